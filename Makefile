@@ -1,0 +1,119 @@
+# seedfs: text-to-image generation as a filesystem.
+#
+#   make            build/seedfs
+#   make demo       install what is missing, mount a sketch, show the pictures
+#   make check      install what tests need, build, run every test (see below)
+#   make install    PREFIX=/usr/local DESTDIR=
+#
+# Knobs (make V=1 …): V=1 shows commands; DEBUG=1 -O0 -g; DEVELOPER=1 -Werror;
+# SANITIZE=address,undefined or thread; CC=clang; BUILD=build directory.
+# Parts of check: check-unit check-mount check-asan check-warnings lint.
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+BUILD ?= build
+CC ?= cc
+PKG_CONFIG ?= pkg-config
+VERSION := 0.1
+
+ifeq ($(origin CC),default)
+CC = cc
+endif
+
+# pkg-config name = Debian package, for the message that names what is missing.
+LIBS_NEEDED = fuse3=libfuse3-dev libcurl=libcurl4-openssl-dev libcjson=libcjson-dev \
+	libpng=libpng-dev libjpeg=libjpeg62-turbo-dev libwebp=libwebp-dev \
+	libwebpdemux=libwebp-dev zimg=libzimg-dev libcrypto=libssl-dev
+PKGS = $(foreach l,$(LIBS_NEEDED),$(firstword $(subst =, ,$(l))))
+TEST_PKGS = cmocka libmicrohttpd
+
+WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wold-style-definition -Wwrite-strings -Wpointer-arith -Wcast-qual -Wvla -Wundef \
+	-Wformat=2 -Wimplicit-fallthrough -Wswitch-enum -Wconversion -Wsign-conversion
+
+ifdef DEBUG
+OPTIMISE = -O0 -g
+else
+OPTIMISE = -O2 -g
+endif
+ifdef DEVELOPER
+WARNINGS += -Werror
+endif
+ifdef SANITIZE
+HARDEN = -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
+HARDEN_LD = -fsanitize=$(SANITIZE)
+else
+HARDEN = $(if $(DEBUG),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong
+HARDEN_LD = -Wl,-z,relro,-z,now
+endif
+
+GOALS_WITHOUT_LIBS = clean demo check install-deps install-test-deps
+ifneq ($(filter-out $(GOALS_WITHOUT_LIBS),$(or $(MAKECMDGOALS),all)),)
+MISSING := $(shell for l in $(LIBS_NEEDED); do $(PKG_CONFIG) --exists $${l%%=*} 2>/dev/null || echo $${l\#*=}; done | sort -u)
+ifneq ($(MISSING),)
+$(error missing: $(MISSING). Install with: apt-get install pkg-config $(MISSING))
+endif
+PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS))
+PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS))
+endif
+
+CPPFLAGS_ALL = -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DSEEDFS_VERSION='"$(VERSION)"' \
+	-DFUSE_USE_VERSION=312 $(PKG_CFLAGS) $(CPPFLAGS)
+CFLAGS_ALL = -std=gnu11 $(OPTIMISE) $(WARNINGS) $(HARDEN) -fPIE -pthread -MMD -MP $(CFLAGS)
+LDFLAGS_ALL = -pie -pthread $(HARDEN_LD) $(LDFLAGS)
+
+LIB_SRC = $(wildcard lib/*.c lib/provider/*.c lib/image/*.c lib/store/*.c)
+FS_SRC = $(wildcard fs/*.c)
+LIB_OBJ = $(LIB_SRC:%.c=$(BUILD)/%.o)
+FS_OBJ = $(FS_SRC:%.c=$(BUILD)/%.o)
+UNIT_SRC = $(wildcard tests/unit/*.c)
+UNIT_BIN = $(UNIT_SRC:%.c=$(BUILD)/%)
+UPSTREAM_SRC = $(wildcard tests/upstream/*.c)
+
+ifdef V
+Q =
+else
+Q = @
+endif
+
+all: $(BUILD)/seedfs
+
+# A change of flags rebuilds.
+FLAGS = $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL)
+$(BUILD)/flags: FORCE
+	@mkdir -p $(BUILD)
+	@echo '$(subst ','\'',$(FLAGS))' | cmp -s - $@ || echo '$(subst ','\'',$(FLAGS))' > $@
+
+$(BUILD)/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  CC  $<')
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c -o $@ $<
+
+$(BUILD)/libseed.a: $(LIB_OBJ)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/seedfs: $(FS_OBJ) $(BUILD)/libseed.a
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) -lm
+
+# One program a file of tests/unit/, named after the file of lib/ it tests.
+# What of fs/ speaks no FUSE request (options, …) is tested there, too.
+FS_TESTABLE = $(filter-out $(BUILD)/fs/main.o,$(FS_OBJ))
+$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(FS_TESTABLE) $(BUILD)/libseed.a
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) -lcmocka -lm
+
+$(BUILD)/upstream: $(UPSTREAM_SRC:%.c=$(BUILD)/%.o) $(BUILD)/libseed.a
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) -lmicrohttpd -lm
+
+unit-programs: $(UNIT_BIN)
+
+clean:
+	rm -rf $(BUILD) build-*
+
+FORCE:
+.PHONY: all clean FORCE unit-programs
+.SECONDARY:
+
+-include $(LIB_OBJ:.o=.d) $(FS_OBJ:.o=.d) $(UNIT_SRC:%.c=$(BUILD)/%.d) $(UPSTREAM_SRC:%.c=$(BUILD)/%.d)

@@ -1,0 +1,48 @@
+/*
+ * From downloaded bytes to the verified picture: decode to the last pixel,
+ * measure, fit, encode. Runs inside a worker process (lib/image/worker.h);
+ * blocks for as long as the work takes and may use up to ~300 MB.
+ *
+ * Verified means: the container is whole (every PNG chunk's CRC, the zlib
+ * stream's Adler sum and end, IEND; JPEG to EOI without a decoder warning;
+ * WebP's whole RIFF), not animated, within SEED_IMAGE_MAX_SIDE and
+ * SEED_IMAGE_MAX_PIXELS, not of one single colour, and large enough.
+ */
+#ifndef SEED_IMAGE_H
+#define SEED_IMAGE_H
+
+#include "lib/base.h"
+#include "lib/error.h"
+#include "lib/record.h"
+
+/* One text chunk: keyword of 1 to 79 Latin-1 bytes, UTF-8 text. tEXt where the
+ * text is ASCII and under 1 KiB, else iTXt (PNG specification 11.3.4). */
+struct seed_image_text {
+	const char *keyword;
+	const char *text;
+};
+
+struct seed_image_job {
+	bool draw;               /* no source: draw a sketch of `prompt` */
+	bool no_upscale;         /* a callback's picture: smaller is not valid */
+	uint32_t width, height;  /* exact size of the result */
+	double max_upscale;      /* 2: a side may be doubled */
+	const char *prompt;      /* for `draw`; may be NULL otherwise */
+	const struct seed_image_text *texts; /* none where nometadata */
+	size_t text_count;
+};
+
+struct seed_image_result {
+	struct seed_error error; /* code EBADMSG: not valid, and why */
+	struct seed_source_info source;
+	struct seed_image_info image;
+};
+
+/* Reads `source_fd` (from its beginning, any seekable descriptor; -1 for
+ * draw), writes the PNG to `dest_fd` (empty, read-write), fsyncs it. Neither is
+ * closed. The outcome is in `result`; result->error.code 0 is success. Errors
+ * of the destination: ENOSPC, EIO. */
+void seed_image_make(const struct seed_image_job *job, int source_fd, int dest_fd,
+		     struct seed_image_result *result);
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * Every bound on what a user or the network can make seedfs hold, in one
+ * list, each with its reason.
+ */
+#ifndef SEED_LIMITS_H
+#define SEED_LIMITS_H
+
+enum {
+	/* CONTRACT: NAME is 1 to 250 bytes; with ".json" it fits NAME_MAX (255). */
+	SEED_NAME_PART_MAX_BYTES = 250,
+	/* CONTRACT: a path has at most 16 parts and 1,024 bytes. */
+	SEED_NAME_MAX_PARTS = 16,
+	SEED_NAME_MAX_BYTES = 1024,
+	/* CONTRACT: a prompt is at most 32 KiB. */
+	SEED_PROMPT_MAX_BYTES = 32 * 1024,
+	/* A scratch file is a draft of a prompt or an editor's swap of one. */
+	SEED_SCRATCH_MAX_BYTES = 1024 * 1024,
+	/* A webhook's body; the largest seen in documents is under 8 KiB. */
+	SEED_CALLBACK_MAX_BYTES = 256 * 1024,
+	/* An API's answer: a 4096x4096 PNG in base64 is under 64 MiB. */
+	SEED_ANSWER_MAX_BYTES = 96 * 1024 * 1024,
+	/* A downloaded picture, before anything in it is believed. */
+	SEED_DOWNLOAD_MAX_BYTES = 64 * 1024 * 1024,
+	/* Side of a picture: above every service's largest (ComfyUI 16384). */
+	SEED_IMAGE_MAX_SIDE = 16384,
+	/* Area: 4096x4096 is the largest that a service sells, four times that. */
+	SEED_IMAGE_MAX_PIXELS = 64 * 1024 * 1024,
+	/* A URL that a service may hand us (signed URLs reach 2 KiB). */
+	SEED_URL_MAX_BYTES = 8 * 1024,
+	/* Redirects followed when an image is downloaded. */
+	SEED_REDIRECTS_MAX = 5,
+	/* A message of a service that goes into the log and the record. */
+	SEED_MESSAGE_MAX_BYTES = 480,
+	/* A key file; keys are under 200 bytes. */
+	SEED_KEY_MAX_BYTES = 4096,
+	/* A record on disk: prompt twice in JSON escapes, and the attempts. */
+	SEED_RECORD_MAX_BYTES = 1024 * 1024,
+};
+
+#endif

@@ -1,0 +1,136 @@
+/*
+ * A provider: how one image service is asked and how its answers are read.
+ *
+ * Two pure functions over JSON and buffers, called on the engine's thread; no
+ * I/O, no waiting, no state of their own. All that a task must remember
+ * between two answers stands in struct seed_task, which the engine journals
+ * after each answer that changed it, so that a task outlives the process.
+ *
+ * Calling sequence: the engine zeroes a task, then repeats
+ *     request(): what to send at the task's present stage
+ *     … sends it …
+ *     answer():  reads the reply, moves the task on, says what comes next
+ * until the step is an image or a failure. Wire formats: docs/providers.md.
+ */
+#ifndef SEED_PROVIDER_H
+#define SEED_PROVIDER_H
+
+#include "lib/base.h"
+#include "lib/buf.h"
+#include "lib/error.h"
+#include "lib/params.h"
+
+enum seed_stage {
+	SEED_STAGE_SUBMIT, /* costs money */
+	SEED_STAGE_POLL,   /* ask how the task is */
+	SEED_STAGE_RESULT, /* done: ask for its result (services that separate the two) */
+	SEED_STAGE_REMINT, /* the image URL expired: ask for a new one (image_url is the old one) */
+	SEED_STAGE_CANCEL, /* ask the service to stop */
+};
+
+/* Strings are owned; NULL where the service gave none. */
+struct seed_task {
+	enum seed_stage stage;
+	char *id;         /* the service's id of the task */
+	char *poll_url;   /* as the service returned them; checked by the engine */
+	char *result_url; /* to be on api_base's host before the key goes there */
+	char *cancel_url;
+	char *image_url;
+};
+
+enum seed_auth {
+	SEED_AUTH_NONE,
+	SEED_AUTH_BEARER, /* Authorization: Bearer KEY */
+	SEED_AUTH_KEY,    /* Authorization: Key KEY */
+};
+
+/* What the engine sends. Strings owned by the request. The key is added by
+ * the engine, by the provider's `auth`, only for api_base's own host. */
+struct seed_request {
+	const char *method; /* static: "GET", "POST", "PUT" */
+	char *url;
+	char *body;         /* JSON or NULL; sent as application/json */
+	char *headers[4];   /* further lines "Name: value", or NULL */
+};
+
+/* What came back. Borrowed for the call. */
+struct seed_response {
+	long status;             /* HTTP's */
+	const char *body;        /* NUL-terminated beyond len */
+	size_t len;
+	int64_t retry_after_ms;  /* from Retry-After, -1: none */
+};
+
+enum seed_step_kind {
+	SEED_STEP_FAIL,    /* the attempt failed: `error` says why */
+	SEED_STEP_WAIT,    /* not done: send request() again when the schedule says */
+	SEED_STEP_NEXT,    /* send request() again now (the stage has moved on) */
+	SEED_STEP_BACKOFF, /* 429 or overload: the same again after retry_after_ms (-1: the engine's back-off) */
+	SEED_STEP_URL,     /* the image is at task->image_url */
+	SEED_STEP_BYTES,   /* the image is in `bytes` */
+	SEED_STEP_DONE,    /* for SEED_STAGE_CANCEL: nothing more to do */
+};
+
+/* Initialise with seed_step_init(), release after use. */
+struct seed_step {
+	enum seed_step_kind kind;
+	struct seed_error error;
+	struct seed_buf bytes;
+	int64_t retry_after_ms;
+	double progress; /* 0..1 where the service told it, else < 0 */
+	double cost;     /* where the service told it, else < 0; its own unit */
+};
+
+struct seed_provider_config {
+	const char *api_base; /* without a slash at its end */
+	const char *workflow; /* comfyui: the workflow's text, or NULL */
+};
+
+struct seed_provider {
+	const char *name;
+	const char *default_base;          /* NULL: needs none (sketch) */
+	const char *const *key_variables;  /* NULL-terminated; NULL: needs no key */
+	enum seed_auth auth;
+	int rate_count, rate_seconds;      /* documented limit of new submissions; 0: none */
+	int queries_per_second;            /* documented limit of polling over all tasks; 0: none */
+	bool draws;                        /* no service: the worker draws the picture */
+
+	/* Builds the request for task->stage. `prompt` is the full prompt
+	 * (style included). 0, -ENOMEM, or -EOPNOTSUPP where the service has
+	 * no such request (REMINT, CANCEL). Unset fields of `request` are
+	 * NULL; the caller releases it in any case. */
+	errint_t (*request)(const struct seed_provider_config *config,
+			    const struct seed_params *params, const char *prompt,
+			    struct seed_task *task, struct seed_request *request) SEED_MUST_CHECK;
+
+	/* Reads the answer to that request. Never fails itself: whatever it
+	 * cannot read is SEED_STEP_FAIL with EIO and says what was wrong. A
+	 * broken answer while polling (5xx, 429, not JSON) is WAIT or
+	 * BACKOFF, not a failure. */
+	void (*answer)(const struct seed_provider_config *config,
+		       const struct seed_params *params, struct seed_task *task,
+		       const struct seed_response *response, struct seed_step *step);
+};
+
+/* NULL for a name that is not known. */
+const struct seed_provider *seed_provider_find(const char *name);
+
+/* The i-th provider, NULL past the end: for help texts. */
+const struct seed_provider *seed_provider_at(size_t index);
+
+void seed_task_release(struct seed_task *task); /* zeroes it, too */
+/* JSON of a task for the journal; malloc'd, NULL without memory. */
+char *seed_task_format(const struct seed_task *task);
+errint_t seed_task_parse(const char *json, struct seed_task *task) SEED_MUST_CHECK;
+
+void seed_request_release(struct seed_request *request);
+void seed_step_init(struct seed_step *step);
+void seed_step_release(struct seed_step *step);
+
+/* The image of a webhook's body (CONTRACT section 6), in every nesting that
+ * it names. *image_url and *prompt are malloc'd or NULL where the body has
+ * none. -EINVAL if the body is not a JSON object, with the byte in `error`. */
+errint_t seed_provider_callback(const char *body, size_t len, char **image_url,
+				char **prompt, struct seed_error *error) SEED_MUST_CHECK;
+
+#endif

@@ -1,0 +1,43 @@
+/*
+ * URLs: what may be shown of them, where they may lead.
+ * Parsing is curl's URL API (urlapi(3)). Pure functions, any thread.
+ */
+#ifndef SEED_URL_H
+#define SEED_URL_H
+
+#include "lib/base.h"
+
+struct sockaddr;
+
+/* http or https with a host, no control characters, at most
+ * SEED_URL_MAX_BYTES: 0, else -EINVAL. A user:password@ is refused, too. */
+errint_t seed_url_check(const char *url) SEED_MUST_CHECK;
+
+/* The URL as the log may show it: without user info, query and fragment
+ * ("?…" stands where a query was). Returns a malloc'd string (caller frees),
+ * NULL only without memory; "(invalid URL)" for what does not parse. */
+char *seed_url_redacted(const char *url);
+
+/* Replaces, in place, every occurrence of `key` (may be NULL or empty) in text
+ * by '*' characters, and every query of a URL in it by '*': for messages of
+ * services. */
+void seed_url_scrub(char *text, const char *key);
+
+/* Same scheme, host (case-insensitively) and port (defaults filled in). */
+bool seed_url_same_host(const char *a, const char *b);
+
+/* Loopback, private, link-local, shared (100.64/10), unspecified, multicast
+ * or reserved, IPv4 and IPv6 including v4-mapped, NAT64 and 6to4 forms of them. */
+bool seed_url_address_is_private(const struct sockaddr *address);
+
+/* Whether the URL's host is itself written as such an address, or is
+ * "localhost" or ends in ".localhost". Names are not resolved. */
+bool seed_url_host_is_private(const char *url);
+
+/* base + path without a doubled slash; malloc'd, NULL without memory. */
+char *seed_url_join(const char *base, const char *path);
+
+/* Percent-encodes one component (RFC 3986 unreserved kept); malloc'd. */
+char *seed_url_encode(const char *text);
+
+#endif
