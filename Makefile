@@ -43,7 +43,7 @@ ifdef SANITIZE
 HARDEN = -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
 HARDEN_LD = -fsanitize=$(SANITIZE)
 else
-HARDEN = $(if $(DEBUG),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong
+HARDEN = $(if $(DEBUG),,-D_FORTIFY_SOURCE=3) -fstack-protector-strong
 HARDEN_LD = -Wl,-z,relro,-z,now
 endif
 

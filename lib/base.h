@@ -23,7 +23,7 @@
 typedef int errint_t;
 
 #define SEED_MUST_CHECK __attribute__((warn_unused_result))
-#define SEED_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define SEED_PRINTF(text, first) __attribute__((__format__(__printf__, text, first)))
 #define SEED_UNUSED(x) (void)(x)
 #define SEED_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
