@@ -14,6 +14,13 @@
  * buffer cuts off. */
 size_t seed_text_utf8_prefix(const char *text, size_t len, bool *cut);
 
+/* `len`, or less if the end cuts a character: without its beginning, then. */
+size_t seed_text_whole(const char *text, size_t len);
+
+/* Makes one printable line of it, in place: control characters (C0, DEL, C1)
+ * and bytes that are not UTF-8 become spaces. The length stays. */
+void seed_text_one_line(char *text, size_t len);
+
 /* CONTRACT section 2 rule 7, as far as a write can be judged alone: `data` is
  * to be put at `offset` into a text of which `before` (its `before_len` bytes)
  * is what stands right before that offset, contiguous (0 bytes if a hole does).
