@@ -1,0 +1,30 @@
+/* What the files of lib/store/ share. */
+#ifndef SEED_STORE_INTERNAL_H
+#define SEED_STORE_INTERNAL_H
+
+#include <stdatomic.h>
+
+#include "lib/store/store.h"
+
+struct seed_store {
+	int root, pending, tmp, log, lock; /* descriptors */
+	int areas[SEED_AREA_COUNT];
+	_Atomic uint64_t last_id;
+};
+
+/* ID and a suffix of at most 8 bytes. */
+#define SEED_PENDING_NAME_BYTES (SEED_STORE_ID_BYTES + 8)
+void seed_store_pending_name(char out[SEED_PENDING_NAME_BYTES], const char *id,
+			     const char *suffix);
+
+/* Moves images/NAME.png to the next number of history/NAME/ where it exists. */
+errint_t seed_store_retire(struct seed_store *store, const char *name) SEED_MUST_CHECK;
+
+/* The next free path "NAME/0001.png" of the history. */
+errint_t seed_store_history_next(struct seed_store *store, const char *name,
+				 char path[SEED_STORE_PATH_BYTES]) SEED_MUST_CHECK;
+
+/* Puts what was being done at the last stop in order (move.c). */
+errint_t seed_store_recover_moves(struct seed_store *store) SEED_MUST_CHECK;
+
+#endif

@@ -1,0 +1,244 @@
+/* The journal: pending/ID.json and what stands beside it. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "lib/store/files.h"
+#include "lib/store/internal.h"
+
+void seed_store_pending_name(char out[SEED_PENDING_NAME_BYTES], const char *id, const char *suffix)
+{
+	snprintf(out, SEED_PENDING_NAME_BYTES, "%s%s", id, suffix);
+}
+
+errint_t seed_store_journal(struct seed_store *store, const struct seed_record *record)
+{
+	char name[SEED_PENDING_NAME_BYTES];
+	char *json;
+	errint_t err;
+
+	json = seed_record_format(record, NULL, 0);
+	if (!json)
+		return -ENOMEM;
+	seed_store_pending_name(name, record->id, ".json");
+	err = seed_files_replace(store->tmp, name, store->pending, name, json, strlen(json), true);
+	free(json);
+	return err;
+}
+
+int seed_store_result_open(struct seed_store *store, const char *id)
+{
+	char name[SEED_PENDING_NAME_BYTES];
+	int fd;
+
+	seed_store_pending_name(name, id, ".png");
+	fd = openat(store->pending, name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	return fd < 0 ? -errno : fd;
+}
+
+errint_t seed_store_source_write(struct seed_store *store, const char *id, const void *data,
+				 size_t len)
+{
+	char name[SEED_PENDING_NAME_BYTES];
+
+	seed_store_pending_name(name, id, ".source");
+	return seed_files_replace(store->tmp, name, store->pending, name, data, len, true);
+}
+
+int seed_store_source_open(const struct seed_store *store, const char *id)
+{
+	char name[SEED_PENDING_NAME_BYTES];
+	int fd;
+
+	seed_store_pending_name(name, id, ".source");
+	fd = openat(store->pending, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	return fd < 0 ? -errno : fd;
+}
+
+void seed_store_forget(struct seed_store *store, const char *id)
+{
+	static const char *const suffixes[] = { ".png", ".source", ".json" };
+	char name[SEED_PENDING_NAME_BYTES];
+
+	/* The row goes last: while it stands, the rest can be found again. */
+	for (size_t i = 0; i < SEED_ARRAY_LEN(suffixes); i++) {
+		seed_store_pending_name(name, id, suffixes[i]);
+		unlinkat(store->pending, name, 0);
+	}
+}
+
+/* The ids in pending/, sorted: names of 16 hex digits and ".json". */
+struct id_list {
+	char (*ids)[SEED_STORE_ID_BYTES];
+	size_t count, alloc;
+};
+
+static bool is_row(const char *name)
+{
+	return strspn(name, "0123456789abcdef") == SEED_STORE_ID_BYTES - 1 &&
+	       strcmp(name + SEED_STORE_ID_BYTES - 1, ".json") == 0;
+}
+
+static errint_t id_list_add(struct id_list *list, const char *name)
+{
+	if (list->count == list->alloc) {
+		size_t alloc = list->alloc ? 2 * list->alloc : 64;
+		void *ids = realloc(list->ids, alloc * sizeof(list->ids[0]));
+
+		if (!ids)
+			return -ENOMEM;
+		list->ids = ids;
+		list->alloc = alloc;
+	}
+	memcpy(list->ids[list->count], name, SEED_STORE_ID_BYTES - 1);
+	list->ids[list->count++][SEED_STORE_ID_BYTES - 1] = '\0';
+	return 0;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+static DIR *open_pending(struct seed_store *store)
+{
+	int fd = openat(store->pending, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!dir && fd >= 0)
+		close(fd);
+	return dir;
+}
+
+static errint_t list_rows(struct seed_store *store, struct id_list *list)
+{
+	DIR *dir = open_pending(store);
+	struct dirent *entry;
+	errint_t err = 0;
+
+	if (!dir)
+		return -errno;
+	while (!err && (entry = readdir(dir)) != NULL)
+		if (is_row(entry->d_name))
+			err = id_list_add(list, entry->d_name);
+	closedir(dir);
+	if (list->count)
+		qsort(list->ids, list->count, sizeof(list->ids[0]), compare_ids);
+	return err;
+}
+
+/* Pictures and bytes whose row is gone belong to nobody. */
+static void sweep_orphans(struct seed_store *store, const struct id_list *list)
+{
+	DIR *dir = open_pending(store);
+	struct dirent *entry;
+
+	if (!dir)
+		return;
+	while ((entry = readdir(dir)) != NULL) {
+		char id[SEED_STORE_ID_BYTES];
+
+		if (strspn(entry->d_name, "0123456789abcdef") < SEED_STORE_ID_BYTES - 1)
+			continue;
+		memcpy(id, entry->d_name, SEED_STORE_ID_BYTES - 1);
+		id[SEED_STORE_ID_BYTES - 1] = '\0';
+		if (!list->count || !bsearch(id, list->ids, list->count, sizeof(list->ids[0]),
+					     compare_ids))
+			unlinkat(store->pending, entry->d_name, 0);
+	}
+	closedir(dir);
+}
+
+static errint_t read_row(struct seed_store *store, const char *id, struct seed_record *record)
+{
+	char name[SEED_PENDING_NAME_BYTES];
+	char *json = NULL;
+	size_t len = 0;
+	errint_t err;
+
+	seed_record_init(record);
+	seed_store_pending_name(name, id, ".json");
+	err = seed_files_read(store->pending, name, SEED_RECORD_MAX_BYTES, &json, &len);
+	if (err)
+		return err;
+	seed_record_release(record);
+	err = seed_record_parse(json, len, record);
+	free(json);
+	if (!err && (!record->id || strcmp(record->id, id) || !record->name || !record->step ||
+		     !record->request || !record->prompt))
+		err = -EBADMSG;
+	return err;
+}
+
+/* NAME is still this generation's if no later row of the journal names it and
+ * the catalogue's row is not of a later generation. */
+static bool is_newest(struct seed_store *store, const struct seed_record *rows, size_t count,
+		      size_t index)
+{
+	struct seed_record current;
+	bool newest = true;
+
+	for (size_t i = index + 1; i < count; i++)
+		if (rows[i].name && strcmp(rows[i].name, rows[index].name) == 0)
+			return false;
+	if (seed_store_record_read(store, rows[index].name, &current) == 0 && current.id)
+		newest = strcmp(current.id, rows[index].id) <= 0;
+	seed_record_release(&current);
+	return newest;
+}
+
+static void raise_last_id(struct seed_store *store, const char *id)
+{
+	uint64_t value = strtoull(id, NULL, 16);
+
+	if (value > atomic_load(&store->last_id))
+		atomic_store(&store->last_id, value);
+}
+
+static errint_t hand_over(struct seed_store *store, const struct id_list *list,
+			  struct seed_record *rows, seed_store_pending_fn *each, void *context)
+{
+	size_t count = 0;
+	errint_t err = 0;
+
+	for (size_t i = 0; i < list->count; i++) {
+		if (read_row(store, list->ids[i], &rows[count]) == 0)
+			count++;
+		else /* a row that was never whole: rows are renamed into place */
+			seed_record_release(&rows[count]);
+	}
+	/* Judged before anything is handed over: the engine begins to write. */
+	for (size_t i = 0; i < count; i++)
+		rows[i].progress = is_newest(store, rows, count, i) ? 0 : -1;
+	for (size_t i = 0; i < count; i++) {
+		bool newest = rows[i].progress >= 0;
+
+		rows[i].progress = 0;
+		if (!err)
+			err = each(context, &rows[i], newest);
+		else
+			seed_record_release(&rows[i]);
+	}
+	return err;
+}
+
+errint_t seed_store_recover(struct seed_store *store, seed_store_pending_fn *each, void *context)
+{
+	struct id_list list = { 0 };
+	struct seed_record *rows = NULL;
+	errint_t err;
+
+	err = seed_store_recover_moves(store);
+	if (!err)
+		err = list_rows(store, &list);
+	if (!err)
+		sweep_orphans(store, &list);
+	if (!err && list.count) {
+		raise_last_id(store, list.ids[list.count - 1]);
+		rows = calloc(list.count, sizeof(rows[0]));
+		err = rows ? hand_over(store, &list, rows, each, context) : -ENOMEM;
+	}
+	free(rows);
+	free(list.ids);
+	return err;
+}

@@ -1,0 +1,255 @@
+#include "lib/store/store.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "lib/store/files.h"
+#include "lib/store/internal.h"
+
+static const char *const area_names[SEED_AREA_COUNT] = {
+	[SEED_AREA_PROMPTS] = "prompts",
+	[SEED_AREA_IMAGES] = "images",
+	[SEED_AREA_RECORDS] = "records",
+	[SEED_AREA_HISTORY] = "history",
+};
+
+int seed_store_area(const struct seed_store *store, enum seed_area area)
+{
+	return store->areas[area];
+}
+
+int seed_store_log_dir(const struct seed_store *store)
+{
+	return store->log;
+}
+
+int seed_store_root(const struct seed_store *store)
+{
+	return store->root;
+}
+
+
+static errint_t make_root_parents(const char *path)
+{
+	char part[4096];
+
+	for (const char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		size_t len = (size_t)(slash - path);
+
+		if (len >= sizeof(part))
+			return -ENAMETOOLONG;
+		memcpy(part, path, len);
+		part[len] = '\0';
+		if (mkdir(part, 0755) < 0 && errno != EEXIST)
+			return -errno;
+	}
+	return 0;
+}
+
+static errint_t open_root(struct seed_store *store, const char *path, struct seed_error *error)
+{
+	errint_t err;
+
+	if (path[0] == '\0')
+		return seed_error_set(error, EINVAL, "state directory: the path is empty");
+	err = make_root_parents(path);
+	if (!err && mkdir(path, 0700) < 0 && errno != EEXIST)
+		err = -errno;
+	if (!err) {
+		store->root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (store->root < 0)
+			err = -errno;
+	}
+	if (!err && faccessat(store->root, ".", W_OK | X_OK, AT_EACCESS) < 0)
+		err = -errno;
+	if (err)
+		return seed_error_set(error, -err,
+				      "state directory %s: %s; name a writable one with -o state=DIR",
+				      path, strerror(-err));
+	return 0;
+}
+
+static void read_holder(int fd, char *text, size_t size)
+{
+	ssize_t n = pread(fd, text, size - 1, 0);
+
+	text[n > 0 ? n : 0] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+}
+
+static errint_t take_lock(struct seed_store *store, const char *path, struct seed_error *error)
+{
+	char holder[32];
+	int len;
+
+	store->lock = openat(store->root, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (store->lock < 0)
+		return seed_error_set(error, errno, "state directory %s: lock: %s", path,
+				      strerror(errno));
+	if (flock(store->lock, LOCK_EX | LOCK_NB) < 0) {
+		read_holder(store->lock, holder, sizeof(holder));
+		return seed_error_set(error, EBUSY,
+				      "state directory %s is in use by process %s; unmount that one, "
+				      "or name another with -o state=DIR", path, holder);
+	}
+	len = snprintf(holder, sizeof(holder), "%ld\n", (long)getpid());
+	if (ftruncate(store->lock, 0) < 0 || pwrite(store->lock, holder, (size_t)len, 0) != len)
+		return seed_error_set(error, errno, "state directory %s: lock: %s", path,
+				      strerror(errno));
+	return 0;
+}
+
+static errint_t open_folder(struct seed_store *store, const char *path, const char *name, int *fd,
+			    struct seed_error *error)
+{
+	if (mkdirat(store->root, name, 0700) < 0 && errno != EEXIST)
+		return seed_error_set(error, errno, "state directory %s: %s: %s", path, name,
+				      strerror(errno));
+	*fd = openat(store->root, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (*fd < 0)
+		return seed_error_set(error, errno, "state directory %s: %s: %s", path, name,
+				      strerror(errno));
+	return 0;
+}
+
+static void sweep(int dirfd)
+{
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+
+	if (!dir) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	while ((entry = readdir(dir)) != NULL)
+		if (entry->d_type != DT_DIR)
+			unlinkat(dirfd, entry->d_name, 0);
+	closedir(dir);
+}
+
+static errint_t open_folders(struct seed_store *store, const char *path, struct seed_error *error)
+{
+	errint_t err = 0;
+
+	for (size_t i = 0; i < SEED_AREA_COUNT && !err; i++)
+		err = open_folder(store, path, area_names[i], &store->areas[i], error);
+	if (!err)
+		err = open_folder(store, path, "pending", &store->pending, error);
+	if (!err)
+		err = open_folder(store, path, "tmp", &store->tmp, error);
+	if (!err)
+		err = open_folder(store, path, "log", &store->log, error);
+	return err;
+}
+
+errint_t seed_store_open(const char *path, struct seed_store **out, struct seed_error *error)
+{
+	struct seed_store *store = calloc(1, sizeof(*store));
+	errint_t err;
+
+	if (!store)
+		return seed_error_set(error, ENOMEM, "out of memory");
+	store->root = store->pending = store->tmp = store->log = store->lock = -1;
+	for (size_t i = 0; i < SEED_AREA_COUNT; i++)
+		store->areas[i] = -1;
+	/* Ids are times only so that they differ between state directories. */
+	atomic_store(&store->last_id, (uint64_t)seed_clock_wall_ms() << 12);
+	err = open_root(store, path, error);
+	if (!err)
+		err = take_lock(store, path, error);
+	if (!err)
+		err = open_folders(store, path, error);
+	if (err) {
+		seed_store_close(store);
+		return err;
+	}
+	sweep(store->tmp);
+	*out = store;
+	return 0;
+}
+
+static void close_fd(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+void seed_store_close(struct seed_store *store)
+{
+	if (!store)
+		return;
+	for (size_t i = 0; i < SEED_AREA_COUNT; i++)
+		close_fd(store->areas[i]);
+	close_fd(store->pending);
+	close_fd(store->tmp);
+	close_fd(store->log);
+	/* The lock file stays: removing it would race with the next holder. */
+	close_fd(store->lock);
+	close_fd(store->root);
+	free(store);
+}
+
+void seed_store_new_id(struct seed_store *store, char id[SEED_STORE_ID_BYTES])
+{
+	uint64_t now = (uint64_t)seed_clock_wall_ms() << 12;
+	uint64_t last = atomic_load(&store->last_id), next;
+
+	do {
+		next = last + 1 > now ? last + 1 : now;
+	} while (!atomic_compare_exchange_weak(&store->last_id, &last, next));
+	snprintf(id, SEED_STORE_ID_BYTES, "%016llx", (unsigned long long)next);
+}
+
+static bool suffixed(const char *name, const char *suffix, char path[SEED_STORE_PATH_BYTES])
+{
+	int len = snprintf(path, SEED_STORE_PATH_BYTES, "%s%s", name, suffix);
+
+	return len > 0 && len < SEED_STORE_PATH_BYTES;
+}
+
+bool seed_store_image_path(const char *name, char path[SEED_STORE_PATH_BYTES])
+{
+	return suffixed(name, ".png", path);
+}
+
+bool seed_store_record_path(const char *name, char path[SEED_STORE_PATH_BYTES])
+{
+	return suffixed(name, ".json", path);
+}
+
+int seed_store_open_file(const struct seed_store *store, enum seed_area area, const char *path)
+{
+	int fd = openat(store->areas[area], path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	return fd < 0 ? -errno : fd;
+}
+
+errint_t seed_store_record_read(const struct seed_store *store, const char *name,
+				struct seed_record *record)
+{
+	char path[SEED_STORE_PATH_BYTES];
+	char *json = NULL;
+	size_t len = 0;
+	errint_t err;
+
+	seed_record_init(record);
+	if (!seed_store_record_path(name, path))
+		return -ENAMETOOLONG;
+	err = seed_files_read(store->areas[SEED_AREA_RECORDS], path, SEED_RECORD_MAX_BYTES, &json,
+			      &len);
+	/* A folder of the name "NAME.json", or above it a file: no such entry. */
+	if (err == -EISDIR || err == -ENOTDIR || err == -ENOENT)
+		return -ENOENT;
+	if (err)
+		return -EIO;
+	seed_record_release(record);
+	err = seed_record_parse(json, len, record);
+	free(json);
+	return err ? -EIO : 0;
+}

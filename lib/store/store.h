@@ -1,0 +1,118 @@
+/*
+ * The state directory: catalogue, journal, log and lock in one tree that
+ * mirrors the mount, so that `ls`, `rsync` and backups understand it.
+ *
+ *     prompts/NAME            the committed text
+ *     images/NAME.png         the verified image; nothing else is ever here
+ *     records/NAME.json       the row of lib/record.h
+ *     history/NAME/0001.png   earlier verified images
+ *     pending/ID.json         the journal: one row for each generation in flight
+ *     pending/ID.png          its picture while the worker writes it
+ *     pending/ID.source       bytes that an answer itself held (no URL to ask again)
+ *     pending/ID.move         a rename that has begun
+ *     tmp/                    files before their first rename; swept at the start
+ *     log/status, lock
+ *
+ * A change of several files is journalled first and then done in steps that
+ * can be repeated. Writing functions fsync and so may block: they run on disk
+ * threads (lib/disk.h), never on the engine's or a FUSE thread. Functions that
+ * only look (…_open, …_stat, …_state) are a few system calls and run anywhere.
+ */
+#ifndef SEED_STORE_H
+#define SEED_STORE_H
+
+#include "lib/base.h"
+#include "lib/error.h"
+#include "lib/record.h"
+
+struct seed_store;
+struct stat;
+
+enum seed_area {
+	SEED_AREA_PROMPTS,
+	SEED_AREA_IMAGES,
+	SEED_AREA_RECORDS,
+	SEED_AREA_HISTORY,
+	SEED_AREA_COUNT
+};
+
+/* A path below an area: NAME, its suffix and NUL. */
+#define SEED_STORE_PATH_BYTES (SEED_NAME_MAX_BYTES + 16)
+
+/* Opens or makes the directory (0700) and takes its lock. -EBUSY: another
+ * process holds it, and the message says which. Blocks; before any thread. */
+errint_t seed_store_open(const char *path, struct seed_store **store,
+			 struct seed_error *error) SEED_MUST_CHECK;
+void seed_store_close(struct seed_store *store); /* releases the lock; NULL is allowed */
+
+/* Descriptors of the areas and of log/, owned by the store. */
+int seed_store_area(const struct seed_store *store, enum seed_area area);
+int seed_store_log_dir(const struct seed_store *store);
+int seed_store_root(const struct seed_store *store);
+
+/* A new generation's id: sorts after every id given before, also those of
+ * earlier mounts, so that "newer" never asks a clock. Any thread. */
+#define SEED_STORE_ID_BYTES 17
+void seed_store_new_id(struct seed_store *store, char id[SEED_STORE_ID_BYTES]);
+
+/* ---- looking; any thread ---- */
+
+/* What the catalogue says of NAME, from records/NAME.json: 0, -ENOENT (never
+ * prompted), -EIO (unreadable row). `record` is initialised by the call;
+ * release it in any case. */
+errint_t seed_store_record_read(const struct seed_store *store, const char *name,
+				struct seed_record *record) SEED_MUST_CHECK;
+
+/* prompts/NAME, read-only. Descriptor or -errno; the caller's. */
+int seed_store_open_file(const struct seed_store *store, enum seed_area area, const char *path);
+
+/* "NAME.png" for NAME and so on; false if it does not fit. */
+bool seed_store_image_path(const char *name, char path[SEED_STORE_PATH_BYTES]);
+bool seed_store_record_path(const char *name, char path[SEED_STORE_PATH_BYTES]);
+
+/* ---- writing; disk threads only ---- */
+
+/* The journal's row of `record` (its id and step are set) as it stands now. */
+errint_t seed_store_journal(struct seed_store *store, const struct seed_record *record)
+	SEED_MUST_CHECK;
+
+/* Begins a generation: journal, prompts/NAME, the old image to history, the
+ * new row. -ENOSPC and so on: nothing that was there has changed but, at
+ * most, that the earlier image is in history. May be repeated. */
+errint_t seed_store_begin(struct seed_store *store, const struct seed_record *record)
+	SEED_MUST_CHECK;
+
+/* The row alone; `durable`: with fsync. */
+errint_t seed_store_record_write(struct seed_store *store, const struct seed_record *record,
+				 bool durable) SEED_MUST_CHECK;
+
+/* The end of a generation. Verified: pending/ID.png becomes images/NAME.png,
+ * or, where a newer prompt has taken NAME (`superseded`), the next of
+ * history/NAME/. Otherwise only the row is written (not if superseded). Then the
+ * journal's row goes. Each step may be repeated. */
+errint_t seed_store_finish(struct seed_store *store, const struct seed_record *record,
+			   bool superseded) SEED_MUST_CHECK;
+
+/* pending/ID.png, empty and writable; descriptor or -errno. Does not wait for a
+ * disk: the engine may call it. */
+int seed_store_result_open(struct seed_store *store, const char *id);
+
+/* Bytes that came in the answer itself, kept until the generation ends. */
+errint_t seed_store_source_write(struct seed_store *store, const char *id, const void *data,
+				 size_t len) SEED_MUST_CHECK;
+int seed_store_source_open(const struct seed_store *store, const char *id);
+
+/* The journal's row and what belongs to it goes (a generation given up). */
+void seed_store_forget(struct seed_store *store, const char *id);
+
+/* ---- at the start, before any thread ---- */
+
+/* Finishes renames that had begun, sweeps leftovers, then calls `each` for every
+ * generation in flight, oldest first; `each` takes ownership of the record's
+ * contents (it may move them out). `newest` tells whether NAME is still this
+ * one's: no newer prompt has taken it. */
+typedef errint_t seed_store_pending_fn(void *context, struct seed_record *record, bool newest);
+errint_t seed_store_recover(struct seed_store *store, seed_store_pending_fn *each, void *context)
+	SEED_MUST_CHECK;
+
+#endif
