@@ -21,8 +21,12 @@ struct seed_params {
 	int64_t seed;
 };
 
-void seed_params_init(struct seed_params *params); /* empty strings, zeroes */
+/* Empty strings (malloc'd; NULL without memory, which every function here takes
+ * for empty), zeroes. */
+void seed_params_init(struct seed_params *params);
 void seed_params_release(struct seed_params *params);
+
+/* `to` is initialised, and unchanged if there is no memory. */
 errint_t seed_params_copy(struct seed_params *to, const struct seed_params *from) SEED_MUST_CHECK;
 
 /*
