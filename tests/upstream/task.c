@@ -1,0 +1,160 @@
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/upstream/fault.h"
+#include "tests/upstream/journal.h"
+#include "tests/upstream/picture.h"
+#include "tests/upstream/task.h"
+
+static struct task *tasks;
+static unsigned long made;
+
+uint64_t task_hash(const char *text)
+{
+	uint64_t hash = 0xcbf29ce484222325U;
+
+	for (; *text; text++)
+		hash = (hash ^ (unsigned char)*text) * 0x100000001b3U;
+	return hash;
+}
+
+/* The picture of a prompt's first task depends on the prompt alone; asked
+ * again, a service draws another one. */
+static uint64_t make_seed(const char *prompt)
+{
+	unsigned int ordinal = 1;
+	uint64_t seed;
+	char *text;
+
+	for (const struct task *task = tasks; task; task = task->next)
+		ordinal += !strcmp(task->prompt, prompt);
+	if (ordinal == 1)
+		return task_hash(prompt);
+	text = xprintf("%s#%u", prompt, ordinal);
+	seed = task_hash(text);
+	free(text);
+	return seed;
+}
+
+struct task *task_new(struct request *request, const char *model)
+{
+	struct task *task = xalloc(sizeof(*task));
+
+	task->prompt = xstrdup(request->prompt);
+	task->model = xstrdup(model);
+	task->param = xstrdup(request->body);
+	task->base = xstrdup(request->base);
+	task->key = xstrdup(request->key);
+	task->fault = cJSON_Duplicate(request->fault, true);
+	task->made_ms = now_ms();
+	task->made_wall_ms = wall_ms();
+	server_lock();
+	task->duration_ms = fault_number(task->fault, "duration_ms", config.duration_ms);
+	task->seed = make_seed(task->prompt);
+	task->id = xprintf("task_test_%lld%03lu", (long long)task->made_wall_ms, ++made);
+	task->next = tasks;
+	tasks = task;
+	server_unlock();
+	request->task = xstrdup(task->id);
+	journal_add("accepted", request);
+	return task;
+}
+
+struct task *task_find(const char *id)
+{
+	struct task *task;
+
+	server_lock();
+	for (task = tasks; task && strcmp(task->id, id ? id : ""); task = task->next)
+		;
+	server_unlock();
+	return task;
+}
+
+const char *task_prompt_of(uint64_t seed)
+{
+	const struct task *task;
+
+	server_lock();
+	for (task = tasks; task && task->seed != seed; task = task->next)
+		;
+	server_unlock();
+	return task ? task->prompt : "";
+}
+
+static bool over(const struct task *task)
+{
+	if (fault_is(task->fault, "hold_task") && !fault_released(task->prompt))
+		return false;
+	return now_ms() >= task->made_ms + task->duration_ms;
+}
+
+const char *task_state(const struct task *task)
+{
+	int64_t age = now_ms() - task->made_ms;
+	bool ended;
+
+	server_lock();
+	ended = over(task);
+	server_unlock();
+	if (ended)
+		return fault_is(task->fault, "fail") ? "fail" : "success";
+	if (age * 10 < task->duration_ms)
+		return "waiting";
+	return age * 5 < task->duration_ms ? "queuing" : "generating";
+}
+
+bool task_wait(const struct task *task, const struct request *request)
+{
+	bool ended = false, here = true;
+
+	while (!ended && here) {
+		server_lock();
+		ended = over(task);
+		server_unlock();
+		here = ended || request_pause(request, 5);
+	}
+	return ended;
+}
+
+char *task_url(const struct task *task)
+{
+	const char *url = fault_text(task->fault, "url"), *query = fault_text(task->fault, "query");
+	const char *kind = fault_text(task->fault, "image");
+	char *made_url, *with_query;
+
+	if (fault_is(task->fault, "no_url"))
+		return NULL;
+	if (!kind)
+		kind = config.image;
+	if (!url)
+		made_url = xprintf("%s/files/%s/%016llx.%s", task->base, kind,
+				   (unsigned long long)task->seed, picture_suffix(kind));
+	else if (url[0] == '/')
+		made_url = xprintf("%s%s", task->base, url);
+	else
+		made_url = fault_expand(url, task->key, task->base);
+	if (!query)
+		return made_url;
+	with_query = xprintf("%s?%s", made_url, query);
+	free(made_url);
+	return with_query;
+}
+
+void task_clear(void)
+{
+	while (tasks) {
+		struct task *task = tasks;
+
+		tasks = task->next;
+		free(task->id);
+		free(task->prompt);
+		free(task->model);
+		free(task->param);
+		free(task->base);
+		free(task->key);
+		cJSON_Delete(task->fault);
+		free(task);
+	}
+}

@@ -1,0 +1,46 @@
+/* Generations. Made by a submission, they live as long as the server. */
+#ifndef UPSTREAM_TASK_H
+#define UPSTREAM_TASK_H
+
+#include "tests/upstream/server.h"
+
+struct task {
+	char *id;
+	char *prompt;
+	char *model;
+	char *param;     /* the request's body */
+	char *base;      /* of the client that made it */
+	char *key;
+	uint64_t seed;   /* of its picture: the prompt's hash and its ordinal */
+	int64_t made_ms; /* CLOCK_MONOTONIC */
+	int64_t made_wall_ms;
+	long duration_ms;
+	bool told;       /* a client has seen its end */
+	cJSON *fault;    /* the rule that it was made under, or NULL */
+	struct task *next;
+};
+
+/* Makes a task of a submission and notes it as accepted. Takes the lock. */
+struct task *task_new(struct request *request, const char *model);
+
+/* NULL if there is none. The task stays valid. Takes the lock. */
+struct task *task_find(const char *id);
+
+/* The prompt that a picture's seed was made of, "" if unknown. Takes the lock. */
+const char *task_prompt_of(uint64_t seed);
+
+/* "waiting", "queuing", "generating", "success" or "fail". Takes the lock. */
+const char *task_state(const struct task *task);
+
+/* Blocks until the task is over; false if client or server went away. */
+bool task_wait(const struct task *task, const struct request *request);
+
+/* Its picture's URL, or NULL where a rule says that it has none; malloc'd. */
+char *task_url(const struct task *task);
+
+void task_clear(void); /* the caller holds the lock; no task is in use */
+
+/* FNV-1a, the hash of all seeds. */
+uint64_t task_hash(const char *text);
+
+#endif
