@@ -9,8 +9,8 @@
 
 struct sockaddr;
 
-/* http or https with a host, no control characters, at most
- * SEED_URL_MAX_BYTES: 0, else -EINVAL. A user:password@ is refused, too. */
+/* http or https with a host, valid UTF-8 without spaces and control characters,
+ * at most SEED_URL_MAX_BYTES: 0, else -EINVAL. A user:password@ is refused, too. */
 errint_t seed_url_check(const char *url) SEED_MUST_CHECK;
 
 /* The URL as the log may show it: without user info, query and fragment
