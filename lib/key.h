@@ -3,8 +3,8 @@
  *
  * Found in this order: the key file (`key_file=`), $CREDENTIALS_DIRECTORY/seedfs.key,
  * the provider's environment variables. The file's white space at the ends is
- * dropped; a key with control characters, inner white space or no byte is
- * refused.
+ * dropped; a key with anything but printable ASCII, inner white space or no
+ * byte is refused. The file found in systemd's directory may have any mode.
  */
 #ifndef SEED_KEY_H
 #define SEED_KEY_H
@@ -17,7 +17,7 @@ struct seed_key;
 /* `file` may be NULL; `variables` is a NULL-terminated list of environment
  * variable names (may be NULL). On success *key is the caller's (free with
  * seed_key_free). Errors, each with one line that says what to do:
- * -ENOKEY nothing found, -EACCES readable by group or others or not readable,
+ * -ENOKEY nothing found, -EACCES open to group or others or not readable,
  * -EINVAL not a key, -ENOENT no such file. Reads files: may block. */
 errint_t seed_key_load(const char *file, const char *const *variables,
 		       struct seed_key **key, struct seed_error *error) SEED_MUST_CHECK;
