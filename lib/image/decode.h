@@ -1,0 +1,48 @@
+/*
+ * Bytes to pixels, by content: PNG, JPEG and WebP. Strict: whatever a decoder
+ * would only warn about is a refusal here, because a picture whose decoder
+ * guessed is not verified. Pure functions over memory.
+ *
+ * Decided once, for all formats:
+ * - Alpha (and tRNS) is composed on black, on the encoded values.
+ * - gAMA, cHRM, iCCP and JPEG's ICC profile are not applied: values stay as
+ *   they are and are taken for sRGB, as the services' own viewers do.
+ * - 16-bit samples are scaled to 8 with rounding.
+ * - JPEG's EXIF orientation is applied (browsers and viewers do). PNG's and
+ *   WebP's is not: there it is rare, and viewers disagree.
+ * - Bytes after PNG's IEND or JPEG's EOI are ignored: both formats mark their
+ *   end, so the picture before it is whole, cameras and gain-map JPEGs put
+ *   further data there, and nothing of it reaches the result. WebP has no such
+ *   mark: its RIFF size must be the file's.
+ * - A damaged chunk of any kind refuses a PNG, also where it only held text:
+ *   it tells that the transfer was not clean.
+ */
+#ifndef SEED_DECODE_H
+#define SEED_DECODE_H
+
+#include "lib/base.h"
+#include "lib/error.h"
+#include "lib/image/pixels.h"
+
+struct seed_decoded {
+	struct seed_pixels pixels;
+	const char *format; /* "png", "jpeg" or "webp"; static */
+	bool keepable;      /* PNG, 8-bit RGB, not interlaced, no tRNS: its IDAT can stay */
+};
+
+/* Errors: EBADMSG with the cause, ENOMEM; `error` is never NULL. `decoded` is set up here; release it
+ * in any case. On failure the format and, where they were read, the sizes
+ * (pixels.width, pixels.height, without data) are still set. */
+errint_t seed_decode(const uint8_t *data, size_t len, struct seed_decoded *decoded,
+		     struct seed_error *error) SEED_MUST_CHECK;
+void seed_decoded_release(struct seed_decoded *decoded);
+
+/* The decoders behind it, for bytes that begin with the format's signature. */
+errint_t seed_decode_png(const uint8_t *data, size_t len, struct seed_decoded *decoded,
+			 struct seed_error *error) SEED_MUST_CHECK;
+errint_t seed_decode_jpeg(const uint8_t *data, size_t len, struct seed_decoded *decoded,
+			  struct seed_error *error) SEED_MUST_CHECK;
+errint_t seed_decode_webp(const uint8_t *data, size_t len, struct seed_decoded *decoded,
+			  struct seed_error *error) SEED_MUST_CHECK;
+
+#endif

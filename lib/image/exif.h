@@ -1,0 +1,11 @@
+/* The one thing read from EXIF: which way up the picture is. Pure. */
+#ifndef SEED_EXIF_H
+#define SEED_EXIF_H
+
+#include "lib/base.h"
+
+/* Orientation (1 to 8) in the data of a JPEG APP1 segment; 1 where it tells
+ * none or is not whole. */
+int seed_exif_orientation(const uint8_t *data, size_t len);
+
+#endif

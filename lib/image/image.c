@@ -1,0 +1,219 @@
+#include "lib/image/image.h"
+
+#include <openssl/evp.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/buf.h"
+#include "lib/image/decode.h"
+#include "lib/image/encode.h"
+#include "lib/image/fit.h"
+#include "lib/image/sketch.h"
+
+/* Raw pixels of the largest picture, and room for filters and texts. */
+#define RESULT_MAX_BYTES (SEED_IMAGE_MAX_PIXELS * (size_t)4)
+
+/* The source in memory. Read, not mapped: a file that is cut while it is
+ * mapped kills who looks at it. */
+struct source {
+	uint8_t *data; /* owned */
+	size_t len;
+};
+
+static errint_t hash_hex(const void *data, size_t len, char hex[SEED_SHA256_HEX_BYTES],
+			 struct seed_error *error)
+{
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned int digest_len;
+
+	if (!EVP_Digest(data, len, digest, &digest_len, EVP_sha256(), NULL))
+		return seed_error_set(error, EIO, "cannot compute SHA-256");
+	for (unsigned int i = 0; i < digest_len; i++)
+		snprintf(hex + (size_t)i * 2, 3, "%02x", digest[i]);
+	return 0;
+}
+
+/* Up to `size` bytes, fewer where the file ends. */
+static ssize_t read_all(int fd, uint8_t *data, size_t size)
+{
+	size_t len = 0;
+
+	while (len < size) {
+		ssize_t n = pread(fd, data + len, size - len, (off_t)len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (!n)
+			break;
+		len += (size_t)n;
+	}
+	return (ssize_t)len;
+}
+
+static errint_t read_source(int fd, struct source *source, struct seed_error *error)
+{
+	struct stat st;
+	size_t size;
+	ssize_t len;
+
+	if (fstat(fd, &st))
+		return seed_error_set(error, EIO, "cannot read the download: %s", strerror(errno));
+	if (st.st_size > SEED_DOWNLOAD_MAX_BYTES)
+		return seed_image_invalid(error, "%lld bytes are too many (at most %d)",
+					  (long long)st.st_size, SEED_DOWNLOAD_MAX_BYTES);
+	size = (size_t)st.st_size;
+	source->data = malloc(size + 1);
+	if (!source->data)
+		return seed_error_set(error, ENOMEM, "no memory for a download of %zu bytes", size);
+	len = read_all(fd, source->data, size);
+	if (len < 0)
+		return seed_error_set(error, EIO, "cannot read the download: %s",
+				      strerror((int)-len));
+	source->len = (size_t)len;
+	return 0;
+}
+
+static errint_t write_result(int fd, const struct seed_buf *png, struct seed_error *error)
+{
+	size_t done = 0;
+	int code = 0;
+
+	while (done < png->len_bytes && !code) {
+		ssize_t n = pwrite(fd, png->data + done, png->len_bytes - done, (off_t)done);
+
+		if (n >= 0)
+			done += (size_t)n;
+		else if (errno != EINTR)
+			code = errno;
+	}
+	if (!code && fsync(fd))
+		code = errno;
+	if (!code)
+		return 0;
+	return seed_error_set(error, code == ENOSPC || code == EDQUOT ? ENOSPC : EIO,
+			      "cannot write the image: %s", strerror(code));
+}
+
+static errint_t decode_source(const struct source *source, struct seed_decoded *decoded,
+			      struct seed_image_result *result)
+{
+	struct seed_source_info *info = &result->source;
+	errint_t err;
+
+	info->bytes = source->len;
+	err = hash_hex(source->data, source->len, info->sha256, &result->error);
+	if (err)
+		return err;
+	err = seed_decode(source->data, source->len, decoded, &result->error);
+	snprintf(info->format, sizeof(info->format), "%s", decoded->format);
+	info->width = decoded->pixels.width;
+	info->height = decoded->pixels.height;
+	return err;
+}
+
+/* `png` gets the result's bytes. */
+static errint_t fit_and_encode(const struct seed_image_job *job, const struct source *source,
+			       struct seed_decoded *decoded, struct seed_buf *png,
+			       struct seed_image_result *result)
+{
+	struct seed_pixels *pixels = &decoded->pixels;
+	struct seed_error *error = &result->error;
+	struct seed_fit_plan plan;
+	errint_t err;
+
+	err = seed_fit_plan(pixels->width, pixels->height, job->width, job->height,
+			    job->max_upscale, job->no_upscale, &plan, error);
+	if (err)
+		return err;
+	err = seed_fit(pixels, &plan, job->width, job->height, error);
+	if (err)
+		return err;
+	/* Here, not before: a frame that is cropped away may have hidden it. */
+	if (seed_pixels_uniform(pixels))
+		return seed_image_invalid(error, "all of its %ux%u pixels have one single colour "
+					  "(what a safety filter returns)",
+					  result->source.width, result->source.height);
+	memcpy(result->source.fit, plan.name, sizeof(plan.name));
+	if (decoded->keepable && !plan.crop && !plan.resample)
+		return seed_encode_keep(source->data, source->len, job->texts, job->text_count, png,
+					error);
+	return seed_encode(pixels, job->texts, job->text_count, png, error);
+}
+
+static errint_t make_from_source(const struct seed_image_job *job, int source_fd,
+				 struct seed_buf *png, struct seed_image_result *result)
+{
+	struct seed_decoded decoded = {0};
+	struct source source = {0};
+	errint_t err;
+
+	err = read_source(source_fd, &source, &result->error);
+	if (!err)
+		err = decode_source(&source, &decoded, result);
+	if (!err)
+		err = fit_and_encode(job, &source, &decoded, png, result);
+	seed_decoded_release(&decoded);
+	free(source.data);
+	return err;
+}
+
+static errint_t make_sketch(const struct seed_image_job *job, struct seed_buf *png,
+			    struct seed_image_result *result)
+{
+	struct seed_pixels pixels = {0};
+	errint_t err;
+
+	err = seed_sketch(job->prompt, job->width, job->height, &pixels, &result->error);
+	if (!err)
+		err = seed_encode(&pixels, job->texts, job->text_count, png, &result->error);
+	seed_pixels_release(&pixels);
+	if (err)
+		return err;
+	result->source = (struct seed_source_info){
+		.format = "sketch", .fit = "none", .width = job->width, .height = job->height,
+	};
+	return 0;
+}
+
+static errint_t finish(const struct seed_image_job *job, int dest_fd, const struct seed_buf *png,
+		       struct seed_image_result *result)
+{
+	struct seed_image_info *image = &result->image;
+	errint_t err;
+
+	image->width = job->width;
+	image->height = job->height;
+	image->bytes = png->len_bytes;
+	err = hash_hex(png->data, png->len_bytes, image->sha256, &result->error);
+	if (!err)
+		err = write_result(dest_fd, png, &result->error);
+	/* A sketch has no source but itself. */
+	if (!err && job->draw) {
+		result->source.bytes = image->bytes;
+		memcpy(result->source.sha256, image->sha256, sizeof(image->sha256));
+	}
+	return err;
+}
+
+void seed_image_make(const struct seed_image_job *job, int source_fd, int dest_fd,
+		     struct seed_image_result *result)
+{
+	struct seed_buf png;
+	errint_t err;
+
+	*result = (struct seed_image_result){0};
+	seed_buf_init(&png, RESULT_MAX_BYTES);
+	err = job->draw ? make_sketch(job, &png, result)
+			: make_from_source(job, source_fd, &png, result);
+	if (!err)
+		err = finish(job, dest_fd, &png, result);
+	seed_buf_release(&png);
+	if (!err)
+		return;
+	result->image = (struct seed_image_info){0};
+	/* What CONTRACT section 3 does not name is EIO. */
+	if (result->error.code != EBADMSG && result->error.code != ENOSPC)
+		result->error.code = EIO;
+}

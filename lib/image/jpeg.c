@@ -1,0 +1,191 @@
+/*
+ * JPEG to pixels through libjpeg-turbo: baseline and progressive, grey, YCbCr,
+ * RGB, CMYK and YCCK. A warning is a failure: libjpeg fills the rest of a cut
+ * picture with grey and calls that a warning.
+ */
+#include <stdio.h>
+
+#include <jpeglib.h>
+#include <jerror.h>
+#include <setjmp.h>
+
+#include "lib/image/decode.h"
+#include "lib/image/exif.h"
+
+/* Encoders write 10 to 30; a file of thousands is made to burn time. */
+#define SCANS_MAX 200
+
+struct jpeg_reader {
+	struct jpeg_decompress_struct jpeg;
+	struct jpeg_error_mgr errors;
+	struct jpeg_progress_mgr progress;
+	jmp_buf failed;
+	struct seed_pixels *pixels;
+	struct seed_error *error;
+	size_t len;
+	uint8_t *cmyk_row; /* owned; NULL unless the picture is CMYK */
+	int orientation;
+	unsigned components_seen; /* a bit each */
+};
+
+static _Noreturn void fail(struct jpeg_reader *reader)
+{
+	longjmp(reader->failed, 1);
+}
+
+static _Noreturn void on_error(j_common_ptr jpeg)
+{
+	struct jpeg_reader *reader = jpeg->client_data;
+	char text[JMSG_LENGTH_MAX];
+
+	jpeg->err->format_message(jpeg, text);
+	seed_image_invalid(reader->error, "JPEG: %s", text);
+	fail(reader);
+}
+
+static void on_message(j_common_ptr jpeg, int level)
+{
+	if (level < 0)
+		on_error(jpeg);
+}
+
+/* The source is whole in memory, so being asked for more means it is cut. */
+static boolean on_fill(j_decompress_ptr jpeg)
+{
+	struct jpeg_reader *reader = jpeg->client_data;
+
+	seed_image_invalid(reader->error, "JPEG is cut off after %zu bytes", reader->len);
+	fail(reader);
+}
+
+static void note_components(struct jpeg_reader *reader)
+{
+	struct jpeg_decompress_struct *jpeg = &reader->jpeg;
+
+	for (int i = 0; i < jpeg->comps_in_scan; i++)
+		reader->components_seen |= 1U << jpeg->cur_comp_info[i]->component_index;
+}
+
+static void on_progress(j_common_ptr jpeg)
+{
+	struct jpeg_reader *reader = jpeg->client_data;
+
+	note_components(reader);
+	if (reader->jpeg.input_scan_number > SCANS_MAX) {
+		seed_image_invalid(reader->error, "JPEG has more than %d scans", SCANS_MAX);
+		fail(reader);
+	}
+}
+
+static void find_orientation(struct jpeg_reader *reader)
+{
+	reader->orientation = 1;
+	for (jpeg_saved_marker_ptr m = reader->jpeg.marker_list; m; m = m->next) {
+		int found = seed_exif_orientation(m->data, m->data_length);
+
+		if (found != 1)
+			reader->orientation = found;
+	}
+}
+
+/* The sizes are checked before jpeg_start_decompress() allocates anything. */
+static void open_picture(struct jpeg_reader *reader, const uint8_t *data)
+{
+	struct jpeg_decompress_struct *jpeg = &reader->jpeg;
+
+	jpeg_create_decompress(jpeg);
+	jpeg->progress = &reader->progress;
+	jpeg_mem_src(jpeg, data, (unsigned long)reader->len);
+	jpeg->src->fill_input_buffer = on_fill;
+	jpeg_save_markers(jpeg, JPEG_APP0 + 1, 0xffff);
+	jpeg_read_header(jpeg, TRUE);
+	find_orientation(reader);
+	reader->pixels->width = jpeg->image_width;
+	reader->pixels->height = jpeg->image_height;
+	if (seed_pixels_alloc(reader->pixels, jpeg->image_width, jpeg->image_height, reader->error))
+		fail(reader);
+	jpeg->out_color_space = JCS_RGB;
+	if (jpeg->jpeg_color_space == JCS_CMYK || jpeg->jpeg_color_space == JCS_YCCK) {
+		jpeg->out_color_space = JCS_CMYK;
+		reader->cmyk_row = malloc((size_t)jpeg->image_width * 4);
+		if (!reader->cmyk_row) {
+			seed_error_set(reader->error, ENOMEM, "no memory to decode a JPEG");
+			fail(reader);
+		}
+	}
+}
+
+/* Adobe's files, which is nearly all, hold the inks inverted. */
+static void cmyk_to_rgb(const struct jpeg_reader *reader, uint8_t *rgb)
+{
+	const uint8_t *cmyk = reader->cmyk_row;
+	unsigned flip = reader->jpeg.saw_Adobe_marker ? 0 : 255;
+
+	for (uint32_t x = 0; x < reader->pixels->width; x++, cmyk += 4, rgb += 3)
+		for (int i = 0; i < 3; i++)
+			rgb[i] = (uint8_t)(((cmyk[i] ^ flip) * (cmyk[3] ^ flip) + 127) / 255);
+}
+
+static void read_rows(struct jpeg_reader *reader)
+{
+	struct jpeg_decompress_struct *jpeg = &reader->jpeg;
+
+	jpeg_start_decompress(jpeg);
+	note_components(reader);
+	while (jpeg->output_scanline < jpeg->output_height) {
+		uint8_t *rgb = seed_pixels_row(reader->pixels, jpeg->output_scanline);
+		JSAMPROW row = reader->cmyk_row ? reader->cmyk_row : rgb;
+
+		jpeg_read_scanlines(jpeg, &row, 1);
+		if (reader->cmyk_row)
+			cmyk_to_rgb(reader, rgb);
+	}
+}
+
+/* A file that ends, by its EOI, before all of its picture came is whole to
+ * libjpeg: components without a scan, coefficients without their last bit. */
+static void check_complete(struct jpeg_reader *reader)
+{
+	struct jpeg_decompress_struct *jpeg = &reader->jpeg;
+	bool whole = reader->components_seen == (1U << jpeg->num_components) - 1;
+
+	for (int c = 0; whole && jpeg->progressive_mode && c < jpeg->num_components; c++)
+		for (int k = 0; k < DCTSIZE2; k++)
+			whole = whole && !jpeg->coef_bits[c][k];
+	if (whole)
+		return;
+	seed_image_invalid(reader->error, "JPEG ends before all of its scans");
+	fail(reader);
+}
+
+/* Alone in its function, so that setjmp meets no local variable that changes. */
+static errint_t read_picture(struct jpeg_reader *reader, const uint8_t *data)
+{
+	if (setjmp(reader->failed))
+		return -reader->error->code;
+	open_picture(reader, data);
+	read_rows(reader);
+	check_complete(reader);
+	jpeg_finish_decompress(&reader->jpeg);
+	return 0;
+}
+
+errint_t seed_decode_jpeg(const uint8_t *data, size_t len, struct seed_decoded *decoded,
+			  struct seed_error *error)
+{
+	struct jpeg_reader reader = {.len = len, .pixels = &decoded->pixels, .error = error};
+	errint_t err;
+
+	decoded->format = "jpeg";
+	reader.jpeg.err = jpeg_std_error(&reader.errors);
+	reader.jpeg.client_data = &reader;
+	reader.errors.error_exit = on_error;
+	reader.errors.emit_message = on_message;
+	reader.progress.progress_monitor = on_progress;
+	err = read_picture(&reader, data);
+	jpeg_destroy_decompress(&reader.jpeg);
+	free(reader.cmyk_row);
+	if (err)
+		return err;
+	return seed_pixels_orient(&decoded->pixels, reader.orientation, error);
+}

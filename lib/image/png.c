@@ -1,0 +1,148 @@
+/*
+ * PNG to pixels. The container is checked by seed_png_walk(); libpng then
+ * decodes it with every warning made an error. It sees neither colour
+ * management nor text (whose oddities are not the picture's), and is asked
+ * afterwards where it stopped reading: behind the last IDAT, or there was more
+ * data than the picture has.
+ */
+#include <png.h>
+
+#include "lib/image/decode.h"
+#include "lib/image/png_chunks.h"
+
+struct png_reader {
+	const uint8_t *data;
+	size_t len, offset;
+	png_structp png;
+	png_infop info;
+	struct seed_pixels *pixels;
+	uint8_t **rows;
+	struct seed_error *error;
+	bool failed; /* `error` is set */
+};
+
+static _Noreturn void on_error(png_structp png, png_const_charp text)
+{
+	struct png_reader *reader = png_get_error_ptr(png);
+
+	if (!reader->failed)
+		seed_image_invalid(reader->error, "PNG: %s", text);
+	reader->failed = true;
+	png_longjmp(png, 1);
+}
+
+static void on_warning(png_structp png, png_const_charp text)
+{
+	on_error(png, text);
+}
+
+static void on_read(png_structp png, png_bytep to, size_t len)
+{
+	struct png_reader *reader = png_get_io_ptr(png);
+
+	if (len > reader->len - reader->offset)
+		png_error(png, "it ends early");
+	memcpy(to, reader->data + reader->offset, len);
+	reader->offset += len;
+}
+
+static bool setup(struct png_reader *reader)
+{
+	png_structp png;
+
+	png = png_create_read_struct(PNG_LIBPNG_VER_STRING, reader, on_error, on_warning);
+	reader->png = png;
+	if (!png)
+		return false;
+	reader->info = png_create_info_struct(png);
+	if (!reader->info)
+		return false;
+	png_set_read_fn(png, reader, on_read);
+	png_set_benign_errors(png, 0);
+	png_set_user_limits(png, SEED_IMAGE_MAX_SIDE, SEED_IMAGE_MAX_SIDE);
+	/* The walk has compared every CRC. */
+	png_set_crc_action(png, PNG_CRC_QUIET_USE, PNG_CRC_QUIET_USE);
+	/* No ancillary chunk but tRNS. */
+	png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
+	return true;
+}
+
+static void ask_for_rgb(png_structp png)
+{
+	static const png_color_16 black = {0};
+
+	png_set_expand(png);
+	png_set_scale_16(png);
+	png_set_gray_to_rgb(png);
+	png_set_background(png, &black, PNG_BACKGROUND_GAMMA_SCREEN, 0, 1.0);
+}
+
+static void check_end(struct png_reader *reader, const struct seed_png_layout *layout)
+{
+	if (reader->offset != layout->idat_end)
+		png_error(reader->png, "there is more data than the picture has");
+	if (layout->colour == PNG_COLOR_TYPE_PALETTE) {
+		png_colorp palette;
+		int count = 0;
+
+		png_get_PLTE(reader->png, reader->info, &palette, &count);
+		if (png_get_palette_max(reader->png, reader->info) >= count)
+			png_error(reader->png, "a pixel is outside the palette");
+	}
+}
+
+/* Alone in its function, so that setjmp meets no local variable that changes. */
+static bool read_pixels(struct png_reader *reader, const struct seed_png_layout *layout)
+{
+	if (setjmp(png_jmpbuf(reader->png)))
+		return false;
+	png_read_info(reader->png, reader->info);
+	ask_for_rgb(reader->png);
+	png_set_interlace_handling(reader->png);
+	png_read_update_info(reader->png, reader->info);
+	if (png_get_rowbytes(reader->png, reader->info) != seed_pixels_stride_bytes(reader->pixels))
+		png_error(reader->png, "its rows are not what the header says");
+	png_read_image(reader->png, reader->rows);
+	check_end(reader, layout);
+	return true;
+}
+
+static errint_t read_with_libpng(struct png_reader *reader, const struct seed_png_layout *layout)
+{
+	errint_t err = 0;
+
+	reader->rows = malloc(reader->pixels->height * sizeof(*reader->rows));
+	if (!reader->rows || !setup(reader)) {
+		err = seed_error_set(reader->error, ENOMEM, "no memory to decode a PNG");
+		goto out;
+	}
+	for (uint32_t y = 0; y < reader->pixels->height; y++)
+		reader->rows[y] = seed_pixels_row(reader->pixels, y);
+	if (!read_pixels(reader, layout))
+		err = -EBADMSG;
+out:
+	png_destroy_read_struct(&reader->png, &reader->info, NULL);
+	free(reader->rows);
+	return err;
+}
+
+errint_t seed_decode_png(const uint8_t *data, size_t len, struct seed_decoded *decoded,
+			 struct seed_error *error)
+{
+	struct png_reader reader = {.data = data, .pixels = &decoded->pixels, .error = error};
+	struct seed_png_layout layout;
+	errint_t err;
+
+	decoded->format = "png";
+	err = seed_png_walk(data, len, &layout, error);
+	decoded->pixels.width = layout.width;
+	decoded->pixels.height = layout.height;
+	if (!err)
+		err = seed_pixels_alloc(&decoded->pixels, layout.width, layout.height, error);
+	if (err)
+		return err;
+	reader.len = layout.end;
+	decoded->keepable = layout.depth == 8 && layout.colour == PNG_COLOR_TYPE_RGB &&
+			    !layout.interlace && !layout.has_transparency;
+	return read_with_libpng(&reader, &layout);
+}

@@ -1,0 +1,124 @@
+/*
+ * WebP to pixels through libwebp. The RIFF container has no checksum, so its
+ * sizes are all there is to compare: they must add up to the file exactly.
+ */
+#include <webp/decode.h>
+#include <webp/demux.h>
+
+#include "lib/image/decode.h"
+
+static uint32_t load_le32(const uint8_t *p)
+{
+	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+static errint_t check_chunks(const uint8_t *data, size_t len, struct seed_error *error)
+{
+	size_t offset = 12;
+
+	while (offset < len) {
+		size_t size;
+
+		if (len - offset < 8)
+			return seed_image_invalid(error, "WebP chunk is cut off at offset %zu", offset);
+		size = load_le32(data + offset + 4);
+		size += size & 1;
+		if (size > len - offset - 8)
+			return seed_image_invalid(error, "WebP chunk at offset %zu is cut off", offset);
+		offset += 8 + size;
+	}
+	return 0;
+}
+
+static errint_t check_container(const uint8_t *data, size_t len, struct seed_error *error)
+{
+	size_t riff = (size_t)load_le32(data + 4) + 8;
+
+	if (len < riff)
+		return seed_image_invalid(error, "WebP is cut off after %zu of %zu bytes", len, riff);
+	if (len > riff)
+		return seed_image_invalid(error, "WebP has %zu bytes behind its end", len - riff);
+	return check_chunks(data, len, error);
+}
+
+/* Before anything is allocated for the size that the header claims. */
+static errint_t check_features(const uint8_t *data, size_t len, WebPBitstreamFeatures *features,
+			       struct seed_decoded *decoded, struct seed_error *error)
+{
+	if (WebPGetFeatures(data, len, features) != VP8_STATUS_OK)
+		return seed_image_invalid(error, "WebP header is damaged");
+	decoded->pixels.width = (uint32_t)features->width;
+	decoded->pixels.height = (uint32_t)features->height;
+	if (features->has_animation)
+		return seed_image_invalid(error, "WebP is animated");
+	return seed_pixels_check_size((uint64_t)features->width, (uint64_t)features->height, error);
+}
+
+/* The demuxer looks at what the decoder skips: one picture, wholly there. */
+static errint_t check_frames(const uint8_t *data, size_t len, struct seed_error *error)
+{
+	const WebPData whole = {.bytes = data, .size = len};
+	WebPDemuxState state;
+	WebPDemuxer *demux = WebPDemuxPartial(&whole, &state);
+	uint32_t frames = 0;
+
+	if (demux && state == WEBP_DEMUX_DONE)
+		frames = WebPDemuxGetI(demux, WEBP_FF_FRAME_COUNT);
+	WebPDemuxDelete(demux);
+	if (frames > 1)
+		return seed_image_invalid(error, "WebP is animated");
+	return frames ? 0 : seed_image_invalid(error, "WebP container is damaged");
+}
+
+static errint_t decode_opaque(const uint8_t *data, size_t len, struct seed_pixels *pixels,
+			      struct seed_error *error)
+{
+	size_t stride = seed_pixels_stride_bytes(pixels);
+
+	if (!WebPDecodeRGBInto(data, len, pixels->data, stride * pixels->height, (int)stride))
+		return seed_image_invalid(error, "WebP pixels are damaged");
+	return 0;
+}
+
+/* Premultiplied values are the picture on black. */
+static errint_t decode_alpha(const uint8_t *data, size_t len, struct seed_pixels *pixels,
+			     struct seed_error *error)
+{
+	size_t count = (size_t)pixels->width * pixels->height;
+	WebPDecoderConfig config;
+	errint_t err = 0;
+
+	if (!WebPInitDecoderConfig(&config))
+		return seed_error_set(error, EIO, "libwebp is of another version");
+	config.output.colorspace = MODE_rgbA;
+	if (WebPDecode(data, len, &config) != VP8_STATUS_OK) {
+		err = seed_image_invalid(error, "WebP pixels are damaged");
+		goto out;
+	}
+	for (size_t i = 0; i < count; i++)
+		memcpy(pixels->data + i * 3, config.output.u.RGBA.rgba + i * 4, 3);
+out:
+	WebPFreeDecBuffer(&config.output);
+	return err;
+}
+
+errint_t seed_decode_webp(const uint8_t *data, size_t len, struct seed_decoded *decoded,
+			  struct seed_error *error)
+{
+	struct seed_pixels *pixels = &decoded->pixels;
+	WebPBitstreamFeatures features;
+	errint_t err;
+
+	decoded->format = "webp";
+	err = check_container(data, len, error);
+	if (!err)
+		err = check_features(data, len, &features, decoded, error);
+	if (!err)
+		err = check_frames(data, len, error);
+	if (!err)
+		err = seed_pixels_alloc(pixels, pixels->width, pixels->height, error);
+	if (err)
+		return err;
+	return features.has_alpha ? decode_alpha(data, len, pixels, error)
+				  : decode_opaque(data, len, pixels, error);
+}
