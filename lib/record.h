@@ -85,6 +85,10 @@ char *seed_record_format(const struct seed_record *record, const char *const *ve
  * initialised here; release it in any case. */
 errint_t seed_record_parse(const char *json, size_t len, struct seed_record *record) SEED_MUST_CHECK;
 
+/* A copy that shares nothing, made through the JSON form, which must hold
+ * everything anyway. `to` is initialised here; release it in any case. */
+errint_t seed_record_copy(struct seed_record *to, const struct seed_record *from) SEED_MUST_CHECK;
+
 /* A text field: replaces *field by a copy of text (NULL: NULL). */
 errint_t seed_record_set(char **field, const char *text) SEED_MUST_CHECK;
 

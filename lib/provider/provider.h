@@ -51,6 +51,8 @@ struct seed_request {
 	char *url;
 	char *body;         /* JSON or NULL; sent as application/json */
 	char *headers[4];   /* further lines "Name: value", or NULL */
+	bool neutralised;   /* markup that the server would take for parameters was
+			     * made harmless in the prompt: worth a line of the log */
 };
 
 /* What came back. Borrowed for the call. */
@@ -84,6 +86,7 @@ struct seed_step {
 struct seed_provider_config {
 	const char *api_base; /* without a slash at its end */
 	const char *workflow; /* comfyui: the workflow's text, or NULL */
+	int timeout_seconds;  /* of an attempt: where the service can be told to stop then; 0: 300 */
 };
 
 struct seed_provider {
@@ -96,9 +99,14 @@ struct seed_provider {
 	bool draws;                        /* no service: the worker draws the picture */
 
 	/* Builds the request for task->stage. `prompt` is the full prompt
-	 * (style included). 0, -ENOMEM, or -EOPNOTSUPP where the service has
-	 * no such request (REMINT, CANCEL). Unset fields of `request` are
-	 * NULL; the caller releases it in any case. */
+	 * (style included). 0, -ENOMEM, -EOPNOTSUPP where the service has no
+	 * such request (REMINT, CANCEL), or -EINVAL for a model's name that
+	 * can be no part of a path, or a workflow that is none. SUBMIT's may
+	 * set task->id, where the client chooses it (comfyui, automatic1111):
+	 * journal the task before sending, and such a task whose submission
+	 * was cut short can be set to POLL; -EOPNOTSUPP then says that it is
+	 * lost. Unset fields of `request` are NULL; the caller releases it in
+	 * any case. */
 	errint_t (*request)(const struct seed_provider_config *config,
 			    const struct seed_params *params, const char *prompt,
 			    struct seed_task *task, struct seed_request *request) SEED_MUST_CHECK;

@@ -210,3 +210,18 @@ errint_t seed_store_finish(struct seed_store *store, const struct seed_record *r
 		seed_store_forget(store, record->id);
 	return err;
 }
+
+errint_t seed_store_remove_prompt(struct seed_store *store, const char *name,
+				  const struct seed_record *cancelled)
+{
+	int dirfd = store->areas[SEED_AREA_PROMPTS];
+	errint_t err = 0;
+
+	if (unlinkat(dirfd, name, 0) < 0)
+		return -errno;
+	if (cancelled)
+		err = seed_store_record_write(store, cancelled, false);
+	if (!err)
+		err = seed_files_sync_parent(dirfd, name);
+	return err;
+}

@@ -93,6 +93,11 @@ errint_t seed_store_record_write(struct seed_store *store, const struct seed_rec
 errint_t seed_store_finish(struct seed_store *store, const struct seed_record *record,
 			   bool superseded) SEED_MUST_CHECK;
 
+/* prompts/NAME goes; `cancelled` (may be NULL) is the row of what was running.
+ * -ENOENT where there is no such prompt. */
+errint_t seed_store_remove_prompt(struct seed_store *store, const char *name,
+				  const struct seed_record *cancelled) SEED_MUST_CHECK;
+
 /* pending/ID.png, empty and writable; descriptor or -errno. Does not wait for a
  * disk: the engine may call it. */
 int seed_store_result_open(struct seed_store *store, const char *id);

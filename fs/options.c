@@ -1,0 +1,474 @@
+#include "fs/options.h"
+
+#include <fuse_opt.h>
+#include <unistd.h>
+
+#include "lib/url.h"
+
+enum option_type { STRING, URL, SIZE, INT, REAL, RATE, BUDGET, FLAG, COUNT, BYTES, OCTAL };
+
+struct option_spec {
+	const char *name;
+	enum option_type type;
+	const char *fallback;
+	double least, most;
+	const char *help;
+	size_t offset;
+};
+
+#define SPEC(name_, type_, fallback_, least_, most_, help_) \
+	{ #name_, type_, fallback_, least_, most_, help_, offsetof(struct options, name_) },
+static const struct option_spec specs[] = { SEED_OPTIONS(SPEC) };
+#undef SPEC
+
+/* What mount(8), fstab and libfuse know; kept for libfuse or dropped. */
+static const char *const for_libfuse[] = {
+	"rw", "suid", "nosuid", "dev", "nodev", "exec", "noexec", "atime", "noatime", "sync",
+	"async", "dirsync", "auto_unmount", "default_permissions",
+};
+static const char *const ignored[] = {
+	"auto", "noauto", "user", "nouser", "users", "nofail", "_netdev", "defaults", "relatime",
+	"norelatime", "strictatime", "nostrictatime", "diratime", "nodiratime", "owner", "group",
+};
+static const char *const for_libfuse_prefixed[] = { "fsname=", "subtype=", "max_read=", "max_threads=" };
+static const char *const ignored_prefixed[] = { "x-", "comment=", "X-" };
+
+struct parsing {
+	struct options *options;
+	struct seed_error *error;
+	int positions;
+};
+
+static bool in_list(const char *text, const char *const *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(text, list[i]) == 0)
+			return true;
+	return false;
+}
+
+static bool has_prefix(const char *text, const char *const *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strncmp(text, list[i], strlen(list[i])) == 0)
+			return true;
+	return false;
+}
+
+/* ---- values ---- */
+
+static bool read_whole(const char *text, const char **end, int64_t *value)
+{
+	if (*text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	*value = strtoll(text, (char **)(uintptr_t)end, 10);
+	return errno == 0;
+}
+
+static bool in_range(const struct option_spec *spec, double value)
+{
+	return value >= spec->least && value <= spec->most;
+}
+
+static bool set_int(const struct option_spec *spec, const char *text, int64_t *field)
+{
+	const char *end;
+	int64_t value;
+
+	if (!read_whole(text, &end, &value) || *end || !in_range(spec, (double)value))
+		return false;
+	*field = value;
+	return true;
+}
+
+static bool set_octal(const struct option_spec *spec, const char *text, int64_t *field)
+{
+	char *end;
+	long value;
+
+	if (*text < '0' || *text > '7')
+		return false;
+	value = strtol(text, &end, 8);
+	if (*end || !in_range(spec, (double)value))
+		return false;
+	*field = value;
+	return true;
+}
+
+static bool set_real(const struct option_spec *spec, const char *text, double *field)
+{
+	char *end;
+	double value;
+
+	if ((*text < '0' || *text > '9') && *text != '.')
+		return false;
+	value = strtod(text, &end);
+	if (end == text || *end || !in_range(spec, value))
+		return false;
+	*field = value;
+	return true;
+}
+
+static bool set_size(const struct option_spec *spec, const char *text, struct options *options)
+{
+	const char *end;
+	int64_t width, height;
+
+	if (!read_whole(text, &end, &width) || *end != 'x' ||
+	    !read_whole(end + 1, &end, &height) || *end ||
+	    !in_range(spec, (double)width) || !in_range(spec, (double)height))
+		return false;
+	options->size.width = (int)width;
+	options->size.height = (int)height;
+	return true;
+}
+
+static bool set_rate(const struct option_spec *spec, const char *text, struct option_rate *rate)
+{
+	const char *end;
+	int64_t count, seconds = 86400;
+
+	if (!read_whole(text, &end, &count) || *end != '/' || !in_range(spec, (double)count))
+		return false;
+	if (spec->type == BUDGET) {
+		if (strcmp(end + 1, "day") != 0)
+			return false;
+	} else if (!read_whole(end + 1, &end, &seconds) || *end || seconds < 1 || seconds > 86400) {
+		return false;
+	}
+	rate->count = (int)count;
+	rate->seconds = (int)seconds;
+	return true;
+}
+
+static bool set_bytes(const struct option_spec *spec, const char *text, int64_t *field)
+{
+	static const char units[] = "KMG";
+	const char *end, *unit;
+	int64_t value;
+	double scaled;
+
+	if (!read_whole(text, &end, &value))
+		return false;
+	scaled = (double)value;
+	if (*end) {
+		unit = strchr(units, *end);
+		if (!unit || end[1])
+			return false;
+		for (const char *u = units; u <= unit; u++)
+			scaled *= 1024;
+	}
+	if (!in_range(spec, scaled))
+		return false;
+	*field = (int64_t)scaled;
+	return true;
+}
+
+static bool set_count(const struct option_spec *spec, const char *text, int64_t *field)
+{
+	if (strcmp(text, "all") == 0) {
+		*field = -1;
+		return true;
+	}
+	return set_int(spec, text, field);
+}
+
+static bool set_string(const char *text, char **field)
+{
+	char *copy = strdup(text);
+
+	if (!copy)
+		return false;
+	free(*field);
+	*field = copy;
+	return true;
+}
+
+static bool set_value(const struct option_spec *spec, const char *text, struct options *options)
+{
+	void *field = (char *)options + spec->offset;
+
+	switch (spec->type) {
+	case STRING:
+		return set_string(text, field);
+	case URL:
+		return seed_url_check(text) == 0 && set_string(text, field);
+	case SIZE:
+		return set_size(spec, text, options);
+	case INT:
+		return set_int(spec, text, field);
+	case REAL:
+		return set_real(spec, text, field);
+	case RATE:
+	case BUDGET:
+		return set_rate(spec, text, field);
+	case FLAG:
+		*(bool *)field = true;
+		return true;
+	case COUNT:
+		return set_count(spec, text, field);
+	case BYTES:
+		return set_bytes(spec, text, field);
+	case OCTAL:
+		return set_octal(spec, text, field);
+	}
+	return false;
+}
+
+static const char *form_of(const struct option_spec *spec, char *text, size_t size)
+{
+	switch (spec->type) {
+	case URL:
+		return "an http or https URL";
+	case SIZE:
+		return "WIDTHxHEIGHT in pixels, like 2048x1152";
+	case RATE:
+		return "N/SECONDS, like 20/10";
+	case BUDGET:
+		return "N/day, like 500/day";
+	case COUNT:
+		return "a number, or all";
+	case BYTES:
+		return "a number of bytes from 4K to 1024G, with K, M or G";
+	case OCTAL:
+		return "an octal number like 022";
+	case INT:
+		snprintf(text, size, "a whole number from %.0f to %.0f", spec->least, spec->most);
+		return text;
+	case REAL:
+		snprintf(text, size, "a number from %g to %g", spec->least, spec->most);
+		return text;
+	case STRING:
+	case FLAG:
+		break;
+	}
+	return "a text";
+}
+
+/* ---- the command line ---- */
+
+static const struct option_spec *find_spec(const char *text, size_t len)
+{
+	for (size_t i = 0; i < SEED_ARRAY_LEN(specs); i++)
+		if (strlen(specs[i].name) == len && strncmp(specs[i].name, text, len) == 0)
+			return &specs[i];
+	return NULL;
+}
+
+static int take_ours(struct parsing *parsing, const struct option_spec *spec, const char *value)
+{
+	char form[96];
+
+	if (spec->type == FLAG && value)
+		return seed_error_set(parsing->error, EINVAL, "option %s takes no value", spec->name);
+	if (spec->type != FLAG && !value)
+		return seed_error_set(parsing->error, EINVAL, "option %s needs a value: %s",
+				      spec->name, form_of(spec, form, sizeof(form)));
+	if (!set_value(spec, value, parsing->options))
+		return seed_error_set(parsing->error, EINVAL, "option %s=%s: must be %s", spec->name,
+				      value ? value : "", form_of(spec, form, sizeof(form)));
+	if (spec->type == RATE)
+		parsing->options->rate_given = true;
+	return 0;
+}
+
+static int take_option(struct parsing *parsing, const char *text)
+{
+	const char *equals = strchr(text, '=');
+	size_t len = equals ? (size_t)(equals - text) : strlen(text);
+	const struct option_spec *spec = find_spec(text, len);
+
+	if (spec)
+		return take_ours(parsing, spec, equals ? equals + 1 : NULL);
+	if (in_list(text, for_libfuse, SEED_ARRAY_LEN(for_libfuse)) ||
+	    has_prefix(text, for_libfuse_prefixed, SEED_ARRAY_LEN(for_libfuse_prefixed)))
+		return 1;
+	if (in_list(text, ignored, SEED_ARRAY_LEN(ignored)) ||
+	    has_prefix(text, ignored_prefixed, SEED_ARRAY_LEN(ignored_prefixed)))
+		return 0;
+	return seed_error_set(parsing->error, EINVAL,
+			      "unknown option: %.*s; seedfs -h lists them", (int)len, text);
+}
+
+static int take_flag(struct parsing *parsing, const char *text)
+{
+	struct options *options = parsing->options;
+
+	if (strcmp(text, "-h") == 0 || strcmp(text, "--help") == 0)
+		options->help = true;
+	else if (strcmp(text, "-V") == 0 || strcmp(text, "--version") == 0)
+		options->version = true;
+	else if (strcmp(text, "-f") == 0)
+		options->foreground = true;
+	else if (strcmp(text, "-d") == 0)
+		options->debug = options->foreground = true;
+	else if (strcmp(text, "-s") == 0)
+		options->single_threaded = true;
+	else if (strcmp(text, "-n") != 0 && strcmp(text, "-v") != 0) /* mount(8)'s */
+		return seed_error_set(parsing->error, EDOM, "unknown flag %s", text);
+	return 0;
+}
+
+static int take_position(struct parsing *parsing, const char *text)
+{
+	struct options *options = parsing->options;
+
+	parsing->positions++;
+	if (parsing->positions > 2)
+		return seed_error_set(parsing->error, EDOM, "too many arguments: %s", text);
+	/* With two, the first is the source: a label only. */
+	free(options->source);
+	options->source = options->mountpoint;
+	options->mountpoint = strdup(text);
+	return options->mountpoint ? 0 : seed_error_set(parsing->error, ENOMEM, "out of memory");
+}
+
+static int take(void *data, const char *text, int key, struct fuse_args *out)
+{
+	struct parsing *parsing = data;
+	int result;
+
+	SEED_UNUSED(out);
+	if (key == FUSE_OPT_KEY_NONOPT)
+		result = take_position(parsing, text);
+	else if (text[0] == '-')
+		result = take_flag(parsing, text);
+	else
+		result = take_option(parsing, text);
+	/* libfuse only knows -1; the reason is in `error`. */
+	return result < 0 ? -1 : result;
+}
+
+/* ---- what follows from several ---- */
+
+static errint_t default_state(struct options *options, struct seed_error *error)
+{
+	const char *data = getenv("XDG_DATA_HOME");
+	const char *home = getenv("HOME");
+	int len;
+
+	if (geteuid() == 0)
+		len = asprintf(&options->state, "/var/lib/seedfs");
+	else if (data && data[0] == '/')
+		len = asprintf(&options->state, "%s/seedfs", data);
+	else if (home && home[0] == '/')
+		len = asprintf(&options->state, "%s/.local/share/seedfs", home);
+	else
+		return seed_error_set(error, EINVAL, "no state directory: HOME is not set; name one "
+				      "with -o state=DIR");
+	if (len < 0) {
+		options->state = NULL;
+		return seed_error_set(error, ENOMEM, "out of memory");
+	}
+	return 0;
+}
+
+static errint_t set_defaults(struct options *options, struct seed_error *error)
+{
+	options->uid = geteuid();
+	options->gid = getegid();
+	for (size_t i = 0; i < SEED_ARRAY_LEN(specs); i++)
+		if (specs[i].fallback && !set_value(&specs[i], specs[i].fallback, options))
+			return seed_error_set(error, ENOMEM, "out of memory");
+	return 0;
+}
+
+static errint_t settle_provider(struct options *options, struct seed_error *error)
+{
+	const struct seed_provider *service = seed_provider_find(options->provider);
+
+	if (!service)
+		return seed_error_set(error, EINVAL, "option provider=%s: no such provider; seedfs -h "
+				      "lists them", options->provider);
+	options->service = service;
+	if (!options->api_base && service->default_base &&
+	    !(options->api_base = strdup(service->default_base)))
+		return seed_error_set(error, ENOMEM, "out of memory");
+	if (options->api_base) {
+		size_t len = strlen(options->api_base);
+
+		while (len > 0 && options->api_base[len - 1] == '/')
+			options->api_base[--len] = '\0';
+	}
+	if (!options->rate_given)
+		options->rate = (struct option_rate){ service->rate_count, service->rate_seconds };
+	return 0;
+}
+
+static errint_t settle(struct options *options, struct seed_error *error)
+{
+	errint_t err;
+
+	if (!options->mountpoint)
+		return seed_error_set(error, EDOM, "no mount point given");
+	if (options->store || options->s3_endpoint)
+		return seed_error_set(error, EINVAL, "option store: this version keeps its catalogue "
+				      "in the state directory only");
+	err = settle_provider(options, error);
+	if (!err && !options->state)
+		err = default_state(options, error);
+	return err;
+}
+
+errint_t options_parse(struct options *options, struct fuse_args *args, struct seed_error *error)
+{
+	struct parsing parsing = { .options = options, .error = error };
+	errint_t err;
+
+	*options = (struct options){ 0 };
+	*error = (struct seed_error){ 0 };
+	err = set_defaults(options, error);
+	if (err)
+		return err;
+	if (fuse_opt_parse(args, &parsing, NULL, take) < 0)
+		return error->code ? -error->code :
+				     seed_error_set(error, EDOM, "wrong arguments");
+	if (options->help || options->version)
+		return 0;
+	return settle(options, error);
+}
+
+void options_release(struct options *options)
+{
+	char **const strings[] = {
+		&options->provider, &options->api_base, &options->key_file, &options->state,
+		&options->model, &options->quality, &options->guidance, &options->style,
+		&options->workflow, &options->store, &options->s3_endpoint, &options->source,
+		&options->mountpoint,
+	};
+
+	for (size_t i = 0; i < SEED_ARRAY_LEN(strings); i++) {
+		free(*strings[i]);
+		*strings[i] = NULL;
+	}
+}
+
+char *options_help(void)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return NULL;
+	fputs("usage: seedfs [options] [SOURCE] MOUNTPOINT\n"
+	      "Writing a text to MOUNTPOINT/prompts/NAME generates MOUNTPOINT/images/NAME.png.\n\n"
+	      "    -h   this help            -V   the version\n"
+	      "    -f   in the foreground    -d   with libfuse's debug output\n"
+	      "    -s   single-threaded      -o OPTION[,OPTION...] (a comma in a value: \\,)\n\n",
+	      out);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(specs); i++) {
+		char left[40];
+
+		snprintf(left, sizeof(left), "%s%s", specs[i].name,
+			 specs[i].type == FLAG ? "" : "=");
+		fprintf(out, "    %-17s %s", left, specs[i].help);
+		if (specs[i].fallback && specs[i].fallback[0])
+			fprintf(out, " [%s]", specs[i].fallback);
+		fputc('\n', out);
+	}
+	fputs("\nWithout a key: seedfs -o provider=sketch MOUNTPOINT draws pictures itself.\n", out);
+	fclose(out);
+	return text;
+}

@@ -1,0 +1,80 @@
+/*
+ * The command line: every option once, in SEED_OPTIONS, from which the parser,
+ * the help text and the test that the manual agrees are made.
+ */
+#ifndef SEED_FS_OPTIONS_H
+#define SEED_FS_OPTIONS_H
+
+#include "lib/base.h"
+#include "lib/error.h"
+#include "lib/provider/provider.h"
+
+struct fuse_args;
+
+/* A count in a time: N/SECONDS, N/day. count 0: not limited. */
+struct option_rate {
+	int count, seconds;
+};
+
+/* name, type, field's default as text (NULL: none), least, most, help */
+#define SEED_OPTIONS(_) \
+	_(provider, STRING, "kie", 0, 0, "image service: kie, kie-image, ark, fal, replicate, openai, automatic1111, comfyui, sketch") \
+	_(api_base, URL, NULL, 0, 0, "the service's address, for a gateway or a local server") \
+	_(key_file, STRING, NULL, 0, 0, "file that holds the key (mode 0600)") \
+	_(state, STRING, NULL, 0, 0, "state directory: catalogue, images, log") \
+	_(model, STRING, "bytedance/seedream-v4-text-to-image", 0, 0, "the service's model") \
+	_(size, SIZE, "2048x1152", 16, 16384, "size of the images, WIDTHxHEIGHT") \
+	_(quality, STRING, "high", 0, 0, "quality asked for") \
+	_(steps, INT, "30", 1, 1000, "sampling steps") \
+	_(cfg_scale, REAL, "8", 0, 100, "how closely the prompt is followed") \
+	_(guidance, STRING, "detailed, cinematic lighting, high contrast, ultra sharp focus", 0, 0, "guidance text") \
+	_(style, STRING, "", 0, 0, "appended to every prompt after a comma") \
+	_(retry_steps, INT, "25", 1, 1000, "steps of the one retry") \
+	_(retry_cfg_scale, REAL, "7", 0, 100, "cfg_scale of the one retry") \
+	_(max_upscale, REAL, "2", 1, 16, "how far a smaller picture may be enlarged") \
+	_(timeout, INT, "300", 1, 86400, "seconds for one attempt") \
+	_(jobs, INT, "32", 1, 100000, "generations at the service at once") \
+	_(rate, RATE, NULL, 1, 1000000, "new submissions, N/SECONDS (default: the service's limit)") \
+	_(budget, BUDGET, NULL, 1, 1000000000, "at most N submissions in a UTC day, N/day") \
+	_(reuse, FLAG, NULL, 0, 0, "answer a text that was already generated with its image") \
+	_(nometadata, FLAG, NULL, 0, 0, "no prompt, model and parameters in the images") \
+	_(history, COUNT, "all", 0, 1000000000, "earlier images kept for each name") \
+	_(log_size, BYTES, "16M", 4096, 1099511627776.0, "bound of the log, with K, M or G") \
+	_(workflow, STRING, NULL, 0, 0, "comfyui: a workflow in API format") \
+	_(store, STRING, NULL, 0, 0, "share one catalogue: s3://BUCKET/PREFIX") \
+	_(s3_endpoint, URL, NULL, 0, 0, "the S3 server") \
+	_(allow_other, FLAG, NULL, 0, 0, "let other users in (permissions are always checked)") \
+	_(uid, INT, NULL, 0, 4294967294.0, "owner of the files") \
+	_(gid, INT, NULL, 0, 4294967294.0, "group of the files") \
+	_(umask, OCTAL, NULL, 0, 0777, "permission bits taken away, octal") \
+	_(ro, FLAG, NULL, 0, 0, "read-only: looks at the catalogue, needs no key")
+
+struct options {
+	char *provider, *api_base, *key_file, *state, *model, *quality, *guidance, *style;
+	char *workflow, *store, *s3_endpoint;
+	struct { int width, height; } size;
+	int64_t steps, retry_steps, timeout, jobs;
+	double cfg_scale, retry_cfg_scale, max_upscale;
+	struct option_rate rate, budget;
+	bool rate_given;
+	int64_t history; /* -1: all */
+	int64_t log_size;
+	int64_t uid, gid, umask;
+	bool reuse, nometadata, allow_other, ro;
+
+	bool help, version, foreground, debug, single_threaded;
+	char *source, *mountpoint;
+	const struct seed_provider *service; /* of `provider` */
+};
+
+/* Reads argv into `options` (zeroed here) and leaves in `args` what libfuse is to
+ * see. 0; -EINVAL: a wrong option (exit status 1); -EDOM: wrong usage (exit
+ * status 2); `error` has the line. Reads the environment, no files. */
+errint_t options_parse(struct options *options, struct fuse_args *args,
+		       struct seed_error *error) SEED_MUST_CHECK;
+void options_release(struct options *options);
+
+/* The text of -h; malloc'd. */
+char *options_help(void);
+
+#endif

@@ -1,0 +1,488 @@
+/* The engine's thread, its commands, its life. */
+#include "lib/engine.h"
+
+#include <poll.h>
+#include <signal.h>
+
+#include "lib/clock.h"
+#include "lib/engine_internal.h"
+#include "lib/url.h"
+
+/* Each costs an fsync's wait at a time; more only queue at the disk. */
+#define DISK_THREADS 4
+/* What is being submitted at the stop may still be answered. */
+#define STOP_GRACE_MS 500
+#define POLL_FDS_MAX 64
+
+/* ---- tickets ---- */
+
+struct seed_ticket *seed_ticket_new(void)
+{
+	struct seed_ticket *ticket = calloc(1, sizeof(*ticket));
+
+	if (!ticket)
+		return NULL;
+	atomic_init(&ticket->refs, 1);
+	atomic_init(&ticket->outcome, SEED_OUTCOME_UNKNOWN);
+	return ticket;
+}
+
+struct seed_ticket *seed_ticket_ref(struct seed_ticket *ticket)
+{
+	atomic_fetch_add(&ticket->refs, 1);
+	return ticket;
+}
+
+void seed_ticket_unref(struct seed_ticket *ticket)
+{
+	if (ticket && atomic_fetch_sub(&ticket->refs, 1) == 1)
+		free(ticket);
+}
+
+/* ---- commands ---- */
+
+void engine_post(struct seed_engine *engine, struct command *command)
+{
+	command->next = NULL;
+	pthread_mutex_lock(&engine->mutex);
+	*engine->last = command;
+	engine->last = &command->next;
+	pthread_mutex_unlock(&engine->mutex);
+	seed_net_wake(engine->net);
+}
+
+static void run_commands(struct seed_engine *engine)
+{
+	struct command *command, *next;
+
+	pthread_mutex_lock(&engine->mutex);
+	command = engine->first;
+	engine->first = NULL;
+	engine->last = &engine->first;
+	pthread_mutex_unlock(&engine->mutex);
+	for (; command; command = next) {
+		next = command->next;
+		command->run(engine, command);
+	}
+}
+
+struct request {
+	struct command command;
+	char *name;
+	char *text;
+	struct seed_ticket *ticket;
+	struct seed_wait *wait;
+	struct seed_key *key;
+};
+
+static void request_free(struct request *request)
+{
+	free(request->name);
+	free(request->text);
+	seed_ticket_unref(request->ticket);
+	free(request);
+}
+
+static struct request *request_new(struct seed_engine *engine, const char *name,
+				   struct seed_wait *wait,
+				   void (*run)(struct seed_engine *, struct command *))
+{
+	struct request *request = calloc(1, sizeof(*request));
+
+	if (!request)
+		return NULL;
+	request->command.run = run;
+	request->wait = wait;
+	if (wait)
+		wait->engine = engine;
+	if (name && !(request->name = strdup(name))) {
+		free(request);
+		return NULL;
+	}
+	return request;
+}
+
+struct generation *engine_find(struct seed_engine *engine, const char *name)
+{
+	struct generation *generation = engine->names[seed_disk_lane(name) % NAME_BUCKETS];
+
+	while (generation && strcmp(generation->record.name, name) != 0)
+		generation = generation->next_same;
+	return generation;
+}
+
+/* ---- commit ---- */
+
+static errint_t fill_record(struct seed_engine *engine, struct request *request,
+			    struct seed_record *record)
+{
+	char id[SEED_STORE_ID_BYTES];
+	errint_t err;
+
+	seed_record_init(record);
+	err = seed_params_copy(&record->params, &engine->config.params);
+	if (!err)
+		err = seed_params_parse(request->text, strlen(request->text), &record->params,
+					&record->prompt, NULL);
+	/* Refused later, on its way (generation_begin): the row shows the text. */
+	if (err == -EINVAL)
+		err = seed_record_set(&record->prompt, request->text);
+	if (err)
+		return err;
+	seed_store_new_id(engine->store, id);
+	record->name = request->name;
+	record->request = request->text;
+	request->name = request->text = NULL;
+	record->created_ms = seed_clock_wall_ms();
+	err = seed_record_set(&record->id, id);
+	if (!err)
+		err = seed_record_set(&record->provider, engine->config.provider->name);
+	return err;
+}
+
+static void refuse(struct seed_engine *engine, struct request *request, int code)
+{
+	if (request->ticket)
+		atomic_store(&request->ticket->outcome, code);
+	if (request->wait)
+		wait_finish(engine, request->wait, code);
+	request_free(request);
+}
+
+static void attach(struct generation *generation, struct request *request)
+{
+	generation->ticket = request->ticket;
+	request->ticket = NULL;
+	if (generation->ticket)
+		generation->ticket->generation = generation;
+	if (request->wait)
+		wait_add(generation, request->wait);
+	request_free(request);
+}
+
+static void run_commit(struct seed_engine *engine, struct command *command)
+{
+	struct request *request = (struct request *)command;
+	struct generation *generation, *older;
+	struct seed_record record;
+	errint_t err;
+
+	if (engine->stopping) {
+		refuse(engine, request, ESHUTDOWN);
+		return;
+	}
+	older = engine_find(engine, request->name);
+	err = fill_record(engine, request, &record);
+	generation = err ? NULL : generation_new(engine, &record, true);
+	if (!generation) {
+		seed_record_release(&record);
+		refuse(engine, request, err ? -err : ENOMEM);
+		return;
+	}
+	if (older)
+		generation_supersede(older);
+	generation->phase = PHASE_BEGIN;
+	attach(generation, request);
+	generation_begin(generation);
+}
+
+errint_t seed_engine_commit(struct seed_engine *engine, const char *name, char *text,
+			    struct seed_ticket *ticket, struct seed_wait *wait)
+{
+	struct request *request = request_new(engine, name, wait, run_commit);
+
+	if (!request) {
+		free(text);
+		return -ENOMEM;
+	}
+	request->text = text;
+	request->ticket = ticket ? seed_ticket_ref(ticket) : NULL;
+	engine_post(engine, &request->command);
+	return 0;
+}
+
+/* ---- waiting ---- */
+
+static void run_wait_ticket(struct seed_engine *engine, struct command *command)
+{
+	struct request *request = (struct request *)command;
+	int outcome = atomic_load(&request->ticket->outcome);
+
+	if (outcome != SEED_OUTCOME_UNKNOWN)
+		wait_finish(engine, request->wait, outcome);
+	else if (request->ticket->generation)
+		wait_add(request->ticket->generation, request->wait);
+	else
+		wait_finish(engine, request->wait, engine->stopping ? ESHUTDOWN : EIO);
+	request_free(request);
+}
+
+errint_t seed_engine_wait_ticket(struct seed_engine *engine, struct seed_ticket *ticket,
+				 struct seed_wait *wait)
+{
+	struct request *request = request_new(engine, NULL, wait, run_wait_ticket);
+
+	if (!request)
+		return -ENOMEM;
+	request->ticket = seed_ticket_ref(ticket);
+	engine_post(engine, &request->command);
+	return 0;
+}
+
+static void run_wait_name(struct seed_engine *engine, struct command *command)
+{
+	struct request *request = (struct request *)command;
+	struct generation *generation = engine_find(engine, request->name);
+	struct seed_record record;
+	int code = 0;
+
+	if (generation) {
+		wait_add(generation, request->wait);
+	} else {
+		if (seed_store_record_read(engine->store, request->name, &record) == 0 &&
+		    record.state == SEED_STATE_FAILED)
+			code = record.error.code ? record.error.code : EIO;
+		seed_record_release(&record);
+		wait_finish(engine, request->wait, code);
+	}
+	request_free(request);
+}
+
+errint_t seed_engine_wait_name(struct seed_engine *engine, const char *name,
+			       struct seed_wait *wait)
+{
+	struct request *request = request_new(engine, name, wait, run_wait_name);
+
+	if (!request)
+		return -ENOMEM;
+	engine_post(engine, &request->command);
+	return 0;
+}
+
+/* ---- key ---- */
+
+static errint_t take_key(struct seed_engine *engine, struct seed_key *key)
+{
+	char *authorization = NULL;
+
+	if (key && engine->config.provider->auth != SEED_AUTH_NONE &&
+	    asprintf(&authorization, "%s %s",
+		     engine->config.provider->auth == SEED_AUTH_KEY ? "Key" : "Bearer",
+		     seed_key_text(key)) < 0)
+		return -ENOMEM;
+	if (engine->authorization)
+		explicit_bzero(engine->authorization, strlen(engine->authorization));
+	free(engine->authorization);
+	seed_key_free(engine->key);
+	engine->authorization = authorization;
+	engine->key = key;
+	return 0;
+}
+
+static void run_set_key(struct seed_engine *engine, struct command *command)
+{
+	struct request *request = (struct request *)command;
+
+	if (take_key(engine, request->key))
+		seed_key_free(request->key);
+	else
+		seed_log_line(engine->log, NULL, SEED_LOG_REQUEST "Key read again");
+	request_free(request);
+}
+
+errint_t seed_engine_set_key(struct seed_engine *engine, struct seed_key *key)
+{
+	struct request *request = request_new(engine, NULL, NULL, run_set_key);
+
+	if (!request)
+		return -ENOMEM;
+	request->key = key;
+	engine_post(engine, &request->command);
+	return 0;
+}
+
+/* ---- the thread ---- */
+
+/* An answer is awaited that says whether money was spent. */
+static bool is_submitting(const struct seed_engine *engine)
+{
+	for (const struct generation *g = engine->generations; g; g = g->next)
+		if (g->phase == PHASE_SUBMIT)
+			return true;
+	return false;
+}
+
+static bool stopped(const struct seed_engine *engine, int64_t now)
+{
+	/* Steps on disk always end; what they report may need another. */
+	return engine->stopping && engine->steps_running == 0 &&
+	       (now >= engine->stop_ms || !is_submitting(engine));
+}
+
+static void sleep_until(struct seed_engine *engine, int64_t at, int64_t now)
+{
+	struct pollfd fds[POLL_FDS_MAX];
+	size_t count = seed_worker_pool_fds(engine->workers, fds, POLL_FDS_MAX);
+	int64_t workers_at = seed_worker_pool_next_ms(engine->workers);
+
+	if (workers_at < at)
+		at = workers_at;
+	if (engine->watching > 0 && engine->watch_ms < at)
+		at = engine->watch_ms;
+	if (engine->stopping && engine->stop_ms < at)
+		at = engine->stop_ms;
+	seed_net_wait(engine->net, fds, count, at == INT64_MAX ? 60000 : at - now);
+}
+
+static void *engine_main(void *argument)
+{
+	struct seed_engine *engine = argument;
+	int64_t now, at;
+
+	for (;;) {
+		run_commands(engine);
+		seed_net_turn(engine->net);
+		seed_worker_pool_turn(engine->workers);
+		now = seed_clock_now_ms();
+		waits_look(engine, now);
+		at = generations_turn(engine, now);
+		if (stopped(engine, now))
+			return NULL;
+		sleep_until(engine, at, seed_clock_now_ms());
+	}
+}
+
+errint_t seed_engine_start(struct seed_engine *engine)
+{
+	sigset_t all, before;
+	int err;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	err = pthread_create(&engine->thread, NULL, engine_main, engine);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return -err;
+}
+
+static void run_stop(struct seed_engine *engine, struct command *command)
+{
+	engine->stopping = true;
+	engine->stop_ms = seed_clock_now_ms() + STOP_GRACE_MS;
+	for (struct generation *g = engine->generations; g; g = g->next)
+		waits_finish(g, ESHUTDOWN);
+	free(command);
+}
+
+void seed_engine_stop(struct seed_engine *engine)
+{
+	struct command *command;
+
+	while (!(command = calloc(1, sizeof(*command))))
+		; /* the stop is never given up; memory comes back as requests end */
+	command->run = run_stop;
+	engine_post(engine, command);
+	pthread_join(engine->thread, NULL);
+	/* Steps still under way report here; nothing is started any more. */
+	seed_disk_free(engine->disk);
+	engine->disk = NULL;
+}
+
+/* ---- life ---- */
+
+static errint_t take_up(void *context, struct seed_record *record, bool newest)
+{
+	struct seed_engine *engine = context;
+	struct generation *generation = generation_new(engine, record, newest);
+
+	if (!generation) {
+		seed_record_release(record);
+		return -ENOMEM;
+	}
+	generation->phase = PHASE_BEGIN;
+	generation_resume(generation);
+	return 0;
+}
+
+static errint_t make_parts(struct seed_engine *engine)
+{
+	const struct seed_engine_config *config = &engine->config;
+	errint_t err;
+
+	err = seed_net_new(&engine->net);
+	if (!err)
+		err = seed_disk_new(DISK_THREADS, &engine->disk);
+	if (!err)
+		err = seed_worker_pool_new(config->worker_program, config->workers,
+					   &engine->workers);
+	if (!err)
+		err = seed_rate_init(&engine->rate, config->rate_count,
+				     (int64_t)config->rate_seconds * 1000);
+	if (!err)
+		err = seed_rate_init(&engine->queries, config->provider->queries_per_second, 1000);
+	return err;
+}
+
+errint_t seed_engine_new(const struct seed_engine_config *config, struct seed_store *store,
+			 struct seed_log *log, struct seed_key *key, struct seed_engine **out,
+			 struct seed_error *error)
+{
+	struct seed_engine *engine = calloc(1, sizeof(*engine));
+	errint_t err;
+
+	if (!engine)
+		return seed_error_set(error, ENOMEM, "out of memory");
+	engine->config = *config;
+	engine->store = store;
+	engine->log = log;
+	engine->last = &engine->first;
+	engine->queue_last = &engine->queue_first;
+	pthread_mutex_init(&engine->mutex, NULL);
+	if (config->service.api_base)
+		engine->private_service = seed_url_host_is_private(config->service.api_base);
+	err = make_parts(engine);
+	if (!err)
+		err = take_key(engine, key);
+	if (err) {
+		seed_key_free(key);
+		seed_error_set(error, -err, "cannot start: %s", strerror(-err));
+	} else {
+		err = seed_store_recover(store, take_up, engine);
+		if (err)
+			seed_error_set(error, -err, "the journal in the state directory cannot "
+				       "be read: %s", strerror(-err));
+	}
+	if (err) {
+		seed_engine_free(engine);
+		return err;
+	}
+	*out = engine;
+	return 0;
+}
+
+void seed_engine_free(struct seed_engine *engine)
+{
+	if (!engine)
+		return;
+	engine->stopping = true;
+	seed_disk_free(engine->disk);
+	engine->disk = NULL;
+	if (engine->net)
+		run_commands(engine);
+	seed_worker_pool_free(engine->workers);
+	seed_net_free(engine->net);
+	while (engine->generations) {
+		struct generation *generation = engine->generations;
+
+		generation->transfer = NULL;
+		generation->step_running = STEP_NONE;
+		generation->at_worker = false;
+		waits_finish(generation, ESHUTDOWN);
+		generation->dead = true;
+		generation_reap(generation);
+	}
+	seed_rate_release(&engine->rate);
+	seed_rate_release(&engine->queries);
+	SEED_UNUSED(take_key(engine, NULL)); /* cannot fail: frees only */
+	pthread_mutex_destroy(&engine->mutex);
+	free(engine);
+}

@@ -1,0 +1,107 @@
+/*
+ * The engine: one thread that owns every generation from the committed prompt
+ * to the verified image. Callers hand it commands and are called back; no
+ * call here waits for a network, a disk or a generation.
+ *
+ * A caller that must know an outcome passes a struct seed_wait; its `done` runs
+ * on the engine's thread, exactly once. Thousands may wait: each costs its
+ * structure and nothing else.
+ */
+#ifndef SEED_ENGINE_H
+#define SEED_ENGINE_H
+
+#include <stdatomic.h>
+
+#include "lib/base.h"
+#include "lib/key.h"
+#include "lib/log.h"
+#include "lib/params.h"
+#include "lib/provider/provider.h"
+#include "lib/store/store.h"
+
+struct seed_engine;
+struct generation;
+
+struct seed_engine_config {
+	const struct seed_provider *provider;
+	struct seed_provider_config service;
+	struct seed_params params;   /* of the mount; a JSON request overrides them */
+	int retry_steps;
+	double retry_cfg_scale;
+	double max_upscale;
+	int64_t timeout_ms;          /* of one attempt */
+	int jobs;                    /* at the service at once */
+	int rate_count, rate_seconds;
+	bool metadata;               /* text chunks in the image */
+	const char *worker_program;  /* lib/image/worker.h */
+	int workers;
+};
+
+/* The outcome of one committed text, shared between the handles that
+ * committed it and the engine. */
+struct seed_ticket {
+	atomic_int refs;
+	atomic_int outcome;            /* SEED_OUTCOME_UNKNOWN, 0 or a positive errno */
+	struct generation *generation; /* the engine's own */
+};
+#define SEED_OUTCOME_UNKNOWN (-1)
+
+struct seed_ticket *seed_ticket_new(void); /* one reference; NULL without memory */
+struct seed_ticket *seed_ticket_ref(struct seed_ticket *ticket);
+void seed_ticket_unref(struct seed_ticket *ticket); /* NULL is allowed */
+
+/* Zeroed by the caller before its own fields are set. */
+struct seed_wait {
+	/* The caller's. */
+	void (*done)(struct seed_wait *wait, int code); /* 0 or a positive errno; owns `wait` again */
+	pid_t tid;        /* who waits: its signals are looked at after an interrupt */
+	bool until_begun; /* content once the prompt is on disk */
+	/* Set by seed_engine_interrupt(). */
+	atomic_bool interrupted;
+	/* The engine's. */
+	struct seed_wait *next, **link;
+	struct seed_engine *engine;
+	bool watched;
+};
+
+/* Everything but `config` and its strings is borrowed until the engine is
+ * freed; `key` becomes the engine's. Reads the journal and takes up what is in
+ * flight (nothing is sent before seed_engine_start). Blocks; no thread yet. */
+errint_t seed_engine_new(const struct seed_engine_config *config, struct seed_store *store,
+			 struct seed_log *log, struct seed_key *key, struct seed_engine **engine,
+			 struct seed_error *error) SEED_MUST_CHECK;
+
+errint_t seed_engine_start(struct seed_engine *engine) SEED_MUST_CHECK;
+
+/* Every waiter gets ESHUTDOWN at once; what is being submitted gets half a
+ * second to be answered; tasks go on at the next mount. Joins the thread. */
+void seed_engine_stop(struct seed_engine *engine);
+void seed_engine_free(struct seed_engine *engine); /* after stop, or never started; NULL allowed */
+
+/* ---- commands; any thread, none blocks ---- */
+
+/* Text was committed to NAME. Takes ownership of `text` (malloc'd, checked by
+ * seed_text_check, trimmed, not white). `wait` may be NULL. The ticket gets the
+ * outcome; the caller keeps its own reference. -ENOMEM: nothing was done. */
+errint_t seed_engine_commit(struct seed_engine *engine, const char *name, char *text,
+			    struct seed_ticket *ticket, struct seed_wait *wait) SEED_MUST_CHECK;
+
+/* Waits for a ticket's outcome, or for NAME's newest generation: 0 where
+ * nothing is in flight and the catalogue has no error, else its errno. */
+errint_t seed_engine_wait_ticket(struct seed_engine *engine, struct seed_ticket *ticket,
+				 struct seed_wait *wait) SEED_MUST_CHECK;
+errint_t seed_engine_wait_name(struct seed_engine *engine, const char *name,
+			       struct seed_wait *wait) SEED_MUST_CHECK;
+
+/* Cancels what runs for NAME and removes the prompt; `wait` gets 0 or ENOENT …. */
+errint_t seed_engine_remove(struct seed_engine *engine, const char *name,
+			    struct seed_wait *wait) SEED_MUST_CHECK;
+
+/* A signal came to a waiter: its process is looked at, and if it is ending the
+ * wait ends with EINTR. May be called with libfuse's request lock held. */
+void seed_engine_interrupt(struct seed_wait *wait);
+
+/* A new key (SIGHUP); takes ownership. */
+errint_t seed_engine_set_key(struct seed_engine *engine, struct seed_key *key) SEED_MUST_CHECK;
+
+#endif

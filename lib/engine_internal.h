@@ -1,0 +1,184 @@
+/*
+ * What the engine's files share: engine.c (thread and commands), generation.c
+ * (a generation's way), exchange.c (requests to the service and downloads),
+ * steps on disk (journal_steps.c) and waiting.c. All of it belongs to the
+ * engine's thread unless said otherwise.
+ */
+#ifndef SEED_ENGINE_INTERNAL_H
+#define SEED_ENGINE_INTERNAL_H
+
+#include <pthread.h>
+
+#include "lib/disk.h"
+#include "lib/engine.h"
+#include "lib/image/worker.h"
+#include "lib/net.h"
+#include "lib/record.h"
+#include "lib/schedule.h"
+
+/*
+ * A generation's phases. Each but the two that wait in a queue or for a time
+ * has exactly one thing under way (a disk step, a transfer or a worker's job)
+ * whose end moves the generation on.
+ */
+enum phase {
+	PHASE_BEGIN,     /* disk: journal, prompt, old image to history, row */
+	PHASE_QUEUED,    /* waits for a slot and the rate */
+	PHASE_ANNOUNCE,  /* disk: journal "submitting" */
+	PHASE_SUBMIT,    /* transfer: the request that costs money */
+	PHASE_ACCEPT,    /* disk: journal the task id */
+	PHASE_POLL_WAIT, /* timer */
+	PHASE_POLL,      /* transfer */
+	PHASE_KEEP,      /* disk: the bytes of the answer */
+	PHASE_FETCH,     /* transfer: the image, or timer before another try */
+	PHASE_FETCH_WAIT,
+	PHASE_VERIFY,    /* worker */
+	PHASE_FINISH,    /* disk: image, row, end of the journal's row */
+	PHASE_HOLD,      /* timer: the disk is full; tried again */
+	PHASE_DROP,      /* disk: the journal's row goes */
+};
+
+enum disk_step {
+	STEP_NONE,
+	STEP_PROGRESS, /* the row, not durable; changes no phase */
+	STEP_BEGIN,
+	STEP_JOURNAL,
+	STEP_KEEP,
+	STEP_FINISH,
+	STEP_DROP,
+};
+
+struct generation {
+	struct generation *next, **link;           /* all of them */
+	struct generation *next_same, **link_same; /* bucket of names; NULL link: superseded */
+	struct generation *next_queued;            /* the queue of PHASE_QUEUED */
+	struct seed_engine *engine;
+
+	struct seed_record record;
+	struct seed_task task;
+	struct seed_request request; /* built before it is announced in the journal */
+	char *full_prompt;
+	enum phase phase;
+	enum phase held; /* to go back to from PHASE_HOLD */
+	bool has_slot, queued, superseded, resumed;
+	struct seed_error refusal; /* code not 0: the text is no valid request */
+	bool dead;       /* given up: goes once nothing of it is under way */
+
+	int64_t deadline_ms;  /* of the attempt */
+	int64_t wake_ms;      /* PHASE_*_WAIT, PHASE_HOLD */
+	int64_t submitted_ms; /* when the task was accepted */
+	unsigned backoffs;    /* 429s in a row */
+	unsigned fetches;     /* tries of this download */
+	unsigned redirects;
+	bool reminted;
+	char *fetch_url;      /* where the redirects have led */
+
+	struct seed_transfer *transfer;
+	enum disk_step step_running, step_next;
+	bool at_worker;
+	struct seed_buf bytes; /* PHASE_KEEP */
+	int source_fd;
+
+	struct seed_ticket *ticket;
+	struct seed_wait *waits;
+};
+
+#define NAME_BUCKETS 4096
+
+struct seed_engine {
+	struct seed_engine_config config;
+	struct seed_store *store;
+	struct seed_log *log;
+	struct seed_key *key;
+	char *authorization;
+	struct seed_net *net;
+	struct seed_disk *disk;
+	struct seed_worker_pool *workers;
+
+	pthread_t thread;
+	pthread_mutex_t mutex; /* of the next two; a leaf of the lock order */
+	struct command *first, **last;
+	atomic_bool interrupts;
+
+	struct generation *generations;
+	struct generation *names[NAME_BUCKETS];
+	struct generation *queue_first, **queue_last;
+	int active;                /* generations with a slot */
+	int steps_running;         /* disk steps under way */
+	int watching;              /* waiters with a signal that did not end them */
+	int64_t watch_ms;
+	int64_t hold_until_ms;     /* no submission before: 429 */
+	int64_t pump_ms;           /* when the queue is to be looked at again */
+	struct seed_rate rate, queries;
+	struct seed_durations durations;
+	bool private_service;      /* api_base leads to a private address itself */
+	bool stopping;
+	int64_t stop_ms;
+};
+
+/* ---- engine.c ---- */
+
+/* Runs `run(argument)` on the engine's thread. Any thread. The command is
+ * allocated by the caller before the work that it reports, so that the report
+ * cannot fail. */
+struct command {
+	struct command *next;
+	void (*run)(struct seed_engine *engine, struct command *command); /* owns it */
+};
+void engine_post(struct seed_engine *engine, struct command *command);
+
+struct generation *engine_find(struct seed_engine *engine, const char *name);
+
+/* ---- generation.c ---- */
+
+/* A new generation of NAME; takes `record`'s contents. NULL without memory. */
+struct generation *generation_new(struct seed_engine *engine, struct seed_record *record,
+				  bool newest);
+/* From an initialised generation: onto its way. */
+void generation_begin(struct generation *generation);
+void generation_resume(struct generation *generation);
+/* A newer text has taken the name. */
+void generation_supersede(struct generation *generation);
+/* Given up without an outcome of its own (removed): waiters get `code`. */
+void generation_abandon(struct generation *generation, int code);
+/* Not accepted (429): back to the head of the queue. */
+void generation_requeue(struct generation *generation);
+/* The present attempt failed: the one retry, or the end. */
+void generation_attempt_failed(struct generation *generation, const struct seed_error *error);
+/* The end without a further attempt. */
+void generation_fail(struct generation *generation, const struct seed_error *error);
+/* The image's bytes are in `fd` (taken; -1: to be drawn). */
+void generation_verify(struct generation *generation, int fd);
+/* A disk step ended. */
+void generation_step_done(struct generation *generation, enum disk_step step, errint_t err);
+/* Frees a dead generation once nothing of it is under way. */
+void generation_reap(struct generation *generation);
+/* Timers and the queue; returns when to be called again. */
+int64_t generations_turn(struct seed_engine *engine, int64_t now_ms);
+/* A line of the log about it, without keys and queries. */
+void generation_log(struct generation *generation, const char *format, ...) SEED_PRINTF(2, 3);
+
+/* ---- exchange.c ---- */
+
+/* Builds task.stage's request; a service's id that we choose is then known. */
+errint_t exchange_prepare(struct generation *generation) SEED_MUST_CHECK;
+/* Sends it: as prepared for SEED_STAGE_SUBMIT, else prepared here. */
+void exchange_send(struct generation *generation);
+void exchange_fetch(struct generation *generation); /* task.image_url */
+/* Tells the service to stop, where it can be told; nobody waits for it. */
+void exchange_cancel(struct generation *generation);
+
+/* ---- disk_steps.c ---- */
+
+/* Starts a step, or notes it until the one under way has ended. */
+void disk_step(struct generation *generation, enum disk_step step);
+
+/* ---- waiting.c ---- */
+
+void wait_add(struct generation *generation, struct seed_wait *wait);
+void wait_finish(struct seed_engine *engine, struct seed_wait *wait, int code);
+void waits_finish(struct generation *generation, int code);  /* all */
+void waits_begun(struct generation *generation);             /* those content with a beginning */
+void waits_look(struct seed_engine *engine, int64_t now_ms); /* signals */
+
+#endif
