@@ -1,0 +1,186 @@
+/* Building a request. */
+#include "lib/provider/ask.h"
+
+#include <sys/random.h>
+
+#include "lib/url.h"
+
+errint_t seed_ask_request(struct seed_request *request, const char *method, char *url)
+{
+	request->method = method;
+	request->url = url;
+	return url ? 0 : -ENOMEM;
+}
+
+errint_t seed_ask_request_json(struct seed_request *request, const char *method, char *url,
+				cJSON *body)
+{
+	errint_t result = seed_ask_request(request, method, url);
+
+	if (body)
+		request->body = cJSON_PrintUnformatted(body);
+	cJSON_Delete(body);
+	return request->body ? result : -ENOMEM;
+}
+
+errint_t seed_ask_header(struct seed_request *request, const char *line)
+{
+	size_t i = 0;
+
+	while (request->headers[i])
+		i++;
+	/* A full list would be our own bug. */
+	assert(i < SEED_ARRAY_LEN(request->headers));
+	request->headers[i] = strdup(line);
+	return request->headers[i] ? 0 : -ENOMEM;
+}
+
+/* malloc'd "abcd"; NULL if one of them is NULL, or without memory. */
+static char *join(const char *a, const char *b, const char *c, const char *d)
+{
+	char *text = NULL;
+
+	if (!a || !b || !c || !d || asprintf(&text, "%s%s%s%s", a, b, c, d) < 0)
+		return NULL;
+	return text;
+}
+
+char *seed_ask_url(const char *base, const char *before, const char *part, const char *after)
+{
+	char *encoded = part ? seed_url_encode(part) : strdup("");
+	char *url = join(base, before, encoded, after);
+
+	free(encoded);
+	return url;
+}
+
+static bool is_safe_part(const char *part)
+{
+	return *part && strcmp(part, ".") != 0 && strcmp(part, "..") != 0;
+}
+
+errint_t seed_ask_model_path(const char *model, char **path)
+{
+	const char *part = model;
+	char *url = strdup("");
+
+	*path = NULL;
+	while (url) {
+		char *one = strndup(part, strcspn(part, "/"));
+		bool safe = one && is_safe_part(one);
+		char *longer = safe ? seed_ask_url(url, "/", one, "") : NULL;
+
+		free(url);
+		url = longer;
+		free(one);
+		if (one && !safe)
+			return -EINVAL;
+		part += strcspn(part, "/");
+		if (!*part++)
+			break;
+	}
+	*path = url;
+	return url ? 0 : -ENOMEM;
+}
+
+bool seed_ask_add_text(cJSON *object, const char *name, const char *text)
+{
+	return !text || !*text || cJSON_AddStringToObject(object, name, text);
+}
+
+/* Not as a double: "1e+15" is no integer to most readers. */
+bool seed_ask_add_int(cJSON *object, const char *name, int64_t value)
+{
+	char digits[24];
+
+	snprintf(digits, sizeof(digits), "%lld", (long long)value);
+	return cJSON_AddRawToObject(object, name, digits);
+}
+
+bool seed_ask_add_seed(cJSON *object, const struct seed_params *params, int64_t modulus)
+{
+	if (!params->has_seed)
+		return true;
+	return seed_ask_add_int(object, "seed", modulus ? params->seed % modulus : params->seed);
+}
+
+/* getrandom(2) of so few bytes neither fails nor is interrupted once the
+ * kernel is seeded; the clock is for a kernel that has no such call. */
+static void random_bytes(void *out, size_t len)
+{
+	struct timespec now;
+
+	if (getrandom(out, len, 0) == (ssize_t)len)
+		return;
+	clock_gettime(CLOCK_REALTIME, &now);
+	memset(out, 0, len);
+	memcpy(out, &now.tv_nsec, len < sizeof(now.tv_nsec) ? len : sizeof(now.tv_nsec));
+}
+
+int64_t seed_ask_random(unsigned int bits)
+{
+	uint64_t value;
+
+	random_bytes(&value, sizeof(value));
+	return (int64_t)(value & ((UINT64_C(1) << bits) - 1));
+}
+
+char *seed_ask_uuid(void)
+{
+	unsigned char r[16];
+	char *text = NULL;
+
+	random_bytes(r, sizeof(r));
+	r[6] = (unsigned char)((r[6] & 0x0f) | 0x40);
+	r[8] = (unsigned char)((r[8] & 0x3f) | 0x80);
+	if (asprintf(&text,
+		     "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+		     r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7], r[8], r[9], r[10],
+		     r[11], r[12], r[13], r[14], r[15]) < 0)
+		return NULL;
+	return text;
+}
+
+/* Where `at` begins a tag of sd.cpp's, opening or closing. */
+static bool is_args_tag(const char *at)
+{
+	static const char name[] = "sd_cpp_extra_args";
+
+	if (*at++ != '<')
+		return false;
+	while (*at == '/' || *at == ' ')
+		at++;
+	return strncasecmp(at, name, sizeof(name) - 1) == 0;
+}
+
+char *seed_ask_neutralise(const char *text, bool bars, bool *changed)
+{
+	static const char angle[] = "\xe2\x80\xb9"; /* U+2039 */
+	size_t len = strlen(text);
+	/* Only '<' grows, by two bytes. */
+	char *out = malloc(3 * len + 1), *end = out;
+
+	if (!out)
+		return NULL;
+	for (const char *c = text; *c; c++) {
+		if (is_args_tag(c)) {
+			memcpy(end, angle, sizeof(angle) - 1);
+			end += sizeof(angle) - 1;
+			*changed = true;
+		} else if (bars && *c == '|') {
+			*end++ = '/';
+			*changed = true;
+		} else {
+			*end++ = *c;
+		}
+	}
+	*end = 0;
+	return out;
+}
+
+const char *seed_ask_model(const struct seed_params *params, const char *own_default)
+{
+	if (!params->model || !*params->model)
+		return own_default;
+	return strcmp(params->model, SEED_ASK_DEFAULT_MODEL) == 0 ? own_default : params->model;
+}

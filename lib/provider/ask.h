@@ -1,0 +1,62 @@
+/*
+ * What the providers share to build a request. Internal to lib/provider/.
+ * Pure functions, but for what is random.
+ */
+#ifndef SEED_PROVIDER_ASK_H
+#define SEED_PROVIDER_ASK_H
+
+#include <cjson/cJSON.h>
+
+#include "lib/provider/provider.h"
+
+/* Method and URL. Takes ownership of `url`; -ENOMEM if it is NULL. */
+errint_t seed_ask_request(struct seed_request *request, const char *method, char *url)
+	SEED_MUST_CHECK;
+
+/* The same with a JSON body. Takes ownership of both; `body` NULL: -ENOMEM. */
+errint_t seed_ask_request_json(struct seed_request *request, const char *method, char *url,
+				cJSON *body) SEED_MUST_CHECK;
+
+/* A further header line, copied. */
+errint_t seed_ask_header(struct seed_request *request, const char *line) SEED_MUST_CHECK;
+
+/* base, before, `part` percent-encoded (NULL: nothing), after; malloc'd, NULL
+ * without memory. */
+char *seed_ask_url(const char *base, const char *before, const char *part, const char *after);
+
+/* A model's name as part of a path ("owner/name"): each part percent-encoded.
+ * A part that is empty, "." or ".." would lead elsewhere in the API, with the
+ * mount's key: -EINVAL. */
+errint_t seed_ask_model_path(const char *model, char **path) SEED_MUST_CHECK;
+
+/* Members of a JSON object; false without memory. Empty or NULL text is left
+ * out and true. Integers are written as digits whatever their size. */
+bool seed_ask_add_text(cJSON *object, const char *name, const char *text);
+bool seed_ask_add_int(cJSON *object, const char *name, int64_t value);
+
+/* The seed, where the parameters have one, below `modulus` (0: as it is). */
+bool seed_ask_add_seed(cJSON *object, const struct seed_params *params, int64_t modulus);
+
+/* A random number below 2^bits (bits 1..62). */
+int64_t seed_ask_random(unsigned int bits);
+
+/* A fresh UUID (version 4), malloc'd; NULL without memory. */
+char *seed_ask_uuid(void);
+
+/*
+ * Text in which neither sd.cpp's "<sd_cpp_extra_args>" nor, where `bars` is
+ * set, LocalAI's "|" is left: both would be read as parameters out of a
+ * prompt's words. '<' becomes U+2039 and '|' becomes '/', so that a person
+ * still reads the same text. malloc'd, NULL without memory; *changed is set
+ * (never cleared) if something was replaced.
+ */
+char *seed_ask_neutralise(const char *text, bool bars, bool *changed);
+
+/* The mount's default model under kie's name for it. */
+#define SEED_ASK_DEFAULT_MODEL "bytedance/seedream-v4-text-to-image"
+
+/* The model's name at a service: what was asked for, but `own_default` (may be
+ * NULL) for the mount's default, which only kie knows by that name. */
+const char *seed_ask_model(const struct seed_params *params, const char *own_default);
+
+#endif

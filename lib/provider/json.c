@@ -1,0 +1,367 @@
+/* Reading JSON that a stranger wrote. */
+#include "lib/provider/json.h"
+
+#include <ctype.h>
+#include <limits.h>
+#include <math.h>
+
+#include "lib/text.h"
+#include "lib/url.h"
+
+/* --- Parsing --- */
+
+/* The offset behind the string that begins at `at` (its quote), or `len`. */
+static size_t skip_string(const char *text, size_t len, size_t at)
+{
+	size_t i = at + 1;
+
+	while (i < len && text[i] != '"')
+		i += text[i] == '\\' ? 2 : 1;
+	return i < len ? i + 1 : len;
+}
+
+/* cJSON bounds depth (1000), not the number of values: 96 MB of "[],[],…"
+ * would become gigabytes. So count before anything is built. */
+static bool is_bounded(const char *text, size_t len)
+{
+	size_t i = 0, depth = 0, values = 0;
+
+	while (i < len) {
+		switch (text[i]) {
+		case '"':
+			i = skip_string(text, len, i);
+			continue;
+		case '[':
+		case '{':
+			values++;
+			if (++depth > SEED_JSON_MAX_DEPTH)
+				return false;
+			break;
+		case ']':
+		case '}':
+			if (!depth--)
+				return false;
+			break;
+		case ',':
+			values++;
+			break;
+		default:
+			break;
+		}
+		if (values > SEED_JSON_MAX_VALUES)
+			return false;
+		i++;
+	}
+	return true;
+}
+
+static bool is_white(const char *text, const char *end)
+{
+	while (text < end && strchr(" \t\r\n", *text))
+		text++;
+	return text == end;
+}
+
+cJSON *seed_json_parse(const char *text, size_t len)
+{
+	const char *end = NULL;
+	cJSON *root;
+
+	/* A NUL would end cJSON's strings early: never JSON outside of escapes. */
+	if (!text || !len || len > SEED_ANSWER_MAX_BYTES || memchr(text, 0, len))
+		return NULL;
+	if (!is_bounded(text, len))
+		return NULL;
+	root = cJSON_ParseWithLengthOpts(text, len, &end, false);
+	if (root && !is_white(end, text + len)) {
+		cJSON_Delete(root);
+		return NULL;
+	}
+	return root;
+}
+
+/* --- Looking up --- */
+
+/* Takes "[12]" from *path. */
+static const cJSON *step_index(const cJSON *at, const char **path)
+{
+	char *end;
+	long index = strtol(*path + 1, &end, 10);
+
+	*path = *end == ']' ? end + 1 : end;
+	if (!cJSON_IsArray(at) || index < 0 || index > INT_MAX)
+		return NULL;
+	return cJSON_GetArrayItem(at, (int)index);
+}
+
+/* Takes "name" from *path. */
+static const cJSON *step_name(const cJSON *at, const char **path)
+{
+	char name[64];
+	size_t len = strcspn(*path, ".[");
+
+	if (len >= sizeof(name))
+		return NULL;
+	memcpy(name, *path, len);
+	name[len] = 0;
+	*path += len;
+	return cJSON_IsObject(at) ? cJSON_GetObjectItemCaseSensitive(at, name) : NULL;
+}
+
+const cJSON *seed_json_at(const cJSON *root, const char *path)
+{
+	const cJSON *at = root;
+
+	while (at && *path) {
+		if (*path == '[')
+			at = step_index(at, &path);
+		else
+			at = step_name(at, &path);
+		if (*path == '.')
+			path++;
+	}
+	return at;
+}
+
+const char *seed_json_text(const cJSON *root, const char *path)
+{
+	const cJSON *item = seed_json_at(root, path);
+
+	if (!cJSON_IsString(item) || !item->valuestring || !*item->valuestring)
+		return NULL;
+	return item->valuestring;
+}
+
+const char *seed_json_id(const cJSON *root, const char *path)
+{
+	const char *text = seed_json_text(root, path);
+
+	if (!text || strlen(text) > SEED_JSON_ID_MAX_BYTES)
+		return NULL;
+	for (const char *c = text; *c; c++)
+		if (*c <= ' ' || *c >= 0x7f)
+			return NULL;
+	return text;
+}
+
+const char *seed_json_url(const cJSON *root, const char *path)
+{
+	const char *text = seed_json_text(root, path);
+
+	return text && seed_url_check(text) == 0 ? text : NULL;
+}
+
+bool seed_json_number(const cJSON *root, const char *path, double *out)
+{
+	const cJSON *item = seed_json_at(root, path);
+	const char *text = seed_json_text(root, path);
+	char *end;
+
+	if (cJSON_IsNumber(item)) {
+		*out = item->valuedouble;
+		return isfinite(*out);
+	}
+	if (!text)
+		return false;
+	*out = strtod(text, &end);
+	return !*end && isfinite(*out);
+}
+
+int seed_json_int(const cJSON *root, const char *path, int fallback)
+{
+	double number;
+
+	if (!seed_json_number(root, path, &number) || number < INT_MIN || number > INT_MAX)
+		return fallback;
+	return (int)number;
+}
+
+/* --- Messages --- */
+
+void seed_json_copy_text(char *out, size_t size, const char *text)
+{
+	size_t len = text ? strnlen(text, size) : 0, done = 0;
+	bool cut;
+
+	if (len == size)
+		len = size - 1;
+	while (done < len) {
+		size_t good = seed_text_utf8_prefix(text + done, len - done, &cut);
+
+		memcpy(out + done, text + done, good);
+		done += good;
+		if (done < len && cut)
+			break;
+		if (done < len)
+			out[done++] = '?';
+	}
+	out[done] = 0;
+	for (char *c = out; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = ' ';
+}
+
+/* FastAPI's form (fal, automatic1111, Replicate's older models): a list of
+ * what is wrong with which field. Its `input` may be the prompt: not read. */
+static bool detail_message(const cJSON *root, char *out, size_t size)
+{
+	const char *text = seed_json_text(root, "detail[0].msg");
+	const cJSON *where = seed_json_at(root, "detail[0].loc");
+	const char *field = NULL;
+	char message[SEED_MESSAGE_MAX_BYTES], name[64];
+
+	if (!text)
+		return false;
+	for (const cJSON *part = where && cJSON_IsArray(where) ? where->child : NULL; part;
+	     part = part->next)
+		field = cJSON_IsString(part) ? part->valuestring : field;
+	seed_json_copy_text(message, sizeof(message), text);
+	seed_json_copy_text(name, sizeof(name), field);
+	if (*name)
+		snprintf(out, size, "%s: %s", name, message);
+	else
+		snprintf(out, size, "%s", message);
+	return true;
+}
+
+void seed_json_message(const cJSON *root, char *out, size_t size)
+{
+	/* automatic1111 has a class name in `error` and the text in `errors`. */
+	static const char *const places[] = {
+		"error.message", "detail", "errors", "msg", "message",
+		"error", "data.error.message", "data.errorMessage", "title", "detail.message",
+	};
+
+	*out = 0;
+	if (detail_message(root, out, size))
+		return;
+	for (size_t i = 0; i < SEED_ARRAY_LEN(places); i++) {
+		const char *text = seed_json_text(root, places[i]);
+
+		if (text) {
+			seed_json_copy_text(out, size, text);
+			return;
+		}
+	}
+}
+
+void seed_json_error_words(const cJSON *root, char *out, size_t size)
+{
+	static const char *const places[] = {
+		"error.code", "error.type", "code", "error_type", "detail[0].type", "type",
+	};
+	size_t len;
+
+	*out = 0;
+	for (size_t i = 0; i < SEED_ARRAY_LEN(places); i++) {
+		char word[64];
+
+		seed_json_copy_text(word, sizeof(word), seed_json_text(root, places[i]));
+		len = strlen(out);
+		if (*word)
+			snprintf(out + len, size - len, "%s ", word);
+	}
+	len = strlen(out);
+	if (len + 1 < size)
+		seed_json_message(root, out + len, size - len);
+}
+
+/* --- The picture in an answer --- */
+
+/* The smallest PNG there is has 67 bytes; a path or a word is shorter. */
+enum { BASE64_MIN_BYTES = 64 };
+
+enum found { FOUND_NOTHING, FOUND_INVALID, FOUND_URL, FOUND_BASE64 };
+
+static bool is_base64_text(const char *text)
+{
+	size_t len = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				  "0123456789+/=\r\n");
+
+	return len >= BASE64_MIN_BYTES && !text[len];
+}
+
+static enum found judge_url(const char *text)
+{
+	if (strncasecmp(text, "data:", 5) == 0 || seed_url_check(text) == 0)
+		return FOUND_URL;
+	/* Some gateways put the bytes where the URL should be. */
+	return is_base64_text(text) ? FOUND_BASE64 : FOUND_INVALID;
+}
+
+/* Looks below one object; *found is borrowed from the tree. */
+static enum found find_below(const cJSON *at, const char **found)
+{
+	static const char *const urls[] = {
+		"imageUrl", "image_url", "resultUrls[0]", "result_urls[0]", "resultUrl",
+		"resultImageUrl", "imageUrls[0]", "image_urls[0]", "images[0].url",
+		"images[0]", "url",
+	};
+	static const char *const bytes[] = {
+		"imageBase64", "image_base64", "b64_json", "base64", "images[0].b64_json",
+	};
+	enum found best = FOUND_NOTHING;
+
+	for (size_t i = 0; i < SEED_ARRAY_LEN(urls); i++) {
+		*found = seed_json_text(at, urls[i]);
+		if (*found)
+			best = judge_url(*found);
+		if (best >= FOUND_URL)
+			return best;
+	}
+	for (size_t i = 0; i < SEED_ARRAY_LEN(bytes); i++) {
+		*found = seed_json_text(at, bytes[i]);
+		if (*found)
+			return strncasecmp(*found, "data:", 5) == 0 ? FOUND_URL : FOUND_BASE64;
+	}
+	return best;
+}
+
+/* The same below the JSON that a string holds; *copy is malloc'd. */
+static enum found find_in_string(const cJSON *item, char **copy)
+{
+	const char *found;
+	enum found kind;
+	cJSON *inner;
+
+	if (!cJSON_IsString(item) || !item->valuestring)
+		return FOUND_NOTHING;
+	inner = seed_json_parse(item->valuestring, strlen(item->valuestring));
+	kind = find_below(inner, &found);
+	if (kind >= FOUND_URL)
+		*copy = strdup(found);
+	cJSON_Delete(inner);
+	return kind;
+}
+
+static enum found find_at(const cJSON *root, const char *place, char **copy)
+{
+	const cJSON *at = seed_json_at(root, place);
+	const char *found;
+	enum found kind;
+
+	if (cJSON_IsString(at))
+		return find_in_string(at, copy);
+	kind = find_below(at, &found);
+	if (kind >= FOUND_URL)
+		*copy = strdup(found);
+	return kind;
+}
+
+errint_t seed_json_find_image(const cJSON *root, char **text, bool *is_base64, bool *invalid)
+{
+	static const char *const places[] = {
+		"data.response", "data.resultJson", "data.result", "data.info", "data",
+		"data.data[0]", "data[0]", "response", "resultJson", "result", "",
+	};
+	enum found kind = FOUND_NOTHING;
+
+	*text = NULL;
+	*invalid = false;
+	for (size_t i = 0; i < SEED_ARRAY_LEN(places) && kind < FOUND_URL; i++) {
+		kind = find_at(root, places[i], text);
+		*invalid |= kind == FOUND_INVALID;
+	}
+	*is_base64 = kind == FOUND_BASE64;
+	return kind >= FOUND_URL && !*text ? -ENOMEM : 0;
+}

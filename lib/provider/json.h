@@ -1,0 +1,71 @@
+/*
+ * Reading JSON that a stranger wrote: every look-up says "absent" for a wrong
+ * type, and nothing here recurses or allocates without a bound.
+ *
+ * Pure functions, any thread. The tree is cJSON's; who parses it deletes it.
+ */
+#ifndef SEED_PROVIDER_JSON_H
+#define SEED_PROVIDER_JSON_H
+
+#include <cjson/cJSON.h>
+
+#include "lib/base.h"
+
+enum {
+	/* Deepest answer documented: 7 (ComfyUI's history). */
+	SEED_JSON_MAX_DEPTH = 64,
+	/* cJSON takes 64 bytes a value: 8 MiB for what 100 KB of commas could
+	 * be; ComfyUI's node errors list a few thousand file names. */
+	SEED_JSON_MAX_VALUES = 128 * 1024,
+	/* A task id; UUIDs and "task_bytedance_…" are under 64. */
+	SEED_JSON_ID_MAX_BYTES = 256,
+};
+
+/* The tree of `text`, or NULL: not JSON, a NUL in it, too deep, too many
+ * values, or no memory. What stands behind the value must be white space. */
+cJSON *seed_json_parse(const char *text, size_t len);
+
+/* The value at a path such as "data.response.resultUrls[0]" (no part longer
+ * than 63 bytes), or NULL. "" is the root; a NULL root has nothing. */
+const cJSON *seed_json_at(const cJSON *root, const char *path);
+
+/* The string there if it is one and not empty, else NULL. */
+const char *seed_json_text(const cJSON *root, const char *path);
+
+/* A string there that can be a task's id: printable ASCII without spaces, at
+ * most SEED_JSON_ID_MAX_BYTES. Else NULL. */
+const char *seed_json_id(const cJSON *root, const char *path);
+
+/* A string there that is a URL as seed_url_check() wants it, else NULL. */
+const char *seed_json_url(const cJSON *root, const char *path);
+
+/* The number there, or the number that a string there spells; false if neither. */
+bool seed_json_number(const cJSON *root, const char *path, double *out);
+
+/* As an integer, `fallback` where there is none that an int holds. */
+int seed_json_int(const cJSON *root, const char *path, int fallback);
+
+/* What the service says about an error, "" where it says nothing: the first
+ * of the places where services put it. One line, at most `size` with the NUL,
+ * valid UTF-8. */
+void seed_json_message(const cJSON *root, char *out, size_t size);
+
+/* Every code, type and message of an error in one line, for matching words. */
+void seed_json_error_words(const cJSON *root, char *out, size_t size);
+
+/* Copies at most size - 1 bytes of text (may be NULL), whole characters only,
+ * '?' for what is not UTF-8. */
+void seed_json_copy_text(char *out, size_t size, const char *text);
+
+/*
+ * The picture of an answer or a webhook of kie's families, which nest it in
+ * many ways and spell it in several (imageUrl, image_url, resultUrls[0], …;
+ * data, data.response, data.info, data.data[0], and data.resultJson, which is
+ * JSON in a string). *text is malloc'd: an http(s) URL, a "data:" URI, or bare
+ * base64, which *is_base64 tells. NULL where there is none. *invalid is set if
+ * something stood there that can be none of these. -ENOMEM without memory.
+ */
+errint_t seed_json_find_image(const cJSON *root, char **text, bool *is_base64,
+			      bool *invalid) SEED_MUST_CHECK;
+
+#endif

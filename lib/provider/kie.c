@@ -1,0 +1,360 @@
+/* kie.ai's jobs API, and what kie_image.c shares with it. */
+#include "lib/provider/kie.h"
+#include "lib/provider/list.h"
+
+/* --- Requests --- */
+
+bool seed_kie_add_params(cJSON *object, const struct seed_params *params,
+			 const struct seed_size *size, const char *quality)
+{
+	char resolution[24];
+
+	snprintf(resolution, sizeof(resolution), "%dx%d", params->width, params->height);
+	return cJSON_AddStringToObject(object, "resolution", resolution) &&
+	       cJSON_AddStringToObject(object, "aspect_ratio", size->ratio) &&
+	       seed_ask_add_text(object, "quality", quality) &&
+	       cJSON_AddNumberToObject(object, "steps", params->steps) &&
+	       cJSON_AddNumberToObject(object, "cfg_scale", params->cfg_scale) &&
+	       seed_ask_add_text(object, "guidance", params->guidance) &&
+	       seed_ask_add_text(object, "negative_prompt", params->negative_prompt) &&
+	       seed_ask_add_seed(object, params, 0);
+}
+
+/* Seedream 4.5 and later have no image_resolution: there `quality` is the
+ * tier of size, and "high" would be 4K, paid for and scaled away. */
+static bool quality_is_tier(const char *model)
+{
+	return strncmp(model, "seedream/", strlen("seedream/")) == 0;
+}
+
+static bool add_input(cJSON *body, const char *model, const struct seed_params *params,
+		      const char *prompt)
+{
+	cJSON *input = cJSON_AddObjectToObject(body, "input");
+	bool tiered = quality_is_tier(model);
+	struct seed_size size;
+
+	seed_size_choose("kie", model, params->width, params->height, &size);
+	if (!input || !cJSON_AddStringToObject(input, "prompt", prompt))
+		return false;
+	if (!tiered && !(cJSON_AddStringToObject(input, "image_size", size.shape) &&
+			 cJSON_AddStringToObject(input, "image_resolution", size.tier) &&
+			 cJSON_AddNumberToObject(input, "max_images", 1)))
+		return false;
+	return seed_kie_add_params(input, params, &size, tiered ? size.tier : params->quality);
+}
+
+static cJSON *submit_body(const struct seed_params *params, const char *prompt)
+{
+	const char *model = seed_ask_model(params, SEED_ASK_DEFAULT_MODEL);
+	cJSON *body = cJSON_CreateObject();
+
+	/* Never a callBackUrl: the answer is waited for, nothing listens. */
+	if (body && cJSON_AddStringToObject(body, "model", model) &&
+	    add_input(body, model, params, prompt))
+		return body;
+	cJSON_Delete(body);
+	return NULL;
+}
+
+static errint_t poll_request(const struct seed_provider_config *config,
+			     const struct seed_task *task, struct seed_request *request)
+{
+	if (!task->id)
+		return -EOPNOTSUPP;
+	return seed_ask_request(request, "GET",
+				 seed_ask_url(config->api_base,
+					       "/api/v1/jobs/recordInfo?taskId=", task->id, ""));
+}
+
+static errint_t remint_request(const struct seed_provider_config *config,
+			       const struct seed_task *task, struct seed_request *request)
+{
+	cJSON *body;
+
+	if (!task->image_url)
+		return -EOPNOTSUPP;
+	body = cJSON_CreateObject();
+	if (body && !cJSON_AddStringToObject(body, "url", task->image_url)) {
+		cJSON_Delete(body);
+		return -ENOMEM;
+	}
+	return seed_ask_request_json(request, "POST",
+				      seed_ask_url(config->api_base,
+						    "/api/v1/common/download-url", NULL, ""),
+				      body);
+}
+
+errint_t seed_kie_request(const struct seed_provider_config *config,
+			  const struct seed_task *task, struct seed_request *request)
+{
+	switch (task->stage) {
+	case SEED_STAGE_POLL:
+	case SEED_STAGE_RESULT:
+		return poll_request(config, task, request);
+	case SEED_STAGE_REMINT:
+		return remint_request(config, task, request);
+	case SEED_STAGE_SUBMIT:
+	case SEED_STAGE_CANCEL: /* no such request is documented */
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+
+static errint_t kie_request(const struct seed_provider_config *config,
+			    const struct seed_params *params, const char *prompt,
+			    struct seed_task *task, struct seed_request *request)
+{
+	if (task->stage != SEED_STAGE_SUBMIT)
+		return seed_kie_request(config, task, request);
+	return seed_ask_request_json(request, "POST",
+				      seed_ask_url(config->api_base,
+						    "/api/v1/jobs/createTask", NULL, ""),
+				      submit_body(params, prompt));
+}
+
+/* --- Answers --- */
+
+/* The envelope's code is what counts; HTTP's status is nearly always 200. */
+static int envelope_code(const cJSON *json)
+{
+	return seed_json_int(json, "code", 200);
+}
+
+/* True if the answer held an image, or what should have been one. */
+static bool take_image(struct seed_task *task, const cJSON *json, struct seed_step *step)
+{
+	bool is_base64, invalid;
+	char *text;
+
+	if (seed_json_find_image(json, &text, &is_base64, &invalid) != 0)
+		seed_reply_fail(step, ENOMEM, 0, "no memory for the answer");
+	else if (text && is_base64)
+		seed_reply_base64(step, text);
+	else if (text)
+		seed_reply_image(step, task, text);
+	else if (invalid)
+		seed_reply_fail(step, EIO, 0, "the image URL in the answer is not valid");
+	else
+		return false;
+	free(text);
+	return true;
+}
+
+static const char *task_id(const cJSON *json)
+{
+	static const char *const places[] = {
+		"data.taskId", "data.task_id", "data.recordId", "data.record_id",
+		"data.response.taskId", "data.response.task_id", "taskId", "task_id",
+	};
+
+	for (size_t i = 0; i < SEED_ARRAY_LEN(places); i++)
+		if (seed_json_id(json, places[i]))
+			return seed_json_id(json, places[i]);
+	return NULL;
+}
+
+static void read_state(struct seed_task *task, const cJSON *json, struct seed_step *step);
+
+static void submit_answer(struct seed_task *task, const struct seed_response *response,
+			  const cJSON *json, struct seed_step *step, const char *missing)
+{
+	const char *id = task_id(json);
+
+	if (envelope_code(json) != 200) {
+		seed_reply_refuse(step, response, json, "code", envelope_code(json));
+		return;
+	}
+	/* With the image beside it the id is still worth keeping, for the record. */
+	if (id && !seed_reply_keep(step, &task->id, id))
+		return;
+	if (take_image(task, json, step))
+		return;
+	if (!id) {
+		seed_reply_fail(step, EIO, 200, "%s", missing);
+		return;
+	}
+	task->stage = SEED_STAGE_POLL;
+	read_state(task, json, step);
+}
+
+/* 400 and 422 are the codes of a refusal: by policy if the text says so, else
+ * of the request itself. */
+static int failure_errno(int code, const char *words)
+{
+	if (code == 402 || code == 433)
+		return EDQUOT;
+	return seed_reply_judge_words(words, code == 400 || code == 422 ? EINVAL : EIO);
+}
+
+/* "failCode" is a string in one copy of the documents, "errorCode" a number in
+ * the older APIs. */
+static int fail_code(const cJSON *json)
+{
+	return seed_json_int(json, "data.failCode", seed_json_int(json, "data.errorCode", 0));
+}
+
+static void fail_words(const cJSON *json, char *code, size_t code_size, char *text,
+		       size_t text_size)
+{
+	const char *word = seed_json_text(json, "data.failCode");
+	const char *message = seed_json_text(json, "data.failMsg");
+
+	seed_json_copy_text(code, code_size, word);
+	seed_json_copy_text(text, text_size, message);
+	if (!message)
+		seed_json_copy_text(text, text_size, seed_json_text(json, "data.errorMessage"));
+}
+
+static void task_failed(const cJSON *json, struct seed_step *step)
+{
+	char word[64], text[SEED_MESSAGE_MAX_BYTES], words[sizeof(word) + sizeof(text) + 2];
+	int code = fail_code(json);
+
+	fail_words(json, word, sizeof(word), text, sizeof(text));
+	snprintf(words, sizeof(words), "%s %s", word, text);
+	if (code && !*word)
+		snprintf(word, sizeof(word), "%d", code);
+	seed_reply_fail(step, failure_errno(code, words), code > 99 && code < 600 ? code : 200,
+		       "task failed%s%s%s%s%s", *word ? " (failCode " : "", word,
+		       *word ? ")" : "", *text ? ": " : "", text);
+}
+
+static void read_figures(const cJSON *json, struct seed_step *step)
+{
+	double number;
+
+	if (seed_json_number(json, "data.progress", &number) && number >= 0 && number <= 100)
+		step->progress = number / 100;
+	if (seed_json_number(json, "data.creditsConsumed", &number) && number >= 0)
+		step->cost = number;
+}
+
+static const char *state_of(const cJSON *json)
+{
+	static const char *const flags[] = { "", "success", "fail", "fail" };
+	const char *state = seed_json_text(json, "data.state");
+	int flag = seed_json_int(json, "data.successFlag", 0);
+
+	/* The one-call APIs of the same service count: 0 running, 1 done. */
+	if (!state)
+		state = seed_json_text(json, "data.status");
+	if (!state && flag > 0 && flag < (int)SEED_ARRAY_LEN(flags))
+		state = flags[flag];
+	return state ? state : "";
+}
+
+/* An unknown state is one that the service has learnt since: not done. */
+static void read_state(struct seed_task *task, const cJSON *json, struct seed_step *step)
+{
+	const char *state = state_of(json);
+
+	read_figures(json, step);
+	if (strcasecmp(state, "fail") == 0 || strcasecmp(state, "failed") == 0)
+		task_failed(json, step);
+	else if (*state && strcasecmp(state, "success") != 0)
+		seed_reply_wait(step);
+	else if (take_image(task, json, step))
+		return;
+	else if (*state)
+		seed_reply_fail(step, EIO, 200, "no image URL in the answer");
+	else
+		seed_reply_wait(step);
+}
+
+/*
+ * A code other than 200 says nothing about the task ("recordInfo is null" is
+ * what a new task gets for a moment), but for these: the key, a generation
+ * that failed, and a refusal by policy.
+ */
+static void poll_code(const struct seed_response *response, const cJSON *json,
+		      struct seed_step *step, int code)
+{
+	char words[2 * SEED_MESSAGE_MAX_BYTES];
+
+	seed_json_error_words(json, words, sizeof(words));
+	if (code == 429)
+		seed_reply_backoff(step, response);
+	else if (code == 401 || code == 403 || code == 501)
+		seed_reply_refuse(step, response, json, "code", code);
+	else if (seed_reply_judge_words(words, 0) == EPERM)
+		seed_reply_refuse(step, response, json, "code", code);
+	else
+		seed_reply_wait(step);
+}
+
+static void poll_answer(struct seed_task *task, const struct seed_response *response,
+			const cJSON *json, struct seed_step *step)
+{
+	int code = envelope_code(json);
+
+	if (seed_reply_poll_trouble(step, response, json))
+		return;
+	/* A failed task may come under its own code: what `data` says goes first. */
+	if (code == 200 || strncasecmp(state_of(json), "fail", 4) == 0)
+		read_state(task, json, step);
+	else
+		poll_code(response, json, step, code);
+}
+
+static void remint_answer(struct seed_task *task, const struct seed_response *response,
+			  const cJSON *json, struct seed_step *step)
+{
+	const char *url = seed_json_text(json, "data");
+
+	if (envelope_code(json) != 200)
+		seed_reply_refuse(step, response, json, "code", envelope_code(json));
+	else if (url)
+		seed_reply_image(step, task, url);
+	else if (!take_image(task, json, step))
+		seed_reply_fail(step, EIO, 200, "no image URL in the answer");
+}
+
+void seed_kie_answer(struct seed_task *task, const struct seed_response *response,
+		     struct seed_step *step, const char *missing)
+{
+	cJSON *json = seed_json_parse(response->body, response->len);
+
+	switch (task->stage) {
+	case SEED_STAGE_POLL:
+	case SEED_STAGE_RESULT:
+		poll_answer(task, response, json, step);
+		break;
+	case SEED_STAGE_REMINT:
+		if (!seed_reply_submit_trouble(step, response, json))
+			remint_answer(task, response, json, step);
+		break;
+	case SEED_STAGE_CANCEL:
+		seed_reply_done(step);
+		break;
+	case SEED_STAGE_SUBMIT:
+	default:
+		if (!seed_reply_submit_trouble(step, response, json))
+			submit_answer(task, response, json, step, missing);
+		break;
+	}
+	cJSON_Delete(json);
+}
+
+static void kie_answer(const struct seed_provider_config *config,
+		       const struct seed_params *params, struct seed_task *task,
+		       const struct seed_response *response, struct seed_step *step)
+{
+	SEED_UNUSED(config);
+	SEED_UNUSED(params);
+	seed_kie_answer(task, response, step, "no task id in the answer");
+}
+
+static const char *const key_variables[] = { "KIE_API_KEY", "KIE_IMAGE_API_KEY", NULL };
+
+const struct seed_provider seed_provider_kie = {
+	.name = "kie",
+	.default_base = SEED_KIE_BASE,
+	.key_variables = key_variables,
+	.auth = SEED_AUTH_BEARER,
+	.rate_count = 20,
+	.rate_seconds = 10,
+	.queries_per_second = 10,
+	.request = kie_request,
+	.answer = kie_answer,
+};

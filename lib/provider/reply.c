@@ -1,0 +1,224 @@
+/* Turning an answer into a step. */
+#include "lib/provider/reply.h"
+
+#include <stdarg.h>
+
+#include "lib/url.h"
+
+/* --- Steps --- */
+
+static void set_step(struct seed_step *step, enum seed_step_kind kind)
+{
+	step->kind = kind;
+}
+
+void seed_reply_wait(struct seed_step *step)
+{
+	set_step(step, SEED_STEP_WAIT);
+}
+
+void seed_reply_next(struct seed_step *step)
+{
+	set_step(step, SEED_STEP_NEXT);
+}
+
+void seed_reply_done(struct seed_step *step)
+{
+	set_step(step, SEED_STEP_DONE);
+}
+
+void seed_reply_backoff(struct seed_step *step, const struct seed_response *response)
+{
+	set_step(step, SEED_STEP_BACKOFF);
+	step->retry_after_ms = response->retry_after_ms;
+}
+
+void seed_reply_fail(struct seed_step *step, int code, long status, const char *format, ...)
+{
+	char message[SEED_MESSAGE_MAX_BYTES];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(message, sizeof(message), format, arguments);
+	va_end(arguments);
+	set_step(step, SEED_STEP_FAIL);
+	(void)seed_error_set(&step->error, code, "%s", message);
+	step->error.http_status = (int)status;
+}
+
+/* --- What a refusal means --- */
+
+static bool holds_one_of(const char *text, const char *const *words, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcasestr(text, words[i]))
+			return true;
+	return false;
+}
+
+static bool is_policy(const char *words)
+{
+	static const char *const policy[] = {
+		"flagged as sensitive",     /* Replicate E005, kie */
+		"(E005)",                   /* Replicate */
+		"SensitiveContent",         /* ark */
+		"sensitive information",    /* ark's text */
+		"content polic",            /* kie: "may violate … content policies" */
+		"content_polic",            /* kie CONTENT_POLICY_BLOCKED, fal, dall-e */
+		"could not be processed",   /* kie: "current content could not be processed" */
+		"moderation_blocked",       /* OpenAI */
+		"content moderation",
+		"safety system",            /* OpenAI's text */
+		"nsfw content",
+		"prohibited content",
+	};
+
+	return holds_one_of(words, policy, SEED_ARRAY_LEN(policy));
+}
+
+static bool is_quota(const char *words)
+{
+	static const char *const quota[] = {
+		"insufficient_quota",       /* OpenAI, with 429 */
+		"billing_hard_limit",       /* OpenAI, with 400 */
+		"QuotaExceeded",            /* ark, with 429 */
+		"SetLimitExceeded",         /* ark, with 429 */
+		"AccountOverdue",           /* ark, with 403 */
+		"exhausted balance",        /* fal, with 403 */
+		"insufficient credit",
+		"insufficient balance",
+		"credits insufficient",
+	};
+
+	return holds_one_of(words, quota, SEED_ARRAY_LEN(quota));
+}
+
+int seed_reply_judge_words(const char *words, int otherwise)
+{
+	if (is_policy(words))
+		return EPERM;
+	return is_quota(words) ? EDQUOT : otherwise;
+}
+
+/* A short text that is no page of HTML is the best that a proxy says. */
+static void raw_message(const struct seed_response *response, char *out, size_t size)
+{
+	enum { RAW_MAX_BYTES = 160 };
+
+	*out = 0;
+	if (!response->len || response->len > RAW_MAX_BYTES || response->body[0] == '<')
+		return;
+	seed_json_copy_text(out, size, response->body);
+}
+
+/* 433 is a limit of spending of kie's; all others mean what HTTP's mean. */
+static int status_errno(long status)
+{
+	return status == 433 ? EDQUOT : seed_error_from_status(status);
+}
+
+void seed_reply_refuse(struct seed_step *step, const struct seed_response *response,
+		      const cJSON *json, const char *what, long status)
+{
+	char message[SEED_MESSAGE_MAX_BYTES], words[2 * SEED_MESSAGE_MAX_BYTES];
+	int code;
+
+	seed_json_error_words(json, words, sizeof(words));
+	code = seed_reply_judge_words(words, 0);
+	if (status == 429 && !code) {
+		seed_reply_backoff(step, response);
+		return;
+	}
+	seed_json_message(json, message, sizeof(message));
+	if (!json)
+		raw_message(response, message, sizeof(message));
+	if (!code)
+		code = status_errno(status);
+	if (*message)
+		seed_reply_fail(step, code, status, "%s %ld: %s", what, status, message);
+	else
+		seed_reply_fail(step, code, status, "%s %ld", what, status);
+}
+
+static bool is_success(long status)
+{
+	return status >= 200 && status < 300;
+}
+
+bool seed_reply_poll_trouble(struct seed_step *step, const struct seed_response *response,
+			    const cJSON *json)
+{
+	if (response->status == 429)
+		seed_reply_backoff(step, response);
+	else if (response->status == 401 || response->status == 403)
+		seed_reply_refuse(step, response, json, "HTTP", response->status);
+	else if (!is_success(response->status) || !json)
+		seed_reply_wait(step);
+	else
+		return false;
+	return true;
+}
+
+bool seed_reply_submit_trouble(struct seed_step *step, const struct seed_response *response,
+			      const cJSON *json)
+{
+	if (!is_success(response->status))
+		seed_reply_refuse(step, response, json, "HTTP", response->status);
+	else if (!json)
+		seed_reply_fail(step, EIO, response->status, "the answer is not JSON");
+	else
+		return false;
+	return true;
+}
+
+/* --- Pictures --- */
+
+void seed_reply_base64(struct seed_step *step, const char *text)
+{
+	errint_t result = seed_buf_add_base64(&step->bytes, text, strlen(text));
+
+	if (result == -ENOMEM)
+		seed_reply_fail(step, ENOMEM, 0, "no memory for the image");
+	else if (result == -EFBIG)
+		seed_reply_fail(step, EIO, 0, "the image in the answer is too large");
+	else if (result || !step->bytes.len_bytes)
+		seed_reply_fail(step, EIO, 0, "the image in the answer is not base64");
+	else
+		set_step(step, SEED_STEP_BYTES);
+}
+
+/* data:[type][;parameters];base64,DATA (RFC 2397) */
+static void take_data_uri(struct seed_step *step, const char *text)
+{
+	const char *comma = strchr(text, ',');
+	static const char mark[] = ";base64";
+	const size_t len = sizeof(mark) - 1;
+
+	if (!comma || (size_t)(comma - text) < len || strncasecmp(comma - len, mark, len) != 0)
+		seed_reply_fail(step, EIO, 0, "the data URI in the answer is not base64");
+	else
+		seed_reply_base64(step, comma + 1);
+}
+
+void seed_reply_image(struct seed_step *step, struct seed_task *task, const char *text)
+{
+	if (strncasecmp(text, "data:", 5) == 0)
+		take_data_uri(step, text);
+	else if (seed_url_check(text) != 0)
+		seed_reply_fail(step, EIO, 0, "the image URL in the answer is not valid");
+	else if (seed_reply_keep(step, &task->image_url, text))
+		set_step(step, SEED_STEP_URL);
+}
+
+bool seed_reply_keep(struct seed_step *step, char **field, const char *text)
+{
+	char *copy = text ? strdup(text) : NULL;
+
+	if (text && !copy) {
+		seed_reply_fail(step, ENOMEM, 0, "no memory for the answer");
+		return false;
+	}
+	free(*field);
+	*field = copy;
+	return true;
+}

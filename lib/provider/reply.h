@@ -1,0 +1,53 @@
+/*
+ * What the providers share to turn an answer into a step. Internal to
+ * lib/provider/. Pure functions.
+ */
+#ifndef SEED_PROVIDER_REPLY_H
+#define SEED_PROVIDER_REPLY_H
+
+#include "lib/provider/json.h"
+#include "lib/provider/provider.h"
+
+void seed_reply_wait(struct seed_step *step);
+void seed_reply_next(struct seed_step *step);
+void seed_reply_done(struct seed_step *step);
+void seed_reply_backoff(struct seed_step *step, const struct seed_response *response);
+
+/* SEED_STEP_FAIL with an errno and the status that mattered. */
+void seed_reply_fail(struct seed_step *step, int code, long status, const char *format, ...)
+	SEED_PRINTF(4, 5);
+
+/*
+ * An answer that refuses, by its status (HTTP's or an envelope's) and words:
+ * 429 is BACKOFF unless the words speak of a spent quota, all else FAIL. `what`
+ * is "HTTP" or "code", for the message. `json` may be NULL (not JSON).
+ */
+void seed_reply_refuse(struct seed_step *step, const struct seed_response *response,
+		      const cJSON *json, const char *what, long status);
+
+/*
+ * For polls: true if the answer tells nothing about the task, and the step is
+ * set: 429 BACKOFF, 401 and 403 FAIL, everything else that is not a 2xx with
+ * JSON is WAIT, since the task was paid for and the deadline ends the waiting.
+ */
+bool seed_reply_poll_trouble(struct seed_step *step, const struct seed_response *response,
+			    const cJSON *json);
+
+/* For requests that cost: true if the answer is no 2xx or no JSON; step is set. */
+bool seed_reply_submit_trouble(struct seed_step *step, const struct seed_response *response,
+			      const cJSON *json);
+
+/* The errno of a message or code of a service: EPERM for a content policy,
+ * EDQUOT for money, else `otherwise`. */
+int seed_reply_judge_words(const char *words, int otherwise);
+
+/* The picture: an http(s) URL goes to task->image_url (URL), a base64 "data:"
+ * URI is decoded (BYTES). Anything else: FAIL. */
+void seed_reply_image(struct seed_step *step, struct seed_task *task, const char *text);
+void seed_reply_base64(struct seed_step *step, const char *text);
+
+/* Replaces *field by a copy of text (may be NULL). False without memory, and
+ * then the step is a FAIL. */
+bool seed_reply_keep(struct seed_step *step, char **field, const char *text);
+
+#endif
