@@ -1,0 +1,443 @@
+#include "tests/unit/unit.h"
+
+#include "lib/text.h"
+
+/* Bytes of a literal, NULs included. */
+#define BYTES(literal) (literal), sizeof(literal) - 1
+
+static void test_utf8_prefix(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t len, prefix;
+		bool cut;
+	} cases[] = {
+		{BYTES(""), 0, false},
+		{BYTES("plain"), 5, false},
+		{BYTES("a\0b"), 3, false},
+		{BYTES("\x7f"), 1, false},
+		/* the first and last of each length */
+		{BYTES("\xc2\x80\xdf\xbf"), 4, false},
+		{BYTES("\xe0\xa0\x80\xef\xbf\xbf"), 6, false},
+		{BYTES("\xf0\x90\x80\x80\xf4\x8f\xbf\xbf"), 8, false},
+		/* around the surrogates */
+		{BYTES("\xed\x9f\xbf\xee\x80\x80"), 6, false},
+		{BYTES("ab\xed\xa0\x80"), 2, false},
+		{BYTES("ab\xed\xbf\xbf"), 2, false},
+		/* overlong */
+		{BYTES("a\xc0\x80"), 1, false},
+		{BYTES("a\xc1\xbf"), 1, false},
+		{BYTES("a\xe0\x9f\xbf"), 1, false},
+		{BYTES("a\xf0\x8f\xbf\xbf"), 1, false},
+		/* beyond U+10FFFF */
+		{BYTES("a\xf4\x90\x80\x80"), 1, false},
+		{BYTES("a\xf5\x80\x80\x80"), 1, false},
+		{BYTES("a\xff"), 1, false},
+		{BYTES("a\xfe"), 1, false},
+		/* lone continuations */
+		{BYTES("a\x80"), 1, false},
+		{BYTES("a\xbf"), 1, false},
+		{BYTES("\xc3\xa9\xa9"), 2, false},
+		/* cut off */
+		{BYTES("a\xc3"), 1, true},
+		{BYTES("a\xe2"), 1, true},
+		{BYTES("a\xe2\x82"), 1, true},
+		{BYTES("a\xf0"), 1, true},
+		{BYTES("a\xf0\x9f"), 1, true},
+		{BYTES("a\xf0\x9f\xa6"), 1, true},
+		/* cut off, but never valid */
+		{BYTES("a\xe0\x9f"), 1, false},
+		{BYTES("a\xed\xa0"), 1, false},
+		{BYTES("a\xf0\x8f"), 1, false},
+		{BYTES("a\xf4\x90"), 1, false},
+		/* broken in the middle */
+		{BYTES("a\xe2\x82z"), 1, false},
+		{BYTES("a\xf0\x9f\xa6z"), 1, false},
+		{BYTES("a\xe2z\x82"), 1, false},
+		{BYTES("a\xc3\xc3\xa9"), 1, false},
+		{BYTES("a\xf0\x9f\xc0\x80"), 1, false},
+	};
+
+	SEED_UNUSED(state);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(cases); i++) {
+		bool cut = !cases[i].cut;
+
+		assert_int_equal(seed_text_utf8_prefix(cases[i].text, cases[i].len, &cut),
+				 cases[i].prefix);
+		assert_int_equal(cut, cases[i].cut);
+		assert_int_equal(seed_text_utf8_prefix(cases[i].text, cases[i].len, NULL),
+				 cases[i].prefix);
+	}
+}
+
+static void test_whole(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t len, whole;
+	} cases[] = {
+		{BYTES(""), 0},
+		{BYTES("a"), 1},
+		{BYTES("\xc3\xa9"), 2},
+		{BYTES("a\xc3"), 1},
+		{BYTES("\xc3"), 0},
+		{BYTES("a\xe2\x82"), 1},
+		{BYTES("\xe2\x82\xac"), 3},
+		{BYTES("a\xf0\x9f\xa6"), 1},
+		{BYTES("\xf0\x9f\xa6\x8a"), 4},
+		/* invalid is not cut */
+		{BYTES("a\xff"), 2},
+		{BYTES("\x80\x80\x80\x80"), 4},
+		{BYTES("\x80"), 1},
+		{BYTES("a\xed\xa0"), 3},
+	};
+
+	SEED_UNUSED(state);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(cases); i++)
+		assert_int_equal(seed_text_whole(cases[i].text, cases[i].len), cases[i].whole);
+}
+
+static void test_one_line(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t len;
+		const char *line;
+	} cases[] = {
+		{BYTES(""), ""},
+		{BYTES("a b"), "a b"},
+		{BYTES("a\nb\0c\x1b[m\x7f"), "a b c [m "},
+		{BYTES("\xc2\x80|\xc2\x9f|\xc2\xa0|"), "  |  |\xc2\xa0|"},
+		{BYTES("\xff\xfe|"), "  |"},
+		{BYTES("x\xe2\x82"), "x  "},
+		{BYTES("\xe2\x82\n"), "   "},
+		{BYTES("❌ [SYNC IMAGE] 🖼️"), "❌ [SYNC IMAGE] 🖼️"},
+		/* 9f and 80 that are not C1 */
+		{BYTES("\xf0\x9f\x80\x80"), "\xf0\x9f\x80\x80"},
+	};
+
+	SEED_UNUSED(state);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(cases); i++) {
+		char text[64] = "";
+
+		memcpy(text, cases[i].text, cases[i].len);
+		seed_text_one_line(text, cases[i].len);
+		assert_memory_equal(text, cases[i].line, cases[i].len + 1);
+	}
+}
+
+#define NONE SIZE_MAX
+
+static void test_check_write(void **state)
+{
+	static const struct {
+		const char *before;
+		size_t before_len, offset;
+		const char *data;
+		size_t len;
+		errint_t result;
+		size_t at;
+	} cases[] = {
+		{BYTES(""), 0, BYTES("a fox"), 0, NONE},
+		{BYTES(""), 0, BYTES(""), 0, NONE},
+		{BYTES(""), 999999, BYTES(""), 0, NONE},
+		{BYTES("a "), 2, BYTES("fox"), 0, NONE},
+		/* a character cut between two writes */
+		{BYTES(""), 0, BYTES("a\xc3"), 0, NONE},
+		{BYTES("a\xc3"), 2, BYTES("\xa9!"), 0, NONE},
+		{BYTES("a\xc3"), 2, BYTES("x"), -EILSEQ, 1},
+		{BYTES("a\xc3"), 2, BYTES("\0"), -EILSEQ, 1},
+		{BYTES("\xe2"), 1, BYTES("\x82"), 0, NONE},
+		{BYTES("\xe2\x82"), 2, BYTES("\xac"), 0, NONE},
+		{BYTES("\xe2\x82"), 2, BYTES("\xac\xac"), -EILSEQ, 3},
+		{BYTES("\xf0"), 1, BYTES("\x9f\xa6\x8a"), 0, NONE},
+		{BYTES("\xf0"), 1, BYTES("\x9f\xa6"), 0, NONE},
+		{BYTES("\xf0"), 1, BYTES("\x8f"), -EILSEQ, 0},
+		{BYTES("xy\xf0\x9f"), 4, BYTES("\xa6z"), -EILSEQ, 2},
+		{BYTES("\xed"), 10, BYTES("\xa0\x80"), -EILSEQ, 9},
+		/* `before` is a window on a longer text */
+		{BYTES("\x9f\xa6\x8a"), 300, BYTES("z"), 0, NONE},
+		{BYTES("\xf0\x9f\xa6"), 300, BYTES("\x8a"), 0, NONE},
+		/* a character that begins with none: only behind a hole */
+		{BYTES(""), 0, BYTES("\xa9"), -EILSEQ, 0},
+		{BYTES("a"), 1, BYTES("\xa9"), -EILSEQ, 1},
+		{BYTES(""), 5, BYTES("\xa9ok"), 0, NONE},
+		{BYTES(""), 5, BYTES("\x9f\xa6\x8aok"), 0, NONE},
+		{BYTES(""), 5, BYTES("\x9f\xa6\x8a\x8a"), -EILSEQ, 8},
+		{BYTES(""), 5, BYTES("\xa9"), 0, NONE},
+		/* invalid for good */
+		{BYTES("ab"), 2, BYTES("cd\xff" "ef"), -EILSEQ, 4},
+		{BYTES("ab"), 2, BYTES("\xc0\x80"), -EILSEQ, 2},
+		/* NUL, and which of two comes first */
+		{BYTES(""), 0, BYTES("\0"), -EINVAL, 0},
+		{BYTES("ab"), 2, BYTES("cd\0ef"), -EINVAL, 4},
+		{BYTES("ab"), 2, BYTES("c\0d\xff"), -EINVAL, 3},
+		{BYTES("ab"), 2, BYTES("c\xff" "d\0"), -EILSEQ, 3},
+		{BYTES(""), 3, BYTES("\xa9\0"), -EINVAL, 4},
+		{BYTES("\xc3"), 1, BYTES("\xa9\0"), -EINVAL, 2},
+		{BYTES(""), 0, BYTES("\0\xe2\x82"), -EINVAL, 0},
+		{BYTES(""), 0, BYTES("\xe2\x82\0"), -EILSEQ, 0},
+		/* size */
+		{BYTES(""), SEED_PROMPT_MAX_BYTES - 1, BYTES("x"), 0, NONE},
+		{BYTES(""), SEED_PROMPT_MAX_BYTES, BYTES("x"), -EFBIG, SEED_PROMPT_MAX_BYTES},
+		{BYTES(""), SEED_PROMPT_MAX_BYTES - 1, BYTES("xy"), -EFBIG, SEED_PROMPT_MAX_BYTES},
+		{BYTES(""), SIZE_MAX, BYTES("x"), -EFBIG, SIZE_MAX},
+	};
+
+	SEED_UNUSED(state);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(cases); i++) {
+		size_t at = NONE - 1;
+
+		assert_int_equal(seed_text_check_write(cases[i].before, cases[i].before_len,
+						       cases[i].offset, cases[i].data,
+						       cases[i].len, &at),
+				 cases[i].result);
+		if (cases[i].result)
+			assert_int_equal(at, cases[i].at);
+		assert_int_equal(seed_text_check_write(cases[i].before, cases[i].before_len,
+						       cases[i].offset, cases[i].data,
+						       cases[i].len, NULL),
+				 cases[i].result);
+	}
+}
+
+/* However a valid text is cut into two or three writes, each is good. */
+static void test_check_write_anywhere(void **state)
+{
+	static const char text[] = "a é € 🦊 ❄️ z";
+	const size_t len = sizeof(text) - 1;
+
+	SEED_UNUSED(state);
+	for (size_t i = 0; i <= len; i++)
+		for (size_t k = i; k <= len; k++) {
+			assert_int_equal(seed_text_check_write(text, i, i, text + i, k - i, NULL), 0);
+			assert_int_equal(seed_text_check_write(text, k, k, text + k, len - k, NULL), 0);
+		}
+}
+
+static void test_check(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t len;
+		errint_t result;
+		size_t at;
+	} cases[] = {
+		{BYTES(""), 0, NONE},
+		{BYTES("a red fox\n"), 0, NONE},
+		{BYTES("\x01\x7f\xc2\x80"), 0, NONE}, /* odd, but text */
+		{BYTES("ab\0c"), -EINVAL, 2},
+		{BYTES("ab\xff"), -EILSEQ, 2},
+		{BYTES("ab\xe2\x82"), -EILSEQ, 2},
+		{BYTES("a\0b\xff"), -EINVAL, 1},
+		{BYTES("a\xff" "b\0"), -EILSEQ, 1},
+	};
+	static char big[SEED_PROMPT_MAX_BYTES + 1];
+	size_t at = NONE;
+
+	SEED_UNUSED(state);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(cases); i++) {
+		at = NONE;
+		assert_int_equal(seed_text_check(cases[i].text, cases[i].len, &at), cases[i].result);
+		assert_int_equal(at, cases[i].at);
+		assert_int_equal(seed_text_check(cases[i].text, cases[i].len, NULL), cases[i].result);
+	}
+	memset(big, 'x', sizeof(big));
+	assert_int_equal(seed_text_check(big, SEED_PROMPT_MAX_BYTES, &at), 0);
+	assert_int_equal(seed_text_check(big, sizeof(big), &at), -EFBIG);
+	assert_int_equal(at, SEED_PROMPT_MAX_BYTES);
+}
+
+static void test_trimmed(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t len, trimmed;
+	} cases[] = {
+		{BYTES(""), 0},
+		{BYTES(" \t\n\v\f\r"), 0},
+		{BYTES("fox"), 3},
+		{BYTES("  a fox \n\n"), 7},
+		{BYTES("fox\xc2\xa0"), 5},
+		{BYTES("fox\x08"), 4},
+		{BYTES("fox\x0e"), 4},
+		{BYTES("fox\x1f"), 4},
+		{BYTES("fox\0 "), 4},
+	};
+
+	SEED_UNUSED(state);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(cases); i++)
+		assert_int_equal(seed_text_trimmed(cases[i].text, cases[i].len), cases[i].trimmed);
+}
+
+/* `count` times `unit`, then `tail`. */
+static const char *repeated(const char *unit, size_t count, const char *tail)
+{
+	static char text[4096];
+	size_t len = strlen(unit);
+
+	assert_true(count * len + strlen(tail) < sizeof(text));
+	for (size_t i = 0; i < count; i++)
+		memcpy(text + i * len, unit, len);
+	memcpy(text + count * len, tail, strlen(tail) + 1);
+	return text;
+}
+
+static void test_name_part(void **state)
+{
+	static const struct {
+		const char *part;
+		errint_t result;
+	} cases[] = {
+		{"fox", 0},
+		{"f", 0},
+		{"a red fox", 0},
+		{"…", 0},
+		{".hidden", 0},
+		{"...", 0},
+		{"a~", 0},
+		{"\xc2\xa0", 0},
+		{"", -EINVAL},
+		{".", -EINVAL},
+		{"..", -EINVAL},
+		{"a/b", -EINVAL},
+		{"/", -EINVAL},
+		{"a\nb", -EINVAL},
+		{"a\x1f", -EINVAL},
+		{"\x7f", -EINVAL},
+		{"a\xc2\x80", -EINVAL},
+		{"a\xc2\x9f", -EINVAL},
+		{"a\xff", -EILSEQ},
+		{"a\xe2\x82", -EILSEQ},
+		{"\n\xff", -EILSEQ},
+	};
+
+	SEED_UNUSED(state);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(cases); i++)
+		assert_int_equal(seed_text_check_name_part(cases[i].part), cases[i].result);
+	assert_int_equal(seed_text_check_name_part(repeated("x", 250, "")), 0);
+	assert_int_equal(seed_text_check_name_part(repeated("x", 251, "")), -ENAMETOOLONG);
+	assert_int_equal(seed_text_check_name_part(repeated("€", 83, "x")), 0);
+	assert_int_equal(seed_text_check_name_part(repeated("€", 83, "xy")), -ENAMETOOLONG);
+	assert_int_equal(seed_text_check_name_part(repeated("x", 4000, "")), -ENAMETOOLONG);
+}
+
+static void test_name(void **state)
+{
+	static const struct {
+		const char *name;
+		errint_t result;
+	} cases[] = {
+		{"fox", 0},
+		{"shot010/sky", 0},
+		{"a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p", 0},
+		{"a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/q", -ENAMETOOLONG},
+		{"", -EINVAL},
+		{"/fox", -EINVAL},
+		{"fox/", -EINVAL},
+		{"a//b", -EINVAL},
+		{"a/../b", -EINVAL},
+		{"./a", -EINVAL},
+		{".fox", -EINVAL},
+		{"a/.git/b", -EINVAL},
+		{"a/fox~", -EINVAL},
+		{"dir.tmp/fox", -EINVAL},
+		{"a/\xff", -EILSEQ},
+		{"a\n/b", -EINVAL},
+	};
+
+	SEED_UNUSED(state);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(cases); i++)
+		assert_int_equal(seed_text_check_name(cases[i].name), cases[i].result);
+	/* 5 * 200 + 24 and + 25 bytes */
+	assert_int_equal(seed_text_check_name(
+		repeated("123456789012345678901234567890123456789012345678901234567890123456789012"
+			 "345678901234567890123456789012345678901234567890123456789012345678901234"
+			 "5678901234567890123456789012345678901234567890123456789/", 5,
+			 "123456789012345678901234")), 0);
+	assert_int_equal(seed_text_check_name(
+		repeated("123456789012345678901234567890123456789012345678901234567890123456789012"
+			 "345678901234567890123456789012345678901234567890123456789012345678901234"
+			 "5678901234567890123456789012345678901234567890123456789/", 5,
+			 "1234567890123456789012345")), -ENAMETOOLONG);
+	assert_int_equal(seed_text_check_name(repeated("x", 250, "/y")), 0);
+	assert_int_equal(seed_text_check_name(repeated("x", 251, "/y")), -ENAMETOOLONG);
+}
+
+static void test_is_scratch(void **state)
+{
+	static const struct {
+		const char *part;
+		bool scratch;
+	} cases[] = {
+		{"fox", false}, {"fox.png", false}, {"swp", false}, {"tmp", false}, {"part", false},
+		{"fox.tmpx", false}, {"fox~1", false}, {"foxswp", false}, {"fox.SWP", false},
+		{"", false},
+		{".fox", true}, {".", true}, {"fox~", true}, {"~", true}, {"fox.swp", true},
+		{"fox.tmp", true}, {"fox.part", true}, {".fox.swp", true},
+	};
+
+	SEED_UNUSED(state);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(cases); i++)
+		assert_int_equal(seed_text_is_scratch(cases[i].part), cases[i].scratch);
+}
+
+static void test_escape_name(void **state)
+{
+	static const struct {
+		const char *name, *escaped;
+	} cases[] = {
+		{"", ""},
+		{"fox", "fox"},
+		{"a red fox", "a\\040red\\040fox"},
+		{"a\tb\nc\\d#e", "a\\011b\\012c\\134d\\043e"},
+		{"\x01\x20\x21\x7e\x7f", "\\001\\040!~\\177"},
+		{"shot010/é", "shot010/é"},
+	};
+
+	SEED_UNUSED(state);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(cases); i++) {
+		char out[64];
+
+		memset(out, 'Z', sizeof(out));
+		assert_int_equal(seed_text_escape_name(cases[i].name, out, sizeof(out)),
+				 strlen(cases[i].escaped));
+		assert_string_equal(out, cases[i].escaped);
+	}
+}
+
+static void test_escape_name_bounded(void **state)
+{
+	SEED_UNUSED(state);
+	for (size_t size = 0; size < 8; size++) {
+		char out[9] = "ZZZZZZZZ";
+		char wanted[9] = "ZZZZZZZZ";
+
+		if (size)
+			memcpy(wanted, "a\\040b", size - 1 < 6 ? size - 1 : 6);
+		if (size)
+			wanted[size - 1 < 6 ? size - 1 : 6] = '\0';
+		assert_int_equal(seed_text_escape_name("a b", out, size), 6);
+		assert_memory_equal(out, wanted, sizeof(out));
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_utf8_prefix),
+		cmocka_unit_test(test_whole),
+		cmocka_unit_test(test_one_line),
+		cmocka_unit_test(test_check_write),
+		cmocka_unit_test(test_check_write_anywhere),
+		cmocka_unit_test(test_check),
+		cmocka_unit_test(test_trimmed),
+		cmocka_unit_test(test_name_part),
+		cmocka_unit_test(test_name),
+		cmocka_unit_test(test_is_scratch),
+		cmocka_unit_test(test_escape_name),
+		cmocka_unit_test(test_escape_name_bounded),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,22 @@
+/* What every unit test includes first. cmocka wants these headers before it. */
+#ifndef SEED_UNIT_H
+#define SEED_UNIT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "lib/base.h"
+
+/* Allocations too large to succeed are part of some tests. */
+#define UNIT_LET_ALLOCATIONS_FAIL \
+	const char *__asan_default_options(void); \
+	const char *__asan_default_options(void) \
+	{ \
+		return "allocator_may_return_null=1"; \
+	}
+
+#endif
