@@ -54,6 +54,9 @@ errint_t seed_record_set(char **field, const char *text)
 	return 0;
 }
 
+/* The longest: 20 digits. */
+#define INTEGER_TEXT_BYTES 24
+
 /* An object that remembers that memory ran out. */
 struct writer {
 	cJSON *object;
@@ -87,6 +90,16 @@ static void put_number(struct writer *out, const char *key, double number)
 	put(out, key, cJSON_CreateNumber(number));
 }
 
+/* cJSON prints a double in 15 digits where it deems that near enough: a seed
+ * of 2^53 would come back as another one. */
+static void put_integer(struct writer *out, const char *key, uint64_t number)
+{
+	char text[INTEGER_TEXT_BYTES];
+
+	(void)snprintf(text, sizeof(text), "%ju", (uintmax_t)number);
+	put(out, key, cJSON_CreateRaw(text));
+}
+
 static void put_time(struct writer *out, const char *key, int64_t wall_ms)
 {
 	char text[SEED_CLOCK_TEXT_BYTES];
@@ -111,7 +124,7 @@ static cJSON *format_image(const struct seed_image_info *image)
 	struct writer out = {.object = cJSON_CreateObject()};
 
 	put_text(&out, "sha256", image->sha256);
-	put_number(&out, "bytes", (double)image->bytes);
+	put_integer(&out, "bytes", image->bytes);
 	put_number(&out, "width", image->width);
 	put_number(&out, "height", image->height);
 	return finish(&out);
@@ -124,7 +137,7 @@ static cJSON *format_source(const struct seed_source_info *source)
 	put_text(&out, "format", source->format);
 	put_number(&out, "width", source->width);
 	put_number(&out, "height", source->height);
-	put_number(&out, "bytes", (double)source->bytes);
+	put_integer(&out, "bytes", source->bytes);
 	put_text(&out, "sha256", source->sha256);
 	put_text(&out, "fit", source->fit);
 	return finish(&out);
@@ -143,7 +156,7 @@ static cJSON *format_params(const struct seed_params *params)
 	put_text(&out, "style", params->style);
 	put_text(&out, "negative_prompt", params->negative_prompt);
 	if (params->has_seed)
-		put_number(&out, "seed", (double)params->seed);
+		put_integer(&out, "seed", (uint64_t)params->seed);
 	return finish(&out);
 }
 
@@ -275,4 +288,17 @@ char *seed_record_format(const struct seed_record *record, const char *const *ve
 	text = object ? print_line(object) : NULL;
 	cJSON_Delete(object);
 	return text;
+}
+
+errint_t seed_record_copy(struct seed_record *to, const struct seed_record *from)
+{
+	char *json = seed_record_format(from, NULL, 0);
+	errint_t err;
+
+	seed_record_init(to);
+	if (!json)
+		return -ENOMEM;
+	err = seed_record_parse(json, strlen(json), to);
+	free(json);
+	return err;
 }

@@ -1,0 +1,107 @@
+#include "fs/daemon.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int ready_pipe = -1; /* the child's end */
+
+void daemon_open_standard(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= 2);
+	if (fd > 2)
+		close(fd);
+}
+
+static int parent_status(int fd, pid_t child)
+{
+	char byte;
+	int status;
+	ssize_t n;
+
+	do {
+		n = read(fd, &byte, 1);
+	} while (n < 0 && errno == EINTR);
+	if (n == 1)
+		return 0;
+	/* Closed without a word: the child has said why and is ending. */
+	while (waitpid(child, &status, 0) < 0)
+		if (errno != EINTR)
+			return 1;
+	return WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : 1;
+}
+
+errint_t daemon_start(void)
+{
+	int ends[2];
+	pid_t child;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -errno;
+	child = fork();
+	if (child < 0)
+		return -errno;
+	if (child > 0) {
+		close(ends[1]);
+		_exit(parent_status(ends[0], child));
+	}
+	close(ends[0]);
+	ready_pipe = ends[1];
+	if (setsid() < 0)
+		return -errno;
+	return 0;
+}
+
+/* The protocol is a datagram (sd_notify(3)); libsystemd would be a dependency
+ * for twenty lines. */
+static void notify_systemd(void)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	static const char ready[] = "READY=1\n";
+	size_t len = path ? strlen(path) : 0;
+	int fd;
+
+	if (len == 0 || len >= sizeof(address.sun_path) || (path[0] != '/' && path[0] != '@'))
+		return;
+	memcpy(address.sun_path, path, len);
+	if (path[0] == '@')
+		address.sun_path[0] = '\0';
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return;
+	if (sendto(fd, ready, sizeof(ready) - 1, MSG_NOSIGNAL, (struct sockaddr *)&address,
+		   (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) < 0)
+		fprintf(stderr, "seedfs: cannot tell systemd at %s: %s\n", path, strerror(errno));
+	close(fd);
+}
+
+void daemon_ready(bool foreground)
+{
+	int null;
+
+	notify_systemd();
+	if (foreground)
+		return;
+	if (chdir("/") < 0)
+		fprintf(stderr, "seedfs: chdir /: %s\n", strerror(errno));
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null >= 0) {
+		for (int fd = 0; fd <= 2; fd++)
+			dup2(null, fd);
+		close(null);
+	}
+	if (ready_pipe >= 0) {
+		ssize_t n = write(ready_pipe, "", 1);
+
+		SEED_UNUSED(n); /* the parent may have been killed */
+		close(ready_pipe);
+		ready_pipe = -1;
+	}
+}

@@ -1,0 +1,93 @@
+#include "fs/draft.h"
+
+#include "lib/text.h"
+
+struct draft *draft_new(void)
+{
+	struct draft *draft = calloc(1, sizeof(*draft));
+
+	if (!draft)
+		return NULL;
+	draft->data = malloc(SEED_PROMPT_MAX_BYTES);
+	if (!draft->data) {
+		free(draft);
+		return NULL;
+	}
+	pthread_mutex_init(&draft->mutex, NULL);
+	return draft;
+}
+
+void draft_free(struct draft *draft)
+{
+	if (!draft)
+		return;
+	seed_ticket_unref(draft->ticket);
+	pthread_mutex_destroy(&draft->mutex);
+	free(draft->data);
+	free(draft);
+}
+
+errint_t draft_write(struct draft *draft, const char *data, size_t size, size_t offset, size_t *at)
+{
+	/* Beyond the end there is a hole in front, which a later write may fill. */
+	size_t before = offset <= draft->len ? offset : 0;
+	errint_t err;
+
+	if (draft->refused)
+		return -draft->refused;
+	err = seed_text_check_write(draft->data, before, offset, data, size, at);
+	if (err) {
+		draft->refused = -err;
+		return err;
+	}
+	if (offset > draft->len)
+		memset(draft->data + draft->len, 0, offset - draft->len);
+	memcpy(draft->data + offset, data, size);
+	if (offset + size > draft->len)
+		draft->len = offset + size;
+	draft->changed = true;
+	return 0;
+}
+
+errint_t draft_truncate(struct draft *draft, size_t size)
+{
+	if (size > SEED_PROMPT_MAX_BYTES)
+		return -EFBIG;
+	if (size == 0) {
+		/* A new text begins; the committed one stays until it is committed. */
+		draft->refused = 0;
+		draft->changed = false;
+		draft->len = 0;
+		return 0;
+	}
+	if (size != draft->len)
+		draft->changed = true;
+	if (size > draft->len)
+		memset(draft->data + draft->len, 0, size - draft->len);
+	draft->len = size;
+	return 0;
+}
+
+errint_t draft_take(struct draft *draft, char **text, size_t *at)
+{
+	size_t len = seed_text_trimmed(draft->data, draft->len);
+	errint_t err;
+
+	*text = NULL;
+	if (draft->refused)
+		return -draft->refused;
+	if (!draft->changed || draft->removed)
+		return 0;
+	err = seed_text_check(draft->data, draft->len, at);
+	if (err) {
+		draft->refused = -err;
+		return err;
+	}
+	if (len == 0)
+		return 0;
+	*text = strndup(draft->data, len);
+	if (!*text)
+		return -ENOMEM;
+	draft->changed = false;
+	return 0;
+}

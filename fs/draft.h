@@ -1,0 +1,37 @@
+/*
+ * A draft: the text of a prompt while it is open for writing, shared by all who
+ * have it open, until one of them commits it. Plain data with its own mutex,
+ * which callers hold through draft_lock(); no I/O here.
+ */
+#ifndef SEED_FS_DRAFT_H
+#define SEED_FS_DRAFT_H
+
+#include <pthread.h>
+
+#include "lib/engine.h"
+
+struct draft {
+	pthread_mutex_t mutex;
+	unsigned users;       /* open handles; the inode table's mutex */
+	char *data;           /* owned; SEED_PROMPT_MAX_BYTES of room */
+	size_t len;
+	bool changed;         /* written to since it was last committed */
+	bool removed;         /* its name was removed: nothing is committed any more */
+	int refused;          /* errno of text that was not taken: nothing is committed */
+	struct seed_ticket *ticket; /* of the newest commit; NULL: none yet */
+};
+
+struct draft *draft_new(void); /* empty; NULL without memory */
+void draft_free(struct draft *draft);
+
+/* All with draft->mutex held. Errors are those of CONTRACT section 2 rule 7,
+ * kept in `refused` until the text is emptied; *at is the byte. */
+errint_t draft_write(struct draft *draft, const char *data, size_t size, size_t offset,
+		     size_t *at) SEED_MUST_CHECK;
+errint_t draft_truncate(struct draft *draft, size_t size) SEED_MUST_CHECK;
+
+/* The text to commit: *text is malloc'd, trimmed and checked; NULL where there
+ * is nothing to commit (unchanged, empty, white, removed). */
+errint_t draft_take(struct draft *draft, char **text, size_t *at) SEED_MUST_CHECK;
+
+#endif

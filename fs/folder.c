@@ -1,0 +1,33 @@
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "fs/fs.h"
+
+errint_t folder_stat(struct fs *fs, enum seed_area area, const char *path, struct stat *st)
+{
+	int dirfd = seed_store_area(fs->store, area);
+
+	if (fstatat(dirfd, *path ? path : ".", st, AT_SYMLINK_NOFOLLOW) == 0)
+		return 0;
+	return errno == ENOTDIR ? -ENOENT : -errno;
+}
+
+errint_t folder_getattr(struct fs *fs, enum seed_area area, struct inode *inode, struct stat *st)
+{
+	char path[FS_PATH_BYTES];
+	errint_t err;
+
+	inode_path(fs, inode, path);
+	err = folder_stat(fs, area, path, st);
+	if (!err)
+		attributes_folder(fs, inode, st);
+	return err;
+}
+
+int folder_open(struct fs *fs, enum seed_area area, const char *path)
+{
+	int fd = openat(seed_store_area(fs->store, area), *path ? path : ".",
+			O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+	return fd < 0 ? -errno : fd;
+}

@@ -1,0 +1,207 @@
+/*
+ * What the files of fs/ share: the mount, its inodes and its open files.
+ *
+ * An operation is: translate the request, call the library, reply exactly
+ * once. It runs on a libfuse thread and never waits for a network, a
+ * generation or an fsync; what must wait is handed to the engine with its
+ * request and answered by waiting.c.
+ *
+ * Lock order: inode table → draft. Neither is held across a library call that
+ * does I/O other than a look at the state directory, nor while replying.
+ */
+#ifndef SEED_FS_H
+#define SEED_FS_H
+
+#include <fuse_lowlevel.h>
+#include <pthread.h>
+#include <sys/stat.h>
+
+#include "fs/options.h"
+#include "lib/engine.h"
+#include "lib/log.h"
+#include "lib/store/store.h"
+
+struct inode;
+struct handle;
+struct fs;
+
+#define FS_PATH_BYTES SEED_STORE_PATH_BYTES
+
+/* Which picture an inode is: each version of an image is its own inode, so
+ * that its pages may be cached for ever. All zero: not a version of a file. */
+struct version {
+	uint64_t file;
+	int64_t time_ns;
+	off_t size; /* follows from the two */
+};
+
+/* What a look-up found. */
+struct found {
+	const struct node_type *type;
+	char path[FS_PATH_BYTES];
+	struct version version;
+	struct stat st;
+	double attr_timeout_s;
+};
+
+/*
+ * What the files or folders of one area of the mount do. A NULL operation is
+ * answered by ops.c: EROFS for what would change something, else ENOSYS's
+ * nearest sense. Each `void` operation replies on every path.
+ */
+struct node_type {
+	bool is_folder;
+
+	errint_t (*getattr)(struct fs *fs, struct inode *inode, struct stat *st, double *timeout_s);
+	void (*setattr)(struct fs *fs, fuse_req_t req, struct inode *inode, struct stat *st,
+			int to_set, struct handle *handle);
+
+	/* Files. */
+	void (*open)(struct fs *fs, fuse_req_t req, struct inode *inode, struct fuse_file_info *fi);
+	void (*read)(struct fs *fs, fuse_req_t req, struct handle *handle, size_t size, off_t offset);
+	void (*write)(struct fs *fs, fuse_req_t req, struct handle *handle, const char *data,
+		      size_t size, off_t offset);
+	void (*flush)(struct fs *fs, fuse_req_t req, struct handle *handle, uint64_t lock_owner);
+	void (*fsync)(struct fs *fs, fuse_req_t req, struct handle *handle);
+	void (*release)(struct fs *fs, struct handle *handle); /* frees the handle */
+	errint_t (*getxattr)(struct fs *fs, struct inode *inode, const char *name, char *value,
+			     size_t size, size_t *len);
+
+	/* Folders. `path` is the folder's; names come from the kernel: one part. */
+	errint_t (*lookup)(struct fs *fs, const char *path, const char *name, struct found *found);
+	int (*open_folder)(struct fs *fs, const char *path); /* descriptor or -errno */
+	bool (*lists)(const char *name, bool is_folder);
+	void (*create)(struct fs *fs, fuse_req_t req, const char *path, const char *name,
+		       struct fuse_file_info *fi);
+	void (*unlink)(struct fs *fs, fuse_req_t req, const char *path, const char *name);
+	errint_t (*mkdir)(struct fs *fs, const char *path, const char *name, struct found *found);
+	errint_t (*rmdir)(struct fs *fs, const char *path, const char *name);
+};
+
+struct draft;
+
+struct inode {
+	uint32_t magic;
+#define INODE_MAGIC 0x1d0de5ee
+	struct inode *next, **link; /* its bucket */
+	const struct node_type *type;
+	uint64_t number;            /* st_ino */
+	uint64_t lookups;           /* the kernel's lookup count */
+	char *path;                 /* below the area; read it by inode_path() */
+	struct version version;
+	struct draft *draft;        /* prompts open for writing; the table's mutex */
+};
+
+struct handle {
+	uint32_t magic;
+#define HANDLE_MAGIC 0x4a9d1e5e
+	struct inode *inode;  /* the kernel keeps it looked up while it is open */
+	int fd;               /* of the state directory's file, -1: none */
+	int flags;            /* of open(2) */
+	pid_t opener;         /* process; 0: out of sight */
+	uint64_t owner;       /* lock owner of the first flush, where opener is 0 */
+	bool owner_known;
+	bool wrote;           /* this open has written */
+	bool created;         /* this open made the file */
+	struct draft *draft;
+	char *text;           /* a snapshot, for files made by the program */
+	size_t text_len;
+	void *folder;         /* DIR * */
+	off_t folder_at;
+};
+
+#define INODE_BUCKETS 8192
+
+struct fs {
+	struct options options;
+	struct seed_store *store;
+	struct seed_log *log;
+	struct seed_engine *engine; /* NULL on a read-only mount */
+	struct fuse_session *session;
+	struct timespec started;
+
+	pthread_mutex_t inode_mutex; /* of the following and the inodes' fields */
+	struct inode *buckets[INODE_BUCKETS];
+	uint64_t last_number;
+	struct inode *root;
+};
+
+/* ---- inode.c ---- */
+
+errint_t inodes_init(struct fs *fs) SEED_MUST_CHECK;
+void inodes_release(struct fs *fs);
+
+/* The inode of what was found, its lookup count raised by one. NULL without
+ * memory. */
+struct inode *inode_get(struct fs *fs, const struct found *found);
+void inode_forget(struct fs *fs, struct inode *inode, uint64_t count);
+
+/* From the kernel's number; checks the magic. */
+struct inode *inode_of(struct fs *fs, fuse_ino_t number);
+
+/* Its path, copied (a rename may change it). */
+void inode_path(struct fs *fs, struct inode *inode, char path[FS_PATH_BYTES]);
+
+/* `path`/`name`, or `name` at an area's root; false if too long. */
+bool path_join(const char *path, const char *name, char out[FS_PATH_BYTES]);
+
+struct version version_of(const struct stat *st);
+bool version_equal(struct version a, struct version b);
+
+/* ---- ops.c ---- */
+
+extern const struct fuse_lowlevel_ops seedfs_ops;
+
+/* Replies with the entry of what was found, its lookup count raised. */
+void reply_found(struct fs *fs, fuse_req_t req, struct found *found);
+
+/* A new handle of an inode for this request; NULL without memory. */
+struct handle *handle_new(fuse_req_t req, struct inode *inode, const struct fuse_file_info *fi);
+void handle_free(struct handle *handle); /* closes what it holds; NULL allowed */
+/* Replies to an open or frees the handle if the caller is gone. */
+void reply_open(fuse_req_t req, struct handle *handle, struct fuse_file_info *fi);
+
+/* ---- attributes.c ---- */
+
+/* A file's or folder's attributes as the mount shows them, over what `st` has
+ * of the state directory's file (size, times). */
+void attributes_file(const struct fs *fs, const struct inode *inode, mode_t mode, struct stat *st);
+void attributes_folder(const struct fs *fs, const struct inode *inode, struct stat *st);
+
+/* ---- folder.c: what all areas' folders do ---- */
+
+errint_t folder_getattr(struct fs *fs, enum seed_area area, struct inode *inode, struct stat *st);
+int folder_open(struct fs *fs, enum seed_area area, const char *path);
+/* fstatat in an area; -ENOENT also where a part of the path is no folder. */
+errint_t folder_stat(struct fs *fs, enum seed_area area, const char *path, struct stat *st);
+
+/* ---- waiting.c ---- */
+
+struct waiting;
+typedef void waiting_reply_fn(struct fs *fs, fuse_req_t req, int code, void *context);
+
+/* A waiter for this request, registered for its interrupts. `reply` (on the
+ * engine's thread) replies; NULL: fuse_reply_err. NULL without memory. */
+struct seed_wait *waiting_new(struct fs *fs, fuse_req_t req, waiting_reply_fn *reply, void *context);
+/* Could not be handed over after all: replies `code`. */
+void waiting_fail(struct seed_wait *wait, int code);
+
+/* ---- the areas ---- */
+
+extern const struct node_type root_folder;
+/* The root's i-th name; NULL past the end. */
+const char *root_name(size_t index, bool *is_folder);
+extern const struct node_type prompts_folder, prompt_file;
+extern const struct node_type images_folder, image_file;
+extern const struct node_type records_folder, record_file;
+extern const struct node_type history_folder, history_file;
+extern const struct node_type status_file, readme_file;
+
+/* The state of NAME's image where no file stands at images/NAME.png: 0 it is
+ * being generated, else -errno (-ENOENT: never prompted). Any thread. */
+errint_t image_outcome(struct fs *fs, const char *name);
+
+/* README's text; static. */
+extern const char readme_text[];
+
+#endif

@@ -1,0 +1,269 @@
+/* images/NAME.png: the verified image of NAME's newest prompt, or why not. */
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "fs/fs.h"
+
+/* An image's inode never changes: the kernel may keep its attributes. */
+#define IMMUTABLE_S 3600.0
+
+/* NAME of "NAME.png"; false for any other name. */
+static bool name_of(const char *path, char name[FS_PATH_BYTES])
+{
+	size_t len = strlen(path);
+
+	if (len <= 4 || strcmp(path + len - 4, ".png") != 0)
+		return false;
+	memcpy(name, path, len - 4);
+	name[len - 4] = '\0';
+	return true;
+}
+
+errint_t image_outcome(struct fs *fs, const char *name)
+{
+	struct seed_record record;
+	struct stat st;
+	errint_t err;
+
+	/* The error stays until the prompt is removed. */
+	if (folder_stat(fs, SEED_AREA_PROMPTS, name, &st) != 0 || !S_ISREG(st.st_mode))
+		return -ENOENT;
+	err = seed_store_record_read(fs->store, name, &record);
+	if (!err) {
+		if (record.state == SEED_STATE_FAILED)
+			err = record.error.code ? -record.error.code : -EIO;
+		else if (record.state != SEED_STATE_QUEUED && record.state != SEED_STATE_GENERATING)
+			err = -ENOENT;
+	}
+	seed_record_release(&record);
+	return err;
+}
+
+static errint_t outcome_of(struct fs *fs, const char *path)
+{
+	char name[FS_PATH_BYTES];
+
+	return name_of(path, name) ? image_outcome(fs, name) : -ENOENT;
+}
+
+/* The attributes of a pending image: there, and empty. */
+static void pending(struct fs *fs, const struct inode *inode, struct stat *st)
+{
+	*st = (struct stat){ 0 };
+	clock_gettime(CLOCK_REALTIME, &st->st_mtim);
+	st->st_ctim = st->st_atim = st->st_mtim;
+	attributes_file(fs, inode, 0444, st);
+}
+
+static void version_attributes(struct fs *fs, const struct inode *inode, struct stat *st)
+{
+	*st = (struct stat){ .st_size = inode->version.size };
+	st->st_mtim.tv_sec = inode->version.time_ns / 1000000000;
+	st->st_mtim.tv_nsec = inode->version.time_ns % 1000000000;
+	st->st_ctim = st->st_atim = st->st_mtim;
+	attributes_file(fs, inode, 0444, st);
+}
+
+static errint_t image_getattr(struct fs *fs, struct inode *inode, struct stat *st,
+			      double *timeout_s)
+{
+	char path[FS_PATH_BYTES];
+	errint_t err;
+
+	inode_path(fs, inode, path);
+	*timeout_s = 0;
+	if (inode->version.file) {
+		/* Also where a newer version has taken the name: who has this
+		 * one open reads on in it. */
+		*timeout_s = IMMUTABLE_S;
+		version_attributes(fs, inode, st);
+		return 0;
+	}
+	/* A pending inode shows what it has become. */
+	err = folder_stat(fs, SEED_AREA_IMAGES, path, st);
+	if (!err) {
+		attributes_file(fs, inode, 0444, st);
+	} else if (err == -ENOENT) {
+		err = outcome_of(fs, path);
+		if (!err)
+			pending(fs, inode, st);
+	}
+	return err;
+}
+
+static errint_t images_lookup(struct fs *fs, const char *path, const char *name,
+			      struct found *found)
+{
+	errint_t err;
+
+	if (!path_join(path, name, found->path))
+		return -ENAMETOOLONG;
+	err = folder_stat(fs, SEED_AREA_IMAGES, found->path, &found->st);
+	found->type = &image_file;
+	if (err == -ENOENT)
+		return outcome_of(fs, found->path);
+	if (err)
+		return err;
+	if (S_ISDIR(found->st.st_mode))
+		found->type = &images_folder;
+	else if (S_ISREG(found->st.st_mode))
+		found->version = version_of(&found->st);
+	else
+		return -ENOENT;
+	return 0;
+}
+
+/* Opens what stands at images/NAME.png now. */
+static errint_t open_image(struct fs *fs, struct handle *handle, struct fuse_file_info *fi)
+{
+	char path[FS_PATH_BYTES];
+	struct stat st;
+
+	inode_path(fs, handle->inode, path);
+	handle->fd = seed_store_open_file(fs->store, SEED_AREA_IMAGES, path);
+	if (handle->fd < 0)
+		return handle->fd;
+	if (fstat(handle->fd, &st) < 0)
+		return -errno;
+	/* Pages may be kept only under the inode of this very version. */
+	fi->keep_cache = version_equal(handle->inode->version, version_of(&st));
+	return 0;
+}
+
+struct opening {
+	struct handle *handle;
+	struct fuse_file_info fi;
+};
+
+static void waited(struct fs *fs, fuse_req_t req, int code, void *context)
+{
+	struct opening *opening = context;
+	errint_t err = -code;
+
+	if (!err)
+		err = open_image(fs, opening->handle, &opening->fi);
+	if (err) {
+		handle_free(opening->handle);
+		/* Verified and gone again in the same moment. */
+		fuse_reply_err(req, err == -ENOENT && !code ? EIO : -err);
+	} else {
+		reply_open(req, opening->handle, &opening->fi);
+	}
+	free(opening);
+}
+
+static void wait_for(struct fs *fs, fuse_req_t req, struct handle *handle,
+		     const struct fuse_file_info *fi)
+{
+	struct opening *opening = calloc(1, sizeof(*opening));
+	char path[FS_PATH_BYTES], name[FS_PATH_BYTES];
+	struct seed_wait *wait;
+
+	inode_path(fs, handle->inode, path);
+	if (!opening || !name_of(path, name) ||
+	    !(wait = waiting_new(fs, req, waited, opening))) {
+		free(opening);
+		handle_free(handle);
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	opening->handle = handle;
+	opening->fi = *fi;
+	if (seed_engine_wait_name(fs->engine, name, wait))
+		waiting_fail(wait, ENOMEM);
+}
+
+static void image_open(struct fs *fs, fuse_req_t req, struct inode *inode,
+		       struct fuse_file_info *fi)
+{
+	struct handle *handle = handle_new(req, inode, fi);
+	char path[FS_PATH_BYTES];
+	errint_t err;
+
+	if (!handle) {
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	err = open_image(fs, handle, fi);
+	if (!err) {
+		reply_open(req, handle, fi);
+		return;
+	}
+	if (err == -ENOENT) {
+		inode_path(fs, inode, path);
+		err = outcome_of(fs, path);
+		/* Without an engine (ro) nothing will come. */
+		if (!err && ((fi->flags & O_NONBLOCK) || !fs->engine))
+			err = -EAGAIN;
+		if (!err) {
+			wait_for(fs, req, handle, fi);
+			return;
+		}
+	}
+	handle_free(handle);
+	fuse_reply_err(req, -err);
+}
+
+static void image_read(struct fs *fs, fuse_req_t req, struct handle *handle, size_t size,
+		       off_t offset)
+{
+	struct fuse_bufvec data = FUSE_BUFVEC_INIT(size);
+
+	SEED_UNUSED(fs);
+	/* From the file itself; libfuse splices where the kernel can. */
+	data.buf[0].flags = FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK;
+	data.buf[0].fd = handle->fd;
+	data.buf[0].pos = offset;
+	fuse_reply_data(req, &data, FUSE_BUF_SPLICE_MOVE);
+}
+
+static errint_t images_getattr(struct fs *fs, struct inode *inode, struct stat *st,
+			       double *timeout_s)
+{
+	*timeout_s = 0;
+	return folder_getattr(fs, SEED_AREA_IMAGES, inode, st);
+}
+
+static int images_open_folder(struct fs *fs, const char *path)
+{
+	return folder_open(fs, SEED_AREA_IMAGES, path);
+}
+
+static bool images_lists(const char *name, bool is_folder)
+{
+	char ignored[FS_PATH_BYTES];
+
+	return is_folder || name_of(name, ignored);
+}
+
+static void images_unlink(struct fs *fs, fuse_req_t req, const char *path, const char *name)
+{
+	char file[FS_PATH_BYTES];
+	errint_t err = 0;
+
+	if (!path_join(path, name, file))
+		err = -ENAMETOOLONG;
+	else if (unlinkat(seed_store_area(fs->store, SEED_AREA_IMAGES), file, 0) < 0)
+		err = -errno;
+	if (err == -ENOENT) {
+		err = outcome_of(fs, file);
+		if (!err) /* being generated: rm of the prompt cancels it */
+			err = -EBUSY;
+	}
+	fuse_reply_err(req, -err);
+}
+
+const struct node_type images_folder = {
+	.is_folder = true,
+	.getattr = images_getattr,
+	.lookup = images_lookup,
+	.open_folder = images_open_folder,
+	.lists = images_lists,
+	.unlink = images_unlink,
+};
+
+const struct node_type image_file = {
+	.getattr = image_getattr,
+	.open = image_open,
+	.read = image_read,
+};

@@ -1,0 +1,129 @@
+#include "fs/fs.h"
+
+static size_t bucket_of(const struct node_type *type, const char *path, struct version version)
+{
+	uint64_t hash = 14695981039346656037u ^ (uintptr_t)type;
+
+	for (; *path; path++)
+		hash = (hash ^ (unsigned char)*path) * 1099511628211u;
+	hash = (hash ^ version.file) * 1099511628211u;
+	hash = (hash ^ (uint64_t)version.time_ns) * 1099511628211u;
+	return (size_t)((hash ^ (hash >> 29)) % INODE_BUCKETS);
+}
+
+struct version version_of(const struct stat *st)
+{
+	return (struct version){
+		.file = st->st_ino,
+		.time_ns = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec,
+		.size = st->st_size,
+	};
+}
+
+bool version_equal(struct version a, struct version b)
+{
+	return a.file == b.file && a.time_ns == b.time_ns;
+}
+
+static struct inode *find(struct fs *fs, size_t bucket, const struct found *found)
+{
+	for (struct inode *inode = fs->buckets[bucket]; inode; inode = inode->next)
+		if (inode->type == found->type && version_equal(inode->version, found->version) &&
+		    strcmp(inode->path, found->path) == 0)
+			return inode;
+	return NULL;
+}
+
+static struct inode *add(struct fs *fs, size_t bucket, const struct found *found)
+{
+	struct inode *inode = calloc(1, sizeof(*inode));
+
+	if (!inode || !(inode->path = strdup(found->path))) {
+		free(inode);
+		return NULL;
+	}
+	inode->magic = INODE_MAGIC;
+	inode->type = found->type;
+	inode->version = found->version;
+	inode->number = ++fs->last_number;
+	inode->next = fs->buckets[bucket];
+	inode->link = &fs->buckets[bucket];
+	if (inode->next)
+		inode->next->link = &inode->next;
+	fs->buckets[bucket] = inode;
+	return inode;
+}
+
+struct inode *inode_get(struct fs *fs, const struct found *found)
+{
+	size_t bucket = bucket_of(found->type, found->path, found->version);
+	struct inode *inode;
+
+	pthread_mutex_lock(&fs->inode_mutex);
+	inode = find(fs, bucket, found);
+	if (!inode)
+		inode = add(fs, bucket, found);
+	if (inode)
+		inode->lookups++;
+	pthread_mutex_unlock(&fs->inode_mutex);
+	return inode;
+}
+
+static void inode_free(struct inode *inode)
+{
+	*inode->link = inode->next;
+	if (inode->next)
+		inode->next->link = inode->link;
+	inode->magic = 0;
+	free(inode->path);
+	free(inode);
+}
+
+void inode_forget(struct fs *fs, struct inode *inode, uint64_t count)
+{
+	pthread_mutex_lock(&fs->inode_mutex);
+	assert(inode->lookups >= count);
+	inode->lookups -= count;
+	if (inode->lookups == 0)
+		inode_free(inode);
+	pthread_mutex_unlock(&fs->inode_mutex);
+}
+
+struct inode *inode_of(struct fs *fs, fuse_ino_t number)
+{
+	struct inode *inode = number == FUSE_ROOT_ID ? fs->root : (struct inode *)(uintptr_t)number;
+
+	assert(inode->magic == INODE_MAGIC);
+	return inode;
+}
+
+void inode_path(struct fs *fs, struct inode *inode, char path[FS_PATH_BYTES])
+{
+	pthread_mutex_lock(&fs->inode_mutex);
+	memcpy(path, inode->path, strlen(inode->path) + 1);
+	pthread_mutex_unlock(&fs->inode_mutex);
+}
+
+bool path_join(const char *path, const char *name, char out[FS_PATH_BYTES])
+{
+	int len = snprintf(out, FS_PATH_BYTES, "%s%s%s", path, *path ? "/" : "", name);
+
+	return len > 0 && len < FS_PATH_BYTES;
+}
+
+errint_t inodes_init(struct fs *fs)
+{
+	struct found root = { .type = &root_folder };
+
+	pthread_mutex_init(&fs->inode_mutex, NULL);
+	fs->root = inode_get(fs, &root);
+	return fs->root ? 0 : -ENOMEM;
+}
+
+void inodes_release(struct fs *fs)
+{
+	for (size_t i = 0; i < INODE_BUCKETS; i++)
+		while (fs->buckets[i])
+			inode_free(fs->buckets[i]);
+	pthread_mutex_destroy(&fs->inode_mutex);
+}

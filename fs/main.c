@@ -1,0 +1,342 @@
+/* seedfs: the program. Order matters: everything that can be wrong is found
+ * before the mount is there, threads start after the last fork. */
+#include <curl/curl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "fs/daemon.h"
+#include "fs/fs.h"
+#include "fs/mount.h"
+#include "lib/image/worker.h"
+
+#define EXIT_USAGE 2
+#define WORKERS_MAX 16
+
+static int complain(const struct seed_error *error)
+{
+	fprintf(stderr, "seedfs: %s\n", error->message);
+	return error->code == EDOM ? EXIT_USAGE : EXIT_FAILURE;
+}
+
+static int print_help(void)
+{
+	char *text = options_help();
+
+	if (text)
+		fputs(text, stdout);
+	free(text);
+	return 0;
+}
+
+/* A descriptor for each open image and each transfer. */
+static void raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+/* ---- key ---- */
+
+static errint_t load_key(const struct options *options, struct seed_key **key,
+			 struct seed_error *error)
+{
+	const struct seed_provider *service = options->service;
+	struct seed_error cause;
+	errint_t err;
+
+	*key = NULL;
+	if (options->ro || (!service->key_variables && !options->key_file))
+		return 0;
+	err = seed_key_load(options->key_file, service->key_variables, key, &cause);
+	if (err == -ENOKEY)
+		return seed_error_set(error, ENOKEY, "no key for provider %s: set %s, or name a file "
+				      "with -o key_file=PATH; provider=sketch needs none",
+				      service->name, service->key_variables ?
+				      service->key_variables[0] : "a key");
+	if (err)
+		*error = cause;
+	return err;
+}
+
+struct reloader {
+	struct fs *fs;
+	pthread_t thread;
+	bool running;
+	atomic_bool ending;
+};
+
+static void reload_key(struct fs *fs)
+{
+	struct seed_error error = { 0 };
+	struct seed_key *key;
+
+	if (load_key(&fs->options, &key, &error))
+		seed_log_line(fs->log, NULL, SEED_LOG_ERROR "SIGHUP: the key stays as it was: %s",
+			      error.message);
+	else if (key && seed_engine_set_key(fs->engine, key))
+		seed_key_free(key);
+}
+
+static void *reloader_main(void *argument)
+{
+	struct reloader *reloader = argument;
+	sigset_t hangup;
+	int got;
+
+	sigemptyset(&hangup);
+	sigaddset(&hangup, SIGHUP);
+	while (sigwait(&hangup, &got) == 0 && !atomic_load(&reloader->ending))
+		if (reloader->fs->engine)
+			reload_key(reloader->fs);
+	return NULL;
+}
+
+/* SIGHUP is blocked everywhere (before the first thread) and taken here. */
+static errint_t reloader_start(struct reloader *reloader)
+{
+	sigset_t all, before;
+	int err;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	err = pthread_create(&reloader->thread, NULL, reloader_main, reloader);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	reloader->running = err == 0;
+	return -err;
+}
+
+static void reloader_stop(struct reloader *reloader)
+{
+	if (!reloader->running)
+		return;
+	atomic_store(&reloader->ending, true);
+	pthread_kill(reloader->thread, SIGHUP);
+	pthread_join(reloader->thread, NULL);
+}
+
+static void block_hangup(void)
+{
+	sigset_t hangup;
+
+	sigemptyset(&hangup);
+	sigaddset(&hangup, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &hangup, NULL);
+}
+
+/* ---- parts ---- */
+
+static errint_t copy_text(char **to, const char *from)
+{
+	free(*to);
+	*to = strdup(from);
+	return *to ? 0 : -ENOMEM;
+}
+
+static errint_t fill_params(const struct options *options, struct seed_params *params)
+{
+	errint_t err;
+
+	seed_params_init(params);
+	params->width = options->size.width;
+	params->height = options->size.height;
+	params->steps = (int)options->steps;
+	params->cfg_scale = options->cfg_scale;
+	err = copy_text(&params->model, options->model);
+	if (!err)
+		err = copy_text(&params->quality, options->quality);
+	if (!err)
+		err = copy_text(&params->guidance, options->guidance);
+	if (!err)
+		err = copy_text(&params->style, options->style);
+	return err;
+}
+
+static int worker_count(void)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return cores < 1 ? 1 : cores > WORKERS_MAX ? WORKERS_MAX : (int)cores;
+}
+
+static errint_t start_engine(struct fs *fs, struct seed_params *params, struct seed_error *error)
+{
+	const struct options *options = &fs->options;
+	struct seed_engine_config config = {
+		.provider = options->service,
+		.service = { .api_base = options->api_base },
+		.retry_steps = (int)options->retry_steps,
+		.retry_cfg_scale = options->retry_cfg_scale,
+		.max_upscale = options->max_upscale,
+		.timeout_ms = options->timeout * 1000,
+		.jobs = (int)options->jobs,
+		.rate_count = options->rate.count,
+		.rate_seconds = options->rate.seconds,
+		.metadata = !options->nometadata,
+		.worker_program = "/proc/self/exe",
+		.workers = worker_count(),
+	};
+	struct seed_key *key;
+	errint_t err;
+
+	err = load_key(options, &key, error);
+	if (err)
+		return err;
+	if (fill_params(options, params)) {
+		seed_key_free(key);
+		return seed_error_set(error, ENOMEM, "out of memory");
+	}
+	config.params = *params;
+	return seed_engine_new(&config, fs->store, fs->log, key, &fs->engine, error);
+}
+
+static errint_t open_state(struct fs *fs, struct seed_error *error)
+{
+	bool echo = fs->options.foreground || getenv("JOURNAL_STREAM") != NULL;
+	errint_t err;
+
+	err = seed_store_open(fs->options.state, &fs->store, error);
+	if (!err)
+		err = seed_log_open(seed_store_log_dir(fs->store), "status", fs->options.log_size,
+				    echo, &fs->log, error);
+	return err;
+}
+
+/* A catalogue below its own mount would be out of everybody's sight. */
+static errint_t check_overlap(const struct options *options, struct seed_error *error)
+{
+	char *state = realpath(options->state, NULL);
+	size_t len = strlen(options->mountpoint);
+	bool inside;
+
+	if (!state)
+		return 0;
+	inside = strncmp(state, options->mountpoint, len) == 0 &&
+		 (state[len] == '/' || state[len] == '\0');
+	free(state);
+	if (inside)
+		return seed_error_set(error, EINVAL, "state directory %s is inside the mount point %s",
+				      options->state, options->mountpoint);
+	return 0;
+}
+
+/* Paths given relative to where we were started hold after chdir("/"). */
+static errint_t make_absolute(char **path)
+{
+	char *here, *full = NULL;
+
+	if (!*path || (*path)[0] == '/')
+		return 0;
+	here = getcwd(NULL, 0);
+	if (!here || asprintf(&full, "%s/%s", here, *path) < 0)
+		full = NULL;
+	free(here);
+	if (!full)
+		return -ENOMEM;
+	free(*path);
+	*path = full;
+	return 0;
+}
+
+static errint_t prepare(struct fs *fs, struct seed_error *error)
+{
+	struct options *options = &fs->options;
+	errint_t err;
+
+	if (make_absolute(&options->key_file) || make_absolute(&options->state))
+		return seed_error_set(error, ENOMEM, "out of memory");
+	err = mount_prepare(options, error);
+	if (!err && !options->foreground && (err = daemon_start()) != 0)
+		seed_error_set(error, -err, "cannot go into the background: %s", strerror(-err));
+	if (!err)
+		err = check_overlap(options, error);
+	return err;
+}
+
+static errint_t serve(struct fs *fs, struct fuse_args *args, struct seed_error *error)
+{
+	struct seed_params params = { 0 };
+	struct reloader reloader = { .fs = fs };
+	errint_t err;
+
+	err = open_state(fs, error);
+	if (!err && !fs->options.ro)
+		err = start_engine(fs, &params, error);
+	if (!err && inodes_init(fs))
+		err = seed_error_set(error, ENOMEM, "out of memory");
+	if (!err)
+		err = mount_start(fs, args, error);
+	if (!err && fs->engine && seed_engine_start(fs->engine))
+		err = seed_error_set(error, EAGAIN, "cannot start the engine's thread");
+	if (!err && reloader_start(&reloader))
+		err = seed_error_set(error, EAGAIN, "cannot start a thread");
+	if (!err) {
+		seed_log_line(fs->log, NULL, "Mounted at %s: provider %s, %dx%d",
+			      fs->options.mountpoint, fs->options.service->name,
+			      fs->options.size.width, fs->options.size.height);
+		daemon_ready(fs->options.foreground);
+		err = mount_serve(fs);
+		if (err)
+			seed_error_set(error, -err, "the session ended: %s", strerror(-err));
+		reloader_stop(&reloader);
+		if (fs->engine)
+			seed_engine_stop(fs->engine);
+		seed_log_line(fs->log, NULL, "Unmounted from %s", fs->options.mountpoint);
+	}
+	mount_end(fs);
+	seed_engine_free(fs->engine);
+	seed_params_release(&params);
+	return err;
+}
+
+static int run(struct fs *fs, struct fuse_args *args)
+{
+	struct seed_error error = { 0 };
+	errint_t err;
+
+	clock_gettime(CLOCK_REALTIME, &fs->started);
+	err = options_parse(&fs->options, args, &error);
+	if (!err && fs->options.help)
+		return print_help();
+	if (!err && fs->options.version) {
+		puts("seedfs " SEEDFS_VERSION);
+		return 0;
+	}
+	if (!err)
+		err = prepare(fs, &error);
+	if (!err)
+		err = serve(fs, args, &error);
+	if (fs->root)
+		inodes_release(fs);
+	seed_log_close(fs->log);
+	seed_store_close(fs->store);
+	return err ? complain(&error) : 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct fuse_args args = FUSE_ARGS_INIT(argc, argv);
+	struct fs *fs;
+	int status;
+
+	if (argc == 2 && strcmp(argv[1], "--worker") == 0)
+		return seed_worker_main(3);
+	daemon_open_standard();
+	block_hangup();
+	raise_descriptors();
+	fs = calloc(1, sizeof(*fs));
+	if (!fs || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+		fputs("seedfs: out of memory\n", stderr);
+		return EXIT_FAILURE;
+	}
+	status = run(fs, &args);
+	options_release(&fs->options);
+	fuse_opt_free_args(&args);
+	curl_global_cleanup();
+	free(fs);
+	return status;
+}

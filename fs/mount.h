@@ -1,0 +1,21 @@
+/* The session with the kernel. main() only. */
+#ifndef SEED_FS_MOUNT_H
+#define SEED_FS_MOUNT_H
+
+#include "fs/fs.h"
+
+/* Looks at the mount point: a folder, made absolute; one that a crash left
+ * dead ("Transport endpoint is not connected") is detached first. */
+errint_t mount_prepare(struct options *options, struct seed_error *error) SEED_MUST_CHECK;
+
+/* Creates the session and mounts. `args`: what options_parse left. */
+errint_t mount_start(struct fs *fs, struct fuse_args *args, struct seed_error *error)
+	SEED_MUST_CHECK;
+
+/* Serves until unmounted or told to end; 0 or -errno. */
+errint_t mount_serve(struct fs *fs) SEED_MUST_CHECK;
+
+/* Unmounts and frees the session; all requests must have been answered. */
+void mount_end(struct fs *fs);
+
+#endif

@@ -1,0 +1,530 @@
+/* The table of FUSE operations: each finds the node's type and its operation
+ * there; what a type does not have is answered here. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "fs/fs.h"
+#include "lib/process.h"
+#include "lib/text.h"
+
+static struct fs *fs_of(fuse_req_t req)
+{
+	return fuse_req_userdata(req);
+}
+
+static struct handle *handle_of(const struct fuse_file_info *fi)
+{
+	struct handle *handle = (struct handle *)(uintptr_t)fi->fh;
+
+	assert(handle->magic == HANDLE_MAGIC);
+	return handle;
+}
+
+struct handle *handle_new(fuse_req_t req, struct inode *inode, const struct fuse_file_info *fi)
+{
+	struct handle *handle = calloc(1, sizeof(*handle));
+
+	if (!handle)
+		return NULL;
+	handle->magic = HANDLE_MAGIC;
+	handle->inode = inode;
+	handle->fd = -1;
+	handle->flags = fi->flags;
+	handle->opener = seed_process_of(fuse_req_ctx(req)->pid);
+	return handle;
+}
+
+void handle_free(struct handle *handle)
+{
+	if (!handle)
+		return;
+	if (handle->fd >= 0)
+		close(handle->fd);
+	if (handle->folder)
+		closedir(handle->folder);
+	free(handle->text);
+	handle->magic = 0;
+	free(handle);
+}
+
+void reply_open(fuse_req_t req, struct handle *handle, struct fuse_file_info *fi)
+{
+	struct fs *fs = fs_of(req);
+
+	fi->fh = (uintptr_t)handle;
+	/* The caller was killed meanwhile: the kernel sends no release. */
+	if (fuse_reply_open(req, fi) == -ENOENT) {
+		if (handle->inode->type->release)
+			handle->inode->type->release(fs, handle);
+		else
+			handle_free(handle);
+	}
+}
+
+void reply_found(struct fs *fs, fuse_req_t req, struct found *found)
+{
+	struct fuse_entry_param entry = { .generation = 1 };
+	struct inode *inode = inode_get(fs, found);
+	errint_t err;
+
+	if (!inode) {
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	err = inode->type->getattr(fs, inode, &entry.attr, &entry.attr_timeout);
+	if (err) {
+		inode_forget(fs, inode, 1);
+		fuse_reply_err(req, -err);
+		return;
+	}
+	entry.ino = (uintptr_t)inode;
+	/* Names are asked for each time, one fstatat: so a new version of an
+	 * image shows at once, with no invalidation that could come late. The
+	 * top's own names never change. */
+	if (found->path[0] == '\0')
+		entry.entry_timeout = 3600;
+	if (fuse_reply_entry(req, &entry) == -ENOENT)
+		inode_forget(fs, inode, 1);
+}
+
+/* ---- all nodes ---- */
+
+static void op_init(void *userdata, struct fuse_conn_info *conn)
+{
+	struct fs *fs = userdata;
+
+	/* Text is judged and committed as it is written, by whom it is written. */
+	conn->want &= ~(unsigned)FUSE_CAP_WRITEBACK_CACHE;
+	if (conn->capable & FUSE_CAP_SPLICE_WRITE)
+		conn->want |= FUSE_CAP_SPLICE_WRITE;
+	if (conn->capable & FUSE_CAP_SPLICE_MOVE)
+		conn->want |= FUSE_CAP_SPLICE_MOVE;
+	SEED_UNUSED(fs);
+}
+
+static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct fs *fs = fs_of(req);
+	struct inode *folder = inode_of(fs, parent);
+	struct found found = { 0 };
+	char path[FS_PATH_BYTES];
+	errint_t err;
+
+	inode_path(fs, folder, path);
+	err = folder->type->lookup(fs, path, name, &found);
+	if (err)
+		fuse_reply_err(req, -err);
+	else
+		reply_found(fs, req, &found);
+}
+
+static void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t count)
+{
+	struct fs *fs = fs_of(req);
+
+	inode_forget(fs, inode_of(fs, ino), count);
+	fuse_reply_none(req);
+}
+
+static void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
+{
+	struct fs *fs = fs_of(req);
+
+	for (size_t i = 0; i < count; i++)
+		inode_forget(fs, inode_of(fs, forgets[i].ino), forgets[i].nlookup);
+	fuse_reply_none(req);
+}
+
+static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct fs *fs = fs_of(req);
+	struct inode *inode = inode_of(fs, ino);
+	struct stat st = { 0 };
+	double timeout_s = 0;
+	errint_t err;
+
+	SEED_UNUSED(fi);
+	err = inode->type->getattr(fs, inode, &st, &timeout_s);
+	if (err)
+		fuse_reply_err(req, -err);
+	else
+		fuse_reply_attr(req, &st, timeout_s);
+}
+
+static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int to_set,
+		       struct fuse_file_info *fi)
+{
+	struct fs *fs = fs_of(req);
+	struct inode *inode = inode_of(fs, ino);
+
+	if (inode->type->setattr)
+		inode->type->setattr(fs, req, inode, st, to_set, fi ? handle_of(fi) : NULL);
+	else
+		fuse_reply_err(req, EROFS);
+}
+
+static void op_statfs(fuse_req_t req, fuse_ino_t ino)
+{
+	struct fs *fs = fs_of(req);
+	struct statvfs st;
+
+	SEED_UNUSED(ino);
+	if (fstatvfs(seed_store_root(fs->store), &st) < 0) {
+		fuse_reply_err(req, errno);
+		return;
+	}
+	st.f_namemax = SEED_NAME_PART_MAX_BYTES;
+	fuse_reply_statfs(req, &st);
+}
+
+static void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
+{
+	struct fs *fs = fs_of(req);
+	struct inode *inode = inode_of(fs, ino);
+	char value[SEED_URL_MAX_BYTES];
+	size_t len = 0;
+	errint_t err = -ENODATA;
+
+	if (inode->type->getxattr)
+		err = inode->type->getxattr(fs, inode, name, value, sizeof(value), &len);
+	if (err)
+		fuse_reply_err(req, -err);
+	else if (size == 0)
+		fuse_reply_xattr(req, len);
+	else if (size < len)
+		fuse_reply_err(req, ERANGE);
+	else
+		fuse_reply_buf(req, value, len);
+}
+
+static void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
+{
+	struct fs *fs = fs_of(req);
+	struct inode *inode = inode_of(fs, ino);
+	char names[1024];
+	size_t len = 0;
+	errint_t err = 0;
+
+	/* The empty name lists. */
+	if (inode->type->getxattr)
+		err = inode->type->getxattr(fs, inode, "", names, sizeof(names), &len);
+	if (err)
+		fuse_reply_err(req, -err);
+	else if (size == 0)
+		fuse_reply_xattr(req, len);
+	else if (size < len)
+		fuse_reply_err(req, ERANGE);
+	else
+		fuse_reply_buf(req, names, len);
+}
+
+/* ---- files ---- */
+
+static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct fs *fs = fs_of(req);
+	struct inode *inode = inode_of(fs, ino);
+
+	if (!inode->type->open)
+		fuse_reply_err(req, EISDIR);
+	else if ((fi->flags & O_ACCMODE) != O_RDONLY && !inode->type->write)
+		fuse_reply_err(req, EROFS);
+	else
+		inode->type->open(fs, req, inode, fi);
+}
+
+static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+		    struct fuse_file_info *fi)
+{
+	struct handle *handle = handle_of(fi);
+
+	SEED_UNUSED(ino);
+	handle->inode->type->read(fs_of(req), req, handle, size, offset);
+}
+
+static void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset,
+		     struct fuse_file_info *fi)
+{
+	struct handle *handle = handle_of(fi);
+
+	SEED_UNUSED(ino);
+	if (handle->inode->type->write)
+		handle->inode->type->write(fs_of(req), req, handle, data, size, offset);
+	else
+		fuse_reply_err(req, EROFS);
+}
+
+static void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct handle *handle = handle_of(fi);
+
+	SEED_UNUSED(ino);
+	/* Never ENOSYS: the kernel would stop sending flushes for all files. */
+	if (handle->inode->type->flush)
+		handle->inode->type->flush(fs_of(req), req, handle, fi->lock_owner);
+	else
+		fuse_reply_err(req, 0);
+}
+
+static void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
+{
+	struct handle *handle = handle_of(fi);
+
+	SEED_UNUSED(ino);
+	SEED_UNUSED(datasync);
+	if (handle->inode->type->fsync)
+		handle->inode->type->fsync(fs_of(req), req, handle);
+	else
+		fuse_reply_err(req, 0);
+}
+
+static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct handle *handle = handle_of(fi);
+
+	SEED_UNUSED(ino);
+	if (handle->inode->type->release)
+		handle->inode->type->release(fs_of(req), handle);
+	else
+		handle_free(handle);
+	fuse_reply_err(req, 0);
+}
+
+/* ---- folders ---- */
+
+static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct fs *fs = fs_of(req);
+	struct inode *inode = inode_of(fs, ino);
+	struct handle *handle = handle_new(req, inode, fi);
+	char path[FS_PATH_BYTES];
+	int code = ENOMEM;
+
+	if (handle && inode->type->open_folder) {
+		int fd;
+
+		inode_path(fs, inode, path);
+		fd = inode->type->open_folder(fs, path);
+		code = fd < 0 ? -fd : 0;
+		if (fd >= 0 && !(handle->folder = fdopendir(fd))) {
+			code = errno;
+			close(fd);
+		}
+	} else if (handle) {
+		code = 0;
+	}
+	if (code) {
+		handle_free(handle);
+		fuse_reply_err(req, code);
+		return;
+	}
+	reply_open(req, handle, fi);
+}
+
+struct listing {
+	fuse_req_t req;
+	char *data;
+	size_t size, used;
+};
+
+/* False once the reply is full. */
+static bool listing_add(struct listing *listing, const char *name, bool is_folder, off_t next)
+{
+	struct stat st = { .st_mode = is_folder ? S_IFDIR : S_IFREG, .st_ino = 1 };
+	size_t len = fuse_add_direntry(listing->req, listing->data + listing->used,
+				       listing->size - listing->used, name, &st, next);
+
+	if (len > listing->size - listing->used)
+		return false;
+	listing->used += len;
+	return true;
+}
+
+static void list_root(struct listing *listing, off_t offset)
+{
+	bool is_folder = true;
+	const char *name;
+
+	for (;; offset++) {
+		if (offset < 2)
+			name = offset == 0 ? "." : "..";
+		else
+			name = root_name((size_t)offset - 2, &is_folder);
+		if (!name || !listing_add(listing, name, offset < 2 || is_folder, offset + 1))
+			return;
+	}
+}
+
+static bool entry_is_folder(DIR *folder, const struct dirent *entry)
+{
+	struct stat st;
+
+	if (entry->d_type != DT_UNKNOWN)
+		return entry->d_type == DT_DIR;
+	return fstatat(dirfd(folder), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISDIR(st.st_mode);
+}
+
+static bool entry_is_shown(struct handle *handle, const struct dirent *entry, bool is_folder)
+{
+	if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+		return true;
+	if (!is_folder && entry->d_type != DT_REG && entry->d_type != DT_UNKNOWN)
+		return false;
+	return handle->inode->type->lists(entry->d_name, is_folder);
+}
+
+static void list_folder(struct listing *listing, struct handle *handle, off_t offset)
+{
+	DIR *folder = handle->folder;
+	struct dirent *entry;
+
+	if (offset != handle->folder_at) {
+		seekdir(folder, offset);
+		handle->folder_at = offset;
+	}
+	while ((entry = readdir(folder)) != NULL) {
+		bool is_folder = entry_is_folder(folder, entry);
+
+		if (entry_is_shown(handle, entry, is_folder) &&
+		    !listing_add(listing, entry->d_name, is_folder, entry->d_off)) {
+			seekdir(folder, handle->folder_at);
+			return;
+		}
+		handle->folder_at = entry->d_off;
+	}
+}
+
+static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+		       struct fuse_file_info *fi)
+{
+	struct handle *handle = handle_of(fi);
+	struct listing listing = { .req = req, .data = malloc(size ? size : 1), .size = size };
+
+	SEED_UNUSED(ino);
+	if (!listing.data) {
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	if (handle->folder)
+		list_folder(&listing, handle, offset);
+	else
+		list_root(&listing, offset);
+	fuse_reply_buf(req, listing.data, listing.used);
+	free(listing.data);
+}
+
+static void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	SEED_UNUSED(ino);
+	handle_free(handle_of(fi));
+	fuse_reply_err(req, 0);
+}
+
+static void op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
+{
+	SEED_UNUSED(ino);
+	SEED_UNUSED(datasync);
+	SEED_UNUSED(fi);
+	/* What is in a folder was made durable when it came there. */
+	fuse_reply_err(req, 0);
+}
+
+static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+		      struct fuse_file_info *fi)
+{
+	struct fs *fs = fs_of(req);
+	struct inode *folder = inode_of(fs, parent);
+	char path[FS_PATH_BYTES];
+
+	SEED_UNUSED(mode); /* the mount's own modes hold */
+	if (!folder->type->create) {
+		fuse_reply_err(req, EROFS);
+		return;
+	}
+	inode_path(fs, folder, path);
+	folder->type->create(fs, req, path, name, fi);
+}
+
+static void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct fs *fs = fs_of(req);
+	struct inode *folder = inode_of(fs, parent);
+	char path[FS_PATH_BYTES];
+
+	if (!folder->type->unlink) {
+		fuse_reply_err(req, EROFS);
+		return;
+	}
+	inode_path(fs, folder, path);
+	folder->type->unlink(fs, req, path, name);
+}
+
+static void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
+{
+	struct fs *fs = fs_of(req);
+	struct inode *folder = inode_of(fs, parent);
+	struct found found = { 0 };
+	char path[FS_PATH_BYTES];
+	errint_t err = -EROFS;
+
+	SEED_UNUSED(mode);
+	inode_path(fs, folder, path);
+	if (folder->type->mkdir)
+		err = folder->type->mkdir(fs, path, name, &found);
+	if (err)
+		fuse_reply_err(req, -err);
+	else
+		reply_found(fs, req, &found);
+}
+
+static void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct fs *fs = fs_of(req);
+	struct inode *folder = inode_of(fs, parent);
+	char path[FS_PATH_BYTES];
+	errint_t err = -EROFS;
+
+	inode_path(fs, folder, path);
+	if (folder->type->rmdir)
+		err = folder->type->rmdir(fs, path, name);
+	fuse_reply_err(req, -err);
+}
+
+static void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev)
+{
+	SEED_UNUSED(parent);
+	SEED_UNUSED(name);
+	SEED_UNUSED(mode);
+	SEED_UNUSED(rdev);
+	fuse_reply_err(req, EPERM);
+}
+
+const struct fuse_lowlevel_ops seedfs_ops = {
+	.init = op_init,
+	.lookup = op_lookup,
+	.forget = op_forget,
+	.forget_multi = op_forget_multi,
+	.getattr = op_getattr,
+	.setattr = op_setattr,
+	.mknod = op_mknod,
+	.mkdir = op_mkdir,
+	.unlink = op_unlink,
+	.rmdir = op_rmdir,
+	.open = op_open,
+	.read = op_read,
+	.write = op_write,
+	.flush = op_flush,
+	.release = op_release,
+	.fsync = op_fsync,
+	.opendir = op_opendir,
+	.readdir = op_readdir,
+	.releasedir = op_releasedir,
+	.fsyncdir = op_fsyncdir,
+	.statfs = op_statfs,
+	.getxattr = op_getxattr,
+	.listxattr = op_listxattr,
+	.create = op_create,
+};

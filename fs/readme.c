@@ -1,0 +1,54 @@
+#include "fs/fs.h"
+
+const char readme_text[] =
+	"This is a seedfs mount: writing a text here makes a picture.\n"
+	"    echo \"a red fox in deep snow\" > prompts/fox     waits until the picture is there\n"
+	"    cat images/fox.png > fox.png                   the picture, checked, exactly sized\n"
+	"Opening images/NAME.png waits while it is being generated, or gives the error.\n"
+	"A shell's echo does not report errors of close(): cp, tee and dd do, or use\n"
+	"    sync prompts/fox && echo done                  waits and reports\n"
+	"status            the log (tail -f works): what happened to each prompt, and why\n"
+	"records/NAME.json the row of NAME: state, image_url, resolution, attempts, error\n"
+	"history/NAME/     earlier pictures; rm prompts/NAME cancels what is running\n"
+	"Looking (ls, stat, find) never generates and never costs anything. Manual: man seed\n";
+
+static errint_t readme_getattr(struct fs *fs, struct inode *inode, struct stat *st,
+			       double *timeout_s)
+{
+	*st = (struct stat){ .st_size = sizeof(readme_text) - 1 };
+	st->st_mtim = st->st_ctim = st->st_atim = fs->started;
+	attributes_file(fs, inode, 0444, st);
+	*timeout_s = 3600;
+	return 0;
+}
+
+static void readme_open(struct fs *fs, fuse_req_t req, struct inode *inode,
+			struct fuse_file_info *fi)
+{
+	struct handle *handle = handle_new(req, inode, fi);
+
+	SEED_UNUSED(fs);
+	if (!handle) {
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	fi->keep_cache = 1;
+	reply_open(req, handle, fi);
+}
+
+static void readme_read(struct fs *fs, fuse_req_t req, struct handle *handle, size_t size,
+			off_t offset)
+{
+	size_t len = sizeof(readme_text) - 1;
+	size_t at = offset < 0 || (size_t)offset > len ? len : (size_t)offset;
+
+	SEED_UNUSED(fs);
+	SEED_UNUSED(handle);
+	fuse_reply_buf(req, readme_text + at, size < len - at ? size : len - at);
+}
+
+const struct node_type readme_file = {
+	.getattr = readme_getattr,
+	.open = readme_open,
+	.read = readme_read,
+};

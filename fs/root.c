@@ -1,0 +1,56 @@
+/* The top of the mount: the areas and the files beside them. */
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "fs/fs.h"
+
+struct top {
+	const char *name;
+	const struct node_type *type;
+};
+
+static const struct top tops[] = {
+	{ "prompts", &prompts_folder },
+	{ "images", &images_folder },
+	{ "records", &records_folder },
+	{ "history", &history_folder },
+	{ "status", &status_file },
+	{ "README", &readme_file },
+};
+
+static errint_t root_getattr(struct fs *fs, struct inode *inode, struct stat *st, double *timeout_s)
+{
+	*st = (struct stat){ 0 };
+	st->st_nlink = 2;
+	st->st_mtim = st->st_ctim = st->st_atim = fs->started;
+	attributes_folder(fs, inode, st);
+	*timeout_s = 3600;
+	return 0;
+}
+
+static errint_t root_lookup(struct fs *fs, const char *path, const char *name, struct found *found)
+{
+	SEED_UNUSED(path);
+	SEED_UNUSED(fs);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(tops); i++) {
+		if (strcmp(tops[i].name, name) != 0)
+			continue;
+		found->type = tops[i].type;
+		return 0;
+	}
+	return -ENOENT;
+}
+
+const char *root_name(size_t index, bool *is_folder)
+{
+	if (index >= SEED_ARRAY_LEN(tops))
+		return NULL;
+	*is_folder = tops[index].type->is_folder;
+	return tops[index].name;
+}
+
+const struct node_type root_folder = {
+	.is_folder = true,
+	.getattr = root_getattr,
+	.lookup = root_lookup,
+};
