@@ -160,8 +160,8 @@ static void read_size(struct reader *in, struct seed_params *params)
 	if (!text)
 		return;
 	text = parse_side(text, &params->width);
-	if (text && *text == 'x')
-		text = parse_side(text + 1, &params->height);
+	if (text)
+		text = *text == 'x' ? parse_side(text + 1, &params->height) : NULL;
 	if (!text || *text)
 		bad(in);
 }
