@@ -293,12 +293,13 @@ char *seed_record_format(const struct seed_record *record, const char *const *ve
 errint_t seed_record_copy(struct seed_record *to, const struct seed_record *from)
 {
 	char *json = seed_record_format(from, NULL, 0);
-	errint_t err;
+	errint_t result;
 
-	seed_record_init(to);
-	if (!json)
+	if (!json) {
+		seed_record_init(to);
 		return -ENOMEM;
-	err = seed_record_parse(json, strlen(json), to);
+	}
+	result = seed_record_parse(json, strlen(json), to);
 	free(json);
-	return err;
+	return result;
 }

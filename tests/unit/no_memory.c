@@ -1,0 +1,325 @@
+/*
+ * Whichever allocation of a function fails, it says so, and nothing is lost.
+ *
+ * malloc and its kin are replaced here, also for what libraries allocate, so
+ * this is for builds without a sanitizer, which needs them for itself.
+ */
+#include "tests/unit/unit.h"
+
+#include <fcntl.h>
+#include <malloc.h>
+#include <unistd.h>
+
+#include "lib/buf.h"
+#include "lib/key.h"
+#include "lib/log.h"
+#include "lib/record.h"
+#include "lib/url.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+
+/* Allocations until the one that fails; negative: none does. */
+static int countdown = -1;
+static bool has_failed;
+/* Blocks allocated and not freed. */
+static long live;
+
+#ifndef SANITIZED
+
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *block, size_t size);
+void __libc_free(void *block);
+
+static bool fails(void)
+{
+	if (countdown < 0 || countdown-- > 0)
+		return false;
+	has_failed = true;
+	return true;
+}
+
+static void *counted(void *block)
+{
+	live += block != NULL;
+	return block;
+}
+
+void *malloc(size_t size)
+{
+	return fails() ? NULL : counted(__libc_malloc(size));
+}
+
+void *calloc(size_t count, size_t size)
+{
+	return fails() ? NULL : counted(__libc_calloc(count, size));
+}
+
+void *realloc(void *block, size_t size)
+{
+	/* To make a block smaller needs none, and libc relies on that. */
+	if ((!block || size > malloc_usable_size(block)) && fails())
+		return NULL;
+	return block ? __libc_realloc(block, size) : counted(__libc_realloc(NULL, size));
+}
+
+void free(void *block)
+{
+	live -= block != NULL;
+	__libc_free(block);
+}
+
+#endif
+
+static int dirfd = -1;
+
+#define REQUEST "{\"prompt\":\"p\",\"model\":\"m\",\"steps\":5,\"style\":\"ink\"}"
+
+static bool parse_params(void)
+{
+	struct seed_params params;
+	char *prompt = NULL;
+	errint_t result;
+	bool whole;
+
+	seed_params_init(&params);
+	whole = params.model && params.quality && params.guidance && params.style &&
+		params.negative_prompt;
+	result = seed_params_parse(REQUEST, strlen(REQUEST), &params, &prompt, NULL);
+	assert_true(result == 0 || result == -ENOMEM || result == -EINVAL);
+	assert_int_equal(prompt != NULL, result == 0);
+	free(prompt);
+	seed_params_release(&params);
+	return result == 0 && whole;
+}
+
+static bool parse_plain(void)
+{
+	struct seed_params params = {0};
+	struct seed_error error = {0};
+	char *prompt = NULL;
+	errint_t result = seed_params_parse("fox", 3, &params, &prompt, &error);
+
+	assert_true(result == 0 || result == -ENOMEM);
+	assert_int_equal(error.code, -result);
+	assert_int_equal(prompt != NULL, result == 0);
+	free(prompt);
+	return result == 0;
+}
+
+static bool copy_params(void)
+{
+	struct seed_params from = {.steps = 5}, to = {.steps = 7};
+	errint_t result = seed_params_copy(&to, &from);
+
+	assert_true(result == 0 || result == -ENOMEM);
+	assert_int_equal(to.steps, result ? 7 : 5);
+	seed_params_release(&to);
+	return result == 0;
+}
+
+static bool full_prompt(void)
+{
+	struct seed_params params = {0};
+	char *full = seed_params_full_prompt(&params, "a fox");
+
+	bool whole = full != NULL;
+
+	if (full)
+		assert_string_equal(full, "a fox");
+	free(full);
+	return whole;
+}
+
+#define ROW \
+	"{\"name\":\"fox\",\"state\":\"queued\",\"prompt\":\"p\",\"parameters\":{\"model\":\"m\"}," \
+	"\"attempts\":[{\"task_id\":\"t\"}],\"error\":{\"errno\":\"EIO\"},\"id\":\"1\"}"
+
+static bool parse_record(void)
+{
+	struct seed_record record;
+	errint_t result = seed_record_parse(ROW, strlen(ROW), &record);
+	const struct seed_params *params = &record.params;
+	bool whole = params->model && params->quality && params->guidance && params->style &&
+		     params->negative_prompt;
+
+	assert_true(result == 0 || result == -ENOMEM || result == -EBADMSG);
+	seed_record_release(&record);
+	return result == 0 && whole;
+}
+
+static bool copy_record(void)
+{
+	static const char *const versions[] = {"0001.png"};
+	struct seed_record from, to;
+	char *name = NULL, *json = NULL;
+	errint_t result;
+
+	seed_record_init(&from);
+	result = seed_record_set(&from.name, "fox");
+	if (!result) {
+		from.attempt_count = 1;
+		result = seed_record_copy(&to, &from);
+		seed_record_release(&to);
+	}
+	assert_true(result == 0 || result == -ENOMEM || result == -EBADMSG);
+	if (!result)
+		json = seed_record_format(&from, versions, 1);
+	if (json)
+		result = seed_record_set(&name, json);
+	free(name);
+	free(json);
+	seed_record_release(&from);
+	return json && !result;
+}
+
+static bool open_log(void)
+{
+	struct seed_error error = {0};
+	struct seed_log *log = NULL;
+	errint_t result = seed_log_open(dirfd, "status", 1000, false, &log, &error);
+
+	assert_true(result == 0 || result == -ENOMEM);
+	assert_int_equal(error.code, -result);
+	assert_int_equal(log != NULL, result == 0);
+	seed_log_close(log);
+	return result == 0;
+}
+
+static bool load_key(void)
+{
+	struct seed_error error = {0};
+	struct seed_key *key = NULL;
+	errint_t result = seed_key_load(NULL, NULL, &key, &error);
+
+	/* $CREDENTIALS_DIRECTORY is set and holds none. */
+	assert_true(result == -ENOKEY || result == -ENOMEM);
+	assert_int_equal(error.code, -result);
+	assert_null(key);
+	return result == -ENOKEY;
+}
+
+#define PRIVATE "http://127.0.0.1:80/p?q"
+
+static bool look_at_urls(void)
+{
+	char *shown = seed_url_redacted(PRIVATE);
+	char *joined = seed_url_join("http://h", "p");
+	char *encoded = seed_url_encode("a b");
+	char *invalid = seed_url_redacted("nonsense");
+	bool whole = shown && joined && encoded && invalid;
+
+	/* Never another text than with memory, but the query's trace. */
+	if (shown)
+		assert_memory_equal(shown, "http://127.0.0.1:80/p", 21);
+	if (invalid)
+		assert_string_equal(invalid, "(invalid URL)");
+	if (joined)
+		assert_string_equal(joined, "http://h/p");
+	if (encoded)
+		assert_string_equal(encoded, "a%20b");
+	free(shown);
+	free(joined);
+	free(encoded);
+	free(invalid);
+	return whole;
+}
+
+/* Without memory nothing is good, the same, or private. */
+static bool judge_urls(void)
+{
+	bool good = seed_url_check(PRIVATE) == 0;
+	bool same = seed_url_same_host(PRIVATE, PRIVATE);
+	bool private = seed_url_host_is_private(PRIVATE);
+
+	assert_false(seed_url_same_host(PRIVATE, "http://h"));
+	assert_int_equal(seed_url_check("http://user:pass@h/"), -EINVAL);
+	return good && same && private;
+}
+
+static bool fill_buf(void)
+{
+	struct seed_buf buf;
+	errint_t first, second, third;
+
+	seed_buf_init(&buf, 5000);
+	first = seed_buf_addf(&buf, "%s", "one");
+	second = seed_buf_addf(&buf, "%01000d", 2);
+	third = seed_buf_add_base64(&buf, "Zm9v", 4);
+	assert_int_equal(buf.len_bytes, (first ? 0 : 3) + (second ? 0 : 1000) + (third ? 0 : 3));
+	assert_int_equal(strlen(buf.data), buf.len_bytes);
+	seed_buf_release(&buf);
+	return !first && !second && !third;
+}
+
+static const struct {
+	const char *name;
+	bool (*run)(void);
+	int least; /* allocations that it is known to make */
+} subjects[] = {
+	{"parse_params", parse_params, 15}, {"parse_plain", parse_plain, 1},
+	{"copy_params", copy_params, 5},    {"full_prompt", full_prompt, 1},
+	{"parse_record", parse_record, 20}, {"copy_record", copy_record, 50},
+	{"open_log", open_log, 3},	    {"load_key", load_key, 1},
+	{"look_at_urls", look_at_urls, 10}, {"judge_urls", judge_urls, 10},
+	{"fill_buf", fill_buf, 2},
+};
+
+static void starve(bool (*run)(void), const char *name, int least)
+{
+	int count;
+
+	assert_true(run()); /* what libraries allocate once */
+	for (count = 0; count < 10000; count++) {
+		long before = live;
+		bool whole;
+
+		countdown = count;
+		has_failed = false;
+		/* It may still succeed: asprintf does without its last one. */
+		whole = run();
+		countdown = -1;
+		if (live != before)
+			fail_msg("%s lost %ld at %d", name, live - before, count);
+		if (!has_failed) {
+			assert_true(whole);
+			break;
+		}
+	}
+	if (count < least)
+		fail_msg("%s allocates %d", name, count);
+}
+
+static void test_every_allocation_fails(void **state)
+{
+	SEED_UNUSED(state);
+#ifdef SANITIZED
+	skip();
+#endif
+	for (size_t i = 0; i < SEED_ARRAY_LEN(subjects); i++)
+		starve(subjects[i].run, subjects[i].name, subjects[i].least);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_every_allocation_fails),
+	};
+	char directory[] = "/tmp/seed-no-memory-XXXXXX";
+	int failed;
+
+	if (!mkdtemp(directory))
+		return 1;
+	dirfd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	setenv("CREDENTIALS_DIRECTORY", directory, 1);
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	(void)unlinkat(dirfd, "status", 0);
+	(void)rmdir(directory);
+	return failed;
+}
