@@ -36,8 +36,8 @@ static errint_t buf_reserve(struct seed_buf *buf, size_t len)
 	need = buf->len_bytes + len + 1;
 	if (need <= buf->alloc_bytes)
 		return 0;
-	alloc = buf->alloc_bytes ? buf->alloc_bytes : FIRST_ALLOC_BYTES;
-	alloc = alloc > SIZE_MAX / 2 ? SIZE_MAX : alloc * 2;
+	/* No allocation is so large that its double overflows. */
+	alloc = buf->alloc_bytes ? buf->alloc_bytes * 2 : FIRST_ALLOC_BYTES;
 	if (alloc < need)
 		alloc = need;
 	if (alloc > buf->limit_bytes + 1)

@@ -54,14 +54,13 @@ static bool copy_range(int in, int64_t from, int64_t len, int out)
 	return true;
 }
 
-/* The first beginning of a line at or after `from`; the end where none is. */
+/* The first beginning of a line at or after `from` (at least 1); the end where
+ * none is. */
 static int64_t line_start(const struct seed_log *log, int64_t from)
 {
 	char chunk[LINE_MAX_BYTES];
 	ssize_t got;
 
-	if (from <= 0)
-		return 0;
 	/* From the byte before on: `from` itself may begin a line. */
 	for (from--; (got = pread(log->fd, chunk, sizeof(chunk), from)) > 0; from += got) {
 		const char *end = memchr(chunk, '\n', (size_t)got);
@@ -72,7 +71,8 @@ static int64_t line_start(const struct seed_log *log, int64_t from)
 	return log->size_bytes;
 }
 
-/* Keeps the newest lines, at most `keep` bytes of them. False: nothing changed. */
+/* Keeps the newest lines, at most `keep` bytes of them, less than there are.
+ * False: nothing changed. */
 static bool drop_older(struct seed_log *log, int64_t keep)
 {
 	int64_t start = line_start(log, log->size_bytes - keep);

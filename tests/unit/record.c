@@ -548,6 +548,25 @@ static void test_set(void **state)
 	assert_null(field);
 }
 
+static void test_copy(void **state)
+{
+	struct seed_record from, to;
+
+	SEED_UNUSED(state);
+	fill(&from);
+	assert_int_equal(seed_record_copy(&to, &from), 0);
+	assert_ptr_not_equal(to.name, from.name);
+	seed_record_release(&from);
+	check_full(&to);
+	seed_record_release(&to);
+
+	/* What is no row has no copy. */
+	seed_record_init(&from);
+	assert_int_equal(seed_record_copy(&to, &from), -EBADMSG);
+	seed_record_release(&from);
+	seed_record_release(&to);
+}
+
 static int allocations_left;
 
 static void *failing_malloc(size_t size)
@@ -612,6 +631,7 @@ int main(void)
 		cmocka_unit_test(test_parse_bounds),
 		cmocka_unit_test(test_parse_of_foreign_errors),
 		cmocka_unit_test(test_set),
+		cmocka_unit_test(test_copy),
 		cmocka_unit_test(test_format_without_memory),
 		cmocka_unit_test(test_parse_without_memory),
 	};
