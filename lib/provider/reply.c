@@ -210,6 +210,28 @@ void seed_reply_image(struct seed_step *step, struct seed_task *task, const char
 		set_step(step, SEED_STEP_URL);
 }
 
+bool seed_reply_data_image(struct seed_step *step, struct seed_task *task, const cJSON *json)
+{
+	const cJSON *data = seed_json_at(json, "data");
+	const cJSON *item;
+
+	for (item = cJSON_IsArray(data) ? data->child : NULL; item; item = item->next) {
+		const char *url = seed_json_text(item, "url");
+		const char *bytes = seed_json_text(item, "b64_json");
+
+		if (!url && !bytes)
+			continue;
+		if (url)
+			seed_reply_image(step, task, url);
+		else if (strncasecmp(bytes, "data:", 5) == 0)
+			seed_reply_image(step, task, bytes);
+		else
+			seed_reply_base64(step, bytes);
+		return true;
+	}
+	return false;
+}
+
 bool seed_reply_keep(struct seed_step *step, char **field, const char *text)
 {
 	char *copy = text ? strdup(text) : NULL;

@@ -46,6 +46,10 @@ int seed_reply_judge_words(const char *words, int otherwise);
 void seed_reply_image(struct seed_step *step, struct seed_task *task, const char *text);
 void seed_reply_base64(struct seed_step *step, const char *text);
 
+/* The first picture of the list that OpenAI's dialect (and ark's) has in
+ * `data`: elements with a `url` or a `b64_json`. False if there is none. */
+bool seed_reply_data_image(struct seed_step *step, struct seed_task *task, const cJSON *json);
+
 /* Replaces *field by a copy of text (may be NULL). False without memory, and
  * then the step is a FAIL. */
 bool seed_reply_keep(struct seed_step *step, char **field, const char *text);

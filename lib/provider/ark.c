@@ -1,0 +1,163 @@
+/*
+ * BytePlus ModelArk and Volcengine Ark: one synchronous request. There is no
+ * task: nothing to poll, to resume or to cancel.
+ */
+#include "lib/provider/ask.h"
+#include "lib/provider/list.h"
+#include "lib/provider/reply.h"
+#include "lib/provider/size.h"
+
+/* --- Request --- */
+
+/* The two sites sell the same model under two names. */
+static const char *default_model(const char *base)
+{
+	return strstr(base, ".volces.com") ? "doubao-seedream-4-0-250828" :
+					     "seedream-4-0-250828";
+}
+
+static double clamp(double value, double low, double high)
+{
+	return value < low ? low : value > high ? high : value;
+}
+
+/* Fields that only some generations of the model know; an unknown one is an
+ * InvalidParameter at others. */
+static bool add_generation(cJSON *body, const char *model, const struct seed_params *params)
+{
+	if (strstr(model, "seedream-3"))
+		return cJSON_AddNumberToObject(body, "guidance_scale",
+					       clamp(params->cfg_scale, 1, 10)) &&
+		       seed_ask_add_seed(body, params, INT64_C(1) << 31);
+	/* JPEG is all that 4.0 and 4.5 have. */
+	if (strstr(model, "seedream-5") && !cJSON_AddStringToObject(body, "output_format", "png"))
+		return false;
+	return cJSON_AddStringToObject(body, "sequential_image_generation", "disabled");
+}
+
+static cJSON *submit_body(const char *base, const struct seed_params *params, const char *prompt)
+{
+	const char *model = seed_ask_model(params, default_model(base));
+	cJSON *body = cJSON_CreateObject();
+	struct seed_size size;
+
+	seed_size_choose("ark", model, params->width, params->height, &size);
+	if (body && cJSON_AddStringToObject(body, "model", model) &&
+	    cJSON_AddStringToObject(body, "prompt", prompt) &&
+	    cJSON_AddStringToObject(body, "size", size.text) &&
+	    cJSON_AddStringToObject(body, "response_format", "url") &&
+	    cJSON_AddFalseToObject(body, "watermark") && add_generation(body, model, params))
+		return body;
+	cJSON_Delete(body);
+	return NULL;
+}
+
+static errint_t ark_request(const struct seed_provider_config *config,
+			    const struct seed_params *params, const char *prompt,
+			    struct seed_task *task, struct seed_request *request)
+{
+	if (task->stage != SEED_STAGE_SUBMIT)
+		return -EOPNOTSUPP;
+	return seed_ask_request_json(request, "POST",
+				     seed_ask_url(config->api_base, "/images/generations", NULL, ""),
+				     submit_body(config->api_base, params, prompt));
+}
+
+/* --- Answer --- */
+
+/* What the code of an error inside an HTTP 200 would have come with. */
+static long status_of(const char *code)
+{
+	static const struct {
+		const char *word;
+		long status;
+	} table[] = {
+		{ "InvalidParameter", 400 }, { "MissingParameter", 400 },
+		{ "Authentication", 401 },   { "AccessDenied", 403 },
+		{ "RateLimit", 429 },        { "ServerOverloaded", 429 },
+		{ "BurstTooFast", 429 },
+	};
+
+	for (size_t i = 0; code && i < SEED_ARRAY_LEN(table); i++)
+		if (strstr(code, table[i].word))
+			return table[i].status;
+	return 500;
+}
+
+/* `item` has an `error`: the whole body, or one picture's element. */
+static void refused_inside(const struct seed_response *response, const cJSON *item,
+			   struct seed_step *step)
+{
+	const char *code = seed_json_text(item, "error.code");
+	char words[2 * SEED_MESSAGE_MAX_BYTES], message[SEED_MESSAGE_MAX_BYTES], name[64];
+	long status = status_of(code);
+	int judged;
+
+	seed_json_error_words(item, words, sizeof(words));
+	judged = seed_reply_judge_words(words, 0);
+	if (status == 429 && !judged) {
+		seed_reply_backoff(step, response);
+		return;
+	}
+	seed_json_message(item, message, sizeof(message));
+	seed_json_copy_text(name, sizeof(name), code ? code : "error");
+	seed_reply_fail(step, judged ? judged : seed_error_from_status(status), response->status,
+			"%s: %s", name, *message ? message : "no message");
+}
+
+static const cJSON *refused_item(const cJSON *json)
+{
+	const cJSON *data = seed_json_at(json, "data");
+	const cJSON *item;
+
+	for (item = cJSON_IsArray(data) ? data->child : NULL; item; item = item->next)
+		if (cJSON_IsObject(seed_json_at(item, "error")))
+			return item;
+	return NULL;
+}
+
+static void read_answer(struct seed_task *task, const struct seed_response *response,
+			const cJSON *json, struct seed_step *step)
+{
+	const cJSON *item;
+
+	if (seed_reply_submit_trouble(step, response, json))
+		return;
+	if (cJSON_IsObject(seed_json_at(json, "error"))) {
+		refused_inside(response, json, step);
+		return;
+	}
+	if (seed_reply_data_image(step, task, json))
+		return;
+	item = refused_item(json);
+	if (item)
+		refused_inside(response, item, step);
+	else
+		seed_reply_fail(step, EIO, response->status, "no image URL in the answer");
+}
+
+static void ark_answer(const struct seed_provider_config *config,
+		       const struct seed_params *params, struct seed_task *task,
+		       const struct seed_response *response, struct seed_step *step)
+{
+	cJSON *json = seed_json_parse(response->body, response->len);
+
+	SEED_UNUSED(config);
+	SEED_UNUSED(params);
+	read_answer(task, response, json, step);
+	cJSON_Delete(json);
+}
+
+static const char *const key_variables[] = { "ARK_API_KEY", NULL };
+
+const struct seed_provider seed_provider_ark = {
+	.name = "ark",
+	.default_base = "https://ark.ap-southeast.bytepluses.com/api/v3",
+	.key_variables = key_variables,
+	.auth = SEED_AUTH_BEARER,
+	/* Of 4.0; the limits of other models are the account's. */
+	.rate_count = 500,
+	.rate_seconds = 60,
+	.request = ark_request,
+	.answer = ark_answer,
+};

@@ -1,0 +1,220 @@
+/*
+ * fal.ai's queue: submit, ask status_url until COMPLETED, then response_url,
+ * which answers with the model's own HTTP status. The URLs are the service's:
+ * they name only a part of the model's path, so they cannot be built here.
+ */
+#include "lib/provider/ask.h"
+#include "lib/provider/list.h"
+#include "lib/provider/reply.h"
+#include "lib/provider/size.h"
+
+/* --- Requests --- */
+
+static bool add_size(cJSON *body, const char *model, const struct seed_params *params)
+{
+	cJSON *image_size = cJSON_AddObjectToObject(body, "image_size");
+	struct seed_size size;
+
+	seed_size_choose("fal", model, params->width, params->height, &size);
+	return image_size && cJSON_AddNumberToObject(image_size, "width", size.width) &&
+	       cJSON_AddNumberToObject(image_size, "height", size.height);
+}
+
+static cJSON *submit_body(const char *model, const struct seed_params *params,
+			  const char *prompt)
+{
+	cJSON *body = cJSON_CreateObject();
+
+	if (body && cJSON_AddStringToObject(body, "prompt", prompt) &&
+	    add_size(body, model, params) && cJSON_AddNumberToObject(body, "num_images", 1) &&
+	    seed_ask_add_text(body, "negative_prompt", params->negative_prompt) &&
+	    seed_ask_add_seed(body, params, INT64_C(1) << 31))
+		return body;
+	cJSON_Delete(body);
+	return NULL;
+}
+
+static errint_t submit_request(const struct seed_provider_config *config,
+			       const struct seed_params *params, const char *prompt,
+			       struct seed_request *request)
+{
+	const char *model = seed_ask_model(params, "fal-ai/bytedance/seedream/v4/text-to-image");
+	char *path;
+	errint_t result = seed_ask_model_path(model, &path);
+
+	if (!result)
+		result = seed_ask_request_json(request, "POST",
+					       seed_ask_url(config->api_base, path, NULL, ""),
+					       submit_body(model, params, prompt));
+	free(path);
+	return result;
+}
+
+static errint_t follow_url(struct seed_request *request, const char *method, const char *url)
+{
+	return url ? seed_ask_request(request, method, strdup(url)) : -EOPNOTSUPP;
+}
+
+static errint_t fal_request(const struct seed_provider_config *config,
+			    const struct seed_params *params, const char *prompt,
+			    struct seed_task *task, struct seed_request *request)
+{
+	switch (task->stage) {
+	case SEED_STAGE_SUBMIT:
+		return submit_request(config, params, prompt, request);
+	case SEED_STAGE_POLL:
+		return follow_url(request, "GET", task->poll_url);
+	case SEED_STAGE_RESULT:
+	case SEED_STAGE_REMINT:
+		return follow_url(request, "GET", task->result_url);
+	case SEED_STAGE_CANCEL:
+		return follow_url(request, "PUT", task->cancel_url);
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+
+/* --- Answers --- */
+
+/* The picture of a model's answer. A true in has_nsfw_concepts is how models
+ * tell that the picture beside it was blackened. */
+static bool take_image(struct seed_task *task, const cJSON *json, struct seed_step *step)
+{
+	const char *text = seed_json_text(json, "images[0].url");
+
+	if (!text)
+		text = seed_json_text(json, "image.url");
+	if (cJSON_IsTrue(seed_json_at(json, "has_nsfw_concepts[0]")))
+		seed_reply_fail(step, EPERM, 200, "refused by the service's safety checker");
+	else if (text)
+		seed_reply_image(step, task, text);
+	else
+		return false;
+	return true;
+}
+
+static void submit_answer(struct seed_task *task, const cJSON *json, struct seed_step *step)
+{
+	const char *id = seed_json_id(json, "request_id");
+	const char *status_url = seed_json_url(json, "status_url");
+	const char *response_url = seed_json_url(json, "response_url");
+
+	/* With the synchronous https://fal.run as api_base this is all. */
+	if (take_image(task, json, step))
+		return;
+	if (!id || !status_url || !response_url) {
+		seed_reply_fail(step, EIO, 200, "no request_id or URLs in the answer");
+		return;
+	}
+	if (!seed_reply_keep(step, &task->id, id) ||
+	    !seed_reply_keep(step, &task->poll_url, status_url) ||
+	    !seed_reply_keep(step, &task->result_url, response_url) ||
+	    !seed_reply_keep(step, &task->cancel_url, seed_json_url(json, "cancel_url")))
+		return;
+	task->stage = SEED_STAGE_POLL;
+	seed_reply_wait(step);
+}
+
+static void completed_badly(const cJSON *json, struct seed_step *step)
+{
+	char words[2 * SEED_MESSAGE_MAX_BYTES], message[SEED_MESSAGE_MAX_BYTES], type[64];
+	int code;
+
+	seed_json_copy_text(type, sizeof(type), seed_json_text(json, "error_type"));
+	seed_json_message(json, message, sizeof(message));
+	seed_json_error_words(json, words, sizeof(words));
+	code = seed_reply_judge_words(words, strstr(type, "timeout") ? ETIMEDOUT : EIO);
+	seed_reply_fail(step, code, 200, "task failed%s%s%s%s%s", *type ? " (" : "", type,
+			*type ? ")" : "", *message ? ": " : "", message);
+}
+
+static bool has_error(const cJSON *json)
+{
+	const cJSON *error = seed_json_at(json, "error");
+
+	return (error && !cJSON_IsNull(error)) || seed_json_text(json, "error_type");
+}
+
+static void poll_answer(struct seed_task *task, const struct seed_response *response,
+			const cJSON *json, struct seed_step *step)
+{
+	const char *status = seed_json_text(json, "status");
+
+	if (seed_reply_poll_trouble(step, response, json))
+		return;
+	if (!status || strcmp(status, "COMPLETED") != 0) {
+		seed_reply_wait(step);
+	} else if (has_error(json)) {
+		completed_badly(json, step);
+	} else {
+		task->stage = SEED_STAGE_RESULT;
+		seed_reply_next(step);
+	}
+}
+
+/* "Request is still in progress", as HTTP 400: the same status as a model's
+ * refusal, so the text decides. */
+static bool is_unfinished(const struct seed_response *response, const cJSON *json)
+{
+	const char *detail = seed_json_text(json, "detail");
+
+	return response->status == 400 && detail &&
+	       (strcasestr(detail, "in progress") || strcasestr(detail, "in queue") ||
+		strcasestr(detail, "not finished") || strcasestr(detail, "not completed"));
+}
+
+/* A status with JSON is the model's own, and final; without it is a proxy's,
+ * and the paid result is worth asking for again. */
+static void result_answer(struct seed_task *task, const struct seed_response *response,
+			  const cJSON *json, struct seed_step *step)
+{
+	if (!json) {
+		seed_reply_poll_trouble(step, response, json);
+	} else if (is_unfinished(response, json)) {
+		task->stage = SEED_STAGE_POLL;
+		seed_reply_wait(step);
+	} else if (response->status < 200 || response->status > 299) {
+		seed_reply_refuse(step, response, json, "HTTP", response->status);
+	} else if (!take_image(task, json, step)) {
+		seed_reply_fail(step, EIO, response->status, "no image URL in the answer");
+	}
+}
+
+static void fal_answer(const struct seed_provider_config *config,
+		       const struct seed_params *params, struct seed_task *task,
+		       const struct seed_response *response, struct seed_step *step)
+{
+	cJSON *json = seed_json_parse(response->body, response->len);
+
+	SEED_UNUSED(config);
+	SEED_UNUSED(params);
+	switch (task->stage) {
+	case SEED_STAGE_POLL:
+		poll_answer(task, response, json, step);
+		break;
+	case SEED_STAGE_RESULT:
+	case SEED_STAGE_REMINT:
+		result_answer(task, response, json, step);
+		break;
+	case SEED_STAGE_CANCEL:
+		seed_reply_done(step);
+		break;
+	case SEED_STAGE_SUBMIT:
+	default:
+		if (!seed_reply_submit_trouble(step, response, json))
+			submit_answer(task, json, step);
+		break;
+	}
+	cJSON_Delete(json);
+}
+
+static const char *const key_variables[] = { "FAL_KEY", NULL };
+
+const struct seed_provider seed_provider_fal = {
+	.name = "fal",
+	.default_base = "https://queue.fal.run",
+	.key_variables = key_variables,
+	.auth = SEED_AUTH_KEY,
+	.request = fal_request,
+	.answer = fal_answer,
+};
