@@ -1,0 +1,344 @@
+/*
+ * ComfyUI: a workflow is queued under an id that we choose, and its history
+ * is asked for until it stands there. So a submission that was cut short can
+ * be looked up by its id.
+ */
+#include "lib/provider/ask.h"
+#include "lib/provider/list.h"
+#include "lib/provider/reply.h"
+#include "lib/provider/workflow.h"
+
+/* --- Requests --- */
+
+static errint_t submit_body(const struct seed_provider_config *config,
+			    const struct seed_params *params, const char *prompt, const char *id,
+			    cJSON **body)
+{
+	cJSON *workflow;
+	errint_t result = seed_workflow_fill(config->workflow, params, prompt, id, &workflow);
+
+	if (result)
+		return result;
+	*body = cJSON_CreateObject();
+	if (*body && cJSON_AddItemToObject(*body, "prompt", workflow)) {
+		if (cJSON_AddStringToObject(*body, "prompt_id", id))
+			return 0;
+	} else {
+		cJSON_Delete(workflow);
+	}
+	cJSON_Delete(*body);
+	return -ENOMEM;
+}
+
+static errint_t submit_request(const struct seed_provider_config *config,
+			       const struct seed_params *params, const char *prompt,
+			       struct seed_task *task, struct seed_request *request)
+{
+	cJSON *body;
+	errint_t result;
+
+	/* A repeated id would be queued twice: the same task keeps its own. */
+	if (!task->id)
+		task->id = seed_ask_uuid();
+	if (!task->id)
+		return -ENOMEM;
+	result = submit_body(config, params, prompt, task->id, &body);
+	if (result)
+		return result;
+	return seed_ask_request_json(request, "POST",
+				     seed_ask_url(config->api_base, "/prompt", NULL, ""), body);
+}
+
+static errint_t post_id(const char *url, const char *name, const char *id, bool in_list,
+			struct seed_request *request)
+{
+	cJSON *body = cJSON_CreateObject();
+	cJSON *list = in_list ? cJSON_CreateStringArray(&id, 1) : cJSON_CreateString(id);
+
+	if (!body || !list || !cJSON_AddItemToObject(body, name, list)) {
+		cJSON_Delete(list);
+		cJSON_Delete(body);
+		return -ENOMEM;
+	}
+	return seed_ask_request_json(request, "POST", strdup(url), body);
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+	size_t len = strlen(text), end_len = strlen(end);
+
+	return len >= end_len && strcmp(text + len - end_len, end) == 0;
+}
+
+/*
+ * In three requests, cancel_url being the next one: take it out of the queue;
+ * look whether it runs; interrupt it. Servers before 2025 read no prompt_id at
+ * /interrupt and stop whatever runs, hence the look.
+ */
+static errint_t cancel_request(const struct seed_provider_config *config,
+			       const struct seed_task *task, struct seed_request *request)
+{
+	char *url;
+	errint_t result;
+
+	if (!task->id)
+		return -EOPNOTSUPP;
+	if (task->cancel_url && ends_with(task->cancel_url, "/queue"))
+		return seed_ask_request(request, "GET", strdup(task->cancel_url));
+	if (task->cancel_url)
+		return post_id(task->cancel_url, "prompt_id", task->id, false, request);
+	url = seed_ask_url(config->api_base, "/queue", NULL, "");
+	result = url ? post_id(url, "delete", task->id, true, request) : -ENOMEM;
+	free(url);
+	return result;
+}
+
+static errint_t comfyui_request(const struct seed_provider_config *config,
+				const struct seed_params *params, const char *prompt,
+				struct seed_task *task, struct seed_request *request)
+{
+	switch (task->stage) {
+	case SEED_STAGE_SUBMIT:
+		return submit_request(config, params, prompt, task, request);
+	case SEED_STAGE_POLL:
+	case SEED_STAGE_RESULT:
+		if (!task->id)
+			return -EOPNOTSUPP;
+		return seed_ask_request(request, "GET",
+					seed_ask_url(config->api_base, "/history/", task->id, ""));
+	case SEED_STAGE_CANCEL:
+		return cancel_request(config, task, request);
+	case SEED_STAGE_REMINT: /* /view has no date of expiry */
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+
+/* --- Answers: the submission --- */
+
+/* The first error of the first node that has one. */
+static const cJSON *node_error(const cJSON *json)
+{
+	const cJSON *nodes = seed_json_at(json, "node_errors");
+
+	for (const cJSON *node = cJSON_IsObject(nodes) ? nodes->child : NULL; node; node = node->next)
+		if (seed_json_text(node, "errors[0].message"))
+			return seed_json_at(node, "errors[0]");
+	return NULL;
+}
+
+static void refused(const struct seed_response *response, const cJSON *json,
+		    struct seed_step *step)
+{
+	const cJSON *error = node_error(json);
+	char message[SEED_MESSAGE_MAX_BYTES], details[SEED_MESSAGE_MAX_BYTES];
+
+	if (!error)
+		error = seed_json_at(json, "error");
+	if (!seed_json_text(error, "message")) {
+		seed_reply_refuse(step, response, json, "HTTP", response->status);
+		return;
+	}
+	seed_json_copy_text(message, sizeof(message), seed_json_text(error, "message"));
+	seed_json_copy_text(details, sizeof(details), seed_json_text(error, "details"));
+	seed_reply_fail(step, response->status < 500 ? EINVAL : EIO, response->status,
+			"HTTP %ld: %s%s%s", response->status, message, *details ? ": " : "", details);
+}
+
+static void submit_answer(struct seed_task *task, const struct seed_response *response,
+			  const cJSON *json, struct seed_step *step)
+{
+	const char *id = seed_json_id(json, "prompt_id");
+
+	if (response->status == 400 || (response->status == 200 && json && !id && node_error(json))) {
+		refused(response, json, step);
+		return;
+	}
+	if (seed_reply_submit_trouble(step, response, json))
+		return;
+	/* An older server takes no id from us and names its own. */
+	if (!id) {
+		seed_reply_fail(step, EIO, response->status, "no prompt_id in the answer");
+		return;
+	}
+	if (!seed_reply_keep(step, &task->id, id))
+		return;
+	task->stage = SEED_STAGE_POLL;
+	seed_reply_wait(step);
+}
+
+/* --- Answers: the history --- */
+
+static bool is_of_type(const cJSON *image, const char *type)
+{
+	const char *is = seed_json_text(image, "type");
+
+	return seed_json_text(image, "filename") && is && strcmp(is, type) == 0;
+}
+
+/* Any node's image of that type: "output" is saved, "temp" a preview. */
+static const cJSON *find_image(const cJSON *entry, const char *type)
+{
+	const cJSON *outputs = seed_json_at(entry, "outputs");
+	const cJSON *node = cJSON_IsObject(outputs) ? outputs->child : NULL;
+
+	for (; node; node = node->next) {
+		const cJSON *images = seed_json_at(node, "images");
+		const cJSON *image = cJSON_IsArray(images) ? images->child : NULL;
+
+		for (; image; image = image->next)
+			if (is_of_type(image, type))
+				return image;
+	}
+	return NULL;
+}
+
+static char *view_url(const char *base, const cJSON *image)
+{
+	const char *subfolder = seed_json_text(image, "subfolder");
+	char *a = seed_ask_url(base, "/view?filename=", seed_json_text(image, "filename"),
+			       "&subfolder=");
+	char *b = a ? seed_ask_url(a, "", subfolder, "&type=") : NULL;
+	char *url = b ? seed_ask_url(b, "", seed_json_text(image, "type"), "") : NULL;
+
+	free(a);
+	free(b);
+	return url;
+}
+
+static void take_image(const struct seed_provider_config *config, struct seed_task *task,
+		       const cJSON *image, struct seed_step *step)
+{
+	char *url = view_url(config->api_base, image);
+
+	if (url)
+		seed_reply_image(step, task, url);
+	else
+		seed_reply_fail(step, ENOMEM, 0, "no memory for the answer");
+	free(url);
+}
+
+/* status.messages is a list of [name, {…}]: the one of that name, or NULL. */
+static const cJSON *find_message(const cJSON *entry, const char *name)
+{
+	const cJSON *messages = seed_json_at(entry, "status.messages");
+	const cJSON *one = cJSON_IsArray(messages) ? messages->child : NULL;
+
+	for (; one; one = one->next) {
+		const char *is = seed_json_text(one, "[0]");
+
+		if (is && strcmp(is, name) == 0)
+			return one;
+	}
+	return NULL;
+}
+
+static void ended_badly(const cJSON *entry, struct seed_step *step)
+{
+	const cJSON *error = find_message(entry, "execution_error");
+	char message[SEED_MESSAGE_MAX_BYTES], node[64];
+
+	if (find_message(entry, "execution_interrupted")) {
+		seed_reply_fail(step, EIO, 200, "the workflow was interrupted at the server");
+		return;
+	}
+	seed_json_copy_text(message, sizeof(message), seed_json_text(error, "[1].exception_message"));
+	seed_json_copy_text(node, sizeof(node), seed_json_text(error, "[1].node_type"));
+	seed_reply_fail(step, EIO, 200, "the workflow failed%s%s%s%s", *node ? " at " : "", node,
+			*message ? ": " : "", message);
+}
+
+/* The entry is there when the run has ended, well or not. */
+static void read_entry(const struct seed_provider_config *config, struct seed_task *task,
+		       const cJSON *entry, struct seed_step *step)
+{
+	const char *status = seed_json_text(entry, "status.status_str");
+	const cJSON *image = find_image(entry, "output");
+
+	if (!image)
+		image = find_image(entry, "temp");
+	if (status && strcmp(status, "error") == 0)
+		ended_badly(entry, step);
+	else if (image)
+		take_image(config, task, image, step);
+	else if (cJSON_IsTrue(seed_json_at(entry, "status.completed")))
+		seed_reply_fail(step, EIO, 200, "no image in the workflow's outputs");
+	else
+		seed_reply_wait(step);
+}
+
+/* "{}" is what a pending task has, and an unknown one, too. */
+static void poll_answer(const struct seed_provider_config *config, struct seed_task *task,
+			const struct seed_response *response, const cJSON *json,
+			struct seed_step *step)
+{
+	const cJSON *entry = NULL;
+
+	if (seed_reply_poll_trouble(step, response, json))
+		return;
+	if (task->id && cJSON_IsObject(json))
+		entry = cJSON_GetObjectItemCaseSensitive(json, task->id);
+	if (cJSON_IsObject(entry))
+		read_entry(config, task, entry, step);
+	else
+		seed_reply_wait(step);
+}
+
+/* --- Answers: cancelling --- */
+
+/* queue_running is a list of [number, id, …]. */
+static bool is_running(const cJSON *json, const char *id)
+{
+	const cJSON *list = seed_json_at(json, "queue_running");
+	const cJSON *one = cJSON_IsArray(list) ? list->child : NULL;
+
+	for (; one; one = one->next) {
+		const char *is = seed_json_text(one, "[1]");
+
+		if (is && strcmp(is, id) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void cancel_answer(const struct seed_provider_config *config, struct seed_task *task,
+			  const cJSON *json, struct seed_step *step)
+{
+	const char *next = NULL;
+
+	seed_reply_done(step);
+	if (!task->cancel_url)
+		next = "/queue";
+	else if (ends_with(task->cancel_url, "/queue") && task->id && is_running(json, task->id))
+		next = "/interrupt";
+	if (!next)
+		return;
+	free(task->cancel_url);
+	task->cancel_url = seed_ask_url(config->api_base, next, NULL, "");
+	if (task->cancel_url)
+		seed_reply_next(step);
+}
+
+static void comfyui_answer(const struct seed_provider_config *config,
+			   const struct seed_params *params, struct seed_task *task,
+			   const struct seed_response *response, struct seed_step *step)
+{
+	cJSON *json = seed_json_parse(response->body, response->len);
+
+	SEED_UNUSED(params);
+	if (task->stage == SEED_STAGE_CANCEL)
+		cancel_answer(config, task, json, step);
+	else if (task->stage == SEED_STAGE_SUBMIT)
+		submit_answer(task, response, json, step);
+	else
+		poll_answer(config, task, response, json, step);
+	cJSON_Delete(json);
+}
+
+const struct seed_provider seed_provider_comfyui = {
+	.name = "comfyui",
+	.default_base = "http://127.0.0.1:8188",
+	.auth = SEED_AUTH_NONE,
+	.request = comfyui_request,
+	.answer = comfyui_answer,
+};
