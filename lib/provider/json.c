@@ -22,11 +22,12 @@ static size_t skip_string(const char *text, size_t len, size_t at)
 
 /* cJSON bounds depth (1000), not the number of values: 96 MB of "[],[],…"
  * would become gigabytes. So count before anything is built. */
-static bool is_bounded(const char *text, size_t len)
+static bool is_bounded(const char *text, size_t len, size_t *at)
 {
 	size_t i = 0, depth = 0, values = 0;
 
 	while (i < len) {
+		*at = i;
 		switch (text[i]) {
 		case '"':
 			i = skip_string(text, len, i);
@@ -55,29 +56,46 @@ static bool is_bounded(const char *text, size_t len)
 	return true;
 }
 
-static bool is_white(const char *text, const char *end)
+/* The first byte that is not white space. */
+static const char *skip_white(const char *text, const char *end)
 {
 	while (text < end && strchr(" \t\r\n", *text))
 		text++;
-	return text == end;
+	return text;
 }
 
-cJSON *seed_json_parse(const char *text, size_t len)
+cJSON *seed_json_parse_at(const char *text, size_t len, size_t *at)
 {
-	const char *end = NULL;
+	const char *end = NULL, *zero;
 	cJSON *root;
 
-	/* A NUL would end cJSON's strings early: never JSON outside of escapes. */
-	if (!text || !len || len > SEED_ANSWER_MAX_BYTES || memchr(text, 0, len))
+	*at = 0;
+	if (!text || !len || len > SEED_ANSWER_MAX_BYTES)
 		return NULL;
-	if (!is_bounded(text, len))
+	/* A NUL would end cJSON's strings early: never JSON outside of escapes. */
+	zero = memchr(text, 0, len);
+	if (zero) {
+		*at = (size_t)(zero - text);
+		return NULL;
+	}
+	if (!is_bounded(text, len, at))
 		return NULL;
 	root = cJSON_ParseWithLengthOpts(text, len, &end, false);
-	if (root && !is_white(end, text + len)) {
+	if (root)
+		end = skip_white(end, text + len);
+	*at = end ? (size_t)(end - text) : 0;
+	if (root && end != text + len) {
 		cJSON_Delete(root);
 		return NULL;
 	}
 	return root;
+}
+
+cJSON *seed_json_parse(const char *text, size_t len)
+{
+	size_t at;
+
+	return seed_json_parse_at(text, len, &at);
 }
 
 /* --- Looking up --- */

@@ -25,6 +25,9 @@ enum {
  * values, or no memory. What stands behind the value must be white space. */
 cJSON *seed_json_parse(const char *text, size_t len);
 
+/* The same; *at gets the offset of the byte where a text stops being JSON. */
+cJSON *seed_json_parse_at(const char *text, size_t len, size_t *at);
+
 /* The value at a path such as "data.response.resultUrls[0]" (no part longer
  * than 63 bytes), or NULL. "" is the root; a NULL root has nothing. */
 const cJSON *seed_json_at(const cJSON *root, const char *path);

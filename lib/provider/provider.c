@@ -7,6 +7,12 @@
 static const struct seed_provider *const providers[] = {
 	&seed_provider_kie,
 	&seed_provider_kie_image,
+	&seed_provider_ark,
+	&seed_provider_fal,
+	&seed_provider_replicate,
+	&seed_provider_openai,
+	&seed_provider_automatic1111,
+	&seed_provider_comfyui,
 	&seed_provider_sketch,
 };
 

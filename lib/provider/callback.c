@@ -1,0 +1,67 @@
+/* What a webhook's body says (CONTRACT section 6). */
+#include "lib/provider/json.h"
+#include "lib/provider/provider.h"
+#include "lib/text.h"
+#include "lib/url.h"
+
+/* The image, if it is one to be downloaded; others count as none. What stands
+ * at the top is what the sender says himself, so it goes before what a service
+ * nested. */
+static errint_t take_image(const cJSON *json, char **image_url)
+{
+	const char *top = seed_json_url(json, "image_url");
+	bool is_base64, invalid;
+	errint_t result;
+
+	if (top) {
+		*image_url = strdup(top);
+		return *image_url ? 0 : -ENOMEM;
+	}
+	result = seed_json_find_image(json, image_url, &is_base64, &invalid);
+	if (result)
+		return result;
+	if (*image_url && (is_base64 || seed_url_check(*image_url) != 0)) {
+		free(*image_url);
+		*image_url = NULL;
+	}
+	return 0;
+}
+
+/* White text is no prompt. Only the top's: `data.data[0].prompt` of a music
+ * service is a song's words. */
+static errint_t take_prompt(const cJSON *json, char **prompt)
+{
+	const char *text = seed_json_text(json, "prompt");
+
+	if (!text || !seed_text_trimmed(text, strlen(text)))
+		return 0;
+	*prompt = strdup(text);
+	return *prompt ? 0 : -ENOMEM;
+}
+
+errint_t seed_provider_callback(const char *body, size_t len, char **image_url,
+				char **prompt, struct seed_error *error)
+{
+	size_t at = 0;
+	cJSON *json = seed_json_parse_at(body, len, &at);
+	errint_t result;
+
+	*image_url = NULL;
+	*prompt = NULL;
+	if (!json)
+		return seed_error_set(error, EINVAL, "the callback is not JSON (byte %zu)", at);
+	if (!cJSON_IsObject(json)) {
+		cJSON_Delete(json);
+		return seed_error_set(error, EINVAL, "the callback is not a JSON object (byte 0)");
+	}
+	result = take_image(json, image_url);
+	if (!result)
+		result = take_prompt(json, prompt);
+	cJSON_Delete(json);
+	if (result) {
+		free(*image_url);
+		*image_url = NULL;
+		return seed_error_set(error, ENOMEM, "no memory for the callback");
+	}
+	return 0;
+}
