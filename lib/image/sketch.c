@@ -46,40 +46,20 @@ static int64_t place_horizon(const struct seed_sketch_scene *scene)
 	return UNIT * 52 / 100 + vary;
 }
 
-static void paint_city(struct seed_view *view)
-{
-	uint32_t seed = view->scene.seed + 2000;
-	bool water = seed_view_has(view, SEED_SKETCH_WATER);
-	int64_t end = water ? view->horizon : UNIT * 106 / 100;
-
-	if (view->scene.place != SEED_PLACE_CITY)
-		return;
-	for (int i = 0; i < 4; i++) {
-		int near = ONE * (18 + i * 24) / 100;
-		int64_t base = view->horizon + (end - view->horizon) * i * i / 9;
-
-		seed_paint_buildings(view, base, near, seed + (uint32_t)i * 13);
-		if (i < 3)
-			seed_paint_fog(view, base, UNIT * 12 / 100, ONE * (26 - i * 6) / 100,
-				       seed + 50 + (uint32_t)i);
-	}
-}
-
 static errint_t paint(struct seed_view *view)
 {
 	errint_t err;
 
-	seed_paint_sky(view);
-	err = seed_paint_far_land(view);
+	err = seed_paint_sky(view);
+	if (!err)
+		err = seed_paint_far_land(view);
+	if (!err)
+		err = seed_paint_city(view);
 	if (err)
 		return err;
-	paint_city(view);
 	seed_paint_water(view);
 	err = seed_paint_near_land(view);
-	if (err)
-		return err;
-	seed_paint_weather(view);
-	return 0;
+	return err ? err : seed_paint_weather(view);
 }
 
 errint_t seed_sketch(const char *prompt, uint32_t width, uint32_t height,

@@ -45,8 +45,16 @@ void seed_canvas_blend(struct seed_canvas *canvas, int64_t x, int64_t y, struct 
 {
 	if (x < 0 || y < 0 || x >= canvas->width || y >= canvas->height || cover <= 0)
 		return;
-	seed_canvas_set(canvas, x, y,
-			seed_rgb_mix(seed_canvas_get(canvas, x, y), colour, cover));
+	if (cover < ONE)
+		colour = seed_rgb_mix(seed_canvas_get(canvas, x, y), colour, cover);
+	seed_canvas_set(canvas, x, y, colour);
+}
+
+void seed_canvas_shine(struct seed_canvas *canvas, int64_t x, int64_t y, struct seed_rgb light,
+		       int part)
+{
+	seed_canvas_set(canvas, x, y, seed_rgb_screen(seed_canvas_get(canvas, x, y),
+						      seed_rgb_scale(light, part)));
 }
 
 void seed_canvas_span(struct seed_canvas *canvas, int64_t y, int64_t left, int64_t right,

@@ -4,8 +4,11 @@
 #define UNIT SEED_SKETCH_UNIT
 #define PERCENT(n) (SEED_SKETCH_ONE * (n) / 100)
 
+#define ROWS 4
+
 struct building {
-	int64_t left, right, top, base; /* coordinates */
+	int64_t left, right, top; /* coordinates */
+	int64_t base, bottom;     /* of the mist's fading, and of the walls */
 	int64_t cell_w, cell_h;         /* of a window */
 	uint32_t hash;
 	int near;
@@ -29,8 +32,8 @@ static bool in_window(const struct seed_view *view, const struct building *b, in
 
 	SEED_UNUSED(view);
 	*hash = seed_hash(b->hash, cx, cy);
-	return fx > b->cell_w * 3 / 10 && fy > b->cell_h * 4 / 10 && x < b->right - b->cell_w / 3 &&
-	       y > b->top + b->cell_h;
+	return fx > b->cell_w * 45 / 100 && fy > b->cell_h * 55 / 100 &&
+	       x < b->right - b->cell_w / 3 && y > b->top + b->cell_h;
 }
 
 static struct seed_rgb facade(const struct seed_view *view, const struct building *b, int64_t x,
@@ -49,10 +52,11 @@ static struct seed_rgb facade(const struct seed_view *view, const struct buildin
 	if (view->palette.darkness < PERCENT(20))
 		return seed_rgb_mix(colour, view->palette.sky[2],
 				    PERCENT(12) + seed_chance(hash, 1) / 6);
-	if (seed_chance(hash, 1) > PERCENT(20) + (int)(b->hash & 7) * PERCENT(4))
-		return seed_rgb_scale(colour, PERCENT(88));
+	if (seed_chance(hash, 1) > PERCENT(5) + (int)(b->hash & 7) * PERCENT(5))
+		return seed_rgb_scale(colour, PERCENT(90));
 	return seed_rgb_mix(colour, window_colour(view, hash >> 4),
-			    PERCENT(45) + seed_mul(b->near, PERCENT(45)));
+			    seed_mul(PERCENT(35) + seed_chance(hash, 2) / 2,
+				     PERCENT(30) + seed_mul(b->near, PERCENT(70))));
 }
 
 static void paint_mast(struct seed_view *view, const struct building *b)
@@ -71,9 +75,11 @@ static void paint_mast(struct seed_view *view, const struct building *b)
 /* The two upper storeys step back, on one side or on both. */
 static void setback(const struct building *b, int64_t y, int64_t *left, int64_t *right)
 {
-	int64_t step = (b->right - b->left) / 6, part = (b->base - b->top) / 9;
+	int64_t step = (b->right - b->left) / 7, part = (b->base - b->top) / 11;
 	int steps = y < b->top + part ? 2 : y < b->top + 3 * part ? 1 : 0;
 
+	if (b->hash & 64)
+		steps = 0;
 	*left = b->left + (b->hash & 16 ? steps * step : 0);
 	*right = b->right - (b->hash & 32 ? steps * step : 0);
 }
@@ -83,7 +89,7 @@ static void paint_building(struct seed_view *view, const struct building *b)
 	for (int64_t y = seed_to_pixel(view, b->top); y < view->canvas.height; y++) {
 		int64_t uy = seed_to_unit(view, y), left, right;
 
-		if (y < 0 || uy > b->base)
+		if (y < 0 || uy > b->bottom)
 			continue;
 		setback(b, uy, &left, &right);
 		for (int64_t x = seed_to_pixel(view, left); x < seed_to_pixel(view, right); x++)
@@ -94,28 +100,57 @@ static void paint_building(struct seed_view *view, const struct building *b)
 		paint_mast(view, b);
 }
 
-void seed_paint_buildings(struct seed_view *view, int64_t base, int near, uint32_t seed)
+/* Tall around the centre, low towards the sides. */
+static int64_t storeys(const struct seed_view *view, int64_t x, int64_t centre, uint32_t hash)
 {
-	int64_t scale = UNIT * 50 / 100 + near * (UNIT * 75 / 100) / ONE, x = -UNIT / 10;
+	int64_t off = x > centre ? x - centre : centre - x;
+	int tall = ONE - seed_smooth(off, 0, view->width * 55 / 100);
+	int height = PERCENT(7) + seed_mul(seed_chance(hash, 1), PERCENT(13)) +
+		     seed_mul(seed_mul(tall, tall), seed_mul(seed_chance(hash, 2), PERCENT(36)));
+
+	return UNIT * (int64_t)height / ONE;
+}
+
+static void paint_row(struct seed_view *view, int64_t base, int64_t bottom, int near, uint32_t seed)
+{
+	int64_t scale = UNIT * 70 / 100 + near * (UNIT * 130 / 100) / ONE, x = -UNIT / 10;
 	int64_t centre = view->width * (35 + (int64_t)(seed >> 5 & 31)) / 100;
 	struct seed_rgb dark = seed_rgb_mix(view->palette.land, view->palette.sky[1], PERCENT(14));
 
 	for (int i = 0; x < view->width; i++) {
 		uint32_t hash = seed_hash(seed, i, 3);
-		int64_t wide = scale * (30 + (int64_t)(hash >> 3 & 31)) / 1000;
-		int64_t off = x > centre ? x - centre : centre - x;
-		int tall = ONE - seed_smooth(off, 0, view->width * 6 / 10);
-		int height = PERCENT(9) + seed_mul(seed_chance(hash, 1), PERCENT(16)) +
-			     seed_mul(seed_mul(tall, tall), seed_mul(seed_chance(hash, 2), PERCENT(34)));
+		int64_t wide = scale * (34 + (int64_t)(hash >> 3 & 31)) / 1000;
 		struct building b = {
-			.left = x, .right = x + wide, .base = base, .hash = hash, .near = near,
-			.top = base - UNIT * (int64_t)height / ONE * (130 - near * 30 / ONE) / 100,
-			.cell_w = scale * 7 / 1000, .cell_h = scale * 10 / 1000,
+			.left = x, .right = x + wide, .base = base, .bottom = bottom, .hash = hash,
+			.near = near, .cell_w = scale * 45 / 10000, .cell_h = scale * 65 / 10000,
 		};
 
-		b.wall = seed_hazed(view, seed_rgb_scale(dark, PERCENT(80) + seed_chance(hash, 3) / 3), near);
-		b.foot = seed_rgb_mix(b.wall, view->palette.haze, seed_mul(PERCENT(55), ONE - near / 2));
+		b.top = base - storeys(view, x, centre, hash) * (135 - near * 45 / ONE) / 100;
+		b.wall = seed_hazed(view, seed_rgb_scale(dark, PERCENT(80) + seed_chance(hash, 3) / 3),
+				    near);
+		b.foot = seed_rgb_mix(b.wall, view->palette.haze, seed_mul(PERCENT(60), ONE - near / 2));
 		paint_building(view, &b);
-		x += wide + scale * (int64_t)(hash >> 12 & 7) / 1000;
+		x += wide + scale * (int64_t)(hash >> 12 & 3) / 1000;
 	}
+}
+
+errint_t seed_paint_city(struct seed_view *view)
+{
+	bool water = seed_view_has(view, SEED_SKETCH_WATER);
+	int64_t bottom = water ? view->horizon : UNIT * 2;
+	uint32_t seed = view->scene.seed + 2000;
+	errint_t err = 0;
+
+	if (view->scene.place != SEED_PLACE_CITY)
+		return 0;
+	for (int i = 0; !err && i < ROWS; i++) {
+		int near = PERCENT(14) + i * PERCENT(28);
+		int64_t base = view->horizon + (water ? 0 : UNIT * 11 / 100 * (int64_t)i);
+
+		paint_row(view, base, bottom, near, seed + (uint32_t)i * 13);
+		if (i < ROWS - 1)
+			err = seed_paint_fog(view, base, UNIT * 14 / 100, PERCENT(34) - i * PERCENT(8),
+					     seed + 50 + (uint32_t)i);
+	}
+	return err;
 }

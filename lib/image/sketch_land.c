@@ -32,7 +32,7 @@ struct land {
 struct seed_rgb seed_hazed(const struct seed_view *view, struct seed_rgb colour, int near)
 {
 	int far = ONE - near;
-	int part = seed_mul(PERCENT(88), seed_mul(far, PERCENT(60) + seed_mul(far, PERCENT(40))));
+	int part = seed_mul(PERCENT(78), seed_mul(far, PERCENT(60) + seed_mul(far, PERCENT(40))));
 
 	if (seed_view_has(view, SEED_SKETCH_FOG))
 		part = part + seed_mul(ONE - part, seed_mul(far, PERCENT(55)));
@@ -52,8 +52,8 @@ static int crest(const struct layer *layer, int64_t x)
 		return seed_mul(seed_ridged(layer->seed, fx, UNIT / 3, 7), PERCENT(80) + swell / 2) +
 		       swell / 6;
 	case SHAPE_DUNES:
-		return seed_mul(ONE - abs(seed_fractal(layer->seed, fx, UNIT / 3, 2)),
-				PERCENT(75)) + swell / 4;
+		return seed_mul(ONE - abs(seed_noise(layer->seed, fx, UNIT / 3)), PERCENT(80)) +
+		       swell / 5;
 	case SHAPE_HILLS:
 	default:
 		return ONE / 2 + seed_fractal(layer->seed, fx, UNIT / 3, 5) / 2 + swell / 4;
@@ -67,33 +67,45 @@ static void find_line(const struct seed_view *view, struct layer *layer)
 				 layer->height * crest(layer, seed_to_unit(view, x)) / ONE;
 }
 
-/* The slope that faces the light, from the crest's fall and from ribs that
- * run down the face; ONE / 2 is neutral. */
-static int face_light(const struct seed_view *view, const struct layer *layer, int64_t x, int64_t depth,
-		      int64_t side)
+/* 1 or -1: the side of the picture from which the light comes. One for the
+ * whole picture, else there would be a seam below the light. */
+static int light_side(const struct seed_view *view)
 {
-	int64_t step = side * UNIT / 90;
-	int64_t lean = seed_noise(layer->seed + 11, x * 3, depth * 3) * 2;
-	int64_t fx = (x * 5 + lean * depth * 6 / UNIT), fy = depth * 3;
-	int here = seed_fractal(layer->seed + 12, fx, fy, 5);
-	int there = seed_fractal(layer->seed + 12, fx + step * 4, fy - UNIT / 40, 5);
-	int fall = (int)((crest(layer, x) - crest(layer, x + step)) * 2);
-	int fade = ONE - seed_ramp(depth, 0, layer->height);
-
-	SEED_UNUSED(view);
-	return seed_clamp(ONE / 2 + (int64_t)(here - there) * 9 / 4 + seed_mul(fall, fade), 0, ONE);
+	return view->light_x > view->width / 2 ? 1 : -1;
 }
 
-/* Dunes: one side in the light to a sharp edge that wanders down from the
- * crest, and ripples of the wind. */
-static int dune_light(const struct layer *layer, int64_t x, int64_t depth)
+/* The slope that faces the light, from the crest's fall and from ribs that
+ * run down the face; ONE / 2 is neutral. */
+static int face_light(const struct seed_view *view, const struct layer *layer, int64_t x, int64_t depth)
 {
-	int64_t wander = seed_fractal(layer->seed + 21, x * 3 / 2 + depth, depth * 2, 3);
-	int side = seed_noise(layer->seed + 20, (x + wander / 5) * layer->frequency / UNIT * 2,
-			      depth * 3 / 2);
-	int ripple = seed_noise(layer->seed + 22, x * 14 + wander * 6, depth * 90) / 9;
+	int side = light_side(view);
+	int64_t column = seed_to_pixel(view, x), other = column + side * (int64_t)view->canvas.width / 150;
+	int64_t lean = seed_noise(layer->seed + 11, x * 3, depth * 3) * 2;
+	int64_t fx = x * 5 + lean * depth * 6 / UNIT, fy = depth * 3;
+	int here = seed_fractal(layer->seed + 12, fx, fy, 4);
+	int there = seed_fractal(layer->seed + 12, fx + side * UNIT / 9, fy - UNIT / 20, 3);
+	int fade = ONE - seed_ramp(depth, 0, layer->height * 3 / 4);
+	int64_t fall;
 
-	return seed_clamp(seed_smooth(side, -PERCENT(12), PERCENT(14)) + ripple - PERCENT(4), 0, ONE);
+	column = seed_clamp(column, 0, (int)view->canvas.width - 1);
+	other = seed_clamp(other, 0, (int)view->canvas.width - 1);
+	fall = (layer->line[other] - layer->line[column]) * 9 / 2;
+	return seed_clamp(ONE * 45 / 100 + (int64_t)(here - there) * 3 + fall * fade / ONE, 0, ONE);
+}
+
+/* Dunes: one side of each crest in the light, with a sharp edge that wanders
+ * down from it, and ripples of the wind. */
+static int dune_light(const struct seed_view *view, const struct layer *layer, int64_t x, int64_t depth)
+{
+	int loose = seed_ramp(depth, 0, UNIT / 7);
+	int64_t wander = seed_mul(loose, seed_noise(layer->seed + 21, x, depth * 5)) +
+			 depth * (seed_chance(layer->seed, 23) - ONE / 2) / ONE * 5 / 2;
+	int64_t at = x + wander, step = UNIT / 60;
+	int rise = crest(layer, at + step) - crest(layer, at - step);
+	int ripple = seed_noise(layer->seed + 22, x * 9 + wander * 6, depth * 70) / 10;
+	int lit = seed_smooth(-light_side(view) * rise, -PERCENT(2), PERCENT(3));
+
+	return seed_clamp(lit * 9 / 10 + ripple, 0, ONE);
 }
 
 static int soft_light(const struct layer *layer, int64_t x, int64_t depth)
@@ -107,7 +119,7 @@ static int snow_cover(const struct seed_view *view, const struct layer *layer, i
 		      int lit)
 {
 	int64_t line = layer->base - layer->height * 48 / 100;
-	int rough = seed_fractal(layer->seed + 40, x * 9, y * 5, 4);
+	int rough;
 
 	if (seed_view_has(view, SEED_SKETCH_SNOW)) {
 		if (layer->shape != SHAPE_PEAKS)
@@ -117,25 +129,25 @@ static int snow_cover(const struct seed_view *view, const struct layer *layer, i
 		   seed_view_has(view, SEED_SKETCH_AUTUMN)) {
 		return 0;
 	}
+	rough = seed_fractal(layer->seed + 40, x * 9, y * 5, 3);
 	/* Steep shadows shed it. */
-	y += rough * 3 / 2 + (ONE / 2 - lit) / 5;
-	return ONE - seed_smooth(y, line - UNIT * 2 / 100, line + UNIT * 3 / 100);
+	y += rough / 3 + (ONE / 2 - lit) / 2;
+	return ONE - seed_smooth(y, line - UNIT * 2 / 100, line + UNIT * 2 / 100);
 }
 
 static struct seed_rgb ground(const struct seed_view *view, const struct layer *layer, int64_t x,
 			      int64_t y, int64_t depth)
 {
 	const struct seed_palette *palette = &view->palette;
-	int64_t side = view->light_x > x ? 1 : -1;
 	int lit, snow;
 	struct seed_rgb colour;
 
 	switch (layer->shape) {
 	case SHAPE_PEAKS:
-		lit = face_light(view, layer, x, depth, side);
+		lit = face_light(view, layer, x, depth);
 		break;
 	case SHAPE_DUNES:
-		lit = dune_light(layer, x, depth);
+		lit = dune_light(view, layer, x, depth);
 		break;
 	case SHAPE_HILLS:
 	default:

@@ -24,7 +24,7 @@ static int corner(uint32_t seed, int64_t x, int64_t y, int dx, int dy)
 	};
 	const int16_t *slope = slopes[seed_hash(seed, x, y) & 15];
 
-	return (slope[0] * dx + slope[1] * dy) / 256;
+	return (slope[0] * dx + slope[1] * dy) >> 8;
 }
 
 /* 6t^5 - 15t^4 + 10t^3: no visible lattice. */

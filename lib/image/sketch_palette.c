@@ -78,7 +78,7 @@ static void colour_ground(const struct seed_sketch_scene *scene, struct seed_pal
 
 static void colour_snow(struct seed_palette *palette)
 {
-	struct seed_rgb white = seed_rgb_hex(0xf4f7fc), blue = seed_rgb_hex(0x6f86b0);
+	struct seed_rgb white = seed_rgb_hex(0xf4f7fc), blue = seed_rgb_hex(0x56709e);
 
 	palette->snow_lit = seed_rgb_mix(white, palette->light, PERCENT(45));
 	palette->snow_lit = seed_rgb_mix(palette->snow_lit, palette->sky[2],
@@ -95,7 +95,7 @@ static void veil(struct seed_palette *palette, uint32_t grey, int t)
 	for (int i = 0; i < 4; i++)
 		palette->sky[i] = seed_rgb_mix(palette->sky[i], veil_colour, t);
 	palette->haze = seed_rgb_mix(palette->haze, veil_colour, t);
-	palette->cloud_lit = seed_rgb_mix(palette->cloud_lit, veil_colour, t / 2);
+	palette->cloud_lit = seed_rgb_mix(palette->cloud_lit, veil_colour, t * 3 / 4);
 	palette->cloud_shade = seed_rgb_mix(palette->cloud_shade, seed_rgb_scale(veil_colour, ONE / 2), t);
 	palette->light = seed_rgb_mix(palette->light, veil_colour, t / 2);
 	palette->land_lit = seed_rgb_mix(palette->land_lit, palette->land, t / 2);

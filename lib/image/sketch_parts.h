@@ -50,6 +50,9 @@ void seed_canvas_set(struct seed_canvas *canvas, int64_t x, int64_t y, struct se
 /* Outside of the canvas: nothing. */
 void seed_canvas_blend(struct seed_canvas *canvas, int64_t x, int64_t y, struct seed_rgb colour,
 		       int cover);
+/* Adds light instead ("screen"). */
+void seed_canvas_shine(struct seed_canvas *canvas, int64_t x, int64_t y, struct seed_rgb light,
+		       int part);
 /* A row's pixels from `left` to `right` (Q16 pixels, not coordinates), their
  * ends by the part that is covered. */
 void seed_canvas_span(struct seed_canvas *canvas, int64_t y, int64_t left, int64_t right,
@@ -81,10 +84,10 @@ void seed_palette_choose(const struct seed_sketch_scene *scene, struct seed_pale
 struct seed_rgb seed_hazed(const struct seed_view *view, struct seed_rgb colour, int near);
 
 /* sketch_sky.c: gradient, stars, sun or moon, clouds. */
-void seed_paint_sky(struct seed_view *view);
+errint_t seed_paint_sky(struct seed_view *view) SEED_MUST_CHECK;
 /* sketch_clouds.c */
-void seed_paint_clouds(struct seed_view *view);
-void seed_paint_aurora(struct seed_view *view);
+errint_t seed_paint_clouds(struct seed_view *view) SEED_MUST_CHECK;
+errint_t seed_paint_aurora(struct seed_view *view) SEED_MUST_CHECK;
 /* sketch_land.c: the ridges behind the water (all of them where there is none),
  * and the ones before it. */
 errint_t seed_paint_far_land(struct seed_view *view) SEED_MUST_CHECK;
@@ -100,12 +103,13 @@ struct seed_wood {
 	bool leafy;
 };
 void seed_paint_wood(struct seed_view *view, const struct seed_wood *wood);
-/* sketch_city.c: one row of buildings on `base`. */
-void seed_paint_buildings(struct seed_view *view, int64_t base, int near, uint32_t seed);
+/* sketch_city.c: the rows of a city; nothing where the place is another. */
+errint_t seed_paint_city(struct seed_view *view) SEED_MUST_CHECK;
 /* sketch_water.c: from the horizon down, a mirror of what is above it. */
 void seed_paint_water(struct seed_view *view);
 /* sketch_weather.c: fog, rain, snow in the air. */
-void seed_paint_fog(struct seed_view *view, int64_t level, int64_t depth, int strength, uint32_t seed);
-void seed_paint_weather(struct seed_view *view);
+errint_t seed_paint_fog(struct seed_view *view, int64_t level, int64_t depth, int strength,
+			uint32_t seed) SEED_MUST_CHECK;
+errint_t seed_paint_weather(struct seed_view *view) SEED_MUST_CHECK;
 
 #endif

@@ -1,4 +1,4 @@
-#include "lib/image/sketch_parts.h"
+#include "lib/image/sketch_field.h"
 
 #define ONE SEED_SKETCH_ONE
 #define UNIT SEED_SKETCH_UNIT
@@ -53,31 +53,41 @@ static void paint_gradient(struct seed_view *view)
 }
 
 /* A band of faint light across the sky, with dust in it. */
-static void paint_milky_way(struct seed_view *view)
+static void milky_way(const struct seed_view *view, int64_t x, int64_t y, uint32_t seed, int values[2])
 {
-	struct seed_canvas *canvas = &view->canvas;
-	uint32_t seed = view->scene.seed + 900;
 	int64_t lean = UNIT / 4 + seed_chance(seed, 1) * 2;
-	struct seed_rgb light = seed_rgb_hex(0x8fa0d8);
+	int64_t off = y - view->horizon / 3 + (x - view->width / 2) * lean / UNIT +
+		      seed_noise(seed, x * 2, y * 2);
+	int band = ONE - seed_ramp(off < 0 ? -off : off, 0, UNIT * 24 / 100), dust;
 
-	for (int64_t y = 0; y < seed_to_pixel(view, view->horizon); y++) {
-		for (int64_t x = 0; x < canvas->width; x++) {
-			int64_t ux = seed_to_unit(view, x), uy = seed_to_unit(view, y);
-			int64_t off = uy - view->horizon / 3 + (ux - view->width / 2) * lean / UNIT +
-				      seed_noise(seed, ux * 2, uy * 2);
-			int band = ONE - seed_ramp(off < 0 ? -off : off, 0, UNIT * 24 / 100);
-			int dust, part;
+	values[0] = values[1] = 0;
+	if (!band)
+		return;
+	dust = seed_fractal(seed + 5, x * 4, y * 4, 5) + PERCENT(45);
+	values[0] = seed_mul(seed_mul(band, band), seed_clamp(dust, 0, ONE));
+}
 
-			if (!band)
-				continue;
-			dust = seed_fractal(seed + 5, ux * 4, uy * 4, 5) + PERCENT(45);
-			part = seed_mul(seed_mul(band, band), seed_clamp(dust, 0, ONE));
-			part = seed_mul(seed_mul(part, view->palette.darkness), PERCENT(40));
-			seed_canvas_set(canvas, x, y,
-					seed_rgb_screen(seed_canvas_get(canvas, x, y),
-							seed_rgb_scale(light, part)));
+static errint_t paint_milky_way(struct seed_view *view)
+{
+	int part = seed_mul(view->palette.darkness, PERCENT(40));
+	int64_t end = seed_to_pixel(view, view->horizon);
+	struct seed_field field;
+	errint_t err;
+
+	err = seed_field_init(&field, view, end, milky_way, view->scene.seed + 900);
+	if (err)
+		return err;
+	for (int64_t y = 0; y < end; y++) {
+		for (int64_t x = 0; x < view->canvas.width; x++) {
+			int values[2];
+
+			seed_field_get(&field, x, y, values);
+			seed_canvas_shine(&view->canvas, x, y, seed_rgb_hex(0x8fa0d8),
+					  seed_mul(values[0], part));
 		}
 	}
+	seed_field_release(&field);
+	return 0;
 }
 
 static void paint_star(struct seed_view *view, uint32_t hash)
@@ -139,18 +149,30 @@ static void paint_light(struct seed_view *view)
 		paint_moon_face(view);
 }
 
-void seed_paint_sky(struct seed_view *view)
+static errint_t paint_night(struct seed_view *view)
 {
-	bool clear = !seed_view_has(view, SEED_SKETCH_STORM | SEED_SKETCH_RAIN | SEED_SKETCH_FOG);
+	errint_t err = 0;
+
+	if (!view->palette.darkness ||
+	    seed_view_has(view, SEED_SKETCH_STORM | SEED_SKETCH_RAIN | SEED_SKETCH_FOG))
+		return 0;
+	if (view->scene.time == SEED_TIME_NIGHT)
+		err = paint_milky_way(view);
+	if (!err)
+		paint_stars(view);
+	return err;
+}
+
+errint_t seed_paint_sky(struct seed_view *view)
+{
+	errint_t err;
 
 	paint_gradient(view);
-	if (view->palette.darkness && clear) {
-		if (view->scene.time == SEED_TIME_NIGHT)
-			paint_milky_way(view);
-		paint_stars(view);
-	}
-	if (seed_view_has(view, SEED_SKETCH_AURORA))
-		seed_paint_aurora(view);
+	err = paint_night(view);
+	if (!err && seed_view_has(view, SEED_SKETCH_AURORA))
+		err = seed_paint_aurora(view);
+	if (err)
+		return err;
 	paint_light(view);
-	seed_paint_clouds(view);
+	return seed_paint_clouds(view);
 }

@@ -5,7 +5,7 @@
 #define PERCENT(n) (SEED_SKETCH_ONE * (n) / 100)
 
 /* Balls of leaves in a crown. */
-#define CROWN_BALLS 26
+#define CROWN_BALLS 70
 
 struct tree {
 	int64_t x, foot, height; /* coordinates */
@@ -71,16 +71,20 @@ static void paint_ball(struct seed_view *view, const struct tree *tree, int i)
 	uint32_t hash = seed_hash(tree->hash, i, 5);
 	/* Dark balls below and behind, lit ones above and towards the light. */
 	int level = ONE * i / CROWN_BALLS;
-	int64_t radius = tree->height * (9 + (int64_t)(hash >> 8 & 7) - level * 4 / ONE) / 100;
+	int64_t radius = tree->height * (4 + (int64_t)(hash >> 8 & 3)) / 100 +
+			 tree->height * (ONE - level) / ONE * 5 / 100;
 	int across = seed_chance(hash, 1) - ONE / 2, up = seed_chance(hash, 2) - ONE / 2;
-	int64_t x = tree->x + tree->height * across * 46 / 100 / ONE + tree->side * tree->height * level / ONE * 6 / 100;
-	int64_t y = tree->foot - tree->height * 64 / 100 + tree->height * up * 50 / 100 / ONE -
-		    tree->height * level / ONE * 8 / 100;
-	struct seed_rgb colour = seed_rgb_mix(tree->dark, leaf_colour(tree, tree->hash >> 3),
-					      PERCENT(25) + seed_mul(level, PERCENT(70)));
+	/* Round: the higher or lower, the less to the sides. */
+	int room = ONE - seed_mul(up * 2, up * 2) * 7 / 10;
+	int64_t x = tree->x + tree->height * seed_mul(across, room) * 62 / 100 / ONE +
+		    tree->side * tree->height * level / ONE * 5 / 100;
+	int64_t y = tree->foot - tree->height * 62 / 100 + tree->height * up * 60 / 100 / ONE -
+		    tree->height * level / ONE * 7 / 100;
+	struct seed_rgb leaf = leaf_colour(tree, (tree->hash >> 3) + ((hash >> 20 & 3) == 0));
+	struct seed_rgb colour = seed_rgb_mix(tree->dark, leaf, PERCENT(15) + seed_mul(level, PERCENT(80)));
 
 	seed_canvas_disc(&view->canvas, seed_to_fine(view, x), seed_to_fine(view, y),
-			 seed_to_fine(view, radius), colour, ONE);
+			 seed_to_fine(view, radius), colour, PERCENT(88));
 }
 
 static void paint_leafy(struct seed_view *view, const struct tree *tree)
