@@ -35,6 +35,9 @@ static struct seed_rgb lit_sky(const struct seed_view *view, struct seed_rgb sky
 	int far = glow(view, x, y, wide), near = glow(view, x, y, UNIT * 7 / 100);
 
 	sky = seed_rgb_screen(sky, seed_rgb_scale(warm, seed_mul(seed_mul(far, far), wide_part)));
+	/* A moon that is not painted has left the picture with its halo. */
+	if (view->light_hidden && view->light_is_moon)
+		return sky;
 	return seed_rgb_screen(sky, seed_rgb_scale(view->palette.light,
 						   seed_mul(seed_mul(near, near), PERCENT(60))));
 }
