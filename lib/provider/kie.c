@@ -154,7 +154,8 @@ static const char *task_id(const cJSON *json)
 	return NULL;
 }
 
-static void read_state(struct seed_task *task, const cJSON *json, struct seed_step *step);
+static bool has_failed(const cJSON *json);
+static void task_failed(const cJSON *json, struct seed_step *step);
 
 static void submit_answer(struct seed_task *task, const struct seed_response *response,
 			  const cJSON *json, struct seed_step *step, const char *missing)
@@ -175,7 +176,11 @@ static void submit_answer(struct seed_task *task, const struct seed_response *re
 		return;
 	}
 	task->stage = SEED_STAGE_POLL;
-	read_state(task, json, step);
+	/* "success" here can be no more than the submission's. */
+	if (has_failed(json))
+		task_failed(json, step);
+	else
+		seed_reply_wait(step);
 }
 
 /* 400 and 422 are the codes of a refusal: by policy if the text says so, else
@@ -244,13 +249,20 @@ static const char *state_of(const cJSON *json)
 	return state ? state : "";
 }
 
+static bool has_failed(const cJSON *json)
+{
+	const char *state = state_of(json);
+
+	return strcasecmp(state, "fail") == 0 || strcasecmp(state, "failed") == 0;
+}
+
 /* An unknown state is one that the service has learnt since: not done. */
 static void read_state(struct seed_task *task, const cJSON *json, struct seed_step *step)
 {
 	const char *state = state_of(json);
 
 	read_figures(json, step);
-	if (strcasecmp(state, "fail") == 0 || strcasecmp(state, "failed") == 0)
+	if (has_failed(json))
 		task_failed(json, step);
 	else if (*state && strcasecmp(state, "success") != 0)
 		seed_reply_wait(step);
@@ -291,7 +303,7 @@ static void poll_answer(struct seed_task *task, const struct seed_response *resp
 	if (seed_reply_poll_trouble(step, response, json))
 		return;
 	/* A failed task may come under its own code: what `data` says goes first. */
-	if (code == 200 || strncasecmp(state_of(json), "fail", 4) == 0)
+	if (code == 200 || has_failed(json))
 		read_state(task, json, step);
 	else
 		poll_code(response, json, step, code);

@@ -65,7 +65,7 @@ static bool is_policy(const char *words)
 		"sensitive information",    /* ark's text */
 		"content polic",            /* kie: "may violate … content policies" */
 		"content_polic",            /* kie CONTENT_POLICY_BLOCKED, fal, dall-e */
-		"could not be processed",   /* kie: "current content could not be processed" */
+		"content could not be",     /* kie: "current content could not be processed" */
 		"moderation_blocked",       /* OpenAI */
 		"content moderation",
 		"safety system",            /* OpenAI's text */

@@ -310,7 +310,7 @@ static void judges_words(void **state)
 		const char *words;
 		int code;
 	} rows[] = {
-		{ "", EIO }, { "internal error", EIO },
+		{ "", EIO }, { "internal error", EIO }, { "the request could not be processed", EIO },
 		{ "The input or output was flagged as sensitive.", EPERM }, { "x (E005)", EPERM },
 		{ "CONTENT_POLICY_BLOCKED", EPERM }, { "content_policy_violation", EPERM },
 		{ "may violate our Content Policies", EPERM }, { "moderation_blocked", EPERM },

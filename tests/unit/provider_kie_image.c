@@ -106,6 +106,8 @@ static const struct answer_case submissions[] = {
 	  .kind = SEED_STEP_WAIT, .then = SEED_STAGE_POLL, .id = "t9" },
 	{ .name = "recordId", .status = 200, .body = DATA("\"recordId\":\"t9\",\"state\":\"queuing\""),
 	  .kind = SEED_STEP_WAIT, .then = SEED_STAGE_POLL, .id = "t9" },
+	{ .name = "created successfully", .status = 200, .body = DATA("\"taskId\":\"t9\",\"status\":\"success\""),
+	  .kind = SEED_STEP_WAIT, .then = SEED_STAGE_POLL, .id = "t9" },
 	{ .name = "failed at once", .status = 200,
 	  .body = DATA("\"taskId\":\"t9\",\"state\":\"fail\",\"failCode\":\"500\",\"failMsg\":\"no\""),
 	  .kind = SEED_STEP_FAIL, .code = EIO, .message = "task failed (failCode 500): no" },
