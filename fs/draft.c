@@ -70,7 +70,6 @@ errint_t draft_truncate(struct draft *draft, size_t size)
 
 errint_t draft_take(struct draft *draft, char **text, size_t *at)
 {
-	size_t len = seed_text_trimmed(draft->data, draft->len);
 	errint_t err;
 
 	*text = NULL;
@@ -83,9 +82,9 @@ errint_t draft_take(struct draft *draft, char **text, size_t *at)
 		draft->refused = -err;
 		return err;
 	}
-	if (len == 0)
+	if (seed_text_trimmed(draft->data, draft->len) == 0)
 		return 0;
-	*text = strndup(draft->data, len);
+	*text = strndup(draft->data, draft->len);
 	if (!*text)
 		return -ENOMEM;
 	draft->changed = false;

@@ -30,7 +30,7 @@ errint_t draft_write(struct draft *draft, const char *data, size_t size, size_t 
 		     size_t *at) SEED_MUST_CHECK;
 errint_t draft_truncate(struct draft *draft, size_t size) SEED_MUST_CHECK;
 
-/* The text to commit: *text is malloc'd, trimmed and checked; NULL where there
+/* The text to commit: *text is malloc'd and checked, as it was written; NULL where there
  * is nothing to commit (unchanged, empty, white, removed). */
 errint_t draft_take(struct draft *draft, char **text, size_t *at) SEED_MUST_CHECK;
 

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <spawn.h>
 #include <sys/mount.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -39,13 +40,25 @@ static errint_t detach(const char *mountpoint)
 	return run_fusermount(mountpoint);
 }
 
+/* A dead mount may still answer stat() out of the kernel's memory; statfs() always
+ * asks. */
+static bool is_dead(const char *path)
+{
+	struct statvfs fs;
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return errno == ENOTCONN;
+	return statvfs(path, &fs) < 0 && (errno == ENOTCONN || errno == ECONNABORTED);
+}
+
 errint_t mount_prepare(struct options *options, struct seed_error *error)
 {
 	const char *given = options->mountpoint;
 	struct stat st;
 	char *full;
 
-	if (stat(given, &st) < 0 && errno == ENOTCONN) {
+	if (is_dead(given)) {
 		errint_t err = detach(given);
 
 		if (err)

@@ -153,7 +153,7 @@ static bool set_bytes(const struct option_spec *spec, const char *text, int64_t 
 		return false;
 	scaled = (double)value;
 	if (*end) {
-		unit = strchr(units, *end);
+		unit = strchr(units, *end >= 'a' ? *end - 'a' + 'A' : *end);
 		if (!unit || end[1])
 			return false;
 		for (const char *u = units; u <= unit; u++)

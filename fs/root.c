@@ -24,7 +24,7 @@ static errint_t root_getattr(struct fs *fs, struct inode *inode, struct stat *st
 	st->st_nlink = 2;
 	st->st_mtim = st->st_ctim = st->st_atim = fs->started;
 	attributes_folder(fs, inode, st);
-	*timeout_s = 3600;
+	*timeout_s = 1;
 	return 0;
 }
 

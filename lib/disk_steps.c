@@ -31,11 +31,10 @@ static void step_ended(struct seed_engine *engine, struct command *command)
 			close(generation->source_fd);
 		generation->source_fd = job->source_fd;
 	}
-	/* With a further step noted, this one's end moves nothing. */
 	if (next != STEP_NONE)
 		start_step(generation, next);
-	else
-		generation_step_done(generation, job->step, job->err);
+	/* May free the generation, if nothing more is under way. */
+	generation_step_done(generation, job->step, job->err);
 	seed_record_release(&job->record);
 	seed_buf_release(&job->bytes);
 	free(job);
@@ -78,7 +77,10 @@ static void run_step(struct seed_disk_job *disk)
 	case STEP_BEGIN:
 		job->err = seed_store_begin(store, &job->record);
 		break;
-	case STEP_JOURNAL:
+	case STEP_SUPERSEDE:
+	case STEP_REQUEUE:
+	case STEP_ANNOUNCE:
+	case STEP_ACCEPT:
 		job->err = journal(store, job);
 		break;
 	case STEP_KEEP:
@@ -134,6 +136,7 @@ void disk_step(struct generation *generation, enum disk_step step)
 {
 	if (generation->step_running == STEP_NONE)
 		start_step(generation, step);
-	else if (step != STEP_PROGRESS)
+	else if (step == STEP_SUPERSEDE ? generation->step_next == STEP_NONE :
+					  step != STEP_PROGRESS)
 		generation->step_next = step;
 }

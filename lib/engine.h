@@ -81,7 +81,7 @@ void seed_engine_free(struct seed_engine *engine); /* after stop, or never start
 /* ---- commands; any thread, none blocks ---- */
 
 /* Text was committed to NAME. Takes ownership of `text` (malloc'd, checked by
- * seed_text_check, trimmed, not white). `wait` may be NULL. The ticket gets the
+ * seed_text_check, not white). `wait` may be NULL. The ticket gets the
  * outcome; the caller keeps its own reference. -ENOMEM: nothing was done. */
 errint_t seed_engine_commit(struct seed_engine *engine, const char *name, char *text,
 			    struct seed_ticket *ticket, struct seed_wait *wait) SEED_MUST_CHECK;

@@ -40,9 +40,12 @@ enum phase {
 
 enum disk_step {
 	STEP_NONE,
-	STEP_PROGRESS, /* the row, not durable; changes no phase */
+	STEP_PROGRESS,  /* the row, not durable; may be left out */
+	STEP_SUPERSEDE, /* journal; any other step that journals does it as well */
 	STEP_BEGIN,
-	STEP_JOURNAL,
+	STEP_REQUEUE,   /* journal: known not to be accepted */
+	STEP_ANNOUNCE,  /* journal: about to be submitted */
+	STEP_ACCEPT,    /* journal: the task id */
 	STEP_KEEP,
 	STEP_FINISH,
 	STEP_DROP,

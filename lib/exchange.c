@@ -59,7 +59,7 @@ static void accepted(struct generation *generation)
 		return;
 	}
 	generation->phase = PHASE_ACCEPT;
-	disk_step(generation, STEP_JOURNAL);
+	disk_step(generation, STEP_ACCEPT);
 }
 
 static void poll_later(struct generation *generation, int64_t delay_ms)

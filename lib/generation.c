@@ -65,7 +65,7 @@ struct generation *generation_new(struct seed_engine *engine, struct seed_record
 	}
 	generation->record = *record;
 	seed_record_init(record);
-	generation->superseded = !newest;
+	generation->superseded = generation->record.superseded = !newest;
 	generation->next = engine->generations;
 	generation->link = &engine->generations;
 	if (generation->next)
@@ -169,7 +169,7 @@ static void dequeue(struct generation *generation)
 void generation_requeue(struct generation *generation)
 {
 	set_step(generation, "queued");
-	disk_step(generation, STEP_JOURNAL);
+	disk_step(generation, STEP_REQUEUE);
 	enqueue(generation, true);
 }
 
@@ -224,6 +224,12 @@ void generation_supersede(struct generation *generation)
 {
 	enum phase phase = generation->phase;
 
+	/* Its image is on the way into place: it ends as it would have, and
+	 * the newer prompt's beginning, next on the lane, retires it. */
+	if (phase == PHASE_FINISH) {
+		unlink_name(generation);
+		return;
+	}
 	generation_log(generation, SEED_LOG_IMAGE "Superseded by a newer prompt%s",
 		       phase == PHASE_BEGIN || phase == PHASE_QUEUED || phase == PHASE_ANNOUNCE ?
 		       "" : ": its image will go to history");
@@ -231,8 +237,13 @@ void generation_supersede(struct generation *generation)
 	generation->superseded = true;
 	settle_ticket(generation, ECANCELED);
 	waits_finish(generation, ECANCELED);
+	/* In the journal before the newer prompt is: both are on the name's
+	 * lane, and the newer one has steps to go before it could end. */
+	generation->record.superseded = true;
 	if (phase == PHASE_BEGIN || phase == PHASE_QUEUED || phase == PHASE_ANNOUNCE)
 		generation_abandon(generation, ECANCELED);
+	else
+		disk_step(generation, STEP_SUPERSEDE);
 }
 
 static void finish(struct generation *generation)
@@ -311,7 +322,7 @@ static void announce(struct generation *generation)
 	generation->record.task = seed_task_format(&generation->task);
 	set_step(generation, "submitting");
 	generation->phase = PHASE_ANNOUNCE;
-	disk_step(generation, STEP_JOURNAL);
+	disk_step(generation, STEP_ANNOUNCE);
 }
 
 static void start(struct generation *generation)
@@ -601,21 +612,19 @@ void generation_step_done(struct generation *generation, enum disk_step step, er
 {
 	if (generation->dead) {
 		/* Given up while a step was under way, or its row just went. */
-		if (step != STEP_DROP)
-			disk_step(generation, STEP_DROP);
-		else
+		if (step == STEP_DROP || generation->step_running == STEP_NONE)
 			generation_reap(generation);
 		return;
 	}
-	if (step == STEP_BEGIN && generation->phase == PHASE_BEGIN)
+	if (step == STEP_BEGIN)
 		begun(generation, err);
-	else if (step == STEP_JOURNAL && generation->phase == PHASE_ANNOUNCE)
+	else if (step == STEP_ANNOUNCE)
 		announced(generation, err);
-	else if (step == STEP_JOURNAL && generation->phase == PHASE_ACCEPT)
+	else if (step == STEP_ACCEPT)
 		after_accept(generation, err);
-	else if (step == STEP_KEEP && generation->phase == PHASE_KEEP)
+	else if (step == STEP_KEEP)
 		kept(generation, err);
-	else if (step == STEP_FINISH && generation->phase == PHASE_FINISH)
+	else if (step == STEP_FINISH)
 		finished(generation, err);
 }
 
@@ -757,7 +766,7 @@ static void wake(struct generation *generation, int64_t now)
 		if (generation->phase == PHASE_VERIFY)
 			generation_verify(generation, generation->source_fd);
 		else if (generation->phase == PHASE_ACCEPT)
-			disk_step(generation, STEP_JOURNAL);
+			disk_step(generation, STEP_ACCEPT);
 		else if (generation->phase == PHASE_KEEP)
 			disk_step(generation, STEP_KEEP);
 		else

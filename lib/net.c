@@ -231,6 +231,12 @@ static bool set_options(struct seed_transfer *transfer, const struct seed_net_re
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer);
 	curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request);
 	curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer);
+	/* On a kept connection that the server closes, curl sends a request
+	 * again by itself. What costs money goes over a connection of its own. */
+	if (strcmp(request->method, "GET") != 0) {
+		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+		curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+	}
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)left_ms);
 	return curl_easy_setopt(easy, CURLOPT_URL, request->url) == CURLE_OK &&

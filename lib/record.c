@@ -85,6 +85,11 @@ static void put_text(struct writer *out, const char *key, const char *text)
 	put(out, key, text ? cJSON_CreateString(text) : cJSON_CreateNull());
 }
 
+static void put_bool(struct writer *out, const char *key, bool value)
+{
+	put(out, key, cJSON_CreateBool(value));
+}
+
 static void put_number(struct writer *out, const char *key, double number)
 {
 	put(out, key, cJSON_CreateNumber(number));
@@ -279,6 +284,7 @@ char *seed_record_format(const struct seed_record *record, const char *const *ve
 	if (record->cost >= 0)
 		put_number(&out, "cost", record->cost);
 	if (record->id) {
+		put_bool(&out, "superseded", record->superseded);
 		put_text(&out, "id", record->id);
 		put_text(&out, "step", record->step);
 		put_text(&out, "request", record->request);

@@ -66,6 +66,7 @@ struct seed_record {
 	double cost;             /* < 0: not told */
 
 	/* Journal only; written when `id` is not NULL. */
+	bool superseded; /* a newer prompt has taken NAME */
 	char *id;      /* the generation's own id, unique for ever */
 	char *step;    /* lib/store/journal.h */
 	char *request; /* the text as committed, JSON request or not */

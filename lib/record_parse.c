@@ -276,6 +276,7 @@ static errint_t read_record(const cJSON *root, struct seed_record *record)
 	read_time(&in, "started_at", &record->started_ms);
 	read_time(&in, "verified_at", &record->verified_ms);
 	read_number(&in, "cost", 0, (double)INT64_MAX, &record->cost);
+	record->superseded = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(root, "superseded"));
 	read_text(&in, "id", &record->id);
 	read_text(&in, "step", &record->step);
 	read_text(&in, "request", &record->request);

@@ -2,8 +2,8 @@
  * PNG to pixels. The container is checked by seed_png_walk(); libpng then
  * decodes it with every warning made an error. It sees neither colour
  * management nor text (whose oddities are not the picture's), and is asked
- * afterwards where it stopped reading: behind the last IDAT, or there was more
- * data than the picture has.
+ * afterwards where it stopped reading: behind the last data, or there was more than
+ * the picture has.
  */
 #include <png.h>
 
@@ -79,7 +79,7 @@ static void ask_for_rgb(png_structp png)
 
 static void check_end(struct png_reader *reader, const struct seed_png_layout *layout)
 {
-	if (reader->offset != layout->idat_end)
+	if (reader->offset != layout->data_end)
 		png_error(reader->png, "there is more data than the picture has");
 	if (layout->colour == PNG_COLOR_TYPE_PALETTE) {
 		png_colorp palette;

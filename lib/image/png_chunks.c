@@ -137,6 +137,8 @@ static errint_t read_idat(const struct seed_png_chunk *chunk, size_t start, size
 	if (layout->colour == 3 && !layout->has_palette)
 		return seed_image_invalid(error, "PNG has no palette");
 	layout->idat_end = end;
+	if (chunk->len)
+		layout->data_end = end;
 	return 0;
 }
 

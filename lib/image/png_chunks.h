@@ -31,6 +31,7 @@ struct seed_png_layout {
 	int depth, colour, interlace; /* as in IHDR */
 	bool has_palette, has_transparency;
 	size_t idat_end; /* offset behind the last IDAT chunk */
+	size_t data_end; /* the same for the last that is not empty */
 	size_t end;      /* offset behind IEND */
 };
 

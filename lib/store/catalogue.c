@@ -120,14 +120,16 @@ errint_t seed_store_record_write(struct seed_store *store, const struct seed_rec
 				 bool durable)
 {
 	char path[SEED_STORE_PATH_BYTES], temporary[SEED_PENDING_NAME_BYTES];
+	struct seed_record row = *record; /* borrows everything */
 	struct version_list versions;
 	char *json;
 	errint_t err;
 
 	if (!seed_store_record_path(record->name, path))
 		return -ENAMETOOLONG;
+	row.id = NULL; /* without the journal's keys */
 	version_list_read(store, record->name, &versions);
-	json = seed_record_format(record, (const char *const *)versions.names, versions.count);
+	json = seed_record_format(&row, (const char *const *)versions.names, versions.count);
 	version_list_release(&versions);
 	if (!json)
 		return -ENOMEM;

@@ -170,21 +170,16 @@ static errint_t read_row(struct seed_store *store, const char *id, struct seed_r
 	return err;
 }
 
-/* NAME is still this generation's if no later row of the journal names it and
- * the catalogue's row is not of a later generation. */
-static bool is_newest(struct seed_store *store, const struct seed_record *rows, size_t count,
-		      size_t index)
+/* NAME is still this generation's unless its row says that a newer prompt took
+ * it, or a later row of the journal does (the stop came between the two). */
+static bool is_newest(const struct seed_record *rows, size_t count, size_t index)
 {
-	struct seed_record current;
-	bool newest = true;
-
+	if (rows[index].superseded)
+		return false;
 	for (size_t i = index + 1; i < count; i++)
-		if (rows[i].name && strcmp(rows[i].name, rows[index].name) == 0)
+		if (strcmp(rows[i].name, rows[index].name) == 0)
 			return false;
-	if (seed_store_record_read(store, rows[index].name, &current) == 0 && current.id)
-		newest = strcmp(current.id, rows[index].id) <= 0;
-	seed_record_release(&current);
-	return newest;
+	return true;
 }
 
 static void raise_last_id(struct seed_store *store, const char *id)
@@ -207,13 +202,10 @@ static errint_t hand_over(struct seed_store *store, const struct id_list *list,
 		else /* a row that was never whole: rows are renamed into place */
 			seed_record_release(&rows[count]);
 	}
-	/* Judged before anything is handed over: the engine begins to write. */
-	for (size_t i = 0; i < count; i++)
-		rows[i].progress = is_newest(store, rows, count, i) ? 0 : -1;
 	for (size_t i = 0; i < count; i++) {
-		bool newest = rows[i].progress >= 0;
+		/* Row i is taken by `each`; only later ones are looked at again. */
+		bool newest = is_newest(rows, count, i);
 
-		rows[i].progress = 0;
 		if (!err)
 			err = each(context, &rows[i], newest);
 		else
