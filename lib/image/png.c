@@ -67,43 +67,79 @@ static bool setup(struct png_reader *reader)
 	return true;
 }
 
-static void ask_for_rgb(png_structp png)
+/* Palettes come as their indices, a byte each: libpng would take an index
+ * behind the palette's end for black. */
+static void ask_for_rgb(png_structp png, int colour)
 {
 	static const png_color_16 black = {0};
 
+	if (colour == PNG_COLOR_TYPE_PALETTE) {
+		png_set_packing(png);
+		return;
+	}
 	png_set_expand(png);
 	png_set_scale_16(png);
 	png_set_gray_to_rgb(png);
 	png_set_background(png, &black, PNG_BACKGROUND_GAMMA_SCREEN, 0, 1.0);
 }
 
-static void check_end(struct png_reader *reader, const struct seed_png_layout *layout)
+/* The palette's colours on black; returns how many there are. */
+static int read_palette(struct png_reader *reader, uint8_t colours[256][3])
 {
-	if (reader->offset != layout->data_end)
-		png_error(reader->png, "there is more data than the picture has");
-	if (layout->colour == PNG_COLOR_TYPE_PALETTE) {
-		png_colorp palette;
-		int count = 0;
+	png_colorp palette = NULL;
+	png_bytep alphas = NULL;
+	int count = 0, alpha_count = 0;
 
-		png_get_PLTE(reader->png, reader->info, &palette, &count);
-		if (png_get_palette_max(reader->png, reader->info) >= count)
-			png_error(reader->png, "a pixel is outside the palette");
+	png_get_PLTE(reader->png, reader->info, &palette, &count);
+	png_get_tRNS(reader->png, reader->info, &alphas, &alpha_count, NULL);
+	for (int i = 0; i < count; i++) {
+		unsigned alpha = i < alpha_count ? alphas[i] : 255;
+
+		colours[i][0] = (uint8_t)((palette[i].red * alpha + 127) / 255);
+		colours[i][1] = (uint8_t)((palette[i].green * alpha + 127) / 255);
+		colours[i][2] = (uint8_t)((palette[i].blue * alpha + 127) / 255);
+	}
+	return count;
+}
+
+/* Each row's indices stand at its beginning: from the end backwards, colours
+ * never overwrite an index that is still needed. */
+static void apply_palette(struct png_reader *reader)
+{
+	uint8_t colours[256][3];
+	int count = read_palette(reader, colours);
+
+	for (uint32_t y = 0; y < reader->pixels->height; y++) {
+		uint8_t *row = reader->rows[y];
+
+		for (uint32_t x = reader->pixels->width; x-- > 0;) {
+			int index = row[x];
+
+			if (index >= count)
+				png_error(reader->png, "a pixel is outside the palette");
+			memcpy(row + (size_t)x * 3, colours[index], 3);
+		}
 	}
 }
 
 /* Alone in its function, so that setjmp meets no local variable that changes. */
 static bool read_pixels(struct png_reader *reader, const struct seed_png_layout *layout)
 {
+	size_t bytes = layout->colour == PNG_COLOR_TYPE_PALETTE ? 1 : 3;
+
 	if (setjmp(png_jmpbuf(reader->png)))
 		return false;
 	png_read_info(reader->png, reader->info);
-	ask_for_rgb(reader->png);
+	ask_for_rgb(reader->png, layout->colour);
 	png_set_interlace_handling(reader->png);
 	png_read_update_info(reader->png, reader->info);
-	if (png_get_rowbytes(reader->png, reader->info) != seed_pixels_stride_bytes(reader->pixels))
+	if (png_get_rowbytes(reader->png, reader->info) != reader->pixels->width * bytes)
 		png_error(reader->png, "its rows are not what the header says");
 	png_read_image(reader->png, reader->rows);
-	check_end(reader, layout);
+	if (reader->offset != layout->data_end)
+		png_error(reader->png, "there is more data than the picture has");
+	if (layout->colour == PNG_COLOR_TYPE_PALETTE)
+		apply_palette(reader);
 	return true;
 }
 
