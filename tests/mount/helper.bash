@@ -1,0 +1,382 @@
+# What every test of a real mount uses: `load helper` and begin.
+#
+# Each test has a directory of its own ($DIR) with a mount point ($MNT), a state
+# directory ($STATE), a key file and a test service ($API, tests/upstream/).
+# setup() starts the service; the test mounts with mount_seed. teardown() ends
+# all of it whatever happened, and fails the test if the program left anything
+# behind: a mount, a process, a sanitizer's report, an exit status.
+#
+# Conditions are waited for (wait_until, received), never slept for. To run one
+# test: make build/seedfs build/upstream && bats -f 's2.2' tests/mount/wait.bats
+#
+# SEEDFS   the program (build/seedfs)      UPSTREAM  the service (beside it)
+# KEEP=1   keeps $DIR and says where it is  LIMIT     seconds a test may take
+# shellcheck shell=bash
+
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+ROOT=$(cd "$HERE/../.." && pwd)
+SEEDFS=$(realpath -m "${SEEDFS:-$ROOT/build/seedfs}")
+UPSTREAM=$(realpath -m "${UPSTREAM:-$(dirname "$SEEDFS")/upstream}")
+LIMIT=${LIMIT:-90}
+KEY=test-key-5e9d21c4
+# The distribution's own tools: a version manager's wrapper is slow, and another
+# process than the one that is signalled.
+PATH=/usr/bin:/bin:/usr/sbin:/sbin:$PATH
+GUIDANCE='detailed, cinematic lighting, high contrast, ultra sharp focus'
+MODEL=bytedance/seedream-v4-text-to-image
+FS=$HERE/fs.py
+export HERE ROOT SEEDFS UPSTREAM KEY GUIDANCE MODEL FS
+
+setup() {
+	DIR=
+	SEED_PID=
+	UPSTREAM_PID=
+	WATCHDOG_PID=
+	JOBS=()
+	need_fuse
+	[ -x "$SEEDFS" ] || fail "no program at $SEEDFS: run make first"
+	unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY
+	unset KIE_API_KEY KIE_IMAGE_API_KEY CREDENTIALS_DIRECTORY NOTIFY_SOCKET XDG_DATA_HOME
+	DIR=$(mktemp -d "${TMPDIR:-/tmp}/seedfs-test.XXXXXX")
+	MNT=$DIR/mnt
+	STATE=$DIR/state
+	mkdir "$MNT"
+	mkdir -m 700 "$STATE" "$DIR/home"
+	export DIR MNT STATE HOME=$DIR/home
+	printf '%s\n' "$KEY" >"$DIR/key"
+	chmod 600 "$DIR/key"
+	: >"$DIR/err"
+	start_watchdog
+	start_upstream
+	if declare -F more_setup >/dev/null; then more_setup; fi
+}
+
+teardown() {
+	local wrong=0
+
+	[ -n "$DIR" ] || return 0
+	if [ -z "${BATS_TEST_COMPLETED:-}" ]; then show_state; fi
+	if declare -F more_teardown >/dev/null; then more_teardown || wrong=1; fi
+	stop_seedfs || wrong=1
+	kill_jobs
+	unmount_rest || wrong=1
+	stop_process "$UPSTREAM_PID" || wrong=1
+	stop_process "$WATCHDOG_PID" || true
+	kill_strays || wrong=1
+	check_sanitizer || wrong=1
+	if [ -n "${KEEP:-}" ]; then
+		echo "kept: $DIR"
+	else
+		rm -rf --one-file-system "$DIR"
+	fi
+	return "$wrong"
+}
+
+fail() {
+	printf '%s\n' "$*" >&2
+	return 1
+}
+
+need_fuse() {
+	[ -c /dev/fuse ] || skip "no /dev/fuse here"
+	[ "$(id -u)" -eq 0 ] || [ -n "$(type -P fusermount3)" ] ||
+		skip "neither root nor fusermount3"
+}
+
+need_root() {
+	[ "$(id -u)" -eq 0 ] || skip "needs root"
+}
+
+# --- waiting -----------------------------------------------------------------
+
+# COMMAND…: until it succeeds; fails after WAIT seconds (20).
+wait_until() {
+	local end=$((SECONDS + ${WAIT:-20}))
+
+	until "$@" 2>/dev/null; do
+		((SECONDS < end)) || fail "never came true: $*" || return 1
+		sleep 0.02
+	done
+}
+
+ended() { # PID
+	grep -qs '^State:[[:space:]]*[^ZX]' "/proc/$1/status" && return 1
+	return 0
+}
+
+# The program has PID's request and has not answered it.
+is_waiting() { # PID
+	[[ $(cat "/proc/$1/wchan" 2>/dev/null) == *request_wait_answer* ]] ||
+		[[ $(cat "/proc/$1/wchan" 2>/dev/null) == *fuse* ]]
+}
+
+mounted() {
+	mountpoint -q "$MNT" && [ -r "$MNT/README" ] && cat "$MNT/README" >/dev/null
+}
+
+# --- what is started and ended -----------------------------------------------
+
+# Kills the program if a test takes too long: whoever waits in a system call on
+# its mount cannot be killed any other way.
+start_watchdog() {
+	setpriv --pdeathsig KILL -- perl -e '
+		sleep $ARGV[0];
+		for my $pid (split " ", do { local @ARGV = $ARGV[1]; join " ", <> }) {
+			open my $file, "<", "/proc/$pid/cmdline" or next;
+			kill "KILL", $pid if <$file> =~ /\Q$ARGV[2]\E/;
+		}' "$LIMIT" "$DIR/pids" "$DIR" 3>&- 4>&- </dev/null >/dev/null 2>&1 &
+	WATCHDOG_PID=$!
+}
+
+start_upstream() { # [further arguments of the service]
+	rm -f "$DIR/port"
+	"$UPSTREAM" --port-file "$DIR/port" --log "$DIR/received" "$@" 3>&- 4>&- \
+		</dev/null >/dev/null 2>>"$DIR/err" &
+	UPSTREAM_PID=$!
+	wait_until test -s "$DIR/port"
+	API=http://127.0.0.1:$(<"$DIR/port")
+	export API
+}
+
+# The -o value with which tests mount, unless they say otherwise.
+usual_options() {
+	printf 'provider=%s,api_base=%s,key_file=%s,state=%s,rate=1000/1' \
+		"${PROVIDER:-kie}" "$API" "$DIR/key" "$STATE"
+}
+
+# Starts the program in the foreground, as given, without waiting.
+start_seedfs() {
+	env --default-signal=INT,QUIT setpriv --pdeathsig TERM -- "$SEEDFS" -f "$@" 3>&- 4>&- </dev/null >>"$DIR/out" 2>>"$DIR/err" &
+	SEED_PID=$!
+	printf '%s\n' "$SEED_PID" >>"$DIR/pids"
+}
+
+# Mounts with the usual options and those given, and waits until it answers.
+mount_seed() {
+	start_seedfs -o "$(usual_options)" "$@" "$MNT"
+	wait_mounted
+}
+
+wait_mounted() {
+	wait_until mounted_or_ended
+	mounted || fail "not mounted: $(cat "$DIR/err")"
+}
+
+mounted_or_ended() {
+	mounted || ended "$SEED_PID"
+}
+
+# SIGTERM; the exit status must be 0.
+stop_seedfs() {
+	local pid=$SEED_PID status=0
+
+	[ -n "$pid" ] || return 0
+	SEED_PID=
+	kill -TERM "$pid" 2>/dev/null
+	if ! wait_until ended "$pid"; then
+		kill -KILL "$pid" 2>/dev/null
+		wait "$pid" 2>/dev/null
+		fail "the program did not end at SIGTERM"
+		return 1
+	fi
+	wait "$pid" 2>/dev/null || status=$?
+	[ "$status" -eq 0 ] || fail "the program ended with status $status: $(tail -n 30 "$DIR/err")"
+}
+
+kill_seedfs() { # as a crash would
+	local pid=$SEED_PID
+
+	SEED_PID=
+	kill -KILL "$pid"
+	wait "$pid" 2>/dev/null || true
+}
+
+# Runs in the background; its pid in $JOB, its output in the file $JOB_OUT.
+background() {
+	JOB_OUT=$DIR/job.${#JOBS[@]}
+	"$@" 3>&- 4>&- </dev/null >"$JOB_OUT" 2>&1 &
+	JOB=$!
+	JOBS+=("$JOB")
+}
+
+# STATUS PID: the job ends, and with this status. (Not in a subshell: only the
+# shell that started a process can tell its status.)
+job_ends() {
+	local status=0
+
+	wait_until ended "$2" || return 1
+	wait "$2" 2>/dev/null || status=$?
+	same "$1" "$status"
+}
+
+stop_process() { # PID; empty is allowed
+	[ -n "$1" ] || return 0
+	kill -TERM "$1" 2>/dev/null
+	wait_until ended "$1" || { kill -KILL "$1" 2>/dev/null; fail "did not end: $1"; return 1; }
+	wait "$1" 2>/dev/null || true
+}
+
+kill_jobs() {
+	local pid
+
+	for pid in "${JOBS[@]}"; do
+		kill -KILL "$pid" 2>/dev/null
+		wait "$pid" 2>/dev/null
+	done
+	return 0
+}
+
+mounts_here() {
+	awk -v dir="$DIR/" 'index($2, dir) == 1 { print $2 }' /proc/self/mounts
+}
+
+# Nothing may be mounted any more; what is goes, and the test fails.
+unmount_rest() {
+	local path wrong=0
+
+	while read -r path; do
+		wrong=1
+		fail "still mounted: $path" || true
+		fusermount3 -u "$path" 2>/dev/null || umount "$path" 2>/dev/null || umount -l "$path"
+	done < <(mounts_here | tac)
+	return "$wrong"
+}
+
+# Processes whose command line names this test's directory.
+strays() {
+	grep -lsF -f - /proc/[0-9]*/cmdline <<<"$DIR" | cut -d/ -f3
+}
+
+kill_strays() {
+	local pid wrong=0
+
+	for pid in $(strays); do
+		ended "$pid" && continue
+		wrong=1
+		fail "still running: $pid $(tr '\0' ' ' <"/proc/$pid/cmdline")" || true
+		kill -KILL "$pid" 2>/dev/null
+	done
+	return "$wrong"
+}
+
+check_sanitizer() {
+	if grep -nE 'ERROR: (Address|Thread|Leak)Sanitizer|LeakSanitizer:|WARNING: ThreadSanitizer|runtime error:|Assertion .* failed' "$DIR/err"; then
+		tail -n 60 "$DIR/err"
+		fail "a sanitizer's report or a failed assertion"
+	fi
+}
+
+show_state() {
+	echo "--- standard error of the program"
+	tail -n 40 "$DIR/err"
+	echo "--- received by the service"
+	tail -n 20 "$DIR/received" 2>/dev/null | cut -c 1-400
+}
+
+# --- the service -------------------------------------------------------------
+
+api() { # PATH [curl's further arguments]
+	local path=$1
+
+	shift
+	curl -sS --fail-with-body --noproxy '*' --max-time 40 "$@" "$API$path"
+}
+
+faults() { # JSON array of rules: tests/upstream/fault.h
+	api /_faults -d "$1" >/dev/null
+}
+
+config() { # JSON object
+	api /_config -d "$1" >/dev/null
+}
+
+release() { # [part of a prompt]
+	local part=${1:-}
+
+	api "/_release?prompt=${part// /%20}" -X POST >/dev/null
+}
+
+count() { # KIND [part of a prompt]: how many were received
+	api /_count -G --data-urlencode "on=$1" --data-urlencode "prompt=${2:-}"
+}
+
+received() { # KIND N [part of a prompt]: wait until so many were received
+	api /_wait -G --data-urlencode "on=$1" --data-urlencode "n=$2" \
+		--data-urlencode "prompt=${3:-}" --data-urlencode timeout_ms=20000 >/dev/null ||
+		fail "the service never received $2 of $1"
+}
+
+log_of() { # KIND [jq filter and options]: the service's log
+	local kind=$1
+
+	shift
+	api /_log -G --data-urlencode "on=$kind" | jq -r "$@"
+}
+
+# --- checking ----------------------------------------------------------------
+
+# COMMAND… must not succeed. (bash does not count a failed "! command".)
+fails() {
+	if "$@"; then fail "succeeded: $*"; fi
+}
+
+same() { # EXPECTED ACTUAL
+	[ "$1" = "$2" ] || fail "expected: $1" "" "actual:   $2"
+}
+
+has() { # TEXT PART
+	[[ $1 == *"$2"* ]] || fail "expected to contain: $2" "actual: $1"
+}
+
+has_not() { # TEXT PART
+	[[ $1 != *"$2"* ]] || fail "expected not to contain: $2" "actual: $1"
+}
+
+write() { # NAME TEXT: as a program that looks at what close() returns
+	printf '%s\n' "$2" | cp /dev/stdin "$MNT/prompts/$1"
+}
+
+# The outcome of each step of writing a prompt, as errno names: "ok", or the
+# step that failed and how, such as "close EIO".
+try_write() { # NAME TEXT [options of fs.py write]
+	python3 "$FS" write "$MNT/prompts/$1" "$2" "${@:3}"
+}
+
+try_open() { # PATH below the mount [--nonblock]: "ok" or an errno's name
+	python3 "$FS" open "$MNT/$1" "${@:2}"
+}
+
+record() { # NAME JQ-FILTER
+	jq -r "$2" "$MNT/records/$1.json"
+}
+
+state_is() { # NAME STATE
+	[ "$(record "$1" .state)" = "$2" ]
+}
+
+# The image is there and is a whole PNG of exactly 2048x1152, 8-bit RGB.
+is_verified() { # NAME
+	local image=$MNT/images/$1.png
+
+	same "2048x1152 8-bit RGB whole" "$(python3 "$FS" png "$image" summary)" &&
+		state_is "$1" verified || fail "the record of $1 says $(record "$1" .state)"
+}
+
+pixels() { # FILE [X Y WIDTH HEIGHT]: "WIDTH HEIGHT HASH"
+	"$UPSTREAM" pixels "$@"
+}
+
+psnr() { # FILE OTHER: dB
+	"$UPSTREAM" compare "$@"
+}
+
+status_texts() { # NAME: the log's texts of that name, in order
+	awk -v name="$1" '$2 == name { sub(/^[^ ]* [^ ]* /, ""); print }' "$MNT/status"
+}
+
+# Now in milliseconds, for "at once".
+clock() {
+	local now=${EPOCHREALTIME/[.,]/}
+
+	printf '%s\n' "$((now / 1000))"
+}

@@ -1,0 +1,145 @@
+#!/usr/bin/env bats
+# CONTRACT section 3 and the wire facts of kie: what is no failure while a task
+# is submitted and polled, and how often it is asked for.
+
+load helper
+
+# The rules cost nothing but time: one submission, no retry.
+not_a_failure() { # RULES
+	mount_seed
+	faults "$1"
+	same ok "$(try_write fox "a fox")"
+	is_verified fox
+	same 1 "$(count accepted)"
+	same 1 "$(record fox '.attempts | length')"
+	has_not "$(status_texts fox)" "🔄"
+}
+
+# The largest number of polls that the service saw in any span of so many ms.
+busiest() { # MILLISECONDS
+	log_of poll -s --argjson span "$1" '
+		[.[].time] | sort as $t | [range($t | length) as $i
+			| [$t[] | select(. >= $t[$i] and . < $t[$i] + $span)] | length] | max // 0'
+}
+
+@test "s3: HTTP 429 is not a failure; it waits as Retry-After says" {
+	mount_seed
+	faults '[{"on":"create","nth":1,"times":2,"do":{"status":429,"retry_after":"1"}}]'
+	same ok "$(try_write fox "a fox")"
+	is_verified fox
+	same 3 "$(count create)"
+	same 1 "$(count accepted)"
+	same 1 "$(record fox '.attempts | length')"
+	same '[30,30,30]' "$(log_of create -cs 'map(.body.input.steps)')"
+	has_not "$(status_texts fox)" "🔄"
+	log_of create -s '[.[].time] | (.[1] - .[0] >= 1000 and .[2] - .[1] >= 1000)' | grep -qx true
+}
+
+@test "s3: 429 without Retry-After backs off" {
+	not_a_failure '[{"on":"create","nth":1,"times":2,"do":{"status":429}}]'
+}
+
+@test "s3: 429 in the envelope backs off" {
+	not_a_failure '[{"on":"create","nth":1,"do":{"code":429,"msg":"too many requests"}}]'
+}
+
+@test "s3: 429 is waited for within the attempt's timeout" {
+	mount_seed -o timeout=1
+	faults '[{"on":"create","do":{"status":429,"retry_after":"600"}}]'
+	same "close ETIMEDOUT" "$(try_write fox "a fox")"
+	[ "$(count create)" -le 2 ]
+}
+
+@test "s3: recordInfo is null right after creation is not a failure" {
+	not_a_failure '[{"on":"poll","nth":1,"times":3,"do":{"null":true}}]'
+}
+
+@test "s3: 429 while polling is not a failure" {
+	not_a_failure '[{"on":"poll","nth":1,"times":2,"do":{"status":429}}]'
+}
+
+@test "s3: 5xx while polling is not a failure" {
+	not_a_failure '[{"on":"poll","nth":1,"do":{"status":500}},{"on":"poll","nth":1,"do":{"status":502,"body":"<html>bad gateway</html>"}},
+		{"on":"poll","nth":2,"do":{"status":503}}]'
+}
+
+@test "s3: a broken connection while polling is not a failure" {
+	not_a_failure '[{"on":"poll","nth":1,"do":{"reset":true}},{"on":"poll","nth":2,"do":{"close":true}}]'
+}
+
+@test "s3: a broken answer while polling is not a failure" {
+	not_a_failure '[{"on":"poll","nth":1,"do":{"body":"{\"code\":200,"}},{"on":"poll","nth":2,"do":{"cut":10}}]'
+}
+
+@test "s3: an unknown state is not a failure" {
+	not_a_failure '[{"on":"poll","nth":1,"times":3,"do":{"state":"pondering"}}]'
+}
+
+@test "s3: waiting, queuing and generating are not failures" {
+	not_a_failure '[{"on":"poll","nth":1,"do":{"state":"waiting"}},{"on":"poll","nth":2,"do":{"state":"queuing"}},
+		{"on":"poll","nth":3,"do":{"state":"generating"}}]'
+}
+
+@test "s3: the task that was created is the one that is polled" {
+	mount_seed
+	write fox "a fox"
+	same "$(log_of accepted .task)" "$(log_of poll .query.taskId | sort -u)"
+}
+
+@test "s3: nothing is polled after the end of the task" {
+	mount_seed
+	write fox "a fox"
+	polls=$(count poll)
+	write owl "an owl"
+	same "$polls" "$(count poll fox)"
+	same 2 "$(count finished)"
+}
+
+@test "s3: the end of a task is seen soon" {
+	mount_seed
+	config '{"duration_ms":1500}'
+	write fox "a fox"
+	seen=$(log_of finished .time)
+	made=$(log_of accepted .time)
+	[ $((seen - made)) -le 4000 ] || fail "a task of 1500 ms was seen to end after $((seen - made)) ms"
+	[ "$(count poll)" -le 10 ]
+}
+
+@test "s3: never more than the documented 10 queries a second over all tasks" {
+	mount_seed -o jobs=64
+	config '{"image":"png-1024x576"}'
+	faults '[{"on":"create","do":{"duration_ms":3000}}]'
+	background python3 "$FS" many "$MNT/prompts" 40
+	WAIT=60 job_ends 0 "$JOB"
+	same "ok: 40" "$(cat "$JOB_OUT")"
+	# Ten sent late in one second and ten early in the next are within the rate,
+	# and a busy machine delivers the first ten late: hence not a whole second.
+	[ "$(busiest 700)" -le 10 ] || fail "$(busiest 700) polls in 700 ms"
+	[ "$(busiest 5000)" -le 60 ] || fail "$(busiest 5000) polls in 5 s"
+	same 40 "$(count accepted)"
+}
+
+@test "s7: the default rate is the provider's documented limit of new submissions" {
+	start_seedfs -o "provider=kie,api_base=$API,key_file=$DIR/key,state=$STATE" "$MNT"
+	wait_mounted
+	config '{"image":"png-1024x576"}'
+	faults '[{"on":"create","do":{"duration_ms":1}}]'
+	background python3 "$FS" many "$MNT/prompts" 25
+	WAIT=60 job_ends 0 "$JOB"
+	same "ok: 25" "$(cat "$JOB_OUT")"
+	busy=$(log_of create -s '[.[].time] | sort as $t | [range($t | length) as $i
+		| [$t[] | select(. >= $t[$i] and . < $t[$i] + 9900)] | length] | max')
+	[ "$busy" -le 20 ] || fail "$busy submissions in ten seconds"
+}
+
+@test "s7: rate=N/SECONDS bounds new submissions" {
+	start_seedfs -o "provider=kie,api_base=$API,key_file=$DIR/key,state=$STATE,rate=2/1" "$MNT"
+	wait_mounted
+	config '{"image":"png-1024x576"}'
+	background python3 "$FS" many "$MNT/prompts" 6
+	job_ends 0 "$JOB"
+	same "ok: 6" "$(cat "$JOB_OUT")"
+	busy=$(log_of create -s '[.[].time] | sort as $t | [range($t | length) as $i
+		| [$t[] | select(. >= $t[$i] and . < $t[$i] + 950)] | length] | max')
+	[ "$busy" -le 2 ] || fail "$busy submissions in a second"
+}

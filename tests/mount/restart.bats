@@ -1,0 +1,157 @@
+#!/usr/bin/env bats
+# CONTRACT section 3, "Never twice, never lost", over the end of the program.
+
+load helper
+
+hold_tasks() {
+	faults '[{"on":"create","do":{"hold_task":true}}]'
+}
+
+# fox is at the service; its writer waits in $JOB.
+with_a_running_task() { # [mount arguments]
+	mount_seed "$@"
+	hold_tasks
+	background try_write fox "a fox"
+	received poll 1
+	TASK=$(log_of accepted .task)
+}
+
+all_are_polled() { # N
+	[ "$(log_of poll .query.taskId | sort -u | wc -l)" -eq "$1" ]
+}
+
+goes_on() {
+	mount_seed
+	same "$TASK" "$(record fox .task_id)"
+	release
+	same ok "$(try_open images/fox.png)"
+	is_verified fox
+	same "$TASK" "$(record fox .task_id)"
+	same 1 "$(count submit)"
+	same "$TASK" "$(log_of poll .query.taskId | sort -u)"
+	same "" "$(ls "$STATE/pending")"
+}
+
+@test "s3: what runs at SIGTERM goes on at the next mount with the same task id" {
+	with_a_running_task
+	stop_seedfs
+	job_ends 0 "$JOB"
+	same "close ESHUTDOWN" "$(cat "$JOB_OUT")"
+	goes_on
+}
+
+@test "s3: what runs at kill -9 goes on at the next mount with the same task id" {
+	with_a_running_task
+	kill_seedfs
+	goes_on
+}
+
+@test "s3: what runs at umount -l goes on at the next mount with the same task id" {
+	need_root
+	with_a_running_task
+	umount -l "$MNT"
+	stop_seedfs
+	goes_on
+}
+
+@test "s3: a task that ended while nothing was mounted is fetched" {
+	with_a_running_task
+	kill_seedfs
+	release
+	mount_seed
+	same ok "$(try_open images/fox.png)"
+	is_verified fox
+	same 1 "$(count submit)"
+}
+
+@test "s3: what is downloaded at kill -9 is downloaded again, not generated again" {
+	mount_seed
+	faults '[{"on":"image","nth":1,"do":{"hold":true}}]'
+	background try_write fox "a fox"
+	received held 1
+	kill_seedfs
+	mount_seed
+	same ok "$(try_open images/fox.png)"
+	is_verified fox
+	same 1 "$(count submit)"
+}
+
+@test "s3: a submission cut off before its answer is never submitted again" {
+	mount_seed
+	faults '[{"on":"create","nth":1,"do":{"hang":true}}]'
+	background try_write fox "a fox"
+	received held 1
+	kill_seedfs
+	mount_seed
+	wait_until state_is fox failed
+	fails test -e "$MNT/images/fox.png"
+	[ -n "$(record fox .error.message)" ]
+	write owl "an owl"
+	same 1 "$(count create fox)"
+}
+
+@test "s3: prompts that were queued are submitted at the next mount" {
+	mount_seed -o jobs=1
+	hold_tasks
+	background try_write fox "a fox"
+	received accepted 1
+	background try_write owl "an owl"
+	wait_until state_is owl queued
+	kill_seedfs
+	mount_seed
+	release
+	same ok "$(try_open images/fox.png)"
+	same ok "$(try_open images/owl.png)"
+	is_verified owl
+	same 1 "$(count submit fox)"
+	same 1 "$(count submit owl)"
+}
+
+@test "s3: no verified image is lost" {
+	mount_seed
+	for name in one two three; do write "$name" "picture $name"; done
+	sums=$(cd "$MNT" && sha256sum images/* prompts/* records/*)
+	kill_seedfs
+	mount_seed
+	same "$sums" "$(cd "$MNT" && sha256sum images/* prompts/* records/*)"
+	stop_seedfs
+	mount_seed
+	same "$sums" "$(cd "$MNT" && sha256sum images/* prompts/* records/*)"
+	same 3 "$(count submit)"
+}
+
+@test "s3: twenty running tasks survive kill -9" {
+	mount_seed
+	config '{"image":"png-1024x576"}'
+	hold_tasks
+	background python3 "$FS" many "$MNT/prompts" 20
+	# Accepted and answered: the program knows the id when it asks for it.
+	wait_until all_are_polled 20
+	kill_seedfs
+	mount_seed
+	release
+	for n in $(seq -f %05g 0 19); do same ok "$(try_open "images/p$n.png")"; done
+	same 20 "$(count submit)"
+	same 20 "$(ls "$MNT/images" | wc -l)"
+}
+
+@test "s3: a second kill -9 during recovery changes nothing" {
+	with_a_running_task
+	for _ in 1 2 3; do
+		kill_seedfs
+		mount_seed
+	done
+	kill_seedfs
+	goes_on
+}
+
+@test "s7: the mount of a crashed program is detached first" {
+	mount_seed
+	write fox "a fox"
+	kill_seedfs
+	run ls "$MNT"
+	has "$output" "Transport endpoint is not connected"
+	mount_seed
+	same fox.png "$(ls "$MNT/images")"
+	same 1 "$(mounts_here | wc -l)"
+}

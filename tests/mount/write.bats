@@ -1,0 +1,441 @@
+#!/usr/bin/env bats
+# CONTRACT section 2, rules 1, 2, 6, 7 and 10: what is a commit, and of what.
+
+load helper
+
+# The service got exactly one submission, of this text, and the image is there.
+generated_once() { # EXPECTED TEXT
+	same 1 "$(count submit)"
+	same "$1" "$(log_of create .prompt)"
+	is_verified x
+}
+
+# One generation of TEXT by a shell command that writes to $F.
+writes_once() { # EXPECTED COMMAND…
+	mount_seed
+	F=$MNT/prompts/x "${@:2}"
+	generated_once "$1"
+}
+
+writes_nothing() { # COMMAND…
+	mount_seed
+	F=$MNT/prompts/x "$@"
+	same ENOENT "$(try_open images/x.png)"
+	# Whatever was started is seen before the next prompt's image.
+	write last "the last one"
+	same 1 "$(count submit)"
+	same "the last one" "$(log_of create .prompt)"
+}
+
+@test "s2.1: echo in bash is one generation" {
+	writes_once "a red fox" bash -c 'echo "a red fox" >"$F"'
+}
+
+@test "s2.1: echo in dash is one generation" {
+	writes_once "a red fox" dash -c 'echo "a red fox" >"$F"'
+}
+
+@test "s2.1: printf of several lines is one generation" {
+	writes_once $'a red fox\nin snow\nlow sun' bash -c 'printf "%s\n" "a red fox" "in snow" "low sun" >"$F"'
+}
+
+@test "s2.1: /bin/echo is one generation" {
+	writes_once "a red fox" bash -c '/bin/echo a red fox >"$F"'
+}
+
+@test "s2.1: cp is one generation" {
+	echo "a red fox" >"$DIR/text"
+	writes_once "a red fox" bash -c 'cp "$DIR/text" "$F"'
+}
+
+@test "s2.1: tee is one generation" {
+	writes_once "a red fox" bash -c 'echo a red fox | tee "$F" >/dev/null'
+}
+
+@test "s2.1: dd conv=fsync is one generation" {
+	writes_once "a red fox" bash -c 'echo a red fox | dd of="$F" conv=fsync status=none'
+}
+
+@test "s2.1: dd in single bytes is one generation" {
+	writes_once "a red fox" bash -c 'echo a red fox | dd of="$F" bs=1 status=none'
+}
+
+@test "s2.1: cat with a here document is one generation" {
+	writes_once $'a red fox\nin snow' bash -c $'cat <<EOT >"$F"\na red fox\nin snow\nEOT'
+}
+
+@test "s2.1: cat with a here document in dash is one generation" {
+	writes_once $'a red fox\nin snow' dash -c $'cat <<EOT >"$F"\na red fox\nin snow\nEOT'
+}
+
+@test "s2.1: >> on a new name is one generation" {
+	writes_once "a red fox" bash -c 'echo a red fox >>"$F"'
+}
+
+@test "s2.1: >> on a prompt is one generation of the whole text" {
+	mount_seed
+	echo "a red fox" >"$MNT/prompts/x"
+	echo "in snow" >>"$MNT/prompts/x"
+	same 2 "$(count submit)"
+	same $'a red fox\nin snow' "$(log_of create -s '.[1].prompt')"
+	is_verified x
+}
+
+@test "s2.1: { cat a; echo b; } is one generation of the whole text" {
+	echo "oil painting of" >"$DIR/style.txt"
+	writes_once $'oil painting of\na fox' bash -c '{ cat "$DIR/style.txt"; echo "a fox"; } >"$F"'
+}
+
+@test "s2.1: { cat a; echo b; } in dash is one generation of the whole text" {
+	echo "oil painting of" >"$DIR/style.txt"
+	writes_once $'oil painting of\na fox' dash -c '{ cat "$DIR/style.txt"; echo "a fox"; } >"$F"'
+}
+
+@test "s2.1: two programs in one redirection are one generation" {
+	writes_once $'a red\nfox' bash -c '{ /bin/echo a red; /bin/echo fox; } >"$F"'
+}
+
+@test "s2.1: ( … ) > is one generation" {
+	writes_once $'a red fox\nin snow' bash -c '(echo a red fox; echo in snow) >"$F"'
+}
+
+@test "s2.1: ( … ) > with programs inside is one generation" {
+	writes_once $'a red fox\nin snow' bash -c '(/bin/echo a red fox; /bin/echo in snow) >"$F"'
+}
+
+@test "s2.1: a loop into one file is one generation" {
+	writes_once $'fox 1\nfox 2\nfox 3' bash -c 'for i in 1 2 3; do echo "fox $i"; done >"$F"'
+}
+
+# (A builtin's "echo >&9" closes a duplicate each time: each is a commit.)
+@test "s2.1: programs between exec 9> and exec 9>&- are one generation" {
+	writes_once $'a red fox\nin snow' bash -c 'exec 9>"$F"; /bin/echo a red fox >&9; /bin/echo in snow >&9; exec 9>&-'
+}
+
+@test "s2.1: Python is one generation" {
+	writes_once "a red fox" python3 -c '
+import os
+with open(os.environ["F"], "w") as file:
+    file.write("a red ")
+    file.flush()
+    file.write("fox")'
+}
+
+@test "s2.1: Python's pathlib is one generation" {
+	writes_once "a red fox" python3 -c '
+import os, pathlib
+pathlib.Path(os.environ["F"]).write_text("a red fox\n")'
+}
+
+@test "s2.1: Perl is one generation" {
+	writes_once $'a red fox\nin snow' perl -e '
+open(my $file, ">", $ENV{F}) or die $!;
+print $file "a red fox\n";
+print $file "in snow\n";
+close($file) or die $!;'
+}
+
+@test "s2.1: Node is one generation" {
+	writes_once "a red fox" node -e 'require("fs").writeFileSync(process.env.F, "a red fox\n")'
+}
+
+@test "s2.1: a Node stream is one generation" {
+	writes_once $'a red fox\nin snow' node -e '
+const stream = require("fs").createWriteStream(process.env.F);
+stream.write("a red fox\n");
+stream.end("in snow\n");'
+}
+
+@test "s2.1: a parent that closes before its child writes is one generation" {
+	mount_seed
+	F=$MNT/prompts/x python3 -c '
+import os, subprocess
+with open(os.environ["F"], "w") as file:
+    child = subprocess.Popen(["sh", "-c", "read _; echo a red; echo fox"], stdin=subprocess.PIPE, stdout=file)
+child.communicate(b"go\n")'
+	received accepted 1
+	same ok "$(try_open images/x.png)"
+	generated_once $'a red\nfox'
+}
+
+@test "s2.1: a program that ends without closing is one generation" {
+	mount_seed
+	F=$MNT/prompts/x python3 -c '
+import os
+os.write(os.open(os.environ["F"], os.O_WRONLY | os.O_CREAT), b"a red fox")
+os._exit(0)'
+	received accepted 1
+	same ok "$(try_open images/x.png)"
+	generated_once "a red fox"
+}
+
+@test "s2.1: touch starts nothing" {
+	writes_nothing bash -c 'touch "$F"'
+}
+
+@test "s2.1: : > starts nothing" {
+	writes_nothing bash -c ': >"$F"'
+}
+
+@test "s2.1: > starts nothing" {
+	writes_nothing bash -c '>"$F"'
+}
+
+@test "s2.1: : > in dash starts nothing" {
+	writes_nothing dash -c ': >"$F"'
+}
+
+@test "s2.7: white text starts nothing" {
+	writes_nothing bash -c 'printf " \n\t\r\n  " >"$F"'
+}
+
+@test "s2.7: an empty echo starts nothing" {
+	writes_nothing bash -c 'echo >"$F"; echo -n >"$F"; cp /dev/null "$F"; truncate -s 0 "$F"'
+}
+
+@test "s2.7: empty or white text changes nothing" {
+	mount_seed
+	write x "a fox"
+	sum=$(sha256sum <"$MNT/images/x.png")
+	for text in "" " " $'\n'; do
+		printf '%s' "$text" >"$MNT/prompts/x"
+		same "$sum" "$(sha256sum <"$MNT/images/x.png")"
+		same verified "$(record x .state)"
+	done
+	touch "$MNT/prompts/x"
+	same "$sum" "$(sha256sum <"$MNT/images/x.png")"
+	same 1 "$(count submit)"
+}
+
+@test "s2.1: flushing unchanged text starts nothing" {
+	mount_seed
+	write x "a fox"
+	bash -c 'exec 3<>"$0"; exec 3>&-' "$MNT/prompts/x"
+	bash -c 'exec 3>>"$0"; exec 3>&-' "$MNT/prompts/x"
+	same ok "$(python3 "$FS" fsync "$MNT/prompts/x")"
+	cat "$MNT/prompts/x" >/dev/null
+	same 1 "$(count submit)"
+}
+
+@test "s2.1: a second flush of committed text returns the same outcome" {
+	mount_seed
+	faults '[{"on":"create","prompt":"bad","do":{"code":500,"msg":"no"}}]'
+	same ok "$(try_write good "a good fox" --dup)"
+	same $'dup EIO\nclose EIO' "$(try_write bad "a bad fox" --dup)"
+	same $'fsync EIO\nclose EIO' "$(try_write bad2 "a bad wolf" --fsync)"
+	same 1 "$(count submit good)"
+	same 2 "$(count submit "bad fox")"
+	same 2 "$(count submit "bad wolf")"
+}
+
+@test "s2.1: fsync commits" {
+	mount_seed
+	same ok "$(try_write x "a fox" --fsync)"
+	generated_once "a fox"
+}
+
+@test "s2.2: close waits for the outcome" {
+	mount_seed
+	faults '[{"on":"create","do":{"hold_task":true}}]'
+	background bash -c 'echo a fox >"$0"; echo closed' "$MNT/prompts/x"
+	received accepted 1
+	received poll 1
+	wait_until is_waiting "$JOB"
+	same "" "$(cat "$JOB_OUT")"
+	release
+	job_ends 0 "$JOB"
+	same closed "$(cat "$JOB_OUT")"
+	is_verified x
+}
+
+@test "s2.2: a shell's own echo does not see the failure; opening the image gives it" {
+	mount_seed
+	faults '[{"on":"create","do":{"code":402,"msg":"no credits"}}]'
+	bash -c 'echo a fox >"$0"' "$MNT/prompts/x"
+	same EDQUOT "$(try_open images/x.png)"
+	has "$(grep ' x ' "$MNT/status")" "no credits"
+}
+
+@test "s2.2: cp, tee, dd, /bin/echo, cat, Python, Perl and Node see the failure" {
+	mount_seed
+	faults '[{"on":"create","do":{"code":500,"msg":"no"}}]'
+	F=$MNT/prompts/x
+	export F
+	echo "a fox" >"$DIR/text"
+	fails cp "$DIR/text" "$F"
+	fails bash -c 'tee "$F" <"$DIR/text" >/dev/null'
+	fails dd if="$DIR/text" of="$F" conv=fsync status=none
+	fails bash -c '/bin/echo a fox >"$F"'
+	fails bash -c $'cat <<EOT >"$F"\na fox\nEOT'
+	fails python3 -c 'import os
+with open(os.environ["F"], "w") as file: file.write("a fox")'
+	fails perl -e 'open(F, ">", $ENV{F}) or die; print F "a fox\n"; close(F) or die "$!"'
+	fails node -e 'require("fs").writeFileSync(process.env.F, "a fox\n")'
+}
+
+@test "s2.2: what write() can tell is seen by every shell's echo" {
+	mount_seed
+	for shell in bash dash; do
+		fails "$shell" -c 'echo "$1" >"$0"' "$MNT/prompts/x" $'a \xff fox'
+	done
+	same 0 "$(count submit)"
+}
+
+@test "s2.6: committing the same text again generates again" {
+	mount_seed
+	write x "a fox"
+	first=$(sha256sum <"$MNT/images/x.png")
+	write x "a fox"
+	same 2 "$(count submit)"
+	[ "$first" != "$(sha256sum <"$MNT/images/x.png")" ]
+	is_verified x
+}
+
+@test "s2.7: white space at the end is not sent" {
+	writes_once $'  a fox\n\n in snow' bash -c 'printf "  a fox\n\n in snow \t\n\r\n" >"$F"'
+}
+
+@test "s2.7: text that is not UTF-8 is EILSEQ, given by write" {
+	mount_seed
+	same "write EILSEQ" "$(try_write x 6120ff20666f78 --hex | head -n 1)"
+	same "write EILSEQ" "$(try_write x eda080 --hex | head -n 1)"
+	same "write EILSEQ" "$(try_write x c0af --hex | head -n 1)"
+	same 0 "$(count submit)"
+}
+
+@test "s2.7: a character may be cut between two writes" {
+	mount_seed
+	same ok "$(try_write x "ein Fuchs 🦊 im Schnee, größer" --pieces 1)"
+	generated_once "ein Fuchs 🦊 im Schnee, größer"
+}
+
+@test "s2.7: a character cut off by the end is EILSEQ, given by close" {
+	mount_seed
+	same "close EILSEQ" "$(try_write x 6120f09fa6 --hex)"
+	same 0 "$(count submit)"
+}
+
+@test "s2.7: NUL is EINVAL, given by write" {
+	mount_seed
+	same "write EINVAL" "$(try_write x 6120006620 --hex | head -n 1)"
+	same 0 "$(count submit)"
+}
+
+@test "s2.7: 32 KiB are a prompt, one byte more is EFBIG" {
+	mount_seed
+	text=$(head -c 32768 /dev/zero | tr '\0' f)
+	same ok "$(try_write x "$text" --pieces 4096)"
+	same 32768 "$(log_of create '.prompt | length')"
+	same "write EFBIG" "$(try_write y "${text}f" | head -n 1)"
+	same "write EFBIG" "$(try_write z "${text}f" --pieces 1000 | head -n 1)"
+	same 1 "$(count submit)"
+}
+
+@test "s2.7: refused text changes nothing" {
+	mount_seed
+	write x "a fox"
+	sum=$(sha256sum <"$MNT/images/x.png")
+	same "write EINVAL" "$(try_write x 6100 --hex | head -n 1)"
+	same "$sum" "$(sha256sum <"$MNT/images/x.png")"
+	same verified "$(record x .state)"
+	same 1 "$(count submit)"
+}
+
+@test "s2.10: rm prompts/NAME removes the prompt; the image stays until it is removed" {
+	mount_seed
+	write x "a fox"
+	rm "$MNT/prompts/x"
+	same "" "$(ls "$MNT/prompts")"
+	same "2048x1152 8-bit RGB whole" "$(python3 "$FS" png "$MNT/images/x.png" summary)"
+	rm "$MNT/images/x.png"
+	same ENOENT "$(try_open images/x.png)"
+	same 1 "$(count submit)"
+}
+
+@test "s2.10: rm prompts/NAME cancels what is running" {
+	mount_seed
+	faults '[{"on":"create","do":{"hold_task":true}}]'
+	background try_write x "a fox"
+	received accepted 1
+	rm "$MNT/prompts/x"
+	job_ends 0 "$JOB"
+	same "close ECANCELED" "$(cat "$JOB_OUT")"
+	same "" "$(ls "$MNT/prompts")"
+	same ENOENT "$(try_open images/x.png)"
+	same 1 "$(count submit)"
+}
+
+@test "s3: the request of kie holds the documented fields and section 3's, inside input" {
+	mount_seed
+	write x "a fox"
+	body=$(log_of create -c .body)
+	same "$MODEL" "$(jq -r .model <<<"$body")"
+	same '["input","model"]' "$(jq -c 'keys' <<<"$body")"
+	input=$(jq -c .input <<<"$body")
+	same "a fox" "$(jq -r .prompt <<<"$input")"
+	same landscape_16_9 "$(jq -r .image_size <<<"$input")"
+	same 2K "$(jq -r .image_resolution <<<"$input")"
+	same 1 "$(jq -r .max_images <<<"$input")"
+	same 2048x1152 "$(jq -r .resolution <<<"$input")"
+	same 16:9 "$(jq -r .aspect_ratio <<<"$input")"
+	same high "$(jq -r .quality <<<"$input")"
+	same 30 "$(jq -r .steps <<<"$input")"
+	same 8 "$(jq -r .cfg_scale <<<"$input")"
+	same "$GUIDANCE" "$(jq -r .guidance <<<"$input")"
+	same null "$(jq -r .seed <<<"$input")"
+	same ok "$(log_of create .auth)"
+	[ -n "$(log_of create .agent)" ]
+}
+
+@test "s3: kie-image sends the parameters flat" {
+	PROVIDER=kie-image mount_seed
+	write x "a fox"
+	is_verified x
+	same 0 "$(count create)"
+	body=$(log_of generate -c .body)
+	same "a fox" "$(jq -r .prompt <<<"$body")"
+	same "$MODEL" "$(jq -r .model <<<"$body")"
+	same 2048x1152 "$(jq -r .resolution <<<"$body")"
+	same 16:9 "$(jq -r .aspect_ratio <<<"$body")"
+	same high "$(jq -r .quality <<<"$body")"
+	same 30 "$(jq -r .steps <<<"$body")"
+	same 8 "$(jq -r .cfg_scale <<<"$body")"
+	same "$GUIDANCE" "$(jq -r .guidance <<<"$body")"
+	same null "$(jq -r .input <<<"$body")"
+}
+
+@test "s3: kie-image's answer may be a task id, which is then polled" {
+	PROVIDER=kie-image mount_seed
+	faults '[{"on":"generate","do":{"task":true}}]'
+	write x "a fox"
+	is_verified x
+	same 1 "$(count generate)"
+	same 0 "$(count create)"
+	[ "$(count poll)" -ge 1 ]
+}
+
+@test "s3: never a callBackUrl" {
+	mount_seed
+	write x "a fox"
+	has_not "$(api /_log)" callBackUrl
+}
+
+@test "s3: the mount options are the request's parameters" {
+	mount_seed -o 'model=some/model,quality=basic,steps=12,cfg_scale=5.5,guidance=soft light\, fog,style=oil on canvas'
+	write x "a fox"
+	body=$(log_of create -c .body)
+	same some/model "$(jq -r .model <<<"$body")"
+	same "a fox, oil on canvas" "$(jq -r .input.prompt <<<"$body")"
+	same basic "$(jq -r .input.quality <<<"$body")"
+	same 12 "$(jq -r .input.steps <<<"$body")"
+	same 5.5 "$(jq -r .input.cfg_scale <<<"$body")"
+	same "soft light, fog" "$(jq -r .input.guidance <<<"$body")"
+}
+
+@test "s3: the key goes with the API's requests only, never with the image's" {
+	mount_seed
+	write x "a fox"
+	same ok "$(log_of create .auth)"
+	same ok "$(log_of poll .auth | sort -u)"
+	same none "$(log_of image .auth)"
+}
