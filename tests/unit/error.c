@@ -59,7 +59,7 @@ static void test_message_is_cut_at_a_character(void **state)
 	static const struct {
 		size_t lead, len;
 	} cases[] = {
-		{0, 477}, {1, 478}, {2, 479}, {3, 477 + 0}, {479, 479}, {480, 479}, {478, 478}, {477, 477},
+		{0, 477}, {1, 478}, {2, 479}, {3, 477}, {479, 479}, {480, 479}, {478, 478}, {477, 477},
 	};
 
 	SEED_UNUSED(state);
@@ -88,6 +88,11 @@ static void test_message_of_the_very_size_is_whole(void **state)
 	memset(text, 'x', sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
 	(void)seed_error_set(&error, EIO, "%s", text);
+	assert_string_equal(error.message, text);
+
+	/* One byte more, and that byte is the end of a character. */
+	text[sizeof(text) - 2] = '\0';
+	(void)seed_error_set(&error, EIO, "%s%s", text, "é");
 	assert_string_equal(error.message, text);
 }
 

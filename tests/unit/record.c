@@ -56,6 +56,7 @@ static void fill(struct seed_record *record)
 	record->started_ms = NOON + 1;
 	record->verified_ms = NOON + 2;
 	record->cost = 0.03;
+	record->superseded = true;
 	put(&record->id, "00000001");
 	put(&record->step, "submitted");
 	put(&record->request, "{\"prompt\":\"p\"}");
@@ -126,6 +127,7 @@ static const char full_text[] =
 	"\t\"verified_at\":\t\"2026-11-22T19:43:02.125Z\",\n"
 	"\t\"versions\":\t[\"0001.png\", \"0002.png\"],\n"
 	"\t\"cost\":\t0.03,\n"
+	"\t\"superseded\":\ttrue,\n"
 	"\t\"id\":\t\"00000001\",\n"
 	"\t\"step\":\t\"submitted\",\n"
 	"\t\"request\":\t\"{\\\"prompt\\\":\\\"p\\\"}\",\n"
@@ -191,6 +193,7 @@ static void test_format_of_an_empty_row(void **state)
 	assert_int_equal(seed_record_parse(text, strlen(text), &back), 0);
 	assert_null(back.prompt);
 	assert_null(back.id);
+	assert_false(back.superseded);
 	assert_true(back.cost < 0);
 	assert_string_equal(back.params.style, "");
 	free(text);
@@ -313,6 +316,7 @@ static void check_full(const struct seed_record *record)
 	assert_int_equal(record->started_ms, NOON + 1);
 	assert_int_equal(record->verified_ms, NOON + 2);
 	assert_true(record->cost == 0.03);
+	assert_true(record->superseded);
 	assert_string_equal(record->id, "00000001");
 	assert_string_equal(record->step, "submitted");
 	assert_string_equal(record->request, "{\"prompt\":\"p\"}");
@@ -367,6 +371,7 @@ static void test_parse_accepts(void **state)
 		ROW(",\"cost\":0"),
 		ROW(",\"attempts\":[{},{}]"),
 		ROW(",\"parameters\":{}"),
+		ROW(",\"parameters\":{\"size\":\"123456789x1\"}"),
 		ROW(",\"image\":{\"sha256\":\"" SHA "\"}"),
 		ROW(",\"source\":{\"format\":\"1234567\",\"fit\":\"123456789012345\"}"),
 		ROW(",\"source\":{\"width\":4294967295,\"bytes\":9007199254740992}"),
