@@ -43,7 +43,7 @@ errint_t seed_fit_plan(uint32_t width, uint32_t height, uint32_t to_width, uint3
 		       double max_upscale, bool no_upscale, struct seed_fit_plan *plan,
 		       struct seed_error *error)
 {
-	bool up;
+	bool up, small;
 
 	*plan = (struct seed_fit_plan){.width = width, .height = height};
 	crop_to_shape(plan, to_width, to_height);
@@ -51,7 +51,10 @@ errint_t seed_fit_plan(uint32_t width, uint32_t height, uint32_t to_width, uint3
 	if (up && no_upscale)
 		return seed_image_invalid(error, "%ux%u is smaller than %ux%u", width, height,
 					  to_width, to_height);
-	if (up && (plan->width * max_upscale < to_width || plan->height * max_upscale < to_height))
+	/* By the side that is used whole: the other was rounded. */
+	small = plan->width == width ? width * max_upscale < to_width
+				     : height * max_upscale < to_height;
+	if (up && small)
 		return seed_image_invalid(error, "%ux%u is too small for %ux%u "
 					  "(largest enlargement %g)",
 					  width, height, to_width, to_height, max_upscale);
@@ -63,51 +66,46 @@ errint_t seed_fit_plan(uint32_t width, uint32_t height, uint32_t to_width, uint3
 /*
  * zimg works on planes; the pictures here are interleaved. A band of a few
  * rows is taken apart before, and put together after, each step of its graph,
- * so that no whole plane is ever held.
+ * so that no whole plane is ever held. The planes are floats: between its two
+ * directions zimg would cut integers to their range, and with them what the
+ * filter overshoots at an edge before the other direction takes it back.
  */
 struct band {
-	uint8_t *memory; /* owned */
-	uint8_t *plane[3];
-	size_t stride_bytes;
+	void *memory; /* owned */
+	size_t stride_bytes, plane_bytes;
 	unsigned mask;
 	const struct seed_pixels *pixels;
-	uint32_t x, y, width;
+	uint32_t x, y;
 };
 
 static errint_t band_init(struct band *band, const struct seed_pixels *pixels, uint32_t x,
 			  uint32_t y, uint32_t width, unsigned lines)
 {
-	size_t stride = ((size_t)width + ALIGN_BYTES - 1) / ALIGN_BYTES * ALIGN_BYTES;
 	size_t rows;
 
 	band->mask = zimg_select_buffer_mask(lines);
-	if (band->mask == ZIMG_BUFFER_MAX)
-		rows = pixels->height;
-	else
-		rows = (size_t)band->mask + 1;
+	rows = band->mask == ZIMG_BUFFER_MAX ? pixels->height : (size_t)band->mask + 1;
 	band->pixels = pixels;
 	band->x = x;
 	band->y = y;
-	band->width = width;
-	band->stride_bytes = stride;
-	band->memory = aligned_alloc(ALIGN_BYTES, stride * rows * 3);
-	if (!band->memory)
-		return -ENOMEM;
-	for (size_t i = 0; i < 3; i++)
-		band->plane[i] = band->memory + i * stride * rows;
-	return 0;
+	band->stride_bytes = (width * sizeof(float) + ALIGN_BYTES - 1) / ALIGN_BYTES * ALIGN_BYTES;
+	band->plane_bytes = band->stride_bytes * rows;
+	band->memory = aligned_alloc(ALIGN_BYTES, band->plane_bytes * 3);
+	return band->memory ? 0 : -ENOMEM;
 }
 
-static uint8_t *band_row(const struct band *band, int plane, unsigned i)
+static float *band_row(const struct band *band, unsigned plane, unsigned i)
 {
-	return band->plane[plane] + (size_t)(i & band->mask) * band->stride_bytes;
+	size_t offset = plane * band->plane_bytes + (i & band->mask) * band->stride_bytes;
+
+	return (float *)band->memory + offset / sizeof(float);
 }
 
 static int take_apart(void *user, unsigned i, unsigned left, unsigned right)
 {
 	const struct band *band = user;
 	const uint8_t *rgb = seed_pixels_row(band->pixels, band->y + i) + (size_t)band->x * 3;
-	uint8_t *r = band_row(band, 0, i), *g = band_row(band, 1, i), *b = band_row(band, 2, i);
+	float *r = band_row(band, 0, i), *g = band_row(band, 1, i), *b = band_row(band, 2, i);
 
 	for (size_t x = left; x < right; x++) {
 		r[x] = rgb[x * 3];
@@ -117,16 +115,23 @@ static int take_apart(void *user, unsigned i, unsigned left, unsigned right)
 	return 0;
 }
 
+static uint8_t to_byte(float value)
+{
+	int rounded = (int)(value + 0.5F);
+
+	return (uint8_t)(value < 0 ? 0 : rounded > 255 ? 255 : rounded);
+}
+
 static int put_together(void *user, unsigned i, unsigned left, unsigned right)
 {
 	const struct band *band = user;
 	uint8_t *rgb = seed_pixels_row(band->pixels, i);
-	const uint8_t *r = band_row(band, 0, i), *g = band_row(band, 1, i), *b = band_row(band, 2, i);
+	const float *r = band_row(band, 0, i), *g = band_row(band, 1, i), *b = band_row(band, 2, i);
 
 	for (size_t x = left; x < right; x++) {
-		rgb[x * 3] = r[x];
-		rgb[x * 3 + 1] = g[x];
-		rgb[x * 3 + 2] = b[x];
+		rgb[x * 3] = to_byte(r[x]);
+		rgb[x * 3 + 1] = to_byte(g[x]);
+		rgb[x * 3 + 2] = to_byte(b[x]);
 	}
 	return 0;
 }
@@ -140,8 +145,7 @@ static zimg_filter_graph *build_graph(const struct seed_fit_plan *plan, uint32_t
 	zimg_image_format_default(&from, ZIMG_API_VERSION);
 	from.width = plan->width;
 	from.height = plan->height;
-	from.pixel_type = ZIMG_PIXEL_BYTE;
-	from.pixel_range = ZIMG_RANGE_FULL;
+	from.pixel_type = ZIMG_PIXEL_FLOAT;
 	from.color_family = ZIMG_COLOR_RGB;
 	from.matrix_coefficients = ZIMG_MATRIX_RGB;
 	to = from;
@@ -161,11 +165,11 @@ static errint_t run_graph(const zimg_filter_graph *graph, struct band *in, struc
 	void *temporary;
 	errint_t err = 0;
 
-	for (int i = 0; i < 3; i++) {
-		from.plane[i].data = in->plane[i];
+	for (unsigned i = 0; i < 3; i++) {
+		from.plane[i].data = band_row(in, i, 0);
 		from.plane[i].stride = (ptrdiff_t)in->stride_bytes;
 		from.plane[i].mask = in->mask;
-		to.plane[i].data = out->plane[i];
+		to.plane[i].data = band_row(out, i, 0);
 		to.plane[i].stride = (ptrdiff_t)out->stride_bytes;
 		to.plane[i].mask = out->mask;
 	}
