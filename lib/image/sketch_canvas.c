@@ -86,7 +86,7 @@ void seed_canvas_disc(struct seed_canvas *canvas, int64_t x, int64_t y, int64_t 
 
 	for (int64_t py = (y - outer) >> 16; py <= (y + outer) >> 16; py++) {
 		for (int64_t px = (x - outer) >> 16; px <= (x + outer) >> 16; px++) {
-			int64_t dx = (px << 16) + 0x8000 - x, dy = (py << 16) + 0x8000 - y;
+			int64_t dx = px * 0x10000 + 0x8000 - x, dy = py * 0x10000 + 0x8000 - y;
 			int64_t d2 = (dx * dx + dy * dy) >> 16;
 
 			if (d2 < outer2)

@@ -68,7 +68,7 @@ static void paint_mast(struct seed_view *view, const struct building *b)
 	for (int64_t y = top < 0 ? 0 : top; y <= seed_to_pixel(view, b->top); y++)
 		seed_canvas_span(&view->canvas, y, middle - half, middle + half, b->wall, ONE);
 	if (view->palette.darkness)
-		seed_canvas_disc(&view->canvas, middle, top << 16, seed_to_fine(view, UNIT * 18 / 10000),
+		seed_canvas_disc(&view->canvas, middle, top * 0x10000, seed_to_fine(view, UNIT * 18 / 10000),
 				 seed_rgb_hex(0xff4030), ONE);
 }
 
