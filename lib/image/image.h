@@ -1,7 +1,9 @@
 /*
  * From downloaded bytes to the verified picture: decode to the last pixel,
  * measure, fit, encode. Runs inside a worker process (lib/image/worker.h);
- * blocks for as long as the work takes and may use up to ~300 MB.
+ * blocks for as long as the work takes. Memory: about 20 MB for a picture of
+ * 2048x1152, 220 MB for one of SEED_IMAGE_MAX_PIXELS, 600 MB if that is a
+ * progressive JPEG, whose coefficients must all be held.
  *
  * Verified means: the container is whole (every PNG chunk's CRC, the zlib
  * stream's Adler sum and end, IEND; JPEG to EOI without a decoder warning;

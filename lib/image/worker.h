@@ -6,7 +6,10 @@
  * replaced.
  *
  * The pool belongs to one thread (the engine's); no call blocks. Jobs beyond
- * the number of workers wait in the pool in order.
+ * the number of workers wait in the pool in order. The workers are killed when
+ * the thread that started them ends (PR_SET_PDEATHSIG), so that thread must
+ * outlive the pool. They get none of the environment but what loading and
+ * sanitizers need.
  */
 #ifndef SEED_WORKER_H
 #define SEED_WORKER_H
