@@ -2,17 +2,19 @@
 
 #include "lib/text.h"
 
-struct draft *draft_new(void)
+struct draft *draft_new(size_t limit, bool is_prompt)
 {
 	struct draft *draft = calloc(1, sizeof(*draft));
 
 	if (!draft)
 		return NULL;
-	draft->data = malloc(SEED_PROMPT_MAX_BYTES);
+	draft->data = malloc(limit);
 	if (!draft->data) {
 		free(draft);
 		return NULL;
 	}
+	draft->limit = limit;
+	draft->is_prompt = is_prompt;
 	pthread_mutex_init(&draft->mutex, NULL);
 	return draft;
 }
@@ -35,7 +37,12 @@ errint_t draft_write(struct draft *draft, const char *data, size_t size, size_t 
 
 	if (draft->refused)
 		return -draft->refused;
-	err = seed_text_check_write(draft->data, before, offset, data, size, at);
+	if (offset > draft->limit || size > draft->limit - offset)
+		err = -EFBIG;
+	else if (draft->is_prompt)
+		err = seed_text_check_write(draft->data, before, offset, data, size, at);
+	else
+		err = 0;
 	if (err) {
 		draft->refused = -err;
 		return err;
@@ -51,7 +58,7 @@ errint_t draft_write(struct draft *draft, const char *data, size_t size, size_t 
 
 errint_t draft_truncate(struct draft *draft, size_t size)
 {
-	if (size > SEED_PROMPT_MAX_BYTES)
+	if (size > draft->limit)
 		return -EFBIG;
 	if (size == 0) {
 		/* A new text begins; the committed one stays until it is committed. */
@@ -77,16 +84,21 @@ errint_t draft_take(struct draft *draft, char **text, size_t *at)
 		return -draft->refused;
 	if (!draft->changed || draft->removed)
 		return 0;
-	err = seed_text_check(draft->data, draft->len, at);
+	if (draft->is_prompt)
+		err = seed_text_check(draft->data, draft->len, at);
+	else /* the engine takes it as a C string */
+		err = memchr(draft->data, '\0', draft->len) ? -EINVAL : 0;
 	if (err) {
 		draft->refused = -err;
 		return err;
 	}
 	if (seed_text_trimmed(draft->data, draft->len) == 0)
 		return 0;
-	*text = strndup(draft->data, draft->len);
+	*text = malloc(draft->len + 1);
 	if (!*text)
 		return -ENOMEM;
+	memcpy(*text, draft->data, draft->len);
+	(*text)[draft->len] = '\0';
 	draft->changed = false;
 	return 0;
 }

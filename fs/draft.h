@@ -1,5 +1,5 @@
 /*
- * A draft: the text of a prompt while it is open for writing, shared by all who
+ * A draft: the text of a prompt or callback while it is open for writing, shared by all who
  * have it open, until one of them commits it. Plain data with its own mutex,
  * which callers hold through draft_lock(); no I/O here.
  */
@@ -13,15 +13,16 @@
 struct draft {
 	pthread_mutex_t mutex;
 	unsigned users;       /* open handles; the inode table's mutex */
-	char *data;           /* owned; SEED_PROMPT_MAX_BYTES of room */
-	size_t len;
+	char *data;           /* owned; `limit` bytes of room */
+	size_t len, limit;
+	bool is_prompt;       /* the rules for prompts hold: UTF-8, no NUL */
 	bool changed;         /* written to since it was last committed */
 	bool removed;         /* its name was removed: nothing is committed any more */
 	int refused;          /* errno of text that was not taken: nothing is committed */
 	struct seed_ticket *ticket; /* of the newest commit; NULL: none yet */
 };
 
-struct draft *draft_new(void); /* empty; NULL without memory */
+struct draft *draft_new(size_t limit, bool is_prompt); /* empty; NULL without memory */
 void draft_free(struct draft *draft);
 
 /* All with draft->mutex held. Errors are those of CONTRACT section 2 rule 7,

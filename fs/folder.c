@@ -31,3 +31,12 @@ int folder_open(struct fs *fs, enum seed_area area, const char *path)
 
 	return fd < 0 ? -errno : fd;
 }
+
+errint_t folder_remove(struct fs *fs, enum seed_area area, const char *path, const char *name)
+{
+	char folder[FS_PATH_BYTES];
+
+	if (!path_join(path, name, folder))
+		return -ENAMETOOLONG;
+	return unlinkat(seed_store_area(fs->store, area), folder, AT_REMOVEDIR) < 0 ? -errno : 0;
+}

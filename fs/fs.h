@@ -6,7 +6,7 @@
  * generation or an fsync; what must wait is handed to the engine with its
  * request and answered by waiting.c.
  *
- * Lock order: inode table → draft. Neither is held across a library call that
+ * Lock order: inode table → draft; the scratch files' mutex is a leaf. Neither is held across a library call that
  * does I/O other than a look at the state directory, nor while replying.
  */
 #ifndef SEED_FS_H
@@ -22,6 +22,7 @@
 #include "lib/store/store.h"
 
 struct inode;
+struct listing;
 struct handle;
 struct fs;
 
@@ -51,6 +52,7 @@ struct found {
  */
 struct node_type {
 	bool is_folder;
+	const struct writing_kind *writing; /* files that gather text (writing.h) */
 
 	errint_t (*getattr)(struct fs *fs, struct inode *inode, struct stat *st, double *timeout_s);
 	void (*setattr)(struct fs *fs, fuse_req_t req, struct inode *inode, struct stat *st,
@@ -76,9 +78,22 @@ struct node_type {
 	void (*unlink)(struct fs *fs, fuse_req_t req, const char *path, const char *name);
 	errint_t (*mkdir)(struct fs *fs, const char *path, const char *name, struct found *found);
 	errint_t (*rmdir)(struct fs *fs, const char *path, const char *name);
+	/* From this type's folder to the other's; both are whole paths. */
+	void (*rename)(struct fs *fs, fuse_req_t req, const char *from,
+		       const struct node_type *to_type, const char *to, unsigned flags);
+	/* Names that are in memory only, added to a listing. */
+	bool (*list_more)(struct fs *fs, const char *path, struct listing *listing);
 };
 
 struct draft;
+struct scratch;
+
+/* What a folder shows, taken when it is opened: names and kinds in one buffer. */
+struct listing {
+	char *data; /* kind byte, name, NUL; owned */
+	size_t len, alloc;
+};
+bool listing_add(struct listing *listing, const char *name, bool is_folder);
 
 struct inode {
 	uint32_t magic;
@@ -106,8 +121,8 @@ struct handle {
 	struct draft *draft;
 	char *text;           /* a snapshot, for files made by the program */
 	size_t text_len;
-	void *folder;         /* DIR * */
-	off_t folder_at;
+	struct scratch *scratch; /* one reference */
+	struct listing listing;  /* an open folder */
 };
 
 #define INODE_BUCKETS 8192
@@ -124,6 +139,10 @@ struct fs {
 	struct inode *buckets[INODE_BUCKETS];
 	uint64_t last_number;
 	struct inode *root;
+
+	pthread_mutex_t scratch_mutex; /* of the next two; a leaf */
+	struct scratch *scratch;
+	size_t scratch_count;
 };
 
 /* ---- inode.c ---- */
@@ -144,6 +163,10 @@ void inode_path(struct fs *fs, struct inode *inode, char path[FS_PATH_BYTES]);
 
 /* `path`/`name`, or `name` at an area's root; false if too long. */
 bool path_join(const char *path, const char *name, char out[FS_PATH_BYTES]);
+
+/* An entry, or a folder and all below it, has a new name: the inodes follow, so
+ * that what is open goes on under it. */
+void inodes_renamed(struct fs *fs, const char *from, const char *to, bool folder);
 
 struct version version_of(const struct stat *st);
 bool version_equal(struct version a, struct version b);
@@ -172,6 +195,7 @@ void attributes_folder(const struct fs *fs, const struct inode *inode, struct st
 
 errint_t folder_getattr(struct fs *fs, enum seed_area area, struct inode *inode, struct stat *st);
 int folder_open(struct fs *fs, enum seed_area area, const char *path);
+errint_t folder_remove(struct fs *fs, enum seed_area area, const char *path, const char *name);
 /* fstatat in an area; -ENOENT also where a part of the path is no folder. */
 errint_t folder_stat(struct fs *fs, enum seed_area area, const char *path, struct stat *st);
 
@@ -195,7 +219,15 @@ extern const struct node_type prompts_folder, prompt_file;
 extern const struct node_type images_folder, image_file;
 extern const struct node_type records_folder, record_file;
 extern const struct node_type history_folder, history_file;
+extern const struct node_type callbacks_folder, callback_file;
 extern const struct node_type status_file, readme_file;
+
+/* ---- rename.c ---- */
+
+void prompts_rename(struct fs *fs, fuse_req_t req, const char *from,
+		    const struct node_type *to_type, const char *to, unsigned flags);
+void history_rename(struct fs *fs, fuse_req_t req, const char *from,
+		    const struct node_type *to_type, const char *to, unsigned flags);
 
 /* The state of NAME's image where no file stands at images/NAME.png: 0 it is
  * being generated, else -errno (-ENOENT: never prompted). Any thread. */

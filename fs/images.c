@@ -253,6 +253,11 @@ static void images_unlink(struct fs *fs, fuse_req_t req, const char *path, const
 	fuse_reply_err(req, -err);
 }
 
+static errint_t images_rmdir(struct fs *fs, const char *path, const char *name)
+{
+	return folder_remove(fs, SEED_AREA_IMAGES, path, name);
+}
+
 const struct node_type images_folder = {
 	.is_folder = true,
 	.getattr = images_getattr,
@@ -260,6 +265,7 @@ const struct node_type images_folder = {
 	.open_folder = images_open_folder,
 	.lists = images_lists,
 	.unlink = images_unlink,
+	.rmdir = images_rmdir,
 };
 
 const struct node_type image_file = {

@@ -34,7 +34,25 @@ static struct inode *find(struct fs *fs, size_t bucket, const struct found *foun
 	return NULL;
 }
 
-static struct inode *add(struct fs *fs, size_t bucket, const struct found *found)
+static void insert(struct fs *fs, struct inode *inode)
+{
+	size_t bucket = bucket_of(inode->type, inode->path, inode->version);
+
+	inode->next = fs->buckets[bucket];
+	inode->link = &fs->buckets[bucket];
+	if (inode->next)
+		inode->next->link = &inode->next;
+	fs->buckets[bucket] = inode;
+}
+
+static void take_out(struct inode *inode)
+{
+	*inode->link = inode->next;
+	if (inode->next)
+		inode->next->link = inode->link;
+}
+
+static struct inode *add(struct fs *fs, const struct found *found)
 {
 	struct inode *inode = calloc(1, sizeof(*inode));
 
@@ -46,11 +64,7 @@ static struct inode *add(struct fs *fs, size_t bucket, const struct found *found
 	inode->type = found->type;
 	inode->version = found->version;
 	inode->number = ++fs->last_number;
-	inode->next = fs->buckets[bucket];
-	inode->link = &fs->buckets[bucket];
-	if (inode->next)
-		inode->next->link = &inode->next;
-	fs->buckets[bucket] = inode;
+	insert(fs, inode);
 	return inode;
 }
 
@@ -62,7 +76,7 @@ struct inode *inode_get(struct fs *fs, const struct found *found)
 	pthread_mutex_lock(&fs->inode_mutex);
 	inode = find(fs, bucket, found);
 	if (!inode)
-		inode = add(fs, bucket, found);
+		inode = add(fs, found);
 	if (inode)
 		inode->lookups++;
 	pthread_mutex_unlock(&fs->inode_mutex);
@@ -71,9 +85,7 @@ struct inode *inode_get(struct fs *fs, const struct found *found)
 
 static void inode_free(struct inode *inode)
 {
-	*inode->link = inode->next;
-	if (inode->next)
-		inode->next->link = inode->link;
+	take_out(inode);
 	inode->magic = 0;
 	free(inode->path);
 	free(inode);
@@ -111,11 +123,79 @@ bool path_join(const char *path, const char *name, char out[FS_PATH_BYTES])
 	return len > 0 && len < FS_PATH_BYTES;
 }
 
+/* The suffix of a type's files behind NAME. */
+static const char *suffix_of(const struct node_type *type)
+{
+	return type == &image_file ? ".png" : type == &record_file ? ".json" : "";
+}
+
+/* The path that takes the place of `path`, malloc'd; NULL: not concerned. */
+static char *new_path(const struct inode *inode, const char *from, const char *to, bool folder)
+{
+	const char *path = inode->path, *suffix = suffix_of(inode->type);
+	size_t len = strlen(from);
+	char *result = NULL;
+
+	if (strncmp(path, from, len) != 0 || *path == '\0')
+		return NULL;
+	if (folder ? path[len] != '/' && path[len] != '\0' : strcmp(path + len, suffix) != 0)
+		return NULL;
+	return asprintf(&result, "%s%s", to, path + len) < 0 ? NULL : result;
+}
+
+/* Whoever holds what stood at the target holds something without a name. */
+static void make_nameless(struct fs *fs, struct inode *inode)
+{
+	char *path = NULL;
+
+	/* No NAME has a control character. */
+	if (asprintf(&path, "\001%llu", (unsigned long long)inode->number) < 0)
+		return;
+	take_out(inode);
+	free(inode->path);
+	inode->path = path;
+	insert(fs, inode);
+}
+
+void inodes_renamed(struct fs *fs, const char *from, const char *to, bool folder)
+{
+	struct inode *moved = NULL, *next;
+
+	pthread_mutex_lock(&fs->inode_mutex);
+	for (size_t i = 0; i < INODE_BUCKETS; i++) {
+		for (struct inode *inode = fs->buckets[i]; inode; inode = next) {
+			char *path = new_path(inode, from, to, folder);
+
+			next = inode->next;
+			if (!path)
+				continue;
+			take_out(inode);
+			free(inode->path);
+			inode->path = path;
+			inode->next = moved;
+			moved = inode;
+		}
+	}
+	for (; moved; moved = next) {
+		struct found key = { .type = moved->type, .version = moved->version };
+		struct inode *there;
+
+		next = moved->next;
+		snprintf(key.path, sizeof(key.path), "%s", moved->path);
+		there = find(fs, bucket_of(key.type, key.path, key.version), &key);
+		if (there)
+			make_nameless(fs, there);
+		insert(fs, moved);
+	}
+	pthread_mutex_unlock(&fs->inode_mutex);
+}
+
 errint_t inodes_init(struct fs *fs)
 {
 	struct found root = { .type = &root_folder };
 
 	pthread_mutex_init(&fs->inode_mutex, NULL);
+	pthread_mutex_init(&fs->scratch_mutex, NULL);
 	fs->root = inode_get(fs, &root);
 	return fs->root ? 0 : -ENOMEM;
 }

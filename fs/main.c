@@ -8,6 +8,7 @@
 #include "fs/daemon.h"
 #include "fs/fs.h"
 #include "fs/mount.h"
+#include "fs/scratch.h"
 #include "lib/image/worker.h"
 
 #define EXIT_USAGE 2
@@ -168,7 +169,10 @@ static errint_t start_engine(struct fs *fs, struct seed_params *params, struct s
 	const struct options *options = &fs->options;
 	struct seed_engine_config config = {
 		.provider = options->service,
-		.service = { .api_base = options->api_base },
+		.service = {
+			.api_base = options->api_base,
+			.timeout_seconds = (int)options->timeout,
+		},
 		.retry_steps = (int)options->retry_steps,
 		.retry_cfg_scale = options->retry_cfg_scale,
 		.max_upscale = options->max_upscale,
@@ -310,8 +314,10 @@ static int run(struct fs *fs, struct fuse_args *args)
 		err = prepare(fs, &error);
 	if (!err)
 		err = serve(fs, args, &error);
-	if (fs->root)
+	if (fs->root) {
+		scratch_release_all(fs);
 		inodes_release(fs);
+	}
 	seed_log_close(fs->log);
 	seed_store_close(fs->store);
 	return err ? complain(&error) : 0;

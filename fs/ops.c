@@ -42,8 +42,7 @@ void handle_free(struct handle *handle)
 		return;
 	if (handle->fd >= 0)
 		close(handle->fd);
-	if (handle->folder)
-		closedir(handle->folder);
+	free(handle->listing.data);
 	free(handle->text);
 	handle->magic = 0;
 	free(handle);
@@ -294,67 +293,26 @@ static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 
 /* ---- folders ---- */
 
-static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+bool listing_add(struct listing *listing, const char *name, bool is_folder)
 {
-	struct fs *fs = fs_of(req);
-	struct inode *inode = inode_of(fs, ino);
-	struct handle *handle = handle_new(req, inode, fi);
-	char path[FS_PATH_BYTES];
-	int code = ENOMEM;
+	size_t size = strlen(name) + 2;
 
-	if (handle && inode->type->open_folder) {
-		int fd;
+	if (listing->len + size > listing->alloc) {
+		size_t alloc = listing->alloc ? 2 * listing->alloc : 4096;
+		char *data;
 
-		inode_path(fs, inode, path);
-		fd = inode->type->open_folder(fs, path);
-		code = fd < 0 ? -fd : 0;
-		if (fd >= 0 && !(handle->folder = fdopendir(fd))) {
-			code = errno;
-			close(fd);
-		}
-	} else if (handle) {
-		code = 0;
+		while (alloc < listing->len + size)
+			alloc *= 2;
+		data = realloc(listing->data, alloc);
+		if (!data)
+			return false;
+		listing->data = data;
+		listing->alloc = alloc;
 	}
-	if (code) {
-		handle_free(handle);
-		fuse_reply_err(req, code);
-		return;
-	}
-	reply_open(req, handle, fi);
-}
-
-struct listing {
-	fuse_req_t req;
-	char *data;
-	size_t size, used;
-};
-
-/* False once the reply is full. */
-static bool listing_add(struct listing *listing, const char *name, bool is_folder, off_t next)
-{
-	struct stat st = { .st_mode = is_folder ? S_IFDIR : S_IFREG, .st_ino = 1 };
-	size_t len = fuse_add_direntry(listing->req, listing->data + listing->used,
-				       listing->size - listing->used, name, &st, next);
-
-	if (len > listing->size - listing->used)
-		return false;
-	listing->used += len;
+	listing->data[listing->len] = is_folder ? 'd' : 'f';
+	memcpy(listing->data + listing->len + 1, name, size - 1);
+	listing->len += size;
 	return true;
-}
-
-static void list_root(struct listing *listing, off_t offset)
-{
-	bool is_folder = true;
-	const char *name;
-
-	for (;; offset++) {
-		if (offset < 2)
-			name = offset == 0 ? "." : "..";
-		else
-			name = root_name((size_t)offset - 2, &is_folder);
-		if (!name || !listing_add(listing, name, offset < 2 || is_folder, offset + 1))
-			return;
-	}
 }
 
 static bool entry_is_folder(DIR *folder, const struct dirent *entry)
@@ -367,53 +325,112 @@ static bool entry_is_folder(DIR *folder, const struct dirent *entry)
 	       S_ISDIR(st.st_mode);
 }
 
-static bool entry_is_shown(struct handle *handle, const struct dirent *entry, bool is_folder)
+static bool entry_is_shown(const struct node_type *type, const struct dirent *entry,
+			   bool is_folder)
 {
 	if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 		return true;
 	if (!is_folder && entry->d_type != DT_REG && entry->d_type != DT_UNKNOWN)
 		return false;
-	return handle->inode->type->lists(entry->d_name, is_folder);
+	return type->lists(entry->d_name, is_folder);
 }
 
-static void list_folder(struct listing *listing, struct handle *handle, off_t offset)
+static errint_t list_folder(const struct node_type *type, int fd, struct listing *listing)
 {
-	DIR *folder = handle->folder;
+	DIR *folder = fdopendir(fd);
 	struct dirent *entry;
+	bool ok = true;
 
-	if (offset != handle->folder_at) {
-		seekdir(folder, offset);
-		handle->folder_at = offset;
+	if (!folder) {
+		errint_t err = -errno;
+
+		close(fd);
+		return err;
 	}
-	while ((entry = readdir(folder)) != NULL) {
+	while (ok && (entry = readdir(folder)) != NULL) {
 		bool is_folder = entry_is_folder(folder, entry);
 
-		if (entry_is_shown(handle, entry, is_folder) &&
-		    !listing_add(listing, entry->d_name, is_folder, entry->d_off)) {
-			seekdir(folder, handle->folder_at);
-			return;
-		}
-		handle->folder_at = entry->d_off;
+		if (entry_is_shown(type, entry, is_folder))
+			ok = listing_add(listing, entry->d_name, is_folder);
 	}
+	closedir(folder);
+	return ok ? 0 : -ENOMEM;
 }
 
+static errint_t list_root(struct listing *listing)
+{
+	bool is_folder = true, ok;
+	const char *name;
+
+	ok = listing_add(listing, ".", true) && listing_add(listing, "..", true);
+	for (size_t i = 0; ok && (name = root_name(i, &is_folder)) != NULL; i++)
+		ok = listing_add(listing, name, is_folder);
+	return ok ? 0 : -ENOMEM;
+}
+
+static errint_t list(struct fs *fs, struct inode *inode, struct listing *listing)
+{
+	const struct node_type *type = inode->type;
+	char path[FS_PATH_BYTES];
+	errint_t err;
+	int fd;
+
+	if (!type->open_folder)
+		return list_root(listing);
+	inode_path(fs, inode, path);
+	fd = type->open_folder(fs, path);
+	if (fd < 0)
+		return fd;
+	err = list_folder(type, fd, listing);
+	if (!err && type->list_more && !type->list_more(fs, path, listing))
+		err = -ENOMEM;
+	return err;
+}
+
+/* A folder's names are taken at once: what is listed is one moment's state, and
+ * names in memory and on disk need no common order. */
+static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct fs *fs = fs_of(req);
+	struct inode *inode = inode_of(fs, ino);
+	struct handle *handle = handle_new(req, inode, fi);
+	errint_t err = handle ? list(fs, inode, &handle->listing) : -ENOMEM;
+
+	if (err) {
+		handle_free(handle);
+		fuse_reply_err(req, -err);
+		return;
+	}
+	reply_open(req, handle, fi);
+}
+
+/* Offsets are those of the snapshot's buffer: of the next name. */
 static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 		       struct fuse_file_info *fi)
 {
-	struct handle *handle = handle_of(fi);
-	struct listing listing = { .req = req, .data = malloc(size ? size : 1), .size = size };
+	const struct listing *listing = &handle_of(fi)->listing;
+	size_t at = offset < 0 ? listing->len : (size_t)offset, used = 0;
+	char *data = malloc(size ? size : 1);
 
 	SEED_UNUSED(ino);
-	if (!listing.data) {
+	if (!data) {
 		fuse_reply_err(req, ENOMEM);
 		return;
 	}
-	if (handle->folder)
-		list_folder(&listing, handle, offset);
-	else
-		list_root(&listing, offset);
-	fuse_reply_buf(req, listing.data, listing.used);
-	free(listing.data);
+	while (at < listing->len) {
+		const char *name = listing->data + at + 1;
+		size_t next = at + strlen(name) + 2, len;
+		struct stat st = { .st_ino = 1 }; /* not known before a look-up */
+
+		st.st_mode = listing->data[at] == 'd' ? S_IFDIR : S_IFREG;
+		len = fuse_add_direntry(req, data + used, size - used, name, &st, (off_t)next);
+		if (len > size - used)
+			break;
+		used += len;
+		at = next;
+	}
+	fuse_reply_buf(req, data, used);
+	free(data);
 }
 
 static void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -493,6 +510,26 @@ static void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 	fuse_reply_err(req, -err);
 }
 
+static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
+		      const char *new_name, unsigned flags)
+{
+	struct fs *fs = fs_of(req);
+	struct inode *folder = inode_of(fs, parent), *new_folder = inode_of(fs, new_parent);
+	char path[FS_PATH_BYTES], from[FS_PATH_BYTES], to[FS_PATH_BYTES];
+	bool fits;
+
+	inode_path(fs, folder, path);
+	fits = path_join(path, name, from);
+	inode_path(fs, new_folder, path);
+	fits = fits && path_join(path, new_name, to);
+	if (!fits)
+		fuse_reply_err(req, ENAMETOOLONG);
+	else if (!folder->type->rename)
+		fuse_reply_err(req, EROFS);
+	else
+		folder->type->rename(fs, req, from, new_folder->type, to, flags);
+}
+
 static void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev)
 {
 	SEED_UNUSED(parent);
@@ -513,6 +550,7 @@ const struct fuse_lowlevel_ops seedfs_ops = {
 	.mkdir = op_mkdir,
 	.unlink = op_unlink,
 	.rmdir = op_rmdir,
+	.rename = op_rename,
 	.open = op_open,
 	.read = op_read,
 	.write = op_write,

@@ -129,6 +129,11 @@ static void records_unlink(struct fs *fs, fuse_req_t req, const char *path, cons
 	plain_unlink(fs, req, SEED_AREA_RECORDS, path, name);
 }
 
+static errint_t records_rmdir(struct fs *fs, const char *path, const char *name)
+{
+	return folder_remove(fs, SEED_AREA_RECORDS, path, name);
+}
+
 static void record_open(struct fs *fs, fuse_req_t req, struct inode *inode,
 			struct fuse_file_info *fi)
 {
@@ -144,6 +149,7 @@ const struct node_type records_folder = {
 	.open_folder = records_open_folder,
 	.lists = records_lists,
 	.unlink = records_unlink,
+	.rmdir = records_rmdir,
 };
 
 const struct node_type record_file = {
@@ -192,7 +198,17 @@ static bool history_lists(const char *name, bool is_folder)
 
 static void history_unlink(struct fs *fs, fuse_req_t req, const char *path, const char *name)
 {
-	plain_unlink(fs, req, SEED_AREA_HISTORY, path, name);
+	char file[FS_PATH_BYTES];
+	errint_t err = -ENAMETOOLONG;
+
+	if (path_join(path, name, file))
+		err = seed_store_version_remove(fs->store, file);
+	fuse_reply_err(req, -err);
+}
+
+static errint_t history_rmdir(struct fs *fs, const char *path, const char *name)
+{
+	return folder_remove(fs, SEED_AREA_HISTORY, path, name);
 }
 
 static void old_open(struct fs *fs, fuse_req_t req, struct inode *inode, struct fuse_file_info *fi)
@@ -208,6 +224,8 @@ const struct node_type history_folder = {
 	.open_folder = history_open_folder,
 	.lists = history_lists,
 	.unlink = history_unlink,
+	.rmdir = history_rmdir,
+	.rename = history_rename,
 };
 
 const struct node_type history_file = {

@@ -1,13 +1,24 @@
-/* Commands that change names in the catalogue, in order with the generations. */
+/*
+ * Commands that change names in the catalogue, in order with the generations.
+ *
+ * What concerns one NAME (a removal, a restored version) is a job on the
+ * name's lane. A rename concerns many names and several lanes: the gate is
+ * closed, it runs once nothing else is on a disk thread, and what the
+ * generations want to write meanwhile is noted until the gate opens.
+ */
 #include "lib/engine_internal.h"
 #include "lib/store/store.h"
 
 struct change {
 	struct seed_disk_job disk;
 	struct command command; /* first the order, then the report */
+	struct change *next;    /* waits for the gate */
 	struct seed_engine *engine;
 	struct seed_wait *wait;
-	char *name;
+	void (*start)(struct seed_engine *engine, struct change *change);
+	char *name;             /* or the rename's from, or the version's path */
+	char *to;
+	bool folder;
 	struct seed_record cancelled; /* the row of what was running; id NULL: nothing was */
 	errint_t err;
 };
@@ -17,16 +28,52 @@ static struct change *change_of(struct command *command)
 	return (struct change *)((char *)command - offsetof(struct change, command));
 }
 
-static void change_ended(struct seed_engine *engine, struct command *command)
+static void change_free(struct change *change)
+{
+	seed_record_release(&change->cancelled);
+	free(change->name);
+	free(change->to);
+	free(change);
+}
+
+static void change_reply(struct seed_engine *engine, struct change *change)
+{
+	wait_finish(engine, change->wait, -change->err);
+	change_free(change);
+}
+
+/* Started at once, or after the rename that is under way. */
+static void change_arrived(struct seed_engine *engine, struct command *command)
 {
 	struct change *change = change_of(command);
 
-	engine->steps_running--;
-	wait_finish(engine, change->wait, -change->err);
-	seed_record_release(&change->cancelled);
-	free(change->name);
-	free(change);
+	if (!engine->gate_closed) {
+		change->start(engine, change);
+		return;
+	}
+	change->next = NULL;
+	*engine->changes_last = change;
+	engine->changes_last = &change->next;
 }
+
+static void run_on_lane(struct seed_engine *engine, struct change *change, const char *name,
+			void (*run)(struct seed_disk_job *),
+			void (*ended)(struct seed_engine *, struct command *))
+{
+	change->disk.run = run;
+	change->command.run = ended;
+	engine->steps_running++;
+	seed_disk_submit(engine->disk, seed_disk_lane(name), &change->disk);
+}
+
+static void change_ended(struct seed_engine *engine, struct command *command)
+{
+	engine->steps_running--;
+	change_reply(engine, change_of(command));
+	changes_turn(engine);
+}
+
+/* ---- removal ---- */
 
 static void remove_on_disk(struct seed_disk_job *disk)
 {
@@ -38,12 +85,10 @@ static void remove_on_disk(struct seed_disk_job *disk)
 	engine_post(engine, &change->command);
 }
 
-static void run_remove(struct seed_engine *engine, struct command *command)
+static void start_remove(struct seed_engine *engine, struct change *change)
 {
-	struct change *change = change_of(command);
 	struct generation *generation = engine_find(engine, change->name);
 
-	change->command.run = change_ended;
 	if (generation) {
 		generation_log(generation, SEED_LOG_IMAGE "Cancelled: the prompt was removed");
 		generation->record.state = SEED_STATE_CANCELLED;
@@ -54,24 +99,146 @@ static void run_remove(struct seed_engine *engine, struct command *command)
 		exchange_cancel(generation);
 		generation_abandon(generation, ECANCELED);
 	}
-	change->disk.run = remove_on_disk;
-	engine->steps_running++;
-	seed_disk_submit(engine->disk, seed_disk_lane(change->name), &change->disk);
+	run_on_lane(engine, change, change->name, remove_on_disk, change_ended);
+}
+
+/* ---- a version made current again ---- */
+
+static void restore_on_disk(struct seed_disk_job *disk)
+{
+	struct change *change = (struct change *)disk;
+	struct seed_engine *engine = change->engine;
+
+	change->err = seed_store_restore(engine->store, change->name, change->to);
+	engine_post(engine, &change->command);
+}
+
+static void start_restore(struct seed_engine *engine, struct change *change)
+{
+	/* The newer prompt's image would be hidden behind the old one. */
+	if (engine_find(engine, change->to)) {
+		change->err = -EBUSY;
+		change_reply(engine, change);
+		return;
+	}
+	seed_log_line(engine->log, change->to, SEED_LOG_IMAGE "Restored from history/%s", change->name);
+	run_on_lane(engine, change, change->to, restore_on_disk, change_ended);
+}
+
+/* ---- rename ---- */
+
+static void move_on_disk(struct seed_disk_job *disk)
+{
+	struct change *change = (struct change *)disk;
+	struct seed_engine *engine = change->engine;
+
+	change->err = change->folder ?
+		seed_store_move_folder(engine->store, change->name, change->to) :
+		seed_store_move_entry(engine->store, change->name, change->to);
+	engine_post(engine, &change->command);
+}
+
+static void rename_generations(struct seed_engine *engine, const struct change *change)
+{
+	char name[SEED_STORE_PATH_BYTES];
+	struct generation *next;
+
+	for (struct generation *g = engine->generations; g; g = next) {
+		next = g->next;
+		if (!g->dead && seed_store_renamed(g->record.name, change->name, change->to,
+						   change->folder, name))
+			generation_rename(g, name);
+	}
+}
+
+static void move_ended(struct seed_engine *engine, struct command *command)
+{
+	struct change *change = change_of(command);
+
+	engine->steps_running--;
+	if (!change->err) {
+		rename_generations(engine, change);
+		seed_log_line(engine->log, change->to, SEED_LOG_IMAGE "Renamed from %s", change->name);
+	}
+	engine->gate_closed = false;
+	change_reply(engine, change);
+	for (struct generation *g = engine->generations; g; g = g->next)
+		disk_step_resume(g);
+	changes_turn(engine);
+}
+
+static void start_move(struct seed_engine *engine, struct change *change)
+{
+	/* What runs for the target's name gives way to what is renamed. */
+	if (!change->folder && engine_find(engine, change->to))
+		generation_supersede(engine_find(engine, change->to));
+	engine->gate_closed = true;
+	change->next = engine->changes_first;
+	engine->changes_first = change;
+	if (!change->next)
+		engine->changes_last = &change->next;
+	changes_turn(engine);
+}
+
+/* Behind a closed gate the first of the list is the rename; it runs alone. */
+void changes_turn(struct seed_engine *engine)
+{
+	while (engine->changes_first) {
+		struct change *change = engine->changes_first;
+
+		if (engine->gate_closed && engine->steps_running > 0)
+			return;
+		engine->changes_first = change->next;
+		if (!engine->changes_first)
+			engine->changes_last = &engine->changes_first;
+		if (!engine->gate_closed) {
+			change->start(engine, change);
+			continue;
+		}
+		run_on_lane(engine, change, change->name, move_on_disk, move_ended);
+		return;
+	}
+}
+
+/* ---- orders ---- */
+
+static errint_t order(struct seed_engine *engine, const char *name, const char *to, bool folder,
+		      struct seed_wait *wait,
+		      void (*start)(struct seed_engine *, struct change *))
+{
+	struct change *change = calloc(1, sizeof(*change));
+
+	if (!change)
+		return -ENOMEM;
+	seed_record_init(&change->cancelled);
+	change->name = strdup(name);
+	change->to = to ? strdup(to) : NULL;
+	if (!change->name || (to && !change->to)) {
+		change_free(change);
+		return -ENOMEM;
+	}
+	change->engine = wait->engine = engine;
+	change->wait = wait;
+	change->folder = folder;
+	change->start = start;
+	change->command.run = change_arrived;
+	engine_post(engine, &change->command);
+	return 0;
 }
 
 errint_t seed_engine_remove(struct seed_engine *engine, const char *name, struct seed_wait *wait)
 {
-	struct change *change = calloc(1, sizeof(*change));
+	return order(engine, name, NULL, false, wait, start_remove);
+}
 
-	if (!change || !(change->name = strdup(name))) {
-		free(change);
-		return -ENOMEM;
-	}
-	seed_record_init(&change->cancelled);
-	change->engine = engine;
-	change->wait = wait;
-	wait->engine = engine;
-	change->command.run = run_remove;
-	engine_post(engine, &change->command);
-	return 0;
+errint_t seed_engine_restore(struct seed_engine *engine, const char *version, const char *name,
+			     struct seed_wait *wait)
+{
+	return order(engine, version, name, false, wait, start_restore);
+}
+
+errint_t seed_engine_rename(struct seed_engine *engine, const char *from, const char *to,
+			    bool folder, struct seed_wait *wait)
+{
+	return order(engine, from, to, folder, wait, start_move);
 }

@@ -21,23 +21,21 @@ static void step_ended(struct seed_engine *engine, struct command *command)
 {
 	struct step_job *job = (struct step_job *)((char *)command - offsetof(struct step_job, report));
 	struct generation *generation = job->generation;
-	enum disk_step next = generation->step_next;
-
 	engine->steps_running--;
 	generation->step_running = STEP_NONE;
-	generation->step_next = STEP_NONE;
 	if (job->source_fd >= 0) {
 		if (generation->source_fd >= 0)
 			close(generation->source_fd);
 		generation->source_fd = job->source_fd;
 	}
-	if (next != STEP_NONE)
-		start_step(generation, next);
+	disk_step_resume(generation);
 	/* May free the generation, if nothing more is under way. */
 	generation_step_done(generation, job->step, job->err);
 	seed_record_release(&job->record);
 	seed_buf_release(&job->bytes);
 	free(job);
+	if (engine->gate_closed)
+		changes_turn(engine);
 }
 
 static errint_t keep_source(struct seed_store *store, struct step_job *job)
@@ -134,9 +132,21 @@ static void start_step(struct generation *generation, enum disk_step step)
 
 void disk_step(struct generation *generation, enum disk_step step)
 {
-	if (generation->step_running == STEP_NONE)
+	if (generation->step_running == STEP_NONE && generation->step_next == STEP_NONE &&
+	    !generation->engine->gate_closed)
 		start_step(generation, step);
 	else if (step == STEP_SUPERSEDE ? generation->step_next == STEP_NONE :
 					  step != STEP_PROGRESS)
 		generation->step_next = step;
+}
+
+void disk_step_resume(struct generation *generation)
+{
+	enum disk_step step = generation->step_next;
+
+	if (step == STEP_NONE || generation->step_running != STEP_NONE ||
+	    generation->engine->gate_closed)
+		return;
+	generation->step_next = STEP_NONE;
+	start_step(generation, step);
 }

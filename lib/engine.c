@@ -66,16 +66,7 @@ static void run_commands(struct seed_engine *engine)
 	}
 }
 
-struct request {
-	struct command command;
-	char *name;
-	char *text;
-	struct seed_ticket *ticket;
-	struct seed_wait *wait;
-	struct seed_key *key;
-};
-
-static void request_free(struct request *request)
+void request_free(struct request *request)
 {
 	free(request->name);
 	free(request->text);
@@ -83,7 +74,7 @@ static void request_free(struct request *request)
 	free(request);
 }
 
-static struct request *request_new(struct seed_engine *engine, const char *name,
+struct request *request_new(struct seed_engine *engine, const char *name,
 				   struct seed_wait *wait,
 				   void (*run)(struct seed_engine *, struct command *))
 {
@@ -113,34 +104,31 @@ struct generation *engine_find(struct seed_engine *engine, const char *name)
 
 /* ---- commit ---- */
 
-static errint_t fill_record(struct seed_engine *engine, struct request *request,
+errint_t engine_fill_record(struct seed_engine *engine, const char *name, const char *text,
 			    struct seed_record *record)
 {
 	char id[SEED_STORE_ID_BYTES];
-	errint_t err;
+	errint_t err = 0;
 
 	seed_record_init(record);
-	err = seed_params_copy(&record->params, &engine->config.params);
-	if (!err)
-		err = seed_params_parse(request->text, strlen(request->text), &record->params,
-					&record->prompt, NULL);
+	seed_store_new_id(engine->store, id);
+	record->created_ms = seed_clock_wall_ms();
+	if (seed_params_copy(&record->params, &engine->config.params) ||
+	    seed_record_set(&record->name, name) || seed_record_set(&record->request, text) ||
+	    seed_record_set(&record->id, id) ||
+	    seed_record_set(&record->provider, engine->config.provider->name))
+		return -ENOMEM;
+	if (*text)
+		err = seed_params_parse(text, strlen(text), &record->params, &record->prompt, NULL);
+	else
+		err = seed_record_set(&record->prompt, "");
 	/* Refused later, on its way (generation_begin): the row shows the text. */
 	if (err == -EINVAL)
-		err = seed_record_set(&record->prompt, request->text);
-	if (err)
-		return err;
-	seed_store_new_id(engine->store, id);
-	record->name = request->name;
-	record->request = request->text;
-	request->name = request->text = NULL;
-	record->created_ms = seed_clock_wall_ms();
-	err = seed_record_set(&record->id, id);
-	if (!err)
-		err = seed_record_set(&record->provider, engine->config.provider->name);
+		err = seed_record_set(&record->prompt, text);
 	return err;
 }
 
-static void refuse(struct seed_engine *engine, struct request *request, int code)
+void request_refuse(struct seed_engine *engine, struct request *request, int code)
 {
 	if (request->ticket)
 		atomic_store(&request->ticket->outcome, code);
@@ -149,7 +137,7 @@ static void refuse(struct seed_engine *engine, struct request *request, int code
 	request_free(request);
 }
 
-static void attach(struct generation *generation, struct request *request)
+void request_attach(struct generation *generation, struct request *request)
 {
 	generation->ticket = request->ticket;
 	request->ticket = NULL;
@@ -168,21 +156,21 @@ static void run_commit(struct seed_engine *engine, struct command *command)
 	errint_t err;
 
 	if (engine->stopping) {
-		refuse(engine, request, ESHUTDOWN);
+		request_refuse(engine, request, ESHUTDOWN);
 		return;
 	}
 	older = engine_find(engine, request->name);
-	err = fill_record(engine, request, &record);
+	err = engine_fill_record(engine, request->name, request->text, &record);
 	generation = err ? NULL : generation_new(engine, &record, true);
 	if (!generation) {
 		seed_record_release(&record);
-		refuse(engine, request, err ? -err : ENOMEM);
+		request_refuse(engine, request, err ? -err : ENOMEM);
 		return;
 	}
 	if (older)
 		generation_supersede(older);
 	generation->phase = PHASE_BEGIN;
-	attach(generation, request);
+	request_attach(generation, request);
 	generation_begin(generation);
 }
 
@@ -436,6 +424,7 @@ errint_t seed_engine_new(const struct seed_engine_config *config, struct seed_st
 	engine->log = log;
 	engine->last = &engine->first;
 	engine->queue_last = &engine->queue_first;
+	engine->changes_last = &engine->changes_first;
 	pthread_mutex_init(&engine->mutex, NULL);
 	if (config->service.api_base)
 		engine->private_service = seed_url_host_is_private(config->service.api_base);

@@ -86,6 +86,10 @@ void seed_engine_free(struct seed_engine *engine); /* after stop, or never start
 errint_t seed_engine_commit(struct seed_engine *engine, const char *name, char *text,
 			    struct seed_ticket *ticket, struct seed_wait *wait) SEED_MUST_CHECK;
 
+/* A webhook's body was written for NAME (CONTRACT section 6); as above. */
+errint_t seed_engine_callback(struct seed_engine *engine, const char *name, char *body,
+			      struct seed_ticket *ticket, struct seed_wait *wait) SEED_MUST_CHECK;
+
 /* Waits for a ticket's outcome, or for NAME's newest generation: 0 where
  * nothing is in flight and the catalogue has no error, else its errno. */
 errint_t seed_engine_wait_ticket(struct seed_engine *engine, struct seed_ticket *ticket,
@@ -96,6 +100,17 @@ errint_t seed_engine_wait_name(struct seed_engine *engine, const char *name,
 /* Cancels what runs for NAME and removes the prompt; `wait` gets 0 or ENOENT …. */
 errint_t seed_engine_remove(struct seed_engine *engine, const char *name,
 			    struct seed_wait *wait) SEED_MUST_CHECK;
+
+/* prompts/FROM becomes prompts/TO, with image, row and history, or the folder
+ * does in every area; what is in flight goes on under the new name. `wait` gets
+ * 0, ENOENT, ENOTEMPTY …. */
+errint_t seed_engine_rename(struct seed_engine *engine, const char *from, const char *to,
+			    bool folder, struct seed_wait *wait) SEED_MUST_CHECK;
+
+/* history/VERSION ("NAME/0001.png") becomes NAME's image; `wait` gets 0, ENOENT,
+ * EBUSY (NAME is being generated) …. */
+errint_t seed_engine_restore(struct seed_engine *engine, const char *version, const char *name,
+			     struct seed_wait *wait) SEED_MUST_CHECK;
 
 /* A signal came to a waiter: its process is looked at, and if it is ending the
  * wait ends with EINTR. May be called with libfuse's request lock held. */

@@ -51,6 +51,8 @@ enum disk_step {
 	STEP_DROP,
 };
 
+struct change;
+
 struct generation {
 	struct generation *next, **link;           /* all of them */
 	struct generation *next_same, **link_same; /* bucket of names; NULL link: superseded */
@@ -84,6 +86,8 @@ struct generation {
 
 	struct seed_ticket *ticket;
 	struct seed_wait *waits;
+	bool adopting;           /* a callback's image is looked at; nothing was submitted */
+	struct command *after;   /* callbacks that came meanwhile: run again at the end */
 };
 
 #define NAME_BUCKETS 4096
@@ -114,6 +118,8 @@ struct seed_engine {
 	int64_t pump_ms;           /* when the queue is to be looked at again */
 	struct seed_rate rate, queries;
 	struct seed_durations durations;
+	bool gate_closed;          /* a rename is under way: no step starts (changes.c) */
+	struct change *changes_first, **changes_last; /* wait for the gate */
 	bool private_service;      /* api_base leads to a private address itself */
 	bool stopping;
 	int64_t stop_ms;
@@ -130,6 +136,30 @@ struct command {
 };
 void engine_post(struct seed_engine *engine, struct command *command);
 
+/* A command of a caller that waits for an outcome. */
+struct request {
+	struct command command;
+	char *name;
+	char *text;
+	struct seed_ticket *ticket;
+	struct seed_wait *wait;
+	struct seed_key *key;
+};
+
+/* NULL without memory. `name` may be NULL. */
+struct request *request_new(struct seed_engine *engine, const char *name, struct seed_wait *wait,
+			    void (*run)(struct seed_engine *, struct command *));
+void request_free(struct request *request);
+/* Answers with `code` and frees. */
+void request_refuse(struct seed_engine *engine, struct request *request, int code);
+/* The ticket and the waiter belong to the generation from now on; frees. */
+void request_attach(struct generation *generation, struct request *request);
+
+/* A new row of NAME for a committed text ("" : an adopted image without a prompt),
+ * which need not be a valid request. Release it in any case. */
+errint_t engine_fill_record(struct seed_engine *engine, const char *name, const char *text,
+			    struct seed_record *record) SEED_MUST_CHECK;
+
 struct generation *engine_find(struct seed_engine *engine, const char *name);
 
 /* ---- generation.c ---- */
@@ -140,6 +170,8 @@ struct generation *generation_new(struct seed_engine *engine, struct seed_record
 /* From an initialised generation: onto its way. */
 void generation_begin(struct generation *generation);
 void generation_resume(struct generation *generation);
+/* Its entry was renamed. */
+void generation_rename(struct generation *generation, const char *name);
 /* A newer text has taken the name. */
 void generation_supersede(struct generation *generation);
 /* Given up without an outcome of its own (removed): waiters get `code`. */
@@ -161,6 +193,13 @@ int64_t generations_turn(struct seed_engine *engine, int64_t now_ms);
 /* A line of the log about it, without keys and queries. */
 void generation_log(struct generation *generation, const char *format, ...) SEED_PRINTF(2, 3);
 
+/* ---- callbacks.c ---- */
+
+/* The image that a callback named is not one: generates, or fails with ENODATA. */
+void callback_not_adopted(struct generation *generation, const struct seed_error *error);
+/* The end of a generation: what came for its name meanwhile is looked at again. */
+void callbacks_rerun(struct seed_engine *engine, struct command *first);
+
 /* ---- exchange.c ---- */
 
 /* Builds task.stage's request; a service's id that we choose is then known. */
@@ -175,6 +214,13 @@ void exchange_cancel(struct generation *generation);
 
 /* Starts a step, or notes it until the one under way has ended. */
 void disk_step(struct generation *generation, enum disk_step step);
+/* The gate is open again: starts what was noted. */
+void disk_step_resume(struct generation *generation);
+
+/* ---- changes.c ---- */
+
+/* Starts what has waited for a rename or for the disk threads. */
+void changes_turn(struct seed_engine *engine);
 
 /* ---- waiting.c ---- */
 

@@ -76,6 +76,25 @@ struct generation *generation_new(struct seed_engine *engine, struct seed_record
 	return generation;
 }
 
+void generation_rename(struct generation *generation, const char *name)
+{
+	struct generation *other = engine_find(generation->engine, name);
+	bool named = generation->link_same != NULL;
+
+	if (seed_record_set(&generation->record.name, name)) {
+		generation_log(generation, SEED_LOG_ERROR "out of memory: goes on under its old name");
+		return;
+	}
+	if (!named)
+		return;
+	unlink_name(generation);
+	/* Written to the target while the rename ran: newer than this. */
+	if (other && other != generation)
+		generation_supersede(generation);
+	else
+		link_name(generation);
+}
+
 static void settle_ticket(struct generation *generation, int code)
 {
 	struct seed_ticket *ticket = generation->ticket;
@@ -95,6 +114,14 @@ static void release_slot(struct generation *generation)
 	generation->has_slot = false;
 }
 
+static void rerun_callbacks(struct generation *generation)
+{
+	struct command *first = generation->after;
+
+	generation->after = NULL;
+	callbacks_rerun(generation->engine, first);
+}
+
 static void generation_free(struct generation *generation)
 {
 	struct generation *next = generation->next;
@@ -105,6 +132,7 @@ static void generation_free(struct generation *generation)
 	unlink_name(generation);
 	release_slot(generation);
 	settle_ticket(generation, ESHUTDOWN);
+	rerun_callbacks(generation); /* at the stop: they are answered ESHUTDOWN */
 	if (generation->source_fd >= 0)
 		close(generation->source_fd);
 	seed_buf_release(&generation->bytes);
@@ -119,7 +147,7 @@ static void generation_free(struct generation *generation)
 void generation_reap(struct generation *generation)
 {
 	if (generation->dead && !generation->transfer && !generation->at_worker &&
-	    generation->step_running == STEP_NONE)
+	    generation->step_running == STEP_NONE && generation->step_next == STEP_NONE)
 		generation_free(generation);
 }
 
@@ -184,7 +212,9 @@ static void judge_request(struct generation *generation)
 	char *prompt = NULL;
 
 	seed_params_init(&params);
-	if (seed_params_parse(text, strlen(text), &params, &prompt, &generation->refusal) == 0)
+	/* An adopted image may have no prompt at all. */
+	if (!*text ||
+	    seed_params_parse(text, strlen(text), &params, &prompt, &generation->refusal) == 0)
 		generation->refusal.code = 0;
 	free(prompt);
 	seed_params_release(&params);
@@ -193,7 +223,7 @@ static void judge_request(struct generation *generation)
 void generation_begin(struct generation *generation)
 {
 	judge_request(generation);
-	set_step(generation, "queued");
+	set_step(generation, generation->adopting ? "adopt" : "queued");
 	generation->record.state = SEED_STATE_QUEUED;
 	generation->phase = PHASE_BEGIN;
 	disk_step(generation, STEP_BEGIN);
@@ -218,6 +248,7 @@ void generation_abandon(struct generation *generation, int code)
 	release_slot(generation);
 	generation->engine->pump_ms = 0;
 	disk_step(generation, STEP_DROP);
+	rerun_callbacks(generation);
 }
 
 void generation_supersede(struct generation *generation)
@@ -356,8 +387,13 @@ void generation_attempt_failed(struct generation *generation, const struct seed_
 {
 	struct seed_record *record = &generation->record;
 	const struct seed_engine_config *config = &generation->engine->config;
-	struct seed_attempt *attempt = attempt_of(generation);
+	struct seed_attempt *attempt;
 
+	if (generation->adopting) {
+		callback_not_adopted(generation, error);
+		return;
+	}
+	attempt = attempt_of(generation);
 	attempt->ended_ms = seed_clock_wall_ms();
 	attempt->error = *error;
 	if (generation->source_fd >= 0)
@@ -430,7 +466,9 @@ static void verified(struct generation *generation, const struct seed_image_resu
 	record->image = result->image;
 	record->state = SEED_STATE_VERIFIED;
 	record->progress = 1;
-	record->verified_ms = attempt_of(generation)->ended_ms = seed_clock_wall_ms();
+	record->verified_ms = seed_clock_wall_ms();
+	if (record->attempt_count > 0)
+		attempt_of(generation)->ended_ms = record->verified_ms;
 	if (generation->submitted_ms)
 		seed_durations_add(&generation->engine->durations,
 				   seed_clock_now_ms() - generation->submitted_ms);
@@ -466,7 +504,8 @@ static errint_t start_worker(struct generation *generation)
 	struct seed_engine *engine = generation->engine;
 	struct image_texts texts = { .count = 0 };
 	struct seed_image_job job = {
-		.draw = engine->config.provider->draws,
+		.draw = engine->config.provider->draws && !generation->adopting,
+		.no_upscale = generation->adopting,
 		.width = (uint32_t)generation->record.params.width,
 		.height = (uint32_t)generation->record.params.height,
 		.max_upscale = engine->config.max_upscale,
@@ -513,6 +552,22 @@ void generation_verify(struct generation *generation, int fd)
 
 /* ---- after a step on disk ---- */
 
+/* A callback's image takes the place of an attempt's: it is fetched and
+ * verified, but must not be enlarged. */
+static void adopt(struct generation *generation)
+{
+	generation->deadline_ms = seed_clock_now_ms() + generation->engine->config.timeout_ms;
+	generation->record.state = SEED_STATE_GENERATING;
+	if (seed_record_set(&generation->task.image_url, generation->record.image_url)) {
+		struct seed_error error;
+
+		seed_error_set(&error, ENOMEM, "out of memory");
+		generation_fail(generation, &error);
+		return;
+	}
+	exchange_fetch(generation);
+}
+
 static void begun(struct generation *generation, errint_t err)
 {
 	if (err) {
@@ -522,7 +577,9 @@ static void begun(struct generation *generation, errint_t err)
 		return;
 	}
 	waits_begun(generation);
-	if (generation->refusal.code)
+	if (generation->adopting)
+		adopt(generation);
+	else if (generation->refusal.code)
 		generation_fail(generation, &generation->refusal);
 	else
 		enqueue(generation, false);
@@ -571,7 +628,10 @@ static void log_success(struct generation *generation)
 	char *url = record->image_url ? seed_url_redacted(record->image_url) : NULL;
 	double seconds = (double)(record->verified_ms - record->created_ms) / 1000;
 
-	if (generation->engine->config.provider->draws)
+	if (generation->adopting)
+		generation_log(generation, "🖼️ [CALLBACK] Final image resolution: %ux%u",
+			       record->image.width, record->image.height);
+	else if (generation->engine->config.provider->draws)
 		generation_log(generation, SEED_LOG_IMAGE "Image drawn here (no service)");
 	else
 		generation_log(generation, SEED_LOG_IMAGE "Image generated at: %s",
@@ -597,6 +657,8 @@ static void finished(struct generation *generation, errint_t err)
 	waits_finish(generation, code);
 	generation->engine->pump_ms = 0;
 	generation->dead = true;
+	unlink_name(generation);
+	rerun_callbacks(generation);
 	generation_reap(generation);
 }
 
@@ -696,6 +758,9 @@ void generation_resume(struct generation *generation)
 		resume_source(generation);
 	} else if (strcmp(step, "commit") == 0) {
 		finish(generation);
+	} else if (strcmp(step, "adopt") == 0 && generation->record.image_url) {
+		generation->adopting = true;
+		generation_begin(generation);
 	} else if (generation->superseded) {
 		generation_abandon(generation, ECANCELED);
 	} else {
@@ -730,7 +795,7 @@ static bool over_deadline(struct generation *generation, int64_t now)
 {
 	struct seed_error error;
 
-	if (!generation->has_slot || now < generation->deadline_ms)
+	if ((!generation->has_slot && !generation->adopting) || now < generation->deadline_ms)
 		return false;
 	if (generation->phase != PHASE_POLL_WAIT && generation->phase != PHASE_FETCH_WAIT &&
 	    !(generation->phase == PHASE_QUEUED && !begins_attempt(generation)))
@@ -797,7 +862,7 @@ int64_t generations_turn(struct seed_engine *engine, int64_t now)
 			wake(g, now);
 		if (has_timer(g) && g->wake_ms < at)
 			at = g->wake_ms;
-		if (g->has_slot && g->deadline_ms > now && g->deadline_ms < at)
+		if ((g->has_slot || g->adopting) && g->deadline_ms > now && g->deadline_ms < at)
 			at = g->deadline_ms;
 	}
 	/* What happened above may have freed a slot or joined the queue. */

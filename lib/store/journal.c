@@ -170,6 +170,47 @@ static errint_t read_row(struct seed_store *store, const char *id, struct seed_r
 	return err;
 }
 
+bool seed_store_renamed(const char *name, const char *from, const char *to, bool folder,
+			char out[SEED_STORE_PATH_BYTES])
+{
+	size_t len = strlen(from);
+	const char *rest = name + len;
+
+	if (strncmp(name, from, len) != 0 || (folder ? *rest != '/' : *rest != '\0'))
+		return false;
+	return snprintf(out, SEED_STORE_PATH_BYTES, "%s%s", to, rest) < SEED_STORE_PATH_BYTES;
+}
+
+static errint_t rename_pending_row(struct seed_store *store, const char *id, const char *from,
+				   const char *to, bool folder)
+{
+	struct seed_record record;
+	char name[SEED_STORE_PATH_BYTES];
+	errint_t err = 0;
+
+	/* One that cannot be read is not this rename's to judge. */
+	if (read_row(store, id, &record) == 0 &&
+	    seed_store_renamed(record.name, from, to, folder, name)) {
+		err = seed_record_set(&record.name, name);
+		if (!err)
+			err = seed_store_journal(store, &record);
+	}
+	seed_record_release(&record);
+	return err;
+}
+
+errint_t seed_store_rename_pending(struct seed_store *store, const char *from, const char *to,
+				   bool folder)
+{
+	struct id_list list = { 0 };
+	errint_t err = list_rows(store, &list);
+
+	for (size_t i = 0; i < list.count && !err; i++)
+		err = rename_pending_row(store, list.ids[i], from, to, folder);
+	free(list.ids);
+	return err;
+}
+
 /* NAME is still this generation's unless its row says that a newer prompt took
  * it, or a later row of the journal does (the stop came between the two). */
 static bool is_newest(const struct seed_record *rows, size_t count, size_t index)

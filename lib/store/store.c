@@ -159,6 +159,7 @@ errint_t seed_store_open(const char *path, struct seed_store **out, struct seed_
 	for (size_t i = 0; i < SEED_AREA_COUNT; i++)
 		store->areas[i] = -1;
 	/* Ids are times only so that they differ between state directories. */
+	store->keep = -1;
 	atomic_store(&store->last_id, (uint64_t)seed_clock_wall_ms() << 12);
 	err = open_root(store, path, error);
 	if (!err)
@@ -193,6 +194,11 @@ void seed_store_close(struct seed_store *store)
 	close_fd(store->lock);
 	close_fd(store->root);
 	free(store);
+}
+
+void seed_store_keep(struct seed_store *store, int64_t versions)
+{
+	store->keep = versions;
 }
 
 void seed_store_new_id(struct seed_store *store, char id[SEED_STORE_ID_BYTES])

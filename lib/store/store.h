@@ -70,6 +70,11 @@ int seed_store_open_file(const struct seed_store *store, enum seed_area area, co
 bool seed_store_image_path(const char *name, char path[SEED_STORE_PATH_BYTES]);
 bool seed_store_record_path(const char *name, char path[SEED_STORE_PATH_BYTES]);
 
+/* The name after a rename: `name` itself or what is below it in a folder. False
+ * if the rename does not concern it. */
+bool seed_store_renamed(const char *name, const char *from, const char *to, bool folder,
+			char out[SEED_STORE_PATH_BYTES]);
+
 /* ---- writing; disk threads only ---- */
 
 /* The journal's row of `record` (its id and step are set) as it stands now. */
@@ -97,6 +102,27 @@ errint_t seed_store_finish(struct seed_store *store, const struct seed_record *r
  * -ENOENT where there is no such prompt. */
 errint_t seed_store_remove_prompt(struct seed_store *store, const char *name,
 				  const struct seed_record *cancelled) SEED_MUST_CHECK;
+
+/* Renames a whole entry (prompt, image, row, history); journalled, finished at
+ * the next start if it is cut off. An image that stands at the target goes to
+ * the target's history, and the moved history is appended there. */
+errint_t seed_store_move_entry(struct seed_store *store, const char *from, const char *to)
+	SEED_MUST_CHECK;
+
+/* Renames a folder in every area. -ENOTEMPTY where the target holds anything. */
+errint_t seed_store_move_folder(struct seed_store *store, const char *from, const char *to)
+	SEED_MUST_CHECK;
+
+/* history/NAME/0001.png becomes images/NAME.png; the present image goes to the
+ * history. `old`: the file's path below history/. */
+errint_t seed_store_restore(struct seed_store *store, const char *old, const char *name)
+	SEED_MUST_CHECK;
+
+/* history/NAME/0001.png goes, and its row. A look at the disk: any thread. */
+errint_t seed_store_version_remove(struct seed_store *store, const char *version) SEED_MUST_CHECK;
+
+/* How many earlier images are kept for a name; -1: all. Before any thread. */
+void seed_store_keep(struct seed_store *store, int64_t versions);
 
 /* pending/ID.png, empty and writable; descriptor or -errno. Does not wait for a
  * disk: the engine may call it. */

@@ -1,0 +1,105 @@
+/* callbacks/NAME: a webhook's body is written here (CONTRACT section 6). The
+ * files are there while they are open; the folders are those of prompts/. */
+#include "fs/writing.h"
+#include "lib/text.h"
+
+static errint_t callback_load(struct fs *fs, const char *path, char **text, size_t *len)
+{
+	SEED_UNUSED(fs);
+	SEED_UNUSED(path);
+	*len = 0;
+	*text = strdup("");
+	return *text ? 0 : -ENOMEM;
+}
+
+static errint_t callback_stat(struct fs *fs, const char *path, struct stat *st)
+{
+	SEED_UNUSED(fs);
+	SEED_UNUSED(path);
+	SEED_UNUSED(st);
+	return -ENOENT;
+}
+
+static const struct writing_kind callback_writing = {
+	.limit = SEED_CALLBACK_MAX_BYTES,
+	.load = callback_load,
+	.stat = callback_stat,
+	.commit = seed_engine_callback,
+};
+
+static errint_t callbacks_getattr(struct fs *fs, struct inode *inode, struct stat *st,
+				  double *timeout_s)
+{
+	*timeout_s = 0;
+	return folder_getattr(fs, SEED_AREA_PROMPTS, inode, st);
+}
+
+static errint_t callbacks_lookup(struct fs *fs, const char *path, const char *name,
+				 struct found *found)
+{
+	struct inode *inode;
+	struct draft *draft;
+
+	if (!path_join(path, name, found->path))
+		return -ENAMETOOLONG;
+	if (folder_stat(fs, SEED_AREA_PROMPTS, found->path, &found->st) == 0 &&
+	    S_ISDIR(found->st.st_mode)) {
+		found->type = &callbacks_folder;
+		return 0;
+	}
+	found->type = &callback_file;
+	inode = inode_get(fs, found);
+	if (!inode)
+		return -ENOMEM;
+	draft = writing_draft(fs, inode);
+	if (draft)
+		writing_draft_put(fs, inode, draft);
+	inode_forget(fs, inode, 1);
+	return draft ? 0 : -ENOENT;
+}
+
+static int callbacks_open_folder(struct fs *fs, const char *path)
+{
+	return folder_open(fs, SEED_AREA_PROMPTS, path);
+}
+
+static bool callbacks_lists(const char *name, bool is_folder)
+{
+	SEED_UNUSED(name);
+	return is_folder;
+}
+
+static void callbacks_create(struct fs *fs, fuse_req_t req, const char *path, const char *name,
+			     struct fuse_file_info *fi)
+{
+	struct found found = { .type = &callback_file };
+	errint_t err = -ENAMETOOLONG;
+
+	if (path_join(path, name, found.path))
+		err = seed_text_check_name(found.path);
+	if (err)
+		fuse_reply_err(req, -err);
+	else
+		writing_create(fs, req, &found, fi);
+}
+
+const struct node_type callbacks_folder = {
+	.is_folder = true,
+	.getattr = callbacks_getattr,
+	.lookup = callbacks_lookup,
+	.open_folder = callbacks_open_folder,
+	.lists = callbacks_lists,
+	.create = callbacks_create,
+};
+
+const struct node_type callback_file = {
+	.writing = &callback_writing,
+	.getattr = writing_getattr,
+	.setattr = writing_setattr,
+	.open = writing_open,
+	.read = writing_read,
+	.write = writing_write,
+	.flush = writing_flush,
+	.fsync = writing_fsync,
+	.release = writing_release,
+};

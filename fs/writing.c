@@ -1,0 +1,512 @@
+/* Files that gather text in a draft, which the process that opened the file
+ * commits (CONTRACT section 2): prompts and callbacks. */
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "fs/draft.h"
+#include "fs/fs.h"
+#include "fs/writing.h"
+#include "lib/process.h"
+#include "lib/text.h"
+
+static bool writes(const struct handle *handle)
+{
+	return (handle->flags & O_ACCMODE) != O_RDONLY;
+}
+
+/* ---- drafts and inodes ---- */
+
+struct draft *writing_draft(struct fs *fs, struct inode *inode)
+{
+	struct draft *draft;
+
+	pthread_mutex_lock(&fs->inode_mutex);
+	draft = inode->draft;
+	if (draft)
+		draft->users++;
+	pthread_mutex_unlock(&fs->inode_mutex);
+	return draft;
+}
+
+void writing_draft_put(struct fs *fs, struct inode *inode, struct draft *draft)
+{
+	pthread_mutex_lock(&fs->inode_mutex);
+	if (--draft->users > 0)
+		draft = NULL;
+	else
+		inode->draft = NULL;
+	pthread_mutex_unlock(&fs->inode_mutex);
+	draft_free(draft);
+}
+
+/* The inode's draft, made from the committed text where there is none. */
+static errint_t draft_get(struct fs *fs, struct inode *inode, struct draft **out)
+{
+	const struct writing_kind *kind = inode->type->writing;
+	struct draft *draft = writing_draft(fs, inode), *fresh;
+	char path[FS_PATH_BYTES];
+	char *text = NULL;
+	size_t len = 0;
+	errint_t err;
+
+	*out = draft;
+	if (draft)
+		return 0;
+	inode_path(fs, inode, path);
+	err = kind->load(fs, path, &text, &len);
+	if (err)
+		return err;
+	fresh = draft_new(kind->limit, kind->is_prompt);
+	if (!fresh) {
+		free(text);
+		return -ENOMEM;
+	}
+	memcpy(fresh->data, text, len);
+	fresh->len = len;
+	free(text);
+	/* Another open may have made one meanwhile: that one counts. */
+	pthread_mutex_lock(&fs->inode_mutex);
+	if (!inode->draft) {
+		inode->draft = fresh;
+		fresh = NULL;
+	}
+	*out = inode->draft;
+	inode->draft->users++;
+	pthread_mutex_unlock(&fs->inode_mutex);
+	draft_free(fresh);
+	return 0;
+}
+
+static void log_refused(struct fs *fs, struct inode *inode, int code, size_t at)
+{
+	char path[FS_PATH_BYTES];
+
+	inode_path(fs, inode, path);
+	if (code == EILSEQ)
+		seed_log_line(fs->log, path, SEED_LOG_ERROR "Prompt refused: not valid UTF-8 at byte "
+			      "%zu (EILSEQ); nothing was changed", at);
+	else if (code == EFBIG)
+		seed_log_line(fs->log, path, SEED_LOG_ERROR "Prompt refused: more than %d bytes "
+			      "(EFBIG); nothing was changed", (int)inode->type->writing->limit);
+	else if (code == EINVAL)
+		seed_log_line(fs->log, path, SEED_LOG_ERROR "Prompt refused: a NUL at byte %zu "
+			      "(EINVAL); nothing was changed", at);
+}
+
+/* ---- attributes ---- */
+
+errint_t writing_getattr(struct fs *fs, struct inode *inode, struct stat *st, double *timeout_s)
+{
+	struct draft *draft = writing_draft(fs, inode);
+	char path[FS_PATH_BYTES];
+	errint_t err;
+
+	inode_path(fs, inode, path);
+	err = inode->type->writing->stat(fs, path, st);
+	if (err == -ENOENT && draft) { /* removed, or not yet kept, while it is open */
+		*st = (struct stat){ 0 };
+		clock_gettime(CLOCK_REALTIME, &st->st_mtim);
+		st->st_ctim = st->st_atim = st->st_mtim;
+		err = 0;
+	}
+	if (draft) {
+		pthread_mutex_lock(&draft->mutex);
+		st->st_size = (off_t)draft->len;
+		pthread_mutex_unlock(&draft->mutex);
+		writing_draft_put(fs, inode, draft);
+	}
+	if (!err)
+		attributes_file(fs, inode, 0644, st);
+	*timeout_s = 0;
+	return err;
+}
+
+static void commit_unwatched(struct fs *fs, struct inode *inode, struct draft *draft);
+
+static errint_t truncate_prompt(struct fs *fs, struct inode *inode, off_t size, bool is_open)
+{
+	struct draft *draft;
+	errint_t err;
+
+	if (size < 0 || (uint64_t)size > inode->type->writing->limit)
+		return -EFBIG;
+	/* truncate(2) to nothing with no descriptor: empty text changes nothing. */
+	if (size == 0 && !is_open)
+		return 0;
+	err = draft_get(fs, inode, &draft);
+	if (err)
+		return err;
+	pthread_mutex_lock(&draft->mutex);
+	err = draft_truncate(draft, (size_t)size);
+	pthread_mutex_unlock(&draft->mutex);
+	/* Without a descriptor there is no close to wait for. */
+	if (!err && !is_open)
+		commit_unwatched(fs, inode, draft);
+	writing_draft_put(fs, inode, draft);
+	return err;
+}
+
+void writing_setattr(struct fs *fs, fuse_req_t req, struct inode *inode, struct stat *st,
+			   int to_set, struct handle *handle)
+{
+	struct stat now = { 0 };
+	double timeout_s = 0;
+	errint_t err = 0;
+
+	/* Owners, modes and times are the mount's: taken and left, so that
+	 * cp -p, install and touch work. */
+	if (to_set & FUSE_SET_ATTR_SIZE) {
+		err = truncate_prompt(fs, inode, st->st_size, handle != NULL);
+		if (!err && handle && st->st_size > 0)
+			handle->wrote = true;
+	}
+	if (!err)
+		err = writing_getattr(fs, inode, &now, &timeout_s);
+	if (err)
+		fuse_reply_err(req, -err);
+	else
+		fuse_reply_attr(req, &now, timeout_s);
+}
+
+/* ---- open, create ---- */
+
+static errint_t begin_writing(struct fs *fs, struct handle *handle)
+{
+	errint_t err = draft_get(fs, handle->inode, &handle->draft);
+
+	if (!err && (handle->flags & O_TRUNC)) {
+		pthread_mutex_lock(&handle->draft->mutex);
+		err = draft_truncate(handle->draft, 0);
+		pthread_mutex_unlock(&handle->draft->mutex);
+	}
+	return err;
+}
+
+void writing_open(struct fs *fs, fuse_req_t req, struct inode *inode,
+			struct fuse_file_info *fi)
+{
+	struct handle *handle = handle_new(req, inode, fi);
+	errint_t err = 0;
+
+	if (!handle) {
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	if (writes(handle))
+		err = begin_writing(fs, handle);
+	if (err) {
+		handle_free(handle);
+		fuse_reply_err(req, -err);
+		return;
+	}
+	/* What is read is the draft or the file as it is now. */
+	fi->direct_io = 1;
+	reply_open(req, handle, fi);
+}
+
+static void reply_created(struct fs *fs, fuse_req_t req, struct handle *handle,
+			  struct fuse_file_info *fi)
+{
+	struct fuse_entry_param entry = { .generation = 1, .ino = (uintptr_t)handle->inode };
+	struct inode *inode = handle->inode;
+	errint_t err;
+
+	err = inode->type->getattr(fs, inode, &entry.attr, &entry.attr_timeout);
+	if (!err) {
+		fi->fh = (uintptr_t)handle;
+		fi->direct_io = 1;
+		if (fuse_reply_create(req, &entry, fi) != -ENOENT)
+			return;
+	} else {
+		fuse_reply_err(req, -err);
+	}
+	writing_release(fs, handle);
+	inode_forget(fs, inode, 1);
+}
+
+void writing_create(struct fs *fs, fuse_req_t req, struct found *found, struct fuse_file_info *fi)
+{
+	struct handle *handle = NULL;
+	struct inode *inode = inode_get(fs, found);
+	errint_t err = 0;
+
+	if (!inode || !(handle = handle_new(req, inode, fi)))
+		err = -ENOMEM;
+	if (!err)
+		err = begin_writing(fs, handle);
+	if (err) {
+		handle_free(handle);
+		if (inode)
+			inode_forget(fs, inode, 1);
+		fuse_reply_err(req, -err);
+		return;
+	}
+	handle->created = true;
+	reply_created(fs, req, handle, fi);
+}
+
+/* ---- read, write ---- */
+
+static errint_t read_text(struct fs *fs, struct inode *inode, char **text, size_t *len)
+{
+	struct draft *draft = writing_draft(fs, inode);
+	char path[FS_PATH_BYTES];
+	errint_t err = 0;
+
+	if (!draft) {
+		inode_path(fs, inode, path);
+		return inode->type->writing->load(fs, path, text, len);
+	}
+	pthread_mutex_lock(&draft->mutex);
+	*len = draft->len;
+	*text = malloc(draft->len + 1);
+	if (*text)
+		memcpy(*text, draft->data, draft->len);
+	else
+		err = -ENOMEM;
+	pthread_mutex_unlock(&draft->mutex);
+	writing_draft_put(fs, inode, draft);
+	return err;
+}
+
+void writing_read(struct fs *fs, fuse_req_t req, struct handle *handle, size_t size, off_t offset)
+{
+	char *text = NULL;
+	size_t len = 0, at;
+	errint_t err = read_text(fs, handle->inode, &text, &len);
+
+	if (err) {
+		fuse_reply_err(req, -err);
+		return;
+	}
+	at = offset < 0 || (uint64_t)offset > len ? len : (size_t)offset;
+	fuse_reply_buf(req, text + at, size < len - at ? size : len - at);
+	free(text);
+}
+
+void writing_write(struct fs *fs, fuse_req_t req, struct handle *handle, const char *data,
+			 size_t size, off_t offset)
+{
+	struct draft *draft = handle->draft;
+	size_t at = 0;
+	bool known;
+	errint_t err;
+
+	if (offset < 0 || (uint64_t)offset > draft->limit)
+		offset = (off_t)draft->limit; /* judged as too long below */
+	handle->wrote = true;
+	pthread_mutex_lock(&draft->mutex);
+	/* The kernel's idea of the end may be older than another's write. */
+	if (handle->flags & O_APPEND)
+		offset = (off_t)draft->len;
+	known = draft->refused != 0;
+	err = draft_write(draft, data, size, (size_t)offset, &at);
+	pthread_mutex_unlock(&draft->mutex);
+	if (err && !known)
+		log_refused(fs, handle->inode, -err, at);
+	if (err)
+		fuse_reply_err(req, -err);
+	else
+		fuse_reply_write(req, size);
+}
+
+/* ---- commit ---- */
+
+/* Whether the process that opened the file is the one that flushes it. A child
+ * that inherited the descriptor flushes at its exit, perhaps in the middle of
+ * the text. */
+static bool is_opener(fuse_req_t req, struct handle *handle, uint64_t lock_owner)
+{
+	pid_t pid = fuse_req_ctx(req)->pid;
+
+	if (pid != 0 && handle->opener != 0)
+		return seed_process_of(pid) == handle->opener;
+	/* Out of sight (another pid namespace): the lock owner tells processes
+	 * apart, and the first flush is the opener's (a shell's redirection
+	 * closes its own copy before anything is written). */
+	if (!handle->owner_known) {
+		handle->owner_known = true;
+		handle->owner = lock_owner;
+	}
+	return handle->owner == lock_owner;
+}
+
+/* Takes the text out of the draft with a new ticket for it. *text NULL: there
+ * is nothing to commit. */
+static errint_t take_text(struct fs *fs, struct inode *inode, struct draft *draft, char **text,
+			  struct seed_ticket **ticket)
+{
+	bool known = draft->refused != 0;
+	size_t at = 0;
+	errint_t err;
+
+	*ticket = NULL;
+	err = draft_take(draft, text, &at);
+	if (err && !known)
+		log_refused(fs, inode, -err, at);
+	if (err || !*text)
+		return err;
+	*ticket = seed_ticket_new();
+	if (!*ticket) {
+		free(*text);
+		draft->changed = true;
+		return -ENOMEM;
+	}
+	seed_ticket_unref(draft->ticket);
+	draft->ticket = seed_ticket_ref(*ticket);
+	return 0;
+}
+
+static void hand_over(struct fs *fs, fuse_req_t req, struct inode *inode, char *text,
+		      struct seed_ticket *ticket, bool until_begun)
+{
+	struct seed_wait *wait = waiting_new(fs, req, NULL, NULL);
+	char path[FS_PATH_BYTES];
+
+	inode_path(fs, inode, path);
+	if (wait)
+		wait->until_begun = until_begun;
+	if (!wait) {
+		free(text);
+		fuse_reply_err(req, ENOMEM);
+	} else if (inode->type->writing->commit(fs->engine, path, text, ticket, wait)) {
+		waiting_fail(wait, ENOMEM);
+	}
+	seed_ticket_unref(ticket);
+}
+
+static void commit_unwatched(struct fs *fs, struct inode *inode, struct draft *draft)
+{
+	struct seed_ticket *ticket;
+	char path[FS_PATH_BYTES];
+	char *text = NULL;
+	errint_t err;
+
+	pthread_mutex_lock(&draft->mutex);
+	err = take_text(fs, inode, draft, &text, &ticket);
+	pthread_mutex_unlock(&draft->mutex);
+	if (err || !text)
+		return;
+	inode_path(fs, inode, path);
+	if (inode->type->writing->commit(fs->engine, path, text, ticket, NULL))
+		seed_log_line(fs->log, path, SEED_LOG_ERROR "out of memory: the text is not "
+			      "committed (ENOMEM)");
+	seed_ticket_unref(ticket);
+}
+
+static void wait_outcome(struct fs *fs, fuse_req_t req, struct seed_ticket *ticket)
+{
+	int outcome = atomic_load(&ticket->outcome);
+	struct seed_wait *wait;
+
+	if (outcome != SEED_OUTCOME_UNKNOWN)
+		fuse_reply_err(req, outcome);
+	else if (!(wait = waiting_new(fs, req, NULL, NULL)))
+		fuse_reply_err(req, ENOMEM);
+	else if (seed_engine_wait_ticket(fs->engine, ticket, wait))
+		waiting_fail(wait, ENOMEM);
+	seed_ticket_unref(ticket);
+}
+
+void writing_flush(struct fs *fs, fuse_req_t req, struct handle *handle, uint64_t lock_owner)
+{
+	/* Nobody is there any more to look at a result: a process that a
+	 * signal ended must not stay for half a minute. */
+	bool unwatched = (handle->flags & O_NONBLOCK) ||
+			 seed_process_was_killed(fuse_req_ctx(req)->pid);
+	struct draft *draft = handle->draft;
+	struct seed_ticket *ticket = NULL;
+	bool opener = is_opener(req, handle, lock_owner);
+	char *text = NULL;
+	errint_t err = 0;
+
+	if (!draft || !handle->wrote || !opener) {
+		fuse_reply_err(req, 0);
+		return;
+	}
+	pthread_mutex_lock(&draft->mutex);
+	err = take_text(fs, handle->inode, draft, &text, &ticket);
+	if (!err && !text && draft->ticket)
+		ticket = seed_ticket_ref(draft->ticket);
+	pthread_mutex_unlock(&draft->mutex);
+	if (err)
+		fuse_reply_err(req, -err);
+	else if (text)
+		hand_over(fs, req, handle->inode, text, ticket, unwatched);
+	else if (ticket && !unwatched)
+		wait_outcome(fs, req, ticket);
+	else {
+		seed_ticket_unref(ticket);
+		fuse_reply_err(req, 0);
+	}
+}
+
+static void wait_for_name(struct fs *fs, fuse_req_t req, struct inode *inode)
+{
+	struct seed_wait *wait;
+	char path[FS_PATH_BYTES];
+
+	inode_path(fs, inode, path);
+	if (!fs->engine)
+		fuse_reply_err(req, 0);
+	else if (!(wait = waiting_new(fs, req, NULL, NULL)))
+		fuse_reply_err(req, ENOMEM);
+	else if (seed_engine_wait_name(fs->engine, path, wait))
+		waiting_fail(wait, ENOMEM);
+}
+
+void writing_fsync(struct fs *fs, fuse_req_t req, struct handle *handle)
+{
+	struct draft *draft = writing_draft(fs, handle->inode);
+	struct seed_ticket *ticket = NULL;
+	char *text = NULL;
+	errint_t err = 0;
+
+	if (draft) {
+		pthread_mutex_lock(&draft->mutex);
+		err = take_text(fs, handle->inode, draft, &text, &ticket);
+		if (!err && !text && draft->ticket)
+			ticket = seed_ticket_ref(draft->ticket);
+		pthread_mutex_unlock(&draft->mutex);
+		writing_draft_put(fs, handle->inode, draft);
+	}
+	if (err)
+		fuse_reply_err(req, -err);
+	else if (text)
+		hand_over(fs, req, handle->inode, text, ticket, false);
+	else if (ticket)
+		wait_outcome(fs, req, ticket);
+	else
+		wait_for_name(fs, req, handle->inode);
+}
+
+/* A file that this open made and whose text came to nothing goes again; one
+ * that was only touched stays. */
+static void drop_unused(struct fs *fs, struct handle *handle)
+{
+	const struct writing_kind *kind = handle->inode->type->writing;
+	struct draft *draft = handle->draft;
+	char path[FS_PATH_BYTES];
+	bool unused;
+
+	pthread_mutex_lock(&draft->mutex);
+	unused = handle->created && handle->wrote && !draft->ticket && !draft->removed;
+	pthread_mutex_unlock(&draft->mutex);
+	if (!unused || !kind->drop)
+		return;
+	inode_path(fs, handle->inode, path);
+	kind->drop(fs, path);
+}
+
+void writing_release(struct fs *fs, struct handle *handle)
+{
+	if (handle->draft) {
+		/* The last chance; nobody waits for a release. */
+		if (handle->wrote)
+			commit_unwatched(fs, handle->inode, handle->draft);
+		drop_unused(fs, handle);
+		writing_draft_put(fs, handle->inode, handle->draft);
+	}
+	handle_free(handle);
+}
+

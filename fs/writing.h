@@ -1,0 +1,50 @@
+/*
+ * Files that gather text until it is committed (writing.c): what differs between
+ * prompts and callbacks. The operations are node_type's.
+ */
+#ifndef SEED_FS_WRITING_H
+#define SEED_FS_WRITING_H
+
+#include "fs/draft.h"
+#include "fs/fs.h"
+
+struct writing_kind {
+	size_t limit;   /* bytes of text */
+	bool is_prompt; /* the rules for prompts hold, and are judged by write() */
+	/* The text as it is kept; *text is malloc'd. */
+	errint_t (*load)(struct fs *fs, const char *path, char **text, size_t *len);
+	/* Size and times of what is kept; -ENOENT: nothing is. */
+	errint_t (*stat)(struct fs *fs, const char *path, struct stat *st);
+	/* seed_engine_commit() or its like. */
+	errint_t (*commit)(struct seed_engine *engine, const char *name, char *text,
+			   struct seed_ticket *ticket, struct seed_wait *wait);
+	/* A file made by an open that came to nothing; may be NULL. */
+	void (*drop)(struct fs *fs, const char *path);
+};
+
+errint_t writing_getattr(struct fs *fs, struct inode *inode, struct stat *st, double *timeout_s);
+void writing_setattr(struct fs *fs, fuse_req_t req, struct inode *inode, struct stat *st,
+		     int to_set, struct handle *handle);
+void writing_open(struct fs *fs, fuse_req_t req, struct inode *inode, struct fuse_file_info *fi);
+void writing_read(struct fs *fs, fuse_req_t req, struct handle *handle, size_t size, off_t offset);
+void writing_write(struct fs *fs, fuse_req_t req, struct handle *handle, const char *data,
+		   size_t size, off_t offset);
+void writing_flush(struct fs *fs, fuse_req_t req, struct handle *handle, uint64_t lock_owner);
+void writing_fsync(struct fs *fs, fuse_req_t req, struct handle *handle);
+void writing_release(struct fs *fs, struct handle *handle);
+
+/* Replies to a create of what `found` names. */
+void writing_create(struct fs *fs, fuse_req_t req, struct found *found, struct fuse_file_info *fi);
+
+/* The inode's draft with one more user, NULL where it is not open for writing. */
+struct draft *writing_draft(struct fs *fs, struct inode *inode);
+void writing_draft_put(struct fs *fs, struct inode *inode, struct draft *draft);
+
+/* ---- prompts.c ---- */
+
+/* Whether a path may be a prompt's: its name's rules, and no folder in its way. */
+errint_t prompt_check_name(struct fs *fs, const char *name) SEED_MUST_CHECK;
+/* The prompt is being removed: what is written to it now is not committed. */
+void prompt_forget_draft(struct fs *fs, const char *path);
+
+#endif
