@@ -1,0 +1,41 @@
+#!/bin/sh
+# Generates a list of prompts in parallel and collects the failures.
+#
+#     examples/batch.sh MOUNT LIST [PARALLEL]
+#
+# LIST has one "NAME<tab>PROMPT" a line. How many run at the service at once is
+# the mount's affair (-o jobs=, rate=); PARALLEL only bounds the processes here.
+# Failures go to LIST.failed in the same form, so that it can be run again.
+set -u
+
+if [ "${1:-}" = --one ]; then
+	# The form in which xargs starts this script: one line of the list.
+	mount=$2 failed=$3 line=$4
+	tab=$(printf '\t')
+	name=${line%%"$tab"*} prompt=${line#*"$tab"}
+	if printf '%s\n' "$prompt" | tee "$mount/prompts/$name" >/dev/null; then
+		echo "ok      $name"
+	else
+		echo "failed  $name"
+		# One short write to a file opened for appending is not torn.
+		printf '%s\n' "$line" >>"$failed"
+	fi
+	exit 0
+fi
+
+if [ $# -lt 2 ] || [ $# -gt 3 ]; then
+	echo "usage: $0 MOUNT LIST [PARALLEL]" >&2
+	exit 2
+fi
+mount=$1 list=$2 parallel=${3:-16}
+failed=$list.failed
+
+: >"$failed" || exit 1
+grep -v '^[[:space:]]*$' "$list" | tr '\n' '\0' |
+	xargs -0 -r -n 1 -P "$parallel" "$0" --one "$mount" "$failed" || exit 1
+
+if [ -s "$failed" ]; then
+	echo "$0: $(wc -l <"$failed") failed, see $failed and $mount/status" >&2
+	exit 1
+fi
+rm -f "$failed"
