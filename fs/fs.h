@@ -113,6 +113,7 @@ struct handle {
 	struct inode *inode;  /* the kernel keeps it looked up while it is open */
 	int fd;               /* of the state directory's file, -1: none */
 	int flags;            /* of open(2) */
+	int64_t uid;          /* of the opener */
 	pid_t opener;         /* process; 0: out of sight */
 	uint64_t owner;       /* lock owner of the first flush, where opener is 0 */
 	bool owner_known;
@@ -221,6 +222,7 @@ extern const struct node_type records_folder, record_file;
 extern const struct node_type history_folder, history_file;
 extern const struct node_type callbacks_folder, callback_file;
 extern const struct node_type status_file, readme_file;
+extern const struct node_type queue_file, metrics_file;
 
 /* ---- rename.c ---- */
 

@@ -180,6 +180,8 @@ static errint_t start_engine(struct fs *fs, struct seed_params *params, struct s
 		.jobs = (int)options->jobs,
 		.rate_count = options->rate.count,
 		.rate_seconds = options->rate.seconds,
+		.budget = options->budget.count,
+		.reuse = options->reuse,
 		.metadata = !options->nometadata,
 		.worker_program = "/proc/self/exe",
 		.workers = worker_count(),
@@ -195,6 +197,7 @@ static errint_t start_engine(struct fs *fs, struct seed_params *params, struct s
 		return seed_error_set(error, ENOMEM, "out of memory");
 	}
 	config.params = *params;
+	seed_store_keep(fs->store, options->history);
 	return seed_engine_new(&config, fs->store, fs->log, key, &fs->engine, error);
 }
 

@@ -32,6 +32,7 @@ struct handle *handle_new(fuse_req_t req, struct inode *inode, const struct fuse
 	handle->inode = inode;
 	handle->fd = -1;
 	handle->flags = fi->flags;
+	handle->uid = fuse_req_ctx(req)->uid;
 	handle->opener = seed_process_of(fuse_req_ctx(req)->pid);
 	return handle;
 }

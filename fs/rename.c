@@ -67,6 +67,7 @@ static void commit_scratch(struct fs *fs, fuse_req_t req, const char *from, cons
 {
 	struct renaming *renaming = renaming_new(from, to, false);
 	struct seed_wait *wait = renaming ? waiting_new(fs, req, scratch_committed, renaming) : NULL;
+	struct seed_ticket *ticket;
 
 	if (!wait) {
 		free(renaming);
@@ -74,9 +75,13 @@ static void commit_scratch(struct fs *fs, fuse_req_t req, const char *from, cons
 		fuse_reply_err(req, ENOMEM);
 		return;
 	}
+	ticket = seed_ticket_new();
+	if (ticket)
+		ticket->uid = fuse_req_ctx(req)->uid;
 	wait->until_begun = true; /* rename(2) never waits for a generation */
-	if (seed_engine_commit(fs->engine, to, text, NULL, wait))
+	if (seed_engine_commit(fs->engine, to, text, ticket, wait))
 		waiting_fail(wait, ENOMEM);
+	seed_ticket_unref(ticket);
 }
 
 static void rename_scratch(struct fs *fs, fuse_req_t req, struct scratch *scratch,

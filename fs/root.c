@@ -16,6 +16,8 @@ static const struct top tops[] = {
 	{ "history", &history_folder },
 	{ "callbacks", &callbacks_folder },
 	{ "status", &status_file },
+	{ "queue", &queue_file },
+	{ "metrics", &metrics_file },
 	{ "README", &readme_file },
 };
 

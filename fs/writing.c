@@ -121,9 +121,10 @@ errint_t writing_getattr(struct fs *fs, struct inode *inode, struct stat *st, do
 	return err;
 }
 
-static void commit_unwatched(struct fs *fs, struct inode *inode, struct draft *draft);
+static void commit_unwatched(struct fs *fs, struct inode *inode, struct draft *draft, int64_t uid);
 
-static errint_t truncate_prompt(struct fs *fs, struct inode *inode, off_t size, bool is_open)
+static errint_t truncate_prompt(struct fs *fs, struct inode *inode, off_t size, bool is_open,
+				int64_t uid)
 {
 	struct draft *draft;
 	errint_t err;
@@ -141,7 +142,7 @@ static errint_t truncate_prompt(struct fs *fs, struct inode *inode, off_t size, 
 	pthread_mutex_unlock(&draft->mutex);
 	/* Without a descriptor there is no close to wait for. */
 	if (!err && !is_open)
-		commit_unwatched(fs, inode, draft);
+		commit_unwatched(fs, inode, draft, uid);
 	writing_draft_put(fs, inode, draft);
 	return err;
 }
@@ -156,7 +157,8 @@ void writing_setattr(struct fs *fs, fuse_req_t req, struct inode *inode, struct 
 	/* Owners, modes and times are the mount's: taken and left, so that
 	 * cp -p, install and touch work. */
 	if (to_set & FUSE_SET_ATTR_SIZE) {
-		err = truncate_prompt(fs, inode, st->st_size, handle != NULL);
+		err = truncate_prompt(fs, inode, st->st_size, handle != NULL,
+				      fuse_req_ctx(req)->uid);
 		if (!err && handle && st->st_size > 0)
 			handle->wrote = true;
 	}
@@ -294,6 +296,11 @@ void writing_write(struct fs *fs, fuse_req_t req, struct handle *handle, const c
 
 	if (offset < 0 || (uint64_t)offset > draft->limit)
 		offset = (off_t)draft->limit; /* judged as too long below */
+	/* What is known already is told by write(), which every shell looks at. */
+	if (seed_engine_admission(fs->engine)) {
+		fuse_reply_err(req, seed_engine_admission(fs->engine));
+		return;
+	}
 	handle->wrote = true;
 	pthread_mutex_lock(&draft->mutex);
 	/* The kernel's idea of the end may be older than another's write. */
@@ -333,8 +340,8 @@ static bool is_opener(fuse_req_t req, struct handle *handle, uint64_t lock_owner
 
 /* Takes the text out of the draft with a new ticket for it. *text NULL: there
  * is nothing to commit. */
-static errint_t take_text(struct fs *fs, struct inode *inode, struct draft *draft, char **text,
-			  struct seed_ticket **ticket)
+static errint_t take_text(struct fs *fs, struct inode *inode, struct draft *draft, int64_t uid,
+			  char **text, struct seed_ticket **ticket)
 {
 	bool known = draft->refused != 0;
 	size_t at = 0;
@@ -352,6 +359,7 @@ static errint_t take_text(struct fs *fs, struct inode *inode, struct draft *draf
 		draft->changed = true;
 		return -ENOMEM;
 	}
+	(*ticket)->uid = uid;
 	seed_ticket_unref(draft->ticket);
 	draft->ticket = seed_ticket_ref(*ticket);
 	return 0;
@@ -375,7 +383,7 @@ static void hand_over(struct fs *fs, fuse_req_t req, struct inode *inode, char *
 	seed_ticket_unref(ticket);
 }
 
-static void commit_unwatched(struct fs *fs, struct inode *inode, struct draft *draft)
+static void commit_unwatched(struct fs *fs, struct inode *inode, struct draft *draft, int64_t uid)
 {
 	struct seed_ticket *ticket;
 	char path[FS_PATH_BYTES];
@@ -383,7 +391,7 @@ static void commit_unwatched(struct fs *fs, struct inode *inode, struct draft *d
 	errint_t err;
 
 	pthread_mutex_lock(&draft->mutex);
-	err = take_text(fs, inode, draft, &text, &ticket);
+	err = take_text(fs, inode, draft, uid, &text, &ticket);
 	pthread_mutex_unlock(&draft->mutex);
 	if (err || !text)
 		return;
@@ -425,7 +433,7 @@ void writing_flush(struct fs *fs, fuse_req_t req, struct handle *handle, uint64_
 		return;
 	}
 	pthread_mutex_lock(&draft->mutex);
-	err = take_text(fs, handle->inode, draft, &text, &ticket);
+	err = take_text(fs, handle->inode, draft, fuse_req_ctx(req)->uid, &text, &ticket);
 	if (!err && !text && draft->ticket)
 		ticket = seed_ticket_ref(draft->ticket);
 	pthread_mutex_unlock(&draft->mutex);
@@ -464,7 +472,7 @@ void writing_fsync(struct fs *fs, fuse_req_t req, struct handle *handle)
 
 	if (draft) {
 		pthread_mutex_lock(&draft->mutex);
-		err = take_text(fs, handle->inode, draft, &text, &ticket);
+		err = take_text(fs, handle->inode, draft, fuse_req_ctx(req)->uid, &text, &ticket);
 		if (!err && !text && draft->ticket)
 			ticket = seed_ticket_ref(draft->ticket);
 		pthread_mutex_unlock(&draft->mutex);
@@ -503,7 +511,7 @@ void writing_release(struct fs *fs, struct handle *handle)
 	if (handle->draft) {
 		/* The last chance; nobody waits for a release. */
 		if (handle->wrote)
-			commit_unwatched(fs, handle->inode, handle->draft);
+			commit_unwatched(fs, handle->inode, handle->draft, handle->uid);
 		drop_unused(fs, handle);
 		writing_draft_put(fs, handle->inode, handle->draft);
 	}

@@ -119,6 +119,7 @@ static void run_callback(struct seed_engine *engine, struct command *command)
 		command->next = running->after;
 		running->after = command;
 	} else if (has_image(engine, request->name)) {
+		engine->metrics.callbacks_preserved++;
 		seed_log_line(engine->log, request->name,
 			      LOG_KEPT "Preserving existing verified image");
 		request_refuse(engine, request, 0);

@@ -96,6 +96,7 @@ static void start_remove(struct seed_engine *engine, struct change *change)
 		/* Without memory the row says less; the prompt goes all the same. */
 		if (seed_record_copy(&change->cancelled, &generation->record))
 			seed_record_release(&change->cancelled);
+		engine->metrics.cancelled++;
 		exchange_cancel(generation);
 		generation_abandon(generation, ECANCELED);
 	}

@@ -11,6 +11,7 @@ struct step_job {
 	struct seed_record record; /* a copy: the engine goes on with its own */
 	struct seed_buf bytes;
 	bool superseded;
+	struct seed_spent spent;
 	int source_fd;
 	errint_t err;
 };
@@ -58,6 +59,8 @@ static errint_t journal(struct seed_store *store, struct step_job *job)
 
 	if (!err && !job->superseded)
 		err = seed_store_record_write(store, &job->record, false);
+	if (!err && job->step == STEP_ANNOUNCE)
+		err = seed_store_spent_write(store, job->spent);
 	return err;
 }
 
@@ -71,6 +74,8 @@ static void run_step(struct seed_disk_job *disk)
 	case STEP_PROGRESS:
 		if (!job->superseded)
 			job->err = seed_store_record_write(store, &job->record, false);
+		if (!job->err) /* a drawing is announced by this step */
+			job->err = seed_store_spent_write(store, job->spent);
 		break;
 	case STEP_BEGIN:
 		job->err = seed_store_begin(store, &job->record);
@@ -117,6 +122,7 @@ static void start_step(struct generation *generation, enum disk_step step)
 	job->generation = generation;
 	job->step = step;
 	job->superseded = generation->superseded;
+	job->spent = engine->spent;
 	job->source_fd = -1;
 	seed_buf_init(&job->bytes, SEED_ANSWER_MAX_BYTES);
 	if (step == STEP_KEEP) {

@@ -1,8 +1,10 @@
 /* The engine's thread, its commands, its life. */
 #include "lib/engine.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include "lib/clock.h"
 #include "lib/engine_internal.h"
@@ -23,6 +25,7 @@ struct seed_ticket *seed_ticket_new(void)
 	if (!ticket)
 		return NULL;
 	atomic_init(&ticket->refs, 1);
+	ticket->uid = -1;
 	atomic_init(&ticket->outcome, SEED_OUTCOME_UNKNOWN);
 	return ticket;
 }
@@ -141,11 +144,54 @@ void request_attach(struct generation *generation, struct request *request)
 {
 	generation->ticket = request->ticket;
 	request->ticket = NULL;
+	generation->engine->metrics.prompts++;
+	if (generation->ticket)
+		generation->uid = generation->ticket->uid;
 	if (generation->ticket)
 		generation->ticket->generation = generation;
 	if (request->wait)
 		wait_add(generation, request->wait);
 	request_free(request);
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
+/* The settings that the image was asked for with first; a retry's are ours. */
+static bool same_settings(const struct seed_record *made, const struct seed_record *wanted)
+{
+	const struct seed_params *a = &made->params, *b = &wanted->params;
+
+	return made->attempt_count > 0 && made->attempts[0].steps == b->steps &&
+	       !(made->attempts[0].cfg_scale < b->cfg_scale) &&
+	       !(made->attempts[0].cfg_scale > b->cfg_scale) &&
+	       a->width == b->width && a->height == b->height && a->has_seed == b->has_seed &&
+	       a->seed == b->seed && same_text(a->model, b->model) &&
+	       same_text(a->quality, b->quality) && same_text(a->guidance, b->guidance) &&
+	       same_text(a->style, b->style) && same_text(a->negative_prompt, b->negative_prompt) &&
+	       same_text(made->provider, wanted->provider) &&
+	       same_text(made->prompt, wanted->prompt);
+}
+
+/* Whether NAME's verified image is what this text asks for. */
+static bool is_made(struct seed_engine *engine, const struct request *request)
+{
+	struct seed_record made, wanted;
+	char path[SEED_STORE_PATH_BYTES];
+	bool same = false;
+
+	if (seed_store_record_read(engine->store, request->name, &made) == 0 &&
+	    engine_fill_record(engine, request->name, request->text, &wanted) == 0) {
+		same = made.state == SEED_STATE_VERIFIED && same_settings(&made, &wanted) &&
+		       seed_store_image_path(request->name, path) &&
+		       faccessat(seed_store_area(engine->store, SEED_AREA_IMAGES), path, F_OK,
+				 AT_SYMLINK_NOFOLLOW) == 0;
+		seed_record_release(&wanted);
+	}
+	seed_record_release(&made);
+	return same;
 }
 
 static void run_commit(struct seed_engine *engine, struct command *command)
@@ -160,6 +206,13 @@ static void run_commit(struct seed_engine *engine, struct command *command)
 		return;
 	}
 	older = engine_find(engine, request->name);
+	if (engine->config.reuse && !older && is_made(engine, request)) {
+		engine->metrics.reused++;
+		seed_log_line(engine->log, request->name, SEED_LOG_SUCCESS "Reused: this text's image "
+			      "is verified already");
+		request_refuse(engine, request, 0);
+		return;
+	}
 	err = engine_fill_record(engine, request->name, request->text, &record);
 	generation = err ? NULL : generation_new(engine, &record, true);
 	if (!generation) {
@@ -428,6 +481,7 @@ errint_t seed_engine_new(const struct seed_engine_config *config, struct seed_st
 	pthread_mutex_init(&engine->mutex, NULL);
 	if (config->service.api_base)
 		engine->private_service = seed_url_host_is_private(config->service.api_base);
+	budget_load(engine);
 	err = make_parts(engine);
 	if (!err)
 		err = take_key(engine, key);

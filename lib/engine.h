@@ -32,6 +32,8 @@ struct seed_engine_config {
 	int64_t timeout_ms;          /* of one attempt */
 	int jobs;                    /* at the service at once */
 	int rate_count, rate_seconds;
+	int64_t budget;              /* submissions in a UTC day; 0: not limited */
+	bool reuse;                  /* a text that NAME's image was made of is answered with it */
 	bool metadata;               /* text chunks in the image */
 	const char *worker_program;  /* lib/image/worker.h */
 	int workers;
@@ -41,6 +43,7 @@ struct seed_engine_config {
  * committed it and the engine. */
 struct seed_ticket {
 	atomic_int refs;
+	int64_t uid;                   /* who wrote the text, -1: not known; set before it is handed over */
 	atomic_int outcome;            /* SEED_OUTCOME_UNKNOWN, 0 or a positive errno */
 	struct generation *generation; /* the engine's own */
 };
@@ -115,6 +118,16 @@ errint_t seed_engine_restore(struct seed_engine *engine, const char *version, co
 /* A signal came to a waiter: its process is looked at, and if it is ending the
  * wait ends with EINTR. May be called with libfuse's request lock held. */
 void seed_engine_interrupt(struct seed_wait *wait);
+
+/* What is known before a text is committed: 0, or EDQUOT where the day's budget
+ * is spent. Any thread; no lock. */
+int seed_engine_admission(struct seed_engine *engine);
+
+/* The text of `queue` or `metrics` as things stand: *text is malloc'd and the
+ * caller's once `wait` got 0. */
+enum seed_report { SEED_REPORT_QUEUE, SEED_REPORT_METRICS };
+errint_t seed_engine_report(struct seed_engine *engine, enum seed_report kind, char **text,
+			    struct seed_wait *wait) SEED_MUST_CHECK;
 
 /* A new key (SIGHUP); takes ownership. */
 errint_t seed_engine_set_key(struct seed_engine *engine, struct seed_key *key) SEED_MUST_CHECK;

@@ -12,6 +12,7 @@
 #include "lib/disk.h"
 #include "lib/engine.h"
 #include "lib/image/worker.h"
+#include "lib/metrics.h"
 #include "lib/net.h"
 #include "lib/record.h"
 #include "lib/schedule.h"
@@ -86,6 +87,7 @@ struct generation {
 
 	struct seed_ticket *ticket;
 	struct seed_wait *waits;
+	int64_t uid;             /* who wrote the text; -1: not known */
 	bool adopting;           /* a callback's image is looked at; nothing was submitted */
 	struct command *after;   /* callbacks that came meanwhile: run again at the end */
 };
@@ -118,6 +120,9 @@ struct seed_engine {
 	int64_t pump_ms;           /* when the queue is to be looked at again */
 	struct seed_rate rate, queries;
 	struct seed_durations durations;
+	struct seed_metrics metrics;
+	struct seed_spent spent;   /* budget.c */
+	_Atomic int64_t exhausted_day; /* on which the budget is spent; -1: it is not */
 	bool gate_closed;          /* a rename is under way: no step starts (changes.c) */
 	struct change *changes_first, **changes_last; /* wait for the gate */
 	bool private_service;      /* api_base leads to a private address itself */
@@ -192,6 +197,13 @@ void generation_reap(struct generation *generation);
 int64_t generations_turn(struct seed_engine *engine, int64_t now_ms);
 /* A line of the log about it, without keys and queries. */
 void generation_log(struct generation *generation, const char *format, ...) SEED_PRINTF(2, 3);
+
+/* ---- budget.c ---- */
+
+void budget_load(struct seed_engine *engine);
+/* One more submission; false: the day's budget is spent. */
+bool budget_take(struct seed_engine *engine);
+int64_t budget_left(struct seed_engine *engine); /* -1: not limited */
 
 /* ---- callbacks.c ---- */
 

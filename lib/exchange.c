@@ -100,6 +100,7 @@ static void backed_off(struct generation *generation, const struct seed_step *st
 	}
 	generation_log(generation, SEED_LOG_REQUEST "Rate limited by the service: next try in %.1f s",
 		       (double)delay / 1000);
+	engine->metrics.rate_limited++;
 	/* The limit is the account's: it holds for everyone in the queue. */
 	engine->hold_until_ms = seed_clock_now_ms() + delay;
 	generation_requeue(generation);
@@ -276,6 +277,7 @@ void exchange_send(struct generation *generation)
 
 	if (generation->task.stage != SEED_STAGE_SUBMIT) {
 		generation->phase = PHASE_POLL;
+		generation->engine->metrics.polls++;
 		err = exchange_prepare(generation);
 	}
 	if (!err)
@@ -414,6 +416,7 @@ void exchange_fetch(struct generation *generation)
 		generation_attempt_failed(generation, &error);
 		return;
 	}
+	engine->metrics.downloads++;
 	err = seed_net_send(engine->net, &request, on_image, generation, &generation->transfer);
 	if (err)
 		send_failed(generation, err);

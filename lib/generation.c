@@ -57,6 +57,7 @@ struct generation *generation_new(struct seed_engine *engine, struct seed_record
 		return NULL;
 	generation->engine = engine;
 	generation->source_fd = -1;
+	generation->uid = -1;
 	seed_buf_init(&generation->bytes, SEED_ANSWER_MAX_BYTES);
 	generation->full_prompt = seed_params_full_prompt(&record->params, record->prompt);
 	if (!generation->full_prompt) {
@@ -264,6 +265,7 @@ void generation_supersede(struct generation *generation)
 	generation_log(generation, SEED_LOG_IMAGE "Superseded by a newer prompt%s",
 		       phase == PHASE_BEGIN || phase == PHASE_QUEUED || phase == PHASE_ANNOUNCE ?
 		       "" : ": its image will go to history");
+	generation->engine->metrics.superseded++;
 	unlink_name(generation);
 	generation->superseded = true;
 	settle_ticket(generation, ECANCELED);
@@ -289,6 +291,7 @@ void generation_fail(struct generation *generation, const struct seed_error *err
 
 	generation_log(generation, SEED_LOG_ERROR "%s (%s)", error->message,
 		       seed_error_name(error->code));
+	seed_metrics_failed(&generation->engine->metrics, error->code);
 	record->state = SEED_STATE_FAILED;
 	record->error = *error;
 	if (generation->superseded)
@@ -356,6 +359,15 @@ static void announce(struct generation *generation)
 	disk_step(generation, STEP_ANNOUNCE);
 }
 
+static void over_budget(struct generation *generation)
+{
+	struct seed_error error;
+
+	seed_error_set(&error, EDQUOT, "the budget of %lld submissions a day is spent; it begins anew "
+		       "at 00:00 UTC", (long long)generation->engine->config.budget);
+	generation_fail(generation, &error);
+}
+
 static void start(struct generation *generation)
 {
 	struct seed_engine *engine = generation->engine;
@@ -363,8 +375,17 @@ static void start(struct generation *generation)
 	if (!generation->has_slot)
 		engine->active++;
 	generation->has_slot = true;
-	if (begins_attempt(generation))
+	if (begins_attempt(generation)) {
+		/* Before the attempt exists: it was never made. */
+		if (!budget_take(engine)) {
+			over_budget(generation);
+			return;
+		}
+		engine->metrics.retries += generation->record.attempt_count > 0;
+		engine->metrics.submissions++;
+		seed_metrics_spent(&engine->metrics, generation->uid);
 		new_attempt(generation);
+	}
 	seed_rate_take(&engine->rate, seed_clock_now_ms());
 	if (engine->config.provider->draws) {
 		disk_step(generation, STEP_PROGRESS);
@@ -452,10 +473,32 @@ static void hold(struct generation *generation, int code, const char *what)
 {
 	generation_log(generation, SEED_LOG_ERROR "%s: %s (%s); kept, tried again every %d s", what,
 		       strerror(code), seed_error_name(code), HOLD_MS / 1000);
+	generation->engine->metrics.disk_held++;
 	waits_finish(generation, code);
 	generation->held = generation->phase;
 	generation->phase = PHASE_HOLD;
 	generation->wake_ms = seed_clock_now_ms() + HOLD_MS;
+}
+
+static void note_duration(struct generation *generation)
+{
+	struct seed_engine *engine = generation->engine;
+	int64_t ms = seed_clock_now_ms() - generation->submitted_ms;
+
+	seed_durations_add(&engine->durations, ms);
+	seed_histogram_add(&engine->metrics.service, (double)ms / 1000);
+}
+
+static void count_verified(struct generation *generation)
+{
+	struct seed_metrics *metrics = &generation->engine->metrics;
+	const struct seed_record *record = &generation->record;
+
+	metrics->verified++;
+	metrics->image_bytes += record->image.bytes;
+	metrics->callbacks_adopted += generation->adopting;
+	seed_histogram_add(&metrics->generation,
+			   (double)(record->verified_ms - record->created_ms) / 1000);
 }
 
 static void verified(struct generation *generation, const struct seed_image_result *result)
@@ -469,9 +512,9 @@ static void verified(struct generation *generation, const struct seed_image_resu
 	record->verified_ms = seed_clock_wall_ms();
 	if (record->attempt_count > 0)
 		attempt_of(generation)->ended_ms = record->verified_ms;
-	if (generation->submitted_ms)
-		seed_durations_add(&generation->engine->durations,
-				   seed_clock_now_ms() - generation->submitted_ms);
+	if (generation->submitted_ms && !generation->resumed)
+		note_duration(generation);
+	count_verified(generation);
 	generation_log(generation, SEED_LOG_IMAGE "Image verified at %ux%u", record->image.width,
 		       record->image.height);
 	set_step(generation, "commit");

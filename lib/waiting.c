@@ -72,6 +72,7 @@ static void look_at(struct generation *generation)
 		if (!atomic_load(&wait->interrupted))
 			continue;
 		if (seed_process_is_ending(wait->tid)) {
+			generation->engine->metrics.interrupted++;
 			wait_finish(generation->engine, wait, EINTR);
 		} else if (!wait->watched) {
 			wait->watched = true;

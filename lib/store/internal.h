@@ -2,6 +2,7 @@
 #ifndef SEED_STORE_INTERNAL_H
 #define SEED_STORE_INTERNAL_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "lib/store/store.h"
@@ -10,6 +11,8 @@ struct seed_store {
 	int root, pending, tmp, log, lock; /* descriptors */
 	int areas[SEED_AREA_COUNT];
 	_Atomic uint64_t last_id;
+	pthread_mutex_t spent_mutex; /* held over a small write without fsync */
+	struct seed_spent spent;     /* as written last */
 	int64_t keep; /* versions in history/NAME/; -1: all */
 };
 

@@ -159,6 +159,7 @@ errint_t seed_store_open(const char *path, struct seed_store **out, struct seed_
 	for (size_t i = 0; i < SEED_AREA_COUNT; i++)
 		store->areas[i] = -1;
 	/* Ids are times only so that they differ between state directories. */
+	pthread_mutex_init(&store->spent_mutex, NULL);
 	store->keep = -1;
 	atomic_store(&store->last_id, (uint64_t)seed_clock_wall_ms() << 12);
 	err = open_root(store, path, error);
@@ -193,6 +194,7 @@ void seed_store_close(struct seed_store *store)
 	/* The lock file stays: removing it would race with the next holder. */
 	close_fd(store->lock);
 	close_fd(store->root);
+	pthread_mutex_destroy(&store->spent_mutex);
 	free(store);
 }
 
@@ -258,4 +260,40 @@ errint_t seed_store_record_read(const struct seed_store *store, const char *name
 	err = seed_record_parse(json, len, record);
 	free(json);
 	return err ? -EIO : 0;
+}
+
+void seed_store_spent_read(const struct seed_store *store, struct seed_spent *spent)
+{
+	char *text = NULL;
+	long long day = 0, count = 0;
+	size_t len;
+
+	*spent = (struct seed_spent){ 0 };
+	if (seed_files_read(store->root, "spent", 128, &text, &len))
+		return;
+	if (sscanf(text, "%lld %lld", &day, &count) == 2 && count >= 0) {
+		spent->day = day;
+		spent->count = count;
+	}
+	free(text);
+}
+
+errint_t seed_store_spent_write(struct seed_store *store, struct seed_spent spent)
+{
+	char text[64];
+	errint_t err = 0;
+	int len;
+
+	pthread_mutex_lock(&store->spent_mutex);
+	if (spent.day > store->spent.day ||
+	    (spent.day == store->spent.day && spent.count > store->spent.count)) {
+		len = snprintf(text, sizeof(text), "%lld %lld\n", (long long)spent.day,
+			       (long long)spent.count);
+		err = seed_files_replace(store->tmp, "spent", store->root, "spent", text,
+					 (size_t)len, false);
+		if (!err)
+			store->spent = spent;
+	}
+	pthread_mutex_unlock(&store->spent_mutex);
+	return err;
 }

@@ -136,6 +136,16 @@ int seed_store_source_open(const struct seed_store *store, const char *id);
 /* The journal's row and what belongs to it goes (a generation given up). */
 void seed_store_forget(struct seed_store *store, const char *id);
 
+/* Submissions of a day, for the budget. */
+struct seed_spent {
+	int64_t day; /* days since 1970, UTC */
+	int64_t count;
+};
+/* Zeroes where none were written. Before any thread. */
+void seed_store_spent_read(const struct seed_store *store, struct seed_spent *spent);
+/* An older count never takes the place of a newer one. */
+errint_t seed_store_spent_write(struct seed_store *store, struct seed_spent spent) SEED_MUST_CHECK;
+
 /* ---- at the start, before any thread ---- */
 
 /* Finishes renames that had begun, sweeps leftovers, then calls `each` for every
