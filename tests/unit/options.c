@@ -437,8 +437,6 @@ static void test_what_libfuse_sees(void **state)
 
 /* ---- errors ---- */
 
-static void test_wrong_values(void **state)
-{
 #define STEPS "must be a whole number from 1 to 1000"
 #define CFG "must be a number from 0 to 100"
 #define URL_FORM "must be an http or https URL"
@@ -447,87 +445,91 @@ static void test_wrong_values(void **state)
 #define BUDGET_FORM "must be N/day, like 500/day"
 #define BYTES_FORM "must be a number of bytes from 4K to 1024G, with K, M or G"
 #define OCTAL_FORM "must be an octal number like 022"
-	static const struct {
-		const char *option, *message;
-	} cases[] = {
-		{ "steps=0", "option steps=0: " STEPS },
-		{ "steps=1001", "option steps=1001: " STEPS },
-		{ "steps=", "option steps=: " STEPS },
-		{ "steps=-1", "option steps=-1: " STEPS },
-		{ "steps=+1", "option steps=+1: " STEPS },
-		{ "steps= 1", "option steps= 1: " STEPS },
-		{ "steps=1x", "option steps=1x: " STEPS },
-		{ "steps=1.5", "option steps=1.5: " STEPS },
-		{ "steps=99999999999999999999", "option steps=99999999999999999999: " STEPS },
-		{ "timeout=86401", "option timeout=86401: must be a whole number from 1 to 86400" },
-		{ "jobs=0", "option jobs=0: must be a whole number from 1 to 100000" },
-		{ "uid=4294967295",
-		  "option uid=4294967295: must be a whole number from 0 to 4294967294" },
-		{ "uid=root", "option uid=root: must be a whole number from 0 to 4294967294" },
-		{ "cfg_scale=-1", "option cfg_scale=-1: " CFG },
-		{ "cfg_scale=100.5", "option cfg_scale=100.5: " CFG },
-		{ "cfg_scale=nan", "option cfg_scale=nan: " CFG },
-		{ "cfg_scale=inf", "option cfg_scale=inf: " CFG },
-		{ "cfg_scale=1e", "option cfg_scale=1e: " CFG },
-		{ "cfg_scale=.", "option cfg_scale=.: " CFG },
-		{ "max_upscale=0.5", "option max_upscale=0.5: must be a number from 1 to 16" },
-		{ "api_base=api.kie.ai", "option api_base=api.kie.ai: " URL_FORM },
-		{ "api_base=ftp://host/", "option api_base=ftp://host/: " URL_FORM },
-		{ "api_base=", "option api_base=: " URL_FORM },
-		{ "size=2048", "option size=2048: " SIZE_FORM },
-		{ "size=2048x", "option size=2048x: " SIZE_FORM },
-		{ "size=2048X1152", "option size=2048X1152: " SIZE_FORM },
-		{ "size=2048x1152x3", "option size=2048x1152x3: " SIZE_FORM },
-		{ "size=15x16", "option size=15x16: " SIZE_FORM },
-		{ "size=16x16385", "option size=16x16385: " SIZE_FORM },
-		{ "rate=20", "option rate=20: " RATE_FORM },
-		{ "rate=0/1", "option rate=0/1: " RATE_FORM },
-		{ "rate=1/0", "option rate=1/0: " RATE_FORM },
-		{ "rate=1/86401", "option rate=1/86401: " RATE_FORM },
-		{ "rate=1/day", "option rate=1/day: " RATE_FORM },
-		{ "budget=500", "option budget=500: " BUDGET_FORM },
-		{ "budget=500/86400", "option budget=500/86400: " BUDGET_FORM },
-		{ "budget=0/day", "option budget=0/day: " BUDGET_FORM },
-		{ "history=some", "option history=some: must be a number, or all" },
-		{ "history=-1", "option history=-1: must be a number, or all" },
-		{ "log_size=4095", "option log_size=4095: " BYTES_FORM },
-		{ "log_size=3K", "option log_size=3K: " BYTES_FORM },
-		{ "log_size=1025G", "option log_size=1025G: " BYTES_FORM },
-		{ "log_size=4T", "option log_size=4T: " BYTES_FORM },
-		{ "log_size=4KB", "option log_size=4KB: " BYTES_FORM },
-		{ "umask=8", "option umask=8: " OCTAL_FORM },
-		{ "umask=1000", "option umask=1000: " OCTAL_FORM },
-		{ "umask=u=rwx", "option umask=u=rwx: " OCTAL_FORM },
-		{ "reuse=1", "option reuse takes no value" },
-		{ "ro=", "option ro takes no value" },
-		{ "steps", "option steps needs a value: a whole number from 1 to 1000" },
-		{ "state", "option state needs a value: a text" },
-		{ "api_base", "option api_base needs a value: an http or https URL" },
-		{ "provider=dalle", "option provider=dalle: no such provider; seedfs -h lists them" },
-		{ "provider=", "option provider=: no such provider; seedfs -h lists them" },
-		{ "bogus", "unknown option: bogus; seedfs -h lists them" },
-		{ "bogus=1", "unknown option: bogus; seedfs -h lists them" },
-		{ "key=sk-123", "unknown option: key; seedfs -h lists them" },
-		{ "step=3", "unknown option: step; seedfs -h lists them" },
-		{ "Steps=3", "unknown option: Steps; seedfs -h lists them" },
-		{ "steps=3,size=1", "option size=1: " SIZE_FORM },
-		{ "steps=0,size=1", "option steps=0: " STEPS },
-		{ "store=s3://bucket/prefix", "option store: this version keeps its catalogue in "
-					      "the state directory only" },
-		{ "s3_endpoint=http://127.0.0.1:9000",
-		  "option store: this version keeps its catalogue in the state directory only" },
-	};
+static const struct {
+	const char *option, *message;
+} wrong_values[] = {
+	{ "steps=0", "option steps=0: " STEPS },
+	{ "steps=1001", "option steps=1001: " STEPS },
+	{ "steps=", "option steps=: " STEPS },
+	{ "steps=-1", "option steps=-1: " STEPS },
+	{ "steps=+1", "option steps=+1: " STEPS },
+	{ "steps= 1", "option steps= 1: " STEPS },
+	{ "steps=1x", "option steps=1x: " STEPS },
+	{ "steps=1.5", "option steps=1.5: " STEPS },
+	{ "steps=99999999999999999999", "option steps=99999999999999999999: " STEPS },
+	{ "timeout=86401", "option timeout=86401: must be a whole number from 1 to 86400" },
+	{ "jobs=0", "option jobs=0: must be a whole number from 1 to 100000" },
+	{ "uid=4294967295",
+	  "option uid=4294967295: must be a whole number from 0 to 4294967294" },
+	{ "uid=root", "option uid=root: must be a whole number from 0 to 4294967294" },
+	{ "cfg_scale=-1", "option cfg_scale=-1: " CFG },
+	{ "cfg_scale=100.5", "option cfg_scale=100.5: " CFG },
+	{ "cfg_scale=nan", "option cfg_scale=nan: " CFG },
+	{ "cfg_scale=inf", "option cfg_scale=inf: " CFG },
+	{ "cfg_scale=1e", "option cfg_scale=1e: " CFG },
+	{ "cfg_scale=.", "option cfg_scale=.: " CFG },
+	{ "max_upscale=0.5", "option max_upscale=0.5: must be a number from 1 to 16" },
+	{ "api_base=api.kie.ai", "option api_base=api.kie.ai: " URL_FORM },
+	{ "api_base=ftp://host/", "option api_base=ftp://host/: " URL_FORM },
+	{ "api_base=", "option api_base=: " URL_FORM },
+	{ "size=2048", "option size=2048: " SIZE_FORM },
+	{ "size=2048x", "option size=2048x: " SIZE_FORM },
+	{ "size=2048X1152", "option size=2048X1152: " SIZE_FORM },
+	{ "size=2048x1152x3", "option size=2048x1152x3: " SIZE_FORM },
+	{ "size=15x16", "option size=15x16: " SIZE_FORM },
+	{ "size=16x16385", "option size=16x16385: " SIZE_FORM },
+	{ "rate=20", "option rate=20: " RATE_FORM },
+	{ "rate=0/1", "option rate=0/1: " RATE_FORM },
+	{ "rate=1/0", "option rate=1/0: " RATE_FORM },
+	{ "rate=1/86401", "option rate=1/86401: " RATE_FORM },
+	{ "rate=1/day", "option rate=1/day: " RATE_FORM },
+	{ "budget=500", "option budget=500: " BUDGET_FORM },
+	{ "budget=500/86400", "option budget=500/86400: " BUDGET_FORM },
+	{ "budget=0/day", "option budget=0/day: " BUDGET_FORM },
+	{ "history=some", "option history=some: must be a number, or all" },
+	{ "history=-1", "option history=-1: must be a number, or all" },
+	{ "log_size=4095", "option log_size=4095: " BYTES_FORM },
+	{ "log_size=3K", "option log_size=3K: " BYTES_FORM },
+	{ "log_size=1025G", "option log_size=1025G: " BYTES_FORM },
+	{ "log_size=4T", "option log_size=4T: " BYTES_FORM },
+	{ "log_size=4KB", "option log_size=4KB: " BYTES_FORM },
+	{ "umask=8", "option umask=8: " OCTAL_FORM },
+	{ "umask=1000", "option umask=1000: " OCTAL_FORM },
+	{ "umask=u=rwx", "option umask=u=rwx: " OCTAL_FORM },
+	{ "reuse=1", "option reuse takes no value" },
+	{ "ro=", "option ro takes no value" },
+	{ "steps", "option steps needs a value: a whole number from 1 to 1000" },
+	{ "state", "option state needs a value: a text" },
+	{ "api_base", "option api_base needs a value: an http or https URL" },
+	{ "provider=dalle", "option provider=dalle: no such provider; seedfs -h lists them" },
+	{ "provider=", "option provider=: no such provider; seedfs -h lists them" },
+	{ "bogus", "unknown option: bogus; seedfs -h lists them" },
+	{ "bogus=1", "unknown option: bogus; seedfs -h lists them" },
+	{ "key=sk-123", "unknown option: key; seedfs -h lists them" },
+	{ "step=3", "unknown option: step; seedfs -h lists them" },
+	{ "Steps=3", "unknown option: Steps; seedfs -h lists them" },
+	{ "steps=3,size=1", "option size=1: " SIZE_FORM },
+	{ "steps=0,size=1", "option steps=0: " STEPS },
+	{ "store=s3://bucket/prefix",
+	  "option store: this version keeps its catalogue in the state directory only" },
+	{ "s3_endpoint=http://127.0.0.1:9000",
+	  "option store: this version keeps its catalogue in the state directory only" },
+};
+
+static void test_wrong_values(void **state)
+{
 	struct parsed parsed;
 
 	SEED_UNUSED(state);
-	for (size_t i = 0; i < SEED_ARRAY_LEN(cases); i++) {
-		const char *argv[] = { "-o", cases[i].option, MNT, NULL };
+	for (size_t i = 0; i < SEED_ARRAY_LEN(wrong_values); i++) {
+		const char *argv[] = { "-o", wrong_values[i].option, MNT, NULL };
 
 		parse(&parsed, argv);
 		if (parsed.result != -EINVAL)
-			fail_msg("%s: %d %s", cases[i].option, parsed.result, parsed.error.message);
+			fail_msg("%s: %d %s", wrong_values[i].option, parsed.result,
+				 parsed.error.message);
 		assert_int_equal(parsed.error.code, EINVAL);
-		assert_string_equal(parsed.error.message, cases[i].message);
+		assert_string_equal(parsed.error.message, wrong_values[i].message);
 		release(&parsed);
 	}
 }
