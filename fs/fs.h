@@ -6,8 +6,9 @@
  * generation or an fsync; what must wait is handed to the engine with its
  * request and answered by waiting.c.
  *
- * Lock order: inode table → draft; the scratch files' mutex is a leaf. Neither is held across a library call that
- * does I/O other than a look at the state directory, nor while replying.
+ * Lock order: inode table → draft; the scratch files' and the gallery's mutexes
+ * are leaves. None is held across a library call that does I/O other than a
+ * look at the state directory, nor while replying.
  */
 #ifndef SEED_FS_H
 #define SEED_FS_H
@@ -126,6 +127,15 @@ struct handle {
 	struct listing listing;  /* an open folder */
 };
 
+/* index.html as it was last rendered (gallery.c). */
+struct gallery {
+	pthread_mutex_t mutex; /* of the following; a leaf, held while rendering */
+	char *text;            /* owned; NULL: not rendered yet */
+	size_t len;
+	int64_t rendered_ms;   /* monotonic */
+	struct timespec time;  /* when it was first seen to be as it is */
+};
+
 #define INODE_BUCKETS 8192
 
 struct fs {
@@ -144,6 +154,8 @@ struct fs {
 	pthread_mutex_t scratch_mutex; /* of the next two; a leaf */
 	struct scratch *scratch;
 	size_t scratch_count;
+
+	struct gallery gallery;
 };
 
 /* ---- inode.c ---- */
@@ -221,7 +233,7 @@ extern const struct node_type images_folder, image_file;
 extern const struct node_type records_folder, record_file;
 extern const struct node_type history_folder, history_file;
 extern const struct node_type callbacks_folder, callback_file;
-extern const struct node_type status_file, readme_file;
+extern const struct node_type status_file, index_file, readme_file;
 extern const struct node_type queue_file, metrics_file;
 
 /* ---- rename.c ---- */
@@ -234,6 +246,21 @@ void history_rename(struct fs *fs, fuse_req_t req, const char *from,
 /* The state of NAME's image where no file stands at images/NAME.png: 0 it is
  * being generated, else -errno (-ENOENT: never prompted). Any thread. */
 errint_t image_outcome(struct fs *fs, const char *name);
+
+/* NAME of "NAME.png"; false for any other path. */
+bool image_name_of(const char *path, char name[FS_PATH_BYTES]);
+
+/* ---- xattrs.c: user.seed.… of an entry, from its record ---- */
+
+errint_t prompt_getxattr(struct fs *fs, struct inode *inode, const char *name, char *value,
+			 size_t size, size_t *len);
+errint_t image_getxattr(struct fs *fs, struct inode *inode, const char *name, char *value,
+			size_t size, size_t *len);
+
+/* ---- gallery.c: index.html ---- */
+
+/* Frees what was rendered; after the last request. */
+void gallery_release(struct fs *fs);
 
 /* README's text; static. */
 extern const char readme_text[];

@@ -7,8 +7,7 @@
 /* An image's inode never changes: the kernel may keep its attributes. */
 #define IMMUTABLE_S 3600.0
 
-/* NAME of "NAME.png"; false for any other name. */
-static bool name_of(const char *path, char name[FS_PATH_BYTES])
+bool image_name_of(const char *path, char name[FS_PATH_BYTES])
 {
 	size_t len = strlen(path);
 
@@ -43,7 +42,7 @@ static errint_t outcome_of(struct fs *fs, const char *path)
 {
 	char name[FS_PATH_BYTES];
 
-	return name_of(path, name) ? image_outcome(fs, name) : -ENOENT;
+	return image_name_of(path, name) ? image_outcome(fs, name) : -ENOENT;
 }
 
 /* The attributes of a pending image: there, and empty. */
@@ -160,7 +159,7 @@ static void wait_for(struct fs *fs, fuse_req_t req, struct handle *handle,
 	struct seed_wait *wait;
 
 	inode_path(fs, handle->inode, path);
-	if (!opening || !name_of(path, name) ||
+	if (!opening || !image_name_of(path, name) ||
 	    !(wait = waiting_new(fs, req, waited, opening))) {
 		free(opening);
 		handle_free(handle);
@@ -233,7 +232,7 @@ static bool images_lists(const char *name, bool is_folder)
 {
 	char ignored[FS_PATH_BYTES];
 
-	return is_folder || name_of(name, ignored);
+	return is_folder || image_name_of(name, ignored);
 }
 
 static void images_unlink(struct fs *fs, fuse_req_t req, const char *path, const char *name)
@@ -272,4 +271,5 @@ const struct node_type image_file = {
 	.getattr = image_getattr,
 	.open = image_open,
 	.read = image_read,
+	.getxattr = image_getxattr,
 };

@@ -196,6 +196,7 @@ errint_t inodes_init(struct fs *fs)
 
 	pthread_mutex_init(&fs->inode_mutex, NULL);
 	pthread_mutex_init(&fs->scratch_mutex, NULL);
+	pthread_mutex_init(&fs->gallery.mutex, NULL);
 	fs->root = inode_get(fs, &root);
 	return fs->root ? 0 : -ENOMEM;
 }

@@ -319,6 +319,7 @@ static int run(struct fs *fs, struct fuse_args *args)
 		err = serve(fs, args, &error);
 	if (fs->root) {
 		scratch_release_all(fs);
+		gallery_release(fs);
 		inodes_release(fs);
 	}
 	seed_log_close(fs->log);

@@ -292,4 +292,5 @@ const struct node_type prompt_file = {
 	.flush = writing_flush,
 	.fsync = writing_fsync,
 	.release = writing_release,
+	.getxattr = prompt_getxattr,
 };

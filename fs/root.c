@@ -18,6 +18,7 @@ static const struct top tops[] = {
 	{ "status", &status_file },
 	{ "queue", &queue_file },
 	{ "metrics", &metrics_file },
+	{ "index.html", &index_file },
 	{ "README", &readme_file },
 };
 

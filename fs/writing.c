@@ -88,6 +88,9 @@ static void log_refused(struct fs *fs, struct inode *inode, int code, size_t at)
 	else if (code == EFBIG)
 		seed_log_line(fs->log, path, SEED_LOG_ERROR "Prompt refused: more than %d bytes "
 			      "(EFBIG); nothing was changed", (int)inode->type->writing->limit);
+	else if (code == EDQUOT)
+		seed_log_line(fs->log, path, SEED_LOG_ERROR "Prompt refused: the day's budget is "
+			      "spent (EDQUOT); nothing was changed");
 	else if (code == EINVAL)
 		seed_log_line(fs->log, path, SEED_LOG_ERROR "Prompt refused: a NUL at byte %zu "
 			      "(EINVAL); nothing was changed", at);
@@ -296,17 +299,15 @@ void writing_write(struct fs *fs, fuse_req_t req, struct handle *handle, const c
 
 	if (offset < 0 || (uint64_t)offset > draft->limit)
 		offset = (off_t)draft->limit; /* judged as too long below */
-	/* What is known already is told by write(), which every shell looks at. */
-	if (seed_engine_admission(fs->engine)) {
-		fuse_reply_err(req, seed_engine_admission(fs->engine));
-		return;
-	}
 	handle->wrote = true;
 	pthread_mutex_lock(&draft->mutex);
 	/* The kernel's idea of the end may be older than another's write. */
 	if (handle->flags & O_APPEND)
 		offset = (off_t)draft->len;
 	known = draft->refused != 0;
+	/* What is known already is told by write(), which every shell looks at. */
+	if (!known)
+		draft->refused = seed_engine_admission(fs->engine);
 	err = draft_write(draft, data, size, (size_t)offset, &at);
 	pthread_mutex_unlock(&draft->mutex);
 	if (err && !known)

@@ -97,7 +97,7 @@ static void start_remove(struct seed_engine *engine, struct change *change)
 		if (seed_record_copy(&change->cancelled, &generation->record))
 			seed_record_release(&change->cancelled);
 		engine->metrics.cancelled++;
-		exchange_cancel(generation);
+		cancel_at_service(generation);
 		generation_abandon(generation, ECANCELED);
 	}
 	run_on_lane(engine, change, change->name, remove_on_disk, change_ended);

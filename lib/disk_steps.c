@@ -29,6 +29,11 @@ static void step_ended(struct seed_engine *engine, struct command *command)
 			close(generation->source_fd);
 		generation->source_fd = job->source_fd;
 	}
+	if (job->step == STEP_KEEP && job->err) {
+		seed_buf_release(&generation->bytes);
+		generation->bytes = job->bytes;
+		seed_buf_init(&job->bytes, SEED_ANSWER_MAX_BYTES);
+	}
 	disk_step_resume(generation);
 	/* May free the generation, if nothing more is under way. */
 	generation_step_done(generation, job->step, job->err);

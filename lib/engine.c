@@ -513,6 +513,7 @@ void seed_engine_free(struct seed_engine *engine)
 		run_commands(engine);
 	seed_worker_pool_free(engine->workers);
 	seed_net_free(engine->net);
+	cancels_free(engine);
 	while (engine->generations) {
 		struct generation *generation = engine->generations;
 

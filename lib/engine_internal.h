@@ -125,6 +125,7 @@ struct seed_engine {
 	_Atomic int64_t exhausted_day; /* on which the budget is spent; -1: it is not */
 	bool gate_closed;          /* a rename is under way: no step starts (changes.c) */
 	struct change *changes_first, **changes_last; /* wait for the gate */
+	struct cancel *cancels;
 	bool private_service;      /* api_base leads to a private address itself */
 	bool stopping;
 	int64_t stop_ms;
@@ -219,8 +220,17 @@ errint_t exchange_prepare(struct generation *generation) SEED_MUST_CHECK;
 /* Sends it: as prepared for SEED_STAGE_SUBMIT, else prepared here. */
 void exchange_send(struct generation *generation);
 void exchange_fetch(struct generation *generation); /* task.image_url */
-/* Tells the service to stop, where it can be told; nobody waits for it. */
-void exchange_cancel(struct generation *generation);
+/* One request, with the key where its host is the API's own. */
+errint_t exchange_transfer(struct seed_engine *engine, const struct seed_request *request,
+			   int64_t deadline_ms, seed_net_done_fn *done, void *context,
+			   struct seed_transfer **transfer) SEED_MUST_CHECK;
+
+/* ---- cancel.c ---- */
+
+/* Tells the service to stop, where it can be told; nobody waits for it. The task
+ * is taken out of the generation. */
+void cancel_at_service(struct generation *generation);
+void cancels_free(struct seed_engine *engine);
 
 /* ---- disk_steps.c ---- */
 

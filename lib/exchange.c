@@ -208,10 +208,7 @@ static void on_answer(void *context, struct seed_net_answer *answer)
 	struct seed_step step;
 
 	generation->transfer = NULL;
-	if (generation->dead) {
-		generation_reap(generation);
-		return;
-	}
+	/* A generation that is given up takes its transfer along: it is alive. */
 	if (answer->error.code) {
 		transport_failed(generation, &answer->error);
 		return;
@@ -232,10 +229,10 @@ static bool key_may_go(const struct seed_engine *engine, const char *url)
 	return engine->authorization && seed_url_same_host(url, engine->config.service.api_base);
 }
 
-static errint_t send_request(struct generation *generation, const struct seed_request *request,
-			     int64_t deadline_ms)
+errint_t exchange_transfer(struct seed_engine *engine, const struct seed_request *request,
+			   int64_t deadline_ms, seed_net_done_fn *done, void *context,
+			   struct seed_transfer **transfer)
 {
-	struct seed_engine *engine = generation->engine;
 	const char *headers[SEED_ARRAY_LEN(request->headers) + 1] = { NULL };
 	struct seed_net_request out = {
 		.method = request->method,
@@ -257,7 +254,7 @@ static errint_t send_request(struct generation *generation, const struct seed_re
 		out.private_peer = &engine->private_service;
 	else
 		out.guarded = !engine->private_service;
-	return seed_net_send(engine->net, &out, on_answer, generation, &generation->transfer);
+	return seed_net_send(engine->net, &out, done, context, transfer);
 }
 
 errint_t exchange_prepare(struct generation *generation)
@@ -271,6 +268,13 @@ errint_t exchange_prepare(struct generation *generation)
 						&generation->request);
 }
 
+static void log_neutralised(struct generation *generation)
+{
+	if (is_submit(generation) && generation->request.neutralised)
+		generation_log(generation, SEED_LOG_REQUEST "Markup in the prompt that this server would "
+			       "execute was made harmless");
+}
+
 void exchange_send(struct generation *generation)
 {
 	errint_t err = 0;
@@ -280,8 +284,11 @@ void exchange_send(struct generation *generation)
 		generation->engine->metrics.polls++;
 		err = exchange_prepare(generation);
 	}
+	log_neutralised(generation);
 	if (!err)
-		err = send_request(generation, &generation->request, generation->deadline_ms);
+		err = exchange_transfer(generation->engine, &generation->request,
+					generation->deadline_ms, on_answer, generation,
+					&generation->transfer);
 	seed_request_release(&generation->request);
 	if (err)
 		send_failed(generation, err);
@@ -373,9 +380,7 @@ static void on_image(void *context, struct seed_net_answer *answer)
 	struct generation *generation = context;
 
 	generation->transfer = NULL;
-	if (generation->dead) {
-		generation_reap(generation);
-	} else if (answer->error.code) {
+	if (answer->error.code) {
 		fetch_failed(generation, answer);
 	} else if (answer->redirect) {
 		follow_redirect(generation, answer->redirect);
@@ -420,38 +425,4 @@ void exchange_fetch(struct generation *generation)
 	err = seed_net_send(engine->net, &request, on_image, generation, &generation->transfer);
 	if (err)
 		send_failed(generation, err);
-}
-
-/* Nobody waits for this answer, and the generation may be gone before it comes. */
-static void on_cancelled(void *context, struct seed_net_answer *answer)
-{
-	SEED_UNUSED(context);
-	SEED_UNUSED(answer);
-}
-
-void exchange_cancel(struct generation *generation)
-{
-	struct seed_engine *engine = generation->engine;
-	struct seed_transfer *transfer;
-
-	if (!generation->task.id)
-		return;
-	generation->task.stage = SEED_STAGE_CANCEL;
-	if (exchange_prepare(generation) == 0) {
-		struct seed_net_request out = {
-			.method = generation->request.method,
-			.url = generation->request.url,
-			.body = generation->request.body,
-			.deadline_ms = seed_clock_now_ms() + 10000,
-			.limit_bytes = 65536,
-		};
-
-		if (key_may_go(engine, out.url))
-			out.authorization = engine->authorization;
-		if (seed_url_same_host(out.url, engine->config.service.api_base) &&
-		    seed_net_send(engine->net, &out, on_cancelled, NULL, &transfer) == 0)
-			generation_log(generation, SEED_LOG_REQUEST "Cancelling task %s at the service",
-				       generation->task.id);
-	}
-	seed_request_release(&generation->request);
 }

@@ -1,10 +1,12 @@
 /* A generation's way from the committed prompt to the verified image. */
 #include <fcntl.h>
 #include <stdarg.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "lib/clock.h"
 #include "lib/engine_internal.h"
+#include "lib/store/files.h"
 #include "lib/url.h"
 
 /* A picture takes a worker well under a second; one that takes this long hangs. */
@@ -648,10 +650,10 @@ static void announced(struct generation *generation, errint_t err)
 
 static void after_accept(struct generation *generation, errint_t err)
 {
-	if (err) {
-		hold(generation, -err, "The task id cannot be stored");
-		return;
-	}
+	/* It is paid for: it goes on in memory, and the next step journals again. */
+	if (err)
+		generation_log(generation, SEED_LOG_ERROR "The task id cannot be stored: %s (%s); the "
+			       "task goes on", strerror(-err), seed_error_name(-err));
 	if (generation->engine->stopping)
 		return;
 	if (generation->task.image_url) {
@@ -705,12 +707,41 @@ static void finished(struct generation *generation, errint_t err)
 	generation_reap(generation);
 }
 
+/* The bytes could not be kept on disk: they stay in memory. */
+static errint_t keep_in_memory(struct generation *generation)
+{
+	int fd = memfd_create("seedfs-answer", MFD_CLOEXEC);
+	errint_t err;
+
+	if (fd < 0)
+		return -errno;
+	err = seed_files_write_all(fd, generation->bytes.data, generation->bytes.len_bytes);
+	if (err) {
+		close(fd);
+		return err;
+	}
+	if (generation->source_fd >= 0)
+		close(generation->source_fd);
+	generation->source_fd = fd;
+	return 0;
+}
+
 static void kept(struct generation *generation, errint_t err)
 {
-	if (err)
-		hold(generation, -err, "The answer cannot be stored");
-	else
+	struct seed_error error;
+
+	if (err) {
+		generation_log(generation, SEED_LOG_ERROR "The answer cannot be stored: %s (%s); kept "
+			       "in memory", strerror(-err), seed_error_name(-err));
+		err = keep_in_memory(generation);
+	}
+	seed_buf_release(&generation->bytes);
+	if (!err) {
 		generation_verify(generation, generation->source_fd);
+		return;
+	}
+	seed_error_set(&error, -err, "the answer cannot be kept: %s", strerror(-err));
+	generation_attempt_failed(generation, &error);
 }
 
 void generation_step_done(struct generation *generation, enum disk_step step, errint_t err)
@@ -873,10 +904,6 @@ static void wake(struct generation *generation, int64_t now)
 		generation->phase = generation->held;
 		if (generation->phase == PHASE_VERIFY)
 			generation_verify(generation, generation->source_fd);
-		else if (generation->phase == PHASE_ACCEPT)
-			disk_step(generation, STEP_ACCEPT);
-		else if (generation->phase == PHASE_KEEP)
-			disk_step(generation, STEP_KEEP);
 		else
 			disk_step(generation, STEP_FINISH);
 	}

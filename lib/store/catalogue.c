@@ -42,18 +42,33 @@ static errint_t write_prompt(struct seed_store *store, const struct seed_record 
 				  record->name, record->request, strlen(record->request), true);
 }
 
+/* What stood before, where a beginning found no space: renames need none. */
+static void undo_begin(struct seed_store *store, const char *name, const char *version)
+{
+	char row[SEED_STORE_PATH_BYTES];
+
+	if (*version)
+		SEED_UNUSED(seed_store_restore(store, version, name) == 0);
+	else if (seed_store_record_path(name, row))
+		unlinkat(store->areas[SEED_AREA_RECORDS], row, 0);
+}
+
 errint_t seed_store_begin(struct seed_store *store, const struct seed_record *record)
 {
+	char version[SEED_STORE_PATH_BYTES] = "";
 	errint_t err;
 
 	err = seed_store_journal(store, record);
-	if (!err)
-		err = write_prompt(store, record);
-	if (!err)
-		err = seed_store_retire(store, record->name);
+	if (err)
+		return err;
+	err = seed_store_retire(store, record->name, version);
 	/* Not durable: until the end the journal's row can write it again. */
 	if (!err)
 		err = seed_store_record_write(store, record, false);
+	if (!err)
+		err = write_prompt(store, record);
+	if (err)
+		undo_begin(store, record->name, version);
 	return err;
 }
 

@@ -80,7 +80,8 @@ static void retire_row(struct seed_store *store, const char *name, const char *v
 	free(json);
 }
 
-errint_t seed_store_retire(struct seed_store *store, const char *name)
+errint_t seed_store_retire(struct seed_store *store, const char *name,
+			   char version[SEED_STORE_PATH_BYTES])
 {
 	char image[SEED_STORE_PATH_BYTES], old[SEED_STORE_PATH_BYTES];
 	struct stat st;
@@ -95,11 +96,13 @@ errint_t seed_store_retire(struct seed_store *store, const char *name)
 		return err;
 	err = seed_files_move(store->areas[SEED_AREA_IMAGES], image,
 			      store->areas[SEED_AREA_HISTORY], old);
-	if (!err) {
-		retire_row(store, name, old);
-		seed_store_history_prune(store, name);
-	}
-	return err;
+	if (err)
+		return err;
+	retire_row(store, name, old);
+	seed_store_history_prune(store, name);
+	if (version)
+		memcpy(version, old, strlen(old) + 1);
+	return 0;
 }
 
 static int compare_names(const void *a, const void *b)

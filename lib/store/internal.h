@@ -28,8 +28,10 @@ bool seed_store_version_row(const char *version, char path[SEED_STORE_PATH_BYTES
 errint_t seed_store_rename_pending(struct seed_store *store, const char *from, const char *to,
 				   bool folder) SEED_MUST_CHECK;
 
-/* Moves images/NAME.png to the next number of history/NAME/ where it exists. */
-errint_t seed_store_retire(struct seed_store *store, const char *name) SEED_MUST_CHECK;
+/* Moves images/NAME.png to the next number of history/NAME/ where it exists;
+ * `version` (may be NULL) gets that path, unchanged where there is no image. */
+errint_t seed_store_retire(struct seed_store *store, const char *name,
+			   char version[SEED_STORE_PATH_BYTES]) SEED_MUST_CHECK;
 
 /* The next free path "NAME/0001.png" of the history. */
 errint_t seed_store_history_next(struct seed_store *store, const char *name,

@@ -114,7 +114,7 @@ static errint_t run_entry(struct seed_store *store, struct move *move)
 	errint_t err = 0;
 
 	if (!move->retired) {
-		err = seed_store_retire(store, move->to);
+		err = seed_store_retire(store, move->to, NULL);
 		if (!err)
 			err = drop_row(store, move->to);
 		move->retired = true;
@@ -274,7 +274,7 @@ errint_t seed_store_restore(struct seed_store *store, const char *old, const cha
 		return -ENAMETOOLONG;
 	if (faccessat(store->areas[SEED_AREA_HISTORY], old, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
-	err = seed_store_retire(store, name);
+	err = seed_store_retire(store, name, NULL);
 	if (!err)
 		err = seed_files_move(store->areas[SEED_AREA_HISTORY], old,
 				      store->areas[SEED_AREA_IMAGES], image);
