@@ -39,6 +39,11 @@ static void name_plan(struct seed_fit_plan *plan, bool up)
 		 plan->crop && plan->resample ? "+" : "", scale);
 }
 
+static bool is_thumbnail(uint32_t width, uint32_t height)
+{
+	return width <= SEED_THUMBNAIL_SIDE && height <= SEED_THUMBNAIL_SIDE;
+}
+
 errint_t seed_fit_plan(uint32_t width, uint32_t height, uint32_t to_width, uint32_t to_height,
 		       double max_upscale, bool no_upscale, struct seed_fit_plan *plan,
 		       struct seed_error *error)
@@ -58,6 +63,9 @@ errint_t seed_fit_plan(uint32_t width, uint32_t height, uint32_t to_width, uint3
 		return seed_image_invalid(error, "%ux%u is too small for %ux%u "
 					  "(largest enlargement %g)",
 					  width, height, to_width, to_height, max_upscale);
+	if (is_thumbnail(width, height) && !is_thumbnail(to_width, to_height))
+		return seed_image_invalid(error, "%ux%u is a thumbnail (no side is longer than %d)",
+					  width, height, SEED_THUMBNAIL_SIDE);
 	plan->resample = plan->width != to_width || plan->height != to_height;
 	name_plan(plan, up);
 	return 0;

@@ -11,6 +11,11 @@
 #include "lib/error.h"
 #include "lib/image/pixels.h"
 
+/* CONTRACT section 3: "a 360x360 thumbnail is never valid". A source of at most
+ * this, both ways, is refused whatever may be enlarged, unless the target is as
+ * small itself. */
+enum { SEED_THUMBNAIL_SIDE = 360 };
+
 struct seed_fit_plan {
 	uint32_t x, y, width, height; /* the part of the source that is used */
 	bool crop, resample;
@@ -18,7 +23,7 @@ struct seed_fit_plan {
 };
 
 /* Plans from sizes alone, so that a picture can be refused before it is
- * decoded. EBADMSG: too small. */
+ * decoded. EBADMSG: too small, or a thumbnail. */
 errint_t seed_fit_plan(uint32_t width, uint32_t height, uint32_t to_width, uint32_t to_height,
 		       double max_upscale, bool no_upscale, struct seed_fit_plan *plan,
 		       struct seed_error *error) SEED_MUST_CHECK;

@@ -54,6 +54,15 @@ static void refused_plans(void **state)
 	} cases[] = {
 		{360, 360, 2, false,
 		 "image not valid: 360x360 is too small for 2048x1152 (largest enlargement 2)"},
+		/* Whatever may be enlarged: a thumbnail is none. */
+		{360, 360, 6, false,
+		 "image not valid: 360x360 is a thumbnail (no side is longer than 360)"},
+		{360, 203, 1000, false,
+		 "image not valid: 360x203 is a thumbnail (no side is longer than 360)"},
+		{1, 360, 1e9, false,
+		 "image not valid: 1x360 is a thumbnail (no side is longer than 360)"},
+		{361, 361, 6, false, NULL},
+		{361, 204, 6, false, NULL},
 		{1024, 576, 2, false, NULL},
 		{1023, 576, 2, false,
 		 "image not valid: 1023x576 is too small for 2048x1152 (largest enlargement 2)"},
@@ -89,6 +98,18 @@ static void refused_plans(void **state)
 		if (cases[i].message)
 			assert_string_equal(error.message, cases[i].message);
 	}
+}
+
+/* Who asks for pictures of a thumbnail's size gets them. */
+static void small_targets(void **state)
+{
+	struct seed_fit_plan plan;
+	struct seed_error error;
+
+	SEED_UNUSED(state);
+	assert_int_equal(seed_fit_plan(360, 360, 360, 202, 2, false, &plan, &error), 0);
+	assert_int_equal(seed_fit_plan(180, 101, 360, 202, 2, false, &plan, &error), 0);
+	assert_int_equal(seed_fit_plan(360, 202, 361, 203, 2, false, &plan, &error), -EBADMSG);
 }
 
 static void fit(struct seed_pixels *pixels, uint32_t width, uint32_t height, const char *name)
@@ -272,6 +293,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(plans),
 		cmocka_unit_test(refused_plans),
+		cmocka_unit_test(small_targets),
 		cmocka_unit_test(exact_size_is_untouched),
 		cmocka_unit_test(crop_keeps_pixels),
 		cmocka_unit_test(resampling_is_lanczos3),
