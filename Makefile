@@ -7,7 +7,7 @@
 #
 # Knobs (make V=1 …): V=1 shows commands; DEBUG=1 -O0 -g; DEVELOPER=1 -Werror;
 # SANITIZE=address,undefined or thread; CC=clang; BUILD=build directory.
-# Parts of check: check-unit check-mount check-asan check-warnings lint.
+# Parts of check: check-unit check-mount check-asan check-warnings lint hdr-check.
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -40,7 +40,7 @@ ifdef DEVELOPER
 WARNINGS += -Werror
 endif
 ifdef SANITIZE
-HARDEN = -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
+HARDEN = -DSEED_CRASH_POINTS -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
 HARDEN_LD = -fsanitize=$(SANITIZE)
 else
 HARDEN = $(if $(DEBUG),,-D_FORTIFY_SOURCE=3) -fstack-protector-strong
@@ -110,11 +110,72 @@ $(BUILD)/upstream: $(UPSTREAM_SRC:%.c=$(BUILD)/%.o)
 
 unit-programs: $(UNIT_BIN)
 
+# ---- installation ----
+
+install: $(BUILD)/seedfs
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 \
+		$(DESTDIR)$(PREFIX)/share/man/man7 $(DESTDIR)$(PREFIX)/share/doc/seedfs
+	install -m 755 $(BUILD)/seedfs $(DESTDIR)$(PREFIX)/bin/seedfs
+	ln -sf seedfs $(DESTDIR)$(PREFIX)/bin/mount.seedfs
+	install -m 644 docs/seedfs.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -m 644 docs/seed.7 $(DESTDIR)$(PREFIX)/share/man/man7/
+	install -m 644 README.md LICENSE docs/*.md $(DESTDIR)$(PREFIX)/share/doc/seedfs/
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/seedfs $(DESTDIR)$(PREFIX)/bin/mount.seedfs
+	rm -f $(DESTDIR)$(PREFIX)/share/man/man1/seedfs.1 $(DESTDIR)$(PREFIX)/share/man/man7/seed.7
+	rm -rf $(DESTDIR)$(PREFIX)/share/doc/seedfs
+
 clean:
 	rm -rf $(BUILD) build-*
 
+# ---- tests ----
+
+BUILD_PACKAGES = gcc libc6-dev make pkg-config fuse3 \
+	$(sort $(foreach l,$(LIBS_NEEDED),$(lastword $(subst =, ,$(l)))))
+TEST_PACKAGES = git bats shellcheck clang jq curl attr procps iproute2 \
+	python3 perl nodejs libcmocka-dev libmicrohttpd-dev vim nano rsync
+
+CHECK = BUILD=$(BUILD) tests/check.sh
+
+upstream: $(BUILD)/upstream
+
+objects: $(LIB_OBJ) $(FS_OBJ) $(UNIT_SRC:%.c=$(BUILD)/%.o) $(UPSTREAM_SRC:%.c=$(BUILD)/%.o)
+
+# Each header says itself what it needs: it compiles alone.
+HEADERS = $(wildcard fs/*.h lib/*.h lib/*/*.h tests/*/*.h)
+headers: $(HEADERS:%=$(BUILD)/%.ok)
+$(BUILD)/%.h.ok: %.h $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(Q)printf '#include "%s"\ntypedef int not_empty;\n' $< | $(CC) $(CPPFLAGS_ALL) \
+		$(filter-out -MMD -MP,$(CFLAGS_ALL)) -Werror -fsyntax-only -x c - && touch $@
+
+check:
+	@$(CHECK) all
+check-unit:
+	@$(CHECK) unit
+check-mount:
+	@$(CHECK) mount
+check-asan:
+	@$(CHECK) asan
+check-warnings:
+	@$(CHECK) warnings
+lint:
+	@$(CHECK) lint
+hdr-check:
+	@$(CHECK) headers
+
+install-deps:
+	@tests/check.sh install $(BUILD_PACKAGES)
+install-test-deps:
+	@tests/check.sh install $(BUILD_PACKAGES) $(TEST_PACKAGES)
+
+demo:
+	@BUILD=$(BUILD) examples/demo.sh
+
 FORCE:
-.PHONY: all clean FORCE unit-programs
+.PHONY: install uninstall all clean FORCE unit-programs upstream objects headers check check-unit check-mount \
+	check-asan check-warnings lint hdr-check install-deps install-test-deps demo
 .SECONDARY:
 
 -include $(LIB_OBJ:.o=.d) $(FS_OBJ:.o=.d) $(UNIT_SRC:%.c=$(BUILD)/%.d) $(UPSTREAM_SRC:%.c=$(BUILD)/%.d)

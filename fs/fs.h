@@ -143,6 +143,7 @@ struct fs {
 	struct seed_store *store;
 	struct seed_log *log;
 	struct seed_engine *engine; /* NULL on a read-only mount */
+	char *workflow;             /* the file's text, or NULL */
 	struct fuse_session *session;
 	struct timespec started;
 

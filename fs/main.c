@@ -1,6 +1,7 @@
 /* seedfs: the program. Order matters: everything that can be wrong is found
  * before the mount is there, threads start after the last fork. */
 #include <curl/curl.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include "fs/mount.h"
 #include "fs/scratch.h"
 #include "lib/image/worker.h"
+#include "lib/store/files.h"
 
 #define EXIT_USAGE 2
 #define WORKERS_MAX 16
@@ -164,6 +166,43 @@ static int worker_count(void)
 	return cores < 1 ? 1 : cores > WORKERS_MAX ? WORKERS_MAX : (int)cores;
 }
 
+#define WORKFLOW_MAX_BYTES (1024 * 1024)
+
+static errint_t load_workflow(struct fs *fs, struct seed_error *error)
+{
+	const char *path = fs->options.workflow;
+	size_t len;
+	errint_t err;
+
+	if (!path)
+		return 0;
+	err = seed_files_read(AT_FDCWD, path, WORKFLOW_MAX_BYTES, &fs->workflow, &len);
+	if (err)
+		return seed_error_set(error, -err, "workflow %s: %s", path, strerror(-err));
+	return 0;
+}
+
+/* A request is built and thrown away: what is wrong with the model or the
+ * workflow is found before mounting. */
+static errint_t check_service(const struct seed_engine_config *config, struct seed_params *params,
+			      struct seed_error *error)
+{
+	struct seed_request request = { 0 };
+	struct seed_task task = { 0 };
+	errint_t err;
+
+	if (config->provider->draws)
+		return 0;
+	err = config->provider->request(&config->service, params, "a test", &task, &request);
+	seed_request_release(&request);
+	seed_task_release(&task);
+	if (err)
+		return seed_error_set(error, -err, "provider %s: no request can be built of these "
+				      "options (model, size, workflow): %s", config->provider->name,
+				      strerror(-err));
+	return 0;
+}
+
 static errint_t start_engine(struct fs *fs, struct seed_params *params, struct seed_error *error)
 {
 	const struct options *options = &fs->options;
@@ -172,6 +211,7 @@ static errint_t start_engine(struct fs *fs, struct seed_params *params, struct s
 		.service = {
 			.api_base = options->api_base,
 			.timeout_seconds = (int)options->timeout,
+			.workflow = fs->workflow,
 		},
 		.retry_steps = (int)options->retry_steps,
 		.retry_cfg_scale = options->retry_cfg_scale,
@@ -189,14 +229,14 @@ static errint_t start_engine(struct fs *fs, struct seed_params *params, struct s
 	struct seed_key *key;
 	errint_t err;
 
-	err = load_key(options, &key, error);
+	if (fill_params(options, params))
+		return seed_error_set(error, ENOMEM, "out of memory");
+	config.params = *params;
+	err = check_service(&config, params, error);
+	if (!err)
+		err = load_key(options, &key, error);
 	if (err)
 		return err;
-	if (fill_params(options, params)) {
-		seed_key_free(key);
-		return seed_error_set(error, ENOMEM, "out of memory");
-	}
-	config.params = *params;
 	seed_store_keep(fs->store, options->history);
 	return seed_engine_new(&config, fs->store, fs->log, key, &fs->engine, error);
 }
@@ -254,7 +294,8 @@ static errint_t prepare(struct fs *fs, struct seed_error *error)
 	struct options *options = &fs->options;
 	errint_t err;
 
-	if (make_absolute(&options->key_file) || make_absolute(&options->state))
+	if (make_absolute(&options->key_file) || make_absolute(&options->state) ||
+	    make_absolute(&options->workflow))
 		return seed_error_set(error, ENOMEM, "out of memory");
 	err = mount_prepare(options, error);
 	if (!err && !options->foreground && (err = daemon_start()) != 0)
@@ -270,7 +311,9 @@ static errint_t serve(struct fs *fs, struct fuse_args *args, struct seed_error *
 	struct reloader reloader = { .fs = fs };
 	errint_t err;
 
-	err = open_state(fs, error);
+	err = load_workflow(fs, error);
+	if (!err)
+		err = open_state(fs, error);
 	if (!err && !fs->options.ro)
 		err = start_engine(fs, &params, error);
 	if (!err && inodes_init(fs))
@@ -297,6 +340,7 @@ static errint_t serve(struct fs *fs, struct fuse_args *args, struct seed_error *
 	mount_end(fs);
 	seed_engine_free(fs->engine);
 	seed_params_release(&params);
+	free(fs->workflow);
 	return err;
 }
 

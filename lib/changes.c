@@ -89,18 +89,22 @@ static void start_remove(struct seed_engine *engine, struct change *change)
 {
 	struct generation *generation = engine_find(engine, change->name);
 
-	if (generation) {
-		generation_log(generation, SEED_LOG_IMAGE "Cancelled: the prompt was removed");
-		generation->record.state = SEED_STATE_CANCELLED;
-		seed_error_set(&generation->record.error, ECANCELED, "the prompt was removed");
-		/* Without memory the row says less; the prompt goes all the same. */
-		if (seed_record_copy(&change->cancelled, &generation->record))
-			seed_record_release(&change->cancelled);
-		engine->metrics.cancelled++;
-		cancel_at_service(generation);
-		generation_abandon(generation, ECANCELED);
+	if (!generation) {
+		run_on_lane(engine, change, change->name, remove_on_disk, change_ended);
+		return;
 	}
+	generation_log(generation, SEED_LOG_IMAGE "Cancelled: the prompt was removed");
+	generation->record.state = SEED_STATE_CANCELLED;
+	seed_error_set(&generation->record.error, ECANCELED, "the prompt was removed");
+	/* Without memory the row says less; the prompt goes all the same. */
+	if (seed_record_copy(&change->cancelled, &generation->record))
+		seed_record_release(&change->cancelled);
+	engine->metrics.cancelled++;
+	cancel_at_service(generation);
+	/* First the prompt, then (next on the lane) the journal's row: a stop
+	 * between the two finds a task whose prompt is gone, and drops it. */
 	run_on_lane(engine, change, change->name, remove_on_disk, change_ended);
+	generation_abandon(generation, ECANCELED);
 }
 
 /* ---- a version made current again ---- */

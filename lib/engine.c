@@ -270,6 +270,22 @@ errint_t seed_engine_wait_ticket(struct seed_engine *engine, struct seed_ticket 
 	return 0;
 }
 
+/* Of a row of which nothing is in flight. */
+static int outcome_of(const struct seed_record *record)
+{
+	switch (record->state) {
+	case SEED_STATE_FAILED:
+		return record->error.code ? record->error.code : EIO;
+	case SEED_STATE_QUEUED:
+	case SEED_STATE_GENERATING:
+		return EIO; /* its generation is gone: nothing will come */
+	case SEED_STATE_VERIFIED:
+	case SEED_STATE_CANCELLED:
+		break;
+	}
+	return 0;
+}
+
 static void run_wait_name(struct seed_engine *engine, struct command *command)
 {
 	struct request *request = (struct request *)command;
@@ -280,9 +296,8 @@ static void run_wait_name(struct seed_engine *engine, struct command *command)
 	if (generation) {
 		wait_add(generation, request->wait);
 	} else {
-		if (seed_store_record_read(engine->store, request->name, &record) == 0 &&
-		    record.state == SEED_STATE_FAILED)
-			code = record.error.code ? record.error.code : EIO;
+		if (seed_store_record_read(engine->store, request->name, &record) == 0)
+			code = outcome_of(&record);
 		seed_record_release(&record);
 		wait_finish(engine, request->wait, code);
 	}

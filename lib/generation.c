@@ -815,10 +815,27 @@ static void resume_source(struct generation *generation)
 	generation_attempt_failed(generation, &error);
 }
 
+/* The prompt went and the stop came before the journal's row did. At the first
+ * step the prompt may not have been written yet. */
+static bool was_removed(const struct generation *generation)
+{
+	const struct seed_record *record = &generation->record;
+
+	if (generation->superseded || record->request[0] == '\0' || record->attempt_count == 0)
+		return false;
+	return faccessat(seed_store_area(generation->engine->store, SEED_AREA_PROMPTS),
+			 record->name, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT;
+}
+
 void generation_resume(struct generation *generation)
 {
 	const char *step = generation->record.step;
 
+	if (was_removed(generation)) {
+		generation_log(generation, SEED_LOG_IMAGE "Cancelled: the prompt was removed");
+		generation_abandon(generation, ECANCELED);
+		return;
+	}
 	if (generation->record.task &&
 	    seed_task_parse(generation->record.task, &generation->task) != 0)
 		seed_task_release(&generation->task);

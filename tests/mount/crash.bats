@@ -1,0 +1,156 @@
+#!/usr/bin/env bats
+# CONTRACT section 3, "Never twice, never lost": the program is stopped right
+# before each fsync and each rename of the state directory in turn, as a power
+# cut would stop it, mounted again, and what must hold is looked at. Needs a
+# build with crash points (the sanitizer builds have them).
+
+load helper
+
+# Dozens of mounts in one test.
+export LIMIT=600
+
+more_setup() {
+	grep -q SEED_CRASH_AT "$SEEDFS" || skip "a build without crash points"
+	BASE=$DIR/base
+}
+
+# The state that every round begins with.
+prepare() {
+	mount_seed
+	"$@"
+	stop_seedfs
+	mv "$STATE" "$BASE"
+}
+
+# The N-th point of a round: copies the state, does COMMAND on a mount that ends
+# there. False once COMMAND ended before the point came.
+crash_at() { # N COMMAND…
+	local n=$1
+
+	shift
+	rm -rf "$STATE"
+	cp -a "$BASE" "$STATE"
+	SEED_CRASH_AT=$n start_seedfs -o "$(usual_options)" "$MNT"
+	wait_until mounted_or_ended
+	("$@") >/dev/null 2>&1 || true
+	if ended "$SEED_PID"; then
+		wait "$SEED_PID" 2>/dev/null || true
+		SEED_PID=
+		umount -l "$MNT" 2>/dev/null || true
+		return 0
+	fi
+	stop_seedfs
+	return 1
+}
+
+nothing_is_left() {
+	same "" "$(ls "$STATE/pending")"
+	same "" "$(ls "$STATE/tmp")"
+	# shellcheck disable=SC2046 # names without spaces
+	jq -e .state $(find "$STATE/records" -name '*.json') >/dev/null
+	fails grep -qvE '^[0-9-]+T[0-9:.]+Z [^ ]+ .' "$MNT/status"
+}
+
+# All images of NAME, current and earlier.
+images_of() { # NAME
+	find "$STATE/images/$1.png" "$STATE/history/$1" -name '*.png' 2>/dev/null | wc -l
+}
+
+write_fox() {
+	write fox "a fox in round $ROUND"
+}
+
+@test "s3: stopped at every step of a generation, nothing is lost or paid twice" {
+	local paid outcome
+
+	prepare write fox "the first fox"
+	for ((ROUND = 1; ROUND < 200; ROUND++)); do
+		crash_at "$ROUND" write_fox || break
+		mount_seed
+		outcome=$(try_open images/fox.png)
+		paid=$(count accepted "in round $ROUND")
+		[ "$paid" -le 1 ] || fail "round $ROUND: paid $paid times"
+		if [ "$outcome" = ok ]; then
+			is_verified fox || fail "round $ROUND: not verified"
+			# The new image beside the old one, or the old one untouched.
+			if [ "$(cat "$MNT/prompts/fox")" = "a fox in round $ROUND" ]; then
+				same "$ROUND: 1 2" "$ROUND: $paid $(images_of fox)"
+			else
+				same "$ROUND: 0 1" "$ROUND: $paid $(images_of fox)"
+			fi
+		else
+			# Only where nobody can know whether it was accepted.
+			same "round $ROUND: EIO" "round $ROUND: $outcome"
+			has "$(record fox .error.message)" "may have been accepted"
+			same "$ROUND: 1" "$ROUND: $(images_of fox)"
+		fi
+		nothing_is_left || fail "in round $ROUND"
+		stop_seedfs
+	done
+	[ "$ROUND" -gt 10 ] || fail "only $ROUND points"
+	[ "$ROUND" -lt 200 ]
+}
+
+two_entries() {
+	write fox "a fox"
+	write fox "another fox"
+	write wolf "a wolf"
+}
+
+rename_fox() {
+	mv "$MNT/prompts/fox" "$MNT/prompts/wolf"
+}
+
+@test "s2.10: stopped at every step of a rename, it has happened or it has not" {
+	local before=3
+
+	prepare two_entries
+	for ((ROUND = 1; ROUND < 200; ROUND++)); do
+		crash_at "$ROUND" rename_fox || break
+		mount_seed
+		if [ -e "$MNT/prompts/fox" ]; then
+			is_verified fox && is_verified wolf || fail "round $ROUND: not as before"
+			same "$ROUND: 2 1" "$ROUND: $(images_of fox) $(images_of wolf)"
+		else
+			is_verified wolf || fail "round $ROUND: not renamed whole"
+			same "another fox" "$(cat "$MNT/prompts/wolf")"
+			same "another fox" "$(record wolf .prompt)"
+			same "$ROUND: 0 $before" "$ROUND: $(images_of fox) $(images_of wolf)"
+			[ ! -e "$MNT/records/fox.json" ] || fail "round $ROUND: a row is left"
+		fi
+		nothing_is_left || fail "in round $ROUND"
+		stop_seedfs
+	done
+	[ "$ROUND" -gt 5 ] || fail "only $ROUND points"
+	[ "$ROUND" -lt 200 ]
+	same 3 "$(count submit)"
+}
+
+make_folder() {
+	mkdir "$MNT/prompts/shot"
+	write shot/sky "a sky"
+	write shot/sea "a sea"
+}
+
+rename_folder() {
+	mv "$MNT/prompts/shot" "$MNT/prompts/take"
+}
+
+@test "s2.10: stopped at every step of a folder's rename, it ends whole" {
+	local where
+
+	prepare make_folder
+	for ((ROUND = 1; ROUND < 200; ROUND++)); do
+		crash_at "$ROUND" rename_folder || break
+		mount_seed
+		where=$(ls "$MNT/prompts")
+		is_verified "$where/sky" && is_verified "$where/sea" ||
+			fail "round $ROUND: not whole in $where"
+		same "$where/sky" "$(record "$where/sky" .name)"
+		nothing_is_left || fail "in round $ROUND"
+		stop_seedfs
+	done
+	[ "$ROUND" -gt 3 ] || fail "only $ROUND points"
+	[ "$ROUND" -lt 200 ]
+	same 2 "$(count submit)"
+}
