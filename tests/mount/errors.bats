@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # CONTRACT section 3, the table of outcomes: each errno at close, at fsync and at
 # open of the image, in the record and in the log.
+# shellcheck disable=SC2030,SC2031 # each test is a subshell
 
 load helper
 
@@ -108,7 +109,7 @@ lasting() { # ERRNO RULES [mount arguments]
 }
 
 @test "s3: a service that cannot be connected to is ECONNREFUSED" {
-	API=http://127.0.0.1:1
+	export API=http://127.0.0.1:1
 	mount_seed
 	same "close ECONNREFUSED" "$(try_write fox "a fox")"
 	failed_everywhere fox ECONNREFUSED
@@ -116,7 +117,7 @@ lasting() { # ERRNO RULES [mount arguments]
 }
 
 @test "s3: a host that is not found is EHOSTUNREACH" {
-	API=http://no-such-host.invalid
+	export API=http://no-such-host.invalid
 	mount_seed
 	same "close EHOSTUNREACH" "$(try_write fox "a fox")"
 	failed_everywhere fox EHOSTUNREACH
@@ -161,10 +162,10 @@ lasting() { # ERRNO RULES [mount arguments]
 @test "s3: an answer that is JSON of another shape is EIO" {
 	mount_seed
 	n=0
-	for body in '[]' '\\"\\"' '{}' '{\"code\":200}' '{\"code\":200,\"data\":null}' \
-		'{\"code\":200,\"data\":{\"taskId\":7}}' '{\"code\":200,\"data\":{\"taskId\":\"\"}}'; do
+	for body in '[]' '""' '{}' '{"code":200}' '{"code":200,"data":null}' \
+		'{"code":200,"data":{"taskId":7}}' '{"code":200,"data":{"taskId":""}}'; do
 		n=$((n + 1))
-		faults "[{\"on\":\"create\",\"do\":{\"body\":\"$body\"}}]"
+		faults "$(jq -nc --arg body "$body" '[{on: "create", do: {body: $body}}]')"
 		same "close EIO" "$(try_write "fox$n" "a fox")"
 		failed_everywhere "fox$n" EIO
 	done

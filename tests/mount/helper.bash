@@ -119,6 +119,7 @@ mounted() {
 # Kills the program if a test takes too long: whoever waits in a system call on
 # its mount cannot be killed any other way.
 start_watchdog() {
+	# shellcheck disable=SC2016 # Perl's variables
 	setpriv --pdeathsig KILL -- perl -e '
 		sleep $ARGV[0];
 		for my $pid (split " ", do { local @ARGV = $ARGV[1]; join " ", <> }) {
@@ -128,9 +129,9 @@ start_watchdog() {
 	WATCHDOG_PID=$!
 }
 
-start_upstream() { # [further arguments of the service]
+start_upstream() {
 	rm -f "$DIR/port"
-	"$UPSTREAM" --port-file "$DIR/port" --log "$DIR/received" "$@" 3>&- 4>&- \
+	"$UPSTREAM" --port-file "$DIR/port" --log "$DIR/received" 3>&- 4>&- \
 		</dev/null >/dev/null 2>>"$DIR/err" &
 	UPSTREAM_PID=$!
 	wait_until test -s "$DIR/port"
@@ -244,7 +245,9 @@ unmount_rest() {
 
 # Processes whose command line names this test's directory.
 strays() {
-	grep -lsF -f - /proc/[0-9]*/cmdline <<<"$DIR" | cut -d/ -f3
+	local all=(/proc/[0-9]*/cmdline)
+
+	grep -lsF --file=- "${all[@]}" <<<"$DIR" | cut -d/ -f3
 }
 
 kill_strays() {
@@ -333,7 +336,7 @@ has_not() { # TEXT PART
 }
 
 write() { # NAME TEXT: as a program that looks at what close() returns
-	printf '%s\n' "$2" | cp /dev/stdin "$MNT/prompts/$1"
+	dd of="$MNT/prompts/$1" status=none <<<"$2"
 }
 
 # The outcome of each step of writing a prompt, as errno names: "ok", or the
@@ -344,6 +347,10 @@ try_write() { # NAME TEXT [options of fs.py write]
 
 try_open() { # PATH below the mount [--nonblock]: "ok" or an errno's name
 	python3 "$FS" open "$MNT/$1" "${@:2}"
+}
+
+files() { # DIRECTORY below the mount: how many names it lists
+	find "$MNT/$1" -mindepth 1 -maxdepth 1 -printf x | wc -c
 }
 
 record() { # NAME JQ-FILTER
@@ -358,8 +365,8 @@ state_is() { # NAME STATE
 is_verified() { # NAME
 	local image=$MNT/images/$1.png
 
-	same "2048x1152 8-bit RGB whole" "$(python3 "$FS" png "$image" summary)" &&
-		state_is "$1" verified || fail "the record of $1 says $(record "$1" .state)"
+	same "2048x1152 8-bit RGB whole" "$(python3 "$FS" png "$image" summary)" || return 1
+	same verified "$(record "$1" .state)"
 }
 
 pixels() { # FILE [X Y WIDTH HEIGHT]: "WIDTH HEIGHT HASH"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # CONTRACT section 4: the log.
+# shellcheck disable=SC2016 # commands for other shells
 
 load helper
 
@@ -110,7 +111,7 @@ in_order() { # FILE TEXT…
 @test "s4: status has the size and the time of what it holds" {
 	mount_seed
 	write fox "a fox"
-	same "$(cat "$MNT/status" | wc -c)" "$(stat -c %s "$MNT/status")"
+	same "$(wc -c <"$MNT/status")" "$(stat -c %s "$MNT/status")"
 	last=$(tail -n 1 "$MNT/status" | cut -d' ' -f1)
 	age=$(($(stat -c %Y "$MNT/status") - $(date -d "$last" +%s)))
 	[ "${age#-}" -le 1 ]

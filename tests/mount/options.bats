@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # CONTRACT section 7: mounting.
+# shellcheck disable=SC2016,SC2030,SC2031 # commands for other shells; each test is a subshell
 
 load helper
 
@@ -10,8 +11,9 @@ refused() { # STATUS PART-OF-THE-LINE ARGUMENT…
 	shift 2
 	run --separate-stderr timeout 20 "$SEEDFS" -f "$@"
 	same "$want" "$status"
+	# shellcheck disable=SC2154 # run sets it
 	same 1 "${#stderr_lines[@]}"
-	has "${stderr_lines[0]}" "$part"
+	has "$stderr" "$part"
 	same "" "$(mounts_here)"
 	same 0 "$(count submit)"
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # CONTRACT section 3 and the wire facts of kie: what is no failure while a task
 # is submitted and polled, and how often it is asked for.
+# shellcheck disable=SC2016 # commands for other shells
 
 load helper
 

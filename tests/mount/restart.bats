@@ -8,8 +8,8 @@ hold_tasks() {
 }
 
 # fox is at the service; its writer waits in $JOB.
-with_a_running_task() { # [mount arguments]
-	mount_seed "$@"
+with_a_running_task() {
+	mount_seed
 	hold_tasks
 	background try_write fox "a fox"
 	received poll 1
@@ -132,7 +132,7 @@ goes_on() {
 	release
 	for n in $(seq -f %05g 0 19); do same ok "$(try_open "images/p$n.png")"; done
 	same 20 "$(count submit)"
-	same 20 "$(ls "$MNT/images" | wc -l)"
+	same 20 "$(files images)"
 }
 
 @test "s3: a second kill -9 during recovery changes nothing" {

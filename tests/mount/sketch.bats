@@ -68,5 +68,5 @@ mount_sketch() {
 	background python3 "$FS" many "$MNT/prompts" 20
 	WAIT=60 job_ends 0 "$JOB"
 	same "ok: 20" "$(cat "$JOB_OUT")"
-	same 20 "$(ls "$MNT/images" | wc -l)"
+	same 20 "$(files images)"
 }

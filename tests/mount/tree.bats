@@ -122,7 +122,7 @@ load helper
 @test "s1: st_size is the image's size, st_mtime the moment it was verified" {
 	mount_seed
 	write fox "a fox"
-	same "$(cat "$MNT/images/fox.png" | wc -c)" "$(stat -c %s "$MNT/images/fox.png")"
+	same "$(wc -c <"$MNT/images/fox.png")" "$(stat -c %s "$MNT/images/fox.png")"
 	same "$(record fox .image.bytes)" "$(stat -c %s "$MNT/images/fox.png")"
 	same "$(date -d "$(record fox .verified_at)" +%s)" "$(stat -c %Y "$MNT/images/fox.png")"
 }

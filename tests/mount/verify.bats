@@ -169,6 +169,10 @@ not_valid() { # KIND [mount arguments]
 	not_valid png-360x360
 }
 
+@test "s3: a 360x360 thumbnail is not valid whatever max_upscale is" {
+	not_valid jpeg-360x360 -o max_upscale=8
+}
+
 @test "s3: smaller than half the size is not valid" {
 	not_valid png-1022x575
 }

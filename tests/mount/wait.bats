@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # CONTRACT section 2, rules 2, 3, 4 and 9, and section 7's last line: waiting,
 # and what ends it.
+# shellcheck disable=SC2030,SC2031 # each test is a subshell
 
 load helper
 
@@ -246,7 +247,7 @@ except OSError as error:
 		took=$(($(clock) - start))
 		[ "$took" -le 500 ] || fail "$command took $took ms"
 	done
-	same 1001 "$(ls "$MNT/prompts" | wc -l)"
+	same 1001 "$(files prompts)"
 	stop_seedfs
 	job_ends 0 "$JOB"
 	same "close ESHUTDOWN: 1000" "$(cat "$JOB_OUT")"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # CONTRACT section 2, rules 1, 2, 6, 7 and 10: what is a commit, and of what.
+# shellcheck disable=SC2016 # commands for other shells
 
 load helper
 

@@ -1,0 +1,280 @@
+#!/usr/bin/env bash
+# Runs tests and counts them. `make check` calls it; so do the targets that run
+# a part:
+#
+#   tests/check.sh [all]        everything below, after installing what is missing
+#   tests/check.sh unit         the programs of tests/unit/
+#   tests/check.sh mount [FILE…] the files of tests/mount/
+#   tests/check.sh asan         both again under AddressSanitizer and UBSan
+#   tests/check.sh warnings     compiles everything with gcc and clang, warnings are errors
+#   tests/check.sh lint         shellcheck; functions that have grown too long
+#   tests/check.sh headers      each header compiles alone
+#   tests/check.sh install PACKAGE…   what is missing of these, through apt
+#
+# The last line is "N passed, N failed" (and ", N skipped"), counting cmocka's
+# and bats' tests; a part that cannot run counts as one failure. The exit status
+# is 1 if anything failed.
+#
+# BUILD     the build directory (build); the others are BUILD-asan, BUILD-clang
+# SUITES    how many suites run at once (one more than there are processors:
+#           they mostly wait)
+set -u
+cd "$(dirname "$0")/.." || exit 1
+unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL
+BUILD=${BUILD:-build}
+SUITES=${SUITES:-$(($(nproc) + 1))}
+RUN=
+passed=0 failed=0 skipped=0
+
+# --- what is missing ---------------------------------------------------------
+
+is_installed() { # PACKAGE
+	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+install_packages() { # PACKAGE…
+	local missing=() as_root=() package
+
+	if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+		echo "Not a Debian system: needed are $*"
+		return 0
+	fi
+	for package; do
+		is_installed "$package" || missing+=("$package")
+	done
+	[ ${#missing[@]} -gt 0 ] || return 0
+	[ "$(id -u)" -eq 0 ] || as_root=(sudo)
+	echo "Installing ${missing[*]}"
+	"${as_root[@]}" apt-get update -q &&
+		"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+			apt-get install -q -y --no-install-recommends "${missing[@]}"
+}
+
+# --- one suite ---------------------------------------------------------------
+
+# Ends what a suite has left: processes whose command line names its directory,
+# and what is mounted in it.
+clean_up() { # DIRECTORY
+	local pid path all=(/proc/[0-9]*/cmdline)
+
+	while read -r pid; do
+		[ "$pid" = $$ ] || kill -KILL "$pid" 2>/dev/null
+	done < <(grep -lsF --file=- "${all[@]}" <<<"$1" | cut -d/ -f3)
+	while read -r path; do
+		echo "# left mounted: $path"
+		fusermount3 -uz "$path" 2>/dev/null || umount -l "$path"
+	done < <(awk -v dir="$1/" 'index($2, dir) == 1 { print $2 }' /proc/self/mounts | tac)
+}
+
+# Runs in a process of its own (see run_suites): writes TAP to DIRECTORY/tap.
+suite() { # DIRECTORY SECONDS COMMAND…
+	local dir=$1 limit=$2 status=0 start=$SECONDS
+
+	shift 2
+	mkdir -p "$dir"
+	TMPDIR=$dir CMOCKA_MESSAGE_OUTPUT=TAP timeout -k 10 "$limit" "$@" \
+		</dev/null >"$dir/tap" 2>"$dir/err" || status=$?
+	clean_up "$dir" >>"$dir/err" 2>&1
+	[ "$status" -ne 124 ] && [ "$status" -ne 137 ] ||
+		echo "not ok - stopped after $limit seconds" >>"$dir/tap"
+	printf '%s %s\n' "$status" "$((SECONDS - start))" >"$dir/status"
+}
+
+# TAP as cmocka and bats write it: "passed failed skipped planned".
+count_tap() { # FILE
+	awk '
+		/^1\.\.[0-9]+/ { planned += substr($1, 4) }
+		/^(not )?ok .*# ?(SKIP|skip)/ { skipped++; next }
+		/^ok / { passed++ }
+		/^not ok / { failed++ }
+		END { print passed + 0, failed + 0, skipped + 0, planned + 0 }' "$1"
+}
+
+# Adds a suite's results to the sums and shows them.
+report() { # NAME DIRECTORY
+	local ok=0 bad=0 skip=0 planned=0 status=1 took=0 missing
+
+	[ -f "$2/status" ] && read -r status took <"$2/status"
+	[ -f "$2/tap" ] && read -r ok bad skip planned < <(count_tap "$2/tap")
+	missing=$((planned - ok - bad - skip))
+	if [ "$missing" -gt 0 ]; then
+		echo "# $1: $missing of its $planned tests gave no result"
+		bad=$((bad + missing))
+	elif [ "$bad" -eq 0 ] && { [ "$status" -ne 0 ] || [ "$((ok + skip))" -eq 0 ]; }; then
+		echo "# $1: ended with status $status"
+		bad=1
+	fi
+	printf '%-28s %3d passed, %d failed, %d skipped (%d s)\n' "$1" "$ok" "$bad" "$skip" "$took"
+	if [ "$bad" -gt 0 ]; then
+		awk '/^(not )?ok / { show = /^not ok/ } show || /^Bail|ERROR|FAIL/' "$2/tap" 2>/dev/null
+		tail -n 40 "$2/err" 2>/dev/null
+	elif [ "$skip" -gt 0 ]; then
+		grep -E '# ?(SKIP|skip)' "$2/tap"
+	fi
+	passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
+}
+
+# Reads "NAME SECONDS COMMAND…" lines, runs several at once, reports all.
+run_suites() { # PREFIX
+	local list=$RUN/$1.list name dir
+
+	# Short directories: a socket's path has 107 bytes at most.
+	awk -v prefix="$1" -v dir="$RUN/${1:0:1}" '{ $1 = prefix "/" $1 " " dir NR; print }' >"$list"
+	cut -d' ' -f2- "$list" | xargs -P "$SUITES" -L 1 "$0" suite
+	while read -r name dir _; do
+		report "$name" "$dir"
+	done <"$list"
+}
+
+# A part that is not made of tests: it fails as a whole, or says nothing.
+part() { # NAME COMMAND…
+	local name=$1 start=$SECONDS
+
+	shift
+	if "$@" >"$RUN/part" 2>&1; then
+		printf '%-28s ok (%d s)\n' "$name" "$((SECONDS - start))"
+	else
+		printf '%-28s FAILED (%d s)\n' "$name" "$((SECONDS - start))"
+		grep -vE '^  (CC|LD) ' "$RUN/part" | tail -n 60
+		failed=$((failed + 1))
+		return 1
+	fi
+}
+
+# --- the parts ---------------------------------------------------------------
+
+build() { # DIRECTORY [make's arguments]
+	local dir=$1
+
+	shift
+	make -j"$(nproc)" BUILD="$dir" "$@" all upstream unit-programs
+}
+
+unit_suites() { # BUILD-DIRECTORY
+	local source name
+
+	for source in tests/unit/*.c; do
+		name=$(basename "$source" .c)
+		echo "unit/$name 300 $1/tests/unit/$name"
+	done
+}
+
+# The longest first, so that none is left running alone at the end.
+mount_suites() { # LIMIT [FILE…]
+	local limit=$1 file
+
+	shift
+	[ $# -gt 0 ] || set -- tests/mount/*.bats
+	for file; do
+		echo "$(grep -c '^@test' "$file") mount/$(basename "$file" .bats) $limit bats --tap $file"
+	done | sort -rn | cut -d' ' -f2-
+}
+
+run_unit() {
+	unit_suites "$BUILD" | run_suites plain
+}
+
+run_mount() { # [FILE…]
+	SEEDFS=$PWD/$BUILD/seedfs mount_suites 600 "$@" |
+		SEEDFS=$PWD/$BUILD/seedfs run_suites plain
+}
+
+has_sanitizer() { # PROGRAM
+	nm -D "$1" | grep -q __asan_init && nm -D "$1" | grep -q __ubsan
+}
+
+run_asan() {
+	part "asan: build" build "$BUILD-asan" SANITIZE=address,undefined || return
+	# A build that lost its sanitizer would pass everything.
+	part "asan: is built in" has_sanitizer "$BUILD-asan/seedfs" || return
+	{
+		mount_suites 900
+		unit_suites "$BUILD-asan"
+	} | SEEDFS=$PWD/$BUILD-asan/seedfs LIMIT=150 SHUTDOWN_MS=5000 \
+		ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 \
+		UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 run_suites asan
+}
+
+run_warnings() {
+	part "warnings: gcc" make -j"$(nproc)" BUILD="$BUILD" DEVELOPER=1 objects
+	part "warnings: clang" make -j"$(nproc)" BUILD="$BUILD-clang" CC=clang DEVELOPER=1 objects
+}
+
+scripts() {
+	git ls-files 2>/dev/null | grep -E '\.(sh|bash|bats)$|^\.ci/' || find tests examples .ci -name '*.sh'
+}
+
+long_functions() {
+	awk '
+		FNR == 1 { start = 0 }
+		/^{/ { start = FNR }
+		/^}/ {
+			if (start && FNR - start > 60)
+				printf "%s:%d: a function of %d lines\n", FILENAME, start, FNR - start
+			if (start && FNR - start > 100)
+				bad = 1
+			start = 0
+		}
+		END { exit bad }' fs/*.c lib/*.c lib/*/*.c tests/*/*.c
+}
+
+lint() {
+	# shellcheck disable=SC2046 # the project's file names have no spaces
+	shellcheck -x $(scripts) && long_functions
+}
+
+headers() {
+	make BUILD="$BUILD" headers
+}
+
+with_dev() {
+	part "build" build "$BUILD" DEVELOPER=1
+}
+
+run_all() {
+	part "packages" make install-deps install-test-deps || return
+	with_dev || return
+	run_warnings
+	part "headers" headers
+	part "lint" lint
+	{
+		mount_suites 600
+		unit_suites "$BUILD"
+	} | SEEDFS=$PWD/$BUILD/seedfs run_suites plain
+	run_asan
+}
+
+main() {
+	local what=${1:-all}
+
+	[ $# -eq 0 ] || shift
+	case $what in
+	install) install_packages "$@"; exit ;;
+	suite) suite "$@"; exit ;;
+	esac
+	RUN=$(mktemp -d "${TMPDIR:-/tmp}/seedfs-check.XXXXXX")
+	chmod 755 "$RUN" # some tests look as another user
+	trap 'clean_up "$RUN"; rm -rf --one-file-system "$RUN"' EXIT
+	trap 'exit 1' INT TERM HUP
+	case $what in
+	all) run_all ;;
+	unit) with_dev && run_unit ;;
+	mount) with_dev && run_mount "$@" ;;
+	asan) run_asan ;;
+	warnings) run_warnings ;;
+	lint) part lint lint ;;
+	headers) part headers headers ;;
+	*)
+		echo "unknown part: $what" >&2
+		exit 2
+		;;
+	esac
+	if [ "$skipped" -gt 0 ]; then
+		echo "$passed passed, $failed failed, $skipped skipped"
+	else
+		echo "$passed passed, $failed failed"
+	fi
+	[ "$failed" -eq 0 ]
+}
+
+main "$@"

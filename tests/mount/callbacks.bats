@@ -1,0 +1,200 @@
+#!/usr/bin/env bats
+# CONTRACT section 6: callbacks/NAME.
+
+load helper
+
+NO_IMAGE='🎨 [CALLBACK] No valid image provided, generating new 2K image'
+ADOPTED='🖼️ [CALLBACK] Final image resolution: 2048x1152'
+PRESERVED='ℹ️ [CALLBACK] Preserving existing verified image'
+
+callback() { # NAME BODY: "ok" or what failed
+	python3 "$FS" write "$MNT/callbacks/$1" "$2"
+}
+
+picture() { # KIND NAME: its URL at the service
+	printf '%s/files/%s/%s.png' "$API" "$1" "$2"
+}
+
+adopted() { # NAME KIND PICTURE
+	is_verified "$1"
+	same 0 "$(count submit)"
+	has "$(status_texts "$1")" "$ADOPTED"
+	same "$(picture "$2" "$3")" "$(record "$1" .image_url)"
+}
+
+@test "s6: an image that verifies is adopted" {
+	mount_seed
+	jq -nc --arg url "$(picture png cover)" '{image_url: $url}' >"$DIR/body.json"
+	cat "$DIR/body.json" >"$MNT/callbacks/track42"
+	adopted track42 png cover
+	curl -sS --noproxy '*' -o "$DIR/source" "$(picture png cover)"
+	same "$(pixels "$DIR/source")" "$(pixels "$MNT/images/track42.png")"
+	same none "$(log_of image .auth | sort -u)"
+}
+
+@test "s6: the image is found however services nest it" {
+	mount_seed
+	url=$(picture jpeg cover)
+	same ok "$(callback a "{\"data\":{\"image_url\":\"$url\"}}")"
+	same ok "$(callback b "{\"code\":200,\"msg\":\"All generated successfully.\",\"data\":{\"callbackType\":\"complete\",\"task_id\":\"1\",\"data\":[{\"id\":\"1\",\"audio_url\":\"https://h/a.mp3\",\"image_url\":\"$url\",\"prompt\":\"a song\",\"duration\":198.44}]}}")"
+	same ok "$(callback c "{\"data\":{\"info\":{\"resultUrls\":[\"$url\"]}}}")"
+	same ok "$(callback d "{\"code\":200,\"data\":{\"taskId\":\"1\",\"state\":\"success\",\"resultJson\":\"{\\\"resultUrls\\\":[\\\"$url\\\"]}\"}}")"
+	for name in a b c d; do adopted "$name" jpeg cover; done
+}
+
+@test "s6: a larger image is fitted and adopted" {
+	mount_seed
+	same ok "$(callback big "{\"image_url\":\"$(picture png-4096x2304 cover)\"}")"
+	adopted big png-4096x2304 cover
+	same ok "$(callback square "{\"image_url\":\"$(picture jpeg-2048x2048 cover)\"}")"
+	adopted square jpeg-2048x2048 cover
+}
+
+@test "s6: a 360x360 image is not: one is generated from the body's prompt" {
+	mount_seed
+	same ok "$(callback track "{\"image_url\":\"$(picture jpeg-360x360 cover)\",\"prompt\":\"a cover\"}")"
+	has "$(status_texts track)" "$NO_IMAGE"
+	same "a cover" "$(log_of create .prompt)"
+	is_verified track
+}
+
+@test "s6: an image that would have to be scaled up is not adopted" {
+	mount_seed
+	same ok "$(callback track "{\"image_url\":\"$(picture png-1024x576 cover)\",\"prompt\":\"a cover\"}")"
+	has "$(status_texts track)" "$NO_IMAGE"
+	same 1 "$(count submit)"
+	is_verified track
+	same png "$(record track .source.format)"
+	same 2048 "$(record track .source.width)"
+}
+
+@test "s6: an image that cannot be had, or is none, is not adopted" {
+	mount_seed
+	n=0
+	for url in "$(picture png_cut a)" "$(picture html a)" "$(picture png_flat a)" "$(picture nonsense a)" \
+		http://127.0.0.1:1/a.png "file:///etc/passwd" "no url" ""; do
+		n=$((n + 1))
+		same ok "$(callback "track$n" "{\"image_url\":\"$url\",\"prompt\":\"a cover\"}")"
+		has "$(status_texts "track$n")" "$NO_IMAGE"
+		is_verified "track$n"
+	done
+	same 8 "$(count submit)"
+}
+
+@test "s6: without an image one is generated from the body's prompt" {
+	mount_seed
+	same ok "$(callback track '{"prompt":"a cover"}')"
+	has "$(status_texts track)" "$NO_IMAGE"
+	same "a cover" "$(log_of create .prompt)"
+	is_verified track
+}
+
+@test "s6: without an image and a prompt, NAME's prompt is taken" {
+	mount_seed
+	faults '[{"on":"create","nth":1,"times":2,"do":{"status":500}}]'
+	same "close EIO" "$(try_write track "a cover")"
+	same ok "$(callback track '{"code":501,"data":{"callbackType":"error","data":null}}')"
+	same "a cover" "$(log_of create .prompt | uniq)"
+	same 3 "$(count submit)"
+	is_verified track
+}
+
+@test "s6: neither there is ENODATA" {
+	mount_seed
+	same "close ENODATA" "$(callback track '{"code":200}')"
+	same "close ENODATA" "$(callback track '{}')"
+	same 0 "$(count submit)"
+	same ENOENT "$(try_open images/track.png)"
+}
+
+@test "s6: what is not JSON is EINVAL" {
+	mount_seed
+	for body in 'not json' '{"image_url":' '[' '7 8' '{"a":1} x'; do
+		same "close EINVAL" "$(callback track "$body")"
+	done
+	same 0 "$(count submit)"
+	same 0 "$(count image)"
+}
+
+@test "s6: a verified image is preserved, whatever the body holds" {
+	mount_seed
+	write track "a cover"
+	sum=$(sha256sum <"$MNT/images/track.png")
+	for body in "{\"image_url\":\"$(picture png other)\"}" '{"prompt":"another"}' '{}'; do
+		same ok "$(callback track "$body")"
+		same "$sum" "$(sha256sum <"$MNT/images/track.png")"
+	done
+	same 3 "$(status_texts track | grep -cF "$PRESERVED")"
+	same 1 "$(count submit)"
+	same 1 "$(count image)"
+	same "" "$(ls "$MNT/history")"
+}
+
+@test "s6: many callbacks at once give one image, which stays" {
+	mount_seed
+	for n in 1 2 3 4 5 6 7 8; do
+		background callback track "{\"image_url\":\"$(picture png "cover$n")\"}"
+	done
+	for job in "${JOBS[@]}"; do job_ends 0 "$job"; done
+	same ok "$(sort -u "$DIR"/job.*)"
+	is_verified track
+	same 0 "$(count submit)"
+	same "" "$(ls "$MNT/history")"
+	sum=$(sha256sum <"$MNT/images/track.png")
+	same ok "$(callback track "{\"image_url\":\"$(picture png late)\"}")"
+	same "$sum" "$(sha256sum <"$MNT/images/track.png")"
+}
+
+@test "s6: a callback that comes while the prompt runs replaces nothing verified" {
+	mount_seed
+	faults '[{"on":"create","do":{"hold_task":true}}]'
+	background try_write track "a cover"
+	received poll 1
+	background callback track "{\"image_url\":\"$(picture png other)\"}"
+	late=$JOB
+	release
+	job_ends 0 "$late"
+	wait_until state_is track verified
+	is_verified track
+	same 1 "$(count submit)"
+}
+
+@test "s6: close waits as for a prompt" {
+	mount_seed
+	faults '[{"on":"image","do":{"hold":true}}]'
+	background python3 "$FS" write "$MNT/callbacks/track" "{\"image_url\":\"$(picture png cover)\"}"
+	received held 1
+	wait_until is_waiting "$JOB"
+	same "" "$(cat "$JOB_OUT")"
+	release
+	job_ends 0 "$JOB"
+	same ok "$(cat "$JOB_OUT")"
+	is_verified track
+}
+
+@test "s6: a failure is that of the generation" {
+	mount_seed
+	faults '[{"on":"create","do":{"code":402,"msg":"no credits"}}]'
+	same "close EDQUOT" "$(callback track '{"prompt":"a cover"}')"
+	same EDQUOT "$(try_open images/track.png)"
+	same 2 "$(count submit)"
+}
+
+@test "s6: a signed URL's query is not in the log" {
+	mount_seed
+	same ok "$(callback track "{\"image_url\":\"$(picture png cover)?X-Sig=topsecret\"}")"
+	has "$(status_texts track)" "$ADOPTED"
+	has_not "$(cat "$MNT/status" "$DIR/err")" topsecret
+}
+
+@test "s1: callbacks/NAME has mode 0644 where it is listed, and looking costs nothing" {
+	mount_seed
+	same ok "$(callback track "{\"image_url\":\"$(picture png cover)\"}")"
+	ls -la "$MNT/callbacks" >/dev/null
+	if [ -e "$MNT/callbacks/track" ]; then
+		same 644 "$(stat -c %a "$MNT/callbacks/track")"
+		cat "$MNT/callbacks/track" >/dev/null
+	fi
+	same 0 "$(count submit)"
+	same 1 "$(count image)"
+}

@@ -1,0 +1,154 @@
+#!/usr/bin/env bats
+# CONTRACT sections 1, 2 (rule 6) and 7: reuse, budget, extended attributes,
+# queue, metrics, the gallery.
+
+load helper
+
+attribute() { # PATH NAME
+	getfattr --only-values -n "user.seed.$2" "$MNT/$1" 2>/dev/null
+}
+
+
+@test "s2.6: with reuse a text whose image is verified is answered at once with it" {
+	mount_seed -o reuse
+	write fox "a fox"
+	write wolf "a fox"
+	same 1 "$(count submit)"
+	is_verified wolf
+	cmp "$MNT/images/fox.png" "$MNT/images/wolf.png"
+	write fox "a fox"
+	same 1 "$(count submit)"
+	is_verified fox
+	write fox "another fox"
+	same 2 "$(count submit)"
+}
+
+@test "s2.6: reuse is for the same settings only" {
+	mount_seed -o reuse
+	write fox "a fox"
+	write wolf '{"prompt": "a fox", "steps": 12}'
+	same 2 "$(count submit)"
+	stop_seedfs
+	mount_seed -o reuse,style=oil
+	write owl "a fox"
+	same 3 "$(count submit)"
+	stop_seedfs
+	mount_seed -o reuse
+	write hare "a fox"
+	same 3 "$(count submit)"
+}
+
+@test "s7: more than budget submissions in a UTC day are EDQUOT" {
+	mount_seed -o budget=2/day
+	write one "picture one"
+	write two "picture two"
+	has "$(try_write three "picture three")" EDQUOT
+	same 2 "$(count submit)"
+	same EDQUOT "$(try_open images/three.png)"
+	is_verified one
+	is_verified two
+}
+
+@test "s2.2: an exhausted budget is seen by every shell's echo" {
+	mount_seed -o budget=1/day
+	write one "picture one"
+	for shell in bash dash; do
+		# shellcheck disable=SC2016
+		fails "$shell" -c 'echo "a fox" >"$0"' "$MNT/prompts/two"
+	done
+	same 1 "$(count submit)"
+}
+
+@test "s7: the budget counts retries, and is kept across mounts" {
+	mount_seed -o budget=3/day
+	faults '[{"on":"create","nth":1,"times":2,"do":{"status":500}}]'
+	same "close EIO" "$(try_write one "picture one")"
+	write two "picture two"
+	kill_seedfs
+	mount_seed -o budget=3/day
+	has "$(try_write three "picture three")" EDQUOT
+	same 3 "$(count submit)"
+}
+
+@test "s1: the extended attributes of a verified prompt and image" {
+	mount_seed
+	write fox "a fox"
+	for path in prompts/fox images/fox.png; do
+		same verified "$(attribute "$path" state)"
+		same 2048x1152 "$(attribute "$path" resolution)"
+		same "$(record fox .image_url)" "$(attribute "$path" image_url)"
+		same "$(sha256sum <"$MNT/images/fox.png" | cut -d' ' -f1)" "$(attribute "$path" sha256)"
+		same kie "$(attribute "$path" provider)"
+		same "$MODEL" "$(attribute "$path" model)"
+		same "$(log_of accepted .task)" "$(attribute "$path" task_id)"
+		same "" "$(attribute "$path" error)"
+		same 5 "$(attribute "$path" cost)"
+		has "$(getfattr -d "$MNT/$path" 2>/dev/null)" 'user.seed.state="verified"'
+	done
+}
+
+@test "s1: the extended attributes of a failed and of a running prompt" {
+	mount_seed
+	faults '[{"on":"create","prompt":"wolf","do":{"code":402,"msg":"no credits"}},
+		{"on":"create","prompt":"owl","do":{"hold_task":true}}]'
+	same "close EDQUOT" "$(try_write wolf "a wolf")"
+	same failed "$(attribute prompts/wolf state)"
+	has "$(attribute prompts/wolf error)" EDQUOT
+	background write owl "an owl"
+	received poll 1
+	same generating "$(attribute prompts/owl state)"
+	release
+	job_ends 0 "$JOB"
+}
+
+@test "s1: queue shows what is running, one line a generation" {
+	mount_seed -o jobs=1
+	same 444 "$(stat -c %a "$MNT/queue")"
+	faults '[{"on":"create","do":{"hold_task":true}}]'
+	background write fox "a fox"
+	received poll 1
+	background write owl "an owl"
+	wait_until state_is owl queued
+	has "$(grep fox "$MNT/queue")" generating
+	has "$(grep owl "$MNT/queue")" queued
+	same 1 "$(grep -c fox "$MNT/queue")"
+	release
+	job_ends 0 "$JOB"
+	wait_until fails grep -E 'fox|owl' "$MNT/queue"
+}
+
+@test "s1: metrics are Prometheus text" {
+	mount_seed
+	same 444 "$(stat -c %a "$MNT/metrics")"
+	faults '[{"on":"create","nth":2,"do":{"status":500}}]'
+	write fox "a fox"
+	write owl "an owl"
+	cat "$MNT/metrics" >"$DIR/metrics"
+	# Each line is a comment or a sample; each sample's family is declared.
+	same "" "$(grep -vE '^(# (HELP|TYPE) [a-z_:]+ .+|[a-z_:][a-z0-9_:]*(\{[^}]*\})? -?([0-9.e+-]+|\+Inf|NaN))$' "$DIR/metrics" || true)"
+	same "" "$(awk '/^# TYPE/ { known[$3] = 1; next } /^#/ { next }
+		{ name = $1; sub(/\{.*/, "", name); base = name; sub(/_(bucket|sum|count)$/, "", base)
+		  if (!known[name] && !known[base]) print name }' "$DIR/metrics")"
+	[ "$(awk '!/^#/ && /submi/ { sum += $NF } END { print sum + 0 }' "$DIR/metrics")" -ge 3 ]
+	[ "$(awk '!/^#/ && /retr/ { sum += $NF } END { print sum + 0 }' "$DIR/metrics")" -ge 1 ]
+	has_not "$(cat "$DIR/metrics")" "$KEY"
+}
+
+@test "s1: index.html shows the images" {
+	mount_seed
+	same 444 "$(stat -c %a "$MNT/index.html")"
+	write fox "a <b>fox</b> & co"
+	page=$(cat "$MNT/index.html")
+	has "$page" "images/fox.png"
+	has_not "$page" "<b>fox</b>"
+	has "$page" "&lt;b&gt;fox"
+	same "$(wc -c <"$MNT/index.html")" "$(stat -c %s "$MNT/index.html")"
+}
+
+@test "s1: names in index.html and queue are escaped" {
+	mount_seed
+	write "a \"<fox>'#?%" "a fox"
+	page=$(cat "$MNT/index.html")
+	has_not "$page" "<fox>"
+	has_not "$page" 'src="images/a "'
+}

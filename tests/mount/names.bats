@@ -1,0 +1,296 @@
+#!/usr/bin/env bats
+# CONTRACT sections 1 and 2 (rule 10): folders, renaming, scratch names, and the
+# real tools that need them.
+# shellcheck disable=SC2016 # commands for other shells
+
+load helper
+
+# fox exists; a tool changes it: one generation more, of this text.
+changes_once() { # EXPECTED COMMAND…
+	mount_seed
+	write fox "a red fox"
+	F=$MNT/prompts/fox "${@:2}"
+	same ok "$(try_open images/fox.png)"
+	same 2 "$(count submit)"
+	same "$1" "$(log_of create -s '.[1].prompt')"
+	is_verified fox
+	same "fox" "$(ls "$MNT/prompts")"
+	same "fox.png" "$(ls "$MNT/images")"
+}
+
+# A tool makes fox: one generation, of this text, and nothing else is left.
+makes_once() { # EXPECTED COMMAND…
+	mount_seed
+	F=$MNT/prompts/fox "${@:2}"
+	same ok "$(try_open images/fox.png)"
+	same 1 "$(count submit)"
+	same "$1" "$(log_of create .prompt)"
+	is_verified fox
+	same "fox" "$(ls "$MNT/prompts")"
+	same "fox.png" "$(ls "$MNT/images")"
+}
+
+@test "s1: mkdir under prompts/ makes the same folder everywhere" {
+	mount_seed
+	mkdir "$MNT/prompts/shot010"
+	for dir in images records history callbacks; do
+		same directory "$(stat -c %F "$MNT/$dir/shot010")"
+	done
+	mkdir -p "$MNT/prompts/a/b/c"
+	test -d "$MNT/images/a/b/c"
+	same 0 "$(count submit)"
+}
+
+@test "s1: NAME is then a relative path" {
+	mount_seed
+	mkdir "$MNT/prompts/shot010"
+	write shot010/sky "a sky"
+	is_verified shot010/sky
+	same shot010/sky "$(record shot010/sky .name)"
+	has "$(cat "$MNT/status")" " shot010/sky ✅ [SYNC IMAGE] "
+	same sky.png "$(ls "$MNT/images/shot010")"
+	write shot010/sky "another sky"
+	test -e "$MNT/history/shot010/sky/0001.png"
+}
+
+@test "s1: the same name in two folders is two pictures" {
+	mount_seed
+	mkdir "$MNT/prompts/a" "$MNT/prompts/b"
+	write a/sky "a sky"
+	write b/sky "b sky"
+	is_verified a/sky
+	is_verified b/sky
+	[ "$(pixels "$MNT/images/a/sky.png")" != "$(pixels "$MNT/images/b/sky.png")" ]
+}
+
+@test "s1: folders and their pictures are kept across mounts" {
+	mount_seed
+	mkdir -p "$MNT/prompts/a/b" "$MNT/prompts/empty"
+	write a/b/sky "a sky"
+	kill_seedfs
+	mount_seed
+	is_verified a/b/sky
+	test -d "$MNT/images/empty"
+}
+
+@test "s1: a path has at most 16 parts" {
+	mount_seed
+	path=$(seq -s / 15)
+	mkdir -p "$MNT/prompts/$path"
+	write "$path/sky" "a sky"
+	is_verified "$path/sky"
+	mkdir "$MNT/prompts/$path/16" || true
+	has "$(try_write "$path/16/sky" "too deep")" open
+	same 1 "$(count submit)"
+}
+
+@test "s1: a path has at most 1,024 bytes" {
+	mount_seed
+	part=$(printf 'd%.0s' {1..200})
+	mkdir -p "$MNT/prompts/$part/$part/$part/$part"
+	write "$part/$part/$part/$part/$(printf 'n%.0s' {1..220})" "a long name"
+	same 1 "$(count submit)"
+	same "open ENAMETOOLONG" "$(try_write "$part/$part/$part/$part/$(printf 'n%.0s' {1..221})" "a longer one")"
+	same 1 "$(count submit)"
+}
+
+@test "s1: rmdir removes an empty folder everywhere, and no other" {
+	mount_seed
+	mkdir "$MNT/prompts/empty" "$MNT/prompts/full"
+	write full/sky "a sky"
+	rmdir "$MNT/prompts/empty"
+	fails test -e "$MNT/images/empty"
+	fails rmdir "$MNT/prompts/full"
+	is_verified full/sky
+}
+
+@test "s1: rm -r removes prompts; images stay until they are removed" {
+	mount_seed
+	mkdir "$MNT/prompts/a"
+	write a/sky "a sky"
+	rm -r "$MNT/prompts/a" || true
+	same ENOENT "$(try_open prompts/a/sky)"
+	same "2048x1152 8-bit RGB whole" "$(python3 "$FS" png "$MNT/images/a/sky.png" summary)"
+	same 1 "$(count submit)"
+}
+
+@test "s2.10: mv prompts/A prompts/B renames the whole entry and generates nothing" {
+	mount_seed
+	write fox "first"
+	write fox "second"
+	image=$(sha256sum <"$MNT/images/fox.png")
+	old=$(sha256sum <"$MNT/history/fox/0001.png")
+	mv "$MNT/prompts/fox" "$MNT/prompts/wolf"
+	same "$image" "$(sha256sum <"$MNT/images/wolf.png")"
+	same "$old" "$(sha256sum <"$MNT/history/wolf/0001.png")"
+	same wolf "$(record wolf .name)"
+	same second "$(cat "$MNT/prompts/wolf")"
+	for path in prompts/fox images/fox.png records/fox.json history/fox/0001.png; do
+		same ENOENT "$(try_open "$path")"
+	done
+	same 2 "$(count submit)"
+	stop_seedfs
+	mount_seed
+	is_verified wolf
+	same "$image" "$(sha256sum <"$MNT/images/wolf.png")"
+}
+
+@test "s2.10: mv onto an existing name: that one's image and history stay in its history" {
+	mount_seed
+	write wolf "wolf one"
+	write wolf "wolf two"
+	one=$(sha256sum <"$MNT/history/wolf/0001.png")
+	two=$(sha256sum <"$MNT/images/wolf.png")
+	write fox "a fox"
+	fox=$(sha256sum <"$MNT/images/fox.png")
+	mv "$MNT/prompts/fox" "$MNT/prompts/wolf"
+	same "$fox" "$(sha256sum <"$MNT/images/wolf.png")"
+	same "$one" "$(sha256sum <"$MNT/history/wolf/0001.png")"
+	same "$two" "$(sha256sum <"$MNT/history/wolf/0002.png")"
+	same 3 "$(count submit)"
+}
+
+@test "s2.10: mv into a folder, and of a folder" {
+	mount_seed
+	mkdir "$MNT/prompts/a"
+	write fox "a fox"
+	sum=$(sha256sum <"$MNT/images/fox.png")
+	mv "$MNT/prompts/fox" "$MNT/prompts/a/"
+	same "$sum" "$(sha256sum <"$MNT/images/a/fox.png")"
+	mv "$MNT/prompts/a" "$MNT/prompts/b"
+	same "$sum" "$(sha256sum <"$MNT/images/b/fox.png")"
+	same b/fox "$(record b/fox .name)"
+	fails test -e "$MNT/images/a"
+	same 1 "$(count submit)"
+}
+
+@test "s2.10: mv while it runs: the image comes under the new name" {
+	mount_seed
+	faults '[{"on":"create","do":{"hold_task":true}}]'
+	background try_write fox "a fox"
+	received poll 1
+	mv "$MNT/prompts/fox" "$MNT/prompts/wolf"
+	release
+	same ok "$(try_open images/wolf.png)"
+	job_ends 0 "$JOB"
+	same ok "$(cat "$JOB_OUT")"
+	is_verified wolf
+	same ENOENT "$(try_open images/fox.png)"
+	same 1 "$(count submit)"
+}
+
+@test "s1: scratch files hold text and never generate" {
+	mount_seed
+	for name in .hidden draft~ draft.swp draft.tmp draft.part .fox.swp; do
+		echo "a fox" >"$MNT/prompts/$name"
+		same "a fox" "$(cat "$MNT/prompts/$name")"
+		fails test -e "$MNT/images/$name.png"
+	done
+	rm "$MNT/prompts/draft.tmp"
+	fails test -e "$MNT/prompts/draft.tmp"
+	same "" "$(find "$MNT/images" "$MNT/records" -type f)"
+	write last "the last one"
+	same 1 "$(count submit)"
+}
+
+@test "s1: renaming a scratch file to NAME commits its text to NAME" {
+	mount_seed
+	echo "a red fox" >"$MNT/prompts/fox.tmp"
+	mv "$MNT/prompts/fox.tmp" "$MNT/prompts/fox"
+	same ok "$(try_open images/fox.png)"
+	same "a red fox" "$(log_of create .prompt)"
+	same "a red fox" "$(cat "$MNT/prompts/fox")"
+	is_verified fox
+	same 1 "$(count submit)"
+}
+
+@test "s1: mv of a file from elsewhere is one generation" {
+	echo "a red fox" >"$DIR/text"
+	makes_once "a red fox" bash -c 'mv "$DIR/text" "$F"'
+}
+
+@test "s1: vim makes a prompt: one generation" {
+	[ -n "$(type -P vim)" ] || skip "needs vim"
+	makes_once "a red fox" bash -c 'vim -N -u NONE -i NONE -es +"call setline(1, \"a red fox\")" +wq "$F"'
+}
+
+@test "s1: vim changes a prompt, with swap and backup files: one generation" {
+	[ -n "$(type -P vim)" ] || skip "needs vim"
+	changes_once "a blue fox" bash -c \
+		'vim -N -u NONE -i NONE -es +"set backup writebackup backupcopy=no swapfile" +"%s/red/blue/" +wq "$F"; rm -f "$F~"'
+}
+
+@test "s1: vim with backupcopy=yes: one generation" {
+	[ -n "$(type -P vim)" ] || skip "needs vim"
+	changes_once "a blue fox" bash -c \
+		'vim -N -u NONE -i NONE -es +"set backup backupcopy=yes" +"%s/red/blue/" +wq "$F"; rm -f "$F~"'
+}
+
+@test "s1: nano changes a prompt: one generation" {
+	[ -n "$(type -P nano)" ] && [ -n "$(type -P script)" ] || skip "needs nano and script"
+	changes_once "very a red fox" bash -c \
+		'{ printf "very "; printf "\017\r"; printf "\030"; } | TERM=xterm script -qec "nano -I \"$F\"" /dev/null >/dev/null'
+}
+
+@test "s1: sed -i changes a prompt: one generation" {
+	changes_once "a blue fox" bash -c 'sed -i s/red/blue/ "$F"'
+}
+
+@test "s1: perl -i changes a prompt: one generation" {
+	changes_once "a blue fox" bash -c 'perl -i -pe s/red/blue/ "$F"'
+}
+
+@test "s1: rsync makes and changes a prompt: one generation each" {
+	[ -n "$(type -P rsync)" ] || skip "needs rsync"
+	mkdir "$DIR/from"
+	echo "a red fox" >"$DIR/from/fox"
+	makes_once "a red fox" bash -c 'rsync -a "$DIR/from/" "$MNT/prompts/"'
+	echo "a blue fox, quite" >"$DIR/from/fox"
+	rsync -a "$DIR/from/" "$MNT/prompts/"
+	same ok "$(try_open images/fox.png)"
+	same 2 "$(count submit)"
+	same "a blue fox, quite" "$(log_of create -s '.[1].prompt')"
+	rsync -a "$DIR/from/" "$MNT/prompts/"
+	same 2 "$(count submit)"
+}
+
+@test "s1: rsync --inplace: one generation" {
+	[ -n "$(type -P rsync)" ] || skip "needs rsync"
+	echo "a red fox" >"$DIR/fox"
+	makes_once "a red fox" bash -c 'rsync --inplace "$DIR/fox" "$F"'
+}
+
+@test "s1: cp --remove-destination: one generation" {
+	echo "a blue fox" >"$DIR/text"
+	changes_once "a blue fox" bash -c 'cp --remove-destination "$DIR/text" "$F"'
+}
+
+@test "s1: cp -p and cp --preserve=all: one generation" {
+	echo "a blue fox" >"$DIR/text"
+	changes_once "a blue fox" bash -c 'cp -p "$DIR/text" "$F"'
+}
+
+@test "s1: install: one generation" {
+	echo "a red fox" >"$DIR/text"
+	makes_once "a red fox" bash -c 'install -m 644 "$DIR/text" "$F"'
+}
+
+@test "s1: Python's NamedTemporaryFile and os.replace: one generation" {
+	makes_once "a red fox" python3 -c '
+import os, tempfile
+path = os.environ["F"]
+with tempfile.NamedTemporaryFile("w", dir=os.path.dirname(path), prefix=".", delete=False) as file:
+    file.write("a red fox")
+os.replace(file.name, path)'
+}
+
+@test "s1: a name with spaces and UTF-8 goes through rename, folders and history" {
+	mount_seed
+	mkdir "$MNT/prompts/erste Szene"
+	write "erste Szene/Füchse 🦊" "foxes"
+	write "erste Szene/Füchse 🦊" "more foxes"
+	mv "$MNT/prompts/erste Szene/Füchse 🦊" "$MNT/prompts/erste Szene/Wölfe"
+	is_verified "erste Szene/Wölfe"
+	test -e "$MNT/history/erste Szene/Wölfe/0001.png"
+	same 2 "$(count submit)"
+}
