@@ -252,19 +252,19 @@ static const char head[] =
 	"header { display: flex; align-items: baseline; gap: .75rem; margin-bottom: 1.5rem }\n"
 	"h1 { font-size: 1.5rem; letter-spacing: -.01em }\n"
 	"header p, footer, .prompt { color: var(--soft) }\n"
-	"ul { list-style: none; padding: 0; display: grid; gap: 1.25rem; align-items: start;\n"
+	"ul { list-style: none; padding: 0; display: grid; gap: 1.25rem;\n"
 	"  grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)) }\n"
 	"li { background: var(--card); border: 1px solid var(--line); border-radius: .6rem;\n"
-	"  overflow: hidden }\n"
+	"  overflow: hidden; display: flex; flex-direction: column }\n"
 	"li > a, img { display: block }\n"
 	"img { width: 100%; height: auto; background: var(--line) }\n"
 	"li > a:hover img { filter: brightness(1.06) }\n"
 	"li > a:focus-visible { outline: 3px solid var(--link); outline-offset: -3px }\n"
-	".about { padding: .8rem 1rem .9rem }\n"
+	".about { padding: .8rem 1rem .9rem; flex: 1; display: flex; flex-direction: column }\n"
 	"h2 { font-size: 1rem; overflow-wrap: anywhere }\n"
 	".prompt { font-size: .9rem; margin-top: .2rem; overflow-wrap: anywhere; overflow: hidden;\n"
 	"  display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 4 }\n"
-	".facts { font-size: .8rem; color: var(--soft); margin-top: .55rem;\n"
+	".facts { font-size: .8rem; color: var(--soft); margin-top: auto; padding-top: .55rem;\n"
 	"  display: flex; flex-wrap: wrap; gap: .1rem .9rem; font-variant-numeric: tabular-nums }\n"
 	".facts a { color: var(--link) }\n"
 	"code { font-family: ui-monospace, monospace; overflow-wrap: anywhere }\n"
@@ -309,7 +309,7 @@ static void put_image(struct fs *fs, struct page *page, const char *name,
 {
 	put(page, "<a href=\"");
 	put_url(page, "images/", name, ".png");
-	put(page, "\"><img loading=\"lazy\" decoding=\"async\"");
+	put(page, "\"><img loading=\"lazy\"");
 	put_room(fs, page, row);
 	put(page, " src=\"");
 	put_url(page, "images/", name, ".png");
