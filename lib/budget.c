@@ -1,4 +1,5 @@
-/* budget=N/day: submissions counted by UTC day, also over restarts. */
+/* What forbids submissions: budget=N/day, counted by UTC day, also over restarts;
+ * a key that the service refused. */
 #include "lib/clock.h"
 #include "lib/engine_internal.h"
 

@@ -332,6 +332,7 @@ static errint_t take_key(struct seed_engine *engine, struct seed_key *key)
 	seed_key_free(engine->key);
 	engine->authorization = authorization;
 	engine->key = key;
+	engine->key_refused = false;
 	return 0;
 }
 

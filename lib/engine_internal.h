@@ -122,6 +122,7 @@ struct seed_engine {
 	struct seed_durations durations;
 	struct seed_metrics metrics;
 	struct seed_spent spent;   /* budget.c */
+	bool key_refused;          /* nothing is submitted until there is another key */
 	_Atomic int64_t exhausted_day; /* on which the budget is spent; -1: it is not */
 	bool gate_closed;          /* a rename is under way: no step starts (changes.c) */
 	struct change *changes_first, **changes_last; /* wait for the gate */

@@ -294,6 +294,9 @@ void generation_fail(struct generation *generation, const struct seed_error *err
 	generation_log(generation, SEED_LOG_ERROR "%s (%s)", error->message,
 		       seed_error_name(error->code));
 	seed_metrics_failed(&generation->engine->metrics, error->code);
+	/* One prompt shows it; a thousand more need not be refused one by one. */
+	if (error->code == EKEYREJECTED)
+		generation->engine->key_refused = true;
 	record->state = SEED_STATE_FAILED;
 	record->error = *error;
 	if (generation->superseded)
@@ -361,11 +364,16 @@ static void announce(struct generation *generation)
 	disk_step(generation, STEP_ANNOUNCE);
 }
 
-static void over_budget(struct generation *generation)
+/* Why no submission may be made. */
+static void fail_forbidden(struct generation *generation)
 {
 	struct seed_error error;
 
-	seed_error_set(&error, EDQUOT, "the budget of %lld submissions a day is spent; it begins anew "
+	if (generation->engine->key_refused)
+		seed_error_set(&error, EKEYREJECTED, "not submitted: the service refused the key; put a "
+			       "valid one in place and send SIGHUP, or mount again");
+	else
+		seed_error_set(&error, EDQUOT, "the budget of %lld submissions a day is spent; it begins anew "
 		       "at 00:00 UTC", (long long)generation->engine->config.budget);
 	generation_fail(generation, &error);
 }
@@ -379,8 +387,8 @@ static void start(struct generation *generation)
 	generation->has_slot = true;
 	if (begins_attempt(generation)) {
 		/* Before the attempt exists: it was never made. */
-		if (!budget_take(engine)) {
-			over_budget(generation);
+		if (engine->key_refused || !budget_take(engine)) {
+			fail_forbidden(generation);
 			return;
 		}
 		engine->metrics.retries += generation->record.attempt_count > 0;
