@@ -23,7 +23,8 @@ endif
 # pkg-config name = Debian package, for the message that names what is missing.
 LIBS_NEEDED = fuse3=libfuse3-dev libcurl=libcurl4-openssl-dev libcjson=libcjson-dev \
 	libpng=libpng-dev libjpeg=libjpeg62-turbo-dev libwebp=libwebp-dev \
-	libwebpdemux=libwebp-dev zimg=libzimg-dev libcrypto=libssl-dev
+	libwebpdemux=libwebp-dev zimg=libzimg-dev libcrypto=libssl-dev \
+	libdeflate=libdeflate-dev
 PKGS = $(foreach l,$(LIBS_NEEDED),$(firstword $(subst =, ,$(l))))
 TEST_PKGS = cmocka libmicrohttpd
 
@@ -61,6 +62,9 @@ CPPFLAGS_ALL = -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DSEEDFS_VERSION='"$(VER
 	-DFUSE_USE_VERSION=312 $(PKG_CFLAGS) $(CPPFLAGS)
 CFLAGS_ALL = -std=gnu11 $(OPTIMISE) $(WARNINGS) $(HARDEN) -fPIE -pthread -MMD -MP $(CFLAGS)
 LDFLAGS_ALL = -pie -pthread $(HARDEN_LD) $(LDFLAGS)
+
+# Loops over pixels and samples are written for the compiler to vectorize.
+$(BUILD)/lib/image/%.o: OPTIMISE := $(OPTIMISE:-O2=-O3)
 
 LIB_SRC = $(wildcard lib/*.c lib/provider/*.c lib/image/*.c lib/store/*.c)
 FS_SRC = $(wildcard fs/*.c)
@@ -101,7 +105,7 @@ $(BUILD)/seedfs: $(FS_OBJ) $(BUILD)/libseed.a
 FS_TESTABLE = $(filter-out $(BUILD)/fs/main.o,$(FS_OBJ))
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(FS_TESTABLE) $(BUILD)/libseed.a
 	$(if $(V),,@echo '  LD  $@')
-	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) -lcmocka -lm
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) -lcmocka -lz -lm
 
 # The test service shares no code with what it tests.
 $(BUILD)/upstream: $(UPSTREAM_SRC:%.c=$(BUILD)/%.o)

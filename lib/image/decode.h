@@ -28,6 +28,7 @@ struct seed_decoded {
 	struct seed_pixels pixels;
 	const char *format; /* "png", "jpeg" or "webp"; static */
 	bool keepable;      /* PNG, 8-bit RGB, not interlaced, no tRNS: its IDAT can stay */
+	bool uniform;       /* of one single colour; set where only verified */
 };
 
 /* Errors: EBADMSG with the cause, ENOMEM; `error` is never NULL. `decoded` is set up here; release it
@@ -35,11 +36,17 @@ struct seed_decoded {
  * (pixels.width, pixels.height, without data) are still set. */
 errint_t seed_decode(const uint8_t *data, size_t len, struct seed_decoded *decoded,
 		     struct seed_error *error) SEED_MUST_CHECK;
+/* The same, but a keepable PNG of exactly that size is verified as strictly and
+ * not taken apart: pixels.data stays NULL, and `uniform` tells what else would
+ * be asked of the pixels. */
+errint_t seed_decode_or_verify(const uint8_t *data, size_t len, uint32_t width, uint32_t height,
+			       struct seed_decoded *decoded,
+			       struct seed_error *error) SEED_MUST_CHECK;
 void seed_decoded_release(struct seed_decoded *decoded);
 
 /* The decoders behind it, for bytes that begin with the format's signature. */
-errint_t seed_decode_png(const uint8_t *data, size_t len, struct seed_decoded *decoded,
-			 struct seed_error *error) SEED_MUST_CHECK;
+errint_t seed_decode_png(const uint8_t *data, size_t len, uint32_t width, uint32_t height,
+			 struct seed_decoded *decoded, struct seed_error *error) SEED_MUST_CHECK;
 errint_t seed_decode_jpeg(const uint8_t *data, size_t len, struct seed_decoded *decoded,
 			  struct seed_error *error) SEED_MUST_CHECK;
 errint_t seed_decode_webp(const uint8_t *data, size_t len, struct seed_decoded *decoded,

@@ -96,8 +96,8 @@ static errint_t write_result(int fd, const struct seed_buf *png, struct seed_err
 			      "cannot write the image: %s", strerror(code));
 }
 
-static errint_t decode_source(const struct source *source, struct seed_decoded *decoded,
-			      struct seed_image_result *result)
+static errint_t decode_source(const struct seed_image_job *job, const struct source *source,
+			      struct seed_decoded *decoded, struct seed_image_result *result)
 {
 	struct seed_source_info *info = &result->source;
 	errint_t err;
@@ -106,7 +106,8 @@ static errint_t decode_source(const struct source *source, struct seed_decoded *
 	err = hash_hex(source->data, source->len, info->sha256, &result->error);
 	if (err)
 		return err;
-	err = seed_decode(source->data, source->len, decoded, &result->error);
+	err = seed_decode_or_verify(source->data, source->len, job->width, job->height, decoded,
+				    &result->error);
 	snprintf(info->format, sizeof(info->format), "%s", decoded->format);
 	info->width = decoded->pixels.width;
 	info->height = decoded->pixels.height;
@@ -131,7 +132,7 @@ static errint_t fit_and_encode(const struct seed_image_job *job, const struct so
 	if (err)
 		return err;
 	/* Here, not before: a frame that is cropped away may have hidden it. */
-	if (seed_pixels_uniform(pixels))
+	if (pixels->data ? seed_pixels_uniform(pixels) : decoded->uniform)
 		return seed_image_invalid(error, "all of its %ux%u pixels have one single colour "
 					  "(what a safety filter returns)",
 					  result->source.width, result->source.height);
@@ -151,7 +152,7 @@ static errint_t make_from_source(const struct seed_image_job *job, int source_fd
 
 	err = read_source(source_fd, &source, &result->error);
 	if (!err)
-		err = decode_source(&source, &decoded, result);
+		err = decode_source(job, &source, &decoded, result);
 	if (!err)
 		err = fit_and_encode(job, &source, &decoded, png, result);
 	seed_decoded_release(&decoded);

@@ -1,6 +1,11 @@
 /*
- * PNG to pixels. The container is checked by seed_png_walk(); libpng then
- * decodes it with every warning made an error. It sees neither colour
+ * PNG to pixels. The container is checked by seed_png_walk(). The plain kind,
+ * 8-bit RGB, is inflated and unfiltered here, or only inflated; all others,
+ * and plain ones with the least oddity, go to libpng: it has the last word on
+ * what is refused and why, so nothing passes here that it would not pass, and
+ * all messages are its own.
+ *
+ * libpng decodes with every warning made an error. It sees neither colour
  * management nor text (whose oddities are not the picture's), and is asked
  * afterwards where it stopped reading: behind the last data, or there was more than
  * the picture has.
@@ -8,7 +13,9 @@
 #include <png.h>
 
 #include "lib/image/decode.h"
+#include "lib/image/inflate.h"
 #include "lib/image/png_chunks.h"
+#include "lib/image/unfilter.h"
 
 struct png_reader {
 	const uint8_t *data;
@@ -162,8 +169,85 @@ out:
 	return err;
 }
 
-errint_t seed_decode_png(const uint8_t *data, size_t len, struct seed_decoded *decoded,
-			 struct seed_error *error)
+/* The zlib stream out of all IDAT chunks. Where there is only one, or all
+ * others are empty, it is not copied: *copy, which the caller frees, is NULL. */
+static const uint8_t *join_stream(const uint8_t *data, const struct seed_png_layout *layout,
+				  size_t *len, uint8_t **copy)
+{
+	size_t offset = SEED_PNG_SIGNATURE_BYTES;
+	const uint8_t *stream = NULL;
+	struct seed_png_chunk chunk;
+
+	*len = 0;
+	*copy = NULL;
+	while (seed_png_next(data, layout->idat_end, &offset, &chunk)) {
+		if (strcmp(chunk.name, "IDAT") || !chunk.len)
+			continue;
+		if (!stream && offset == layout->data_end) {
+			*len = chunk.len;
+			return chunk.data;
+		}
+		if (!stream) {
+			*copy = malloc(layout->data_end);
+			if (!*copy)
+				return NULL;
+			stream = *copy;
+		}
+		memcpy(*copy + *len, chunk.data, chunk.len);
+		*len += chunk.len;
+	}
+	return stream;
+}
+
+/* The inflated rows, filters checked, which the caller frees; NULL where
+ * something is wrong, or odd. */
+static uint8_t *inflate_rows(const uint8_t *data, const struct seed_png_layout *layout)
+{
+	size_t bytes = seed_filtered_stride_bytes(layout->width) * layout->height;
+	const uint8_t *stream;
+	uint8_t *copy, *rows;
+	size_t len;
+
+	rows = malloc(bytes + SEED_INFLATE_SLACK_BYTES);
+	stream = join_stream(data, layout, &len, &copy);
+	if (!rows || !stream || !seed_inflate(stream, len, rows, bytes) ||
+	    !seed_filters_valid(rows, layout->width, layout->height)) {
+		free(rows);
+		rows = NULL;
+	}
+	free(copy);
+	return rows;
+}
+
+/* Whether that could be done. */
+static bool verify_plain(const uint8_t *data, const struct seed_png_layout *layout,
+			 struct seed_decoded *decoded)
+{
+	uint8_t *scratch = malloc((size_t)layout->width * 3 * 2);
+	uint8_t *rows = inflate_rows(data, layout);
+	bool done = scratch && rows;
+
+	if (done)
+		decoded->uniform = seed_filtered_uniform(rows, layout->width, layout->height,
+							 scratch);
+	free(scratch);
+	free(rows);
+	return done;
+}
+
+static bool decode_plain(const uint8_t *data, const struct seed_png_layout *layout,
+			 const struct seed_pixels *pixels)
+{
+	uint8_t *rows = inflate_rows(data, layout);
+
+	if (rows)
+		seed_unfilter(rows, pixels);
+	free(rows);
+	return rows != NULL;
+}
+
+errint_t seed_decode_png(const uint8_t *data, size_t len, uint32_t width, uint32_t height,
+			 struct seed_decoded *decoded, struct seed_error *error)
 {
 	struct png_reader reader = {.data = data, .pixels = &decoded->pixels, .error = error};
 	struct seed_png_layout layout;
@@ -173,12 +257,18 @@ errint_t seed_decode_png(const uint8_t *data, size_t len, struct seed_decoded *d
 	err = seed_png_walk(data, len, &layout, error);
 	decoded->pixels.width = layout.width;
 	decoded->pixels.height = layout.height;
-	if (!err)
-		err = seed_pixels_alloc(&decoded->pixels, layout.width, layout.height, error);
 	if (err)
 		return err;
 	reader.len = layout.end;
 	decoded->keepable = layout.depth == 8 && layout.colour == PNG_COLOR_TYPE_RGB &&
 			    !layout.interlace && !layout.has_transparency;
+	if (decoded->keepable && layout.width == width && layout.height == height &&
+	    verify_plain(data, &layout, decoded))
+		return 0;
+	err = seed_pixels_alloc(&decoded->pixels, layout.width, layout.height, error);
+	if (err)
+		return err;
+	if (decoded->keepable && decode_plain(data, &layout, &decoded->pixels))
+		return 0;
 	return read_with_libpng(&reader, &layout);
 }

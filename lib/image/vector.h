@@ -1,0 +1,20 @@
+/*
+ * Loops over pixels are plain C that the compiler vectorizes (the Makefile
+ * gives lib/image/ -O3 for that). SEED_VECTOR before a function lets it do so
+ * for newer processors, too, chosen when the program is loaded. Sanitizers
+ * instrument what makes that choice before they are ready, so they get one
+ * version only; so do other C libraries and processors.
+ */
+#ifndef SEED_VECTOR_H
+#define SEED_VECTOR_H
+
+#include "lib/base.h"
+
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) && \
+	!defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define SEED_VECTOR __attribute__((target_clones("avx2", "default")))
+#else
+#define SEED_VECTOR
+#endif
+
+#endif
