@@ -510,9 +510,20 @@ static void index_read(struct fs *fs, fuse_req_t req, struct handle *handle, siz
 {
 	size_t len = handle->text_len;
 	size_t at = offset < 0 || (size_t)offset > len ? len : (size_t)offset;
+	char *data;
 
 	SEED_UNUSED(fs);
-	fuse_reply_buf(req, handle->text + at, size < len - at ? size : len - at);
+	len = size < len - at ? size : len - at;
+	data = malloc(len ? len : 1);
+	if (!data) {
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	/* Its own copy: who has the answer may close the file at once, and
+	 * another thread frees the snapshot while this one still returns. */
+	memcpy(data, handle->text + at, len);
+	fuse_reply_buf(req, data, len);
+	free(data);
 }
 
 void gallery_release(struct fs *fs)
