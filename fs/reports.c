@@ -80,10 +80,20 @@ static void report_read(struct fs *fs, fuse_req_t req, struct handle *handle, si
 {
 	size_t len = handle->text_len;
 	size_t at = offset < 0 || (uint64_t)offset > len ? len : (size_t)offset;
+	char *part;
 
 	SEED_UNUSED(fs);
-	fuse_reply_buf(req, handle->text ? handle->text + at : NULL,
-		       size < len - at ? size : len - at);
+	len = size < len - at ? size : len - at;
+	/* A copy: the file may be closed, and the text go, before the reply returns. */
+	part = malloc(len + 1);
+	if (!part) {
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	if (len)
+		memcpy(part, handle->text + at, len);
+	fuse_reply_buf(req, part, len);
+	free(part);
 }
 
 const struct node_type queue_file = {

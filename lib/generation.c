@@ -67,7 +67,7 @@ struct generation *generation_new(struct seed_engine *engine, struct seed_record
 		return NULL;
 	}
 	generation->record = *record;
-	seed_record_init(record);
+	*record = (struct seed_record){ 0 }; /* moved: nothing is left to release */
 	generation->superseded = generation->record.superseded = !newest;
 	generation->next = engine->generations;
 	generation->link = &engine->generations;
