@@ -1,10 +1,12 @@
 #include "lib/image/encode.h"
 
-#include <png.h>
-#include <zlib.h>
+#include <libdeflate.h>
 
 #include "lib/image/crc.h"
+#include "lib/image/deflate.h"
+#include "lib/image/filter.h"
 #include "lib/image/png_chunks.h"
+#include "lib/image/unfilter.h"
 
 /* PNG specification 11.3.4.2: 1 to 79 bytes; longer texts than this go to
  * iTXt, so that a viewer that limits tEXt still shows the short ones. */
@@ -12,8 +14,20 @@
 #define PLAIN_TEXT_MAX_BYTES 1024
 /* Perceptual: what pictures are for (11.3.3.5). */
 #define SRGB_INTENT 0
-/* One IDAT chunk; also what libpng holds back. */
-#define IDAT_BYTES (256 * 1024)
+/* One IDAT chunk where bands do not give its size. */
+#define IDAT_BYTES ((size_t)256 * 1024)
+/* Rows that are filtered and compressed while they are in the cache. */
+#define BAND_ROWS 32
+/* RFC 1950: deflate, a window of 32 KiB, fastest level; a multiple of 31. */
+#define ZLIB_HEADER "\x78\x01"
+#define ZLIB_HEADER_BYTES 2
+
+/* What tells drawings from photographs: see matches_pay(). */
+#define SAMPLE_PIECES 8
+#define SAMPLE_LEVEL 1
+#define PHOTO_BITS 3
+/* libdeflate's level for drawings. */
+#define MATCH_LEVEL 4
 
 static errint_t put_be32(struct seed_buf *png, uint32_t value)
 {
@@ -94,84 +108,166 @@ static errint_t report(errint_t err, struct seed_error *error)
 	return err;
 }
 
-struct png_writer {
+/* How much larger than that of libdeflate a sample may be before matches are
+ * worth five times the time: for less than an eighth they are not. */
+#define WORTH_NUMERATOR 9
+#define WORTH_DENOMINATOR 8
+
+struct writer {
 	const struct seed_pixels *pixels;
-	const struct seed_image_text *texts;
-	size_t text_count;
-	struct seed_buf *out;
-	errint_t err;
-	png_structp png;
-	png_infop info;
+	struct seed_buf *png;
+	uint8_t *filtered;   /* owned: rows of a band, or all */
+	uint8_t *compressed; /* owned */
+	uint32_t adler;
 };
 
-static _Noreturn void on_error(png_structp png, png_const_charp text)
+static errint_t put_idat(struct seed_buf *png, const uint8_t *data, size_t len)
 {
-	struct png_writer *writer = png_get_error_ptr(png);
-
-	SEED_UNUSED(text);
-	if (!writer->err)
-		writer->err = -ENOMEM;
-	png_longjmp(png, 1);
+	return put_chunk(png, "IDAT", NULL, 0, data, len);
 }
 
-static void on_write(png_structp png, png_bytep data, size_t len)
+static void add_be32(uint8_t *at, uint32_t value)
 {
-	struct png_writer *writer = png_get_io_ptr(png);
-
-	writer->err = seed_buf_add(writer->out, data, len);
-	if (writer->err)
-		png_error(png, "write");
+	for (int i = 0; i < 4; i++)
+		at[i] = (uint8_t)(value >> (24 - 8 * i));
 }
 
-static void on_flush(png_structp png)
+static uint32_t band_rows(const struct writer *writer, uint32_t y)
 {
-	SEED_UNUSED(png);
+	uint32_t left = writer->pixels->height - y;
+
+	return left < BAND_ROWS ? left : BAND_ROWS;
 }
 
-/* Alone in its function, so that setjmp meets no local variable that changes. */
-static void write_picture(struct png_writer *writer)
+/* Photographs: a block and an IDAT chunk a band. */
+static errint_t write_bands(struct writer *writer)
 {
-	png_structp png = writer->png;
+	size_t stride = seed_filtered_stride_bytes(writer->pixels->width);
+	struct seed_deflate deflate;
+	errint_t err = 0;
 
-	if (setjmp(png_jmpbuf(png)))
-		return;
-	png_set_write_fn(png, writer, on_write, on_flush);
-	png_set_IHDR(png, writer->info, writer->pixels->width, writer->pixels->height, 8,
-		     PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_BASE,
-		     PNG_FILTER_TYPE_BASE);
-	png_set_compression_buffer_size(png, IDAT_BYTES);
-	/* Photographs hold no repeats that a search for them would pay for: runs
-	 * and Huffman codes are as small as level 1 and faster; without runs,
-	 * drawings would be far too large. */
-	png_set_compression_level(png, 1);
-	png_set_compression_strategy(png, Z_RLE);
-	png_set_filter(png, PNG_FILTER_TYPE_BASE, PNG_FILTER_PAETH);
-	png_write_info(png, writer->info);
-	writer->err = put_ancillary(writer->out, writer->texts, writer->text_count);
-	if (writer->err)
-		png_error(png, "write");
-	for (uint32_t y = 0; y < writer->pixels->height; y++)
-		png_write_row(png, seed_pixels_row(writer->pixels, y));
-	png_write_end(png, NULL);
+	seed_deflate_init(&deflate, writer->compressed);
+	memcpy(deflate.at, ZLIB_HEADER, ZLIB_HEADER_BYTES);
+	deflate.at += ZLIB_HEADER_BYTES;
+	for (uint32_t y = 0; !err && y < writer->pixels->height; y += BAND_ROWS) {
+		uint32_t rows = band_rows(writer, y);
+		bool last = y + rows == writer->pixels->height;
+
+		seed_filter_rows(writer->pixels, y, rows, writer->filtered);
+		writer->adler = libdeflate_adler32(writer->adler, writer->filtered, rows * stride);
+		seed_deflate_block(&deflate, writer->filtered, rows * stride, last);
+		if (last) {
+			add_be32(deflate.at, writer->adler);
+			deflate.at += 4;
+		}
+		err = put_idat(writer->png, writer->compressed,
+			       (size_t)(deflate.at - writer->compressed));
+		deflate.at = writer->compressed;
+	}
+	return err;
+}
+
+/* Drawings: all rows at once, with matches. */
+static errint_t write_matched(const struct seed_pixels *pixels, struct seed_buf *png)
+{
+	size_t bytes = seed_filtered_stride_bytes(pixels->width) * pixels->height, len;
+	struct libdeflate_compressor *compressor = libdeflate_alloc_compressor(MATCH_LEVEL);
+	size_t bound = libdeflate_zlib_compress_bound(compressor, bytes);
+	uint8_t *filtered = malloc(bytes), *compressed = malloc(bound);
+	errint_t err = -ENOMEM;
+
+	if (!compressor || !filtered || !compressed)
+		goto out;
+	seed_filter_rows(pixels, 0, pixels->height, filtered);
+	len = libdeflate_zlib_compress(compressor, filtered, bytes, compressed, bound);
+	err = 0;
+	for (size_t done = 0; !err && done < len; done += IDAT_BYTES)
+		err = put_idat(png, compressed + done,
+			       len - done < IDAT_BYTES ? len - done : IDAT_BYTES);
+out:
+	free(filtered);
+	free(compressed);
+	libdeflate_free_compressor(compressor);
+	return err;
+}
+
+/* Filters and compresses a sample of the rows both ways: whether matches pay.
+ * The sample is a few pieces of rows from top to bottom, because pictures are
+ * often flat at one end. Where codes alone take PHOTO_BITS a byte, they are not
+ * tried at all: such noise does not repeat. */
+static bool matches_pay(const struct writer *writer)
+{
+	const struct seed_pixels *pixels = writer->pixels;
+	size_t stride = seed_filtered_stride_bytes(pixels->width), len = 0, coded, matched;
+	uint32_t pieces = pixels->height < BAND_ROWS ? 1 : SAMPLE_PIECES;
+	uint32_t rows = pixels->height < BAND_ROWS ? pixels->height : BAND_ROWS / SAMPLE_PIECES;
+	struct libdeflate_compressor *compressor;
+	struct seed_deflate deflate;
+
+	for (uint32_t i = 0; i < pieces; i++) {
+		uint32_t y = (uint32_t)((uint64_t)(pixels->height - rows) * (2 * i + 1) / (2 * pieces));
+
+		seed_filter_rows(pixels, y, rows, writer->filtered + len);
+		len += rows * stride;
+	}
+	seed_deflate_init(&deflate, writer->compressed);
+	seed_deflate_block(&deflate, writer->filtered, len, true);
+	coded = (size_t)(deflate.at - writer->compressed);
+	if (coded * 8 >= len * PHOTO_BITS)
+		return false;
+	compressor = libdeflate_alloc_compressor(SAMPLE_LEVEL);
+	if (!compressor)
+		return false;
+	/* 0: does not fit, so larger. */
+	matched = libdeflate_deflate_compress(compressor, writer->filtered, len, writer->compressed,
+					      coded);
+	libdeflate_free_compressor(compressor);
+	return matched && coded * WORTH_DENOMINATOR > matched * WORTH_NUMERATOR;
+}
+
+static errint_t write_pixels(const struct seed_pixels *pixels, struct seed_buf *png)
+{
+	struct writer writer = {.pixels = pixels, .png = png, .adler = 1};
+	size_t bytes = seed_filtered_stride_bytes(pixels->width) * band_rows(&writer, 0);
+	errint_t err = -ENOMEM;
+
+	writer.filtered = malloc(bytes);
+	writer.compressed = malloc(ZLIB_HEADER_BYTES + SEED_DEFLATE_BOUND_BYTES(bytes));
+	if (!writer.filtered || !writer.compressed)
+		goto out;
+	err = matches_pay(&writer) ? write_matched(pixels, png) : write_bands(&writer);
+out:
+	free(writer.filtered);
+	free(writer.compressed);
+	return err;
+}
+
+static errint_t put_header(struct seed_buf *png, const struct seed_pixels *pixels)
+{
+	/* 8 bits, RGB, and the only methods there are. */
+	uint8_t header[13] = {[8] = 8, [9] = 2};
+
+	add_be32(header, pixels->width);
+	add_be32(header + 4, pixels->height);
+	return put_chunk(png, "IHDR", header, sizeof(header), NULL, 0);
 }
 
 errint_t seed_encode(const struct seed_pixels *pixels, const struct seed_image_text *texts,
 		     size_t text_count, struct seed_buf *png, struct seed_error *error)
 {
-	struct png_writer writer = {
-		.pixels = pixels, .texts = texts, .text_count = text_count, .out = png,
-	};
+	errint_t err;
 
 	error->code = 0;
-	writer.png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &writer, on_error, NULL);
-	if (writer.png)
-		writer.info = png_create_info_struct(writer.png);
-	if (writer.info)
-		write_picture(&writer);
-	else
-		writer.err = -ENOMEM;
-	png_destroy_write_struct(&writer.png, &writer.info);
-	return report(writer.err, error);
+	err = seed_buf_add(png, SEED_PNG_SIGNATURE, SEED_PNG_SIGNATURE_BYTES);
+	if (!err)
+		err = put_header(png, pixels);
+	if (!err)
+		err = put_ancillary(png, texts, text_count);
+	if (!err)
+		err = write_pixels(pixels, png);
+	if (!err)
+		err = put_chunk(png, "IEND", NULL, 0, NULL, 0);
+	return report(err, error);
 }
 
 errint_t seed_encode_keep(const uint8_t *data, size_t len, const struct seed_image_text *texts,

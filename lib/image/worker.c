@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "lib/image/heap.h"
 #include "lib/image/wire.h"
 
 /* The signals that a terminal or a service manager sends to the whole group:
@@ -60,6 +61,7 @@ int seed_worker_main(int socket_fd)
 	struct seed_wire_answer message;
 	errint_t err;
 
+	seed_heap_keep();
 	/* A daemon that is killed takes its workers along. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NAME, "seedfs-worker");
@@ -78,6 +80,7 @@ int seed_worker_main(int socket_fd)
 		if (source_fd >= 0)
 			close(source_fd);
 		err = answer(socket_fd, &message);
+		seed_heap_trim();
 		if (err)
 			break;
 	}
