@@ -28,7 +28,9 @@ static const char *const actions[] = {
 	"duration_ms", "hold_task", "fail", "no_url", "image", "url", "query", "task", NULL,
 };
 static const char *const keys[] = { "on", "nth", "times", "prompt", "do", NULL };
-static const char *const kinds[] = { "create", "generate", "poll", "image", "mint", NULL };
+static const char *const kinds[] = { 
+	"create", "generate", "poll", "result", "image", "mint", "cancel", "queue", "progress", NULL,
+ };
 
 static bool listed(const char *const *list, const char *word)
 {

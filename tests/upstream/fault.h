@@ -1,7 +1,7 @@
 /*
  * Faults by rule. POST /_faults takes an array of
  *
- *     {"on": "create|generate|poll|image|mint", "nth": 2, "times": 3,
+ *     {"on": "create|generate|poll|result|image|mint|cancel|queue|progress", "nth": 2, "times": 3,
  *      "prompt": "fox", "do": {…}}
  *
  * A rule counts the requests of its kind whose prompt contains `prompt`. It
@@ -16,7 +16,7 @@
  *     close true       close, nothing done
  *     lost true        do what was asked, then close without an answer
  *     status N         answer with this HTTP status (and `body`)
- *     code N, msg S    answer with this code in the service's envelope
+ *     code N, msg S    answer with this code in the service's envelope (code S: in its error)
  *     body S           … with exactly this text (type S: its media type)
  *     retry_after X    with a Retry-After header
  *     redirect URL     302
@@ -29,7 +29,7 @@
  * do, for create and generate, about the task that is made:
  *     duration_ms N    how long it takes
  *     hold_task true   it ends when released
- *     fail {code,msg}  it fails
+ *     fail {code,msg}  it fails, as the dialect's file says
  *     no_url S         it succeeds without a URL: "absent", "empty" or "null"
  *     image KIND       its picture (picture.h); for image: serve this instead
  *     url URL          its picture's URL ("/…": on this server)

@@ -80,7 +80,7 @@ static void answer(struct request *request, struct reply *reply)
 }
 
 const struct route files_routes[] = {
-	{ "GET", PREFIX, true, false, "image", identify, answer },
-	{ "HEAD", PREFIX, true, false, "other", identify, answer },
+	{ "GET", PREFIX, true, false, "image", identify, answer, NULL, NULL },
+	{ "HEAD", PREFIX, true, false, "other", identify, answer, NULL, NULL },
 	{ 0 },
 };

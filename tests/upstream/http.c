@@ -11,7 +11,10 @@
 /* No request of an image service comes near this. */
 #define BODY_MAX_BYTES ((size_t)8 * 1024 * 1024)
 
-static const struct route *const dialects[] = { control_routes, files_routes, kie_routes };
+static const struct route *const dialects[] = {
+	control_routes, files_routes, kie_routes, ark_routes, fal_routes, replicate_routes,
+	openai_routes, automatic1111_routes, comfyui_routes,
+};
 
 static void answer_nothing(struct request *request, struct reply *reply)
 {
@@ -20,16 +23,25 @@ static void answer_nothing(struct request *request, struct reply *reply)
 
 static const struct route unknown = { .path = "", .on = "other", .answer = answer_nothing };
 
+static bool route_matches(const struct route *route, const char *method, const char *path)
+{
+	size_t len = strlen(route->path), path_len = strlen(path);
+	size_t end = route->suffix ? strlen(route->suffix) : 0;
+
+	if (strcmp(method, route->method) != 0 || strncmp(path, route->path, len) != 0)
+		return false;
+	if (!route->prefix)
+		return !path[len];
+	return path_len >= len + end &&
+	       (!end || !strcmp(path + path_len - end, route->suffix));
+}
+
 static const struct route *find_route(const char *method, const char *path)
 {
 	for (size_t i = 0; i < sizeof(dialects) / sizeof(dialects[0]); i++) {
-		for (const struct route *route = dialects[i]; route->path; route++) {
-			size_t len = strlen(route->path);
-
-			if (!strcmp(method, route->method) && !strncmp(path, route->path, len) &&
-			    (route->prefix || !path[len]))
+		for (const struct route *route = dialects[i]; route->path; route++)
+			if (route_matches(route, method, path))
 				return route;
-		}
 	}
 	return &unknown;
 }
@@ -88,12 +100,15 @@ static void read_key(struct request *request)
 {
 	const char *value = MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND,
 							MHD_HTTP_HEADER_AUTHORIZATION);
+	const struct dialect *dialect = request->route->dialect;
+	const char *scheme = dialect ? dialect->scheme : "Bearer";
 	const char *space = value ? strchr(value, ' ') : NULL;
 
 	if (!value)
 		return;
 	request->key = xstrdup(space ? space + 1 : value);
-	request->auth = space && !strncmp(value, "Bearer ", 7) &&
+	request->auth = space && scheme && strlen(scheme) == (size_t)(space - value) &&
+			!strncmp(value, scheme, strlen(scheme)) &&
 			!strncmp(request->key, "test-", 5) ? AUTH_OK : AUTH_BAD;
 }
 
@@ -149,16 +164,33 @@ static void add_body(struct request *request, const char *data, size_t len)
 	request->body[request->body_len] = '\0';
 }
 
+/* A refusal in the words of the service that was asked. */
+static void refuse(struct request *request, struct reply *reply, unsigned int status)
+{
+	const cJSON *fault = request->fault;
+	const struct dialect *dialect = request->route->dialect;
+	const char *msg = fault_text(fault, "msg");
+	char *shown = fault_expand(msg ? msg : "as the rule says", request->key, request->base);
+	cJSON *json;
+
+	if (dialect) {
+		dialect->refuse(reply, status, fault_text(fault, "code"), shown);
+	} else {
+		json = cJSON_CreateObject();
+		cJSON_AddNumberToObject(json, "code", (double)fault_number(fault, "code", status));
+		cJSON_AddStringToObject(json, "msg", shown);
+		cJSON_AddNullToObject(json, "data");
+		reply_json(reply, status, json);
+	}
+	free(shown);
+}
+
 /* The answer that a rule dictates. False: it dictates none. */
 static bool answer_by_rule(struct request *request, struct reply *reply)
 {
 	const cJSON *fault = request->fault;
 	unsigned int status = (unsigned int)fault_number(fault, "status", 200);
-	long code = fault_number(fault, "code", status);
 	const char *text = fault_text(fault, "body"), *type = fault_text(fault, "type");
-	const char *msg = fault_text(fault, "msg");
-	char *shown;
-	cJSON *json;
 
 	if (fault_is(fault, "redirect")) {
 		reply_text(reply, 302, "text/plain", xstrdup("elsewhere\n"));
@@ -173,19 +205,19 @@ static bool answer_by_rule(struct request *request, struct reply *reply)
 	}
 	if (!fault_is(fault, "status") && !fault_is(fault, "code"))
 		return false;
-	json = cJSON_CreateObject();
-	cJSON_AddNumberToObject(json, "code", (double)code);
-	shown = fault_expand(msg ? msg : "as the rule says", request->key, request->base);
-	cJSON_AddStringToObject(json, "msg", shown);
-	free(shown);
-	cJSON_AddNullToObject(json, "data");
-	reply_json(reply, status, json);
+	refuse(request, reply, status);
 	return true;
 }
 
-static void refuse_key(struct reply *reply)
+static void refuse_key(const struct dialect *dialect, struct reply *reply)
 {
-	cJSON *json = cJSON_CreateObject();
+	cJSON *json;
+
+	if (dialect) {
+		dialect->refuse(reply, 401, NULL, "the key is not known here");
+		return;
+	}
+	json = cJSON_CreateObject();
 
 	cJSON_AddNumberToObject(json, "code", 401);
 	cJSON_AddStringToObject(json, "msg", "You do not have access permissions");
@@ -233,7 +265,7 @@ static enum MHD_Result answer(struct request *request)
 		reply_text(&reply, 413, "text/plain", xstrdup("too large\n"));
 	else if (!answer_by_rule(request, &reply)) {
 		if (route->needs_key && request->auth != AUTH_OK)
-			refuse_key(&reply);
+			refuse_key(route->dialect, &reply);
 		else
 			route->answer(request, &reply);
 	}

@@ -33,6 +33,22 @@ static int add_query(void *context, enum MHD_ValueKind kind, const char *key, co
 	return MHD_YES;
 }
 
+/* What asks for something; not what every request has. */
+static int add_header(void *context, enum MHD_ValueKind kind, const char *key, const char *value)
+{
+	static const char *const usual[] = {
+		"Host", "User-Agent", "Accept", "Accept-Encoding", "Authorization",
+		"Content-Type", "Content-Length", "Connection", NULL,
+	};
+
+	(void)kind;
+	for (const char *const *name = usual; *name; name++)
+		if (!strcasecmp(*name, key))
+			return MHD_YES;
+	cJSON_AddStringToObject(context, key, value ? value : "");
+	return MHD_YES;
+}
+
 static char *format(const char *on, const struct request *request)
 {
 	const char *agent = MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND,
@@ -47,6 +63,9 @@ static char *format(const char *on, const struct request *request)
 	MHD_get_connection_values(request->connection, MHD_GET_ARGUMENT_KIND,
 				  (MHD_KeyValueIterator)add_query,
 				  cJSON_AddObjectToObject(json, "query"));
+	MHD_get_connection_values(request->connection, MHD_HEADER_KIND,
+				  (MHD_KeyValueIterator)add_header,
+				  cJSON_AddObjectToObject(json, "headers"));
 	cJSON_AddStringToObject(json, "auth", auth_name(request->auth));
 	cJSON_AddStringToObject(json, "agent", agent ? agent : "");
 	cJSON_AddStringToObject(json, "prompt", request->prompt);

@@ -2,6 +2,7 @@
  * What was received and what became of it, in order. Each entry has a kind:
  *
  *     create generate poll image mint other   a request, when it was read
+ *     result cancel queue progress            … at services that have these
  *     accepted   a submission became a task: this is what costs money
  *     held       a request began to wait for /_release
  *     finished   a client was told for the first time that its task is over

@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/upstream/dialect.h"
 #include "tests/upstream/fault.h"
-#include "tests/upstream/journal.h"
 #include "tests/upstream/server.h"
 #include "tests/upstream/task.h"
 
@@ -31,46 +31,26 @@ static void envelope(struct reply *reply, int code, const char *msg, cJSON *data
 	reply_json(reply, 200, json);
 }
 
-static const cJSON *member(const cJSON *object, const char *key)
-{
-	return object ? cJSON_GetObjectItemCaseSensitive(object, key) : NULL;
-}
-
-static void take_prompt(struct request *request, const cJSON *prompt)
-{
-	if (!cJSON_IsString(prompt))
-		return;
-	free(request->prompt);
-	request->prompt = xstrdup(prompt->valuestring);
-}
-
 static void identify_create(struct request *request)
 {
-	take_prompt(request, member(member(request->json, "input"), "prompt"));
+	dialect_prompt(request, dialect_member(dialect_member(request->json, "input"), "prompt"));
 }
 
 static void identify_generate(struct request *request)
 {
-	take_prompt(request, member(request->json, "prompt"));
+	dialect_prompt(request, dialect_member(request->json, "prompt"));
 }
 
 static void identify_poll(struct request *request)
 {
-	const char *id = request_query(request, "taskId");
-	const struct task *task = task_find(id);
-
-	request->task = xstrdup(id);
-	if (!task)
-		return;
-	free(request->prompt);
-	request->prompt = xstrdup(task->prompt);
+	dialect_task(request, request_query(request, "taskId"));
 }
 
 /* The model's name, or NULL and a refusal: the checks that the service makes
  * before it takes a submission. */
 static const char *check_submission(struct request *request, struct reply *reply)
 {
-	const char *model = cJSON_GetStringValue(member(request->json, "model"));
+	const char *model = cJSON_GetStringValue(dialect_member(request->json, "model"));
 
 	if (!request->json)
 		envelope(reply, 400, "the body is not JSON", NULL);
@@ -97,15 +77,7 @@ static void answer_create(struct request *request, struct reply *reply)
 	const char *model = check_submission(request, reply);
 
 	if (model)
-		envelope(reply, 200, "success", task_data(task_new(request, model)));
-}
-
-static const char *fail_text(const struct task *task, const char *key, const char *otherwise)
-{
-	const cJSON *fail = member(task->fault, "fail");
-	const char *text = cJSON_IsObject(fail) ? fault_text(fail, key) : NULL;
-
-	return text ? text : otherwise;
+		envelope(reply, 200, "success", task_data(task_new(request, model, NULL)));
 }
 
 /* The JSON text that resultJson holds; malloc'd, NULL where it is left out. */
@@ -145,24 +117,12 @@ static void add_success(cJSON *data, const struct task *task)
 
 static void add_failure(cJSON *data, const struct task *task)
 {
-	char *msg = fault_expand(fail_text(task, "msg", "the task failed"), task->key, task->base);
+	char *msg = fault_expand(dialect_fail(task, "msg", "the task failed"), task->key, task->base);
 
-	cJSON_AddStringToObject(data, "failCode", fail_text(task, "code", "500"));
+	cJSON_AddStringToObject(data, "failCode", dialect_fail(task, "code", "500"));
 	cJSON_AddStringToObject(data, "failMsg", msg);
 	cJSON_AddNullToObject(data, "resultJson");
 	free(msg);
-}
-
-static void note_end(struct request *request, struct task *task)
-{
-	bool first;
-
-	server_lock();
-	first = !task->told;
-	task->told = true;
-	server_unlock();
-	if (first)
-		journal_add("finished", request);
 }
 
 static void answer_poll(struct request *request, struct reply *reply)
@@ -188,7 +148,7 @@ static void answer_poll(struct request *request, struct reply *reply)
 	else if (!strcmp(state, "fail"))
 		add_failure(data, task);
 	if (!strcmp(state, "success") || !strcmp(state, "fail"))
-		note_end(request, task);
+		dialect_finished(request, task);
 	envelope(reply, 200, "success", data);
 }
 
@@ -201,7 +161,7 @@ static void answer_generate(struct request *request, struct reply *reply)
 
 	if (!model)
 		return;
-	task = task_new(request, model);
+	task = task_new(request, model, NULL);
 	if (fault_is(task->fault, "task")) {
 		envelope(reply, 200, "success", task_data(task));
 		return;
@@ -210,9 +170,9 @@ static void answer_generate(struct request *request, struct reply *reply)
 		reply->close = true;
 		return;
 	}
-	note_end(request, task);
+	dialect_finished(request, task);
 	if (fault_is(task->fault, "fail")) {
-		envelope(reply, 501, fail_text(task, "msg", "generation failed"), NULL);
+		envelope(reply, 501, dialect_fail(task, "msg", "generation failed"), NULL);
 		return;
 	}
 	data = cJSON_CreateObject();
@@ -228,7 +188,7 @@ static void answer_generate(struct request *request, struct reply *reply)
 /* A fresh URL for an old one. The service makes one of anything. */
 static void answer_mint(struct request *request, struct reply *reply)
 {
-	const char *url = cJSON_GetStringValue(member(request->json, "url"));
+	const char *url = cJSON_GetStringValue(dialect_member(request->json, "url"));
 	char *fresh;
 
 	if (!url) {
@@ -241,10 +201,13 @@ static void answer_mint(struct request *request, struct reply *reply)
 }
 
 const struct route kie_routes[] = {
-	{ "POST", "/api/v1/jobs/createTask", false, true, "create", identify_create, answer_create },
-	{ "GET", "/api/v1/jobs/recordInfo", false, true, "poll", identify_poll, answer_poll },
+	{ "POST", "/api/v1/jobs/createTask", false, true, "create", identify_create, answer_create,
+	  NULL, NULL },
+	{ "GET", "/api/v1/jobs/recordInfo", false, true, "poll", identify_poll, answer_poll,
+	  NULL, NULL },
 	{ "POST", "/api/v1/generate/image", false, true, "generate", identify_generate,
-	  answer_generate },
-	{ "POST", "/api/v1/common/download-url", false, true, "mint", NULL, answer_mint },
+	  answer_generate, NULL, NULL },
+	{ "POST", "/api/v1/common/download-url", false, true, "mint", NULL, answer_mint,
+	  NULL, NULL },
 	{ 0 },
 };

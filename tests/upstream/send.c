@@ -134,6 +134,8 @@ static enum MHD_Result send_response(struct request *request, struct reply *repl
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, reply->type);
 	if (after)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, after);
+	if (reply->header)
+		MHD_add_response_header(response, reply->header, reply->header_value);
 	if (reply->location)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_LOCATION, reply->location);
 	result = MHD_queue_response(request->connection, reply->status, response);
@@ -153,5 +155,6 @@ enum MHD_Result send_reply(struct request *request, struct reply *reply)
 		result = send_response(request, reply);
 	free(reply->data);
 	free(reply->location);
+	free(reply->header_value);
 	return result;
 }

@@ -20,7 +20,9 @@
  *     picture.c  drawing and encoding them (png.c: PNG by hand)
  *     control.c  the endpoints whose names start with /_
  *     measure.c  `upstream pixels|compare`: looks at a picture, for tests
- *     kie.c      a dialect: one file and one table of routes each
+ *     dialect.c  what the dialects share
+ *     kie.c ark.c fal.c replicate.c openai.c automatic1111.c comfyui.c
+ *                a dialect: one file and one table of routes each
  */
 #ifndef UPSTREAM_SERVER_H
 #define UPSTREAM_SERVER_H
@@ -33,7 +35,7 @@
 
 enum auth {
 	AUTH_NONE, /* no Authorization header */
-	AUTH_OK,   /* a key that starts with "test-" */
+	AUTH_OK,   /* a key that starts with "test-", under the dialect's scheme */
 	AUTH_BAD,  /* anything else */
 };
 
@@ -65,6 +67,16 @@ struct reply {
 	bool endless;   /* after `data`, pseudo-random bytes for ever */
 	bool close;     /* no answer at all */
 	char *location; /* owned, or NULL */
+	const char *header; /* one more header, and its value (owned), or NULL */
+	char *header_value;
+};
+
+/* How a service wants its key and says no. The key's scheme is NULL where it
+ * has none: a key that comes all the same is AUTH_BAD. */
+struct dialect {
+	const char *scheme;
+	void (*refuse)(struct reply *reply, unsigned int status, const char *code,
+		       const char *msg);
 };
 
 /* `on` names the kind of request for rules and counts. identify() fills
@@ -73,16 +85,24 @@ struct route {
 	const char *method;
 	const char *path;
 	bool prefix;    /* whatever starts with `path` */
-	bool needs_key;
+	bool needs_key; /* refused without one */
 	const char *on; /* NULL: control, never logged and never spoiled */
 	void (*identify)(struct request *request);
 	void (*answer)(struct request *request, struct reply *reply);
+	const char *suffix;            /* of `prefix`, what ends with this; NULL: all */
+	const struct dialect *dialect; /* NULL: kie's envelope and Bearer */
 };
 
 /* Each ends with an entry whose path is NULL. */
 extern const struct route control_routes[];
 extern const struct route files_routes[];
 extern const struct route kie_routes[];
+extern const struct route ark_routes[];
+extern const struct route fal_routes[];
+extern const struct route replicate_routes[];
+extern const struct route openai_routes[];
+extern const struct route automatic1111_routes[];
+extern const struct route comfyui_routes[];
 
 /* What the command line and /_config set. Guarded by the lock. */
 struct config {

@@ -37,7 +37,7 @@ static uint64_t make_seed(const char *prompt)
 	return seed;
 }
 
-struct task *task_new(struct request *request, const char *model)
+struct task *task_new(struct request *request, const char *model, char *kind)
 {
 	struct task *task = xalloc(sizeof(*task));
 
@@ -45,6 +45,7 @@ struct task *task_new(struct request *request, const char *model)
 	task->model = xstrdup(model);
 	task->param = xstrdup(request->body);
 	task->base = xstrdup(request->base);
+	task->kind = kind;
 	task->key = xstrdup(request->key);
 	task->fault = cJSON_Duplicate(request->fault, true);
 	task->made_ms = now_ms();
@@ -52,10 +53,12 @@ struct task *task_new(struct request *request, const char *model)
 	server_lock();
 	task->duration_ms = fault_number(task->fault, "duration_ms", config.duration_ms);
 	task->seed = make_seed(task->prompt);
-	task->id = xprintf("task_test_%lld%03lu", (long long)task->made_wall_ms, ++made);
+	task->id = request->task ? xstrdup(request->task) :
+		   xprintf("task_test_%lld%03lu", (long long)task->made_wall_ms, ++made);
 	task->next = tasks;
 	tasks = task;
 	server_unlock();
+	free(request->task);
 	request->task = xstrdup(task->id);
 	journal_add("accepted", request);
 	return task;
@@ -83,8 +86,28 @@ const char *task_prompt_of(uint64_t seed)
 	return task ? task->prompt : "";
 }
 
+const struct task *task_next(const struct task *task)
+{
+	const struct task *next;
+
+	server_lock();
+	next = task ? task->next : tasks;
+	server_unlock();
+	return next;
+}
+
+void task_cancel(struct task *task)
+{
+	server_lock();
+	task->cancelled = true;
+	server_changed();
+	server_unlock();
+}
+
 static bool over(const struct task *task)
 {
+	if (task->cancelled)
+		return true;
 	if (fault_is(task->fault, "hold_task") && !fault_released(task->prompt))
 		return false;
 	return now_ms() >= task->made_ms + task->duration_ms;
@@ -118,16 +141,23 @@ bool task_wait(const struct task *task, const struct request *request)
 	return ended;
 }
 
+const char *task_kind(const struct task *task)
+{
+	const char *kind = fault_text(task->fault, "image");
+
+	if (kind)
+		return kind;
+	return task->kind ? task->kind : config.image;
+}
+
 char *task_url(const struct task *task)
 {
 	const char *url = fault_text(task->fault, "url"), *query = fault_text(task->fault, "query");
-	const char *kind = fault_text(task->fault, "image");
+	const char *kind = task_kind(task);
 	char *made_url, *with_query;
 
 	if (fault_is(task->fault, "no_url"))
 		return NULL;
-	if (!kind)
-		kind = config.image;
 	if (!url)
 		made_url = xprintf("%s/files/%s/%016llx.%s", task->base, kind,
 				   (unsigned long long)task->seed, picture_suffix(kind));
@@ -153,6 +183,7 @@ void task_clear(void)
 		free(task->model);
 		free(task->param);
 		free(task->base);
+		free(task->kind);
 		free(task->key);
 		cJSON_Delete(task->fault);
 		free(task);

@@ -10,18 +10,22 @@ struct task {
 	char *model;
 	char *param;     /* the request's body */
 	char *base;      /* of the client that made it */
+	char *kind;      /* of picture, unless a rule says otherwise; or NULL */
 	char *key;
 	uint64_t seed;   /* of its picture: the prompt's hash and its ordinal */
 	int64_t made_ms; /* CLOCK_MONOTONIC */
 	int64_t made_wall_ms;
 	long duration_ms;
 	bool told;       /* a client has seen its end */
+	bool cancelled;  /* ended because a client asked for it */
 	cJSON *fault;    /* the rule that it was made under, or NULL */
 	struct task *next;
 };
 
-/* Makes a task of a submission and notes it as accepted. Takes the lock. */
-struct task *task_new(struct request *request, const char *model);
+/* Makes a task of a submission and notes it as accepted; its id is the
+ * request's, where the client chose one. `kind` (malloc'd or NULL) is taken:
+ * the picture that this service makes of this request. Takes the lock. */
+struct task *task_new(struct request *request, const char *model, char *kind);
 
 /* NULL if there is none. The task stays valid. Takes the lock. */
 struct task *task_find(const char *id);
@@ -29,11 +33,20 @@ struct task *task_find(const char *id);
 /* The prompt that a picture's seed was made of, "" if unknown. Takes the lock. */
 const char *task_prompt_of(uint64_t seed);
 
+/* The one before, NULL: the first; for those who look for something else. */
+const struct task *task_next(const struct task *task);
+
+/* Ends it. Takes the lock. */
+void task_cancel(struct task *task);
+
 /* "waiting", "queuing", "generating", "success" or "fail". Takes the lock. */
 const char *task_state(const struct task *task);
 
 /* Blocks until the task is over; false if client or server went away. */
 bool task_wait(const struct task *task, const struct request *request);
+
+/* Its picture's kind; borrowed. */
+const char *task_kind(const struct task *task);
 
 /* Its picture's URL, or NULL where a rule says that it has none; malloc'd. */
 char *task_url(const struct task *task);
