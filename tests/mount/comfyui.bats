@@ -1,0 +1,203 @@
+#!/usr/bin/env bats
+# provider=comfyui: workflows, under ids of ours.
+# shellcheck disable=SC2030,SC2031 # each test is a subshell
+
+load helper
+load provider
+
+export SERVICE=comfyui BASE=/comfyui
+
+# An input of the first node of a type, in the workflow of the Nth submission.
+input() { # CLASS NAME [N]
+	sent "[.prompt[] | select(.class_type == \"$1\")][0].inputs.$2" "${3:-1}"
+}
+
+uuid='[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}'
+
+@test "comfyui: a prompt becomes a verified image" {
+	mount_service
+	write fox "a fox"
+	is_verified fox
+	same comfyui "$(record fox .provider)"
+	same "$(sent .prompt_id)" "$(record fox .task_id)"
+	[[ $(record fox .task_id) =~ ^$uuid$ ]]
+	same "2048 1152 none" "$(record fox '"\(.source.width) \(.source.height) \(.source.fit)"')"
+	has "$(record fox .image_url)" "/comfyui/view?filename="
+	same 1 "$(count create)"
+	same 1 "$(count image)"
+}
+
+@test "comfyui: the built-in workflow has the seed's parameters" {
+	mount_service -o steps=12,cfg_scale=5.5
+	write fox '{"prompt": "a \"fox\" {{seed}}", "seed": 42, "negative_prompt": "snow"}'
+	is_verified fox
+	same "42 12 5.5" "$(input KSampler 'seed') $(input KSampler steps) $(input KSampler cfg)"
+	same "2048 1152" "$(input EmptyLatentImage width) $(input EmptyLatentImage height)"
+	same sd_xl_base_1.0.safetensors "$(input CheckpointLoaderSimple ckpt_name)"
+	same 'a "fox" {{seed}}' "$(log_of accepted .prompt)"
+	same snow "$(sent '.prompt[.prompt["3"].inputs.negative[0]].inputs.text')"
+	same "seedfs/$(record fox .task_id)" "$(input SaveImage filename_prefix)"
+}
+
+@test "comfyui: no key goes to a service without keys" {
+	mount_service
+	write fox "a fox"
+	same none "$(jq -r .auth "$DIR/received" | sort -u)"
+}
+
+@test "comfyui: model= names the checkpoint" {
+	mount_service -o model=v1-5-pruned.safetensors
+	write fox "a fox"
+	is_verified fox
+	same v1-5-pruned.safetensors "$(input CheckpointLoaderSimple ckpt_name)"
+}
+
+@test "comfyui: the retry has its own parameters, seed and id" {
+	mount_service
+	faults '[{"on":"create","nth":1,"do":{"fail":{"code":"KSampler","msg":"Allocation on device"}}}]'
+	write fox "a fox"
+	is_verified fox
+	same "30 8" "$(input KSampler steps) $(input KSampler cfg)"
+	same "25 7" "$(input KSampler steps 2) $(input KSampler cfg 2)"
+	fails same "$(input KSampler seed)" "$(input KSampler seed 2)"
+	fails same "$(sent .prompt_id)" "$(sent .prompt_id 2)"
+	has "$(record fox '.attempts[0].error.message')" "Allocation on device"
+}
+
+@test "comfyui: a workflow of one's own" {
+	cat >"$DIR/flow.json" <<-'END'
+		{"10": {"class_type": "KSampler", "inputs": {"seed": "{{seed}}", "steps": "{{steps}}", "cfg": "{{cfg}}",
+			"sampler_name": "dpmpp_2m", "positive": ["12", 0], "negative": ["13", 0]}},
+		 "11": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "v1-5-pruned.safetensors"}},
+		 "12": {"class_type": "CLIPTextEncode", "inputs": {"text": "oil painting of {{prompt}}, {{width}} wide"}},
+		 "13": {"class_type": "CLIPTextEncode", "inputs": {"text": "{{negative_prompt}}"}},
+		 "14": {"class_type": "EmptyLatentImage", "inputs": {"width": "{{width}}", "height": "{{height}}", "batch_size": 1}},
+		 "15": {"class_type": "SaveImage", "inputs": {"filename_prefix": "mine/a b/{{id}}", "images": ["10", 0]}}}
+	END
+	mount_service -o "workflow=$DIR/flow.json"
+	write fox '{"prompt": "a \"fox\" {{id}}", "seed": 7, "negative_prompt": "snow"}'
+	is_verified fox
+	same 'oil painting of a "fox" {{id}}, 2048 wide' "$(log_of accepted .prompt)"
+	same "7 30 8 dpmpp_2m" "$(sent '.prompt["10"].inputs | "\(.seed) \(.steps) \(.cfg) \(.sampler_name)"')"
+	same snow "$(sent '.prompt["13"].inputs.text')"
+	has "$(record fox .image_url)" "subfolder=mine%2Fa%20b"
+}
+
+@test "comfyui: a workflow that is none is refused before mounting" {
+	for text in '' '[]' '{"nodes": [], "links": []}' '{"3": {"class_type": "KSampler", "inputs": {}}}'; do
+		printf '%s' "$text" >"$DIR/flow.json"
+		run "$SEEDFS" -o "provider=comfyui,api_base=$API/comfyui,state=$STATE,workflow=$DIR/flow.json" "$MNT"
+		same 1 "$status"
+		has "$output" workflow
+	done
+	run "$SEEDFS" -o "provider=comfyui,api_base=$API/comfyui,state=$STATE,workflow=$DIR/none.json" "$MNT"
+	same 1 "$status"
+	has "$output" "$DIR/none.json"
+	same 0 "$(count create)"
+}
+
+@test "comfyui: a checkpoint that the server does not have is EINVAL, with its list" {
+	mount_service -o model=unknown.safetensors
+	gives EINVAL "not in ['sd_xl_base_1.0.safetensors'" '[]'
+}
+
+@test "comfyui: a workflow that is refused is EINVAL" {
+	mount_service
+	gives EINVAL "Prompt has no outputs" '[{"on":"create","do":{"status":400,"code":"prompt_no_outputs","msg":"Prompt has no outputs"}}]'
+	gives EINVAL "Cannot execute because node X does not exist" '[{"on":"create","do":{"status":400,"code":"invalid_prompt","msg":"Cannot execute because node X does not exist."}}]'
+}
+
+@test "comfyui: a run that fails is EIO, with the node and the exception" {
+	mount_service
+	gives EIO "the workflow failed at KSampler: Allocation on device" '[{"on":"create","do":{"fail":{"code":"KSampler","msg":"Allocation on device"}}}]'
+}
+
+@test "comfyui: a run without a picture is EIO" {
+	mount_service
+	gives EIO "no image in the workflow's outputs" '[{"on":"create","do":{"no_url":"absent"}}]'
+}
+
+@test "comfyui: a server error is EIO" {
+	mount_service
+	gives EIO "HTTP 500" '[{"on":"create","do":{"status":500,"body":"500 Internal Server Error","type":"text/plain"}}]'
+}
+
+@test "comfyui: an interruption by somebody else is EIO, and tried once more" {
+	mount_service
+	faults '[{"on":"create","nth":1,"do":{"hold_task":true}}]'
+	background try_write fox "a fox"
+	received poll 1
+	api /comfyui/interrupt -d "$(log_of accepted '{prompt_id: .task}')"
+	job_ends 0 "$JOB"
+	same ok "$(cat "$JOB_OUT")"
+	is_verified fox
+	has "$(record fox '.attempts[0].error.message')" "interrupted at the server"
+}
+
+@test "comfyui: 429 is waited for" {
+	mount_service
+	waits_for_429 '{"status":429,"msg":"queue full","retry_after":"1"}'
+}
+
+@test "comfyui: trouble while it is polled ends nothing" {
+	mount_service
+	faults '[{"on":"poll","nth":1,"do":{"status":500}},{"on":"poll","nth":2,"do":{"body":"{}"}},
+		{"on":"poll","nth":3,"do":{"reset":true}},{"on":"poll","nth":4,"do":{"body":"<html>"}}]'
+	write fox "a fox"
+	is_verified fox
+	same 1 "$(count create)"
+}
+
+@test "comfyui: kill -9 in mid-task: goes on with the same run" {
+	with_a_running_task
+	kill_seedfs
+	resumes
+}
+
+@test "comfyui: kill -9 before the submission is answered: its id is asked for" {
+	mount_service
+	faults '[{"on":"create","nth":1,"do":{"hang":true}}]'
+	background try_write fox "a fox"
+	received held 1
+	TASK=$(sent .prompt_id)
+	kill_seedfs
+	# The server took it all the same.
+	log_of create -c .body >"$DIR/body"
+	faults '[]'
+	api /comfyui/prompt -d "@$DIR/body" >/dev/null
+	mount_service
+	same ok "$(try_open images/fox.png)"
+	is_verified fox
+	same "$TASK" "$(record fox .task_id)"
+	same 1 "$(count accepted)"
+	same "$TASK" "$(log_of poll .task | sort -u)"
+}
+
+@test "comfyui: rm interrupts the run that is ours" {
+	with_a_running_task
+	rm "$MNT/prompts/fox"
+	received cancel 2
+	same "/comfyui/queue"$'\n'"/comfyui/interrupt" "$(log_of cancel .path)"
+	same "$TASK" "$(log_of cancel .task | sort -u)"
+	same "$TASK" "$(log_of cancel -s '.[1].body.prompt_id')"
+	job_ends 0 "$JOB"
+	has "$(cat "$JOB_OUT")" ECANCELED
+}
+
+@test "comfyui: rm takes what waits out of the queue, and leaves what runs alone" {
+	mount_service
+	hold_tasks
+	background try_write owl "an owl"
+	first=$JOB
+	received accepted 1
+	background try_write fox "a fox"
+	received poll 1 fox
+	rm "$MNT/prompts/fox"
+	received queue 1
+	job_ends 0 "$JOB"
+	release
+	job_ends 0 "$first"
+	is_verified owl
+	same /comfyui/queue "$(log_of cancel .path)"
+	same "$(log_of accepted -s '.[1].task')" "$(log_of cancel '.body.delete[0]')"
+}
