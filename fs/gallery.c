@@ -23,7 +23,7 @@
 /* images/ itself is the first level. */
 #define MAX_LEVELS SEED_NAME_MAX_PARTS
 #define MAX_PROMPT_BYTES 1000
-#define KEPT_MS 1000
+#define KEPT_MS 50
 /* An image takes at most 30 KiB: four percent-encoded or escaped forms of its
  * name (6 bytes a byte) and the prompt. */
 #define MAX_PAGE_BYTES (MAX_SHOWN * 32 * 1024)

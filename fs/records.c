@@ -199,11 +199,18 @@ static bool history_lists(const char *name, bool is_folder)
 static void history_unlink(struct fs *fs, fuse_req_t req, const char *path, const char *name)
 {
 	char file[FS_PATH_BYTES];
-	errint_t err = -ENAMETOOLONG;
+	struct seed_wait *wait;
 
-	if (path_join(path, name, file))
-		err = seed_store_version_remove(fs->store, file);
-	fuse_reply_err(req, -err);
+	if (!path_join(path, name, file)) {
+		fuse_reply_err(req, ENAMETOOLONG);
+		return;
+	}
+	/* In order with what is under way for the name: its row lists it. */
+	wait = waiting_new(fs, req, NULL, NULL);
+	if (!wait)
+		fuse_reply_err(req, ENOMEM);
+	else if (seed_engine_drop_version(fs->engine, file, path, wait))
+		waiting_fail(wait, ENOMEM);
 }
 
 static errint_t history_rmdir(struct fs *fs, const char *path, const char *name)

@@ -88,9 +88,6 @@ static void log_refused(struct fs *fs, struct inode *inode, int code, size_t at)
 	else if (code == EFBIG)
 		seed_log_line(fs->log, path, SEED_LOG_ERROR "Prompt refused: more than %d bytes "
 			      "(EFBIG); nothing was changed", (int)inode->type->writing->limit);
-	else if (code == EDQUOT)
-		seed_log_line(fs->log, path, SEED_LOG_ERROR "Prompt refused: the day's budget is "
-			      "spent (EDQUOT); nothing was changed");
 	else if (code == EINVAL)
 		seed_log_line(fs->log, path, SEED_LOG_ERROR "Prompt refused: a NUL at byte %zu "
 			      "(EINVAL); nothing was changed", at);
@@ -305,13 +302,15 @@ void writing_write(struct fs *fs, fuse_req_t req, struct handle *handle, const c
 	if (handle->flags & O_APPEND)
 		offset = (off_t)draft->len;
 	known = draft->refused != 0;
-	/* What is known already is told by write(), which every shell looks at. */
-	if (!known)
-		draft->refused = seed_engine_admission(fs->engine);
 	err = draft_write(draft, data, size, (size_t)offset, &at);
 	pthread_mutex_unlock(&draft->mutex);
 	if (err && !known)
 		log_refused(fs, handle->inode, -err, at);
+	/* What is known already is told by write(), which every shell looks at.
+	 * The text is taken all the same: its commit fails as any other does, in
+	 * the log, the record and at the image. */
+	if (!err)
+		err = -seed_engine_admission(fs->engine);
 	if (err)
 		fuse_reply_err(req, -err);
 	else

@@ -130,6 +130,22 @@ static void start_restore(struct seed_engine *engine, struct change *change)
 	run_on_lane(engine, change, change->to, restore_on_disk, change_ended);
 }
 
+/* ---- a version removed ---- */
+
+static void drop_on_disk(struct seed_disk_job *disk)
+{
+	struct change *change = (struct change *)disk;
+	struct seed_engine *engine = change->engine;
+
+	change->err = seed_store_version_drop(engine->store, change->name, change->to);
+	engine_post(engine, &change->command);
+}
+
+static void start_drop(struct seed_engine *engine, struct change *change)
+{
+	run_on_lane(engine, change, change->to, drop_on_disk, change_ended);
+}
+
 /* ---- rename ---- */
 
 static void move_on_disk(struct seed_disk_job *disk)
@@ -246,4 +262,10 @@ errint_t seed_engine_rename(struct seed_engine *engine, const char *from, const 
 			    bool folder, struct seed_wait *wait)
 {
 	return order(engine, from, to, folder, wait, start_move);
+}
+
+errint_t seed_engine_drop_version(struct seed_engine *engine, const char *version,
+				  const char *name, struct seed_wait *wait)
+{
+	return order(engine, version, name, false, wait, start_drop);
 }

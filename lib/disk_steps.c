@@ -12,6 +12,8 @@ struct step_job {
 	struct seed_buf bytes;
 	bool superseded;
 	struct seed_spent spent;
+	char *reuse_name; /* borrowed: the generation outlives its steps */
+	uint64_t reuse_key;
 	int source_fd;
 	errint_t err;
 };
@@ -94,8 +96,13 @@ static void run_step(struct seed_disk_job *disk)
 	case STEP_KEEP:
 		job->err = keep_source(store, job);
 		break;
+	case STEP_REUSE:
+		job->err = seed_store_image_copy(store, job->reuse_name, job->record.id);
+		break;
 	case STEP_FINISH:
 		job->err = seed_store_finish(store, &job->record, job->superseded);
+		if (!job->err && job->record.state == SEED_STATE_VERIFIED && !job->superseded)
+			seed_store_reuse_note(store, job->reuse_key, job->record.name);
 		break;
 	case STEP_DROP:
 		seed_store_forget(store, job->record.id);
@@ -128,6 +135,8 @@ static void start_step(struct generation *generation, enum disk_step step)
 	job->step = step;
 	job->superseded = generation->superseded;
 	job->spent = engine->spent;
+	job->reuse_name = generation->reuse_name;
+	job->reuse_key = reuse_key(&generation->record);
 	job->source_fd = -1;
 	seed_buf_init(&job->bytes, SEED_ANSWER_MAX_BYTES);
 	if (step == STEP_KEEP) {

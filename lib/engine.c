@@ -1,10 +1,8 @@
 /* The engine's thread, its commands, its life. */
 #include "lib/engine.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <unistd.h>
 
 #include "lib/clock.h"
 #include "lib/engine_internal.h"
@@ -154,46 +152,6 @@ void request_attach(struct generation *generation, struct request *request)
 	request_free(request);
 }
 
-static bool same_text(const char *a, const char *b)
-{
-	return strcmp(a ? a : "", b ? b : "") == 0;
-}
-
-/* The settings that the image was asked for with first; a retry's are ours. */
-static bool same_settings(const struct seed_record *made, const struct seed_record *wanted)
-{
-	const struct seed_params *a = &made->params, *b = &wanted->params;
-
-	return made->attempt_count > 0 && made->attempts[0].steps == b->steps &&
-	       !(made->attempts[0].cfg_scale < b->cfg_scale) &&
-	       !(made->attempts[0].cfg_scale > b->cfg_scale) &&
-	       a->width == b->width && a->height == b->height && a->has_seed == b->has_seed &&
-	       a->seed == b->seed && same_text(a->model, b->model) &&
-	       same_text(a->quality, b->quality) && same_text(a->guidance, b->guidance) &&
-	       same_text(a->style, b->style) && same_text(a->negative_prompt, b->negative_prompt) &&
-	       same_text(made->provider, wanted->provider) &&
-	       same_text(made->prompt, wanted->prompt);
-}
-
-/* Whether NAME's verified image is what this text asks for. */
-static bool is_made(struct seed_engine *engine, const struct request *request)
-{
-	struct seed_record made, wanted;
-	char path[SEED_STORE_PATH_BYTES];
-	bool same = false;
-
-	if (seed_store_record_read(engine->store, request->name, &made) == 0 &&
-	    engine_fill_record(engine, request->name, request->text, &wanted) == 0) {
-		same = made.state == SEED_STATE_VERIFIED && same_settings(&made, &wanted) &&
-		       seed_store_image_path(request->name, path) &&
-		       faccessat(seed_store_area(engine->store, SEED_AREA_IMAGES), path, F_OK,
-				 AT_SYMLINK_NOFOLLOW) == 0;
-		seed_record_release(&wanted);
-	}
-	seed_record_release(&made);
-	return same;
-}
-
 static void run_commit(struct seed_engine *engine, struct command *command)
 {
 	struct request *request = (struct request *)command;
@@ -206,7 +164,7 @@ static void run_commit(struct seed_engine *engine, struct command *command)
 		return;
 	}
 	older = engine_find(engine, request->name);
-	if (engine->config.reuse && !older && is_made(engine, request)) {
+	if (engine->config.reuse && !older && reuse_is_made(engine, request->name, request->text)) {
 		engine->metrics.reused++;
 		seed_log_line(engine->log, request->name, SEED_LOG_SUCCESS "Reused: this text's image "
 			      "is verified already");
@@ -223,6 +181,8 @@ static void run_commit(struct seed_engine *engine, struct command *command)
 	if (older)
 		generation_supersede(older);
 	generation->phase = PHASE_BEGIN;
+	if (engine->config.reuse)
+		reuse_find(generation);
 	request_attach(generation, request);
 	generation_begin(generation);
 }

@@ -115,6 +115,10 @@ errint_t seed_engine_rename(struct seed_engine *engine, const char *from, const 
 errint_t seed_engine_restore(struct seed_engine *engine, const char *version, const char *name,
 			     struct seed_wait *wait) SEED_MUST_CHECK;
 
+/* history/VERSION of NAME goes; `wait` gets 0, ENOENT …. */
+errint_t seed_engine_drop_version(struct seed_engine *engine, const char *version,
+				  const char *name, struct seed_wait *wait) SEED_MUST_CHECK;
+
 /* A signal came to a waiter: its process is looked at, and if it is ending the
  * wait ends with EINTR. May be called with libfuse's request lock held. */
 void seed_engine_interrupt(struct seed_wait *wait);

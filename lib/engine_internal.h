@@ -44,6 +44,7 @@ enum disk_step {
 	STEP_PROGRESS,  /* the row, not durable; may be left out */
 	STEP_SUPERSEDE, /* journal; any other step that journals does it as well */
 	STEP_BEGIN,
+	STEP_REUSE,     /* a copy of the image that was made of the same text */
 	STEP_REQUEUE,   /* journal: known not to be accepted */
 	STEP_ANNOUNCE,  /* journal: about to be submitted */
 	STEP_ACCEPT,    /* journal: the task id */
@@ -88,6 +89,7 @@ struct generation {
 	struct seed_ticket *ticket;
 	struct seed_wait *waits;
 	int64_t uid;             /* who wrote the text; -1: not known */
+	char *reuse_name;        /* whose image is copied; NULL: none */
 	bool adopting;           /* a callback's image is looked at; nothing was submitted */
 	struct command *after;   /* callbacks that came meanwhile: run again at the end */
 };
@@ -122,7 +124,8 @@ struct seed_engine {
 	struct seed_durations durations;
 	struct seed_metrics metrics;
 	struct seed_spent spent;   /* budget.c */
-	bool key_refused;          /* nothing is submitted until there is another key */
+	bool key_refused;          /* by the service: one prompt at a time tries it */
+	bool key_due;              /* … and what is queued is to be refused */
 	_Atomic int64_t exhausted_day; /* on which the budget is spent; -1: it is not */
 	bool gate_closed;          /* a rename is under way: no step starts (changes.c) */
 	struct change *changes_first, **changes_last; /* wait for the gate */
@@ -206,6 +209,15 @@ void budget_load(struct seed_engine *engine);
 /* One more submission; false: the day's budget is spent. */
 bool budget_take(struct seed_engine *engine);
 int64_t budget_left(struct seed_engine *engine); /* -1: not limited */
+
+/* ---- reuse.c ---- */
+
+/* NAME's own image is what the text asks for. */
+bool reuse_is_made(struct seed_engine *engine, const char *name, const char *text);
+/* Another name's is: the generation takes over its row's facts and copies it. */
+void reuse_find(struct generation *generation);
+/* The key under which a verified image's text and settings are found. */
+uint64_t reuse_key(const struct seed_record *record);
 
 /* ---- callbacks.c ---- */
 

@@ -34,12 +34,13 @@ static bool is_submit(const struct generation *generation)
 static void note_task(struct generation *generation)
 {
 	struct seed_record *record = &generation->record;
-	struct seed_attempt *attempt = &record->attempts[record->attempt_count - 1];
 	errint_t err;
 
 	err = seed_record_set(&record->task_id, generation->task.id);
-	if (!err)
-		err = seed_record_set(&attempt->task_id, generation->task.id);
+	/* An image that is adopted has no attempt. */
+	if (!err && record->attempt_count > 0)
+		err = seed_record_set(&record->attempts[record->attempt_count - 1].task_id,
+				      generation->task.id);
 	if (!err)
 		err = seed_record_set(&record->image_url, generation->task.image_url);
 	free(record->task);

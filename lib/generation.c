@@ -144,6 +144,7 @@ static void generation_free(struct generation *generation)
 	seed_request_release(&generation->request);
 	free(generation->full_prompt);
 	free(generation->fetch_url);
+	free(generation->reuse_name);
 	free(generation);
 }
 
@@ -294,9 +295,10 @@ void generation_fail(struct generation *generation, const struct seed_error *err
 	generation_log(generation, SEED_LOG_ERROR "%s (%s)", error->message,
 		       seed_error_name(error->code));
 	seed_metrics_failed(&generation->engine->metrics, error->code);
-	/* One prompt shows it; a thousand more need not be refused one by one. */
-	if (error->code == EKEYREJECTED)
+	if (error->code == EKEYREJECTED && generation->has_slot) {
 		generation->engine->key_refused = true;
+		generation->engine->key_due = true;
+	}
 	record->state = SEED_STATE_FAILED;
 	record->error = *error;
 	if (generation->superseded)
@@ -364,18 +366,31 @@ static void announce(struct generation *generation)
 	disk_step(generation, STEP_ANNOUNCE);
 }
 
-/* Why no submission may be made. */
-static void fail_forbidden(struct generation *generation)
+static void fail_over_budget(struct generation *generation)
 {
 	struct seed_error error;
 
-	if (generation->engine->key_refused)
-		seed_error_set(&error, EKEYREJECTED, "not submitted: the service refused the key; put a "
-			       "valid one in place and send SIGHUP, or mount again");
-	else
-		seed_error_set(&error, EDQUOT, "the budget of %lld submissions a day is spent; it begins anew "
+	seed_error_set(&error, EDQUOT, "the budget of %lld submissions a day is spent; it begins anew "
 		       "at 00:00 UTC", (long long)generation->engine->config.budget);
 	generation_fail(generation, &error);
+}
+
+/* The service refused the key for one: the others of the queue would only be
+ * refused one by one. */
+static void refuse_queue(struct seed_engine *engine)
+{
+	struct generation *next;
+	struct seed_error error;
+
+	seed_error_set(&error, EKEYREJECTED, "not submitted: the service refused the key; put a valid "
+		       "one in place and send SIGHUP, or mount again");
+	for (struct generation *generation = engine->queue_first; generation; generation = next) {
+		next = generation->next_queued;
+		if (generation->has_slot)
+			continue; /* its own second attempt is due */
+		dequeue(generation);
+		generation_fail(generation, &error);
+	}
 }
 
 static void start(struct generation *generation)
@@ -387,8 +402,8 @@ static void start(struct generation *generation)
 	generation->has_slot = true;
 	if (begins_attempt(generation)) {
 		/* Before the attempt exists: it was never made. */
-		if (engine->key_refused || !budget_take(engine)) {
-			fail_forbidden(generation);
+		if (!budget_take(engine)) {
+			fail_over_budget(generation);
 			return;
 		}
 		engine->metrics.retries += generation->record.attempt_count > 0;
@@ -505,6 +520,7 @@ static void count_verified(struct generation *generation)
 	const struct seed_record *record = &generation->record;
 
 	metrics->verified++;
+	generation->engine->key_refused = false;
 	metrics->image_bytes += record->image.bytes;
 	metrics->callbacks_adopted += generation->adopting;
 	seed_histogram_add(&metrics->generation,
@@ -621,6 +637,23 @@ static void adopt(struct generation *generation)
 	exchange_fetch(generation);
 }
 
+/* The image that was there is copied; without it the text is generated. */
+static void reused(struct generation *generation, errint_t err)
+{
+	struct seed_record *record = &generation->record;
+
+	if (err) {
+		enqueue(generation, false);
+		return;
+	}
+	record->state = SEED_STATE_VERIFIED;
+	record->progress = 1;
+	record->verified_ms = seed_clock_wall_ms();
+	generation->engine->metrics.reused++;
+	set_step(generation, "commit");
+	finish(generation);
+}
+
 static void begun(struct generation *generation, errint_t err)
 {
 	if (err) {
@@ -630,7 +663,9 @@ static void begun(struct generation *generation, errint_t err)
 		return;
 	}
 	waits_begun(generation);
-	if (generation->adopting)
+	if (generation->reuse_name)
+		disk_step(generation, STEP_REUSE);
+	else if (generation->adopting)
 		adopt(generation);
 	else if (generation->refusal.code)
 		generation_fail(generation, &generation->refusal);
@@ -681,6 +716,12 @@ static void log_success(struct generation *generation)
 	char *url = record->image_url ? seed_url_redacted(record->image_url) : NULL;
 	double seconds = (double)(record->verified_ms - record->created_ms) / 1000;
 
+	if (generation->reuse_name) {
+		generation_log(generation, SEED_LOG_SUCCESS "Reused: this text's image is verified "
+			       "already, as %s", generation->reuse_name);
+		free(url);
+		return;
+	}
 	if (generation->adopting)
 		generation_log(generation, "🖼️ [CALLBACK] Final image resolution: %ux%u",
 			       record->image.width, record->image.height);
@@ -762,6 +803,8 @@ void generation_step_done(struct generation *generation, enum disk_step step, er
 	}
 	if (step == STEP_BEGIN)
 		begun(generation, err);
+	else if (step == STEP_REUSE)
+		reused(generation, err);
 	else if (step == STEP_ANNOUNCE)
 		announced(generation, err);
 	else if (step == STEP_ACCEPT)
@@ -876,8 +919,10 @@ static void pump(struct seed_engine *engine, int64_t now)
 		struct generation *generation = engine->queue_first;
 		int64_t at = seed_rate_next_ms(&engine->rate, now);
 
-		/* The end of another gives the slot and looks here again. */
-		if (!generation->has_slot && engine->active >= engine->config.jobs)
+		/* The end of another gives the slot and looks here again. A key
+		 * that was refused is tried with one prompt at a time. */
+		if (!generation->has_slot &&
+		    engine->active >= (engine->key_refused ? 1 : engine->config.jobs))
 			return;
 		if (engine->hold_until_ms > at)
 			at = engine->hold_until_ms;
@@ -947,6 +992,10 @@ int64_t generations_turn(struct seed_engine *engine, int64_t now)
 
 	if (engine->stopping)
 		return INT64_MAX;
+	if (engine->key_due) {
+		engine->key_due = false;
+		refuse_queue(engine);
+	}
 	if (now >= engine->pump_ms)
 		pump(engine, now);
 	for (struct generation *g = engine->generations; g; g = next) {

@@ -8,7 +8,7 @@
 #include "lib/store/store.h"
 
 struct seed_store {
-	int root, pending, tmp, log, lock; /* descriptors */
+	int root, pending, tmp, log, lock, reuse; /* descriptors */
 	int areas[SEED_AREA_COUNT];
 	_Atomic uint64_t last_id;
 	pthread_mutex_t spent_mutex; /* held over a small write without fsync */

@@ -281,6 +281,13 @@ errint_t seed_store_restore(struct seed_store *store, const char *old, const cha
 	return err ? err : restore_row(store, old, name);
 }
 
+errint_t seed_store_version_drop(struct seed_store *store, const char *version, const char *name)
+{
+	errint_t err = seed_store_version_remove(store, version);
+
+	return err ? err : rename_row(store, name, name); /* its versions have changed */
+}
+
 /* ---- at the start ---- */
 
 static bool read_text(const cJSON *root, const char *key, char out[SEED_STORE_PATH_BYTES])

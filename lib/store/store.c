@@ -145,6 +145,8 @@ static errint_t open_folders(struct seed_store *store, const char *path, struct 
 		err = open_folder(store, path, "tmp", &store->tmp, error);
 	if (!err)
 		err = open_folder(store, path, "log", &store->log, error);
+	if (!err)
+		err = open_folder(store, path, "reuse", &store->reuse, error);
 	return err;
 }
 
@@ -155,7 +157,8 @@ errint_t seed_store_open(const char *path, struct seed_store **out, struct seed_
 
 	if (!store)
 		return seed_error_set(error, ENOMEM, "out of memory");
-	store->root = store->pending = store->tmp = store->log = store->lock = -1;
+	store->root = store->pending = store->tmp = store->log = store->lock =
+		store->reuse = -1;
 	for (size_t i = 0; i < SEED_AREA_COUNT; i++)
 		store->areas[i] = -1;
 	/* Ids are times only so that they differ between state directories. */
@@ -191,6 +194,7 @@ void seed_store_close(struct seed_store *store)
 	close_fd(store->pending);
 	close_fd(store->tmp);
 	close_fd(store->log);
+	close_fd(store->reuse);
 	/* The lock file stays: removing it would race with the next holder. */
 	close_fd(store->lock);
 	close_fd(store->root);

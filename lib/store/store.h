@@ -136,6 +136,18 @@ int seed_store_source_open(const struct seed_store *store, const char *id);
 /* The journal's row and what belongs to it goes (a generation given up). */
 void seed_store_forget(struct seed_store *store, const char *id);
 
+/* pending/ID.png becomes a copy of NAME's image, fsynced. */
+errint_t seed_store_image_copy(struct seed_store *store, const char *name, const char *id)
+	SEED_MUST_CHECK;
+
+/* reuse/KEY: where an image was made last. Best effort: a miss only generates. */
+void seed_store_reuse_note(struct seed_store *store, uint64_t key, const char *name);
+char *seed_store_reuse_find(const struct seed_store *store, uint64_t key); /* malloc'd or NULL */
+
+/* history/NAME/0001.png goes, and the row of NAME forgets it. */
+errint_t seed_store_version_drop(struct seed_store *store, const char *version, const char *name)
+	SEED_MUST_CHECK;
+
 /* Submissions of a day, for the budget. */
 struct seed_spent {
 	int64_t day; /* days since 1970, UTC */
