@@ -39,6 +39,7 @@ struct version {
 
 /* What a look-up found. */
 struct found {
+	pid_t caller; /* set before a look-up; 0: out of sight */
 	const struct node_type *type;
 	char path[FS_PATH_BYTES];
 	struct version version;

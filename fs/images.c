@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "fs/fs.h"
+#include "lib/process.h"
 
 /* An image's inode never changes: the kernel may keep its attributes. */
 #define IMMUTABLE_S 3600.0
@@ -99,8 +100,12 @@ static errint_t images_lookup(struct fs *fs, const char *path, const char *name,
 		return -ENAMETOOLONG;
 	err = folder_stat(fs, SEED_AREA_IMAGES, found->path, &found->st);
 	found->type = &image_file;
-	if (err == -ENOENT)
-		return outcome_of(fs, found->path);
+	if (err == -ENOENT) {
+		err = outcome_of(fs, found->path);
+		/* The error of a failed prompt is what stat and open get; for
+		 * `mv history/NAME/0001.png images/NAME.png` the name is free. */
+		return err && seed_process_is_renaming(found->caller) ? -ENOENT : err;
+	}
 	if (err)
 		return err;
 	if (S_ISDIR(found->st.st_mode))

@@ -108,7 +108,7 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct fs *fs = fs_of(req);
 	struct inode *folder = inode_of(fs, parent);
-	struct found found = { 0 };
+	struct found found = { .caller = fuse_req_ctx(req)->pid };
 	char path[FS_PATH_BYTES];
 	errint_t err;
 

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* PF_EXITING of linux/sched.h, as field 9 of /proc/PID/stat shows it. */
@@ -80,4 +81,28 @@ bool seed_process_was_killed(pid_t tid)
 		return false;
 	last = strrchr(text, ' '); /* field 52, the exit code: status in wait(2)'s form */
 	return (flags & FLAG_EXITING) && last && (strtol(last + 1, NULL, 10) & 0x7f) != 0;
+}
+
+bool seed_process_is_renaming(pid_t tid)
+{
+	static const long renames[] = {
+#ifdef SYS_rename
+		SYS_rename,
+#endif
+#ifdef SYS_renameat
+		SYS_renameat,
+#endif
+		SYS_renameat2,
+	};
+	char text[256];
+	long number;
+
+	if (tid <= 0 || !read_proc(tid, "syscall", text, sizeof(text)) ||
+	    text[0] < '0' || text[0] > '9')
+		return false;
+	number = strtol(text, NULL, 10);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(renames); i++)
+		if (renames[i] == number)
+			return true;
+	return false;
 }

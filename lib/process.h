@@ -20,4 +20,8 @@ bool seed_process_is_ending(pid_t tid);
  * descriptors then, and can look at no result. */
 bool seed_process_was_killed(pid_t tid);
 
+/* Whether the thread is in a rename(2) or one of its kind. False where that
+ * cannot be seen (another user's process, a restricted ptrace). */
+bool seed_process_is_renaming(pid_t tid);
+
 #endif
