@@ -85,7 +85,7 @@ static size_t match_of(size_t left)
 
 struct block {
 	uint32_t counts[SYMBOLS];
-	uint32_t matches;
+	size_t runs; /* how many of deflate->runs */
 	struct seed_huffman_code codes[SYMBOLS];
 };
 
@@ -108,12 +108,13 @@ static void count_run(struct block *block, size_t left)
 		unsigned extra, extra_bits;
 
 		block->counts[length_symbol(length, &extra, &extra_bits)]++;
-		block->matches++;
 		left -= length;
 	}
 }
 
-static void count_symbols(struct block *block, const uint8_t *data, size_t len)
+/* And notes where the runs are. */
+static void count_symbols(const struct seed_deflate *deflate, struct block *block,
+			  const uint8_t *data, size_t len)
 {
 	uint32_t counts[4][256] = {{0}};
 	size_t from = 0, start, end;
@@ -121,6 +122,8 @@ static void count_symbols(struct block *block, const uint8_t *data, size_t len)
 	while (next_run(data, from, len, &start, &end)) {
 		count_literals(data + from, start - from, counts);
 		count_run(block, end - start);
+		deflate->runs[block->runs++] = (struct seed_deflate_run){(uint32_t)start,
+									 (uint32_t)end};
 		from = end;
 	}
 	count_literals(data + from, len - from, counts);
@@ -129,23 +132,31 @@ static void count_symbols(struct block *block, const uint8_t *data, size_t len)
 	block->counts[END_OF_BLOCK] = 1;
 }
 
-static void put_literals(struct seed_deflate *deflate, const struct seed_huffman_code *codes,
+/* A literal's code in one word: bits, and their number from bit 16. */
+static void pack_literals(const struct seed_huffman_code *codes, uint32_t words[256])
+{
+	for (size_t i = 0; i < 256; i++)
+		words[i] = codes[i].bits | (uint32_t)codes[i].len << 16;
+}
+
+static void put_literals(struct seed_deflate *deflate, const uint32_t words[256],
 			 const uint8_t *data, size_t len)
 {
 	struct seed_deflate d = *deflate;
 	size_t i = 0;
 
+	/* By twos and fours, so that not every code waits for the last. */
 	for (; i + 4 <= len; i += 4) {
-		struct seed_huffman_code a = codes[data[i]], b = codes[data[i + 1]];
-		struct seed_huffman_code c = codes[data[i + 2]], e = codes[data[i + 3]];
-		uint64_t first = a.bits | (uint64_t)b.bits << a.len;
-		uint64_t second = c.bits | (uint64_t)e.bits << c.len;
-		unsigned first_len = (unsigned)a.len + b.len;
+		uint32_t a = words[data[i]], b = words[data[i + 1]];
+		uint32_t c = words[data[i + 2]], e = words[data[i + 3]];
+		unsigned a_len = a >> 16, ab_len = a_len + (b >> 16), c_len = c >> 16;
+		uint64_t ab = (a & 0xffff) | (uint64_t)(b & 0xffff) << a_len;
+		uint64_t ce = (c & 0xffff) | (uint64_t)(e & 0xffff) << c_len;
 
-		put_bits(&d, first | second << first_len, first_len + c.len + e.len);
+		put_bits(&d, ab | ce << ab_len, ab_len + c_len + (e >> 16));
 	}
 	for (; i < len; i++)
-		put_code(&d, codes[data[i]]);
+		put_bits(&d, words[data[i]] & 0xffff, words[data[i]] >> 16);
 	*deflate = d;
 }
 
@@ -165,14 +176,18 @@ static void put_run(struct seed_deflate *deflate, const struct seed_huffman_code
 static void put_symbols(struct seed_deflate *deflate, const struct block *block,
 			const uint8_t *data, size_t len)
 {
-	size_t from = 0, start, end;
+	uint32_t words[256];
+	size_t from = 0;
 
-	while (block->matches && next_run(data, from, len, &start, &end)) {
-		put_literals(deflate, block->codes, data + from, start - from);
-		put_run(deflate, block->codes, end - start);
-		from = end;
+	pack_literals(block->codes, words);
+	for (size_t i = 0; i < block->runs; i++) {
+		const struct seed_deflate_run *run = &deflate->runs[i];
+
+		put_literals(deflate, words, data + from, run->start - from);
+		put_run(deflate, block->codes, run->end - run->start);
+		from = run->end;
 	}
-	put_literals(deflate, block->codes, data + from, len - from);
+	put_literals(deflate, words, data + from, len - from);
 	put_code(deflate, block->codes[END_OF_BLOCK]);
 }
 
@@ -230,7 +245,7 @@ static void put_codes(struct seed_deflate *deflate, const struct block *block)
 		kinds--;
 	for (size_t i = 0; i < kinds; i++)
 		lens[i] = (uint8_t)block->codes[i].len;
-	lens[kinds] = block->matches > 0;
+	lens[kinds] = block->runs > 0;
 	n = pack_lengths(lens, kinds + 1U, steps);
 	for (size_t i = 0; i < n; i++)
 		counts[steps[i].symbol]++;
@@ -248,17 +263,17 @@ static void put_codes(struct seed_deflate *deflate, const struct block *block)
 	}
 }
 
-void seed_deflate_init(struct seed_deflate *deflate, uint8_t *out)
+void seed_deflate_init(struct seed_deflate *deflate, uint8_t *out, struct seed_deflate_run *runs)
 {
-	*deflate = (struct seed_deflate){.at = out};
+	*deflate = (struct seed_deflate){.at = out, .runs = runs};
 }
 
 void seed_deflate_block(struct seed_deflate *deflate, const uint8_t *data, size_t len, bool last)
 {
-	struct block block = {.matches = 0};
+	struct block block = {.runs = 0};
 
 	assert(len <= SEED_DEFLATE_BLOCK_MAX_BYTES);
-	count_symbols(&block, data, len);
+	count_symbols(deflate, &block, data, len);
 	seed_huffman_build(block.counts, SYMBOLS, CODE_MAX_BITS, block.codes);
 	put_bits(deflate, last, 1);
 	put_bits(deflate, TYPE_DYNAMIC, 2);

@@ -3,7 +3,7 @@
  * one byte as the only matches. A search for other matches takes five times as
  * long and finds nearly none in filtered rows of a photograph.
  *
- *   seed_deflate_init(&deflate, out);
+ *   seed_deflate_init(&deflate, out, runs);
  *   seed_deflate_block(&deflate, data, len, false);   any number of times
  *   seed_deflate_block(&deflate, data, len, true);    the last
  *
@@ -15,10 +15,16 @@
 
 #include "lib/base.h"
 
+/* A stretch of a block that repeats the byte before it. */
+struct seed_deflate_run {
+	uint32_t start, end;
+};
+
 struct seed_deflate {
 	uint8_t *at;   /* where the next byte goes */
 	uint64_t bits; /* held back, the first lowest */
 	unsigned held;
+	struct seed_deflate_run *runs; /* the caller's scratch */
 };
 
 /* A block is at most this long. */
@@ -29,7 +35,11 @@ enum { SEED_DEFLATE_BLOCK_MAX_BYTES = 4 * 1024 * 1024 };
  * themselves, and wide stores. */
 #define SEED_DEFLATE_BOUND_BYTES(len) ((len) + (len) / 8 + 512)
 
-void seed_deflate_init(struct seed_deflate *deflate, uint8_t *out);
+/* How many runs a block of `len` bytes can have. */
+#define SEED_DEFLATE_RUNS(len) ((len) / 8 + 1)
+
+/* `runs` has room for the largest block's. */
+void seed_deflate_init(struct seed_deflate *deflate, uint8_t *out, struct seed_deflate_run *runs);
 
 /* Appends one block; `last` also ends the stream, at a byte's end. */
 void seed_deflate_block(struct seed_deflate *deflate, const uint8_t *data, size_t len, bool last);

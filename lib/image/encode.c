@@ -118,6 +118,7 @@ struct writer {
 	struct seed_buf *png;
 	uint8_t *filtered;   /* owned: rows of a band, or all */
 	uint8_t *compressed; /* owned */
+	struct seed_deflate_run *runs; /* owned */
 	uint32_t adler;
 };
 
@@ -146,7 +147,7 @@ static errint_t write_bands(struct writer *writer)
 	struct seed_deflate deflate;
 	errint_t err = 0;
 
-	seed_deflate_init(&deflate, writer->compressed);
+	seed_deflate_init(&deflate, writer->compressed, writer->runs);
 	memcpy(deflate.at, ZLIB_HEADER, ZLIB_HEADER_BYTES);
 	deflate.at += ZLIB_HEADER_BYTES;
 	for (uint32_t y = 0; !err && y < writer->pixels->height; y += BAND_ROWS) {
@@ -210,7 +211,7 @@ static bool matches_pay(const struct writer *writer)
 		seed_filter_rows(pixels, y, rows, writer->filtered + len);
 		len += rows * stride;
 	}
-	seed_deflate_init(&deflate, writer->compressed);
+	seed_deflate_init(&deflate, writer->compressed, writer->runs);
 	seed_deflate_block(&deflate, writer->filtered, len, true);
 	coded = (size_t)(deflate.at - writer->compressed);
 	if (coded * 8 >= len * PHOTO_BITS)
@@ -233,12 +234,14 @@ static errint_t write_pixels(const struct seed_pixels *pixels, struct seed_buf *
 
 	writer.filtered = malloc(bytes);
 	writer.compressed = malloc(ZLIB_HEADER_BYTES + SEED_DEFLATE_BOUND_BYTES(bytes));
-	if (!writer.filtered || !writer.compressed)
+	writer.runs = malloc(SEED_DEFLATE_RUNS(bytes) * sizeof(*writer.runs));
+	if (!writer.filtered || !writer.compressed || !writer.runs)
 		goto out;
 	err = matches_pay(&writer) ? write_matched(pixels, png) : write_bands(&writer);
 out:
 	free(writer.filtered);
 	free(writer.compressed);
+	free(writer.runs);
 	return err;
 }
 

@@ -1,8 +1,7 @@
 #include "lib/image/filter.h"
 
+#include "lib/image/predict.h"
 #include "lib/image/vector.h"
-
-enum { NONE, SUB, UP, AVERAGE, PAETH, FILTERS };
 
 /* Bytes in a vector, and how many vectors' absolute values (of at most 128, two
  * to a lane) a lane of 16 bits can sum up. */
@@ -20,29 +19,6 @@ typedef uint16_t wide __attribute__((vector_size(LANES)));
 		memcpy(&(corner), (above) + (at) - 3, LANES);\
 	} while (0)
 
-/* Half of a sum that may take nine bits: what both have, and half of what one
- * has. */
-#define AVERAGE_OF(left, up) (((left) & (up)) + (((left) ^ (up)) >> 1))
-
-/*
- * Paeth's choice without leaving eight bits. The distances of the estimate
- * left + up - corner are |up - corner| to left, |left - corner| to up, and to
- * corner their sum, if both have one sign, or their difference. In the first
- * case corner is never nearest.
- */
-#define PAETH_OF(best, left, up, corner)                                          \
-	do {                                                                      \
-		lanes below_ = (lanes)((up) < (corner)), lower_ = (lanes)((left) < (corner)); \
-		lanes to_left_ = (((up) - (corner)) ^ below_) - below_;           \
-		lanes to_up_ = (((left) - (corner)) ^ lower_) - lower_;           \
-		lanes nearer_ = (lanes)(to_left_ <= to_up_);                      \
-		lanes difference_ = to_left_ - to_up_;                            \
-		lanes to_corner_ = ((difference_ ^ nearer_) - nearer_) | ~(below_ ^ lower_); \
-		lanes smaller_ = to_up_ ^ ((to_left_ ^ to_up_) & nearer_);        \
-		lanes choice_ = (up) ^ (((left) ^ (up)) & nearer_);               \
-		(best) = (corner) ^ (((corner) ^ choice_) & (lanes)(smaller_ <= to_corner_)); \
-	} while (0)
-
 /* The absolute values of signed bytes, added in pairs. */
 #define ADD_COST(sum, value)                                                      \
 	do {                                                                      \
@@ -51,72 +27,62 @@ typedef uint16_t wide __attribute__((vector_size(LANES)));
 		(sum) += ((wide)size_ & 255) + ((wide)size_ >> 8);                \
 	} while (0)
 
-static uint8_t paeth(int left, int up, int corner)
-{
-	int to_left = abs(up - corner), to_up = abs(left - corner);
-	int to_corner = abs(left + up - 2 * corner);
-
-	if (to_left <= to_up && to_left <= to_corner)
-		return (uint8_t)left;
-	return (uint8_t)(to_up <= to_corner ? up : corner);
-}
-
 static uint8_t filter_byte(int filter, const uint8_t *row, const uint8_t *above, size_t i)
 {
 	int left = i < 3 ? 0 : row[i - 3], corner = i < 3 ? 0 : above[i - 3], up = above[i];
 	int prediction = 0;
 
-	if (filter == SUB)
+	if (filter == SEED_FILTER_SUB)
 		prediction = left;
-	else if (filter == UP)
+	else if (filter == SEED_FILTER_UP)
 		prediction = up;
-	else if (filter == AVERAGE)
+	else if (filter == SEED_FILTER_AVERAGE)
 		prediction = (left + up) / 2;
-	else if (filter == PAETH)
-		prediction = paeth(left, up, corner);
+	else if (filter == SEED_FILTER_PAETH)
+		prediction = seed_paeth(left, up, corner);
 	return (uint8_t)(row[i] - prediction);
 }
 
 /* Each filter's cost of bytes `from` to `to`, by the definition. */
 static void add_costs(const uint8_t *row, const uint8_t *above, size_t from, size_t to,
-		      uint32_t costs[FILTERS])
+		      uint32_t costs[SEED_FILTERS])
 {
 	for (size_t i = from; i < to; i++)
-		for (int filter = 0; filter < FILTERS; filter++)
+		for (int filter = 0; filter < SEED_FILTERS; filter++)
 			costs[filter] += (uint32_t)abs((int8_t)filter_byte(filter, row, above, i));
 }
 
 /* The same for `steps` vectors. */
 SEED_VECTOR static void add_vector_costs(const uint8_t *row, const uint8_t *above, size_t from,
-					 size_t steps, uint32_t costs[FILTERS])
+					 size_t steps, uint32_t costs[SEED_FILTERS])
 {
-	wide sums[FILTERS] = {{0}};
+	wide sums[SEED_FILTERS] = {{0}};
 
 	for (size_t i = from; i < from + steps * LANES; i += LANES) {
 		lanes x, left, up, corner, best, value;
 
 		LOAD(x, left, up, corner, row, above, i);
-		ADD_COST(sums[NONE], x);
+		ADD_COST(sums[SEED_FILTER_NONE], x);
 		value = x - left;
-		ADD_COST(sums[SUB], value);
+		ADD_COST(sums[SEED_FILTER_SUB], value);
 		value = x - up;
-		ADD_COST(sums[UP], value);
-		value = x - AVERAGE_OF(left, up);
-		ADD_COST(sums[AVERAGE], value);
-		PAETH_OF(best, left, up, corner);
+		ADD_COST(sums[SEED_FILTER_UP], value);
+		value = x - SEED_AVERAGE(left, up);
+		ADD_COST(sums[SEED_FILTER_AVERAGE], value);
+		SEED_PAETH(best, left, up, corner);
 		value = x - best;
-		ADD_COST(sums[PAETH], value);
+		ADD_COST(sums[SEED_FILTER_PAETH], value);
 	}
-	for (int filter = 0; filter < FILTERS; filter++)
+	for (int filter = 0; filter < SEED_FILTERS; filter++)
 		for (int lane = 0; lane < LANES / 2; lane++)
 			costs[filter] += sums[filter][lane];
 }
 
 static int cheapest(const uint8_t *row, const uint8_t *above, size_t len)
 {
-	uint32_t costs[FILTERS] = {0};
+	uint32_t costs[SEED_FILTERS] = {0};
 	size_t at = 3;
-	int best = NONE;
+	int best = SEED_FILTER_NONE;
 
 	add_costs(row, above, 0, 3, costs);
 	while (len - at >= LANES) {
@@ -126,7 +92,7 @@ static int cheapest(const uint8_t *row, const uint8_t *above, size_t len)
 		at += steps * LANES;
 	}
 	add_costs(row, above, at, len, costs);
-	for (int filter = 0; filter < FILTERS; filter++)
+	for (int filter = 0; filter < SEED_FILTERS; filter++)
 		if (costs[filter] < costs[best])
 			best = filter;
 	return best;
@@ -139,14 +105,14 @@ SEED_VECTOR static void filter_vectors(int filter, const uint8_t *row, const uin
 		lanes x, left, up, corner, best = {0};
 
 		LOAD(x, left, up, corner, row, above, i);
-		if (filter == SUB)
+		if (filter == SEED_FILTER_SUB)
 			best = left;
-		else if (filter == UP)
+		else if (filter == SEED_FILTER_UP)
 			best = up;
-		else if (filter == AVERAGE)
-			best = AVERAGE_OF(left, up);
-		else if (filter == PAETH)
-			PAETH_OF(best, left, up, corner);
+		else if (filter == SEED_FILTER_AVERAGE)
+			best = SEED_AVERAGE(left, up);
+		else if (filter == SEED_FILTER_PAETH)
+			SEED_PAETH(best, left, up, corner);
 		x -= best;
 		memcpy(out + i, &x, LANES);
 	}

@@ -1,46 +1,34 @@
 #include "lib/image/unfilter.h"
 
-#include "lib/image/vector.h"
-
-enum { NONE, SUB, UP, AVERAGE, PAETH, FILTERS };
+#include "lib/image/predict.h"
 
 /* Rows that are undone side by side, each a pixel behind the one above it. */
 enum { ROWS = 4, LANES = ROWS * 4 };
 
-typedef int16_t lanes __attribute__((vector_size(LANES * 2)));
-typedef uint8_t byte_lanes __attribute__((vector_size(LANES)));
+typedef uint8_t lanes __attribute__((vector_size(LANES)));
+typedef uint32_t words __attribute__((vector_size(LANES)));
 
 bool seed_filters_valid(const uint8_t *filtered, uint32_t width, uint32_t height)
 {
 	size_t stride = seed_filtered_stride_bytes(width);
 
 	for (uint32_t y = 0; y < height; y++)
-		if (filtered[y * stride] >= FILTERS)
+		if (filtered[y * stride] >= SEED_FILTERS)
 			return false;
 	return true;
-}
-
-static uint8_t paeth(int left, int up, int corner)
-{
-	int to_left = abs(up - corner), to_up = abs(left - corner);
-	int to_corner = abs(left + up - 2 * corner);
-
-	if (to_left <= to_up && to_left <= to_corner)
-		return (uint8_t)left;
-	return (uint8_t)(to_up <= to_corner ? up : corner);
 }
 
 static uint8_t predict(int filter, int left, int up, int corner)
 {
 	switch (filter) {
-	case SUB:
+	case SEED_FILTER_SUB:
 		return (uint8_t)left;
-	case UP:
+	case SEED_FILTER_UP:
 		return (uint8_t)up;
-	case AVERAGE:
+	case SEED_FILTER_AVERAGE:
 		return (uint8_t)((left + up) / 2);
-	case PAETH:
-		return paeth(left, up, corner);
+	case SEED_FILTER_PAETH:
+		return seed_paeth(left, up, corner);
 	default:
 		return 0;
 	}
@@ -85,65 +73,61 @@ static void wave_init(struct wave *wave, const uint8_t *filtered, size_t stride,
 		wave->in[k] = filtered + 1;
 		wave->out[k] = out + (size_t)k * (stride - 1);
 		for (int lane = k * 4; lane < k * 4 + 4; lane++) {
-			wave->is_sub[lane] = (int16_t)-(filtered[0] == SUB);
-			wave->is_up[lane] = (int16_t)-(filtered[0] == UP);
-			wave->is_average[lane] = (int16_t)-(filtered[0] == AVERAGE);
-			wave->is_paeth[lane] = (int16_t)-(filtered[0] == PAETH);
+			wave->is_sub[lane] = (uint8_t)-(filtered[0] == SEED_FILTER_SUB);
+			wave->is_up[lane] = (uint8_t)-(filtered[0] == SEED_FILTER_UP);
+			wave->is_average[lane] = (uint8_t)-(filtered[0] == SEED_FILTER_AVERAGE);
+			wave->is_paeth[lane] = (uint8_t)-(filtered[0] == SEED_FILTER_PAETH);
 		}
 	}
 }
 
-#define ABS(x) (((x) ^ ((x) >> 15)) - ((x) >> 15))
-#define CHOOSE(mask, x, y) ((y) ^ (((x) ^ (y)) & (mask)))
+static inline uint32_t load_word(const uint8_t *from)
+{
+	uint32_t word;
+
+	memcpy(&word, from, sizeof(word));
+	return word;
+}
+
+static inline void store_word(uint8_t *to, uint32_t word)
+{
+	memcpy(to, &word, sizeof(word));
+}
 
 /* Row k is at pixel t - k in step t. Its four bytes are a pixel and the next
  * one's first, which the next step makes right; so a row's last pixel must not
  * be among these steps, and its first must be done. */
-SEED_VECTOR static void wave_steps(const struct wave *wave, ptrdiff_t first, ptrdiff_t end)
+static void wave_steps(const struct wave *wave, ptrdiff_t first, ptrdiff_t end)
 {
 	const lanes is_sub = wave->is_sub, is_up = wave->is_up;
 	const lanes is_average = wave->is_average, is_paeth = wave->is_paeth;
-	union {
-		byte_lanes all;
-		uint8_t each[LANES];
-		uint32_t rows[ROWS];
-	} made = {{0}}, above = {{0}}, x;
-	lanes left, corner;
+	lanes left = {0}, corner = {0};
 
 	for (int lane = 0; lane < LANES; lane++) {
 		ptrdiff_t row = lane / 4, at = (first - 1 - row) * 3 + lane % 4;
 
 		if (lane % 4 == 3)
 			continue;
-		made.each[lane] = wave->out[row][at];
-		above.each[lane] = row ? wave->out[row - 1][at] : wave->above[at];
+		left[lane] = wave->out[row][at];
+		corner[lane] = row ? wave->out[row - 1][at] : wave->above[at];
 	}
-	left = __builtin_convertvector(made.all, lanes);
-	corner = __builtin_convertvector(above.all, lanes);
 	for (ptrdiff_t t = first; t < end; t++) {
-		lanes up, to_left, to_up, to_corner, best;
+		const words last = (words)left;
+		const words above = {load_word(wave->above + t * 3), last[0], last[1], last[2]};
+		const words x = {load_word(wave->in[0] + t * 3),
+				 load_word(wave->in[1] + (t - 1) * 3),
+				 load_word(wave->in[2] + (t - 2) * 3),
+				 load_word(wave->in[3] + (t - 3) * 3)};
+		const lanes up = (lanes)above;
+		lanes best;
 
-		memcpy(&above.rows[0], wave->above + t * 3, 4);
-		for (int k = 1; k < ROWS; k++)
-			above.rows[k] = made.rows[k - 1];
-		for (int k = 0; k < ROWS; k++)
-			memcpy(&x.rows[k], wave->in[k] + (t - k) * 3, 4);
-		up = __builtin_convertvector(above.all, lanes);
-		to_left = up - corner;
-		to_up = left - corner;
-		to_corner = to_left + to_up;
-		to_left = ABS(to_left);
-		to_up = ABS(to_up);
-		to_corner = ABS(to_corner);
-		best = CHOOSE(to_up <= to_corner, up, corner);
-		best = CHOOSE((to_left <= to_up) & (to_left <= to_corner), left, best);
+		SEED_PAETH(best, left, up, corner);
 		best = (best & is_paeth) | (left & is_sub) | (up & is_up) |
-		       (((left + up) >> 1) & is_average);
-		made.all = x.all + __builtin_convertvector(best, byte_lanes);
-		left = __builtin_convertvector(made.all, lanes);
+		       (SEED_AVERAGE(left, up) & is_average);
+		left = (lanes)x + best;
 		corner = up;
 		for (int k = 0; k < ROWS; k++)
-			memcpy(wave->out[k] + (t - k) * 3, &made.rows[k], 4);
+			store_word(wave->out[k] + (t - k) * 3, ((words)left)[k]);
 	}
 }
 

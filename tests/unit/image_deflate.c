@@ -53,6 +53,8 @@ static void huffman(void **state)
 	}
 }
 
+static struct seed_deflate_run runs[SEED_DEFLATE_RUNS(60000)];
+
 static size_t fill(uint8_t *data, size_t max)
 {
 	size_t len = any((uint32_t)max + 1);
@@ -75,7 +77,7 @@ static size_t deflate_blocks(const uint8_t *data, size_t len, uint8_t *out)
 	struct seed_deflate deflate;
 	size_t done = 0;
 
-	seed_deflate_init(&deflate, out);
+	seed_deflate_init(&deflate, out, runs);
 	while (any(4)) {
 		size_t part = any((uint32_t)(len - done) + 1);
 		uint8_t *before = deflate.at;
@@ -118,7 +120,7 @@ static void every_run(void **state)
 		struct seed_deflate deflate;
 		z_stream z = {.next_in = out, .next_out = back, .avail_out = sizeof(back)};
 
-		seed_deflate_init(&deflate, out);
+		seed_deflate_init(&deflate, out, runs);
 		seed_deflate_block(&deflate, data, len, true);
 		z.avail_in = (uInt)(deflate.at - out);
 		assert_int_equal(inflateInit2(&z, -15), Z_OK);

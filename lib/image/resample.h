@@ -1,0 +1,21 @@
+/*
+ * Lanczos resampling with three lobes, in both directions, of a part of a
+ * picture. Samples beyond the edge are mirrored. The work is done in single
+ * precision and rounded once, at the end: of the exact result's samples, one in
+ * some ten thousand is off by one.
+ */
+#ifndef SEED_RESAMPLE_H
+#define SEED_RESAMPLE_H
+
+#include "lib/base.h"
+#include "lib/image/pixels.h"
+
+struct seed_area {
+	uint32_t x, y, width, height;
+};
+
+/* Fills `to` from that part of `from`. ENOMEM. */
+errint_t seed_resample(const struct seed_pixels *from, const struct seed_area *area,
+		       const struct seed_pixels *to) SEED_MUST_CHECK;
+
+#endif
