@@ -82,6 +82,18 @@ static const char *unknown_field(const cJSON *json, bool gpt)
 	return NULL;
 }
 
+static bool is_model(const char *name)
+{
+	static const char *const models[] = {
+		"gpt-image-2", "gpt-image-1.5", "gpt-image-1", "gpt-image-1-mini", "dall-e-3", NULL,
+	};
+
+	for (size_t i = 0; models[i]; i++)
+		if (name && !strcmp(name, models[i]))
+			return true;
+	return false;
+}
+
 static bool check(const struct request *request, struct reply *reply, int width, int height)
 {
 	const char *model = dialect_text(request->json, "model");
@@ -89,7 +101,7 @@ static bool check(const struct request *request, struct reply *reply, int width,
 	const char *field = unknown_field(request->json, gpt);
 	char *message = NULL;
 
-	if (!model || (!gpt && strncmp(model, "dall-e", 6) != 0))
+	if (!is_model(model))
 		message = xprintf("The model '%s' does not exist", model ? model : "");
 	else if (field)
 		message = xprintf("Unknown parameter: '%s'.", field);
