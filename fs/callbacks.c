@@ -86,6 +86,7 @@ static void callbacks_create(struct fs *fs, fuse_req_t req, const char *path, co
 const struct node_type callbacks_folder = {
 	.is_folder = true,
 	.getattr = callbacks_getattr,
+	.setattr = folder_setattr,
 	.lookup = callbacks_lookup,
 	.open_folder = callbacks_open_folder,
 	.lists = callbacks_lists,

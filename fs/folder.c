@@ -40,3 +40,20 @@ errint_t folder_remove(struct fs *fs, enum seed_area area, const char *path, con
 		return -ENAMETOOLONG;
 	return unlinkat(seed_store_area(fs->store, area), folder, AT_REMOVEDIR) < 0 ? -errno : 0;
 }
+
+void folder_setattr(struct fs *fs, fuse_req_t req, struct inode *inode, struct stat *st,
+		    int to_set, struct handle *handle)
+{
+	struct stat now = { 0 };
+	double timeout_s = 0;
+	errint_t err;
+
+	SEED_UNUSED(st);
+	SEED_UNUSED(to_set);
+	SEED_UNUSED(handle);
+	err = inode->type->getattr(fs, inode, &now, &timeout_s);
+	if (err)
+		fuse_reply_err(req, -err);
+	else
+		fuse_reply_attr(req, &now, timeout_s);
+}

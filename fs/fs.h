@@ -210,6 +210,10 @@ void attributes_folder(const struct fs *fs, const struct inode *inode, struct st
 
 errint_t folder_getattr(struct fs *fs, enum seed_area area, struct inode *inode, struct stat *st);
 int folder_open(struct fs *fs, enum seed_area area, const char *path);
+/* Owners, modes and times of a folder are the mount's: taken and left, so that
+ * rsync -a and cp -a work. */
+void folder_setattr(struct fs *fs, fuse_req_t req, struct inode *inode, struct stat *st,
+		    int to_set, struct handle *handle);
 errint_t folder_remove(struct fs *fs, enum seed_area area, const char *path, const char *name);
 /* fstatat in an area; -ENOENT also where a part of the path is no folder. */
 errint_t folder_stat(struct fs *fs, enum seed_area area, const char *path, struct stat *st);

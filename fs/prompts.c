@@ -271,6 +271,7 @@ static errint_t prompts_rmdir(struct fs *fs, const char *path, const char *name)
 const struct node_type prompts_folder = {
 	.is_folder = true,
 	.getattr = prompts_getattr,
+	.setattr = folder_setattr,
 	.lookup = prompts_lookup,
 	.open_folder = prompts_open_folder,
 	.lists = prompts_lists,

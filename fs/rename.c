@@ -259,8 +259,9 @@ void history_rename(struct fs *fs, fuse_req_t req, const char *from,
 		return;
 	}
 	folder = (size_t)(last_part(from) - from);
-	/* Only onto its own name: another's image is not a version of this one. */
-	if (flags || len <= 4 || strcmp(to + len - 4, ".png") != 0 || folder != len - 4 + 1 ||
+	/* RENAME_NOREPLACE: the kernel has seen that no image is there.
+	 * Only onto its own name: another's image is not a version of this one. */
+	if ((flags & ~(unsigned)RENAME_NOREPLACE) || len <= 4 || strcmp(to + len - 4, ".png") != 0 || folder != len - 4 + 1 ||
 	    strncmp(from, to, len - 4) != 0) {
 		fuse_reply_err(req, EINVAL);
 		return;

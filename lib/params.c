@@ -207,7 +207,8 @@ static errint_t parse_request(const char *text, struct seed_params *params, char
 {
 	const char *end = text;
 	const char *nul = find_escaped_nul(text);
-	cJSON *root = cJSON_ParseWithLengthOpts(text, strlen(text), &end, false);
+	/* With its NUL: else cJSON reports the end of a cut text a byte too early. */
+	cJSON *root = cJSON_ParseWithLengthOpts(text, strlen(text) + 1, &end, false);
 	errint_t result;
 
 	if (root)

@@ -101,9 +101,17 @@ static uint64_t mix(uint64_t hash, const char *text)
 uint64_t reuse_key(const struct seed_record *record)
 {
 	const struct seed_params *params = &record->params;
+	bool tried = record->attempt_count > 0; /* a retry's settings are ours */
 	uint64_t hash = 14695981039346656037u;
+	char numbers[128];
 
-	/* Only a place to look: steps and the like are compared there. */
+	/* Only a place to look: what stands there is compared. */
+	snprintf(numbers, sizeof(numbers), "%dx%d %d %g %d %lld", params->width, params->height,
+		 tried ? record->attempts[0].steps : params->steps,
+		 tried ? record->attempts[0].cfg_scale : params->cfg_scale, params->has_seed,
+		 (long long)params->seed);
+	hash = mix(hash, numbers);
+	hash = mix(hash, params->quality);
 	hash = mix(hash, record->prompt);
 	hash = mix(hash, params->model);
 	hash = mix(hash, params->guidance);

@@ -79,7 +79,7 @@ refused() { # TEXT PART-OF-THE-LOG
 
 @test "s2.8: what is not JSON is EINVAL, and the log says at which byte" {
 	mount_seed
-	refused '{"prompt": "a fox"' 17
+	refused '{"prompt": "a fox"' 18
 	refused '{"prompt" "a fox"}' 10
 	refused '{"prompt": "a fox"} and more' 20
 	refused '{' 1
