@@ -7,7 +7,7 @@
 load helper
 
 # Dozens of mounts in one test.
-export LIMIT=600
+export LIMIT=600 BATS_TEST_TIMEOUT=600
 
 more_setup() {
 	grep -q SEED_CRASH_AT "$SEEDFS" || skip "a build without crash points"

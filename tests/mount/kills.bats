@@ -4,7 +4,7 @@
 load helper
 
 # KILLS=100 is what a release is tried with; a check takes fewer.
-export LIMIT=600
+export LIMIT=600 BATS_TEST_TIMEOUT=600
 
 @test "s3: kills at random moments under load lose nothing and pay for nothing twice" {
 	local seed=${KILLS_SEED:-$RANDOM}
