@@ -1,0 +1,58 @@
+#!/usr/bin/env bats
+# CONTRACT section 3: a full state directory is ENOSPC; what was there stays, and
+# what is paid for is kept until there is room.
+
+load helper
+
+more_setup() {
+	need_root
+	mount -t tmpfs -o size=12m,mode=700 tmpfs "$STATE"
+}
+
+more_teardown() {
+	stop_seedfs
+	umount "$STATE"
+}
+
+fill() {
+	dd if=/dev/zero of="$STATE/fill" bs=64k status=none 2>/dev/null || true
+	dd if=/dev/zero of="$STATE/fill2" bs=512 status=none 2>/dev/null || true
+}
+
+make_room() {
+	rm -f "$STATE/fill" "$STATE/fill2"
+}
+
+@test "s3: with the state directory full, close gives ENOSPC and what was there stays" {
+	mount_seed
+	write fox "a fox"
+	before=$(pixels "$MNT/images/fox.png")
+	fill
+	has "$(try_write fox "another fox")" ENOSPC
+	has "$(try_write owl "an owl")" ENOSPC
+	same 1 "$(count submit)"
+	same "a fox" "$(cat "$MNT/prompts/fox")"
+	same "$before" "$(pixels "$MNT/images/fox.png")"
+	make_room
+	write owl "an owl"
+	is_verified owl
+	is_verified fox
+	same 2 "$(count submit)"
+	same "" "$(ls "$STATE/pending")"
+}
+
+@test "s3: a paid image that finds no space is kept, and stored when there is room" {
+	mount_seed
+	faults '[{"on":"create","do":{"hold_task":true}}]'
+	background try_write fox "a fox"
+	received poll 1
+	fill
+	release
+	job_ends 0 "$JOB"
+	same "close ENOSPC" "$(cat "$JOB_OUT")"
+	make_room
+	wait_until test -s "$MNT/images/fox.png"
+	is_verified fox
+	same 1 "$(count submit)"
+	wait_until test -z "$(ls "$STATE/pending")"
+}
