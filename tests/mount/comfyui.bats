@@ -173,6 +173,19 @@ uuid='[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}'
 	same "$TASK" "$(log_of poll .task | sort -u)"
 }
 
+@test "comfyui: an id that the server never saw ends at the timeout, and is tried once more" {
+	mount_service
+	faults '[{"on":"create","nth":1,"do":{"hang":true}}]'
+	background try_write fox "a fox"
+	received held 1
+	kill_seedfs
+	mount_service -o timeout=2
+	same ok "$(try_open images/fox.png)"
+	is_verified fox
+	same ETIMEDOUT "$(record fox '.attempts[0].error.errno')"
+	same 1 "$(count accepted)"
+}
+
 @test "comfyui: rm interrupts the run that is ours" {
 	with_a_running_task
 	rm "$MNT/prompts/fox"
