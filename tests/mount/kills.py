@@ -14,7 +14,6 @@ same SEED makes the same decisions (the moments still depend on the machine).
 import json
 import os
 import random
-import re
 import signal
 import subprocess
 import sys
@@ -82,10 +81,12 @@ def texts_of_images():
                 if not file.endswith(".png"):
                     continue
                 with open(os.path.join(folder, file), "rb") as image:
-                    match = re.search(rb"tEXtprompt\0(round \d+ writer \d+)", image.read(8192))
-                if not match:
+                    data = image.read(8192)
+                at = data.find(b"tEXtprompt\0")
+                if at < 4:
                     sys.exit("no prompt in %s/%s" % (folder, file))
-                text = match.group(1).decode()
+                length = int.from_bytes(data[at - 4:at], "big")
+                text = data[at + 11:at + 4 + length].decode()
                 found[text] = found.get(text, 0) + 1
     return found
 
