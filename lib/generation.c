@@ -830,14 +830,26 @@ static void resume_task(struct generation *generation)
 		       generation->task.id ? generation->task.id : "(answered)");
 }
 
+/* The id was ours and is in the row: the service may know it. One that knows no
+ * tasks (automatic1111's id is for cancelling only) cannot be asked. */
+static bool can_be_asked(struct generation *generation)
+{
+	bool can;
+
+	if (!generation->task.id)
+		return false;
+	generation->task.stage = SEED_STAGE_POLL;
+	can = exchange_prepare(generation) == 0;
+	seed_request_release(&generation->request);
+	return can;
+}
+
 static void resume_submission(struct generation *generation)
 {
 	struct seed_error error;
 
-	/* The id was ours and is in the row: the service can be asked. */
-	if (generation->task.id) {
+	if (can_be_asked(generation)) {
 		resume_task(generation);
-		generation->task.stage = SEED_STAGE_POLL;
 		generation->phase = PHASE_POLL_WAIT;
 		generation->wake_ms = 0;
 		return;

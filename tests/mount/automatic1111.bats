@@ -134,7 +134,6 @@ export SERVICE=automatic1111 BASE=/a1111
 }
 
 @test "automatic1111: what was not answered at kill -9 is not repeated" {
-	skip "lib/generation.c submits a task again that cannot be asked for"
 	mount_service
 	hold_tasks
 	background try_write fox "a fox"
