@@ -93,15 +93,15 @@ lasting() { # ERRNO RULES [mount arguments]
 }
 
 @test "s3: no answer to the submission in time is ETIMEDOUT" {
-	lasting ETIMEDOUT '[{"on":"create","do":{"hang":true}}]' -o timeout=1
+	lasting ETIMEDOUT '[{"on":"create","do":{"hang":true}}]' -o timeout=4
 }
 
 @test "s3: a task that does not end in time is ETIMEDOUT" {
-	lasting ETIMEDOUT '[{"on":"create","do":{"hold_task":true}}]' -o timeout=1
+	lasting ETIMEDOUT '[{"on":"create","do":{"hold_task":true}}]' -o timeout=4
 }
 
 @test "s3: an image that does not arrive in time is ETIMEDOUT" {
-	lasting ETIMEDOUT '[{"on":"image","do":{"hang":true}}]' -o timeout=1
+	lasting ETIMEDOUT '[{"on":"image","do":{"hang":true}}]' -o timeout=4
 }
 
 @test "s3: the service's own time-out (408 in the envelope) is ETIMEDOUT" {

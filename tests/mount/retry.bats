@@ -33,7 +33,7 @@ second_attempt() { # RULES [mount arguments]
 }
 
 @test "s3: a time-out is retried once" {
-	second_attempt '[{"on":"create","nth":1,"do":{"hold_task":true}}]' -o timeout=2
+	second_attempt '[{"on":"create","nth":1,"do":{"hold_task":true}}]' -o timeout=6
 }
 
 @test "s3: an image that is not valid is retried once" {
