@@ -458,6 +458,8 @@ void generation_attempt_failed(struct generation *generation, const struct seed_
 	free(record->image_url);
 	free(record->task_id);
 	record->image_url = record->task_id = NULL;
+	/* A 429 that holds everybody back counts against the second attempt, too. */
+	generation->deadline_ms = seed_clock_now_ms() + config->timeout_ms;
 	/* The journal's row says at once that this attempt is over, so that a
 	 * restart does not take up its task again. */
 	generation_requeue(generation);
@@ -954,8 +956,18 @@ static bool over_deadline(struct generation *generation, int64_t now)
 	if ((!generation->has_slot && !generation->adopting) || now < generation->deadline_ms)
 		return false;
 	if (generation->phase != PHASE_POLL_WAIT && generation->phase != PHASE_FETCH_WAIT &&
-	    !(generation->phase == PHASE_QUEUED && !begins_attempt(generation)))
+	    generation->phase != PHASE_QUEUED)
 		return false;
+	if (generation->phase == PHASE_QUEUED && begins_attempt(generation)) {
+		/* The second attempt is due. For the rate it waits as long as it
+		 * must; a service that only says 429 has had its time. */
+		if (generation->engine->hold_until_ms <= now)
+			return false;
+		dequeue(generation);
+		error = attempt_of(generation)->error;
+		generation_fail(generation, &error);
+		return true;
+	}
 	dequeue(generation);
 	seed_error_set(&error, ETIMEDOUT, "no image within %lld s",
 		       (long long)(generation->engine->config.timeout_ms / 1000));
