@@ -231,7 +231,6 @@ static errint_t order(struct seed_engine *engine, const char *name, const char *
 
 	if (!change)
 		return -ENOMEM;
-	seed_record_init(&change->cancelled);
 	change->name = strdup(name);
 	change->to = to ? strdup(to) : NULL;
 	if (!change->name || (to && !change->to)) {

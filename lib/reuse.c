@@ -47,10 +47,9 @@ static bool is_made_as(struct seed_engine *engine, const char *name,
 
 bool reuse_is_made(struct seed_engine *engine, const char *name, const char *text)
 {
-	struct seed_record made, wanted;
+	struct seed_record made = { 0 }, wanted;
 	bool same;
 
-	seed_record_init(&made);
 	same = engine_fill_record(engine, name, text, &wanted) == 0 &&
 	       is_made_as(engine, name, &wanted, &made);
 	seed_record_release(&wanted);
@@ -79,10 +78,9 @@ static errint_t take_facts(struct seed_record *to, const struct seed_record *fro
 void reuse_find(struct generation *generation)
 {
 	struct seed_engine *engine = generation->engine;
-	struct seed_record made;
+	struct seed_record made = { 0 };
 	char *name = seed_store_reuse_find(engine->store, reuse_key(&generation->record));
 
-	seed_record_init(&made);
 	if (name && is_made_as(engine, name, &generation->record, &made) &&
 	    take_facts(&generation->record, &made) == 0) {
 		generation->reuse_name = name;

@@ -239,14 +239,13 @@ errint_t seed_store_move_folder(struct seed_store *store, const char *from, cons
 static errint_t restore_row(struct seed_store *store, const char *old, const char *name)
 {
 	char path[SEED_STORE_PATH_BYTES], id[SEED_STORE_ID_BYTES];
-	struct seed_record record;
+	struct seed_record record = { 0 };
 	char *json = NULL;
 	size_t len;
 	errint_t err;
 
 	if (!seed_store_version_row(old, path))
 		return -ENAMETOOLONG;
-	seed_record_init(&record);
 	err = seed_files_read(store->areas[SEED_AREA_HISTORY], path, SEED_RECORD_MAX_BYTES, &json,
 			      &len);
 	if (!err)
