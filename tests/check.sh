@@ -16,6 +16,7 @@
 # is 1 if anything failed.
 #
 # BUILD     the build directory (build); the others are BUILD-asan, BUILD-clang
+# BATS_TEST_TIMEOUT  seconds that one mount test may take
 # SUITES    how many suites run at once (one more than there are processors:
 #           they mostly wait)
 set -u
@@ -23,6 +24,7 @@ cd "$(dirname "$0")/.." || exit 1
 unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL
 BUILD=${BUILD:-build}
 SUITES=${SUITES:-$(($(nproc) + 1))}
+export BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-120}
 RUN=
 passed=0 failed=0 skipped=0
 
@@ -185,12 +187,14 @@ has_sanitizer() { # PROGRAM
 
 run_asan() {
 	part "asan: build" build "$BUILD-asan" SANITIZE=address,undefined || return
+	# What is tested is the program: its service draws faster without.
+	part "asan: service" make BUILD="$BUILD" upstream || return
 	# A build that lost its sanitizer would pass everything.
 	part "asan: is built in" has_sanitizer "$BUILD-asan/seedfs" || return
 	{
 		mount_suites 900
 		unit_suites "$BUILD-asan"
-	} | SEEDFS=$PWD/$BUILD-asan/seedfs LIMIT=150 SHUTDOWN_MS=5000 \
+	} | SEEDFS=$PWD/$BUILD-asan/seedfs UPSTREAM=$PWD/$BUILD/upstream LIMIT=150 BATS_TEST_TIMEOUT=200 SHUTDOWN_MS=5000 \
 		ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 \
 		UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 run_suites asan
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # CONTRACT sections 1, 2 (rule 6) and 7: reuse, budget, extended attributes,
-# queue, metrics, the gallery.
+# queue, metrics. (The gallery has gallery.bats.)
 
 load helper
 
@@ -132,23 +132,4 @@ attribute() { # PATH NAME
 	[ "$(awk '!/^#/ && /submi/ { sum += $NF } END { print sum + 0 }' "$DIR/metrics")" -ge 3 ]
 	[ "$(awk '!/^#/ && /retr/ { sum += $NF } END { print sum + 0 }' "$DIR/metrics")" -ge 1 ]
 	has_not "$(cat "$DIR/metrics")" "$KEY"
-}
-
-@test "s1: index.html shows the images" {
-	mount_seed
-	same 444 "$(stat -c %a "$MNT/index.html")"
-	write fox "a <b>fox</b> & co"
-	page=$(cat "$MNT/index.html")
-	has "$page" "images/fox.png"
-	has_not "$page" "<b>fox</b>"
-	has "$page" "&lt;b&gt;fox"
-	same "$(wc -c <"$MNT/index.html")" "$(stat -c %s "$MNT/index.html")"
-}
-
-@test "s1: names in index.html and queue are escaped" {
-	mount_seed
-	write "a \"<fox>'#?%" "a fox"
-	page=$(cat "$MNT/index.html")
-	has_not "$page" "<fox>"
-	has_not "$page" 'src="images/a "'
 }

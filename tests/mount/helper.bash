@@ -89,29 +89,44 @@ need_root() {
 
 # --- waiting -----------------------------------------------------------------
 
+# 20 ms. What waits uses shell builtins where it can: a process takes longer to
+# start than most conditions take to come true.
+pause() {
+	[ -n "${PAUSE_FD:-}" ] || exec {PAUSE_FD}<> <(:)
+	read -rt 0.02 -u "$PAUSE_FD" || true
+}
+
 # COMMAND…: until it succeeds; fails after WAIT seconds (20).
 wait_until() {
 	local end=$((SECONDS + ${WAIT:-20}))
 
 	until "$@" 2>/dev/null; do
 		((SECONDS < end)) || fail "never came true: $*" || return 1
-		sleep 0.02
+		pause
 	done
 }
 
 ended() { # PID
-	grep -qs '^State:[[:space:]]*[^ZX]' "/proc/$1/status" && return 1
-	return 0
+	local line=
+
+	{ read -r line <"/proc/$1/stat"; } 2>/dev/null || return 0
+	# The state follows the name, which may hold anything but ends the
+	# parentheses. (One line, one read: a program that execs changes it.)
+	[[ ${line##*) } == [ZX]* ]]
 }
 
 # The program has PID's request and has not answered it.
 is_waiting() { # PID
-	[[ $(cat "/proc/$1/wchan" 2>/dev/null) == *request_wait_answer* ]] ||
-		[[ $(cat "/proc/$1/wchan" 2>/dev/null) == *fuse* ]]
+	local where
+
+	read -r where <"/proc/$1/wchan" || [ -n "$where" ] || return 1
+	[[ $where == *request_wait_answer* || $where == *fuse* ]]
 }
 
 mounted() {
-	mountpoint -q "$MNT" && [ -r "$MNT/README" ] && cat "$MNT/README" >/dev/null
+	local line
+
+	[ -r "$MNT/README" ] && read -r line <"$MNT/README" && [ -n "$line" ]
 }
 
 # --- what is started and ended -----------------------------------------------
