@@ -112,6 +112,8 @@ struct inode {
 struct handle {
 	uint32_t magic;
 #define HANDLE_MAGIC 0x4a9d1e5e
+	struct fs *fs;
+	struct handle *next, **link; /* all open ones; the table's mutex */
 	struct inode *inode;  /* the kernel keeps it looked up while it is open */
 	int fd;               /* of the state directory's file, -1: none */
 	int flags;            /* of open(2) */
@@ -152,6 +154,7 @@ struct fs {
 	struct inode *buckets[INODE_BUCKETS];
 	uint64_t last_number;
 	struct inode *root;
+	struct handle *handles;
 
 	pthread_mutex_t scratch_mutex; /* of the next two; a leaf */
 	struct scratch *scratch;
@@ -196,6 +199,8 @@ void reply_found(struct fs *fs, fuse_req_t req, struct found *found);
 /* A new handle of an inode for this request; NULL without memory. */
 struct handle *handle_new(fuse_req_t req, struct inode *inode, const struct fuse_file_info *fi);
 void handle_free(struct handle *handle); /* closes what it holds; NULL allowed */
+/* After the session: those whose release the kernel sent too late. */
+void handles_release_all(struct fs *fs);
 /* Replies to an open or frees the handle if the caller is gone. */
 void reply_open(fuse_req_t req, struct handle *handle, struct fuse_file_info *fi);
 

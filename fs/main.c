@@ -362,6 +362,7 @@ static int run(struct fs *fs, struct fuse_args *args)
 	if (!err)
 		err = serve(fs, args, &error);
 	if (fs->root) {
+		handles_release_all(fs);
 		scratch_release_all(fs);
 		gallery_release(fs);
 		inodes_release(fs);
