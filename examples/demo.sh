@@ -73,4 +73,4 @@ run 'cat mnt/status'
 mkdir -p "$PICTURES"
 cp "$work"/mnt/images/*.png "$PICTURES/"
 say "The pictures:"
-printf '  %s\n' "$PWD/$PICTURES"/*.png
+printf '  %s\n' "$(realpath "$PICTURES")"/*.png
