@@ -131,6 +131,16 @@ static void block_hangup(void)
 	pthread_sigmask(SIG_BLOCK, &hangup, NULL);
 }
 
+static void block_signals(void)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+}
+
 /* ---- parts ---- */
 
 static errint_t copy_text(char **to, const char *from)
@@ -330,6 +340,7 @@ static errint_t serve(struct fs *fs, struct fuse_args *args, struct seed_error *
 			      fs->options.size.width, fs->options.size.height);
 		daemon_ready(fs->options.foreground);
 		err = mount_serve(fs);
+		block_signals(); /* a second SIGTERM must not cut the end short */
 		if (err)
 			seed_error_set(error, -err, "the session ended: %s", strerror(-err));
 		reloader_stop(&reloader);
