@@ -10,7 +10,7 @@ export LIMIT=600 BATS_TEST_TIMEOUT=600
 	need_root
 	config '{"image":"png-1024x576"}'
 	faults '[{"on":"generate","prompt":"no credits","do":{"code":402,"msg":"no credits"}}]'
-	PROVIDER=kie-image
+	export PROVIDER=kie-image
 	run python3 "$HERE/model.py" "$SEEDFS" "$(usual_options)" "$MNT" "${MODEL_OPERATIONS:-250}" \
 		"${MODEL_SEED:-$RANDOM}"
 	echo "$output"
