@@ -1,8 +1,8 @@
 /*
  * Lanczos resampling with three lobes, in both directions, of a part of a
  * picture. Samples beyond the edge are mirrored. The work is done in single
- * precision and rounded once, at the end: of the exact result's samples, one in
- * some ten thousand is off by one.
+ * precision and rounded once, at the end: only samples that are all but halfway
+ * between two values may be off, by one.
  */
 #ifndef SEED_RESAMPLE_H
 #define SEED_RESAMPLE_H

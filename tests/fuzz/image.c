@@ -1,0 +1,111 @@
+/*
+ * Fuzz target (libFuzzer): any bytes as a picture, as a zlib stream, and as the
+ * input of the encoder. What is accepted must be what zlib and the decoder say.
+ *
+ *	clang -g -O1 -fsanitize=fuzzer,address,undefined -I. -D_GNU_SOURCE \
+ *		tests/fuzz/image.c $(ls lib/image/[!w]*.c lib/image/webp.c) \
+ *		lib/buf.c lib/error.c lib/text.c -lpng -ljpeg -lwebp -lwebpdemux \
+ *		-ldeflate -lcrypto -lz -lm
+ *
+ * tests/unit/image_fuzz.c runs it for a bounded number of made inputs.
+ */
+#include "lib/base.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "lib/buf.h"
+#include "lib/image/decode.h"
+#include "lib/image/encode.h"
+#include "lib/image/inflate.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+/* Larger pictures only cost time. */
+enum { FUZZ_PIXELS_MAX = 1 << 20, FUZZ_STREAM_MAX = 1 << 16 };
+
+#define CHECK(condition)         \
+	do {                     \
+		if (!(condition)) \
+			abort(); \
+	} while (0)
+
+static bool is_small(const uint8_t *data, size_t len)
+{
+	/* PNG tells its size in a fixed place; other formats are small enough. */
+	if (len < 24 || data[0] != 0x89)
+		return true;
+	return !data[16] && !data[17] && !data[20] && !data[21] && data[18] < 4 && data[22] < 4;
+}
+
+static void as_picture(const uint8_t *data, size_t len)
+{
+	struct seed_decoded decoded, again;
+	struct seed_error error = {0};
+	errint_t err, verified;
+
+	err = seed_decode(data, len, &decoded, &error);
+	verified = seed_decode_or_verify(data, len, decoded.pixels.width, decoded.pixels.height,
+					 &again, &error);
+	CHECK(err == verified);
+	if (!err && !again.pixels.data)
+		CHECK(again.uniform == seed_pixels_uniform(&decoded.pixels));
+	seed_decoded_release(&again);
+	seed_decoded_release(&decoded);
+}
+
+/* The first two bytes are how long the result is to be. */
+static void as_stream(const uint8_t *data, size_t len)
+{
+	static uint8_t got[FUZZ_STREAM_MAX + SEED_INFLATE_SLACK_BYTES], want[FUZZ_STREAM_MAX + 1];
+	z_stream z = {0};
+	size_t size;
+	bool right;
+
+	if (len < 3)
+		return;
+	size = (size_t)data[0] << 8 | data[1];
+	right = seed_inflate(data + 2, len - 2, got, size);
+	CHECK(inflateInit(&z) == Z_OK);
+	z.next_in = (uint8_t *)(uintptr_t)(data + 2);
+	z.avail_in = (uInt)(len - 2);
+	z.next_out = want;
+	z.avail_out = (uInt)size + 1;
+	if (right)
+		CHECK(inflate(&z, Z_FINISH) == Z_STREAM_END && z.total_out == size && !z.avail_in &&
+		      !memcmp(got, want, size));
+	inflateEnd(&z);
+}
+
+/* The first byte is the width. */
+static void as_pixels(const uint8_t *data, size_t len)
+{
+	struct seed_pixels pixels = {0};
+	struct seed_decoded decoded;
+	struct seed_error error = {0};
+	struct seed_buf png;
+
+	if (len < 4 || !data[0] || (len - 1) / 3 / data[0] == 0)
+		return;
+	if (seed_pixels_alloc(&pixels, data[0], (uint32_t)((len - 1) / 3 / data[0]), &error))
+		return;
+	memcpy(pixels.data, data + 1, seed_pixels_stride_bytes(&pixels) * pixels.height);
+	seed_buf_init(&png, FUZZ_PIXELS_MAX * 8);
+	CHECK(!seed_encode(&pixels, NULL, 0, &png, &error));
+	CHECK(!seed_decode((const uint8_t *)png.data, png.len_bytes, &decoded, &error));
+	CHECK(!memcmp(decoded.pixels.data, pixels.data,
+		      seed_pixels_stride_bytes(&pixels) * pixels.height));
+	seed_decoded_release(&decoded);
+	seed_buf_release(&png);
+	seed_pixels_release(&pixels);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	if (is_small(data, len))
+		as_picture(data, len);
+	as_stream(data, len);
+	as_pixels(data, len);
+	return 0;
+}
