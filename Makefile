@@ -23,8 +23,7 @@ endif
 # pkg-config name = Debian package, for the message that names what is missing.
 LIBS_NEEDED = fuse3=libfuse3-dev libcurl=libcurl4-openssl-dev libcjson=libcjson-dev \
 	libpng=libpng-dev libjpeg=libjpeg62-turbo-dev libwebp=libwebp-dev \
-	libwebpdemux=libwebp-dev zimg=libzimg-dev libcrypto=libssl-dev \
-	libdeflate=libdeflate-dev
+	libwebpdemux=libwebp-dev libcrypto=libssl-dev libdeflate=libdeflate-dev
 PKGS = $(foreach l,$(LIBS_NEEDED),$(firstword $(subst =, ,$(l))))
 TEST_PKGS = cmocka libmicrohttpd
 
@@ -183,3 +182,15 @@ FORCE:
 .SECONDARY:
 
 -include $(LIB_OBJ:.o=.d) $(FS_OBJ:.o=.d) $(UNIT_SRC:%.c=$(BUILD)/%.d) $(UPSTREAM_SRC:%.c=$(BUILD)/%.d)
+
+# ---- speed of the image work: tests/bench/, docs/performance.md ----
+
+$(BUILD)/bench-image: $(BUILD)/tests/bench/image.o $(BUILD)/libseed.a
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) -lm
+
+bench-image: $(BUILD)/bench-image
+	@tests/bench/image.py $(BUILD)/bench-image $(ROUNDS)
+
+.PHONY: bench-image
+-include $(BUILD)/tests/bench/image.d
