@@ -389,8 +389,11 @@ static void on_image(void *context, struct seed_net_answer *answer)
 		fetched_status(generation, answer);
 	} else {
 		int fd = answer->memfd;
+		off_t size = lseek(fd, 0, SEEK_END); /* the worker reads by offset */
 
 		answer->memfd = -1;
+		if (size > 0)
+			generation->engine->metrics.download_bytes += (uint64_t)size;
 		generation_verify(generation, fd);
 	}
 }

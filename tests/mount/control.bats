@@ -133,3 +133,10 @@ attribute() { # PATH NAME
 	[ "$(awk '!/^#/ && /retr/ { sum += $NF } END { print sum + 0 }' "$DIR/metrics")" -ge 1 ]
 	has_not "$(cat "$DIR/metrics")" "$KEY"
 }
+
+@test "s1: metrics counts the bytes that were downloaded" {
+	mount_seed
+	write fox "a fox"
+	same "$(record fox .source.bytes)" \
+		"$(awk '$1 == "seedfs_download_bytes_total" { print $2 }' "$MNT/metrics")"
+}
