@@ -81,9 +81,9 @@ bool seed_store_renamed(const char *name, const char *from, const char *to, bool
 errint_t seed_store_journal(struct seed_store *store, const struct seed_record *record)
 	SEED_MUST_CHECK;
 
-/* Begins a generation: journal, prompts/NAME, the old image to history, the
- * new row. -ENOSPC and so on: nothing that was there has changed but, at
- * most, that the earlier image is in history. May be repeated. */
+/* Begins a generation: journal, the old image to history, the new row,
+ * prompts/NAME last. -ENOSPC and so on: what was there is put back, by renames,
+ * which need no space. May be repeated. */
 errint_t seed_store_begin(struct seed_store *store, const struct seed_record *record)
 	SEED_MUST_CHECK;
 
