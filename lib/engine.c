@@ -324,7 +324,7 @@ errint_t seed_engine_set_key(struct seed_engine *engine, struct seed_key *key)
 static bool is_submitting(const struct seed_engine *engine)
 {
 	for (const struct generation *g = engine->generations; g; g = g->next)
-		if (g->phase == PHASE_SUBMIT)
+		if (g->phase == PHASE_SUBMIT || g->phase == PHASE_CHECK)
 			return true;
 	return false;
 }
@@ -493,7 +493,7 @@ void seed_engine_free(struct seed_engine *engine)
 	while (engine->generations) {
 		struct generation *generation = engine->generations;
 
-		generation->transfer = NULL;
+		generation->transfer = generation->look = NULL;
 		generation->step_running = STEP_NONE;
 		generation->at_worker = false;
 		waits_finish(generation, ESHUTDOWN);

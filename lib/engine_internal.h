@@ -20,13 +20,15 @@
 /*
  * A generation's phases. Each but the two that wait in a queue or for a time
  * has exactly one thing under way (a disk step, a transfer or a worker's job)
- * whose end moves the generation on.
+ * whose end moves the generation on. Beside it, progress.c may have a look at
+ * how far the task is.
  */
 enum phase {
 	PHASE_BEGIN,     /* disk: journal, prompt, old image to history, row */
 	PHASE_QUEUED,    /* waits for a slot and the rate */
 	PHASE_ANNOUNCE,  /* disk: journal "submitting" */
 	PHASE_SUBMIT,    /* transfer: the request that costs money */
+	PHASE_CHECK,     /* look: whether the picture that came with its answer is whole */
 	PHASE_ACCEPT,    /* disk: journal the task id */
 	PHASE_POLL_WAIT, /* timer */
 	PHASE_POLL,      /* transfer */
@@ -73,12 +75,17 @@ struct generation {
 
 	int64_t deadline_ms;  /* of the attempt */
 	int64_t wake_ms;      /* PHASE_*_WAIT, PHASE_HOLD */
-	int64_t submitted_ms; /* when the task was accepted */
+	int64_t submitted_ms; /* when the request was sent; 0: none is under way */
 	unsigned backoffs;    /* 429s in a row */
 	unsigned fetches;     /* tries of this download */
 	unsigned redirects;
 	bool reminted;
 	char *fetch_url;      /* where the redirects have led */
+
+	struct seed_transfer *look; /* progress.c; NULL: none under way */
+	int64_t look_ms;      /* when to look again */
+	int64_t unknown_ms;   /* since when looks find the task unknown; 0: they do not */
+	bool no_looks;        /* this service cannot be looked at */
 
 	struct seed_transfer *transfer;
 	enum disk_step step_running, step_next;
@@ -233,10 +240,34 @@ errint_t exchange_prepare(struct generation *generation) SEED_MUST_CHECK;
 /* Sends it: as prepared for SEED_STAGE_SUBMIT, else prepared here. */
 void exchange_send(struct generation *generation);
 void exchange_fetch(struct generation *generation); /* task.image_url */
+/* PHASE_POLL_WAIT, until the task is to be asked for by its age. */
+void exchange_poll_later(struct generation *generation);
+/* The picture that came as bytes goes to disk. */
+void exchange_keep(struct generation *generation);
+/* Ends the transfer that is under way; its answer does not come any more. */
+void exchange_stop(struct generation *generation);
+/* Without the key and what a signed URL ends in. */
+void exchange_scrub(const struct generation *generation, struct seed_error *error);
 /* One request, with the key where its host is the API's own. */
 errint_t exchange_transfer(struct seed_engine *engine, const struct seed_request *request,
 			   int64_t deadline_ms, seed_net_done_fn *done, void *context,
 			   struct seed_transfer **transfer) SEED_MUST_CHECK;
+
+/* ---- progress.c ---- */
+
+/* 0 to 1: as the service told it, else guessed (*estimated) from how long others
+ * took, else 0. */
+double progress_of(const struct generation *generation, int64_t now_ms, bool *estimated);
+/* What an answer told, or did not. */
+void progress_note(struct generation *generation, const struct seed_step *step);
+/* Forgets it: a new attempt (0), or the end (1: there is an image). */
+void progress_reset(struct generation *generation, double progress);
+/* Looks if it is time to; returns when to be called again. */
+int64_t progress_turn(struct generation *generation, int64_t now_ms);
+/* PHASE_CHECK if this service is to be asked; false: it is not. */
+bool progress_check(struct generation *generation);
+/* Ends a look that is under way. */
+void progress_stop(struct generation *generation);
 
 /* ---- cancel.c ---- */
 

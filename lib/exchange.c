@@ -17,7 +17,7 @@ static void send_failed(struct generation *generation, errint_t err)
 	generation_attempt_failed(generation, &error);
 }
 
-static void scrub(struct generation *generation, struct seed_error *error)
+void exchange_scrub(const struct generation *generation, struct seed_error *error)
 {
 	const struct seed_key *key = generation->engine->key;
 
@@ -50,10 +50,10 @@ static void note_task(struct generation *generation)
 			       "incomplete");
 }
 
-static void accepted(struct generation *generation)
+static void accepted(struct generation *generation, const struct seed_step *step)
 {
 	note_task(generation);
-	generation->submitted_ms = seed_clock_now_ms();
+	generation->record.queue_position = step->queue_position;
 	generation->backoffs = 0;
 	if (seed_record_set(&generation->record.step, "accepted")) {
 		send_failed(generation, -ENOMEM);
@@ -63,28 +63,19 @@ static void accepted(struct generation *generation)
 	disk_step(generation, STEP_ACCEPT);
 }
 
-static void poll_later(struct generation *generation, int64_t delay_ms)
+static void poll_after(struct generation *generation, int64_t delay_ms)
 {
-	int64_t now = seed_clock_now_ms();
-	int64_t age = now - generation->submitted_ms;
-
 	generation->phase = PHASE_POLL_WAIT;
-	if (delay_ms >= 0)
-		generation->wake_ms = now + delay_ms;
-	else
-		generation->wake_ms = generation->submitted_ms +
-				      seed_schedule_next_ms(&generation->engine->durations, age);
+	generation->wake_ms = seed_clock_now_ms() + delay_ms;
 }
 
-static void note_progress(struct generation *generation, double progress)
+void exchange_poll_later(struct generation *generation)
 {
-	struct seed_record *record = &generation->record;
+	int64_t age = seed_clock_now_ms() - generation->submitted_ms;
 
-	/* Only what a person would see moving is worth a write. */
-	if (progress < record->progress + 0.01)
-		return;
-	record->progress = progress > 1 ? 1 : progress;
-	disk_step(generation, STEP_PROGRESS);
+	generation->phase = PHASE_POLL_WAIT;
+	generation->wake_ms = generation->submitted_ms +
+			      seed_schedule_next_ms(&generation->engine->durations, age);
 }
 
 static void backed_off(struct generation *generation, const struct seed_step *step)
@@ -96,7 +87,7 @@ static void backed_off(struct generation *generation, const struct seed_step *st
 		delay = seed_backoff_ms(generation->backoffs);
 	generation->backoffs++;
 	if (!is_submit(generation)) {
-		poll_later(generation, delay);
+		poll_after(generation, delay);
 		return;
 	}
 	generation_log(generation, SEED_LOG_REQUEST "Rate limited by the service: next try in %.1f s",
@@ -107,14 +98,16 @@ static void backed_off(struct generation *generation, const struct seed_step *st
 	generation_requeue(generation);
 }
 
-static void keep_bytes(struct generation *generation, struct seed_step *step)
+static void take_bytes(struct generation *generation, struct seed_step *step)
 {
 	seed_buf_release(&generation->bytes);
 	generation->bytes = step->bytes;
 	seed_buf_init(&step->bytes, SEED_ANSWER_MAX_BYTES);
+}
+
+void exchange_keep(struct generation *generation)
+{
 	note_task(generation);
-	if (!generation->submitted_ms)
-		generation->submitted_ms = seed_clock_now_ms();
 	if (seed_record_set(&generation->record.step, "received")) {
 		send_failed(generation, -ENOMEM);
 		return;
@@ -129,21 +122,22 @@ static void follow_step(struct generation *generation, struct seed_step *step)
 		generation->record.cost = step->cost;
 	switch (step->kind) {
 	case SEED_STEP_FAIL:
-		scrub(generation, &step->error);
+		exchange_scrub(generation, &step->error);
 		generation_attempt_failed(generation, &step->error);
 		break;
 	case SEED_STEP_WAIT:
 		if (is_submit(generation)) {
-			accepted(generation);
+			accepted(generation, step);
 			break;
 		}
 		generation->backoffs = 0;
-		note_progress(generation, step->progress);
-		poll_later(generation, -1);
+		if (generation->no_looks) /* else those tell it */
+			progress_note(generation, step);
+		exchange_poll_later(generation);
 		break;
 	case SEED_STEP_NEXT:
 		if (is_submit(generation))
-			accepted(generation);
+			accepted(generation, step);
 		else
 			exchange_send(generation);
 		break;
@@ -152,7 +146,7 @@ static void follow_step(struct generation *generation, struct seed_step *step)
 		break;
 	case SEED_STEP_URL:
 		if (is_submit(generation)) {
-			accepted(generation);
+			accepted(generation, step);
 			break;
 		}
 		note_task(generation);
@@ -162,8 +156,11 @@ static void follow_step(struct generation *generation, struct seed_step *step)
 		exchange_fetch(generation);
 		break;
 	case SEED_STEP_BYTES:
-		keep_bytes(generation, step);
+		take_bytes(generation, step);
+		if (!is_submit(generation) || !progress_check(generation))
+			exchange_keep(generation);
 		break;
+	case SEED_STEP_UNKNOWN: /* is for looks only */
 	case SEED_STEP_DONE:
 		generation_reap(generation);
 		break;
@@ -183,11 +180,11 @@ static void log_status(struct generation *generation, const struct seed_net_answ
 
 static void transport_failed(struct generation *generation, struct seed_error *error)
 {
-	scrub(generation, error);
+	exchange_scrub(generation, error);
 	/* A broken connection while asking how a task is says nothing about
 	 * the task; only the attempt's time ends that. */
 	if (!is_submit(generation) && seed_clock_now_ms() < generation->deadline_ms) {
-		poll_later(generation, seed_backoff_ms(generation->backoffs++));
+		poll_after(generation, seed_backoff_ms(generation->backoffs++));
 		return;
 	}
 	if (error->code == ETIMEDOUT)
@@ -276,6 +273,13 @@ static void log_neutralised(struct generation *generation)
 			       "execute was made harmless");
 }
 
+void exchange_stop(struct generation *generation)
+{
+	if (generation->transfer)
+		seed_net_cancel(generation->engine->net, generation->transfer);
+	generation->transfer = NULL;
+}
+
 void exchange_send(struct generation *generation)
 {
 	errint_t err = 0;
@@ -360,7 +364,7 @@ static void fetch_failed(struct generation *generation, struct seed_net_answer *
 	struct seed_error *error = &answer->error;
 	char cause[SEED_MESSAGE_MAX_BYTES];
 
-	scrub(generation, error);
+	exchange_scrub(generation, error);
 	snprintf(cause, sizeof(cause), "%s", error->message);
 	if (error->code == EPERM || error->code == ETIMEDOUT) {
 		seed_error_set(error, error->code, "image download: %.400s", cause);

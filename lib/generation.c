@@ -129,6 +129,7 @@ static void generation_free(struct generation *generation)
 {
 	struct generation *next = generation->next;
 
+	progress_stop(generation);
 	*generation->link = next;
 	if (next)
 		next->link = generation->link;
@@ -236,9 +237,7 @@ void generation_begin(struct generation *generation)
 static void stop_work(struct generation *generation)
 {
 	dequeue(generation);
-	if (generation->transfer)
-		seed_net_cancel(generation->engine->net, generation->transfer);
-	generation->transfer = NULL;
+	exchange_stop(generation);
 }
 
 void generation_abandon(struct generation *generation, int code)
@@ -301,6 +300,7 @@ void generation_fail(struct generation *generation, const struct seed_error *err
 	}
 	record->state = SEED_STATE_FAILED;
 	record->error = *error;
+	progress_reset(generation, 0);
 	if (generation->superseded)
 		generation_abandon(generation, ECANCELED);
 	else
@@ -341,8 +341,9 @@ static void new_attempt(struct generation *generation)
 	record->state = SEED_STATE_GENERATING;
 	generation->deadline_ms = seed_clock_now_ms() + config->timeout_ms;
 	generation->backoffs = generation->fetches = generation->redirects = 0;
-	generation->reminted = false;
+	generation->reminted = generation->no_looks = false;
 	generation->submitted_ms = 0;
+	progress_reset(generation, 0);
 	free(generation->fetch_url);
 	generation->fetch_url = NULL;
 }
@@ -426,6 +427,8 @@ static void submit(struct generation *generation)
 		       generation->engine->config.provider->name,
 		       generation->record.attempt_count, SEED_ATTEMPTS_MAX);
 	generation->phase = PHASE_SUBMIT;
+	generation->submitted_ms = seed_clock_now_ms();
+	generation->look_ms = generation->submitted_ms;
 	exchange_send(generation);
 }
 
@@ -439,6 +442,7 @@ void generation_attempt_failed(struct generation *generation, const struct seed_
 		callback_not_adopted(generation, error);
 		return;
 	}
+	progress_stop(generation);
 	attempt = attempt_of(generation);
 	attempt->ended_ms = seed_clock_wall_ms();
 	attempt->error = *error;
@@ -536,7 +540,7 @@ static void verified(struct generation *generation, const struct seed_image_resu
 	record->source = result->source;
 	record->image = result->image;
 	record->state = SEED_STATE_VERIFIED;
-	record->progress = 1;
+	progress_reset(generation, 1);
 	record->verified_ms = seed_clock_wall_ms();
 	if (record->attempt_count > 0)
 		attempt_of(generation)->ended_ms = record->verified_ms;
@@ -649,7 +653,7 @@ static void reused(struct generation *generation, errint_t err)
 		return;
 	}
 	record->state = SEED_STATE_VERIFIED;
-	record->progress = 1;
+	progress_reset(generation, 1);
 	record->verified_ms = seed_clock_wall_ms();
 	generation->engine->metrics.reused++;
 	set_step(generation, "commit");
@@ -704,9 +708,7 @@ static void after_accept(struct generation *generation, errint_t err)
 	if (generation->task.image_url) {
 		exchange_fetch(generation);
 	} else if (generation->task.stage == SEED_STAGE_POLL) {
-		generation->phase = PHASE_POLL_WAIT;
-		generation->wake_ms = generation->submitted_ms +
-				      seed_schedule_next_ms(&generation->engine->durations, 0);
+		exchange_poll_later(generation);
 	} else {
 		exchange_send(generation);
 	}
@@ -1012,7 +1014,7 @@ static bool has_timer(const struct generation *generation)
 int64_t generations_turn(struct seed_engine *engine, int64_t now)
 {
 	struct generation *next;
-	int64_t at = INT64_MAX;
+	int64_t at = INT64_MAX, look_ms;
 
 	if (engine->stopping)
 		return INT64_MAX;
@@ -1032,6 +1034,9 @@ int64_t generations_turn(struct seed_engine *engine, int64_t now)
 			at = g->wake_ms;
 		if ((g->has_slot || g->adopting) && g->deadline_ms > now && g->deadline_ms < at)
 			at = g->deadline_ms;
+		look_ms = progress_turn(g, now);
+		if (look_ms < at)
+			at = look_ms;
 	}
 	/* What happened above may have freed a slot or joined the queue. */
 	if (now >= engine->pump_ms)

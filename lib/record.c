@@ -19,7 +19,7 @@ const char *seed_state_name(enum seed_state state)
 
 void seed_record_init(struct seed_record *record)
 {
-	*record = (struct seed_record){.cost = -1};
+	*record = (struct seed_record){.queue_position = -1, .cost = -1};
 	seed_params_init(&record->params);
 }
 
@@ -37,7 +37,7 @@ void seed_record_release(struct seed_record *record)
 	free(record->step);
 	free(record->request);
 	free(record->task);
-	*record = (struct seed_record){.cost = -1};
+	*record = (struct seed_record){.queue_position = -1, .cost = -1};
 }
 
 errint_t seed_record_set(char **field, const char *text)
@@ -277,6 +277,10 @@ char *seed_record_format(const struct seed_record *record, const char *const *ve
 	put_attempts(&out, record);
 	put_error(&out, &record->error);
 	put_number(&out, "progress", clamped(record->progress));
+	if (record->progress_estimated)
+		put_bool(&out, "progress_estimated", true);
+	if (record->queue_position >= 0)
+		put_number(&out, "queue_position", record->queue_position);
 	put_time(&out, "created_at", record->created_ms);
 	put_time(&out, "started_at", record->started_ms);
 	put_time(&out, "verified_at", record->verified_ms);

@@ -62,6 +62,8 @@ struct seed_record {
 	int attempt_count;
 	struct seed_error error; /* code 0: null */
 	double progress;         /* 0 to 1 */
+	bool progress_estimated; /* from how long others took; the service tells nothing */
+	int queue_position;      /* at the service, as it counts; < 0: not told */
 	int64_t created_ms, started_ms, verified_ms; /* wall; 0: null */
 	double cost;             /* < 0: not told */
 

@@ -3,6 +3,7 @@
 #include "lib/record.h"
 
 #include <cjson/cJSON.h>
+#include <limits.h>
 
 #include "lib/clock.h"
 #include "lib/text.h"
@@ -81,6 +82,11 @@ static int64_t read_integer(struct reader *in, const char *key, int64_t max)
 }
 
 #define INTEGER_MAX (INT64_C(1) << 53)
+
+static bool read_bool(const struct reader *in, const char *key)
+{
+	return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(in->object, key));
+}
 
 static uint32_t read_side(struct reader *in, const char *key)
 {
@@ -272,11 +278,14 @@ static errint_t read_record(const cJSON *root, struct seed_record *record)
 	read_attempts(&in, record);
 	read_error(&in, &record->error);
 	read_number(&in, "progress", 0, 1, &record->progress);
+	record->progress_estimated = read_bool(&in, "progress_estimated");
+	if (get(&in, "queue_position"))
+		record->queue_position = (int)read_integer(&in, "queue_position", INT_MAX);
 	read_time(&in, "created_at", &record->created_ms);
 	read_time(&in, "started_at", &record->started_ms);
 	read_time(&in, "verified_at", &record->verified_ms);
 	read_number(&in, "cost", 0, (double)INT64_MAX, &record->cost);
-	record->superseded = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(root, "superseded"));
+	record->superseded = read_bool(&in, "superseded");
 	read_text(&in, "id", &record->id);
 	read_text(&in, "step", &record->step);
 	read_text(&in, "request", &record->request);

@@ -23,38 +23,27 @@ static int by_age(const void *a, const void *b)
 	return strcmp((*x)->record.id, (*y)->record.id);
 }
 
-/* Told by the service, or guessed from how long others took (*guessed). */
-static double progress_of(const struct generation *generation, int64_t now, bool *guessed)
-{
-	int64_t usual = seed_durations_quantile(&generation->engine->durations, 0.5);
-	double part;
-
-	*guessed = false;
-	if (generation->record.progress > 0 || generation->submitted_ms == 0 || usual <= 0)
-		return generation->record.progress;
-	*guessed = true;
-	part = (double)(now - generation->submitted_ms) / (double)usual;
-	return part < 0.95 ? part : 0.95; /* the end is not ours to foretell */
-}
-
 static errint_t queue_line(struct seed_buf *out, const struct generation *generation)
 {
-	char name[4 * SEED_NAME_MAX_BYTES + 1], bar[BAR_WIDTH + 1];
+	char name[4 * SEED_NAME_MAX_BYTES + 1], bar[BAR_WIDTH + 1], position[32] = "";
 	int64_t now = seed_clock_now_ms();
 	int64_t elapsed = seed_clock_wall_ms() - generation->record.created_ms;
-	bool guessed;
-	double progress = progress_of(generation, now, &guessed);
+	bool estimated;
+	double progress = progress_of(generation, now, &estimated);
 	int full = (int)(progress * BAR_WIDTH);
 
 	seed_text_escape_name(generation->record.name, name, sizeof(name));
 	memset(bar, '.', BAR_WIDTH);
 	memset(bar, '#', (size_t)full);
 	bar[BAR_WIDTH] = '\0';
-	return seed_buf_addf(out, "%-24s %-10s %d/%d %8.1fs [%s] %s%.0f%%%s\n", name,
+	if (generation->record.queue_position >= 0)
+		snprintf(position, sizeof(position), " position %d",
+			 generation->record.queue_position);
+	return seed_buf_addf(out, "%-24s %-10s %d/%d %8.1fs [%s] %s%.0f%%%s%s\n", name,
 			     generation->has_slot || generation->adopting ? "generating" : "queued",
 			     generation->record.attempt_count, SEED_ATTEMPTS_MAX,
-			     (double)(elapsed > 0 ? elapsed : 0) / 1000, bar, guessed ? "~" : "",
-			     progress * 100, generation->superseded ? " superseded" : "");
+			     (double)(elapsed > 0 ? elapsed : 0) / 1000, bar, estimated ? "~" : "",
+			     progress * 100, position, generation->superseded ? " superseded" : "");
 }
 
 static errint_t format_queue(struct seed_engine *engine, struct seed_buf *out)

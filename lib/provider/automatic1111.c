@@ -73,37 +73,52 @@ static errint_t submit_request(const struct seed_provider_config *config,
 	return result;
 }
 
+static errint_t progress_request(const struct seed_provider_config *config,
+				 const struct seed_task *task, struct seed_request *request)
+{
+	if (!task->id)
+		return -EOPNOTSUPP;
+	return seed_ask_request(request, "GET",
+				seed_ask_url(config->api_base,
+					     "/sdapi/v1/progress?skip_current_image=true", NULL, ""));
+}
+
 /* An interrupt hits whatever runs, somebody else's picture, too: so ask first
  * whose it is. cancel_url is the second request, once the first said so. */
 static errint_t cancel_request(const struct seed_provider_config *config,
 			       const struct seed_task *task, struct seed_request *request)
 {
-	if (!task->id)
-		return -EOPNOTSUPP;
 	if (task->cancel_url)
 		return seed_ask_request_json(request, "POST", strdup(task->cancel_url),
 					     cJSON_CreateObject());
-	return seed_ask_request(request, "GET",
-				seed_ask_url(config->api_base,
-					     "/sdapi/v1/progress?skip_current_image=true", NULL, ""));
+	return progress_request(config, task, request);
 }
 
 static errint_t automatic1111_request(const struct seed_provider_config *config,
 				      const struct seed_params *params, const char *prompt,
 				      struct seed_task *task, struct seed_request *request)
 {
-	if (task->stage == SEED_STAGE_SUBMIT)
+	switch (task->stage) {
+	case SEED_STAGE_SUBMIT:
 		return submit_request(config, params, prompt, task, request);
-	if (task->stage == SEED_STAGE_CANCEL)
+	case SEED_STAGE_LOOK:
+	case SEED_STAGE_CHECK:
+		return progress_request(config, task, request);
+	case SEED_STAGE_CANCEL:
 		return cancel_request(config, task, request);
-	return -EOPNOTSUPP;
+	case SEED_STAGE_POLL: /* what is not answered is lost */
+	case SEED_STAGE_RESULT:
+	case SEED_STAGE_REMINT:
+	default:
+		return -EOPNOTSUPP;
+	}
 }
 
 /* --- Answers --- */
 
 /* An interrupted job answers 200 with a half-finished picture of the right
- * size. Where the server says so, it says it in `info`, which is JSON in a
- * string, or beside it. */
+ * size. Some forks say so in `info`, which is JSON in a string, or beside it;
+ * for the others see progress_answer(). */
 static bool was_interrupted(const cJSON *json)
 {
 	const char *text = seed_json_text(json, "info");
@@ -135,13 +150,48 @@ static void submit_answer(struct seed_task *task, const struct seed_response *re
 		seed_reply_base64(step, image);
 }
 
-static void cancel_answer(const struct seed_provider_config *config, struct seed_task *task,
-			  const cJSON *json, struct seed_step *step)
+static bool is_ours(const struct seed_task *task, const cJSON *json)
 {
 	const char *current = seed_json_text(json, "current_task");
 
+	return current && task->id && strcmp(current, task->id) == 0;
+}
+
+static bool was_stopped(const cJSON *json)
+{
+	return cJSON_IsTrue(seed_json_at(json, "state.interrupted")) ||
+	       cJSON_IsTrue(seed_json_at(json, "state.skipped"));
+}
+
+/*
+ * The state is the server's, not a task's. `interrupted` stands until the next
+ * job begins, and a job clears it before it takes the name of current_task: so
+ * it is our task's if that is the current one, and, once ours has been
+ * answered, if there is none. (webui: modules/shared_state.py, modules/api/api.py)
+ */
+static void progress_answer(const struct seed_task *task, const struct seed_response *response,
+			    const cJSON *json, struct seed_step *step)
+{
+	bool nobody = !seed_json_text(json, "current_task");
+	double part;
+
+	seed_reply_wait(step);
+	if (response->status >= 400 && response->status < 500 && response->status != 429)
+		seed_reply_done(step); /* stable-diffusion.cpp's server has no such path */
+	else if (response->status != 200 || !json)
+		return;
+	else if (was_stopped(json) &&
+		 (is_ours(task, json) || (nobody && task->stage == SEED_STAGE_CHECK)))
+		seed_reply_fail(step, EIO, response->status, "the server's job was interrupted");
+	else if (is_ours(task, json) && seed_json_number(json, "progress", &part))
+		step->progress = part;
+}
+
+static void cancel_answer(const struct seed_provider_config *config, struct seed_task *task,
+			  const cJSON *json, struct seed_step *step)
+{
 	seed_reply_done(step);
-	if (task->cancel_url || !current || !task->id || strcmp(current, task->id) != 0)
+	if (task->cancel_url || !is_ours(task, json))
 		return;
 	task->cancel_url = seed_ask_url(config->api_base, "/sdapi/v1/interrupt", NULL, "");
 	if (task->cancel_url)
@@ -157,6 +207,8 @@ static void automatic1111_answer(const struct seed_provider_config *config,
 	SEED_UNUSED(params);
 	if (task->stage == SEED_STAGE_CANCEL)
 		cancel_answer(config, task, json, step);
+	else if (task->stage == SEED_STAGE_LOOK || task->stage == SEED_STAGE_CHECK)
+		progress_answer(task, response, json, step);
 	else
 		submit_answer(task, response, json, step);
 	cJSON_Delete(json);

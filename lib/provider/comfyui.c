@@ -108,7 +108,13 @@ static errint_t comfyui_request(const struct seed_provider_config *config,
 					seed_ask_url(config->api_base, "/history/", task->id, ""));
 	case SEED_STAGE_CANCEL:
 		return cancel_request(config, task, request);
+	case SEED_STAGE_LOOK:
+		if (!task->id)
+			return -EOPNOTSUPP;
+		return seed_ask_request(request, "GET",
+					seed_ask_url(config->api_base, "/queue", NULL, ""));
 	case SEED_STAGE_REMINT: /* /view has no date of expiry */
+	case SEED_STAGE_CHECK:
 	default:
 		return -EOPNOTSUPP;
 	}
@@ -284,22 +290,58 @@ static void poll_answer(const struct seed_provider_config *config, struct seed_t
 		seed_reply_wait(step);
 }
 
-/* --- Answers: cancelling --- */
+/* --- Answers: the queue --- */
 
-/* queue_running is a list of [number, id, …]. */
-static bool is_running(const cJSON *json, const char *id)
+/* queue_running and queue_pending are lists of [number, id, …]; the smallest
+ * number is next. */
+static const cJSON *find_queued(const cJSON *list, const char *id)
 {
-	const cJSON *list = seed_json_at(json, "queue_running");
 	const cJSON *one = cJSON_IsArray(list) ? list->child : NULL;
 
 	for (; one; one = one->next) {
 		const char *is = seed_json_text(one, "[1]");
 
 		if (is && strcmp(is, id) == 0)
-			return true;
+			break;
 	}
-	return false;
+	return one;
 }
+
+static int count_before(const cJSON *list, const cJSON *ours)
+{
+	double number = 0, other;
+	int count = 0;
+
+	(void)seed_json_number(ours, "[0]", &number);
+	for (const cJSON *one = list->child; one; one = one->next)
+		count += seed_json_number(one, "[0]", &other) && other < number;
+	return count;
+}
+
+/* A task leaves the queue and enters the history at once: what is in neither
+ * is lost, as all is when the server is started anew. */
+static void queue_answer(const struct seed_task *task, const struct seed_response *response,
+			 const cJSON *json, struct seed_step *step)
+{
+	const cJSON *running = seed_json_at(json, "queue_running");
+	const cJSON *pending = seed_json_at(json, "queue_pending");
+	const cJSON *ours;
+
+	seed_reply_wait(step);
+	if (response->status >= 400 && response->status < 500 && response->status != 429) {
+		seed_reply_done(step);
+		return;
+	}
+	if (response->status != 200 || !cJSON_IsArray(running) || !cJSON_IsArray(pending))
+		return;
+	ours = find_queued(pending, task->id);
+	if (ours)
+		step->queue_position = cJSON_GetArraySize(running) + count_before(pending, ours);
+	else if (!find_queued(running, task->id))
+		seed_reply_unknown(step);
+}
+
+/* --- Answers: cancelling --- */
 
 static void cancel_answer(const struct seed_provider_config *config, struct seed_task *task,
 			  const cJSON *json, struct seed_step *step)
@@ -309,7 +351,8 @@ static void cancel_answer(const struct seed_provider_config *config, struct seed
 	seed_reply_done(step);
 	if (!task->cancel_url)
 		next = "/queue";
-	else if (ends_with(task->cancel_url, "/queue") && task->id && is_running(json, task->id))
+	else if (ends_with(task->cancel_url, "/queue") && task->id &&
+		 find_queued(seed_json_at(json, "queue_running"), task->id))
 		next = "/interrupt";
 	if (!next)
 		return;
@@ -330,6 +373,8 @@ static void comfyui_answer(const struct seed_provider_config *config,
 		cancel_answer(config, task, json, step);
 	else if (task->stage == SEED_STAGE_SUBMIT)
 		submit_answer(task, response, json, step);
+	else if (task->stage == SEED_STAGE_LOOK)
+		queue_answer(task, response, json, step);
 	else
 		poll_answer(config, task, response, json, step);
 	cJSON_Delete(json);

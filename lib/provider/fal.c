@@ -69,6 +69,8 @@ static errint_t fal_request(const struct seed_provider_config *config,
 		return follow_url(request, "GET", task->result_url);
 	case SEED_STAGE_CANCEL:
 		return follow_url(request, "PUT", task->cancel_url);
+	case SEED_STAGE_LOOK: /* polling tells it */
+	case SEED_STAGE_CHECK:
 	default:
 		return -EOPNOTSUPP;
 	}
@@ -93,6 +95,13 @@ static bool take_image(struct seed_task *task, const cJSON *json, struct seed_st
 	return true;
 }
 
+static void read_position(const cJSON *json, struct seed_step *step)
+{
+	int position = seed_json_int(json, "queue_position", -1);
+
+	step->queue_position = position < 0 ? -1 : position;
+}
+
 static void submit_answer(struct seed_task *task, const cJSON *json, struct seed_step *step)
 {
 	const char *id = seed_json_id(json, "request_id");
@@ -112,6 +121,7 @@ static void submit_answer(struct seed_task *task, const cJSON *json, struct seed
 	    !seed_reply_keep(step, &task->cancel_url, seed_json_url(json, "cancel_url")))
 		return;
 	task->stage = SEED_STAGE_POLL;
+	read_position(json, step);
 	seed_reply_wait(step);
 }
 
@@ -143,6 +153,7 @@ static void poll_answer(struct seed_task *task, const struct seed_response *resp
 	if (seed_reply_poll_trouble(step, response, json))
 		return;
 	if (!status || strcmp(status, "COMPLETED") != 0) {
+		read_position(json, step);
 		seed_reply_wait(step);
 	} else if (has_error(json)) {
 		completed_badly(json, step);
@@ -200,6 +211,8 @@ static void fal_answer(const struct seed_provider_config *config,
 		seed_reply_done(step);
 		break;
 	case SEED_STAGE_SUBMIT:
+	case SEED_STAGE_LOOK:
+	case SEED_STAGE_CHECK:
 	default:
 		if (!seed_reply_submit_trouble(step, response, json))
 			submit_answer(task, json, step);

@@ -96,6 +96,8 @@ errint_t seed_kie_request(const struct seed_provider_config *config,
 		return remint_request(config, task, request);
 	case SEED_STAGE_SUBMIT:
 	case SEED_STAGE_CANCEL: /* no such request is documented */
+	case SEED_STAGE_LOOK:   /* polling tells it */
+	case SEED_STAGE_CHECK:
 	default:
 		return -EOPNOTSUPP;
 	}
@@ -340,6 +342,8 @@ void seed_kie_answer(struct seed_task *task, const struct seed_response *respons
 		seed_reply_done(step);
 		break;
 	case SEED_STAGE_SUBMIT:
+	case SEED_STAGE_LOOK:
+	case SEED_STAGE_CHECK:
 	default:
 		if (!seed_reply_submit_trouble(step, response, json))
 			submit_answer(task, response, json, step, missing);

@@ -35,7 +35,8 @@ const struct seed_provider *seed_provider_at(size_t index)
 static const char *const stage_names[] = {
 	[SEED_STAGE_SUBMIT] = "submit", [SEED_STAGE_POLL] = "poll",
 	[SEED_STAGE_RESULT] = "result", [SEED_STAGE_REMINT] = "remint",
-	[SEED_STAGE_CANCEL] = "cancel",
+	[SEED_STAGE_CANCEL] = "cancel", [SEED_STAGE_LOOK] = "look",
+	[SEED_STAGE_CHECK] = "check",
 };
 
 static const struct field {
@@ -137,6 +138,7 @@ void seed_step_init(struct seed_step *step)
 	seed_buf_init(&step->bytes, SEED_DOWNLOAD_MAX_BYTES);
 	step->retry_after_ms = -1;
 	step->progress = -1;
+	step->queue_position = -1;
 	step->cost = -1;
 }
 

@@ -26,6 +26,8 @@ enum seed_stage {
 	SEED_STAGE_RESULT, /* done: ask for its result (services that separate the two) */
 	SEED_STAGE_REMINT, /* the image URL expired: ask for a new one (image_url is the old one) */
 	SEED_STAGE_CANCEL, /* ask the service to stop */
+	SEED_STAGE_LOOK,   /* ask how far it is, while another request is under way */
+	SEED_STAGE_CHECK,  /* the image came with the answer: ask whether it is whole */
 };
 
 /* Strings are owned; NULL where the service gave none. */
@@ -70,7 +72,8 @@ enum seed_step_kind {
 	SEED_STEP_BACKOFF, /* 429 or overload: the same again after retry_after_ms (-1: the engine's back-off) */
 	SEED_STEP_URL,     /* the image is at task->image_url */
 	SEED_STEP_BYTES,   /* the image is in `bytes` */
-	SEED_STEP_DONE,    /* for SEED_STAGE_CANCEL: nothing more to do */
+	SEED_STEP_DONE,    /* for CANCEL, LOOK and CHECK: nothing more to ask */
+	SEED_STEP_UNKNOWN, /* for LOOK: the service knows no such task */
 };
 
 /* Initialise with seed_step_init(), release after use. */
@@ -80,6 +83,7 @@ struct seed_step {
 	struct seed_buf bytes;
 	int64_t retry_after_ms;
 	double progress; /* 0..1 where the service told it, else < 0 */
+	int queue_position; /* as the service counts; < 0 where it told none */
 	double cost;     /* where the service told it, else < 0; its own unit */
 };
 
@@ -100,13 +104,18 @@ struct seed_provider {
 
 	/* Builds the request for task->stage. `prompt` is the full prompt
 	 * (style included). 0, -ENOMEM, -EOPNOTSUPP where the service has no
-	 * such request (REMINT, CANCEL), or -EINVAL for a model's name that
+	 * such request (all but SUBMIT), or -EINVAL for a model's name that
 	 * can be no part of a path, or a workflow that is none. SUBMIT's may
 	 * set task->id, where the client chooses it (comfyui, automatic1111):
 	 * journal the task before sending, and such a task whose submission
 	 * was cut short can be set to POLL; -EOPNOTSUPP then says that it is
 	 * lost. Unset fields of `request` are NULL; the caller releases it in
-	 * any case. */
+	 * any case.
+	 *
+	 * LOOK is for services whose SUBMIT or POLL does not tell how far a
+	 * task is: it is asked again and again meanwhile. CHECK is for those
+	 * that answer with half an image when a task was stopped. Neither
+	 * changes the task, nor does its answer(). */
 	errint_t (*request)(const struct seed_provider_config *config,
 			    const struct seed_params *params, const char *prompt,
 			    struct seed_task *task, struct seed_request *request) SEED_MUST_CHECK;
@@ -114,7 +123,9 @@ struct seed_provider {
 	/* Reads the answer to that request. Never fails itself: whatever it
 	 * cannot read is SEED_STEP_FAIL with EIO and says what was wrong. A
 	 * broken answer while polling (5xx, 429, not JSON) is WAIT or
-	 * BACKOFF, not a failure. */
+	 * BACKOFF, not a failure. LOOK and CHECK: WAIT, with what it tells; FAIL
+	 * where the task has failed; UNKNOWN; DONE where this server has no such
+	 * request. */
 	void (*answer)(const struct seed_provider_config *config,
 		       const struct seed_params *params, struct seed_task *task,
 		       const struct seed_response *response, struct seed_step *step);

@@ -27,6 +27,11 @@ void seed_reply_done(struct seed_step *step)
 	set_step(step, SEED_STEP_DONE);
 }
 
+void seed_reply_unknown(struct seed_step *step)
+{
+	set_step(step, SEED_STEP_UNKNOWN);
+}
+
 void seed_reply_backoff(struct seed_step *step, const struct seed_response *response)
 {
 	set_step(step, SEED_STEP_BACKOFF);

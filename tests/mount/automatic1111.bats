@@ -83,9 +83,67 @@ export SERVICE=automatic1111 BASE=/a1111
 	gives EIO "no image in the answer" '[{"on":"create","do":{"no_url":"absent"}}]'
 }
 
-@test "automatic1111: a half-finished picture is refused where the server tells" {
+@test "automatic1111: a half-finished picture is refused: the progress tells it at the end" {
 	mount_service
 	gives EIO "the server's job was interrupted" '[{"on":"create","do":{"fail":{"interrupted":true}}}]'
+}
+
+@test "automatic1111: a half-finished picture is refused where its answer says so" {
+	mount_service
+	gives EIO "the server's job was interrupted" '[{"on":"create","do":{"fail":{"told":true}}},{"on":"progress","do":{"status":404}}]'
+}
+
+@test "automatic1111: an interruption that is seen while the job runs ends it at once" {
+	mount_service
+	faults '[{"on":"create","nth":1,"do":{"hold_task":true,"fail":{"interrupted":true}}}]'
+	write fox "a fox"
+	is_verified fox
+	has "$(record fox '.attempts[0].error.message')" "the server's job was interrupted"
+	same 2 "$(count create)"
+}
+
+@test "automatic1111: an interruption of somebody else's job is not ours" {
+	mount_service
+	faults '[{"on":"create","do":{"hold_task":true,"fail":{"interrupted":true}}}]'
+	background api /a1111/sdapi/v1/txt2img -d '{"prompt":"somebody else","steps":20}'
+	other=$JOB
+	received accepted 1
+	hold_tasks
+	background try_write fox "a fox"
+	received progress 2
+	same generating "$(record fox .state)"
+	release
+	job_ends 0 "$other"
+	job_ends 0 "$JOB"
+	same ok "$(cat "$JOB_OUT")"
+	same 1 "$(record fox '.attempts | length')"
+}
+
+@test "automatic1111: a server without the progress has pictures all the same" {
+	mount_service
+	faults '[{"on":"progress","do":{"status":404,"msg":"Not Found"}}]'
+	write fox "a fox"
+	is_verified fox
+	same 1 "$(count progress)"
+}
+
+@test "automatic1111: a progress that is not answered holds no picture up for long" {
+	mount_service
+	faults '[{"on":"progress","do":{"hang":true}}]'
+	write fox "a fox"
+	is_verified fox
+}
+
+@test "automatic1111: the progress of our job is in the record and in the queue" {
+	mount_service
+	faults '[{"on":"create","do":{"hold_task":true,"progress":40}}]'
+	background try_write fox "a fox"
+	wait_until record_is fox .progress 0.4
+	same null "$(record fox .progress_estimated)"
+	has "$(grep fox "$MNT/queue")" "[########............] 40%"
+	release
+	job_ends 0 "$JOB"
+	same "1 null" "$(record fox '"\(.progress) \(.progress_estimated)"')"
 }
 
 @test "automatic1111: 429 is waited for" {

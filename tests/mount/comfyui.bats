@@ -214,3 +214,43 @@ uuid='[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}'
 	same /comfyui/queue "$(log_of cancel .path)"
 	same "$(log_of accepted -s '.[1].task')" "$(log_of cancel '.body.delete[0]')"
 }
+
+@test "comfyui: the place in the server's queue is in the record and in the queue" {
+	mount_service
+	faults '[{"on":"create","do":{"hold_task":true}}]'
+	for name in fox owl hen; do
+		background try_write "$name" "a $name"
+		received accepted 1 "a $name"
+	done
+	wait_until record_is hen .queue_position 2
+	wait_until record_is owl .queue_position 1
+	same null "$(record fox .queue_position)"
+	has "$(grep hen "$MNT/queue")" " position 2"
+	release fox
+	wait_until record_is hen .queue_position 1
+	wait_until record_is owl .queue_position null
+	release
+	job_ends 0 "$JOB"
+}
+
+@test "comfyui: a task that the server has lost fails long before the timeout, and is tried once more" {
+	mount_service
+	faults '[{"on":"create","nth":1,"do":{"hold_task":true}}]'
+	background try_write fox "a fox"
+	received poll 1
+	api /_forget -X POST
+	job_ends 0 "$JOB"
+	same ok "$(cat "$JOB_OUT")"
+	is_verified fox
+	has "$(record fox '.attempts[0].error.message')" "does not know the task any more"
+	same 2 "$(count create)"
+}
+
+@test "comfyui: a server whose queue cannot be asked has pictures all the same" {
+	mount_service
+	for status in 404 500; do
+		faults "[{\"on\":\"queue\",\"do\":{\"status\":$status}},{\"on\":\"create\",\"do\":{\"duration_ms\":1500}}]"
+		write "fox$status" "a fox"
+		is_verified "fox$status"
+	done
+}

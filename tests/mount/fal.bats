@@ -193,3 +193,17 @@ export SERVICE=fal BASE=/fal
 	same none "$(log_of poll .auth | sort -u)"
 	no_key_shown
 }
+
+@test "fal: the place in the service's queue is in the record and in the queue" {
+	mount_service
+	faults '[{"on":"poll","nth":1,"times":3,"do":{"state":"IN_QUEUE","position":7}},{"on":"create","do":{"hold_task":true}}]'
+	background try_write fox "a fox"
+	wait_until record_is fox .queue_position 7
+	has "$(grep fox "$MNT/queue")" " position 7"
+	wait_until record_is fox .queue_position null
+	has_not "$(grep fox "$MNT/queue")" position
+	release
+	job_ends 0 "$JOB"
+	same ok "$(cat "$JOB_OUT")"
+	same null "$(record fox .queue_position)"
+}

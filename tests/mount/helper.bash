@@ -372,6 +372,10 @@ record() { # NAME JQ-FILTER
 	jq -r "$2" "$MNT/records/$1.json"
 }
 
+record_is() { # NAME JQ-FILTER TEXT
+	[ "$(record "$1" "$2")" = "$3" ]
+}
+
 state_is() { # NAME STATE
 	[ "$(record "$1" .state)" = "$2" ]
 }

@@ -137,3 +137,49 @@ is_time() { # NAME KEY
 	jq -e . "$STATE/records/fox.json" >/dev/null
 	same "" "$(ls "$STATE/pending")"
 }
+
+@test "s5: progress is the service's where it tells it" {
+	mount_seed
+	faults '[{"on":"create","do":{"hold_task":true,"progress":42}}]'
+	background write fox "a fox"
+	wait_until record_is fox .progress 0.42
+	same null "$(record fox .progress_estimated)"
+	has "$(grep fox "$MNT/queue")" "] 42%"
+	release
+	job_ends 0 "$JOB"
+}
+
+@test "s5: else it is estimated from how long others took, and marked as that" {
+	mount_seed
+	faults '[{"on":"create","nth":1,"do":{"duration_ms":2000}},{"on":"create","do":{"hold_task":true}}]'
+	write fox "a fox"
+	background write owl "an owl"
+	wait_until record_is owl .progress_estimated true
+	record owl '.progress > 0 and .progress <= 0.95' | grep -qx true
+	[[ $(grep owl "$MNT/queue") =~ \]\ ~[1-9][0-9]?%$ ]]
+	wait_until record_is owl .progress 0.95
+	release
+	job_ends 0 "$JOB"
+	same "1 null" "$(record owl '"\(.progress) \(.progress_estimated)"')"
+}
+
+@test "s5: nothing is estimated while nothing is known" {
+	mount_seed
+	faults '[{"on":"create","do":{"hold_task":true}}]'
+	background write fox "a fox"
+	received poll 4
+	same "0 null" "$(record fox '"\(.progress) \(.progress_estimated)"')"
+	has "$(grep fox "$MNT/queue")" "] 0%"
+	release
+	job_ends 0 "$JOB"
+}
+
+@test "s5: progress is estimated for services that answer at once, too" {
+	PROVIDER=openai mount_seed -o "api_base=$API/openai/v1,model=gpt-image-2"
+	faults '[{"on":"create","nth":1,"do":{"duration_ms":2000}},{"on":"create","do":{"hold_task":true}}]'
+	write fox "a fox"
+	background write owl "an owl"
+	wait_until record_is owl .progress_estimated true
+	release
+	job_ends 0 "$JOB"
+}

@@ -82,6 +82,10 @@ static void interrupts_only_its_own(void **state)
 	help_answer(A1111, &config, &task, 200, ours, strlen(ours), &step);
 	assert_int_equal(step.kind, SEED_STEP_DONE);
 	seed_step_release(&step);
+	task.stage = SEED_STAGE_LOOK;
+	help_request(A1111, &params, &task, "GET", API "/progress?skip_current_image=true", NULL);
+	task.stage = SEED_STAGE_CHECK;
+	help_request(A1111, &params, &task, "GET", API "/progress?skip_current_image=true", NULL);
 	task.stage = SEED_STAGE_POLL;
 	help_no_request(A1111, &task, -EOPNOTSUPP);
 	seed_task_release(&task);
@@ -89,6 +93,11 @@ static void interrupts_only_its_own(void **state)
 }
 
 #define FAILS .kind = SEED_STEP_FAIL
+#define LOOK .stage = SEED_STAGE_LOOK, .status = 200
+#define CHECK .stage = SEED_STAGE_CHECK, .status = 200
+#define NOTHING_MORE .kind = SEED_STEP_WAIT, .then = SEED_STAGE_LOOK
+#define STATE(part, interrupted, task) "{\"progress\":" part ",\"state\":{\"interrupted\":" interrupted "," \
+	"\"skipped\":false},\"current_task\":" task "}"
 static const struct answer_case cases[] = {
 	{ .name = "image", .status = 200, .body = "{\"images\":[\"aGVsbG8=\",\"eA==\"],\"parameters\":{},\"info\":\"{}\"}",
 	  .kind = SEED_STEP_BYTES, .image = "hello" },
@@ -108,6 +117,25 @@ static const struct answer_case cases[] = {
 	{ .name = "validation", .status = 422,
 	  .body = "{\"detail\":[{\"loc\":[\"body\",\"steps\"],\"msg\":\"value is not a valid integer\",\"type\":\"x\"}]}",
 	  FAILS, .code = EINVAL, .message = "HTTP 422: steps: value is not a valid integer" },
+	{ .name = "runs", LOOK, .body = STATE("0.4", "false", "\"task-1\""), NOTHING_MORE, .tells = "40%" },
+	{ .name = "another runs", LOOK, .body = STATE("0.4", "false", "\"t2\""), NOTHING_MORE, .tells = "" },
+	{ .name = "nobody runs", LOOK, .body = STATE("0", "false", "null"), NOTHING_MORE, .tells = "" },
+	{ .name = "ours is interrupted", LOOK, .body = STATE("0.4", "true", "\"task-1\""), FAILS, .code = EIO,
+	  .message = "the server's job was interrupted" },
+	{ .name = "another is interrupted", LOOK, .body = STATE("0.4", "true", "\"t2\""), NOTHING_MORE },
+	{ .name = "the one before was", LOOK, .body = STATE("0", "true", "null"), NOTHING_MORE },
+	{ .name = "ours is skipped", LOOK, .body = "{\"state\":{\"skipped\":true},\"current_task\":\"task-1\"}", FAILS,
+	  .code = EIO },
+	{ .name = "no such path", .stage = SEED_STAGE_LOOK, .status = 404, .body = "{\"detail\":\"Not Found\"}",
+	  .kind = SEED_STEP_DONE },
+	{ .name = "busy", .stage = SEED_STAGE_LOOK, .status = 429, .body = "{}", NOTHING_MORE },
+	{ .name = "progress cut", LOOK, .body = "{\"progress\":0.", NOTHING_MORE },
+	{ .name = "whole", CHECK, .body = STATE("0", "false", "null"), .kind = SEED_STEP_WAIT,
+	  .then = SEED_STAGE_CHECK },
+	{ .name = "half", CHECK, .body = STATE("0", "true", "null"), FAILS, .code = EIO,
+	  .message = "the server's job was interrupted" },
+	{ .name = "another's half", CHECK, .body = STATE("0.1", "true", "\"t2\""), .kind = SEED_STEP_WAIT,
+	  .then = SEED_STAGE_CHECK },
 	{ .name = "password", .status = 401, .body = "{\"detail\":\"Not authenticated\"}", FAILS,
 	  .code = EKEYREJECTED },
 };

@@ -163,6 +163,8 @@ static void cancels_only_its_own(void **state)
 
 #define FAILS .kind = SEED_STEP_FAIL
 #define POLL .stage = SEED_STAGE_POLL, .status = 200
+#define LOOK .stage = SEED_STAGE_LOOK, .status = 200
+#define NOTHING_NEW .kind = SEED_STEP_WAIT, .then = SEED_STAGE_LOOK, .tells = ""
 #define STILL .kind = SEED_STEP_WAIT, .then = SEED_STAGE_POLL
 #define ENTRY(status, outputs) "{\"task-1\":{\"prompt\":[],\"outputs\":{" outputs "},\"status\":{" status "}}}"
 #define DONE "\"status_str\":\"success\",\"completed\":true,\"messages\":[]"
@@ -214,6 +216,22 @@ static const struct answer_case cases[] = {
 	{ .name = "interrupted", POLL,
 	  .body = ENTRY("\"status_str\":\"error\",\"messages\":[[\"execution_interrupted\",{}]]", ""), FAILS,
 	  .code = EIO, .message = "the workflow was interrupted at the server" },
+	{ .name = "waits", LOOK,
+	  .body = "{\"queue_running\":[[3,\"a\",{}]],\"queue_pending\":[[9,\"b\",{}],[7,\"task-1\",{}],[4,\"c\",{}]]}",
+	  .kind = SEED_STEP_WAIT, .then = SEED_STAGE_LOOK, .tells = "position 2" },
+	{ .name = "next", LOOK, .body = "{\"queue_running\":[],\"queue_pending\":[[7,\"task-1\"],[8,\"b\"]]}",
+	  .kind = SEED_STEP_WAIT, .then = SEED_STAGE_LOOK, .tells = "position 0" },
+	{ .name = "runs", LOOK, .body = "{\"queue_running\":[[3,\"task-1\",{}]],\"queue_pending\":[[9,\"b\",{}]]}",
+	  NOTHING_NEW },
+	{ .name = "neither", LOOK, .body = "{\"queue_running\":[[3,\"a\"]],\"queue_pending\":[]}",
+	  .kind = SEED_STEP_UNKNOWN },
+	{ .name = "odd entries", LOOK, .body = "{\"queue_running\":[7,[]],\"queue_pending\":[{},[1,\"task-1\"]]}",
+	  .kind = SEED_STEP_WAIT, .then = SEED_STAGE_LOOK, .tells = "position 2" },
+	{ .name = "half a queue", LOOK, .body = "{\"queue_running\":[]}", NOTHING_NEW },
+	{ .name = "look cut", LOOK, .body = "{\"queue_run", NOTHING_NEW },
+	{ .name = "look 500", .stage = SEED_STAGE_LOOK, .status = 500, .body = "{}", NOTHING_NEW },
+	{ .name = "look 429", .stage = SEED_STAGE_LOOK, .status = 429, .body = "{}", NOTHING_NEW },
+	{ .name = "no queue", .stage = SEED_STAGE_LOOK, .status = 404, .body = "{}", .kind = SEED_STEP_DONE },
 	{ .name = "poll 500", .stage = SEED_STAGE_POLL, .status = 500, .body = "x", STILL },
 	{ .name = "poll cut", POLL, .body = "{\"task-1\":{\"outp", STILL },
 };

@@ -32,6 +32,7 @@ struct answer_case {
 	const char *image;    /* URL: the URL; BYTES: the bytes, as text */
 	enum seed_stage then; /* WAIT, NEXT: the stage after it */
 	const char *id;       /* the task's id after it */
+	const char *tells;    /* "40%", "position 3", "" for nothing */
 };
 
 static inline void help_set(char **field, const char *text)
@@ -126,6 +127,19 @@ static inline void help_answer(const struct seed_provider *provider,
 	seed_params_release(&params);
 }
 
+static inline void help_judge_progress(const struct answer_case *c, const struct seed_step *step)
+{
+	char told[64] = "";
+
+	if (step->progress >= 0)
+		(void)snprintf(told, sizeof(told), "%.0f%%", step->progress * 100);
+	if (step->queue_position >= 0)
+		(void)snprintf(told + strlen(told), sizeof(told) - strlen(told), "position %d",
+			       step->queue_position);
+	if (strcmp(told, c->tells) != 0)
+		fail_msg("%s: tells \"%s\", not \"%s\"", c->name, told, c->tells);
+}
+
 static inline void help_judge(const struct answer_case *c, const struct seed_task *task,
 			      const struct seed_step *step)
 {
@@ -156,6 +170,8 @@ static inline void help_judge(const struct answer_case *c, const struct seed_tas
 		assert_non_null(task->id);
 		assert_string_equal(task->id, c->id);
 	}
+	if (c->tells)
+		help_judge_progress(c, step);
 }
 
 static inline void help_run(const struct seed_provider *provider,
@@ -214,10 +230,10 @@ static inline void help_hostile(const struct seed_provider *provider)
 	static const long statuses[] = { 0, 100, 200, 202, 301, 400, 403, 404, 422, 429, 500 };
 	struct seed_provider_config config = help_config(provider);
 
-	for (size_t i = 0; i < SEED_ARRAY_LEN(bodies) * SEED_ARRAY_LEN(statuses) * 5; i++) {
+	for (size_t i = 0; i < SEED_ARRAY_LEN(bodies) * SEED_ARRAY_LEN(statuses) * 7; i++) {
 		const char *body = bodies[i % SEED_ARRAY_LEN(bodies)];
 		long status = statuses[i / SEED_ARRAY_LEN(bodies) % SEED_ARRAY_LEN(statuses)];
-		struct seed_task task = { .stage = (enum seed_stage)(i % 5) };
+		struct seed_task task = { .stage = (enum seed_stage)(i % 7) };
 		struct seed_step step;
 
 		help_set(&task.id, "task-1");

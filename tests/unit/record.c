@@ -52,6 +52,8 @@ static void fill(struct seed_record *record)
 	put(&record->attempts[1].task_id, "task_1");
 	(void)seed_error_set(&record->error, EPERM, "refused: %s", "é");
 	record->progress = 0.25;
+	record->progress_estimated = true;
+	record->queue_position = 3;
 	record->created_ms = NOON;
 	record->started_ms = NOON + 1;
 	record->verified_ms = NOON + 2;
@@ -122,6 +124,8 @@ static const char full_text[] =
 	"\t\t\"message\":\t\"refused: é\"\n"
 	"\t},\n"
 	"\t\"progress\":\t0.25,\n"
+	"\t\"progress_estimated\":\ttrue,\n"
+	"\t\"queue_position\":\t3,\n"
 	"\t\"created_at\":\t\"2026-11-22T19:43:02.123Z\",\n"
 	"\t\"started_at\":\t\"2026-11-22T19:43:02.124Z\",\n"
 	"\t\"verified_at\":\t\"2026-11-22T19:43:02.125Z\",\n"
@@ -195,6 +199,8 @@ static void test_format_of_an_empty_row(void **state)
 	assert_null(back.id);
 	assert_false(back.superseded);
 	assert_true(back.cost < 0);
+	assert_false(back.progress_estimated);
+	assert_int_equal(back.queue_position, -1);
 	assert_string_equal(back.params.style, "");
 	free(text);
 	seed_record_release(&record);
@@ -312,6 +318,8 @@ static void check_full(const struct seed_record *record)
 	check_error(&record->attempts[1].error, 0, 0, "");
 	check_error(&record->error, EPERM, 0, "refused: é");
 	assert_true(record->progress == 0.25);
+	assert_true(record->progress_estimated);
+	assert_int_equal(record->queue_position, 3);
 	assert_int_equal(record->created_ms, NOON);
 	assert_int_equal(record->started_ms, NOON + 1);
 	assert_int_equal(record->verified_ms, NOON + 2);
@@ -464,6 +472,9 @@ static void test_parse_refuses(void **state)
 		ROW(",\"progress\":1.01"),
 		ROW(",\"progress\":-0.1"),
 		ROW(",\"progress\":\"1\""),
+		ROW(",\"queue_position\":-1"),
+		ROW(",\"queue_position\":1.5"),
+		ROW(",\"queue_position\":4294967296"),
 		ROW(",\"created_at\":\"yesterday\""),
 		ROW(",\"started_at\":0"),
 		ROW(",\"verified_at\":\"2026-02-30T00:00:00.000Z\""),

@@ -5,8 +5,9 @@
  *     GET  /a1111/sdapi/v1/progress
  *     POST /a1111/sdapi/v1/interrupt
  *
- * As at the real server, an interrupted job answers 200 with a picture; with
- * fail {"interrupted": true} it says so in `info`. fail {code, msg}: HTTP 500.
+ * As at the real server, an interrupted job answers 200 with a picture, and only
+ * the progress tells that it was: fail {"interrupted": true}; with {"told": true}
+ * its `info` says so as well. fail {code, msg}: HTTP 500.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -70,6 +71,19 @@ static struct task *running(void)
 	return found ? task_find(found->id) : NULL;
 }
 
+/* The state is the server's: of the job that runs, else of the one that began
+ * last, which is the newest. */
+static bool is_interrupted(const struct task *now)
+{
+	const struct task *task = NULL;
+
+	while (!now && (task = task_next(task)))
+		if (!strncmp(task->model, "a1111", 5))
+			now = task;
+	return now && (now->cancelled ||
+		       dialect_member(dialect_member(now->fault, "fail"), "interrupted"));
+}
+
 static char *info(const struct task *task)
 {
 	cJSON *json = cJSON_CreateObject();
@@ -77,7 +91,7 @@ static char *info(const struct task *task)
 
 	cJSON_AddStringToObject(json, "prompt", task->prompt);
 	cJSON_AddNumberToObject(json, "seed", 4711);
-	if (dialect_member(dialect_member(task->fault, "fail"), "interrupted"))
+	if (dialect_member(dialect_member(task->fault, "fail"), "told"))
 		cJSON_AddTrueToObject(json, "interrupted");
 	text = cJSON_PrintUnformatted(json);
 	cJSON_Delete(json);
@@ -134,10 +148,12 @@ static void answer_progress(struct request *request, struct reply *reply)
 	cJSON *json = cJSON_CreateObject(), *state;
 
 	(void)request;
-	cJSON_AddNumberToObject(json, "progress", task ? 0.5 : 0);
+	cJSON_AddNumberToObject(json, "progress",
+				task ? (double)fault_number(task->fault, "progress", 50) / 100 : 0);
 	cJSON_AddNumberToObject(json, "eta_relative", task ? 10 : 0);
 	state = cJSON_AddObjectToObject(json, "state");
-	cJSON_AddFalseToObject(state, "interrupted");
+	cJSON_AddBoolToObject(state, "interrupted", is_interrupted(task));
+	cJSON_AddFalseToObject(state, "skipped");
 	cJSON_AddNumberToObject(state, "sampling_step", task ? 15 : 0);
 	cJSON_AddNumberToObject(state, "sampling_steps", task ? 30 : 0);
 	cJSON_AddNullToObject(json, "current_image");

@@ -196,11 +196,11 @@ static const struct task *running(void)
 	return found;
 }
 
-static void add_entry(cJSON *list, const struct task *task)
+static void add_entry(cJSON *list, const struct task *task, int number)
 {
 	cJSON *entry = cJSON_CreateArray(), *body = cJSON_Parse(task->param);
 
-	cJSON_AddItemToArray(entry, cJSON_CreateNumber(1));
+	cJSON_AddItemToArray(entry, cJSON_CreateNumber((double)number));
 	cJSON_AddItemToArray(entry, cJSON_CreateString(task->id));
 	cJSON_AddItemToArray(entry, cJSON_DetachItemFromObject(body, "prompt"));
 	cJSON_AddItemToArray(list, entry);
@@ -213,11 +213,12 @@ static void answer_queue(struct request *request, struct reply *reply)
 	cJSON *now = cJSON_AddArrayToObject(json, "queue_running");
 	cJSON *later = cJSON_AddArrayToObject(json, "queue_pending");
 	const struct task *task = NULL, *first = running();
+	int number = 1000; /* the newest's; the list has no order of its own */
 
 	(void)request;
-	while ((task = task_next(task)))
+	for (; (task = task_next(task)); number--)
 		if (!strcmp(task->model, MODEL) && !is_over(task))
-			add_entry(task == first ? now : later, task);
+			add_entry(task == first ? now : later, task, number);
 	reply_json(reply, 200, json);
 }
 

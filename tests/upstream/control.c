@@ -4,6 +4,7 @@
  *     POST /_faults[?add=1]   set (or add) rules: fault.h
  *     POST /_release[?prompt=] let go what is held
  *     POST /_config           {"duration_ms": N, "image": KIND, "auth": "envelope"|"http"}
+ *     POST /_forget           know no task any more, as after a restart
  *     POST /_reset            forget requests and rules (tasks go on)
  *     GET /_log[?on=&prompt=] what was received, JSON lines
  *     GET /_count?on=[&prompt=]
@@ -18,6 +19,7 @@
 #include "tests/upstream/journal.h"
 #include "tests/upstream/picture.h"
 #include "tests/upstream/server.h"
+#include "tests/upstream/task.h"
 
 static void done(struct reply *reply)
 {
@@ -75,6 +77,13 @@ static void post_reset(struct request *request, struct reply *reply)
 	done(reply);
 }
 
+static void post_forget(struct request *request, struct reply *reply)
+{
+	(void)request;
+	task_forget();
+	done(reply);
+}
+
 static void get_log(struct request *request, struct reply *reply)
 {
 	char *lines;
@@ -120,6 +129,7 @@ const struct route control_routes[] = {
 	{ .method = "POST", .path = "/_faults", .answer = post_faults },
 	{ .method = "POST", .path = "/_release", .answer = post_release },
 	{ .method = "POST", .path = "/_config", .answer = post_config },
+	{ .method = "POST", .path = "/_forget", .answer = post_forget },
 	{ .method = "POST", .path = "/_reset", .answer = post_reset },
 	{ .method = "GET", .path = "/_log", .answer = get_log },
 	{ .method = "GET", .path = "/_count", .answer = get_count },

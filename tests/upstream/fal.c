@@ -185,6 +185,9 @@ static void answer_status(struct request *request, struct reply *reply)
 	json = cJSON_CreateObject();
 	if (other) {
 		cJSON_AddStringToObject(json, "status", other);
+		if (fault_is(request->fault, "position"))
+			cJSON_AddNumberToObject(json, "queue_position",
+						(double)fault_number(request->fault, "position", 0));
 	} else if (!strcmp(state, "generating")) {
 		cJSON_AddStringToObject(json, "status", "IN_PROGRESS");
 		cJSON_AddNullToObject(json, "logs");

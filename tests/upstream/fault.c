@@ -25,12 +25,13 @@ static struct release *releases;
 static const char *const actions[] = {
 	"delay_ms", "hold", "hang", "reset", "close", "lost", "status", "code", "msg", "body",
 	"type", "retry_after", "redirect", "cut", "drip", "length", "null", "state",
-	"duration_ms", "hold_task", "fail", "no_url", "image", "url", "query", "task", NULL,
+	"duration_ms", "hold_task", "fail", "no_url", "image", "url", "query", "task",
+	"progress", "position", NULL,
 };
 static const char *const keys[] = { "on", "nth", "times", "prompt", "do", NULL };
-static const char *const kinds[] = { 
+static const char *const kinds[] = {
 	"create", "generate", "poll", "result", "image", "mint", "cancel", "queue", "progress", NULL,
- };
+};
 
 static bool listed(const char *const *list, const char *word)
 {

@@ -26,6 +26,7 @@
  * do, for poll:
  *     null true        "recordInfo is null"
  *     state S          this state, whatever the task's is
+ *     position N       … and this place in the queue
  * do, for create and generate, about the task that is made:
  *     duration_ms N    how long it takes
  *     hold_task true   it ends when released
@@ -35,6 +36,7 @@
  *     url URL          its picture's URL ("/…": on this server)
  *     query S          appended to its picture's URL after "?"
  *     task true        generate: answer with the task's id
+ *     progress N       what it tells while it runs, in percent
  *
  * In texts, %KEY% stands for the key that the client sent, %BASE% for this
  * server's URL.

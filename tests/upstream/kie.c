@@ -143,6 +143,9 @@ static void answer_poll(struct request *request, struct reply *reply)
 	cJSON_AddStringToObject(data, "param", task->param);
 	cJSON_AddNumberToObject(data, "createTime", (double)task->made_wall_ms);
 	cJSON_AddNumberToObject(data, "updateTime", (double)wall_ms());
+	if (fault_is(task->fault, "progress"))
+		cJSON_AddNumberToObject(data, "progress",
+					(double)fault_number(task->fault, "progress", 0));
 	if (!strcmp(state, "success"))
 		add_success(data, task);
 	else if (!strcmp(state, "fail"))

@@ -69,7 +69,8 @@ struct task *task_find(const char *id)
 	struct task *task;
 
 	server_lock();
-	for (task = tasks; task && strcmp(task->id, id ? id : ""); task = task->next)
+	for (task = tasks; task && (task->forgotten || strcmp(task->id, id ? id : ""));
+	     task = task->next)
 		;
 	server_unlock();
 	return task;
@@ -92,8 +93,18 @@ const struct task *task_next(const struct task *task)
 
 	server_lock();
 	next = task ? task->next : tasks;
+	while (next && next->forgotten)
+		next = next->next;
 	server_unlock();
 	return next;
+}
+
+void task_forget(void)
+{
+	server_lock();
+	for (struct task *task = tasks; task; task = task->next)
+		task->forgotten = true;
+	server_unlock();
 }
 
 void task_cancel(struct task *task)

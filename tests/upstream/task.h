@@ -18,6 +18,7 @@ struct task {
 	long duration_ms;
 	bool told;       /* a client has seen its end */
 	bool cancelled;  /* ended because a client asked for it */
+	bool forgotten;  /* is not found any more */
 	cJSON *fault;    /* the rule that it was made under, or NULL */
 	struct task *next;
 };
@@ -35,6 +36,9 @@ const char *task_prompt_of(uint64_t seed);
 
 /* The one before, NULL: the first; for those who look for something else. */
 const struct task *task_next(const struct task *task);
+
+/* None that there is will be found again. Takes the lock. */
+void task_forget(void);
 
 /* Ends it. Takes the lock. */
 void task_cancel(struct task *task);
