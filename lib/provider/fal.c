@@ -164,11 +164,14 @@ static void poll_answer(struct seed_task *task, const struct seed_response *resp
 }
 
 /* "Request is still in progress", as HTTP 400: the same status as a model's
- * refusal, so the text decides. */
+ * refusal, so the text decides. Gateways answer with the status instead. */
 static bool is_unfinished(const struct seed_response *response, const cJSON *json)
 {
 	const char *detail = seed_json_text(json, "detail");
+	const char *status = seed_json_text(json, "status");
 
+	if (status && (strcmp(status, "IN_QUEUE") == 0 || strcmp(status, "IN_PROGRESS") == 0))
+		return true;
 	return response->status == 400 && detail &&
 	       (strcasestr(detail, "in progress") || strcasestr(detail, "in queue") ||
 		strcasestr(detail, "not finished") || strcasestr(detail, "not completed"));

@@ -176,6 +176,7 @@ static const struct answer_case cases[] = {
 	{ .name = "nothing", RESULT, .status = 200, .body = "{\"images\":[]}", FAILS, .code = EIO,
 	  .message = "no image URL in the answer" },
 	{ .name = "not yet", RESULT, .status = 400, .body = "{\"detail\":\"Request is still in progress\"}", STILL },
+	{ .name = "not yet, with its status", RESULT, .status = 202, .body = "{\"status\":\"IN_PROGRESS\",\"logs\":[]}", STILL },
 	{ .name = "downstream", RESULT, .status = 400, .body = DETAIL("downstream_service_error", "no"), FAILS,
 	  .code = EINVAL },
 	{ .name = "policy", RESULT, .status = 422, .body = DETAIL("content_policy_violation", "flagged"), FAILS,
