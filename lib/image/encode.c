@@ -24,8 +24,9 @@
 
 /* What tells drawings from photographs: see matches_pay(). */
 #define SAMPLE_PIECES 8
+#define SAMPLE_ROWS 2 /* of each */
 #define SAMPLE_LEVEL 1
-#define PHOTO_BITS 3
+#define PHOTO_HALF_BITS 7 /* a byte */
 /* libdeflate's level for drawings. */
 #define MATCH_LEVEL 4
 
@@ -194,14 +195,14 @@ out:
 
 /* Filters and compresses a sample of the rows both ways: whether matches pay.
  * The sample is a few pieces of rows from top to bottom, because pictures are
- * often flat at one end. Where codes alone take PHOTO_BITS a byte, they are not
- * tried at all: such noise does not repeat. */
+ * often flat at one end. Where codes alone take three and a half bits a byte,
+ * matches are not tried at all: such noise does not repeat. */
 static bool matches_pay(const struct writer *writer)
 {
 	const struct seed_pixels *pixels = writer->pixels;
 	size_t stride = seed_filtered_stride_bytes(pixels->width), len = 0, coded, matched;
 	uint32_t pieces = pixels->height < BAND_ROWS ? 1 : SAMPLE_PIECES;
-	uint32_t rows = pixels->height < BAND_ROWS ? pixels->height : BAND_ROWS / SAMPLE_PIECES;
+	uint32_t rows = pixels->height < BAND_ROWS ? pixels->height : SAMPLE_ROWS;
 	struct libdeflate_compressor *compressor;
 	struct seed_deflate deflate;
 
@@ -214,7 +215,7 @@ static bool matches_pay(const struct writer *writer)
 	seed_deflate_init(&deflate, writer->compressed, writer->runs);
 	seed_deflate_block(&deflate, writer->filtered, len, true);
 	coded = (size_t)(deflate.at - writer->compressed);
-	if (coded * 8 >= len * PHOTO_BITS)
+	if (coded * 16 >= len * PHOTO_HALF_BITS)
 		return false;
 	compressor = libdeflate_alloc_compressor(SAMPLE_LEVEL);
 	if (!compressor)

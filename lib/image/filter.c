@@ -7,6 +7,13 @@
  * to a lane) a lane of 16 bits can sum up. */
 enum { LANES = 32, SUMS = 255 };
 
+/* Of so many bytes the first LANES are looked at to choose a row's filter. */
+enum { SAMPLE = 128 };
+
+/* Paeth, the best for most rows, is taken unless another is better by more than
+ * this part: rows of one filter share their codes well. */
+enum { PREFERENCE = 16 };
+
 typedef uint8_t lanes __attribute__((vector_size(LANES)));
 typedef uint16_t wide __attribute__((vector_size(LANES)));
 
@@ -58,7 +65,7 @@ SEED_VECTOR static void add_vector_costs(const uint8_t *row, const uint8_t *abov
 {
 	wide sums[SEED_FILTERS] = {{0}};
 
-	for (size_t i = from; i < from + steps * LANES; i += LANES) {
+	for (size_t i = from; i < from + steps * SAMPLE; i += SAMPLE) {
 		lanes x, left, up, corner, best, value;
 
 		LOAD(x, left, up, corner, row, above, i);
@@ -78,20 +85,22 @@ SEED_VECTOR static void add_vector_costs(const uint8_t *row, const uint8_t *abov
 			costs[filter] += sums[filter][lane];
 }
 
+/* By the least sum of absolute differences (PNG specification, 12.8), in a
+ * sample of the row where that is long. */
 static int cheapest(const uint8_t *row, const uint8_t *above, size_t len)
 {
 	uint32_t costs[SEED_FILTERS] = {0};
-	size_t at = 3;
 	int best = SEED_FILTER_NONE;
 
-	add_costs(row, above, 0, 3, costs);
-	while (len - at >= LANES) {
-		size_t steps = (len - at) / LANES < SUMS ? (len - at) / LANES : SUMS;
+	if (len < 3 + SAMPLE)
+		add_costs(row, above, 0, len, costs);
+	for (size_t at = 3; len >= at + SAMPLE;) {
+		size_t steps = (len - at) / SAMPLE < SUMS ? (len - at) / SAMPLE : SUMS;
 
 		add_vector_costs(row, above, at, steps, costs);
-		at += steps * LANES;
+		at += steps * SAMPLE;
 	}
-	add_costs(row, above, at, len, costs);
+	costs[SEED_FILTER_PAETH] -= costs[SEED_FILTER_PAETH] / PREFERENCE;
 	for (int filter = 0; filter < SEED_FILTERS; filter++)
 		if (costs[filter] < costs[best])
 			best = filter;
@@ -125,8 +134,12 @@ static void filter_row(int filter, const uint8_t *row, const uint8_t *above, siz
 	for (size_t i = 0; i < 3; i++)
 		out[i] = filter_byte(filter, row, above, i);
 	filter_vectors(filter, row, above, 3, steps, out);
-	for (size_t i = 3 + steps * LANES; i < len; i++)
-		out[i] = filter_byte(filter, row, above, i);
+	/* What is left over at the end, in a vector that begins earlier. */
+	if (steps)
+		filter_vectors(filter, row, above, len - LANES, 1, out);
+	else
+		for (size_t i = 3; i < len; i++)
+			out[i] = filter_byte(filter, row, above, i);
 }
 
 void seed_filter_rows(const struct seed_pixels *pixels, uint32_t y, uint32_t count, uint8_t *out)

@@ -1,7 +1,8 @@
 /*
  * Loops over pixels are plain C that the compiler vectorizes (the Makefile
  * gives lib/image/ -O3 for that). SEED_VECTOR before a function lets it do so
- * for newer processors, too, chosen when the program is loaded. Sanitizers
+ * for newer processors, too, chosen when the program is loaded; SEED_BITS lets
+ * it use their shifts, for streams of bits. Sanitizers
  * instrument what makes that choice before they are ready, so they get one
  * version only; so do other C libraries and processors.
  */
@@ -13,8 +14,10 @@
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) && \
 	!defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define SEED_VECTOR __attribute__((target_clones("avx2", "default")))
+#define SEED_BITS __attribute__((target_clones("bmi2", "default")))
 #else
 #define SEED_VECTOR
+#define SEED_BITS
 #endif
 
 #endif

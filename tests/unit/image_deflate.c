@@ -150,7 +150,15 @@ static int predict(int filter, int a, int b, int c)
 	}
 }
 
-/* The row's bytes under a filter by the definition; returns their cost. */
+/* Whether a byte is looked at to choose the filter: all of a short row, of a long
+ * one 32 of each 128 whole. */
+static bool is_sampled(size_t i, size_t bytes)
+{
+	return bytes < 3 + 128 || (i >= 3 && (i - 3) % 128 < 32 && i - (i - 3) % 128 + 128 <= bytes);
+}
+
+/* The row's bytes under a filter by the definition; returns their cost, in which
+ * Paeth is preferred by a sixteenth. */
 static uint32_t filter_row(const struct seed_pixels *pixels, uint32_t y, int filter, uint8_t *out)
 {
 	size_t bytes = seed_pixels_stride_bytes(pixels);
@@ -162,9 +170,10 @@ static uint32_t filter_row(const struct seed_pixels *pixels, uint32_t y, int fil
 		int c = i < 3 || !y ? 0 : *(row + i - bytes - 3);
 
 		out[i] = (uint8_t)(row[i] - predict(filter, a, b, c));
-		cost += (uint32_t)abs((int8_t)out[i]);
+		if (is_sampled(i, bytes))
+			cost += (uint32_t)abs((int8_t)out[i]);
 	}
-	return cost;
+	return filter == 4 ? cost - cost / 16 : cost;
 }
 
 static void fill_pixels(struct seed_pixels *pixels, uint32_t width, uint32_t height)
