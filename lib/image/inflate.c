@@ -1,13 +1,17 @@
 /*
- * RFC 1950 and 1951. Written for filtered rows of photographs, which are mostly
- * literals: one look into a table gives up to three of them. Codes too long
- * for the table, and everything near the end of the input or the output, go the
- * slow way, a symbol at a time and with every bound checked.
+ * RFC 1950 and 1951. What a branch costs that the processor did not foresee
+ * decides here, so one look into a table gives up to three literals together
+ * with the match behind them, and everything that depends on lengths is done
+ * with shifts. The end of a block, what is wrong, and everything near the end of the
+ * input or the output go the slow way, a symbol at a time and with every
+ * bound checked.
  */
 #include "lib/image/inflate.h"
 
 #include <endian.h>
 #include <libdeflate.h>
+
+#include "lib/image/vector.h"
 
 enum {
 	CODE_MAX_BITS = 15,
@@ -18,23 +22,56 @@ enum {
 	END_OF_BLOCK = 256,
 	TABLE_BITS = 11,
 	DISTANCE_TABLE_BITS = 9,
+	PACKING_TABLE_BITS = 7, /* the longest such code */
+	LITERALS_MAX = 3,	/* in an entry */
+	TURN_LOOKS = 5,		/* of TABLE_BITS each, in the 56 of a refill */
 	MATCH_MAX = 258,
-	/* What the fast way may write in one turn: literals of one refill and a
-	 * match, and as much as a wide store goes too far. */
-	TURN_MAX_BYTES = 5 * 3 + MATCH_MAX + 8,
+	COPY_BYTES = 16,
+	/* What the fast way may write in one turn: literals of one refill, those
+	 * before a match, the match, and as much as wide stores go too far. */
+	TURN_MAX_BYTES = TURN_LOOKS * LITERALS_MAX + MATCH_MAX + 2 * COPY_BYTES,
 };
 
-/* An entry of a table: up to three literals from the lowest byte, the bits they
- * take, and how many they are. Count 0: another symbol, or if all is 0, a code
- * that is too long for the table, or none. */
-#define ENTRY(literals, bits, count) \
-	((uint32_t)(literals) | (uint32_t)(bits) << 24 | (uint32_t)(count) << 28)
-#define ENTRY_BITS(entry) ((entry) >> 24 & 15)
-#define ENTRY_COUNT(entry) ((entry) >> 28)
+/*
+ * An entry of a table, from its lowest bit: how many bits it takes in all (6);
+ * at 8, how many of them come before the extra bits; at 16, the least length or
+ * distance, or the symbol of a packed length; at 32, literals; at 56, how many
+ * they are; at 63, whether there are only literals. 0: the code is too long for
+ * the table, or is none, or none of these.
+ */
+#define ENTRY_BITS(bits) ((uint64_t)(bits) * 0x101)
+#define ENTRY_EXTRA(bits) ((uint64_t)(bits))
+#define ENTRY_VALUE(value) ((uint64_t)(value) << 16)
+#define ENTRY_LITERAL(literal) ((uint64_t)(literal) << 32)
+#define ENTRY_COUNT(count) ((uint64_t)(count) << 56)
+#define ENTRY_ONLY_LITERALS (UINT64_C(1) << 63)
 
-/* A canonical code (3.2.2): its symbols in order, and how many of each length. */
+static inline unsigned entry_bits(uint64_t entry)
+{
+	return entry & 63;
+}
+
+static inline unsigned entry_code_bits(uint64_t entry)
+{
+	return entry >> 8 & 63;
+}
+
+static inline unsigned entry_value(uint64_t entry)
+{
+	return entry >> 16 & 0xffff;
+}
+
+static inline unsigned entry_count(uint64_t entry)
+{
+	return entry >> 56 & 3;
+}
+
+/* A canonical code (3.2.2): its symbols in order, how many of each length there
+ * are, and of these the first one's code and place. */
 struct code {
 	uint16_t counts[CODE_MAX_BITS + 1];
+	uint16_t firsts[CODE_MAX_BITS + 1];
+	uint16_t places[CODE_MAX_BITS + 1];
 	uint16_t symbols[SYMBOLS_MAX];
 };
 
@@ -44,8 +81,10 @@ struct inflater {
 	uint64_t bits; /* the next, the first lowest; 0 behind `held` */
 	unsigned held;
 	struct code literals, distances;
-	uint32_t table[1 << TABLE_BITS];
-	uint32_t distance_table[1 << DISTANCE_TABLE_BITS];
+	uint64_t table[1 << TABLE_BITS];
+	uint64_t distance_table[1 << DISTANCE_TABLE_BITS];
+	/* Every symbol's entry but for the bits of its code. */
+	uint64_t literal_entries[SYMBOLS_MAX], distance_entries[SYMBOLS_MAX];
 };
 
 /* 3.2.5. */
@@ -69,6 +108,16 @@ static unsigned distance_bits(unsigned symbol)
 /* At least 56 bits, or all there are. */
 static void refill(struct inflater *z)
 {
+	if (z->in_end - z->in >= 8) {
+		uint64_t word;
+
+		memcpy(&word, z->in, sizeof(word));
+		z->bits |= le64toh(word) << z->held;
+		z->in += (63 - z->held) / 8;
+		z->held |= 56;
+		z->bits &= (UINT64_C(1) << z->held) - 1;
+		return;
+	}
 	while (z->held < 56 && z->in < z->in_end) {
 		z->bits |= (uint64_t)*z->in++ << z->held;
 		z->held += 8;
@@ -87,31 +136,50 @@ static bool take(struct inflater *z, unsigned count, unsigned *value)
 	return true;
 }
 
-/* One symbol, a bit at a time; -1: the input ends, or there is no such code. */
-static int take_symbol(struct inflater *z, const struct code *code)
+static inline unsigned reverse16(unsigned bits)
 {
-	unsigned value = 0, first = 0, index = 0;
+	bits = (bits & 0x5555) << 1 | (bits >> 1 & 0x5555);
+	bits = (bits & 0x3333) << 2 | (bits >> 2 & 0x3333);
+	bits = (bits & 0x0f0f) << 4 | (bits >> 4 & 0x0f0f);
+	return (bits & 0x00ff) << 8 | (bits >> 8 & 0x00ff);
+}
 
-	refill(z);
-	for (unsigned len = 1; len <= CODE_MAX_BITS && len <= z->held; len++) {
-		value |= (unsigned)(z->bits >> (len - 1)) & 1;
-		if (value - first < code->counts[len]) {
-			z->bits >>= len;
-			z->held -= len;
-			return code->symbols[index + value - first];
-		}
-		index += code->counts[len];
-		first = (first + code->counts[len]) << 1;
-		value <<= 1;
+/* The symbol whose code of *len bits or more comes next in `bits`; *len
+ * gets how many they are. -1: none. */
+static int find_symbol(const struct code *code, uint64_t bits, unsigned *len)
+{
+	unsigned value = reverse16((unsigned)bits & 0xffff);
+
+	for (; *len <= CODE_MAX_BITS; ++*len) {
+		unsigned at = (value >> (16 - *len)) - code->firsts[*len];
+
+		if (at < code->counts[*len])
+			return code->symbols[code->places[*len] + at];
 	}
 	return -1;
+}
+
+/* One symbol; -1: the input ends, or there is no such code. */
+static int take_symbol(struct inflater *z, const struct code *code)
+{
+	unsigned len = 1;
+	int symbol;
+
+	refill(z);
+	symbol = find_symbol(code, z->bits, &len);
+	if (symbol < 0 || len > z->held)
+		return -1;
+	z->bits >>= len;
+	z->held -= len;
+	return symbol;
 }
 
 /* 3.2.2. false: more codes than there are, or fewer, which zlib only allows
  * where it is one code of one bit (or, if `may_be_empty`, none). */
 static bool build_code(struct code *code, const uint8_t *lens, size_t symbols, bool may_be_empty)
 {
-	uint16_t offsets[CODE_MAX_BITS + 2] = {0};
+	uint16_t places[CODE_MAX_BITS + 1];
+	unsigned place = 0, first = 0;
 	int left = 1, longest = 0;
 
 	memset(code->counts, 0, sizeof(code->counts));
@@ -124,62 +192,75 @@ static bool build_code(struct code *code, const uint8_t *lens, size_t symbols, b
 			return false;
 		if (code->counts[len])
 			longest = len;
-		offsets[len + 1] = (uint16_t)(offsets[len] + code->counts[len]);
+		code->firsts[len] = (uint16_t)first;
+		code->places[len] = places[len] = (uint16_t)place;
+		place += code->counts[len];
+		first = (first + code->counts[len]) << 1;
 	}
 	for (size_t i = 0; i < symbols; i++)
 		if (lens[i])
-			code->symbols[offsets[lens[i]]++] = (uint16_t)i;
+			code->symbols[places[lens[i]]++] = (uint16_t)i;
 	return !left || longest == 1 || (!longest && may_be_empty);
 }
 
-static unsigned reverse(unsigned bits, unsigned len)
+static void init_entries(struct inflater *z)
 {
-	unsigned reversed = 0;
-
-	for (; len; len--, bits >>= 1)
-		reversed = reversed << 1 | (bits & 1);
-	return reversed;
+	memset(z->literal_entries, 0, sizeof(z->literal_entries));
+	memset(z->distance_entries, 0, sizeof(z->distance_entries));
+	for (unsigned i = 0; i < END_OF_BLOCK; i++)
+		z->literal_entries[i] = ENTRY_LITERAL(i) | ENTRY_COUNT(1) | ENTRY_ONLY_LITERALS;
+	for (unsigned i = 0; i < SEED_ARRAY_LEN(length_bases); i++)
+		z->literal_entries[END_OF_BLOCK + 1 + i] =
+			ENTRY_VALUE(length_bases[i]) | ENTRY_EXTRA(length_bits(i));
+	for (unsigned i = 0; i < SEED_ARRAY_LEN(distance_bases); i++)
+		z->distance_entries[i] =
+			ENTRY_VALUE(distance_bases[i]) | ENTRY_EXTRA(distance_bits(i));
 }
 
-/* Each symbol at every index that begins with its code. */
-static void fill_table(uint32_t *table, unsigned table_bits, const struct code *code)
+static inline uint64_t entry_of(const uint64_t *entries, unsigned symbol, unsigned len)
 {
-	unsigned value = 0, index = 0;
+	return entries[symbol] ? entries[symbol] + ENTRY_BITS(len) : 0;
+}
 
-	memset(table, 0, sizeof(*table) << table_bits);
-	for (unsigned len = 1; len <= table_bits; len++, value <<= 1) {
-		for (unsigned n = code->counts[len]; n; n--, value++, index++) {
-			unsigned symbol = code->symbols[index];
+/* Each symbol at every index that begins with its code: what is there for codes
+ * shorter than `len` is there again with the next bit set. */
+static void fill_table(uint64_t *table, unsigned table_bits, const struct code *code,
+		       const uint64_t *entries)
+{
+	table[0] = 0;
+	for (unsigned len = 1; len <= table_bits; len++) {
+		const uint16_t *symbols = code->symbols + code->places[len];
 
-			for (unsigned at = reverse(value, len); at < 1U << table_bits;
-			     at += 1U << len)
-				table[at] = ENTRY(symbol, len, 0);
-		}
+		memcpy(table + (1U << (len - 1)), table, sizeof(*table) << (len - 1));
+		for (unsigned i = 0; i < code->counts[len]; i++)
+			table[reverse16((code->firsts[len] + i) << (16 - len))] =
+				entry_of(entries, symbols[i], len);
 	}
 }
 
-/* Literals get those that follow in the same bits, from the last index to the
- * first: what follows has a smaller one (or is 0 itself), so it still is a
- * single symbol. */
-static void join_literals(uint32_t *table)
+/* Literals get what follows in the same bits, more of them or a match, from the
+ * last index to the first: what follows has a smaller one (or is 0 itself), so
+ * it still is a single symbol. */
+static void join_literals(uint64_t *table)
 {
 	for (unsigned at = 1U << TABLE_BITS; at-- > 0;) {
-		uint32_t entry = table[at];
-		unsigned bits = ENTRY_BITS(entry), count = 1;
-		uint32_t literals = entry & 0xffff;
+		uint64_t entry = table[at];
 
-		if (!entry || literals >= END_OF_BLOCK)
-			continue;
-		for (; count < 3; count++) {
-			uint32_t next = table[at >> bits];
+		while (entry & ENTRY_ONLY_LITERALS) {
+			unsigned bits = entry_bits(entry), count = entry_count(entry);
+			uint64_t next = table[at >> bits];
 
-			if (!next || (next & 0xffff) >= END_OF_BLOCK ||
-			    bits + ENTRY_BITS(next) > TABLE_BITS)
+			if (!next || bits + entry_code_bits(next) > TABLE_BITS)
 				break;
-			literals |= (next & 0xff) << (8 * count);
-			bits += ENTRY_BITS(next);
+			if (!(next & ENTRY_ONLY_LITERALS))
+				entry = (entry & ~ENTRY_ONLY_LITERALS) + next;
+			else if (count < LITERALS_MAX)
+				entry += (next & ENTRY_LITERAL(0xff)) << 8 * count | ENTRY_COUNT(1) |
+					 ENTRY_BITS(entry_bits(next));
+			else
+				break;
 		}
-		table[at] = ENTRY(literals, bits, count);
+		table[at] = entry;
 	}
 }
 
@@ -195,22 +276,26 @@ static bool fixed_codes(struct inflater *z)
 	return build_code(&z->distances, lens, 32, false);
 }
 
-/* 3.2.7: `count` lengths, packed. */
-static bool take_lengths(struct inflater *z, const struct code *code, uint8_t *lens, size_t count)
+/* 3.2.7: `count` lengths, packed with the code that is in the distances' table. */
+static bool take_lengths(struct inflater *z, uint8_t *lens, size_t count)
 {
 	size_t i = 0;
 
 	while (i < count) {
-		int symbol = take_symbol(z, code);
-		unsigned repeat, bits = symbol == 16 ? 2 : symbol == 17 ? 3 : 7;
+		unsigned repeat, symbol, bits;
+		uint64_t entry;
 		uint8_t len = 0;
 
-		if (symbol < 0)
+		refill(z);
+		entry = z->distance_table[z->bits & ((1U << PACKING_TABLE_BITS) - 1)];
+		if (!take(z, entry_bits(entry), &repeat))
 			return false;
+		symbol = entry_value(entry);
 		if (symbol < 16) {
 			lens[i++] = (uint8_t)symbol;
 			continue;
 		}
+		bits = symbol == 16 ? 2 : symbol == 17 ? 3 : 7;
 		if (!take(z, bits, &repeat) || (symbol == 16 && !i))
 			return false;
 		repeat += symbol == 18 ? 11 : 3;
@@ -222,6 +307,17 @@ static bool take_lengths(struct inflater *z, const struct code *code, uint8_t *l
 		i += repeat;
 	}
 	return true;
+}
+
+/* The table of the code that packs the lengths, complete, so that every index
+ * has its symbol. */
+static void fill_packing_table(struct inflater *z, const struct code *code)
+{
+	uint64_t entries[LENGTH_CODES];
+
+	for (unsigned i = 0; i < LENGTH_CODES; i++)
+		entries[i] = ENTRY_VALUE(i) | ENTRY_ONLY_LITERALS;
+	fill_table(z->distance_table, PACKING_TABLE_BITS, code, entries);
 }
 
 static bool dynamic_codes(struct inflater *z)
@@ -247,8 +343,10 @@ static bool dynamic_codes(struct inflater *z)
 	}
 	/* zlib wants this code complete, even if it is of one symbol. */
 	if (!build_code(&code, packing, LENGTH_CODES, false) ||
-	    (code.counts[1] == 1 && !packing[code.symbols[0]]) ||
-	    !take_lengths(z, &code, lens, literals + distances))
+	    (code.counts[1] == 1 && !packing[code.symbols[0]]))
+		return false;
+	fill_packing_table(z, &code);
+	if (!take_lengths(z, lens, literals + distances))
 		return false;
 	return lens[END_OF_BLOCK] && build_code(&z->literals, lens, literals, false) &&
 	       build_code(&z->distances, lens + literals, distances, true);
@@ -303,83 +401,130 @@ static inline void refill_fast(struct fast *f)
 	f->held |= 56;
 }
 
-static inline unsigned drop_bits(struct fast *f, unsigned count)
+static inline void drop_bits(struct fast *f, unsigned count)
 {
-	unsigned value = (unsigned)(f->bits & ((UINT64_C(1) << count) - 1));
-
 	f->bits >>= count;
 	f->held -= count;
-	return value;
 }
 
-/* In steps of eight bytes where they do not overlap; up to seven too many. */
-static inline void copy_fast(uint8_t *out, unsigned distance, unsigned length)
+/* As an entry says: its least value and the extra bits. */
+static inline unsigned take_value(struct fast *f, uint64_t entry)
 {
-	const uint8_t *from = out - distance;
+	uint64_t bits = f->bits & ((UINT64_C(1) << entry_bits(entry)) - 1);
+
+	drop_bits(f, entry_bits(entry));
+	return entry_value(entry) + (unsigned)(bits >> entry_code_bits(entry));
+}
+
+static inline void put_literals(struct fast *f, uint64_t entry)
+{
+	uint32_t literals = htole32((uint32_t)(entry >> 32));
+
+	memcpy(f->out, &literals, sizeof(literals));
+	f->out += entry_count(entry);
+}
+
+static inline void copy_16(uint8_t *out, const uint8_t *from)
+{
+	memcpy(out, from, COPY_BYTES);
+}
+
+/* A match nearer than a wide store: its period is repeated until it is eight
+ * bytes long. Up to seven bytes too many. */
+static inline void copy_near(uint8_t *out, unsigned distance, unsigned length)
+{
+	static const uint8_t periods[] = {0, 8, 8, 9, 8, 10, 12, 14};
 	uint8_t *end = out + length;
 
-	if (distance >= 8) {
-		for (; out < end; out += 8, from += 8)
-			memcpy(out, from, 8);
-	} else if (distance == 1) {
-		memset(out, *from, length);
-	} else {
-		while (out < end)
-			*out++ = *from++;
+	if (distance < 8) {
+		for (int i = 0; i < 8; i++)
+			out[i] = out[i - (ptrdiff_t)distance];
+		out += 8;
+		distance = periods[distance];
 	}
+	for (; out < end; out += 8)
+		memcpy(out, out - distance, 8);
 }
 
-/* The match that `entry` begins, after a refill: at most 11 + 5 + 9 + 13 bits.
- * false: nothing was taken, the slow way must see to it. */
-static inline bool match_fast(const struct inflater *z, struct fast *f, uint32_t entry)
+/* Most matches are short, so two stores are made without asking. Up to 31 bytes
+ * too many. */
+static inline void copy_match_fast(uint8_t *out, unsigned distance, unsigned length)
+{
+	const uint8_t *from = out - distance, *end = out + length;
+
+	if (distance < COPY_BYTES) {
+		copy_near(out, distance, length);
+		return;
+	}
+	copy_16(out, from);
+	copy_16(out + COPY_BYTES, from + COPY_BYTES);
+	for (out += 2 * COPY_BYTES, from += 2 * COPY_BYTES; out < end;
+	     out += COPY_BYTES, from += COPY_BYTES)
+		copy_16(out, from);
+}
+
+/* The entry of a code that is too long for a table of `table_bits`; 0: none. */
+static uint64_t find_long(const struct code *code, const uint64_t *entries, uint64_t bits,
+			  unsigned table_bits)
+{
+	unsigned len = table_bits + 1;
+	int symbol = find_symbol(code, bits, &len);
+
+	return symbol < 0 ? 0 : entry_of(entries, (unsigned)symbol, len);
+}
+
+/* What `entry` begins, after a refill: at most 15 + 5 + 15 + 13 bits. false:
+ * nothing was taken, the slow way must see to it. */
+static inline bool match_fast(const struct inflater *z, struct fast *f, uint64_t entry)
 {
 	struct fast next = *f;
-	unsigned at = (entry & 0xffff) - 257, length, distance, symbol;
+	unsigned length, distance;
 
-	if ((entry & 0xffff) <= END_OF_BLOCK || at >= SEED_ARRAY_LEN(length_bases))
-		return false;
-	drop_bits(&next, ENTRY_BITS(entry));
-	length = length_bases[at] + drop_bits(&next, length_bits(at));
+	put_literals(&next, entry);
+	length = take_value(&next, entry);
 	entry = z->distance_table[next.bits & ((1U << DISTANCE_TABLE_BITS) - 1)];
-	symbol = entry & 0xffff;
-	if (!entry || symbol >= SEED_ARRAY_LEN(distance_bases))
+	if (!entry)
+		entry = find_long(&z->distances, z->distance_entries, next.bits,
+				  DISTANCE_TABLE_BITS);
+	distance = take_value(&next, entry);
+	if (!entry || distance > (size_t)(next.out - z->out_begin))
 		return false;
-	drop_bits(&next, ENTRY_BITS(entry));
-	distance = distance_bases[symbol] + drop_bits(&next, distance_bits(symbol));
-	if (distance > (size_t)(next.out - z->out_begin))
-		return false;
-	copy_fast(next.out, distance, length);
+	copy_match_fast(next.out, distance, length);
 	next.out += length;
 	*f = next;
 	return true;
 }
 
-/* As long as the tables know the codes and there is room on both sides. */
-static void take_fast(struct inflater *z)
+/* Until something comes that the slow way must see to, as the end of the block, or
+ * there is no more room on one of the sides. */
+SEED_BITS static void take_fast(struct inflater *z)
 {
+	const uint8_t *in_end = z->in_end, *out_end = z->out_end;
 	struct fast f = {z->in, z->out, z->bits, z->held};
 
-	while (z->in_end - f.in >= 16 && z->out_end - f.out >= TURN_MAX_BYTES) {
-		uint32_t entry = 0;
+	/* Two refills. */
+	while (in_end - f.in >= 16 && out_end - f.out >= TURN_MAX_BYTES) {
+		uint64_t entry = 0;
 
 		refill_fast(&f);
-		/* Five times eleven bits. */
-		for (int i = 0; i < 5; i++) {
-			uint32_t literals;
-
+		for (int i = 0; i < TURN_LOOKS; i++) {
 			entry = z->table[f.bits & ((1U << TABLE_BITS) - 1)];
-			if (!ENTRY_COUNT(entry))
+			if (!(entry & ENTRY_ONLY_LITERALS))
 				break;
-			literals = htole32(entry);
-			memcpy(f.out, &literals, sizeof(literals));
-			f.out += ENTRY_COUNT(entry);
-			drop_bits(&f, ENTRY_BITS(entry));
+			put_literals(&f, entry);
+			drop_bits(&f, entry_bits(entry));
 		}
-		if (ENTRY_COUNT(entry))
+		if (entry & ENTRY_ONLY_LITERALS)
 			continue;
 		refill_fast(&f);
-		if (!match_fast(z, &f, entry))
+		if (!entry)
+			entry = find_long(&z->literals, z->literal_entries, f.bits, TABLE_BITS);
+		if (entry & ENTRY_ONLY_LITERALS) {
+			put_literals(&f, entry);
+			drop_bits(&f, entry_bits(entry));
+		} else if (!entry || !match_fast(z, &f, entry)) {
 			break;
+		}
 	}
 	z->in = f.in;
 	z->out = f.out;
@@ -390,9 +535,9 @@ static void take_fast(struct inflater *z)
 
 static bool take_block(struct inflater *z)
 {
-	fill_table(z->table, TABLE_BITS, &z->literals);
+	fill_table(z->table, TABLE_BITS, &z->literals, z->literal_entries);
 	join_literals(z->table);
-	fill_table(z->distance_table, DISTANCE_TABLE_BITS, &z->distances);
+	fill_table(z->distance_table, DISTANCE_TABLE_BITS, &z->distances, z->distance_entries);
 	for (;;) {
 		int symbol;
 
@@ -484,6 +629,7 @@ bool seed_inflate(const uint8_t *in, size_t in_len, uint8_t *out, size_t out_len
 	z.out_end = out + out_len;
 	z.bits = 0;
 	z.held = 0;
+	init_entries(&z);
 	if (!take_blocks(&z) || z.out != z.out_end || z.in_end - z.in != 4)
 		return false;
 	sum = (uint32_t)z.in[0] << 24 | (uint32_t)z.in[1] << 16 | (uint32_t)z.in[2] << 8 | z.in[3];

@@ -84,6 +84,7 @@ static bool accepts(const uint8_t *stream, size_t len, uint8_t *out, size_t out_
 	assert_non_null(in);
 	assert_non_null(to);
 	memcpy(in, stream, len);
+	memset(to, 0, out_len);
 	right = seed_inflate(in, len, to, out_len);
 	memcpy(out, to, out_len);
 	free(in);
@@ -184,12 +185,249 @@ static void damaged_form(void **state)
 	assert_true(refused > 10);
 }
 
+/* A stream written bit by bit, the first lowest. */
+struct bits {
+	uint8_t *to;
+	size_t count;
+};
+
+static void write_bits(struct bits *bits, unsigned value, unsigned count)
+{
+	for (; count; count--, value >>= 1, bits->count++) {
+		if (bits->count % 8 == 0)
+			bits->to[bits->count / 8] = 0;
+		bits->to[bits->count / 8] |= (uint8_t)((value & 1) << bits->count % 8);
+	}
+}
+
+/* A code begins with its highest bit. */
+static void write_code(struct bits *bits, unsigned code, unsigned len)
+{
+	while (len-- > 0)
+		write_bits(bits, code >> len & 1, 1);
+}
+
+/* Lengths of a complete code of `used` among `symbols`, long ones too; now and
+ * then one of them is wrong. */
+static void make_code(uint8_t *lens, uint32_t symbols, uint32_t used)
+{
+	uint8_t leaves[288] = {0};
+
+	for (uint32_t n = 1; n < used; n++) {
+		uint32_t leaf;
+
+		do {
+			leaf = any(3) ? n - 1 : any(n);
+		} while (leaves[leaf] == 15);
+		leaves[n] = ++leaves[leaf];
+	}
+	if (used == 1)
+		leaves[0] = 1;
+	if (!any(12))
+		leaves[any(used)] = (uint8_t)any(16);
+	memset(lens, 0, symbols);
+	for (uint32_t n = 0; n < used; n++) {
+		uint32_t at = any(symbols);
+
+		while (lens[at])
+			at = (at + 1) % symbols;
+		lens[at] = leaves[n];
+	}
+}
+
+/* The head of a dynamic block (3.2.7), every length unpacked: 0 to 15 have four
+ * bits each. */
+static void write_codes(struct bits *bits, uint32_t literals, uint32_t distances)
+{
+	static const uint8_t order[] = {16, 17, 18, 0, 8, 7, 9, 6, 10, 5,
+					11, 4, 12, 3, 13, 2, 14, 1, 15};
+	uint8_t lens[286 + 30];
+
+	make_code(lens, literals, 2 + any(literals - 1));
+	/* The end must come. */
+	if (any(20) && lens[256] == 0) {
+		uint32_t at = any(literals);
+
+		while (!lens[at])
+			at = (at + 1) % literals;
+		lens[256] = lens[at];
+		lens[at] = 0;
+	}
+	make_code(lens + literals, distances, 1 + any(distances));
+	write_bits(bits, literals - 257, 5);
+	write_bits(bits, distances - 1, 5);
+	write_bits(bits, 15, 4);
+	for (size_t i = 0; i < sizeof(order); i++)
+		write_bits(bits, order[i] < 16 ? 4 : 0, 3);
+	for (size_t i = 0; i < literals + distances; i++)
+		write_code(bits, lens[i], 4);
+}
+
+/* Stored bytes for distances to reach, then a block of any codes and of any
+ * bits. Returns its length; the block may end before. */
+static size_t make_any(uint8_t *to)
+{
+	struct bits bits = {.to = to};
+	uint32_t stored = any(3) ? any(3000) : 32768, body = 1 + any(4000);
+
+	write_bits(&bits, 0x78, 8);
+	write_bits(&bits, 0x01, 8);
+	write_bits(&bits, 0, 8);
+	write_bits(&bits, stored, 16);
+	write_bits(&bits, ~stored, 16);
+	memcpy(to + bits.count / 8, raw, stored);
+	bits.count += (size_t)stored * 8;
+	write_bits(&bits, 1, 1);
+	if (any(8)) {
+		write_bits(&bits, 2, 2);
+		write_codes(&bits, 257 + any(30), 1 + any(30));
+	} else {
+		write_bits(&bits, 1, 2);
+	}
+	for (uint32_t i = 0; i < body; i++)
+		write_bits(&bits, any(256), 8);
+	return (bits.count + 7) / 8;
+}
+
+static void add_sum(size_t *made, const uint8_t *bytes, size_t len)
+{
+	uint32_t sum = (uint32_t)adler32(1, bytes, (uInt)len);
+
+	for (int i = 0; i < 4; i++)
+		stream[(*made)++] = (uint8_t)(sum >> (24 - 8 * i));
+}
+
+/* zlib's verdict on the blocks of `stream`, where they end, and how many bytes
+ * they give. */
+static bool zlib_takes_blocks(size_t *len, size_t *out_len)
+{
+	z_stream z = {.next_in = stream + 2, .avail_in = (uInt)*len - 2,
+		      .next_out = want, .avail_out = STREAM_MAX};
+	bool right;
+
+	assert_int_equal(inflateInit2(&z, -15), Z_OK);
+	right = inflate(&z, Z_FINISH) == Z_STREAM_END;
+	*len = 2 + z.total_in;
+	*out_len = z.total_out;
+	inflateEnd(&z);
+	return right;
+}
+
+/* Codes of every length, distances before the beginning, streams that end
+ * anywhere: the same verdict wherever the fast way leaves off. */
+static void any_codes(void **state)
+{
+	int taken = 0, refused = 0;
+
+	SEED_UNUSED(state);
+	for (size_t i = 0; i < 32768; i++)
+		raw[i] = (uint8_t)any(256);
+	for (int round = 0; round < 10000; round++) {
+		size_t made = make_any(stream), len;
+		bool right = zlib_takes_blocks(&made, &len);
+
+		add_sum(&made, want, len);
+		if (accepts(stream, made, got, len) != right)
+			fail_msg("round %d: only %s accepts it", round, right ? "zlib" : "seedfs");
+		taken += right;
+		refused += !right;
+		if (!right)
+			continue;
+		assert_memory_equal(got, want, len);
+		assert_false(accepts(stream, made, got, len + 1));
+		assert_false(accepts(stream, made, got, len - 1));
+	}
+	/* Or the test shows nothing. */
+	assert_true(taken > 3000);
+	assert_true(refused > 3000);
+}
+
+/* Every place to cut the input, and the output, of a stream that both ways
+ * read. */
+static void cut_anywhere(void **state)
+{
+	SEED_UNUSED(state);
+	for (int round = 0; round < 8; round++) {
+		size_t len = fill(raw, 1500), made = deflate_any(raw, len, stream, 15);
+
+		for (size_t cut = 0; cut < made; cut++)
+			assert_false(accepts(stream, cut, got, len));
+		for (size_t cut = 0; cut < len; cut++)
+			assert_false(accepts(stream, made, got, cut));
+		assert_true(accepts(stream, made, got, len));
+	}
+}
+
+static void write_literals(struct bits *bits, uint32_t count)
+{
+	while (count-- > 0)
+		write_code(bits, 0x30 + any(144), 8);
+}
+
+/* All of this with the fixed codes, which also have distances that are none (no
+ * distance is 0). Returns the length. */
+static uint32_t write_match(struct bits *bits, uint32_t distance)
+{
+	unsigned length = 1 + any(8), symbol = 0, base = 1, extra = 0;
+
+	write_code(bits, length, 7);
+	if (!distance) {
+		write_code(bits, 30 + any(2), 5);
+		return length + 2;
+	}
+	while (base + (1U << extra) <= distance) {
+		base += 1U << extra;
+		symbol++;
+		extra = symbol < 4 ? 0 : symbol / 2 - 1;
+	}
+	write_code(bits, symbol, 5);
+	write_bits(bits, distance - base, extra);
+	return length + 2;
+}
+
+/* A match at the beginning, in the middle and at the end, from near, from as far
+ * as there is and from further. */
+static void every_match(void **state)
+{
+	int refused = 0;
+
+	SEED_UNUSED(state);
+	for (int round = 0; round < 20000; round++) {
+		uint32_t before = 1 + any(700), after = any(2) ? 0 : any(700);
+		struct bits bits = {.to = stream};
+		size_t made, len, total = before + after;
+		bool right;
+
+		write_bits(&bits, 0x0178, 16);
+		write_bits(&bits, 3, 3);
+		write_literals(&bits, before);
+		total += write_match(&bits, any(3) ? any(40) : before + any(2));
+		write_literals(&bits, after);
+		write_code(&bits, 0, 7);
+		made = len = (bits.count + 7) / 8;
+		right = zlib_takes_blocks(&len, &(size_t){0});
+		add_sum(&made, want, right ? total : 0);
+		assert_int_equal(accepts(stream, made, got, total), right);
+		if (right)
+			assert_memory_equal(got, want, total);
+		/* Not even with the sum of what it did give. */
+		made -= 4;
+		add_sum(&made, got, total);
+		assert_int_equal(accepts(stream, made, got, total), right);
+		refused += !right;
+	}
+	assert_true(refused > 1000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_kind),
 		cmocka_unit_test(headers),
 		cmocka_unit_test(damaged_form),
+		cmocka_unit_test(any_codes),
+		cmocka_unit_test(cut_anywhere),
+		cmocka_unit_test(every_match),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
