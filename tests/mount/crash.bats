@@ -23,9 +23,10 @@ prepare() {
 }
 
 # The N-th point of a round: copies the state, does COMMAND on a mount that ends
-# there. False once COMMAND ended before the point came.
+# there. False if the point never came. It may come after COMMAND's answer, also
+# as late as the unmounting.
 crash_at() { # N COMMAND…
-	local n=$1
+	local n=$1 status=0
 
 	shift
 	rm -rf "$STATE"
@@ -33,14 +34,13 @@ crash_at() { # N COMMAND…
 	SEED_CRASH_AT=$n start_seedfs -o "$(usual_options)" "$MNT"
 	wait_until mounted_or_ended
 	("$@") >/dev/null 2>&1 || true
-	if ended "$SEED_PID"; then
-		wait "$SEED_PID" 2>/dev/null || true
-		SEED_PID=
-		umount -l "$MNT" 2>/dev/null || true
-		return 0
-	fi
-	stop_seedfs
-	return 1
+	kill -TERM "$SEED_PID" 2>/dev/null || true
+	wait_until ended "$SEED_PID"
+	wait "$SEED_PID" 2>/dev/null || status=$?
+	SEED_PID=
+	umount -l "$MNT" 2>/dev/null || true
+	[ "$status" -ne 0 ] || return 1
+	same 137 "$status" || exit 1 # SIGKILL: it is the point that ended it
 }
 
 nothing_is_left() {
