@@ -37,17 +37,20 @@ static inline uint8_t seed_paeth(int left, int up, int corner)
  * Paeth's choice. The distances of the estimate left + up - corner are
  * |up - corner| to left, |left - corner| to up, and to corner their sum, if both
  * have one sign, or their difference. In the first case corner is never
- * nearest, which 255 stands for.
+ * nearest, which 255 stands for. A difference d whose sign is known as m, all
+ * ones where it is not negative, is made positive by m - (d ^ m): older
+ * processors compare unsigned bytes for "not less" in one step fewer than for
+ * "less".
  */
 #define SEED_PAETH(best, left, up, corner)                                                   \
 	do {                                                                                 \
-		__typeof__(best) below_ = (__typeof__(best))((up) < (corner));               \
-		__typeof__(best) lower_ = (__typeof__(best))((left) < (corner));             \
-		__typeof__(best) to_left_ = (((up) - (corner)) ^ below_) - below_;           \
-		__typeof__(best) to_up_ = (((left) - (corner)) ^ lower_) - lower_;           \
+		__typeof__(best) above_ = (__typeof__(best))((up) >= (corner));              \
+		__typeof__(best) beyond_ = (__typeof__(best))((left) >= (corner));           \
+		__typeof__(best) to_left_ = above_ - (((up) - (corner)) ^ above_);           \
+		__typeof__(best) to_up_ = beyond_ - (((left) - (corner)) ^ beyond_);         \
 		__typeof__(best) nearer_ = (__typeof__(best))(to_left_ <= to_up_);           \
 		__typeof__(best) apart_ = ((to_left_ - to_up_) ^ nearer_) - nearer_;         \
-		__typeof__(best) to_corner_ = apart_ | ~(below_ ^ lower_);                   \
+		__typeof__(best) to_corner_ = apart_ | ~(above_ ^ beyond_);                  \
 		__typeof__(best) smaller_ = to_up_ ^ ((to_left_ ^ to_up_) & nearer_);        \
 		__typeof__(best) choice_ = (up) ^ (((left) ^ (up)) & nearer_);               \
 		(best) = (corner) ^                                                          \

@@ -6,6 +6,7 @@
 
 #include "lib/image/decode.h"
 #include "lib/image/unfilter.h"
+#include "lib/image/wave.h"
 
 static uint32_t seed = 1;
 
@@ -83,8 +84,11 @@ static void by_definition(void **state)
 		assert_int_equal(seed_pixels_alloc(&pixels, width, height, &error), 0);
 		assert_true(seed_filters_valid(filtered, width, height));
 		undo_all(filtered, width, height, want);
-		seed_unfilter(filtered, &pixels);
-		assert_memory_equal(pixels.data, want, (size_t)width * height * 3);
+		for (int wide = 0; wide <= seed_wave_wide_usable(); wide++) {
+			memset(pixels.data, 0, (size_t)width * height * 3);
+			seed_unfilter_with(filtered, &pixels, wide);
+			assert_memory_equal(pixels.data, want, (size_t)width * height * 3);
+		}
 		filtered[any(height) * seed_filtered_stride_bytes(width)] = (uint8_t)(5 + any(251));
 		assert_false(seed_filters_valid(filtered, width, height));
 		seed_pixels_release(&pixels);

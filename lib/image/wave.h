@@ -1,0 +1,36 @@
+/*
+ * Eight rows' filters undone side by side. Paeth's predictor needs the pixel to
+ * the left, so a row alone is one long chain of a dozen operations a pixel. With
+ * each row a pixel behind the one above it, eight chains run in vectors: word k
+ * holds a pixel of row k, and what row k made in the last step is what row k + 1
+ * now has above it. Every word has masks for its own row's filter, so that any
+ * mixture runs at the same speed. Pure.
+ */
+#ifndef SEED_WAVE_H
+#define SEED_WAVE_H
+
+#include "lib/base.h"
+
+enum { SEED_WAVE_ROWS = 8, SEED_WAVE_BYTES = SEED_WAVE_ROWS * 4 };
+
+struct seed_wave {
+	const uint8_t *in;    /* of the first row, behind the filter's number */
+	const uint8_t *above; /* the row above it */
+	uint8_t *out;
+	ptrdiff_t row_bytes; /* without that number */
+	/* All bits of a row's four bytes, or none. */
+	uint8_t is_sub[SEED_WAVE_BYTES], is_up[SEED_WAVE_BYTES];
+	uint8_t is_average[SEED_WAVE_BYTES], is_paeth[SEED_WAVE_BYTES];
+};
+
+/* Step t of `first` (at least 8) to `end` is pixel t - k of row k. It writes
+ * four bytes, the pixel and the next one's first, which the next step makes right;
+ * so no row's last pixel may be among these steps, and those before the first
+ * must be done. */
+typedef void seed_wave_steps_fn(const struct seed_wave *wave, ptrdiff_t first, ptrdiff_t end);
+
+/* For every processor, and for some; the results are the same. */
+seed_wave_steps_fn seed_wave_steps, seed_wave_steps_wide;
+bool seed_wave_wide_usable(void);
+
+#endif
