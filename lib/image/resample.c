@@ -1,227 +1,210 @@
 /*
- * First columns, then rows: for two rows of the result at a time, the rows of
- * the source that they need become two rows of floats. These are laid out side
- * by side, four lanes a pixel (one unused), so that one vector holds the same
- * pixel of both, and the second direction needs no shuffling.
+ * A band of eight rows of the result at a time, from left to right: a piece of
+ * all rows of the source that the band needs becomes eight rows, these are laid
+ * out side by side, so that the second direction needs no shuffling, and pixels
+ * are made as soon as there are enough columns. What is between the source and
+ * the result never leaves the nearest cache.
  */
 #include "lib/image/resample.h"
 
-#include <math.h>
 #include <string.h>
 
+#include "lib/image/sums.h"
 #include "lib/image/vector.h"
 
-#define LOBES 3.0
-
-/* Two rows of four lanes. */
-enum { ROWS = 2, PIXEL = 4, LANES = ROWS * PIXEL };
-
-typedef float lanes __attribute__((vector_size(LANES * sizeof(float))));
-
-/* What one direction does: sample i of the result is the sum of `taps` samples
- * of the source from starts[i], times weights[i * taps]. */
-struct direction {
-	uint32_t taps;
-	uint32_t *starts; /* owned */
-	float *weights;   /* owned */
+enum {
+	/* A column is a pair of pixels of all rows of the band. */
+	COLUMN = SEED_LANES * 2,
+	PIECE_COLUMNS = SEED_PIECE / 6,
+	/* Pixels that are made at a time. */
+	BATCH = 64,
+	CACHE_LINE_BYTES = 64,
 };
 
-static double lanczos(double x)
-{
-	double angle = M_PI * x;
+typedef int16_t lanes __attribute__((vector_size(8 * sizeof(int16_t))));
 
-	if (fabs(x) < 1e-9)
-		return 1;
-	return fabs(x) < LOBES ? LOBES * sin(angle) * sin(angle / LOBES) / (angle * angle) : 0;
-}
+struct resampler {
+	const struct seed_pixels *from, *to;
+	const struct seed_area *area;
+	const struct seed_sums *sums;
+	struct seed_taps down, across;
 
-/* Beyond the edges the source is mirrored, and behind the mirror it ends. */
-static int64_t mirror(int64_t at, int64_t size)
-{
-	if (at < 0)
-		at = -at - 1;
-	if (at >= size)
-		at = 2 * size - 1 - at;
-	return at < 0 ? 0 : at >= size ? size - 1 : at;
-}
+	void *memory;     /* owned: what follows */
+	int16_t *rows;    /* a piece of the source, in pairs of rows */
+	int16_t *row;     /* and of a row of the band */
+	int16_t *columns; /* as many as `columns_most` */
+	uint8_t *pixels;  /* a batch */
+	uint32_t columns_most;
 
-/* Weights for one sample, added up where mirrored ones fall on others. */
-static void set_weights(struct direction *direction, uint32_t i, uint32_t from, double scale,
-			double *sums)
-{
-	double widen = scale > 1 ? scale : 1, centre = (i + 0.5) * scale - 0.5, total = 0;
-	int64_t first = (int64_t)ceil(centre - LOBES * widen);
-	int64_t last = (int64_t)floor(centre + LOBES * widen), start = first;
+	/* The band; the first column that is kept, the end of those that are
+	 * made, and the pixel that is next. */
+	uint32_t y, first, end, x;
+};
 
-	if (start > (int64_t)from - direction->taps)
-		start = (int64_t)from - direction->taps;
-	if (start < 0)
-		start = 0;
-	memset(sums, 0, direction->taps * sizeof(*sums));
-	for (int64_t at = first; at <= last; at++) {
-		double weight = lanczos(((double)at - centre) / widen);
-
-		sums[mirror(at, from) - start] += weight;
-		total += weight;
-	}
-	direction->starts[i] = (uint32_t)start;
-	for (uint32_t k = 0; k < direction->taps; k++)
-		direction->weights[(size_t)i * direction->taps + k] = (float)(sums[k] / total);
-}
-
-static void direction_release(struct direction *direction)
-{
-	free(direction->starts);
-	free(direction->weights);
-}
-
-static errint_t direction_init(struct direction *direction, uint32_t from, uint32_t to)
-{
-	double scale = (double)from / to, widen = scale > 1 ? scale : 1;
-	uint32_t taps = (uint32_t)floor(2 * LOBES * widen) + 1;
-	double *sums;
-
-	direction->taps = taps < from ? taps : from;
-	direction->starts = malloc(to * sizeof(*direction->starts));
-	direction->weights = malloc((size_t)to * direction->taps * sizeof(*direction->weights));
-	sums = malloc(direction->taps * sizeof(*sums));
-	if (direction->starts && direction->weights && sums)
-		for (uint32_t i = 0; i < to; i++)
-			set_weights(direction, i, from, scale, sums);
-	free(sums);
-	return direction->starts && direction->weights && sums ? 0 : -ENOMEM;
-}
-
-/* One row of floats out of `taps` rows of bytes. In pieces that stay in
- * registers and the nearest cache while all taps are added. */
-SEED_VECTOR static void sum_rows(const uint8_t *from, size_t stride, const float *weights,
-				 uint32_t taps, size_t count, float *to)
-{
-	enum { PIECE = 64 };
-	size_t done = 0;
-
-	for (; done + PIECE <= count; done += PIECE) {
-		float sums[PIECE] = {0};
-
-		for (uint32_t k = 0; k < taps; k++) {
-			const uint8_t *row = from + k * stride + done;
-			float weight = weights[k];
-
-			for (size_t i = 0; i < PIECE; i++)
-				sums[i] += weight * row[i];
-		}
-		memcpy(to + done, sums, sizeof(sums));
-	}
-	for (; done < count; done++) {
-		float sum = 0;
-
-		for (uint32_t k = 0; k < taps; k++)
-			sum += weights[k] * from[k * stride + done];
-		to[done] = sum;
-	}
-}
-
-/* Rows of three lanes a pixel to pairs of four; the fourth is whatever follows,
- * so a row has one float more than it needs. */
-static void pair_rows(const float *const rows[ROWS], uint32_t width, float *pairs)
-{
-	for (size_t x = 0; x < width; x++)
-		for (size_t r = 0; r < ROWS; r++)
-			memcpy(pairs + x * LANES + r * PIXEL, rows[r] + x * 3,
-			       PIXEL * sizeof(float));
-}
-
-/* And along the rows. Each store's fourth lane is overwritten by the next. */
-SEED_VECTOR static void sum_pixels(const float *pairs, const struct direction *across,
-				   uint32_t count, float *const rows[ROWS])
-{
-	const uint32_t taps = across->taps;
-	const float *weights = across->weights;
-
-	for (size_t x = 0; x < count; x++, weights += taps) {
-		const float *at = pairs + (size_t)across->starts[x] * LANES;
-		lanes sum = {0};
-
-		for (uint32_t k = 0; k < taps; k++) {
-			lanes pair;
-
-			memcpy(&pair, at + (size_t)k * LANES, sizeof(pair));
-			sum += pair * weights[k];
-		}
-		memcpy(rows[0] + x * 3, &sum, PIXEL * sizeof(float));
-		memcpy(rows[1] + x * 3, (const char *)&sum + PIXEL * sizeof(float),
-		       PIXEL * sizeof(float));
-	}
-}
-
-SEED_VECTOR static void round_row(const float *row, size_t count, uint8_t *to)
+/* Bytes of two rows to pairs. */
+SEED_VECTOR static void pair_rows(const uint8_t *restrict first, const uint8_t *restrict second,
+				  size_t count, int16_t *restrict pairs)
 {
 	for (size_t i = 0; i < count; i++) {
-		int value = (int)(row[i] + 0.5F);
-
-		value = value < 0 ? 0 : value;
-		to[i] = (uint8_t)(value > 255 ? 255 : value);
+		pairs[i * 2] = first[i];
+		pairs[i * 2 + 1] = second[i];
 	}
 }
 
-struct scratch {
-	float *memory; /* owned */
-	float *down[ROWS], *across[ROWS], *pairs;
-};
-
-static errint_t scratch_init(struct scratch *scratch, uint32_t from_width, uint32_t to_width)
+/* Pairs of pixels of one row to columns. The fourth lane is whatever follows, so
+ * a row has some samples more than it needs. */
+static void pair_pixels(const int16_t *row, int16_t *columns)
 {
-	size_t down = (size_t)from_width * 3 + 1, across = (size_t)to_width * 3 + 1;
-	float *at;
+	for (size_t i = 0; i < PIECE_COLUMNS; i++, row += 6, columns += COLUMN) {
+		lanes first, second, pairs;
 
-	scratch->memory = calloc((down + across) * ROWS + (size_t)from_width * LANES,
-				 sizeof(float));
-	if (!scratch->memory)
-		return -ENOMEM;
-	at = scratch->memory;
-	scratch->pairs = at;
-	at += (size_t)from_width * LANES;
-	for (int r = 0; r < ROWS; r++, at += down)
-		scratch->down[r] = at;
-	for (int r = 0; r < ROWS; r++, at += across)
-		scratch->across[r] = at;
-	return 0;
+		memcpy(&first, row, sizeof(first));
+		memcpy(&second, row + 3, sizeof(second));
+		pairs = __builtin_shufflevector(first, second, 0, 8, 1, 9, 2, 10, 3, 11);
+		memcpy(columns, &pairs, sizeof(pairs));
+	}
 }
 
-static void make_rows(const struct seed_pixels *from, const struct seed_area *area,
-		      const struct seed_pixels *to, const struct direction *down,
-		      const struct direction *across, const struct scratch *scratch, uint32_t y)
+/* Each pixel's fourth byte is overwritten by the next; the last has none. */
+static void put_row(const uint8_t *pixels, size_t count, uint8_t *to)
 {
-	const float *const rows[ROWS] = {scratch->down[0], scratch->down[1]};
-	uint32_t count = to->height - y < ROWS ? to->height - y : ROWS;
+	for (size_t x = 0; x + 1 < count; x++)
+		memcpy(to + x * 3, pixels + x * SEED_LANES, SEED_PIXEL_LANES);
+	memcpy(to + (count - 1) * 3, pixels + (count - 1) * SEED_LANES, 3);
+}
 
-	for (uint32_t r = 0; r < count; r++)
-		sum_rows(seed_pixels_row(from, area->y + down->starts[y + r]) + (size_t)area->x * 3,
-			 seed_pixels_stride_bytes(from),
-			 down->weights + (size_t)(y + r) * down->taps, down->taps,
-			 (size_t)area->width * 3, scratch->down[r]);
-	pair_rows(rows, area->width, scratch->pairs);
-	sum_pixels(scratch->pairs, across, to->width, scratch->across);
-	for (uint32_t r = 0; r < count; r++)
-		round_row(scratch->across[r], (size_t)to->width * 3, seed_pixels_row(to, y + r));
+static uint32_t band_rows(const struct resampler *work, uint32_t y)
+{
+	uint32_t left = work->to->height - y;
+
+	return left < SEED_BAND_ROWS ? left : SEED_BAND_ROWS;
+}
+
+/* How many pairs of rows of the source go into the band at y. */
+static uint32_t band_pairs(const struct resampler *work, uint32_t y)
+{
+	const uint32_t *starts = work->down.starts + y;
+
+	return starts[band_rows(work, y) - 1] + work->down.pairs - starts[0];
+}
+
+/* A row behind the last has weight 0, whatever it holds. */
+static void fetch_rows(const struct resampler *work)
+{
+	const struct seed_area *area = work->area;
+	size_t left = ((size_t)area->width - work->end * 2) * 3;
+	size_t count = left < SEED_PIECE ? left : SEED_PIECE;
+	uint32_t pairs = band_pairs(work, work->y);
+
+	for (uint32_t k = 0; k < pairs; k++) {
+		uint32_t y = (work->down.starts[work->y] + k) * 2;
+		const uint8_t *row = seed_pixels_row(work->from, area->y + y) +
+				     ((size_t)area->x + work->end * 2) * 3;
+		size_t next = y + 1 < area->height ? seed_pixels_stride_bytes(work->from) : 0;
+
+		pair_rows(row, row + next, count, work->rows + (size_t)k * SEED_PIECE * 2);
+	}
+}
+
+/* Room for another piece: keeps the columns that pixels still need. */
+static void keep_columns(struct resampler *work)
+{
+	uint32_t first = work->across.starts[work->x];
+
+	memmove(work->columns, work->columns + (size_t)(first - work->first) * COLUMN,
+		(size_t)(work->end - first) * COLUMN * sizeof(*work->columns));
+	work->first = first;
+}
+
+static void make_columns(struct resampler *work)
+{
+	const struct seed_taps *down = &work->down;
+	const uint32_t *starts = down->starts + work->y;
+
+	if (work->end - work->first + PIECE_COLUMNS > work->columns_most)
+		keep_columns(work);
+	for (uint32_t r = 0; r < band_rows(work, work->y); r++) {
+		work->sums->down(work->rows + (size_t)(starts[r] - starts[0]) * SEED_PIECE * 2,
+				 seed_taps_weights(down, work->y + r), down->pairs, work->row);
+		pair_pixels(work->row, work->columns +
+					       (size_t)(work->end - work->first) * COLUMN +
+					       (size_t)r * SEED_PIXEL_LANES * 2);
+	}
+	work->end += PIECE_COLUMNS;
+}
+
+/* How many pixels, up to a batch, need no more columns than there are. */
+static uint32_t ready_pixels(const struct resampler *work)
+{
+	const uint32_t *starts = work->across.starts + work->x;
+	uint32_t left = work->to->width - work->x, count = 0;
+
+	while (count < left && count < BATCH && starts[count] + work->across.pairs <= work->end)
+		count++;
+	return count;
+}
+
+static void make_pixels(struct resampler *work)
+{
+	uint32_t count;
+
+	while ((count = ready_pixels(work)) > 0) {
+		work->sums->along(work->columns, work->first, &work->across, work->x, count,
+				  work->pixels);
+		for (uint32_t r = 0; r < band_rows(work, work->y); r++)
+			put_row(work->pixels + (size_t)r * SEED_PIXEL_LANES, count,
+				seed_pixels_row(work->to, work->y + r) + (size_t)work->x * 3);
+		work->x += count;
+	}
+}
+
+static void make_band(struct resampler *work)
+{
+	work->x = work->first = work->end = 0;
+	while (work->x < work->to->width) {
+		fetch_rows(work);
+		make_columns(work);
+		make_pixels(work);
+	}
+}
+
+/* All of it is set once, as something is multiplied by 0 before it is made. */
+static errint_t allocate(struct resampler *work)
+{
+	size_t pairs = 0, rows, columns, row = SEED_PIECE + CACHE_LINE_BYTES / sizeof(int16_t), bytes;
+
+	for (uint32_t y = 0; y < work->to->height; y += SEED_BAND_ROWS)
+		pairs = band_pairs(work, y) > pairs ? band_pairs(work, y) : pairs;
+	work->columns_most = work->across.pairs + PIECE_COLUMNS * 4;
+	rows = pairs * SEED_PIECE * 2;
+	columns = (size_t)work->columns_most * COLUMN;
+	bytes = (rows + row + columns) * sizeof(int16_t) + (size_t)BATCH * SEED_LANES;
+	work->memory = aligned_alloc(CACHE_LINE_BYTES, bytes);
+	if (!work->memory)
+		return -ENOMEM;
+	memset(work->memory, 0, bytes);
+	work->rows = work->memory;
+	work->row = work->rows + rows;
+	work->columns = work->row + row;
+	work->pixels = (uint8_t *)(work->columns + columns);
+	return 0;
 }
 
 errint_t seed_resample(const struct seed_pixels *from, const struct seed_area *area,
 		       const struct seed_pixels *to)
 {
-	struct direction down = {0}, across = {0};
-	struct scratch scratch = {0};
+	struct resampler work = {.from = from, .to = to, .area = area, .sums = seed_sums(0)};
 	errint_t err;
 
-	err = direction_init(&down, area->height, to->height);
+	err = seed_taps_init(&work.down, area->height, to->height);
 	if (!err)
-		err = direction_init(&across, area->width, to->width);
+		err = seed_taps_init(&work.across, area->width, to->width);
 	if (!err)
-		err = scratch_init(&scratch, area->width, to->width);
-	for (uint32_t y = 0; !err && y < to->height; y += ROWS)
-		make_rows(from, area, to, &down, &across, &scratch, y);
-	direction_release(&down);
-	direction_release(&across);
-	free(scratch.memory);
+		err = allocate(&work);
+	for (; !err && work.y < to->height; work.y += SEED_BAND_ROWS)
+		make_band(&work);
+	seed_taps_release(&work.down);
+	seed_taps_release(&work.across);
+	free(work.memory);
 	return err;
 }
