@@ -157,7 +157,7 @@ is_time() { # NAME KEY
 	wait_until record_is owl .progress_estimated true
 	record owl '.progress > 0 and .progress <= 0.95' | grep -qx true
 	[[ $(grep owl "$MNT/queue") =~ \]\ ~[1-9][0-9]?%$ ]]
-	wait_until record_is owl .progress 0.95
+	wait_until record_is owl '.progress >= 0.9' true # written in steps of 0.05, up to 0.95
 	release
 	job_ends 0 "$JOB"
 	same "1 null" "$(record owl '"\(.progress) \(.progress_estimated)"')"
