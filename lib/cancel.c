@@ -31,20 +31,11 @@ static void send_next(struct cancel *cancel);
 static void on_answer(void *context, struct seed_net_answer *answer)
 {
 	struct cancel *cancel = context;
-	const struct seed_engine_config *config = &cancel->engine->config;
-	struct seed_response response = {
-		.status = answer->status,
-		.body = answer->body,
-		.len = answer->len,
-		.retry_after_ms = -1,
-	};
 	struct seed_step step;
 	bool more = false;
 
 	if (!answer->error.code) {
-		seed_step_init(&step);
-		config->provider->answer(&config->service, &cancel->params, &cancel->task,
-					 &response, &step);
+		exchange_read(cancel->engine, &cancel->params, &cancel->task, answer, &step);
 		more = step.kind == SEED_STEP_NEXT;
 		seed_step_release(&step);
 	}

@@ -248,6 +248,10 @@ void exchange_keep(struct generation *generation);
 void exchange_stop(struct generation *generation);
 /* Without the key and what a signed URL ends in. */
 void exchange_scrub(const struct generation *generation, struct seed_error *error);
+/* What the provider makes of an answer; `step` is initialised here. */
+void exchange_read(const struct seed_engine *engine, const struct seed_params *params,
+		   struct seed_task *task, const struct seed_net_answer *answer,
+		   struct seed_step *step);
 /* One request, with the key where its host is the API's own. */
 errint_t exchange_transfer(struct seed_engine *engine, const struct seed_request *request,
 			   int64_t deadline_ms, seed_net_done_fn *done, void *context,
@@ -260,7 +264,7 @@ errint_t exchange_transfer(struct seed_engine *engine, const struct seed_request
 double progress_of(const struct generation *generation, int64_t now_ms, bool *estimated);
 /* What an answer told, or did not. */
 void progress_note(struct generation *generation, const struct seed_step *step);
-/* Forgets it: a new attempt (0), or the end (1: there is an image). */
+/* Forgets it: back in the queue or failed (0), or the end (1: there is an image). */
 void progress_reset(struct generation *generation, double progress);
 /* Looks if it is time to; returns when to be called again. */
 int64_t progress_turn(struct generation *generation, int64_t now_ms);

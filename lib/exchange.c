@@ -193,16 +193,24 @@ static void transport_failed(struct generation *generation, struct seed_error *e
 	generation_attempt_failed(generation, error);
 }
 
-static void on_answer(void *context, struct seed_net_answer *answer)
+void exchange_read(const struct seed_engine *engine, const struct seed_params *params,
+		   struct seed_task *task, const struct seed_net_answer *answer,
+		   struct seed_step *step)
 {
-	struct generation *generation = context;
-	const struct seed_engine *engine = generation->engine;
-	struct seed_response response = {
+	const struct seed_response response = {
 		.status = answer->status,
 		.body = answer->body,
 		.len = answer->len,
 		.retry_after_ms = answer->retry_after_ms,
 	};
+
+	seed_step_init(step);
+	engine->config.provider->answer(&engine->config.service, params, task, &response, step);
+}
+
+static void on_answer(void *context, struct seed_net_answer *answer)
+{
+	struct generation *generation = context;
 	struct seed_step step;
 
 	generation->transfer = NULL;
@@ -211,9 +219,8 @@ static void on_answer(void *context, struct seed_net_answer *answer)
 		transport_failed(generation, &answer->error);
 		return;
 	}
-	seed_step_init(&step);
-	engine->config.provider->answer(&engine->config.service, &generation->record.params,
-					&generation->task, &response, &step);
+	exchange_read(generation->engine, &generation->record.params, &generation->task, answer,
+		      &step);
 	if (is_submit(generation))
 		log_status(generation, answer, &step);
 	follow_step(generation, &step);

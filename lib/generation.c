@@ -201,6 +201,8 @@ static void dequeue(struct generation *generation)
 
 void generation_requeue(struct generation *generation)
 {
+	generation->submitted_ms = 0;
+	progress_reset(generation, 0);
 	set_step(generation, "queued");
 	disk_step(generation, STEP_REQUEUE);
 	enqueue(generation, true);
@@ -342,8 +344,6 @@ static void new_attempt(struct generation *generation)
 	generation->deadline_ms = seed_clock_now_ms() + config->timeout_ms;
 	generation->backoffs = generation->fetches = generation->redirects = 0;
 	generation->reminted = generation->no_looks = false;
-	generation->submitted_ms = 0;
-	progress_reset(generation, 0);
 	free(generation->fetch_url);
 	generation->fetch_url = NULL;
 }

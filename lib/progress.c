@@ -132,25 +132,18 @@ static struct seed_task looked_at(const struct generation *generation)
 static void on_look(void *context, struct seed_net_answer *answer)
 {
 	struct generation *generation = context;
-	const struct seed_engine_config *config = &generation->engine->config;
 	struct seed_task task = looked_at(generation);
-	struct seed_response response = {
-		.status = answer->status,
-		.body = answer->body,
-		.len = answer->len,
-		.retry_after_ms = -1,
-	};
 	struct seed_step step;
 
 	generation->look = NULL;
 	if (!is_at_service(generation))
 		return;
-	seed_step_init(&step);
-	if (answer->error.code)
+	if (answer->error.code) {
+		seed_step_init(&step);
 		step.kind = SEED_STEP_WAIT; /* it told nothing */
-	else
-		config->provider->answer(&config->service, &generation->record.params, &task,
-					 &response, &step);
+	} else {
+		exchange_read(generation->engine, &generation->record.params, &task, answer, &step);
+	}
 	follow_look(generation, &step);
 	seed_step_release(&step);
 }

@@ -183,3 +183,13 @@ is_time() { # NAME KEY
 	release
 	job_ends 0 "$JOB"
 }
+
+@test "s5: what waits for another try at a rate limit is not estimated" {
+	mount_seed
+	write fox "a fox"
+	faults '[{"on":"create","do":{"status":429,"retry_after":"30"}}]'
+	background write owl "an owl"
+	wait_until grep -q 'owl .*Rate limited' "$MNT/status"
+	has "$(grep owl "$MNT/queue")" "] 0%"
+	rm "$MNT/prompts/owl"
+}
