@@ -11,33 +11,45 @@ enum {
 	SYMBOLS = 286,
 	LENGTH_SYMBOLS = 19, /* of the code that the codes' lengths are sent in */
 	MATCH_MAX = 258,
-	/* 4 codes and 7 bits still held fit 64 bits. */
-	CODE_MAX_BITS = 14,
+	/* Two of them and their length fit the 32 bits of a pair, and four the 56 of
+	 * put_bits(). */
+	CODE_MAX_BITS = 13,
+	/* With up to 7 still held, whole bytes of 64 bits. */
+	PUT_MAX_BITS = 56,
 	LENGTH_CODE_MAX_BITS = 7,
-	/* Runs are looked for in steps of as many bytes as one comparison takes,
-	 * so shorter ones are not always seen. They would gain next to nothing. */
-	STEP = 16,
+	/* Runs are looked for in steps of as many bytes, so only those of twice
+	 * that are always seen. Where runs are frequent their bytes take little
+	 * more than a bit each, and a match takes ten or so and a branch that the
+	 * processor does not foresee. */
+	STEP = 32,
+	/* Of so many literals the first SAMPLE are counted. */
+	SAMPLE = 16,
+	SAMPLE_STEP = 64,
+	/* What a block's beginning costs, in bits, about; and which part of its
+	 * bits a new code must save. */
+	HEADER_BITS = 1000,
+	WORTH = 128,
 };
 
 /* Block types (3.2.3), behind the bit of the last block. */
-enum { TYPE_DYNAMIC = 2 };
+enum { TYPE_FIXED = 1, TYPE_DYNAMIC = 2 };
 
-static void put_bits(struct seed_deflate *deflate, uint64_t bits, unsigned count)
+static void put_bits(struct seed_deflate_bits *out, uint64_t bits, unsigned count)
 {
 	uint64_t word;
 
-	deflate->bits |= bits << deflate->held;
-	deflate->held += count;
-	word = htole64(deflate->bits);
-	memcpy(deflate->at, &word, sizeof(word));
-	deflate->at += deflate->held / 8;
-	deflate->bits >>= deflate->held & ~7U;
-	deflate->held &= 7;
+	out->bits |= bits << out->held;
+	out->held += count;
+	word = htole64(out->bits);
+	memcpy(out->at, &word, sizeof(word));
+	out->at += out->held / 8;
+	out->bits >>= out->held & ~7U;
+	out->held &= 7;
 }
 
-static void put_code(struct seed_deflate *deflate, struct seed_huffman_code code)
+static void put_code(struct seed_deflate_bits *out, struct seed_huffman_code code)
 {
-	put_bits(deflate, code.bits, code.len);
+	put_bits(out, code.bits, code.len);
 }
 
 /* 3.2.5: the symbol for a match's length, and what follows it. */
@@ -77,7 +89,7 @@ static size_t run_start(const uint8_t *data, size_t at, size_t first)
 	if (at == first)
 		return at;
 	changed = changes(data + at - 8);
-	if (!changed) {
+	while (!changed) {
 		at -= 8;
 		changed = changes(data + at - 8);
 	}
@@ -102,7 +114,8 @@ static size_t run_end(const uint8_t *data, size_t at, size_t len)
 static bool next_run(const uint8_t *data, size_t from, size_t len, size_t *start, size_t *end)
 {
 	for (size_t at = from + 1; at + STEP <= len; at += STEP) {
-		if (changes(data + at) | changes(data + at + 8))
+		if (changes(data + at) | changes(data + at + 8) |
+		    changes(data + at + 16) | changes(data + at + 24))
 			continue;
 		*start = run_start(data, at, from + 1);
 		*end = run_end(data, at + STEP, len);
@@ -122,19 +135,25 @@ static size_t match_of(size_t left)
 struct block {
 	uint32_t counts[SYMBOLS];
 	size_t runs; /* how many of deflate->runs */
-	struct seed_huffman_code codes[SYMBOLS];
 };
 
-/* In four tables, so that equal bytes do not wait for each other. */
-static void count_literals(const uint8_t *data, size_t len, uint32_t counts[4][256])
+/* Of the literals from `from` to `to`, those that are in the sample. In four
+ * tables, so that equal bytes do not wait for each other. */
+static void count_literals(const uint8_t *data, size_t from, size_t to, uint32_t counts[4][256])
 {
-	size_t i = 0;
+	size_t i = from;
 
-	for (; i + 4 <= len; i += 4)
-		for (size_t k = 0; k < 4; k++)
-			counts[k][data[i + k]]++;
-	for (; i < len; i++)
-		counts[0][data[i]]++;
+	while (i < to) {
+		size_t end = i / SAMPLE_STEP * SAMPLE_STEP + SAMPLE;
+
+		end = end < to ? end : to;
+		for (; i + 4 <= end; i += 4)
+			for (size_t k = 0; k < 4; k++)
+				counts[k][data[i + k]]++;
+		for (; i < end; i++)
+			counts[0][data[i]]++;
+		i = (i / SAMPLE_STEP + 1) * SAMPLE_STEP;
+	}
 }
 
 static void count_run(struct block *block, size_t left)
@@ -156,55 +175,84 @@ static void count_symbols(const struct seed_deflate *deflate, struct block *bloc
 	size_t from = 0, start, end;
 
 	while (next_run(data, from, len, &start, &end)) {
-		count_literals(data + from, start - from, counts);
+		count_literals(data, from, start, counts);
 		count_run(block, end - start);
-		deflate->runs[block->runs++] = (struct seed_deflate_run){(uint32_t)start,
+		deflate->scratch->runs[block->runs++] = (struct seed_deflate_run){(uint32_t)start,
 									 (uint32_t)end};
 		from = end;
 	}
-	count_literals(data + from, len - from, counts);
+	count_literals(data, from, len, counts);
 	for (size_t i = 0; i < 256; i++)
-		block->counts[i] = counts[0][i] + counts[1][i] + counts[2][i] + counts[3][i];
-	block->counts[END_OF_BLOCK] = 1;
+		block->counts[i] = (counts[0][i] + counts[1][i] + counts[2][i] + counts[3][i]) *
+				   (SAMPLE_STEP / SAMPLE);
+	/* What is outside the sample, and in what comes later, needs a code, too. */
+	for (size_t i = 0; i < SYMBOLS; i++)
+		block->counts[i]++;
 }
 
-/* A literal's code in one word: bits, and their number from bit 16. */
-static void pack_literals(const struct seed_huffman_code *codes, uint32_t words[256])
+/* Every pair of literals, the first one in the index's lower byte: how many bits
+ * both take (6), and from bit 6 the bits themselves. */
+SEED_VECTOR static void fill_pairs(const struct seed_huffman_code *codes, uint32_t *restrict pairs)
 {
-	for (size_t i = 0; i < 256; i++)
-		words[i] = codes[i].bits | (uint32_t)codes[i].len << 16;
+	uint32_t bits[256], lens[256];
+
+	for (size_t i = 0; i < 256; i++) {
+		bits[i] = codes[i].bits;
+		lens[i] = codes[i].len;
+	}
+	for (size_t second = 0; second < 256; second++, pairs += 256)
+		for (size_t first = 0; first < 256; first++)
+			pairs[first] = (bits[first] | bits[second] << lens[first]) << 6 |
+				       (lens[first] + lens[second]);
 }
 
-SEED_BITS static void put_literals(struct seed_deflate *deflate, const uint32_t words[256],
-			 const uint8_t *data, size_t len)
+/* A pair's bits; the processor takes a shift's lowest six bits, so its length
+ * needs no mask. */
+#define PAIR_BITS(pair) ((uint64_t)(pair) >> 6)
+#define SHIFT(bits, count) ((bits) << ((count) & 63))
+
+SEED_BITS static void put_literals(struct seed_deflate *deflate, const uint8_t *data, size_t len)
 {
-	struct seed_deflate d = *deflate;
+	const uint32_t *pairs = deflate->scratch->pairs;
+	struct seed_deflate_bits out = deflate->out;
 	size_t i = 0;
 
-	/* By twos and fours, so that not every code waits for the last. */
-	for (; i + 4 <= len; i += 4) {
-		uint32_t a = words[data[i]], b = words[data[i + 1]];
-		uint32_t c = words[data[i + 2]], e = words[data[i + 3]];
-		unsigned a_len = a >> 16, ab_len = a_len + (b >> 16), c_len = c >> 16;
-		uint64_t ab = (a & 0xffff) | (uint64_t)(b & 0xffff) << a_len;
-		uint64_t ce = (c & 0xffff) | (uint64_t)(e & 0xffff) << c_len;
+	for (; i + 8 <= len; i += 8) {
+		uint64_t bytes, ab, ce;
+		uint32_t a, b, c, e;
+		unsigned ab_len, ce_len;
 
-		put_bits(&d, ab | ce << ab_len, ab_len + c_len + (e >> 16));
+		memcpy(&bytes, data + i, sizeof(bytes));
+		bytes = le64toh(bytes);
+		a = pairs[bytes & 0xffff];
+		b = pairs[bytes >> 16 & 0xffff];
+		c = pairs[bytes >> 32 & 0xffff];
+		e = pairs[bytes >> 48];
+		ab = PAIR_BITS(a) | SHIFT(PAIR_BITS(b), a);
+		ce = PAIR_BITS(c) | SHIFT(PAIR_BITS(e), c);
+		ab_len = (a + b) & 63;
+		ce_len = (c + e) & 63;
+		if (ab_len + ce_len <= PUT_MAX_BITS) {
+			put_bits(&out, ab | ce << ab_len, ab_len + ce_len);
+		} else {
+			put_bits(&out, ab, ab_len);
+			put_bits(&out, ce, ce_len);
+		}
 	}
 	for (; i < len; i++)
-		put_bits(&d, words[data[i]] & 0xffff, words[data[i]] >> 16);
-	*deflate = d;
+		put_bits(&out, deflate->codes[data[i]].bits, deflate->codes[data[i]].len);
+	deflate->out = out;
 }
 
-static void put_run(struct seed_deflate *deflate, const struct seed_huffman_code *codes, size_t left)
+static void put_run(struct seed_deflate *deflate, size_t left)
 {
 	while (left) {
 		size_t length = match_of(left);
 		unsigned extra, extra_bits;
 
-		put_code(deflate, codes[length_symbol(length, &extra, &extra_bits)]);
+		put_code(&deflate->out, deflate->codes[length_symbol(length, &extra, &extra_bits)]);
 		/* And the only distance, 1, whose code is one bit of 0. */
-		put_bits(deflate, extra, extra_bits + 1);
+		put_bits(&deflate->out, extra, extra_bits + 1);
 		left -= length;
 	}
 }
@@ -212,19 +260,16 @@ static void put_run(struct seed_deflate *deflate, const struct seed_huffman_code
 static void put_symbols(struct seed_deflate *deflate, const struct block *block,
 			const uint8_t *data, size_t len)
 {
-	uint32_t words[256];
 	size_t from = 0;
 
-	pack_literals(block->codes, words);
 	for (size_t i = 0; i < block->runs; i++) {
-		const struct seed_deflate_run *run = &deflate->runs[i];
+		const struct seed_deflate_run *run = &deflate->scratch->runs[i];
 
-		put_literals(deflate, words, data + from, run->start - from);
-		put_run(deflate, block->codes, run->end - run->start);
+		put_literals(deflate, data + from, run->start - from);
+		put_run(deflate, run->end - run->start);
 		from = run->end;
 	}
-	put_literals(deflate, words, data + from, len - from);
-	put_code(deflate, block->codes[END_OF_BLOCK]);
+	put_literals(deflate, data + from, len - from);
 }
 
 /* A step of the codes' lengths as 3.2.7 packs them. */
@@ -266,55 +311,93 @@ static size_t pack_lengths(const uint8_t *lens, size_t n, struct packed *steps)
 
 /* 3.2.7: how many codes of each kind, their lengths, and before them the code
  * in which those are sent. */
-static void put_codes(struct seed_deflate *deflate, const struct block *block)
+static void put_codes(struct seed_deflate_bits *out, const struct seed_huffman_code codes[SYMBOLS])
 {
 	static const uint8_t order[LENGTH_SYMBOLS] = {16, 17, 18, 0, 8, 7, 9, 6, 10, 5,
 						      11, 4, 12, 3, 13, 2, 14, 1, 15};
-	struct seed_huffman_code codes[LENGTH_SYMBOLS];
+	struct seed_huffman_code packing[LENGTH_SYMBOLS];
 	uint32_t counts[LENGTH_SYMBOLS] = {0};
 	struct packed steps[SYMBOLS + 1];
 	uint8_t lens[SYMBOLS + 1];
-	unsigned kinds = SYMBOLS, sent = LENGTH_SYMBOLS;
+	unsigned sent = LENGTH_SYMBOLS;
 	size_t n;
 
-	while (kinds > FIRST_LENGTH && !block->codes[kinds - 1].len)
-		kinds--;
-	for (size_t i = 0; i < kinds; i++)
-		lens[i] = (uint8_t)block->codes[i].len;
-	lens[kinds] = block->runs > 0;
-	n = pack_lengths(lens, kinds + 1U, steps);
+	for (size_t i = 0; i < SYMBOLS; i++)
+		lens[i] = (uint8_t)codes[i].len;
+	lens[SYMBOLS] = 1; /* of the only distance */
+	n = pack_lengths(lens, SYMBOLS + 1, steps);
 	for (size_t i = 0; i < n; i++)
 		counts[steps[i].symbol]++;
-	seed_huffman_build(counts, LENGTH_SYMBOLS, LENGTH_CODE_MAX_BITS, codes);
-	while (sent > 4 && !codes[order[sent - 1]].len)
+	seed_huffman_build(counts, LENGTH_SYMBOLS, LENGTH_CODE_MAX_BITS, packing);
+	while (sent > 4 && !packing[order[sent - 1]].len)
 		sent--;
-	put_bits(deflate, kinds - FIRST_LENGTH, 5);
-	put_bits(deflate, 0, 5);
-	put_bits(deflate, sent - 4, 4);
+	put_bits(out, SYMBOLS - FIRST_LENGTH, 5);
+	put_bits(out, 0, 5);
+	put_bits(out, sent - 4, 4);
 	for (size_t i = 0; i < sent; i++)
-		put_bits(deflate, codes[order[i]].len, 3);
+		put_bits(out, packing[order[i]].len, 3);
 	for (size_t i = 0; i < n; i++) {
-		put_code(deflate, codes[steps[i].symbol]);
-		put_bits(deflate, steps[i].extra, steps[i].extra_bits);
+		put_code(out, packing[steps[i].symbol]);
+		put_bits(out, steps[i].extra, steps[i].extra_bits);
 	}
 }
 
-void seed_deflate_init(struct seed_deflate *deflate, uint8_t *out, struct seed_deflate_run *runs)
+/* How many bits these symbols take. */
+static uint64_t cost_of(const struct block *block, const struct seed_huffman_code codes[SYMBOLS])
 {
-	*deflate = (struct seed_deflate){.at = out, .runs = runs};
+	uint64_t bits = 0;
+
+	for (size_t i = 0; i < SYMBOLS; i++)
+		bits += (uint64_t)block->counts[i] * codes[i].len;
+	return bits;
 }
 
-void seed_deflate_block(struct seed_deflate *deflate, const uint8_t *data, size_t len, bool last)
+static void begin_block(struct seed_deflate *deflate, const struct seed_huffman_code codes[SYMBOLS])
 {
-	struct block block = {.runs = 0};
+	if (deflate->open)
+		put_code(&deflate->out, deflate->codes[END_OF_BLOCK]);
+	memcpy(deflate->codes, codes, sizeof(deflate->codes));
+	fill_pairs(codes, deflate->scratch->pairs);
+	/* Never the last, as nobody knows yet. */
+	put_bits(&deflate->out, 0, 1);
+	put_bits(&deflate->out, TYPE_DYNAMIC, 2);
+	put_codes(&deflate->out, codes);
+	deflate->open = true;
+}
 
-	assert(len <= SEED_DEFLATE_BLOCK_MAX_BYTES);
+void seed_deflate_init(struct seed_deflate *deflate, uint8_t *out,
+		       struct seed_deflate_scratch *scratch)
+{
+	deflate->out = (struct seed_deflate_bits){.at = out};
+	deflate->scratch = scratch;
+	deflate->open = false;
+}
+
+void seed_deflate_add(struct seed_deflate *deflate, const uint8_t *data, size_t len)
+{
+	struct seed_huffman_code codes[SYMBOLS];
+	struct block block = {.runs = 0};
+	uint64_t cost;
+
+	assert(len <= SEED_DEFLATE_ADD_MAX_BYTES);
 	count_symbols(deflate, &block, data, len);
-	seed_huffman_build(block.counts, SYMBOLS, CODE_MAX_BITS, block.codes);
-	put_bits(deflate, last, 1);
-	put_bits(deflate, TYPE_DYNAMIC, 2);
-	put_codes(deflate, &block);
+	seed_huffman_build(block.counts, SYMBOLS, CODE_MAX_BITS, codes);
+	cost = cost_of(&block, codes);
+	if (!deflate->open || cost_of(&block, deflate->codes) > cost + cost / WORTH + HEADER_BITS)
+		begin_block(deflate, codes);
 	put_symbols(deflate, &block, data, len);
-	if (last && deflate->held)
-		put_bits(deflate, 0, 8 - deflate->held);
+}
+
+void seed_deflate_end(struct seed_deflate *deflate)
+{
+	struct seed_deflate_bits *out = &deflate->out;
+
+	if (deflate->open)
+		put_code(out, deflate->codes[END_OF_BLOCK]);
+	/* The last block is empty, of fixed codes: 7 bits of 0 (3.2.6). */
+	put_bits(out, 1, 1);
+	put_bits(out, TYPE_FIXED, 2);
+	put_bits(out, 0, 7);
+	if (out->held)
+		put_bits(out, 0, 8 - out->held);
 }

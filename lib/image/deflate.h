@@ -1,47 +1,66 @@
 /*
- * Deflate (RFC 1951) for photographs: Huffman codes for each block, and runs of
- * one byte as the only matches. A search for other matches takes five times as
- * long and finds nearly none in filtered rows of a photograph.
+ * Deflate (RFC 1951) for photographs: Huffman codes, and runs of one byte as the
+ * only matches. A search for other matches takes five times as long and finds
+ * nearly none in filtered rows of a photograph.
  *
- *   seed_deflate_init(&deflate, out, runs);
- *   seed_deflate_block(&deflate, data, len, false);   any number of times
- *   seed_deflate_block(&deflate, data, len, true);    the last
+ *   seed_deflate_init(&deflate, out, scratch);
+ *   seed_deflate_add(&deflate, data, len);   any number of times
+ *   seed_deflate_end(&deflate);
  *
- * Between blocks the caller may take what is in `out` and set `at` back to its
- * beginning; bits that fill no byte yet are held. Pure.
+ * Codes are made from a sample of what is added, and a new block begins only
+ * where new codes save more than they cost. Between two calls the caller may take
+ * what is in `out` and set `out.at` back to its beginning; bits that fill no byte
+ * yet are held. Pure.
  */
 #ifndef SEED_DEFLATE_H
 #define SEED_DEFLATE_H
 
 #include "lib/base.h"
+#include "lib/image/huffman.h"
 
-/* A stretch of a block that repeats the byte before it. */
+/* Literals, the end of a block, and lengths. */
+enum { SEED_DEFLATE_SYMBOLS = 286 };
+
+/* As much is added at once at most. */
+enum { SEED_DEFLATE_ADD_MAX_BYTES = 4 * 1024 * 1024 };
+
+/* A stretch that repeats the byte before it. */
 struct seed_deflate_run {
 	uint32_t start, end;
 };
 
-struct seed_deflate {
+/* The caller's memory: the codes of each pair of literals, and the runs of what
+ * is added. */
+struct seed_deflate_scratch {
+	uint32_t pairs[65536];
+	struct seed_deflate_run runs[];
+};
+
+/* How large it is if `len` bytes are added at once at most. */
+#define SEED_DEFLATE_SCRATCH_BYTES(len) \
+	(sizeof(struct seed_deflate_scratch) + ((len) / 8 + 1) * sizeof(struct seed_deflate_run))
+
+struct seed_deflate_bits {
 	uint8_t *at;   /* where the next byte goes */
 	uint64_t bits; /* held back, the first lowest */
 	unsigned held;
-	struct seed_deflate_run *runs; /* the caller's scratch */
 };
 
-/* A block is at most this long. */
-enum { SEED_DEFLATE_BLOCK_MAX_BYTES = 4 * 1024 * 1024 };
+struct seed_deflate {
+	struct seed_deflate_bits out;
+	struct seed_deflate_scratch *scratch;
+	bool open; /* a block, with these codes */
+	struct seed_huffman_code codes[SEED_DEFLATE_SYMBOLS];
+};
 
-/* Room that a block of `len` bytes may need: 9 bits a byte (that is what a code
- * for all 286 symbols needs at worst, and the best is no worse), the codes
- * themselves, and wide stores. */
-#define SEED_DEFLATE_BOUND_BYTES(len) ((len) + (len) / 8 + 512)
+/* Room that adding `len` bytes and the end may need: 13 bits a byte, two blocks'
+ * beginnings, and wide stores. */
+#define SEED_DEFLATE_BOUND_BYTES(len) ((len) + (len) / 8 * 5 + 1024)
 
-/* How many runs a block of `len` bytes can have. */
-#define SEED_DEFLATE_RUNS(len) ((len) / 8 + 1)
-
-/* `runs` has room for the largest block's. */
-void seed_deflate_init(struct seed_deflate *deflate, uint8_t *out, struct seed_deflate_run *runs);
-
-/* Appends one block; `last` also ends the stream, at a byte's end. */
-void seed_deflate_block(struct seed_deflate *deflate, const uint8_t *data, size_t len, bool last);
+void seed_deflate_init(struct seed_deflate *deflate, uint8_t *out,
+		       struct seed_deflate_scratch *scratch);
+void seed_deflate_add(struct seed_deflate *deflate, const uint8_t *data, size_t len);
+/* Ends the stream, at a byte's end. */
+void seed_deflate_end(struct seed_deflate *deflate);
 
 #endif

@@ -25,10 +25,10 @@
 /* What tells drawings from photographs: see matches_pay(). */
 #define SAMPLE_PIECES 8
 #define SAMPLE_ROWS 2 /* of each */
-#define SAMPLE_LEVEL 1
 #define PHOTO_HALF_BITS 7 /* a byte */
-/* libdeflate's level for drawings. */
-#define MATCH_LEVEL 4
+/* libdeflate's level, of the sample and of drawings. The next ones are a tenth
+ * smaller, for half as much time again and more. */
+#define MATCH_LEVEL 1
 
 static errint_t put_be32(struct seed_buf *png, uint32_t value)
 {
@@ -119,7 +119,7 @@ struct writer {
 	struct seed_buf *png;
 	uint8_t *filtered;   /* owned: rows of a band, or all */
 	uint8_t *compressed; /* owned */
-	struct seed_deflate_run *runs; /* owned */
+	struct seed_deflate_scratch *scratch; /* owned */
 	uint32_t adler;
 };
 
@@ -141,30 +141,31 @@ static uint32_t band_rows(const struct writer *writer, uint32_t y)
 	return left < BAND_ROWS ? left : BAND_ROWS;
 }
 
-/* Photographs: a block and an IDAT chunk a band. */
+/* Photographs: an IDAT chunk a band. */
 static errint_t write_bands(struct writer *writer)
 {
 	size_t stride = seed_filtered_stride_bytes(writer->pixels->width);
 	struct seed_deflate deflate;
 	errint_t err = 0;
 
-	seed_deflate_init(&deflate, writer->compressed, writer->runs);
-	memcpy(deflate.at, ZLIB_HEADER, ZLIB_HEADER_BYTES);
-	deflate.at += ZLIB_HEADER_BYTES;
+	seed_deflate_init(&deflate, writer->compressed, writer->scratch);
+	memcpy(deflate.out.at, ZLIB_HEADER, ZLIB_HEADER_BYTES);
+	deflate.out.at += ZLIB_HEADER_BYTES;
 	for (uint32_t y = 0; !err && y < writer->pixels->height; y += BAND_ROWS) {
 		uint32_t rows = band_rows(writer, y);
 		bool last = y + rows == writer->pixels->height;
 
 		seed_filter_rows(writer->pixels, y, rows, writer->filtered);
 		writer->adler = libdeflate_adler32(writer->adler, writer->filtered, rows * stride);
-		seed_deflate_block(&deflate, writer->filtered, rows * stride, last);
+		seed_deflate_add(&deflate, writer->filtered, rows * stride);
 		if (last) {
-			add_be32(deflate.at, writer->adler);
-			deflate.at += 4;
+			seed_deflate_end(&deflate);
+			add_be32(deflate.out.at, writer->adler);
+			deflate.out.at += 4;
 		}
 		err = put_idat(writer->png, writer->compressed,
-			       (size_t)(deflate.at - writer->compressed));
-		deflate.at = writer->compressed;
+			       (size_t)(deflate.out.at - writer->compressed));
+		deflate.out.at = writer->compressed;
 	}
 	return err;
 }
@@ -212,12 +213,13 @@ static bool matches_pay(const struct writer *writer)
 		seed_filter_rows(pixels, y, rows, writer->filtered + len);
 		len += rows * stride;
 	}
-	seed_deflate_init(&deflate, writer->compressed, writer->runs);
-	seed_deflate_block(&deflate, writer->filtered, len, true);
-	coded = (size_t)(deflate.at - writer->compressed);
+	seed_deflate_init(&deflate, writer->compressed, writer->scratch);
+	seed_deflate_add(&deflate, writer->filtered, len);
+	seed_deflate_end(&deflate);
+	coded = (size_t)(deflate.out.at - writer->compressed);
 	if (coded * 16 >= len * PHOTO_HALF_BITS)
 		return false;
-	compressor = libdeflate_alloc_compressor(SAMPLE_LEVEL);
+	compressor = libdeflate_alloc_compressor(MATCH_LEVEL);
 	if (!compressor)
 		return false;
 	/* 0: does not fit, so larger. */
@@ -235,14 +237,14 @@ static errint_t write_pixels(const struct seed_pixels *pixels, struct seed_buf *
 
 	writer.filtered = malloc(bytes);
 	writer.compressed = malloc(ZLIB_HEADER_BYTES + SEED_DEFLATE_BOUND_BYTES(bytes));
-	writer.runs = malloc(SEED_DEFLATE_RUNS(bytes) * sizeof(*writer.runs));
-	if (!writer.filtered || !writer.compressed || !writer.runs)
+	writer.scratch = malloc(SEED_DEFLATE_SCRATCH_BYTES(bytes));
+	if (!writer.filtered || !writer.compressed || !writer.scratch)
 		goto out;
 	err = matches_pay(&writer) ? write_matched(pixels, png) : write_bands(&writer);
 out:
 	free(writer.filtered);
 	free(writer.compressed);
-	free(writer.runs);
+	free(writer.scratch);
 	return err;
 }
 

@@ -53,7 +53,23 @@ static void huffman(void **state)
 	}
 }
 
-static struct seed_deflate_run runs[SEED_DEFLATE_RUNS(60000)];
+enum { DATA_MAX = 60000 };
+
+static struct seed_deflate_scratch *scratch;
+
+static int setup(void **state)
+{
+	SEED_UNUSED(state);
+	scratch = malloc(SEED_DEFLATE_SCRATCH_BYTES(DATA_MAX));
+	return scratch ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	SEED_UNUSED(state);
+	free(scratch);
+	return 0;
+}
 
 static size_t fill(uint8_t *data, size_t max)
 {
@@ -71,65 +87,110 @@ static size_t fill(uint8_t *data, size_t max)
 	return len;
 }
 
-/* The deflate stream of `data` in random blocks; returns its length. */
-static size_t deflate_blocks(const uint8_t *data, size_t len, uint8_t *out)
+/* The deflate stream of `data`, added in random pieces; returns its length. */
+static size_t deflate_pieces(const uint8_t *data, size_t len, uint8_t *out)
 {
 	struct seed_deflate deflate;
 	size_t done = 0;
 
-	seed_deflate_init(&deflate, out, runs);
+	seed_deflate_init(&deflate, out, scratch);
 	while (any(4)) {
 		size_t part = any((uint32_t)(len - done) + 1);
-		uint8_t *before = deflate.at;
+		uint8_t *before = deflate.out.at;
 
-		seed_deflate_block(&deflate, data + done, part, false);
-		assert_true((size_t)(deflate.at - before) + 8 <= SEED_DEFLATE_BOUND_BYTES(part));
+		seed_deflate_add(&deflate, data + done, part);
+		assert_true((size_t)(deflate.out.at - before) + 16 <= SEED_DEFLATE_BOUND_BYTES(part));
 		done += part;
 	}
-	seed_deflate_block(&deflate, data + done, len - done, true);
-	return (size_t)(deflate.at - out);
+	seed_deflate_add(&deflate, data + done, len - done);
+	seed_deflate_end(&deflate);
+	return (size_t)(deflate.out.at - out);
 }
+
+/* zlib inflates it to `data` again. */
+static void assert_inflates(uint8_t *stream, size_t made, const uint8_t *data, size_t len)
+{
+	static uint8_t back[DATA_MAX + 1];
+	z_stream z = {.next_in = stream, .avail_in = (uInt)made, .next_out = back,
+		      .avail_out = sizeof(back)};
+
+	assert_int_equal(inflateInit2(&z, -15), Z_OK);
+	assert_int_equal(inflate(&z, Z_FINISH), Z_STREAM_END);
+	assert_int_equal(z.avail_in, 0);
+	assert_int_equal(z.total_out, len);
+	assert_memory_equal(back, data, len);
+	inflateEnd(&z);
+}
+
+static uint8_t data[DATA_MAX], out[3 * DATA_MAX + 65536];
 
 static void inflates(void **state)
 {
-	enum { MAX = 60000 };
-	static uint8_t data[MAX], out[2 * MAX + 65536], back[MAX + 1];
-
 	SEED_UNUSED(state);
 	for (int round = 0; round < 3000; round++) {
-		size_t len = fill(data, round % 3 ? 400 : MAX), made = deflate_blocks(data, len, out);
-		z_stream z = {.next_in = out, .avail_in = (uInt)made, .next_out = back,
-			      .avail_out = sizeof(back)};
+		size_t len = fill(data, round % 3 ? 400 : DATA_MAX);
 
-		assert_int_equal(inflateInit2(&z, -15), Z_OK);
-		assert_int_equal(inflate(&z, Z_FINISH), Z_STREAM_END);
-		assert_int_equal(z.avail_in, 0);
-		assert_int_equal(z.total_out, len);
-		assert_memory_equal(back, data, len);
-		inflateEnd(&z);
+		assert_inflates(out, deflate_pieces(data, len, out), data, len);
 	}
 }
 
 /* A run of every length alone, and of the longest matches' sums. */
 static void every_run(void **state)
 {
-	static uint8_t data[1100], out[4096], back[1101];
+	SEED_UNUSED(state);
+	memset(data, 0, sizeof(data));
+	for (size_t len = 0; len < 1100; len++) {
+		struct seed_deflate deflate;
+
+		seed_deflate_init(&deflate, out, scratch);
+		seed_deflate_add(&deflate, data, len);
+		seed_deflate_end(&deflate);
+		assert_inflates(out, (size_t)(deflate.out.at - out), data, len);
+	}
+}
+
+/* Codes are made from every fourth sixteen bytes. What is only elsewhere gets
+ * one, too; also the longest, all at once. */
+static void outside_the_sample(void **state)
+{
+	SEED_UNUSED(state);
+	for (int round = 0; round < 300; round++) {
+		size_t len = 1 + any(DATA_MAX - 1);
+
+		for (size_t i = 0; i < len; i++)
+			data[i] = (uint8_t)(i % 64 < 16 ? round & 1 : (int)any(256));
+		assert_inflates(out, deflate_pieces(data, len, out), data, len);
+	}
+}
+
+/* What is like before goes on in the same block, what is not begins a new one:
+ * both take what their bytes need, and the codes. */
+static void blocks(void **state)
+{
+	enum { PIECE = 10000, CODES_MAX = 200 };
+	struct seed_deflate deflate;
+	size_t alone = 0, together;
 
 	SEED_UNUSED(state);
-	for (size_t len = 0; len < sizeof(data); len++) {
-		struct seed_deflate deflate;
-		z_stream z = {.next_in = out, .next_out = back, .avail_out = sizeof(back)};
-
-		seed_deflate_init(&deflate, out, runs);
-		seed_deflate_block(&deflate, data, len, true);
-		z.avail_in = (uInt)(deflate.at - out);
-		assert_int_equal(inflateInit2(&z, -15), Z_OK);
-		assert_int_equal(inflate(&z, Z_FINISH), Z_STREAM_END);
-		assert_int_equal(z.avail_in, 0);
-		assert_int_equal(z.total_out, len);
-		assert_memory_equal(back, data, len);
-		inflateEnd(&z);
+	for (size_t i = 0; i < DATA_MAX; i++)
+		data[i] = (uint8_t)(i < DATA_MAX / 2 ? any(7) : 100 + any(7));
+	for (size_t at = 0; at < DATA_MAX; at += PIECE) {
+		seed_deflate_init(&deflate, out, scratch);
+		seed_deflate_add(&deflate, data + at, PIECE);
+		seed_deflate_end(&deflate);
+		alone += (size_t)(deflate.out.at - out);
 	}
+	/* Three bits a byte, as there are seven values, and room for all others. */
+	assert_in_range(alone, DATA_MAX / 8 * 2, DATA_MAX / 8 * 3 + 6 * CODES_MAX);
+	seed_deflate_init(&deflate, out, scratch);
+	for (size_t at = 0; at < DATA_MAX; at += PIECE)
+		seed_deflate_add(&deflate, data + at, PIECE);
+	seed_deflate_end(&deflate);
+	together = (size_t)(deflate.out.at - out);
+	assert_inflates(out, together, data, DATA_MAX);
+	/* Two blocks, not six. */
+	assert_in_range(together, DATA_MAX / 8 * 2, DATA_MAX / 8 * 3 + 2 * CODES_MAX);
+	assert_true(together < alone);
 }
 
 static int predict(int filter, int a, int b, int c)
@@ -159,7 +220,7 @@ static bool is_sampled(size_t i, size_t bytes)
 
 /* The row's bytes under a filter by the definition; returns their cost, in which
  * Paeth is preferred by a sixteenth. */
-static uint32_t filter_row(const struct seed_pixels *pixels, uint32_t y, int filter, uint8_t *out)
+static uint32_t filter_row(const struct seed_pixels *pixels, uint32_t y, int filter, uint8_t *filtered)
 {
 	size_t bytes = seed_pixels_stride_bytes(pixels);
 	const uint8_t *row = seed_pixels_row(pixels, y);
@@ -169,9 +230,9 @@ static uint32_t filter_row(const struct seed_pixels *pixels, uint32_t y, int fil
 		int a = i < 3 ? 0 : row[i - 3], b = y ? *(row + i - bytes) : 0;
 		int c = i < 3 || !y ? 0 : *(row + i - bytes - 3);
 
-		out[i] = (uint8_t)(row[i] - predict(filter, a, b, c));
+		filtered[i] = (uint8_t)(row[i] - predict(filter, a, b, c));
 		if (is_sampled(i, bytes))
-			cost += (uint32_t)abs((int8_t)out[i]);
+			cost += (uint32_t)abs((int8_t)filtered[i]);
 	}
 	return filter == 4 ? cost - cost / 16 : cost;
 }
@@ -251,9 +312,11 @@ int main(void)
 		cmocka_unit_test(huffman),
 		cmocka_unit_test(inflates),
 		cmocka_unit_test(every_run),
+		cmocka_unit_test(outside_the_sample),
+		cmocka_unit_test(blocks),
 		cmocka_unit_test(filters),
 		cmocka_unit_test(libpng_reads),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, setup, teardown);
 }
