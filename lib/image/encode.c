@@ -30,33 +30,43 @@
  * smaller, for half as much time again and more. */
 #define MATCH_LEVEL 1
 
-static errint_t put_be32(struct seed_buf *png, uint32_t value)
-{
-	const uint8_t bytes[4] = {(uint8_t)(value >> 24), (uint8_t)(value >> 16),
-				  (uint8_t)(value >> 8), (uint8_t)value};
+/* What an encoder writes to, and tells its failures with. */
+struct output {
+	struct seed_sink *sink;
+	struct seed_error *error;
+};
 
-	return seed_buf_add(png, bytes, sizeof(bytes));
+static void store_be32(uint8_t *at, uint32_t value)
+{
+	for (int i = 0; i < 4; i++)
+		at[i] = (uint8_t)(value >> (24 - 8 * i));
+}
+
+static errint_t put_bytes(const struct output *output, const void *data, size_t len)
+{
+	const struct iovec piece = {(void *)(uintptr_t)data, len};
+
+	return seed_sink_write(output->sink, &piece, 1, output->error);
 }
 
 /* A chunk out of up to two pieces. */
-static errint_t put_chunk(struct seed_buf *png, const char *name, const void *head, size_t head_len,
-			  const void *body, size_t body_len)
+static errint_t put_chunk(const struct output *output, const char *name, const void *head,
+			  size_t head_len, const void *body, size_t body_len)
 {
-	uint32_t crc = seed_crc32(0, name, 4);
-	errint_t err;
+	uint8_t frame[8], sum[4];
+	const struct iovec pieces[] = {
+		{frame, sizeof(frame)}, {(void *)(uintptr_t)head, head_len},
+		{(void *)(uintptr_t)body, body_len}, {sum, sizeof(sum)},
+	};
+	uint32_t crc;
 
+	store_be32(frame, (uint32_t)(head_len + body_len));
+	memcpy(frame + 4, name, 4);
+	crc = seed_crc32(0, name, 4);
 	crc = seed_crc32(crc, head, head_len);
 	crc = seed_crc32(crc, body, body_len);
-	err = put_be32(png, (uint32_t)(head_len + body_len));
-	if (!err)
-		err = seed_buf_add(png, name, 4);
-	if (!err)
-		err = seed_buf_add(png, head, head_len);
-	if (!err)
-		err = seed_buf_add(png, body, body_len);
-	if (!err)
-		err = put_be32(png, crc);
-	return err;
+	store_be32(sum, crc);
+	return seed_sink_write(output->sink, pieces, SEED_ARRAY_LEN(pieces), output->error);
 }
 
 static bool text_is_plain(const char *text, size_t len)
@@ -72,7 +82,7 @@ static bool text_is_plain(const char *text, size_t len)
 	return true;
 }
 
-static errint_t put_text(struct seed_buf *png, const struct seed_image_text *text)
+static errint_t put_text(const struct output *output, const struct seed_image_text *text)
 {
 	/* Behind the keyword and its NUL: not compressed, method 0, no
 	 * language, no translated keyword. */
@@ -82,31 +92,30 @@ static errint_t put_text(struct seed_buf *png, const struct seed_image_text *tex
 	size_t len = strlen(text->text);
 
 	if (!keyword_len || keyword_len > KEYWORD_MAX_BYTES)
-		return -EINVAL;
+		return seed_error_set(output->error, EINVAL, "cannot write a text chunk: its keyword "
+				      "has %zu bytes", keyword_len);
 	memcpy(head, text->keyword, keyword_len);
 	if (text_is_plain(text->text, len))
-		return put_chunk(png, "tEXt", head, keyword_len + 1, text->text, len);
-	return put_chunk(png, "iTXt", head, keyword_len + 1 + sizeof(international), text->text, len);
+		return put_chunk(output, "tEXt", head, keyword_len + 1, text->text, len);
+	return put_chunk(output, "iTXt", head, keyword_len + 1 + sizeof(international), text->text, len);
 }
 
 /* Everything between IHDR and the pixels. */
-static errint_t put_ancillary(struct seed_buf *png, const struct seed_image_text *texts,
+static errint_t put_ancillary(const struct output *output, const struct seed_image_text *texts,
 			      size_t text_count)
 {
 	static const uint8_t intent = SRGB_INTENT;
 	errint_t err;
 
-	err = put_chunk(png, "sRGB", &intent, 1, NULL, 0);
+	err = put_chunk(output, "sRGB", &intent, 1, NULL, 0);
 	for (size_t i = 0; !err && i < text_count; i++)
-		err = put_text(png, &texts[i]);
+		err = put_text(output, &texts[i]);
 	return err;
 }
 
-static errint_t report(errint_t err, struct seed_error *error)
+static errint_t no_memory(const struct output *output)
 {
-	if (err && !error->code)
-		return seed_error_set(error, -err, "cannot write the PNG: %s", strerror(-err));
-	return err;
+	return seed_error_set(output->error, ENOMEM, "no memory to write a PNG");
 }
 
 /* How much larger than that of libdeflate a sample may be before matches are
@@ -116,22 +125,16 @@ static errint_t report(errint_t err, struct seed_error *error)
 
 struct writer {
 	const struct seed_pixels *pixels;
-	struct seed_buf *png;
+	const struct output *output;
 	uint8_t *filtered;   /* owned: rows of a band, or all */
 	uint8_t *compressed; /* owned */
 	struct seed_deflate_scratch *scratch; /* owned */
 	uint32_t adler;
 };
 
-static errint_t put_idat(struct seed_buf *png, const uint8_t *data, size_t len)
+static errint_t put_idat(const struct output *output, const uint8_t *data, size_t len)
 {
-	return put_chunk(png, "IDAT", NULL, 0, data, len);
-}
-
-static void add_be32(uint8_t *at, uint32_t value)
-{
-	for (int i = 0; i < 4; i++)
-		at[i] = (uint8_t)(value >> (24 - 8 * i));
+	return put_chunk(output, "IDAT", NULL, 0, data, len);
 }
 
 static uint32_t band_rows(const struct writer *writer, uint32_t y)
@@ -160,10 +163,10 @@ static errint_t write_bands(struct writer *writer)
 		seed_deflate_add(&deflate, writer->filtered, rows * stride);
 		if (last) {
 			seed_deflate_end(&deflate);
-			add_be32(deflate.out.at, writer->adler);
+			store_be32(deflate.out.at, writer->adler);
 			deflate.out.at += 4;
 		}
-		err = put_idat(writer->png, writer->compressed,
+		err = put_idat(writer->output, writer->compressed,
 			       (size_t)(deflate.out.at - writer->compressed));
 		deflate.out.at = writer->compressed;
 	}
@@ -171,21 +174,22 @@ static errint_t write_bands(struct writer *writer)
 }
 
 /* Drawings: all rows at once, with matches. */
-static errint_t write_matched(const struct seed_pixels *pixels, struct seed_buf *png)
+static errint_t write_matched(const struct seed_pixels *pixels, const struct output *output)
 {
 	size_t bytes = seed_filtered_stride_bytes(pixels->width) * pixels->height, len;
 	struct libdeflate_compressor *compressor = libdeflate_alloc_compressor(MATCH_LEVEL);
 	size_t bound = libdeflate_zlib_compress_bound(compressor, bytes);
 	uint8_t *filtered = malloc(bytes), *compressed = malloc(bound);
-	errint_t err = -ENOMEM;
+	errint_t err = 0;
 
-	if (!compressor || !filtered || !compressed)
+	if (!compressor || !filtered || !compressed) {
+		err = no_memory(output);
 		goto out;
+	}
 	seed_filter_rows(pixels, 0, pixels->height, filtered);
 	len = libdeflate_zlib_compress(compressor, filtered, bytes, compressed, bound);
-	err = 0;
 	for (size_t done = 0; !err && done < len; done += IDAT_BYTES)
-		err = put_idat(png, compressed + done,
+		err = put_idat(output, compressed + done,
 			       len - done < IDAT_BYTES ? len - done : IDAT_BYTES);
 out:
 	free(filtered);
@@ -229,73 +233,78 @@ static bool matches_pay(const struct writer *writer)
 	return matched && coded * WORTH_DENOMINATOR > matched * WORTH_NUMERATOR;
 }
 
-static errint_t write_pixels(const struct seed_pixels *pixels, struct seed_buf *png)
+static errint_t write_pixels(const struct seed_pixels *pixels, const struct output *output)
 {
-	struct writer writer = {.pixels = pixels, .png = png, .adler = 1};
+	struct writer writer = {.pixels = pixels, .output = output, .adler = 1};
 	size_t bytes = seed_filtered_stride_bytes(pixels->width) * band_rows(&writer, 0);
-	errint_t err = -ENOMEM;
+	errint_t err;
 
 	writer.filtered = malloc(bytes);
 	writer.compressed = malloc(ZLIB_HEADER_BYTES + SEED_DEFLATE_BOUND_BYTES(bytes));
 	writer.scratch = malloc(SEED_DEFLATE_SCRATCH_BYTES(bytes));
 	if (!writer.filtered || !writer.compressed || !writer.scratch)
-		goto out;
-	err = matches_pay(&writer) ? write_matched(pixels, png) : write_bands(&writer);
-out:
+		err = no_memory(output);
+	else if (matches_pay(&writer))
+		err = write_matched(pixels, output);
+	else
+		err = write_bands(&writer);
 	free(writer.filtered);
 	free(writer.compressed);
 	free(writer.scratch);
 	return err;
 }
 
-static errint_t put_header(struct seed_buf *png, const struct seed_pixels *pixels)
+static errint_t put_header(const struct output *output, const struct seed_pixels *pixels)
 {
 	/* 8 bits, RGB, and the only methods there are. */
 	uint8_t header[13] = {[8] = 8, [9] = 2};
 
-	add_be32(header, pixels->width);
-	add_be32(header + 4, pixels->height);
-	return put_chunk(png, "IHDR", header, sizeof(header), NULL, 0);
+	store_be32(header, pixels->width);
+	store_be32(header + 4, pixels->height);
+	return put_chunk(output, "IHDR", header, sizeof(header), NULL, 0);
 }
 
 errint_t seed_encode(const struct seed_pixels *pixels, const struct seed_image_text *texts,
-		     size_t text_count, struct seed_buf *png, struct seed_error *error)
+		     size_t text_count, struct seed_sink *sink, struct seed_error *error)
 {
+	const struct output output = {sink, error};
 	errint_t err;
 
-	error->code = 0;
-	err = seed_buf_add(png, SEED_PNG_SIGNATURE, SEED_PNG_SIGNATURE_BYTES);
+	err = put_bytes(&output, SEED_PNG_SIGNATURE, SEED_PNG_SIGNATURE_BYTES);
 	if (!err)
-		err = put_header(png, pixels);
+		err = put_header(&output, pixels);
 	if (!err)
-		err = put_ancillary(png, texts, text_count);
+		err = put_ancillary(&output, texts, text_count);
 	if (!err)
-		err = write_pixels(pixels, png);
+		err = write_pixels(pixels, &output);
 	if (!err)
-		err = put_chunk(png, "IEND", NULL, 0, NULL, 0);
-	return report(err, error);
+		err = put_chunk(&output, "IEND", NULL, 0, NULL, 0);
+	return err;
 }
 
 errint_t seed_encode_keep(const uint8_t *data, size_t len, const struct seed_image_text *texts,
-			  size_t text_count, struct seed_buf *png, struct seed_error *error)
+			  size_t text_count, struct seed_sink *sink, struct seed_error *error)
 {
-	size_t offset = SEED_PNG_SIGNATURE_BYTES;
+	const struct output output = {sink, error};
+	/* What is kept and not yet written begins with the signature. */
+	size_t kept = 0, offset = SEED_PNG_SIGNATURE_BYTES, start = offset;
 	struct seed_png_layout layout;
 	struct seed_png_chunk chunk;
 	errint_t err;
 
-	error->code = 0;
 	err = seed_png_walk(data, len, &layout, error);
-	if (!err)
-		err = seed_buf_add(png, data, SEED_PNG_SIGNATURE_BYTES);
-	while (!err && seed_png_next(data, layout.end, &offset, &chunk)) {
+	for (; !err && seed_png_next(data, layout.end, &offset, &chunk); start = offset) {
+		bool is_header = !strcmp(chunk.name, "IHDR");
 		/* Ancillary names begin with a small letter. */
-		if (chunk.name[0] >= 'a')
+		bool keep = chunk.name[0] < 'a';
+		size_t end = keep ? offset : start;
+
+		if (keep && !is_header)
 			continue;
-		err = seed_buf_add(png, chunk.frame,
-				   (size_t)chunk.len + SEED_PNG_CHUNK_EXTRA_BYTES);
-		if (!err && !strcmp(chunk.name, "IHDR"))
-			err = put_ancillary(png, texts, text_count);
+		err = put_bytes(&output, data + kept, end - kept);
+		kept = offset;
+		if (!err && is_header)
+			err = put_ancillary(&output, texts, text_count);
 	}
-	return report(err, error);
+	return err ? err : put_bytes(&output, data + kept, layout.end - kept);
 }

@@ -11,20 +11,20 @@
 #define SEED_ENCODE_H
 
 #include "lib/base.h"
-#include "lib/buf.h"
 #include "lib/error.h"
 #include "lib/image/image.h"
 #include "lib/image/pixels.h"
+#include "lib/image/sink.h"
 
-/* Appends the PNG of `pixels` to `png`. ENOMEM, EFBIG (the buffer's limit). */
+/* Appends the PNG of `pixels` to `sink`. ENOMEM, and the sink's errors. */
 errint_t seed_encode(const struct seed_pixels *pixels, const struct seed_image_text *texts,
-		     size_t text_count, struct seed_buf *png,
+		     size_t text_count, struct seed_sink *sink,
 		     struct seed_error *error) SEED_MUST_CHECK;
 
 /* The same around the critical chunks, kept byte for byte, of a PNG that
  * seed_decode() has verified and found keepable. */
 errint_t seed_encode_keep(const uint8_t *data, size_t len, const struct seed_image_text *texts,
-			  size_t text_count, struct seed_buf *png,
+			  size_t text_count, struct seed_sink *sink,
 			  struct seed_error *error) SEED_MUST_CHECK;
 
 #endif

@@ -1,17 +1,13 @@
 #include "lib/image/image.h"
 
-#include <openssl/evp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lib/buf.h"
 #include "lib/image/decode.h"
 #include "lib/image/encode.h"
 #include "lib/image/fit.h"
+#include "lib/image/sink.h"
 #include "lib/image/sketch.h"
-
-/* Raw pixels of the largest picture, and room for filters and texts. */
-#define RESULT_MAX_BYTES (SEED_IMAGE_MAX_PIXELS * (size_t)4)
 
 /* The source in memory. Read, not mapped: a file that is cut while it is
  * mapped kills who looks at it. */
@@ -19,19 +15,6 @@ struct source {
 	uint8_t *data; /* owned */
 	size_t len;
 };
-
-static errint_t hash_hex(const void *data, size_t len, char hex[SEED_SHA256_HEX_BYTES],
-			 struct seed_error *error)
-{
-	unsigned char digest[EVP_MAX_MD_SIZE];
-	unsigned int digest_len;
-
-	if (!EVP_Digest(data, len, digest, &digest_len, EVP_sha256(), NULL))
-		return seed_error_set(error, EIO, "cannot compute SHA-256");
-	for (unsigned int i = 0; i < digest_len; i++)
-		snprintf(hex + (size_t)i * 2, 3, "%02x", digest[i]);
-	return 0;
-}
 
 /* Up to `size` bytes, fewer where the file ends. */
 static ssize_t read_all(int fd, uint8_t *data, size_t size)
@@ -75,27 +58,6 @@ static errint_t read_source(int fd, struct source *source, struct seed_error *er
 	return 0;
 }
 
-static errint_t write_result(int fd, const struct seed_buf *png, struct seed_error *error)
-{
-	size_t done = 0;
-	int code = 0;
-
-	while (done < png->len_bytes && !code) {
-		ssize_t n = pwrite(fd, png->data + done, png->len_bytes - done, (off_t)done);
-
-		if (n >= 0)
-			done += (size_t)n;
-		else if (errno != EINTR)
-			code = errno;
-	}
-	if (!code && fsync(fd))
-		code = errno;
-	if (!code)
-		return 0;
-	return seed_error_set(error, code == ENOSPC || code == EDQUOT ? ENOSPC : EIO,
-			      "cannot write the image: %s", strerror(code));
-}
-
 static errint_t decode_source(const struct seed_image_job *job, const struct source *source,
 			      struct seed_decoded *decoded, struct seed_image_result *result)
 {
@@ -103,7 +65,7 @@ static errint_t decode_source(const struct seed_image_job *job, const struct sou
 	errint_t err;
 
 	info->bytes = source->len;
-	err = hash_hex(source->data, source->len, info->sha256, &result->error);
+	err = seed_sha256(source->data, source->len, info->sha256, &result->error);
 	if (err)
 		return err;
 	err = seed_decode_or_verify(source->data, source->len, job->width, job->height, decoded,
@@ -114,9 +76,8 @@ static errint_t decode_source(const struct seed_image_job *job, const struct sou
 	return err;
 }
 
-/* `png` gets the result's bytes. */
 static errint_t fit_and_encode(const struct seed_image_job *job, const struct source *source,
-			       struct seed_decoded *decoded, struct seed_buf *png,
+			       struct seed_decoded *decoded, struct seed_sink *sink,
 			       struct seed_image_result *result)
 {
 	struct seed_pixels *pixels = &decoded->pixels;
@@ -138,13 +99,13 @@ static errint_t fit_and_encode(const struct seed_image_job *job, const struct so
 					  result->source.width, result->source.height);
 	memcpy(result->source.fit, plan.name, sizeof(plan.name));
 	if (decoded->keepable && !plan.crop && !plan.resample)
-		return seed_encode_keep(source->data, source->len, job->texts, job->text_count, png,
-					error);
-	return seed_encode(pixels, job->texts, job->text_count, png, error);
+		return seed_encode_keep(source->data, source->len, job->texts, job->text_count,
+					sink, error);
+	return seed_encode(pixels, job->texts, job->text_count, sink, error);
 }
 
 static errint_t make_from_source(const struct seed_image_job *job, int source_fd,
-				 struct seed_buf *png, struct seed_image_result *result)
+				 struct seed_sink *sink, struct seed_image_result *result)
 {
 	struct seed_decoded decoded = {0};
 	struct source source = {0};
@@ -154,13 +115,13 @@ static errint_t make_from_source(const struct seed_image_job *job, int source_fd
 	if (!err)
 		err = decode_source(job, &source, &decoded, result);
 	if (!err)
-		err = fit_and_encode(job, &source, &decoded, png, result);
+		err = fit_and_encode(job, &source, &decoded, sink, result);
 	seed_decoded_release(&decoded);
 	free(source.data);
 	return err;
 }
 
-static errint_t make_sketch(const struct seed_image_job *job, struct seed_buf *png,
+static errint_t make_sketch(const struct seed_image_job *job, struct seed_sink *sink,
 			    struct seed_image_result *result)
 {
 	struct seed_pixels pixels = {0};
@@ -168,7 +129,7 @@ static errint_t make_sketch(const struct seed_image_job *job, struct seed_buf *p
 
 	err = seed_sketch(job->prompt, job->width, job->height, &pixels, &result->error);
 	if (!err)
-		err = seed_encode(&pixels, job->texts, job->text_count, png, &result->error);
+		err = seed_encode(&pixels, job->texts, job->text_count, sink, &result->error);
 	seed_pixels_release(&pixels);
 	if (err)
 		return err;
@@ -178,7 +139,7 @@ static errint_t make_sketch(const struct seed_image_job *job, struct seed_buf *p
 	return 0;
 }
 
-static errint_t finish(const struct seed_image_job *job, int dest_fd, const struct seed_buf *png,
+static errint_t finish(const struct seed_image_job *job, struct seed_sink *sink,
 		       struct seed_image_result *result)
 {
 	struct seed_image_info *image = &result->image;
@@ -186,10 +147,8 @@ static errint_t finish(const struct seed_image_job *job, int dest_fd, const stru
 
 	image->width = job->width;
 	image->height = job->height;
-	image->bytes = png->len_bytes;
-	err = hash_hex(png->data, png->len_bytes, image->sha256, &result->error);
-	if (!err)
-		err = write_result(dest_fd, png, &result->error);
+	image->bytes = sink->bytes;
+	err = seed_sink_finish(sink, image->sha256, &result->error);
 	/* A sketch has no source but itself. */
 	if (!err && job->draw) {
 		result->source.bytes = image->bytes;
@@ -201,16 +160,17 @@ static errint_t finish(const struct seed_image_job *job, int dest_fd, const stru
 void seed_image_make(const struct seed_image_job *job, int source_fd, int dest_fd,
 		     struct seed_image_result *result)
 {
-	struct seed_buf png;
+	struct seed_sink sink;
 	errint_t err;
 
 	*result = (struct seed_image_result){0};
-	seed_buf_init(&png, RESULT_MAX_BYTES);
-	err = job->draw ? make_sketch(job, &png, result)
-			: make_from_source(job, source_fd, &png, result);
+	err = seed_sink_init(&sink, dest_fd, &result->error);
 	if (!err)
-		err = finish(job, dest_fd, &png, result);
-	seed_buf_release(&png);
+		err = job->draw ? make_sketch(job, &sink, result)
+				: make_from_source(job, source_fd, &sink, result);
+	if (!err)
+		err = finish(job, &sink, result);
+	seed_sink_release(&sink);
 	if (!err)
 		return;
 	result->image = (struct seed_image_info){0};

@@ -13,9 +13,10 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #include <zlib.h>
 
-#include "lib/buf.h"
 #include "lib/image/decode.h"
 #include "lib/image/encode.h"
 #include "lib/image/inflate.h"
@@ -78,26 +79,42 @@ static void as_stream(const uint8_t *data, size_t len)
 	inflateEnd(&z);
 }
 
+static void encode(const struct seed_pixels *pixels, uint8_t **png, size_t *len)
+{
+	char sha256[SEED_SHA256_HEX_BYTES];
+	int fd = memfd_create("png", MFD_CLOEXEC);
+	struct seed_error error;
+	struct seed_sink sink;
+
+	CHECK(!seed_sink_init(&sink, fd, &error));
+	CHECK(!seed_encode(pixels, NULL, 0, &sink, &error));
+	CHECK(!seed_sink_finish(&sink, sha256, &error));
+	seed_sink_release(&sink);
+	*len = (size_t)sink.bytes;
+	*png = malloc(*len);
+	CHECK(*png && pread(fd, *png, *len, 0) == (ssize_t)*len);
+	close(fd);
+}
+
 /* The first byte is the width. */
 static void as_pixels(const uint8_t *data, size_t len)
 {
 	struct seed_pixels pixels = {0};
 	struct seed_decoded decoded;
 	struct seed_error error = {0};
-	struct seed_buf png;
+	uint8_t *png;
 
 	if (len < 4 || !data[0] || (len - 1) / 3 / data[0] == 0)
 		return;
 	if (seed_pixels_alloc(&pixels, data[0], (uint32_t)((len - 1) / 3 / data[0]), &error))
 		return;
 	memcpy(pixels.data, data + 1, seed_pixels_stride_bytes(&pixels) * pixels.height);
-	seed_buf_init(&png, FUZZ_PIXELS_MAX * 8);
-	CHECK(!seed_encode(&pixels, NULL, 0, &png, &error));
-	CHECK(!seed_decode((const uint8_t *)png.data, png.len_bytes, &decoded, &error));
+	encode(&pixels, &png, &len);
+	CHECK(!seed_decode(png, len, &decoded, &error));
 	CHECK(!memcmp(decoded.pixels.data, pixels.data,
 		      seed_pixels_stride_bytes(&pixels) * pixels.height));
 	seed_decoded_release(&decoded);
-	seed_buf_release(&png);
+	free(png);
 	seed_pixels_release(&pixels);
 }
 

@@ -8,8 +8,13 @@
 
 #include "tests/unit/unit.h"
 
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "lib/buf.h"
 #include "lib/image/crc.h"
+#include "lib/image/encode.h"
 #include "lib/image/pixels.h"
 
 #define MADE_MAX_BYTES (64U << 20)
@@ -166,6 +171,41 @@ static inline void make_pixels(struct seed_pixels *pixels, uint32_t width, uint3
 			row[x * 3 + 2] = (uint8_t)((x + y) * 127 / (width + height));
 		}
 	}
+}
+
+static inline void read_back(int fd, struct seed_buf *buf)
+{
+	struct stat st;
+	char *data;
+
+	assert_int_equal(fstat(fd, &st), 0);
+	data = malloc((size_t)st.st_size + 1);
+	assert_non_null(data);
+	assert_int_equal(pread(fd, data, (size_t)st.st_size, 0), st.st_size);
+	seed_buf_init(buf, MADE_MAX_BYTES);
+	add(buf, data, (size_t)st.st_size);
+	free(data);
+}
+
+/* seed_encode() into `png`, which is set up here. */
+static inline errint_t encode_png(const struct seed_pixels *pixels, const struct seed_image_text *texts,
+				  size_t count, struct seed_buf *png)
+{
+	int fd = memfd_create("png", MFD_CLOEXEC);
+	char sha256[SEED_SHA256_HEX_BYTES];
+	struct seed_error error;
+	struct seed_sink sink;
+	errint_t err;
+
+	assert_true(fd >= 0);
+	assert_int_equal(seed_sink_init(&sink, fd, &error), 0);
+	err = seed_encode(pixels, texts, count, &sink, &error);
+	if (!err)
+		assert_int_equal(seed_sink_finish(&sink, sha256, &error), 0);
+	seed_sink_release(&sink);
+	read_back(fd, png);
+	close(fd);
+	return err;
 }
 
 #endif
