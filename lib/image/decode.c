@@ -34,21 +34,26 @@ static errint_t refuse_unknown(const uint8_t *data, size_t len, struct seed_erro
 errint_t seed_decode(const uint8_t *data, size_t len, struct seed_decoded *decoded,
 		     struct seed_error *error)
 {
-	/* No picture is of size 0, so none is only verified. */
-	return seed_decode_or_verify(data, len, 0, 0, decoded, error);
+	/* No picture is of size 0, and none has its shape. */
+	return seed_decode_for(data, len, 0, 0, decoded, error);
 }
 
-errint_t seed_decode_or_verify(const uint8_t *data, size_t len, uint32_t width, uint32_t height,
-			       struct seed_decoded *decoded, struct seed_error *error)
+errint_t seed_decode_for(const uint8_t *data, size_t len, uint32_t width, uint32_t height,
+			 struct seed_decoded *decoded, struct seed_error *error)
 {
 	*decoded = (struct seed_decoded){.format = ""};
 	if (begins_with(data, len, "\x89PNG\r\n\x1a\n", 8))
 		return seed_decode_png(data, len, width, height, decoded, error);
 	if (begins_with(data, len, "\xff\xd8\xff", 3))
-		return seed_decode_jpeg(data, len, decoded, error);
+		return seed_decode_jpeg(data, len, width, height, decoded, error);
 	if (looks_like_webp(data, len))
 		return seed_decode_webp(data, len, decoded, error);
 	return refuse_unknown(data, len, error);
+}
+
+uint32_t seed_decoded_height(const struct seed_decoded *decoded)
+{
+	return decoded->rows_above + decoded->pixels.height + decoded->rows_below;
 }
 
 void seed_decoded_release(struct seed_decoded *decoded)

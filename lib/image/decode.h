@@ -26,29 +26,35 @@
 
 struct seed_decoded {
 	struct seed_pixels pixels;
+	/* The picture's rows above and below the pixels: decoded, and not kept. */
+	uint32_t rows_above, rows_below;
 	const char *format; /* "png", "jpeg" or "webp"; static */
 	bool keepable;      /* PNG, 8-bit RGB, not interlaced, no tRNS: its IDAT can stay */
 	bool uniform;       /* of one single colour; set where only verified */
 };
 
 /* Errors: EBADMSG with the cause, ENOMEM; `error` is never NULL. `decoded` is set up here; release it
- * in any case. On failure the format and, where they were read, the sizes
- * (pixels.width, pixels.height, without data) are still set. */
+ * in any case. On failure the format and, where they were read, the sizes (those
+ * of `pixels`, without data, and the rows beside them) are still set. */
 errint_t seed_decode(const uint8_t *data, size_t len, struct seed_decoded *decoded,
 		     struct seed_error *error) SEED_MUST_CHECK;
-/* The same, but a keepable PNG of exactly that size is verified as strictly and
- * not taken apart: pixels.data stays NULL, and `uniform` tells what else would
- * be asked of the pixels. */
-errint_t seed_decode_or_verify(const uint8_t *data, size_t len, uint32_t width, uint32_t height,
+/* The same for a result of that size, with what it has no use for left out.
+ * A keepable PNG of exactly that size is verified as strictly and not taken
+ * apart: pixels.data stays NULL, and `uniform` tells what else would be asked of
+ * the pixels. A JPEG's rows that will be cropped away are decoded as far as they
+ * can be wrong, to the last coefficient, and not made pixels of. */
+errint_t seed_decode_for(const uint8_t *data, size_t len, uint32_t width, uint32_t height,
 			       struct seed_decoded *decoded,
 			       struct seed_error *error) SEED_MUST_CHECK;
+/* The picture's height, whatever was kept of it. */
+uint32_t seed_decoded_height(const struct seed_decoded *decoded);
 void seed_decoded_release(struct seed_decoded *decoded);
 
 /* The decoders behind it, for bytes that begin with the format's signature. */
 errint_t seed_decode_png(const uint8_t *data, size_t len, uint32_t width, uint32_t height,
 			 struct seed_decoded *decoded, struct seed_error *error) SEED_MUST_CHECK;
-errint_t seed_decode_jpeg(const uint8_t *data, size_t len, struct seed_decoded *decoded,
-			  struct seed_error *error) SEED_MUST_CHECK;
+errint_t seed_decode_jpeg(const uint8_t *data, size_t len, uint32_t width, uint32_t height,
+			  struct seed_decoded *decoded, struct seed_error *error) SEED_MUST_CHECK;
 errint_t seed_decode_webp(const uint8_t *data, size_t len, struct seed_decoded *decoded,
 			  struct seed_error *error) SEED_MUST_CHECK;
 

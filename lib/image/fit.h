@@ -17,9 +17,9 @@
 enum { SEED_THUMBNAIL_SIDE = 360 };
 
 struct seed_fit_plan {
-	uint32_t x, y, width, height; /* the part of the source that is used */
+	struct seed_area area; /* the part of the source that is used */
 	bool crop, resample;
-	char name[16];                /* struct seed_source_info, `fit` */
+	char name[16]; /* struct seed_source_info, `fit` */
 };
 
 /* Plans from sizes alone, so that a picture can be refused before it is
@@ -28,8 +28,8 @@ errint_t seed_fit_plan(uint32_t width, uint32_t height, uint32_t to_width, uint3
 		       double max_upscale, bool no_upscale, struct seed_fit_plan *plan,
 		       struct seed_error *error) SEED_MUST_CHECK;
 
-/* Carries the plan out: `pixels` is replaced by a picture of the target's size
- * (and left alone where plan->name is "none"). ENOMEM. */
+/* Carries the plan out: `pixels` is replaced by a picture of the target's size,
+ * and left alone where it has that size. ENOMEM. */
 errint_t seed_fit(struct seed_pixels *pixels, const struct seed_fit_plan *plan, uint32_t to_width,
 		  uint32_t to_height, struct seed_error *error) SEED_MUST_CHECK;
 

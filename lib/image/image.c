@@ -68,11 +68,11 @@ static errint_t decode_source(const struct seed_image_job *job, const struct sou
 	err = seed_sha256(source->data, source->len, info->sha256, &result->error);
 	if (err)
 		return err;
-	err = seed_decode_or_verify(source->data, source->len, job->width, job->height, decoded,
-				    &result->error);
+	err = seed_decode_for(source->data, source->len, job->width, job->height, decoded,
+			      &result->error);
 	snprintf(info->format, sizeof(info->format), "%s", decoded->format);
 	info->width = decoded->pixels.width;
-	info->height = decoded->pixels.height;
+	info->height = seed_decoded_height(decoded);
 	return err;
 }
 
@@ -85,10 +85,11 @@ static errint_t fit_and_encode(const struct seed_image_job *job, const struct so
 	struct seed_fit_plan plan;
 	errint_t err;
 
-	err = seed_fit_plan(pixels->width, pixels->height, job->width, job->height,
+	err = seed_fit_plan(pixels->width, seed_decoded_height(decoded), job->width, job->height,
 			    job->max_upscale, job->no_upscale, &plan, error);
 	if (err)
 		return err;
+	plan.area.y -= decoded->rows_above;
 	err = seed_fit(pixels, &plan, job->width, job->height, error);
 	if (err)
 		return err;

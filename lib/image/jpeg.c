@@ -2,6 +2,10 @@
  * JPEG to pixels through libjpeg-turbo: baseline and progressive, grey, YCbCr,
  * RGB, CMYK and YCCK. A warning is a failure: libjpeg fills the rest of a cut
  * picture with grey and calls that a warning.
+ *
+ * Whatever can be wrong is wrong in the entropy-coded data: the transform and the
+ * colours have a result for any coefficients. So rows that nobody wants are
+ * skipped only behind that.
  */
 #include <stdio.h>
 
@@ -20,10 +24,11 @@ struct jpeg_reader {
 	struct jpeg_error_mgr errors;
 	struct jpeg_progress_mgr progress;
 	jmp_buf failed;
-	struct seed_pixels *pixels;
+	struct seed_decoded *decoded;
 	struct seed_error *error;
 	size_t len;
-	uint8_t *cmyk_row; /* owned; NULL unless the picture is CMYK */
+	uint32_t width, height; /* of the result; 0: all is wanted */
+	uint8_t *row; /* owned: one that does not become pixels as it is */
 	int orientation;
 	unsigned components_seen; /* a bit each */
 };
@@ -88,7 +93,48 @@ static void find_orientation(struct jpeg_reader *reader)
 	}
 }
 
-/* The sizes are checked before jpeg_start_decompress() allocates anything. */
+/* A picture that is turned afterwards is kept whole. libjpeg's arithmetic decoder
+ * is not known to skip. */
+static void choose_rows(struct jpeg_reader *reader)
+{
+	const struct jpeg_decompress_struct *jpeg = &reader->jpeg;
+	struct seed_decoded *decoded = reader->decoded;
+	struct seed_area area;
+
+	if (!reader->width || reader->orientation != 1 || jpeg->arith_code)
+		return;
+	area = seed_area_of_shape(jpeg->image_width, jpeg->image_height, reader->width,
+				  reader->height);
+	decoded->rows_above = area.y;
+	decoded->rows_below = jpeg->image_height - area.y - area.height;
+}
+
+/* The sizes are checked before anything is allocated. */
+static void allocate(struct jpeg_reader *reader)
+{
+	const struct jpeg_decompress_struct *jpeg = &reader->jpeg;
+	struct seed_decoded *decoded = reader->decoded;
+	bool cmyk = jpeg->out_color_space == JCS_CMYK;
+	errint_t err;
+
+	decoded->pixels.width = jpeg->image_width;
+	decoded->pixels.height = jpeg->image_height;
+	err = seed_pixels_check_size(jpeg->image_width, jpeg->image_height, reader->error);
+	if (err)
+		fail(reader);
+	choose_rows(reader);
+	err = seed_pixels_alloc(&decoded->pixels, jpeg->image_width,
+				jpeg->image_height - decoded->rows_above - decoded->rows_below,
+				reader->error);
+	if (!err && (cmyk || decoded->rows_below)) {
+		reader->row = malloc((size_t)jpeg->image_width * (cmyk ? 4 : 3));
+		if (!reader->row)
+			err = seed_error_set(reader->error, ENOMEM, "no memory to decode a JPEG");
+	}
+	if (err)
+		fail(reader);
+}
+
 static void open_picture(struct jpeg_reader *reader, const uint8_t *data)
 {
 	struct jpeg_decompress_struct *jpeg = &reader->jpeg;
@@ -100,46 +146,51 @@ static void open_picture(struct jpeg_reader *reader, const uint8_t *data)
 	jpeg_save_markers(jpeg, JPEG_APP0 + 1, 0xffff);
 	jpeg_read_header(jpeg, TRUE);
 	find_orientation(reader);
-	reader->pixels->width = jpeg->image_width;
-	reader->pixels->height = jpeg->image_height;
-	if (seed_pixels_alloc(reader->pixels, jpeg->image_width, jpeg->image_height, reader->error))
-		fail(reader);
 	jpeg->out_color_space = JCS_RGB;
-	if (jpeg->jpeg_color_space == JCS_CMYK || jpeg->jpeg_color_space == JCS_YCCK) {
+	if (jpeg->jpeg_color_space == JCS_CMYK || jpeg->jpeg_color_space == JCS_YCCK)
 		jpeg->out_color_space = JCS_CMYK;
-		reader->cmyk_row = malloc((size_t)jpeg->image_width * 4);
-		if (!reader->cmyk_row) {
-			seed_error_set(reader->error, ENOMEM, "no memory to decode a JPEG");
-			fail(reader);
-		}
-	}
+	allocate(reader);
 }
 
 /* Adobe's files, which is nearly all, hold the inks inverted. */
 static void cmyk_to_rgb(const struct jpeg_reader *reader, uint8_t *rgb)
 {
-	const uint8_t *cmyk = reader->cmyk_row;
+	const uint8_t *cmyk = reader->row;
 	unsigned flip = reader->jpeg.saw_Adobe_marker ? 0 : 255;
 
-	for (uint32_t x = 0; x < reader->pixels->width; x++, cmyk += 4, rgb += 3)
+	for (uint32_t x = 0; x < reader->decoded->pixels.width; x++, cmyk += 4, rgb += 3)
 		for (int i = 0; i < 3; i++)
 			rgb[i] = (uint8_t)(((cmyk[i] ^ flip) * (cmyk[3] ^ flip) + 127) / 255);
+}
+
+static void read_row(struct jpeg_reader *reader, uint8_t *row)
+{
+	jpeg_read_scanlines(&reader->jpeg, &row, 1);
 }
 
 static void read_rows(struct jpeg_reader *reader)
 {
 	struct jpeg_decompress_struct *jpeg = &reader->jpeg;
+	const struct seed_decoded *decoded = reader->decoded;
 
 	jpeg_start_decompress(jpeg);
 	note_components(reader);
-	while (jpeg->output_scanline < jpeg->output_height) {
-		uint8_t *rgb = seed_pixels_row(reader->pixels, jpeg->output_scanline);
-		JSAMPROW row = reader->cmyk_row ? reader->cmyk_row : rgb;
+	jpeg_skip_scanlines(jpeg, decoded->rows_above);
+	for (uint32_t y = 0; y < decoded->pixels.height; y++) {
+		uint8_t *rgb = seed_pixels_row(&decoded->pixels, y);
 
-		jpeg_read_scanlines(jpeg, &row, 1);
-		if (reader->cmyk_row)
+		if (jpeg->out_color_space == JCS_CMYK) {
+			read_row(reader, reader->row);
 			cmyk_to_rgb(reader, rgb);
+		} else {
+			read_row(reader, rgb);
+		}
 	}
+	if (!decoded->rows_below)
+		return;
+	/* To skip the last row would end the picture there, not read so far. */
+	jpeg_skip_scanlines(jpeg, decoded->rows_below - 1);
+	read_row(reader, reader->row);
 }
 
 /* A file that ends, by its EOI, before all of its picture came is whole to
@@ -170,10 +221,12 @@ static errint_t read_picture(struct jpeg_reader *reader, const uint8_t *data)
 	return 0;
 }
 
-errint_t seed_decode_jpeg(const uint8_t *data, size_t len, struct seed_decoded *decoded,
-			  struct seed_error *error)
+errint_t seed_decode_jpeg(const uint8_t *data, size_t len, uint32_t width, uint32_t height,
+			  struct seed_decoded *decoded, struct seed_error *error)
 {
-	struct jpeg_reader reader = {.len = len, .pixels = &decoded->pixels, .error = error};
+	struct jpeg_reader reader = {
+		.len = len, .width = width, .height = height, .decoded = decoded, .error = error,
+	};
 	errint_t err;
 
 	decoded->format = "jpeg";
@@ -184,7 +237,7 @@ errint_t seed_decode_jpeg(const uint8_t *data, size_t len, struct seed_decoded *
 	reader.progress.progress_monitor = on_progress;
 	err = read_picture(&reader, data);
 	jpeg_destroy_decompress(&reader.jpeg);
-	free(reader.cmyk_row);
+	free(reader.row);
 	if (err)
 		return err;
 	return seed_pixels_orient(&decoded->pixels, reader.orientation, error);

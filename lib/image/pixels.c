@@ -39,6 +39,29 @@ void seed_pixels_release(struct seed_pixels *pixels)
 	*pixels = (struct seed_pixels){0};
 }
 
+/* a * b / c to the nearest; the product of two picture sides fits 64 bits. */
+static uint32_t scaled(uint32_t a, uint32_t b, uint32_t c)
+{
+	return (uint32_t)(((uint64_t)a * b + c / 2) / c);
+}
+
+struct seed_area seed_area_of_shape(uint32_t width, uint32_t height, uint32_t to_width,
+				    uint32_t to_height)
+{
+	struct seed_area area = {.width = width, .height = height};
+
+	if ((uint64_t)width * to_height > (uint64_t)height * to_width)
+		area.width = scaled(height, to_width, to_height);
+	else
+		area.height = scaled(width, to_height, to_width);
+	/* A sliver's other side may round to nothing. */
+	area.width += !area.width;
+	area.height += !area.height;
+	area.x = (width - area.width) / 2;
+	area.y = (height - area.height) / 2;
+	return area;
+}
+
 bool seed_pixels_uniform(const struct seed_pixels *pixels)
 {
 	size_t bytes = seed_pixels_stride_bytes(pixels) * pixels->height;

@@ -17,6 +17,11 @@ struct seed_pixels {
 	uint8_t *data; /* owned; NULL: none */
 };
 
+/* A part of a picture. */
+struct seed_area {
+	uint32_t x, y, width, height;
+};
+
 /* Sets EBADMSG with the words that every refusal of a picture begins with. */
 #define seed_image_invalid(error, ...) \
 	seed_error_set((error), EBADMSG, "image not valid: " __VA_ARGS__)
@@ -40,6 +45,11 @@ static inline uint8_t *seed_pixels_row(const struct seed_pixels *pixels, uint32_
 {
 	return pixels->data + y * seed_pixels_stride_bytes(pixels);
 }
+
+/* The central part of a picture of `width` x `height` that has the shape of
+ * `to_width` x `to_height`, rounded to whole pixels; at least one. */
+struct seed_area seed_area_of_shape(uint32_t width, uint32_t height, uint32_t to_width,
+				    uint32_t to_height);
 
 /* Whether every pixel has the same colour. */
 bool seed_pixels_uniform(const struct seed_pixels *pixels);

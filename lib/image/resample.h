@@ -11,10 +11,6 @@
 #include "lib/base.h"
 #include "lib/image/pixels.h"
 
-struct seed_area {
-	uint32_t x, y, width, height;
-};
-
 /* Fills `to` from that part of `from`. ENOMEM. */
 errint_t seed_resample(const struct seed_pixels *from, const struct seed_area *area,
 		       const struct seed_pixels *to) SEED_MUST_CHECK;

@@ -36,10 +36,10 @@ static void plans(void **state)
 		assert_int_equal(seed_fit_plan(cases[i].width, cases[i].height, 2048, 1152, 2, false,
 					       &plan, &error), 0);
 		assert_string_equal(plan.name, cases[i].name);
-		assert_int_equal(plan.x, cases[i].x);
-		assert_int_equal(plan.y, cases[i].y);
-		assert_int_equal(plan.width, cases[i].used_width);
-		assert_int_equal(plan.height, cases[i].used_height);
+		assert_int_equal(plan.area.x, cases[i].x);
+		assert_int_equal(plan.area.y, cases[i].y);
+		assert_int_equal(plan.area.width, cases[i].used_width);
+		assert_int_equal(plan.area.height, cases[i].used_height);
 	}
 }
 

@@ -2,6 +2,9 @@
  * same in every run: valid pictures and streams, and what damage makes of them. */
 #include "tests/unit/image_make.h"
 
+#include <stdio.h>
+
+#include <jpeglib.h>
 #include <webp/encode.h>
 #include <zlib.h>
 
@@ -136,6 +139,113 @@ static void webps(void **state)
 	}
 }
 
+struct jpeg_kind {
+	J_COLOR_SPACE stored;
+	int across, down; /* luma samples for one of chroma */
+	bool progressive, restarts;
+};
+
+static void make_jpeg(struct seed_buf *out, const struct jpeg_kind *kind, uint32_t width,
+		      uint32_t height)
+{
+	bool cmyk = kind->stored == JCS_YCCK, grey = kind->stored == JCS_GRAYSCALE;
+	struct jpeg_compress_struct jpeg;
+	struct jpeg_error_mgr errors;
+	unsigned char *data = NULL;
+	unsigned long len = 0;
+	uint8_t row[4 * 256];
+	JSAMPROW rows = row;
+
+	jpeg.err = jpeg_std_error(&errors);
+	jpeg_create_compress(&jpeg);
+	jpeg_mem_dest(&jpeg, &data, &len);
+	jpeg.image_width = width;
+	jpeg.image_height = height;
+	jpeg.input_components = cmyk ? 4 : grey ? 1 : 3;
+	jpeg.in_color_space = cmyk ? JCS_CMYK : grey ? JCS_GRAYSCALE : JCS_RGB;
+	jpeg_set_defaults(&jpeg);
+	jpeg_set_colorspace(&jpeg, kind->stored);
+	jpeg_set_quality(&jpeg, 30 + (int)any(70), TRUE);
+	jpeg.comp_info[0].h_samp_factor = kind->across;
+	jpeg.comp_info[0].v_samp_factor = kind->down;
+	if (cmyk) {
+		jpeg.comp_info[3].h_samp_factor = kind->across;
+		jpeg.comp_info[3].v_samp_factor = kind->down;
+	}
+	if (kind->progressive)
+		jpeg_simple_progression(&jpeg);
+	if (kind->restarts)
+		jpeg.restart_interval = 1 + any(9);
+	jpeg_start_compress(&jpeg, TRUE);
+	while (jpeg.next_scanline < height) {
+		for (uint32_t i = 0; i < sizeof(row); i++)
+			row[i] = (uint8_t)(i * 3 + jpeg.next_scanline * 5 + any(60));
+		jpeg_write_scanlines(&jpeg, &rows, 1);
+	}
+	jpeg_finish_compress(&jpeg);
+	jpeg_destroy_compress(&jpeg);
+	seed_buf_init(out, MADE_MAX_BYTES);
+	add(out, data, len);
+	free(data);
+}
+
+/* Where the frame's header says how large the picture is (B.2.2). */
+static size_t size_offset(const struct seed_buf *jpeg)
+{
+	for (size_t at = 0; at + 9 < jpeg->len_bytes; at++)
+		if (bytes_of(jpeg)[at] == 0xff && bytes_of(jpeg)[at + 1] >= 0xc0 &&
+		    bytes_of(jpeg)[at + 1] <= 0xc2)
+			return at + 5;
+	fail_msg("no frame");
+	return 0;
+}
+
+/* Everywhere but in its size: that costs only memory and time. */
+static void damage_jpeg(const struct seed_buf *whole)
+{
+	size_t size_at = size_offset(whole);
+
+	for (int round = 0; round < 60; round++) {
+		size_t len = any(8) ? whole->len_bytes : any((uint32_t)whole->len_bytes + 1);
+		uint8_t *data = malloc(len ? len : 1);
+
+		assert_non_null(data);
+		memcpy(data, whole->data, len);
+		for (uint32_t flips = 1 + any(3); flips && len; flips--)
+			data[any((uint32_t)len)] ^= (uint8_t)(1 << any(8));
+		if (len >= size_at + 4)
+			memcpy(data + size_at, whole->data + size_at, 4);
+		LLVMFuzzerTestOneInput(data, len);
+		free(data);
+	}
+}
+
+/* Every sampling, in heights that cut a block anywhere, whole and damaged. */
+static void jpegs(void **state)
+{
+	static const struct jpeg_kind kinds[] = {
+		{JCS_YCbCr, 1, 1, false, false}, {JCS_YCbCr, 2, 1, false, false},
+		{JCS_YCbCr, 2, 2, false, false}, {JCS_YCbCr, 1, 2, false, false},
+		{JCS_YCbCr, 4, 1, false, false}, {JCS_YCbCr, 2, 2, true, false},
+		{JCS_YCbCr, 1, 1, true, false}, {JCS_YCbCr, 2, 2, false, true},
+		{JCS_YCbCr, 1, 1, false, true}, {JCS_YCbCr, 2, 2, true, true},
+		{JCS_RGB, 1, 1, false, false}, {JCS_YCCK, 2, 2, false, false},
+		{JCS_GRAYSCALE, 1, 1, false, false}, {JCS_GRAYSCALE, 1, 1, true, false},
+	};
+
+	SEED_UNUSED(state);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(kinds); i++) {
+		for (int round = 0; round < 12; round++) {
+			struct seed_buf jpeg;
+
+			make_jpeg(&jpeg, &kinds[i], 1 + any(100), 1 + any(140));
+			LLVMFuzzerTestOneInput(bytes_of(&jpeg), jpeg.len_bytes);
+			damage_jpeg(&jpeg);
+			seed_buf_release(&jpeg);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -143,6 +253,7 @@ int main(void)
 		cmocka_unit_test(encoded),
 		cmocka_unit_test(streams),
 		cmocka_unit_test(webps),
+		cmocka_unit_test(jpegs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
