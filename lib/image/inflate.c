@@ -24,12 +24,13 @@ enum {
 	DISTANCE_TABLE_BITS = 9,
 	PACKING_TABLE_BITS = 7, /* the longest such code */
 	LITERALS_MAX = 3,	/* in an entry */
-	TURN_LOOKS = 5,		/* of TABLE_BITS each, in the 56 of a refill */
+	TURN_LOOKS = 4,		/* of TABLE_BITS each; and one more, of a refill's 56 */
+	TURN_IN_BYTES = 24,	/* three refills */
 	MATCH_MAX = 258,
 	COPY_BYTES = 16,
 	/* What the fast way may write in one turn: literals of one refill, those
 	 * before a match, the match, and as much as wide stores go too far. */
-	TURN_MAX_BYTES = TURN_LOOKS * LITERALS_MAX + MATCH_MAX + 2 * COPY_BYTES,
+	TURN_MAX_BYTES = (TURN_LOOKS + 1) * LITERALS_MAX + MATCH_MAX + 2 * COPY_BYTES,
 };
 
 /*
@@ -430,6 +431,11 @@ static inline void copy_16(uint8_t *out, const uint8_t *from)
 	memcpy(out, from, COPY_BYTES);
 }
 
+static inline void copy_8(uint8_t *out, const uint8_t *from)
+{
+	memcpy(out, from, 8);
+}
+
 /* A match nearer than a wide store: its period is repeated until it is eight
  * bytes long. Up to seven bytes too many. */
 static inline void copy_near(uint8_t *out, unsigned distance, unsigned length)
@@ -437,31 +443,37 @@ static inline void copy_near(uint8_t *out, unsigned distance, unsigned length)
 	static const uint8_t periods[] = {0, 8, 8, 9, 8, 10, 12, 14};
 	uint8_t *end = out + length;
 
-	if (distance < 8) {
-		for (int i = 0; i < 8; i++)
-			out[i] = out[i - (ptrdiff_t)distance];
-		out += 8;
-		distance = periods[distance];
-	}
-	for (; out < end; out += 8)
-		memcpy(out, out - distance, 8);
+	for (int i = 0; i < 8; i++)
+		out[i] = out[i - (ptrdiff_t)distance];
+	distance = periods[distance];
+	for (out += 8; out < end; out += 8)
+		copy_8(out, out - distance);
 }
 
-/* Most matches are short, so two stores are made without asking. Up to 31 bytes
- * too many. */
+/* Most matches are short, so sixteen bytes are copied without asking, in two
+ * stores, which is right for any distance from eight on. More of them would save a
+ * branch and cost those streams more that are nearly all matches. Up to sixteen
+ * bytes too many. */
 static inline void copy_match_fast(uint8_t *out, unsigned distance, unsigned length)
 {
 	const uint8_t *from = out - distance, *end = out + length;
 
-	if (distance < COPY_BYTES) {
+	if (distance < 8) {
 		copy_near(out, distance, length);
 		return;
 	}
-	copy_16(out, from);
-	copy_16(out + COPY_BYTES, from + COPY_BYTES);
-	for (out += 2 * COPY_BYTES, from += 2 * COPY_BYTES; out < end;
-	     out += COPY_BYTES, from += COPY_BYTES)
-		copy_16(out, from);
+	copy_8(out, from);
+	copy_8(out + 8, from + 8);
+	if (length <= COPY_BYTES)
+		return;
+	out += COPY_BYTES;
+	from += COPY_BYTES;
+	if (distance >= COPY_BYTES)
+		for (; out < end; out += COPY_BYTES, from += COPY_BYTES)
+			copy_16(out, from);
+	else
+		for (; out < end; out += 8, from += 8)
+			copy_8(out, from);
 }
 
 /* The entry of a code that is too long for a table of `table_bits`; 0: none. */
@@ -496,36 +508,52 @@ static inline bool match_fast(const struct inflater *z, struct fast *f, uint64_t
 	return true;
 }
 
+static inline uint64_t look(const struct inflater *z, const struct fast *f)
+{
+	return z->table[f->bits & ((1U << TABLE_BITS) - 1)];
+}
+
 /* Until something comes that the slow way must see to, as the end of the block, or
- * there is no more room on one of the sides. */
+ * there is no more room on one of the sides.
+ *
+ * Every look waits for the one before it, and so would a look for a refill. So
+ * each turn begins with an entry that was looked up before the refill: behind
+ * TURN_LOOKS literals' entries, and behind a match's length and distance (11 + 5 and 15
+ * + 13 bits), enough of 56 bits are left for that. */
 SEED_BITS static void take_fast(struct inflater *z)
 {
 	const uint8_t *in_end = z->in_end, *out_end = z->out_end;
 	struct fast f = {z->in, z->out, z->bits, z->held};
+	uint64_t entry;
 
-	/* Two refills. */
-	while (in_end - f.in >= 16 && out_end - f.out >= TURN_MAX_BYTES) {
-		uint64_t entry = 0;
-
+	if (in_end - f.in < TURN_IN_BYTES)
+		return;
+	refill_fast(&f);
+	entry = look(z, &f);
+	while (in_end - f.in >= TURN_IN_BYTES && out_end - f.out >= TURN_MAX_BYTES) {
 		refill_fast(&f);
-		for (int i = 0; i < TURN_LOOKS; i++) {
-			entry = z->table[f.bits & ((1U << TABLE_BITS) - 1)];
-			if (!(entry & ENTRY_ONLY_LITERALS))
-				break;
-			put_literals(&f, entry);
-			drop_bits(&f, entry_bits(entry));
-		}
-		if (entry & ENTRY_ONLY_LITERALS)
-			continue;
-		refill_fast(&f);
-		if (!entry)
-			entry = find_long(&z->literals, z->literal_entries, f.bits, TABLE_BITS);
 		if (entry & ENTRY_ONLY_LITERALS) {
-			put_literals(&f, entry);
-			drop_bits(&f, entry_bits(entry));
-		} else if (!entry || !match_fast(z, &f, entry)) {
-			break;
+			for (int i = 0; i < TURN_LOOKS && entry & ENTRY_ONLY_LITERALS; i++) {
+				put_literals(&f, entry);
+				drop_bits(&f, entry_bits(entry));
+				entry = look(z, &f);
+			}
+			if (entry & ENTRY_ONLY_LITERALS)
+				continue;
+			refill_fast(&f);
 		}
+		if (!entry) {
+			entry = find_long(&z->literals, z->literal_entries, f.bits, TABLE_BITS);
+			if (entry & ENTRY_ONLY_LITERALS) {
+				put_literals(&f, entry);
+				drop_bits(&f, entry_bits(entry));
+				entry = look(z, &f);
+				continue;
+			}
+		}
+		if (!entry || !match_fast(z, &f, entry))
+			break;
+		entry = look(z, &f);
 	}
 	z->in = f.in;
 	z->out = f.out;
