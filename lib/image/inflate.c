@@ -2,9 +2,13 @@
  * RFC 1950 and 1951. What a branch costs that the processor did not foresee
  * decides here, so one look into a table gives up to three literals together
  * with the match behind them, and everything that depends on lengths is done
- * with shifts. The end of a block, what is wrong, and everything near the end of the
- * input or the output go the slow way, a symbol at a time and with every
- * bound checked.
+ * with shifts. The end of a block, what is wrong, and everything near the end of
+ * what has been read go the slow way, a symbol at a time.
+ *
+ * Whenever something is put there is room for the most that one turn can put, so
+ * nobody else asks for room: where it runs out, inflating pauses between two
+ * symbols. What has been inflated is then the caller's, and moves to the buffer's
+ * beginning, a window of it at least, to make room.
  */
 #include "lib/image/inflate.h"
 
@@ -28,6 +32,11 @@ enum {
 	TURN_IN_BYTES = 24,	/* three refills */
 	MATCH_MAX = 258,
 	COPY_BYTES = 16,
+	WINDOW_BYTES = 32768, /* as far back as distances reach */
+	IN_BYTES = 32768,     /* that are read at once */
+	/* What is read is given back by whole bytes, up to eight. */
+	IN_KEPT_BYTES = 8,
+	AHEAD_BYTES = 65536, /* that are inflated at once, or more */
 	/* What the fast way may write in one turn: literals of one refill, those
 	 * before a match, the match, and as much as wide stores go too far. */
 	TURN_MAX_BYTES = (TURN_LOOKS + 1) * LITERALS_MAX + MATCH_MAX + 2 * COPY_BYTES,
@@ -76,17 +85,37 @@ struct code {
 	uint16_t symbols[SYMBOLS_MAX];
 };
 
-struct inflater {
+enum state {
+	STATE_HEADER,
+	STATE_BLOCK,  /* the next one begins, or the last has ended */
+	STATE_CODES,  /* within one, */
+	STATE_STORED, /* or within bytes that were stored */
+	STATE_END,
+	STATE_WRONG,
+};
+
+struct seed_inflate {
+	enum state state;
+	seed_inflate_read_fn *read;
+	void *context;
+	bool all_read; /* there is nothing behind in_end */
 	const uint8_t *in, *in_end;
+	/* From out_begin to `out` all is kept, and at least a window; from `taken` on
+	 * the caller has not had it, from `unsummed` on it is not in `sum`. */
 	uint8_t *out, *out_begin, *out_end;
+	const uint8_t *taken, *unsummed;
 	uint64_t bits; /* the next, the first lowest; 0 behind `held` */
 	unsigned held;
-	uint32_t sum; /* of the blocks so far */
+	unsigned last; /* whether this block is */
+	size_t stored; /* that are left */
+	uint32_t sum;
 	struct code literals, distances;
 	uint64_t table[1 << TABLE_BITS];
 	uint64_t distance_table[1 << DISTANCE_TABLE_BITS];
 	/* Every symbol's entry but for the bits of its code. */
 	uint64_t literal_entries[SYMBOLS_MAX], distance_entries[SYMBOLS_MAX];
+	uint8_t in_buffer[IN_KEPT_BYTES + IN_BYTES];
+	uint8_t out_buffer[]; /* up to out_end */
 };
 
 /* 3.2.5. */
@@ -107,9 +136,24 @@ static unsigned distance_bits(unsigned symbol)
 	return symbol >= 4 ? symbol / 2 - 1 : 0;
 }
 
-/* At least 56 bits, or all there are. */
-static void refill(struct inflater *z)
+/* Reads on, behind what is left and what may be given back. */
+static void read_more(struct seed_inflate *z)
 {
+	size_t before = (size_t)(z->in - z->in_buffer), left = (size_t)(z->in_end - z->in), len;
+
+	before = before < IN_KEPT_BYTES ? before : IN_KEPT_BYTES;
+	memmove(z->in_buffer, z->in - before, before + left);
+	z->in = z->in_buffer + before;
+	len = z->read(z->context, z->in_buffer + before + left, IN_BYTES - left);
+	z->in_end = z->in + left + len;
+	z->all_read = !len;
+}
+
+/* At least 56 bits, or all there are. */
+static void refill(struct seed_inflate *z)
+{
+	while (z->in_end - z->in < TURN_IN_BYTES && !z->all_read)
+		read_more(z);
 	if (z->in_end - z->in >= 8) {
 		uint64_t word;
 
@@ -127,7 +171,7 @@ static void refill(struct inflater *z)
 }
 
 /* false: the input ends. At most 16 bits. */
-static bool take(struct inflater *z, unsigned count, unsigned *value)
+static bool take(struct seed_inflate *z, unsigned count, unsigned *value)
 {
 	refill(z);
 	if (z->held < count)
@@ -162,7 +206,7 @@ static int find_symbol(const struct code *code, uint64_t bits, unsigned *len)
 }
 
 /* One symbol; -1: the input ends, or there is no such code. */
-static int take_symbol(struct inflater *z, const struct code *code)
+static int take_symbol(struct seed_inflate *z, const struct code *code)
 {
 	unsigned len = 1;
 	int symbol;
@@ -205,7 +249,7 @@ static bool build_code(struct code *code, const uint8_t *lens, size_t symbols, b
 	return !left || longest == 1 || (!longest && may_be_empty);
 }
 
-static void init_entries(struct inflater *z)
+static void init_entries(struct seed_inflate *z)
 {
 	memset(z->literal_entries, 0, sizeof(z->literal_entries));
 	memset(z->distance_entries, 0, sizeof(z->distance_entries));
@@ -266,7 +310,7 @@ static void join_literals(uint64_t *table)
 	}
 }
 
-static bool fixed_codes(struct inflater *z)
+static bool fixed_codes(struct seed_inflate *z)
 {
 	uint8_t lens[SYMBOLS_MAX];
 
@@ -279,7 +323,7 @@ static bool fixed_codes(struct inflater *z)
 }
 
 /* 3.2.7: `count` lengths, packed with the code that is in the distances' table. */
-static bool take_lengths(struct inflater *z, uint8_t *lens, size_t count)
+static bool take_lengths(struct seed_inflate *z, uint8_t *lens, size_t count)
 {
 	size_t i = 0;
 
@@ -313,7 +357,7 @@ static bool take_lengths(struct inflater *z, uint8_t *lens, size_t count)
 
 /* The table of the code that packs the lengths, complete, so that every index
  * has its symbol. */
-static void fill_packing_table(struct inflater *z, const struct code *code)
+static void fill_packing_table(struct seed_inflate *z, const struct code *code)
 {
 	uint64_t entries[LENGTH_CODES];
 
@@ -322,7 +366,7 @@ static void fill_packing_table(struct inflater *z, const struct code *code)
 	fill_table(z->distance_table, PACKING_TABLE_BITS, code, entries);
 }
 
-static bool dynamic_codes(struct inflater *z)
+static bool dynamic_codes(struct seed_inflate *z)
 {
 	static const uint8_t order[LENGTH_CODES] = {16, 17, 18, 0, 8, 7, 9, 6, 10, 5,
 						    11, 4, 12, 3, 13, 2, 14, 1, 15};
@@ -355,7 +399,7 @@ static bool dynamic_codes(struct inflater *z)
 }
 
 /* A match whose length's symbol has been read. */
-static bool copy_match(struct inflater *z, int symbol)
+static bool copy_match(struct seed_inflate *z, int symbol)
 {
 	unsigned at = (unsigned)symbol - 257, extra, length, distance;
 
@@ -370,7 +414,7 @@ static bool copy_match(struct inflater *z, int symbol)
 	if (!take(z, distance_bits((unsigned)symbol), &extra))
 		return false;
 	distance = distance_bases[symbol] + extra;
-	if (distance > (size_t)(z->out - z->out_begin) || length > (size_t)(z->out_end - z->out))
+	if (distance > (size_t)(z->out - z->out_begin))
 		return false;
 	if (distance >= length)
 		memcpy(z->out, z->out - distance, length);
@@ -488,7 +532,7 @@ static uint64_t find_long(const struct code *code, const uint64_t *entries, uint
 
 /* What `entry` begins, after a refill: at most 15 + 5 + 15 + 13 bits. false:
  * nothing was taken, the slow way must see to it. */
-static inline bool match_fast(const struct inflater *z, struct fast *f, uint64_t entry)
+static inline bool match_fast(const struct seed_inflate *z, struct fast *f, uint64_t entry)
 {
 	struct fast next = *f;
 	unsigned length, distance;
@@ -508,7 +552,7 @@ static inline bool match_fast(const struct inflater *z, struct fast *f, uint64_t
 	return true;
 }
 
-static inline uint64_t look(const struct inflater *z, const struct fast *f)
+static inline uint64_t look(const struct seed_inflate *z, const struct fast *f)
 {
 	return z->table[f->bits & ((1U << TABLE_BITS) - 1)];
 }
@@ -520,7 +564,7 @@ static inline uint64_t look(const struct inflater *z, const struct fast *f)
  * each turn begins with an entry that was looked up before the refill: behind
  * TURN_LOOKS literals' entries, and behind a match's length and distance (11 + 5 and 15
  * + 13 bits), enough of 56 bits are left for that. */
-SEED_BITS static void take_fast(struct inflater *z)
+SEED_BITS static void take_fast(struct seed_inflate *z)
 {
 	const uint8_t *in_end = z->in_end, *out_end = z->out_end;
 	struct fast f = {z->in, z->out, z->bits, z->held};
@@ -562,109 +606,228 @@ SEED_BITS static void take_fast(struct inflater *z)
 	z->held = f.held;
 }
 
-static bool take_block(struct inflater *z)
+static void make_tables(struct seed_inflate *z)
 {
 	fill_table(z->table, TABLE_BITS, &z->literals, z->literal_entries);
 	join_literals(z->table);
 	fill_table(z->distance_table, DISTANCE_TABLE_BITS, &z->distances, z->distance_entries);
-	for (;;) {
+}
+
+static bool is_full(const struct seed_inflate *z)
+{
+	return z->out_end - z->out < TURN_MAX_BYTES;
+}
+
+/* Until the block's end, or there is no more room. */
+static bool take_codes(struct seed_inflate *z)
+{
+	while (!is_full(z)) {
 		int symbol;
 
 		take_fast(z);
+		if (is_full(z))
+			break;
 		symbol = take_symbol(z, &z->literals);
 		if (symbol < 0)
 			return false;
-		if (symbol == END_OF_BLOCK)
-			return true;
+		if (symbol == END_OF_BLOCK) {
+			z->state = STATE_BLOCK;
+			break;
+		}
 		if (symbol > END_OF_BLOCK) {
 			if (!copy_match(z, symbol))
 				return false;
 		} else {
-			if (z->out == z->out_end)
-				return false;
 			*z->out++ = (uint8_t)symbol;
 		}
 	}
+	return true;
 }
 
 /* Whole bytes that were taken too early go back. */
-static void align(struct inflater *z)
+static void align(struct seed_inflate *z)
 {
 	z->in -= z->held / 8;
 	z->bits = 0;
 	z->held = 0;
 }
 
-/* 3.2.4. */
-static bool take_stored(struct inflater *z)
+/* Bytes as they are, behind align(); false: the input ends. */
+static bool need_bytes(struct seed_inflate *z, ptrdiff_t count)
 {
-	size_t len;
+	while (z->in_end - z->in < count && !z->all_read)
+		read_more(z);
+	return z->in_end - z->in >= count;
+}
 
+/* 3.2.4. */
+static bool begin_stored(struct seed_inflate *z)
+{
 	align(z);
-	if (z->in_end - z->in < 4)
+	if (!need_bytes(z, 4))
 		return false;
-	len = z->in[0] | (size_t)z->in[1] << 8;
-	if ((len ^ (z->in[2] | (size_t)z->in[3] << 8)) != 0xffff)
+	z->stored = z->in[0] | (size_t)z->in[1] << 8;
+	if ((z->stored ^ (z->in[2] | (size_t)z->in[3] << 8)) != 0xffff)
 		return false;
 	z->in += 4;
-	if (len > (size_t)(z->in_end - z->in) || len > (size_t)(z->out_end - z->out))
-		return false;
-	memcpy(z->out, z->in, len);
-	z->in += len;
-	z->out += len;
 	return true;
 }
 
-static bool take_blocks(struct inflater *z)
+static bool take_stored(struct seed_inflate *z)
 {
-	unsigned last = 0, type;
+	while (z->stored && !is_full(z)) {
+		size_t len = (size_t)(z->out_end - z->out);
 
-	while (!last) {
-		const uint8_t *begin = z->out;
-		bool right;
-
-		if (!take(z, 1, &last) || !take(z, 2, &type))
+		if (!need_bytes(z, 1))
 			return false;
-		if (type == 0)
-			right = take_stored(z);
-		else if (type == 1)
-			right = fixed_codes(z) && take_block(z);
-		else
-			right = type == 2 && dynamic_codes(z) && take_block(z);
-		if (!right)
-			return false;
-		/* While they are in the cache. */
-		z->sum = libdeflate_adler32(z->sum, begin, (size_t)(z->out - begin));
+		len = len < z->stored ? len : z->stored;
+		if (len > (size_t)(z->in_end - z->in))
+			len = (size_t)(z->in_end - z->in);
+		memcpy(z->out, z->in, len);
+		z->in += len;
+		z->out += len;
+		z->stored -= len;
 	}
-	align(z);
+	if (!z->stored)
+		z->state = STATE_BLOCK;
 	return true;
+}
+
+static bool begin_block(struct seed_inflate *z)
+{
+	bool right;
+	unsigned type;
+
+	if (z->last) {
+		align(z);
+		z->state = STATE_END;
+		return true;
+	}
+	if (!take(z, 1, &z->last) || !take(z, 2, &type))
+		return false;
+	z->state = type ? STATE_CODES : STATE_STORED;
+	if (!type)
+		return begin_stored(z);
+	right = type == 1 ? fixed_codes(z) : type == 2 && dynamic_codes(z);
+	if (right)
+		make_tables(z);
+	return right;
 }
 
 /* RFC 1950, 2.2: deflate with a window of 32 KiB, no dictionary. A smaller
  * window would have to be enforced, which is zlib's business. */
-static bool header_is_common(const uint8_t *in, size_t len)
+static bool take_header(struct seed_inflate *z)
 {
-	return len > 2 && in[0] == 0x78 && !(in[1] & 0x20) && ((unsigned)in[0] << 8 | in[1]) % 31 == 0;
+	const uint8_t *in;
+
+	if (!need_bytes(z, 2))
+		return false;
+	in = z->in;
+	z->in += 2;
+	z->state = STATE_BLOCK;
+	return in[0] == 0x78 && !(in[1] & 0x20) && ((unsigned)in[0] << 8 | in[1]) % 31 == 0;
 }
 
-bool seed_inflate(const uint8_t *in, size_t in_len, uint8_t *out, size_t out_len)
+static bool step(struct seed_inflate *z)
 {
-	struct inflater z;
+	switch (z->state) {
+	case STATE_HEADER:
+		return take_header(z);
+	case STATE_BLOCK:
+		return begin_block(z);
+	case STATE_CODES:
+		return take_codes(z);
+	case STATE_STORED:
+		return take_stored(z);
+	case STATE_END:
+	case STATE_WRONG:
+		break;
+	}
+	return false;
+}
+
+/* Until the end, or there is no more room. */
+static void inflate_some(struct seed_inflate *z)
+{
+	while (z->state != STATE_END && z->state != STATE_WRONG && !is_full(z))
+		if (!step(z))
+			z->state = STATE_WRONG;
+	/* While it is in the cache. */
+	z->sum = libdeflate_adler32(z->sum, z->unsummed, (size_t)(z->out - z->unsummed));
+	z->unsummed = z->out;
+}
+
+/* Forgets what nobody needs any more. */
+static void make_room(struct seed_inflate *z)
+{
+	const uint8_t *kept = z->taken;
+	size_t by;
+
+	if (z->out - kept < WINDOW_BYTES)
+		kept = z->out - z->out_begin < WINDOW_BYTES ? z->out_begin : z->out - WINDOW_BYTES;
+	by = (size_t)(kept - z->out_begin);
+	memmove(z->out_begin, kept, (size_t)(z->out - kept));
+	z->out -= by;
+	z->taken -= by;
+	z->unsummed -= by;
+}
+
+struct seed_inflate *seed_inflate_new(seed_inflate_read_fn *read, void *context, size_t piece_bytes)
+{
+	size_t room = WINDOW_BYTES + piece_bytes + AHEAD_BYTES + TURN_MAX_BYTES;
+	struct seed_inflate *z = malloc(sizeof(*z) + room);
+
+	if (!z)
+		return NULL;
+	z->state = STATE_HEADER;
+	z->read = read;
+	z->context = context;
+	z->all_read = false;
+	z->in = z->in_end = z->in_buffer;
+	z->out = z->out_begin = z->out_buffer;
+	z->out_end = z->out + room;
+	z->taken = z->unsummed = z->out;
+	z->bits = 0;
+	z->held = 0;
+	z->last = 0;
+	z->stored = 0;
+	z->sum = 1;
+	init_entries(z);
+	return z;
+}
+
+void seed_inflate_free(struct seed_inflate *z)
+{
+	free(z);
+}
+
+const uint8_t *seed_inflate_next(struct seed_inflate *z, size_t len)
+{
+	const uint8_t *next;
+
+	while ((size_t)(z->out - z->taken) < len) {
+		if (z->state == STATE_END || z->state == STATE_WRONG)
+			return NULL;
+		if (is_full(z))
+			make_room(z);
+		inflate_some(z);
+	}
+	next = z->taken;
+	z->taken += len;
+	return next;
+}
+
+bool seed_inflate_end(struct seed_inflate *z)
+{
 	uint32_t sum;
 
-	if (!header_is_common(in, in_len))
+	/* Blocks that hold nothing may follow. */
+	while (z->state != STATE_END && z->state != STATE_WRONG && z->out == z->taken) {
+		make_room(z);
+		inflate_some(z);
+	}
+	if (z->state != STATE_END || z->out != z->taken || !need_bytes(z, 4) || need_bytes(z, 5))
 		return false;
-	z.in = in + 2;
-	z.in_end = in + in_len;
-	z.out = out;
-	z.out_begin = out;
-	z.out_end = out + out_len;
-	z.bits = 0;
-	z.held = 0;
-	z.sum = 1;
-	init_entries(&z);
-	if (!take_blocks(&z) || z.out != z.out_end || z.in_end - z.in != 4)
-		return false;
-	sum = (uint32_t)z.in[0] << 24 | (uint32_t)z.in[1] << 16 | (uint32_t)z.in[2] << 8 | z.in[3];
-	return z.sum == sum;
+	sum = (uint32_t)z->in[0] << 24 | (uint32_t)z->in[1] << 16 | (uint32_t)z->in[2] << 8 | z->in[3];
+	return z->sum == sum;
 }

@@ -1,18 +1,38 @@
 /*
- * A zlib stream (RFC 1950, 1951) of known size, in one step. Pure; any thread.
+ * A zlib stream (RFC 1950, 1951) that comes in pieces and goes in pieces, so that
+ * both are in the cache, and a picture never is in memory as a whole.
+ *
+ *   z = seed_inflate_new(read, context, row_bytes * 8);
+ *   while (rows are left && (row = seed_inflate_next(z, row_bytes)))
+ *           ...
+ *   right = !rows_left && seed_inflate_end(z);
+ *   seed_inflate_free(z);
+ *
+ * No stream that zlib refuses passes. Those with a preset dictionary or a window of
+ * less than 32 KiB do not pass either. Pure but for what `read` does; one thread.
  */
 #ifndef SEED_INFLATE_H
 #define SEED_INFLATE_H
 
 #include "lib/base.h"
 
-/* How far behind `out` the caller's memory must reach, for wide stores. */
-enum { SEED_INFLATE_SLACK_BYTES = 8 };
+/* Puts up to `size` bytes (at least 1) of the stream to `to` and returns how many;
+ * 0: it ends. */
+typedef size_t seed_inflate_read_fn(void *context, uint8_t *to, size_t size);
 
-/* Whether `in` is a zlib stream without preset dictionary and with the full
- * window of 32 KiB, ends with `in`, has the right Adler sum and gives exactly
- * `out_len` bytes. They are in `out` then; anything may be there if not. No
- * stream that zlib refuses passes. */
-bool seed_inflate(const uint8_t *in, size_t in_len, uint8_t *out, size_t out_len);
+struct seed_inflate;
+
+/* At most `piece_bytes` will be asked for at once. NULL: no memory. */
+struct seed_inflate *seed_inflate_new(seed_inflate_read_fn *read, void *context,
+				      size_t piece_bytes) SEED_MUST_CHECK;
+void seed_inflate_free(struct seed_inflate *z);
+
+/* The next `len` bytes, valid until the next call; NULL: the stream is wrong, or
+ * ends before. What is wrong may be found later only, at the latest by
+ * seed_inflate_end(). */
+const uint8_t *seed_inflate_next(struct seed_inflate *z, size_t len) SEED_MUST_CHECK;
+
+/* Whether the stream ends here, with the right Adler sum and nothing behind it. */
+bool seed_inflate_end(struct seed_inflate *z) SEED_MUST_CHECK;
 
 #endif

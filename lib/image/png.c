@@ -1,6 +1,6 @@
 /*
  * PNG to pixels. The container is checked by seed_png_walk(). The plain kind,
- * 8-bit RGB, is inflated and unfiltered here, or only inflated; all others,
+ * 8-bit RGB, is inflated and unfiltered here, eight rows at a time, or only inflated; all others,
  * and plain ones with the least oddity, go to libpng: it has the last word on
  * what is refused and why, so nothing passes here that it would not pass, and
  * all messages are its own.
@@ -16,6 +16,7 @@
 #include "lib/image/inflate.h"
 #include "lib/image/png_chunks.h"
 #include "lib/image/unfilter.h"
+#include "lib/image/wave.h"
 
 struct png_reader {
 	const uint8_t *data;
@@ -169,54 +170,69 @@ out:
 	return err;
 }
 
-/* The zlib stream out of all IDAT chunks. Where there is only one, or all
- * others are empty, it is not copied: *copy, which the caller frees, is NULL. */
-static const uint8_t *join_stream(const uint8_t *data, const struct seed_png_layout *layout,
-				  size_t *len, uint8_t **copy)
-{
-	size_t offset = SEED_PNG_SIGNATURE_BYTES;
-	const uint8_t *stream = NULL;
-	struct seed_png_chunk chunk;
+/* The zlib stream, which all IDAT chunks together hold. */
+struct stream {
+	const uint8_t *data; /* the PNG */
+	size_t offset, end;  /* of the chunk that is next; of the last IDAT */
+	struct seed_png_chunk chunk; /* of which `at` bytes have been read */
+	size_t at;
+};
 
-	*len = 0;
-	*copy = NULL;
-	while (seed_png_next(data, layout->idat_end, &offset, &chunk)) {
-		if (strcmp(chunk.name, "IDAT") || !chunk.len)
-			continue;
-		if (!stream && offset == layout->data_end) {
-			*len = chunk.len;
-			return chunk.data;
-		}
-		if (!stream) {
-			*copy = malloc(layout->data_end);
-			if (!*copy)
-				return NULL;
-			stream = *copy;
-		}
-		memcpy(*copy + *len, chunk.data, chunk.len);
-		*len += chunk.len;
-	}
-	return stream;
-}
-
-/* The inflated rows, filters checked, which the caller frees; NULL where
- * something is wrong, or odd. */
-static uint8_t *inflate_rows(const uint8_t *data, const struct seed_png_layout *layout)
+static size_t read_stream(void *context, uint8_t *to, size_t size)
 {
-	size_t bytes = seed_filtered_stride_bytes(layout->width) * layout->height;
-	const uint8_t *stream;
-	uint8_t *copy, *rows;
+	struct stream *stream = context;
+	struct seed_png_chunk *chunk = &stream->chunk;
 	size_t len;
 
-	rows = malloc(bytes + SEED_INFLATE_SLACK_BYTES);
-	stream = join_stream(data, layout, &len, &copy);
-	if (!rows || !stream || !seed_inflate(stream, len, rows, bytes) ||
-	    !seed_filters_valid(rows, layout->width, layout->height)) {
-		free(rows);
-		rows = NULL;
+	while (stream->at == chunk->len || strcmp(chunk->name, "IDAT")) {
+		if (!seed_png_next(stream->data, stream->end, &stream->offset, chunk))
+			return 0;
+		stream->at = 0;
 	}
-	free(copy);
-	return rows;
+	len = chunk->len - stream->at < size ? chunk->len - stream->at : size;
+	memcpy(to, chunk->data + stream->at, len);
+	stream->at += len;
+	return len;
+}
+
+/* Rows that are unfiltered side by side, while they are in the cache. */
+enum { PIECE_ROWS = SEED_WAVE_ROWS };
+
+/* Gets some rows, filtered, with filters that there are. */
+typedef void take_rows_fn(const uint8_t *filtered, uint32_t y, uint32_t count,
+			  struct seed_decoded *decoded, void *scratch);
+
+/* Inflates all rows, piece by piece; false: something is wrong, or odd. */
+static bool inflate_rows(const uint8_t *data, const struct seed_png_layout *layout,
+			 take_rows_fn *take, struct seed_decoded *decoded, void *scratch)
+{
+	struct stream stream = {.data = data, .offset = SEED_PNG_SIGNATURE_BYTES,
+				.end = layout->idat_end};
+	size_t stride = seed_filtered_stride_bytes(layout->width);
+	struct seed_inflate *z = seed_inflate_new(read_stream, &stream, stride * PIECE_ROWS);
+	uint32_t y = 0;
+	bool right = z != NULL;
+
+	while (right && y < layout->height) {
+		uint32_t left = layout->height - y, count = left < PIECE_ROWS ? left : PIECE_ROWS;
+		const uint8_t *filtered = seed_inflate_next(z, stride * count);
+
+		right = filtered && seed_filters_valid(filtered, layout->width, count);
+		if (right)
+			take(filtered, y, count, decoded, scratch);
+		y += count;
+	}
+	right = right && seed_inflate_end(z);
+	seed_inflate_free(z);
+	return right;
+}
+
+static void look_for_colours(const uint8_t *filtered, uint32_t y, uint32_t count,
+			     struct seed_decoded *decoded, void *scratch)
+{
+	if (decoded->uniform)
+		decoded->uniform = seed_filtered_uniform(filtered, decoded->pixels.width, count,
+							 scratch, !y);
 }
 
 /* Whether that could be done. */
@@ -224,26 +240,25 @@ static bool verify_plain(const uint8_t *data, const struct seed_png_layout *layo
 			 struct seed_decoded *decoded)
 {
 	uint8_t *scratch = malloc((size_t)layout->width * 3 * 2);
-	uint8_t *rows = inflate_rows(data, layout);
-	bool done = scratch && rows;
+	bool done;
 
-	if (done)
-		decoded->uniform = seed_filtered_uniform(rows, layout->width, layout->height,
-							 scratch);
+	decoded->uniform = true;
+	done = scratch && inflate_rows(data, layout, look_for_colours, decoded, scratch);
 	free(scratch);
-	free(rows);
 	return done;
 }
 
-static bool decode_plain(const uint8_t *data, const struct seed_png_layout *layout,
-			 const struct seed_pixels *pixels)
+static void unfilter(const uint8_t *filtered, uint32_t y, uint32_t count,
+		     struct seed_decoded *decoded, void *scratch)
 {
-	uint8_t *rows = inflate_rows(data, layout);
+	SEED_UNUSED(scratch);
+	seed_unfilter_rows(filtered, &decoded->pixels, y, count);
+}
 
-	if (rows)
-		seed_unfilter(rows, pixels);
-	free(rows);
-	return rows != NULL;
+static bool decode_plain(const uint8_t *data, const struct seed_png_layout *layout,
+			 struct seed_decoded *decoded)
+{
+	return inflate_rows(data, layout, unfilter, decoded, NULL);
 }
 
 errint_t seed_decode_png(const uint8_t *data, size_t len, uint32_t width, uint32_t height,
@@ -268,7 +283,7 @@ errint_t seed_decode_png(const uint8_t *data, size_t len, uint32_t width, uint32
 	err = seed_pixels_alloc(&decoded->pixels, layout.width, layout.height, error);
 	if (err)
 		return err;
-	if (decoded->keepable && decode_plain(data, &layout, &decoded->pixels))
+	if (decoded->keepable && decode_plain(data, &layout, decoded))
 		return 0;
 	return read_with_libpng(&reader, &layout);
 }

@@ -80,48 +80,49 @@ static void undo_wave(const uint8_t *filtered, const uint8_t *above, uint8_t *ou
 			  out + k * bytes, (width - 1 - k) * 3, bytes);
 }
 
-void seed_unfilter_with(const uint8_t *filtered, const struct seed_pixels *pixels, bool wide)
+void seed_unfilter_rows_with(const uint8_t *filtered, const struct seed_pixels *pixels, uint32_t y,
+			     uint32_t count, bool wide)
 {
 	size_t stride = seed_filtered_stride_bytes(pixels->width);
 	seed_wave_steps_fn *steps = wide ? seed_wave_steps_wide : seed_wave_steps;
-	const uint8_t *above = nothing;
-	uint32_t y = 0;
+	const uint8_t *above = y ? seed_pixels_row(pixels, y - 1) : nothing;
 
-	while (y < pixels->height) {
-		const uint8_t *in = filtered + y * stride;
+	while (count) {
 		uint8_t *row = seed_pixels_row(pixels, y);
+		uint32_t done = 1;
 
-		if (pixels->width >= 2 * SEED_WAVE_ROWS && pixels->height - y >= SEED_WAVE_ROWS) {
-			undo_wave(in, above, row, pixels->width, steps);
-			y += SEED_WAVE_ROWS;
+		if (pixels->width >= 2 * SEED_WAVE_ROWS && count >= SEED_WAVE_ROWS) {
+			undo_wave(filtered, above, row, pixels->width, steps);
+			done = SEED_WAVE_ROWS;
 		} else {
-			undo_part(in, above, row, 0, stride - 1);
-			y++;
+			undo_part(filtered, above, row, 0, stride - 1);
 		}
+		y += done;
+		count -= done;
+		filtered += done * stride;
 		above = seed_pixels_row(pixels, y - 1);
 	}
 }
 
-void seed_unfilter(const uint8_t *filtered, const struct seed_pixels *pixels)
+void seed_unfilter_rows(const uint8_t *filtered, const struct seed_pixels *pixels, uint32_t y,
+			uint32_t count)
 {
-	seed_unfilter_with(filtered, pixels, seed_wave_wide_usable());
+	seed_unfilter_rows_with(filtered, pixels, y, count, seed_wave_wide_usable());
 }
 
-bool seed_filtered_uniform(const uint8_t *filtered, uint32_t width, uint32_t height, uint8_t *rows)
+bool seed_filtered_uniform(const uint8_t *filtered, uint32_t width, uint32_t height, uint8_t *rows,
+			   bool first)
 {
 	size_t bytes = (size_t)width * 3;
-	const uint8_t *above = nothing;
-	uint8_t *row = rows;
-	uint8_t first[3];
+	uint8_t *above = rows, *row = rows + bytes;
 
+	if (first)
+		memset(above, 0, bytes);
 	for (uint32_t y = 0; y < height; y++, filtered += bytes + 1) {
 		undo_part(filtered, above, row, 0, bytes);
-		if (!y)
-			memcpy(first, row, 3);
-		if (memcmp(row, first, 3) || memcmp(row, row + 3, bytes - 3))
+		if (memcmp(row, row + 3, bytes - 3) || (memcmp(row, above, 3) && !(first && !y)))
 			return false;
-		above = row;
-		row = row == rows ? rows + bytes : rows;
+		memcpy(above, row, bytes);
 	}
 	return true;
 }

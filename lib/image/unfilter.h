@@ -17,15 +17,21 @@ static inline size_t seed_filtered_stride_bytes(uint32_t width)
 /* Whether every row's filter is one that there is. */
 bool seed_filters_valid(const uint8_t *filtered, uint32_t width, uint32_t height);
 
-/* Fills `pixels` from filtered rows with valid filters. */
-void seed_unfilter(const uint8_t *filtered, const struct seed_pixels *pixels);
+/* Fills `count` rows of `pixels` from y on, those above being filled, from
+ * filtered rows with valid filters. By eights is fastest. */
+void seed_unfilter_rows(const uint8_t *filtered, const struct seed_pixels *pixels, uint32_t y,
+			uint32_t count);
 
 /* The same with one of the ways to do it; `wide` only where
  * seed_wave_wide_usable(). */
-void seed_unfilter_with(const uint8_t *filtered, const struct seed_pixels *pixels, bool wide);
+void seed_unfilter_rows_with(const uint8_t *filtered, const struct seed_pixels *pixels, uint32_t y,
+			     uint32_t count, bool wide);
 
-/* Whether all of the pixels have one colour, found without more rows than it
- * takes to see a second. `rows`: scratch of two rows of pixels. */
-bool seed_filtered_uniform(const uint8_t *filtered, uint32_t width, uint32_t height, uint8_t *rows);
+/* Whether all pixels of these rows have one colour, and the one of the rows before,
+ * which the same call said of them; the first rows have none before. No more rows
+ * are looked at than it takes to see a second colour. `rows`: two rows of pixels,
+ * kept from call to call. */
+bool seed_filtered_uniform(const uint8_t *filtered, uint32_t width, uint32_t height, uint8_t *rows,
+			   bool first);
 
 #endif
