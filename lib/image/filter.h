@@ -13,4 +13,8 @@
  * width * 3 bytes each, to `out`. */
 void seed_filter_rows(const struct seed_pixels *pixels, uint32_t y, uint32_t count, uint8_t *out);
 
+/* The same with one of the ways to do it; `wide` only where seed_wide_usable(). */
+void seed_filter_rows_with(const struct seed_pixels *pixels, uint32_t y, uint32_t count, uint8_t *out,
+			   bool wide);
+
 #endif

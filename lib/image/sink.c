@@ -46,10 +46,11 @@ errint_t seed_sink_write(struct seed_sink *sink, const struct iovec *pieces, int
 	struct iovec left[SEED_SINK_PIECES_MAX];
 
 	assert(count <= SEED_SINK_PIECES_MAX);
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < count; i++) {
+		left[i] = pieces[i];
 		if (!EVP_DigestUpdate(sink->hash, pieces[i].iov_base, pieces[i].iov_len))
 			return hash_failed(error);
-	memcpy(left, pieces, (size_t)count * sizeof(*left));
+	}
 	count = skip_pieces(left, count, 0);
 	while (count) {
 		ssize_t n = pwritev(sink->fd, left, count, (off_t)sink->bytes);

@@ -1,6 +1,7 @@
 #include "lib/image/unfilter.h"
 
 #include "lib/image/predict.h"
+#include "lib/image/vector.h"
 #include "lib/image/wave.h"
 
 /* Above the first row all is 0 (9.2). */
@@ -107,7 +108,7 @@ void seed_unfilter_rows_with(const uint8_t *filtered, const struct seed_pixels *
 void seed_unfilter_rows(const uint8_t *filtered, const struct seed_pixels *pixels, uint32_t y,
 			uint32_t count)
 {
-	seed_unfilter_rows_with(filtered, pixels, y, count, seed_wave_wide_usable());
+	seed_unfilter_rows_with(filtered, pixels, y, count, seed_wide_usable());
 }
 
 bool seed_filtered_uniform(const uint8_t *filtered, uint32_t width, uint32_t height, uint8_t *rows,

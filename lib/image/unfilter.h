@@ -23,7 +23,7 @@ void seed_unfilter_rows(const uint8_t *filtered, const struct seed_pixels *pixel
 			uint32_t count);
 
 /* The same with one of the ways to do it; `wide` only where
- * seed_wave_wide_usable(). */
+ * seed_wide_usable(). */
 void seed_unfilter_rows_with(const uint8_t *filtered, const struct seed_pixels *pixels, uint32_t y,
 			     uint32_t count, bool wide);
 

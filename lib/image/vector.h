@@ -20,4 +20,15 @@
 #define SEED_BITS
 #endif
 
+/* Whether vectors of 32 bytes are one register here. Where they are not, GCC takes
+ * comparisons of them apart to single bytes, so code that compares is made twice. */
+static inline bool seed_wide_usable(void)
+{
+#ifdef __x86_64__
+	return __builtin_cpu_supports("avx2");
+#else
+	return false;
+#endif
+}
+
 #endif

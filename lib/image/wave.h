@@ -29,8 +29,8 @@ struct seed_wave {
  * must be done. */
 typedef void seed_wave_steps_fn(const struct seed_wave *wave, ptrdiff_t first, ptrdiff_t end);
 
-/* For every processor, and for some; the results are the same. */
+/* For every processor, and for those with seed_wide_usable(); the results are the
+ * same. */
 seed_wave_steps_fn seed_wave_steps, seed_wave_steps_wide;
-bool seed_wave_wide_usable(void);
 
 #endif

@@ -5,15 +5,6 @@
 #endif
 #include "lib/image/wave_steps.h"
 
-bool seed_wave_wide_usable(void)
-{
-#ifdef __x86_64__
-	return __builtin_cpu_supports("avx2");
-#else
-	return false;
-#endif
-}
-
 SEED_WAVE_TARGET void seed_wave_steps_wide(const struct seed_wave *wave, ptrdiff_t first,
 					   ptrdiff_t end)
 {

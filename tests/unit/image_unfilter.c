@@ -6,7 +6,7 @@
 
 #include "lib/image/decode.h"
 #include "lib/image/unfilter.h"
-#include "lib/image/wave.h"
+#include "lib/image/vector.h"
 
 static uint32_t seed = 1;
 
@@ -84,7 +84,7 @@ static void by_definition(void **state)
 		assert_int_equal(seed_pixels_alloc(&pixels, width, height, &error), 0);
 		assert_true(seed_filters_valid(filtered, width, height));
 		undo_all(filtered, width, height, want);
-		for (int wide = 0; wide <= seed_wave_wide_usable(); wide++) {
+		for (int wide = 0; wide <= seed_wide_usable(); wide++) {
 			memset(pixels.data, 0, (size_t)width * height * 3);
 			for (uint32_t y = 0, count; y < height; y += count) {
 				count = any(3) ? height - y : 1 + any(height - y);
