@@ -183,14 +183,21 @@ FORCE:
 
 -include $(LIB_OBJ:.o=.d) $(FS_OBJ:.o=.d) $(UNIT_SRC:%.c=$(BUILD)/%.d) $(UPSTREAM_SRC:%.c=$(BUILD)/%.d)
 
-# ---- speed of the image work: tests/bench/, docs/performance.md ----
+# ---- speed and exactness of the image work: tests/bench/, docs/performance.md ----
 
 $(BUILD)/bench-image: $(BUILD)/tests/bench/image.o $(BUILD)/libseed.a
 	$(if $(V),,@echo '  LD  $@')
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) -lm
 
+$(BUILD)/bench-quality: $(BUILD)/tests/bench/quality.o $(BUILD)/libseed.a
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) -lcmocka -lm
+
 bench-image: $(BUILD)/bench-image
 	@tests/bench/image.py $(BUILD)/bench-image $(ROUNDS)
 
-.PHONY: bench-image
--include $(BUILD)/tests/bench/image.d
+bench-quality: $(BUILD)/bench-quality
+	@tests/bench/image.py --quality $(BUILD)/bench-quality
+
+.PHONY: bench-image bench-quality
+-include $(BUILD)/tests/bench/image.d $(BUILD)/tests/bench/quality.d

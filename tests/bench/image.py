@@ -2,13 +2,17 @@
 """make bench-image: seedfs's image work against every peer that is installed.
 
     tests/bench/image.py BENCH_IMAGE [ROUNDS]
+    tests/bench/image.py --quality BENCH_QUALITY
 
 All tools run in turn, picture by picture, round by round, so that whatever else
 the machine does meets all alike; what counts is the median of each picture and
 tool, and the median over pictures of their ratios. The pictures are cut out of
 wallpapers (plasma-workspace-wallpapers, or WALLPAPERS=DIRECTORY with pictures of
 at least 2560x1440). Prints the table of docs/performance.md, which
-tests/bench/plot.py draws.
+tests/bench/plot.py draws. Then two workers side by side against one.
+
+With --quality (make bench-quality): how far resampling is from the exact filter,
+and whether JPEG and WebP are decoded as djpeg and dwebp do, for each picture.
 """
 import glob
 import json
@@ -97,11 +101,12 @@ class Command:
     """A process for each picture, as a script would start it."""
     kind = "command"
 
-    def __init__(self, name, out, make, verify=None):
+    def __init__(self, name, out, make, verify=None, crop=None):
         self.name, self.out, self.make, self.verify = name, out, make, verify
+        self.crop = crop or make
 
     def run(self, work, path):
-        argv = self.verify if work == "right" else self.make
+        argv = {"right": self.verify, "crop": self.crop}.get(work, self.make)
         if not argv:
             return None
         argv = [path if word == "IN" else word for word in argv]
@@ -121,10 +126,10 @@ def find_peers(directory, build):
     def out(name):
         return os.path.join(directory, name + "-command.png")
 
-    def command(name, program, make, verify=None):
+    def command(name, program, make, crop=None):
         if shutil.which(program, path="/usr/bin:/bin"):
-            peers.append(Command(name, out(name), ["/usr/bin/" + program] + make,
-                                 ["/usr/bin/" + verify[0]] + verify[1:] if verify else None))
+            peers.append(Command(name, out(name), ["/usr/bin/" + program] + make, None,
+                                 ["/usr/bin/" + program] + crop if crop else None))
 
     magick = ["-filter", "Lanczos", "-resize", "2048x1152^", "-gravity", "center", "-crop",
               "2048x1152+0+0"]
@@ -141,6 +146,12 @@ def find_peers(directory, build):
             ["-y", "-threads", "1", "-i", "IN", "-vf",
              "scale=2048:1152:flags=lanczos:force_original_aspect_ratio=increase,crop=2048:1152",
              "-compression_level", "1", "-pred", "mixed", out("ffmpeg")])
+    # It has no "cover", so the two shapes that there are.
+    command("oiiotool", "oiiotool",
+            ["--threads", "1", "IN", "--resize:filter=lanczos3", "2048x1152", "--attrib",
+             "png:compressionLevel", "1", "-o", out("oiiotool")],
+            ["--threads", "1", "IN", "--cut", "2048x1152+0+448", "--attrib",
+             "png:compressionLevel", "1", "-o", out("oiiotool")])
     command("Pillow", "python3", [os.path.join(HERE, "pillow.py"), directory, "IN"])
     if shutil.which("pngcheck"):
         peers.append(Command("pngcheck", "", None, ["pngcheck", "-q", "IN"]))
@@ -157,7 +168,10 @@ def find_peers(directory, build):
         peers.append(Library("vips", [program, directory]))
     if not subprocess.run(["node", "-e", "require('sharp')"], check=False,
                           capture_output=True).returncode:
-        peers.append(Library("sharp", ["node", os.path.join(HERE, "sharp.js"), directory]))
+        script = os.path.join(HERE, "sharp.js")
+        peers.append(Library("sharp", ["node", script, directory]))
+        peers.append(Command("sharp", os.path.join(directory, "sharp.png"),
+                             ["node", script, directory, "IN"]))
     return peers
 
 
@@ -181,6 +195,56 @@ def measure(tools, names, directory, rounds):
                 figures.setdefault(work, {}).setdefault(key, {})[name] = tuple(
                     statistics.median(column) for column in zip(*list_))
     return figures
+
+
+def two_workers(program, names, directory, rounds):
+    """{work: how much two workers do in the time of one}, medians of the rounds."""
+    workers = []
+    for number in range(2):
+        own = os.path.join(directory, "worker%d" % number)
+        os.mkdir(own)
+        workers.append(Library("seedfs", [program, own]))
+
+    def seconds(paths, used):
+        start = time.perf_counter()
+        for worker in used:
+            worker.process.stdin.write("".join(path + "\n" for path in paths))
+            worker.process.stdin.flush()
+        for worker in used:
+            for _ in paths:
+                worker.process.stdout.readline()
+        return time.perf_counter() - start
+
+    times = {}
+    for work, *_ in WORKS:
+        paths = [glob.glob(os.path.join(directory, "%s-%s.*" % (name, work)))[0]
+                 for name in names] * 3
+        seconds(paths, workers)
+        # One, two, one: whatever drifts meets both.
+        ratios = []
+        for _ in range(2 * rounds + 1):
+            before, both = seconds(paths, workers[:1]), seconds(paths, workers)
+            ratios.append((before + seconds(paths, workers[1:])) / both)
+        times[work] = statistics.median(ratios)
+    return times
+
+
+def quality(program, names, directory):
+    for work, title, *_ in WORKS:
+        paths = [glob.glob(os.path.join(directory, "%s-%s.*" % (name, work)))[0] for name in names]
+        if work in ("up", "down"):
+            lines = subprocess.run([program, "2048", "1152"] + paths, capture_output=True,
+                                   text=True, check=True).stdout.splitlines()
+            print("- %s, dB (largest difference): %s" % (title, ", ".join(
+                "%s %s (%s)" % (name, *line.split()) for name, line in zip(names, lines))))
+        peer = {"jpeg": ["djpeg", "-dct", "int", "-ppm"], "crop": ["djpeg", "-dct", "int", "-ppm"],
+                "webp": ["dwebp", "-quiet", "-ppm", "-o", "-", "--"]}.get(work)
+        if peer and shutil.which(peer[0]):
+            same = [subprocess.run([program, "--pixels", path], capture_output=True,
+                                   check=True).stdout ==
+                    subprocess.run(peer + [path], capture_output=True, check=True).stdout
+                    for path in paths]
+            print("- %s: %d of %d have the bytes of %s" % (title, sum(same), len(same), peer[0]))
 
 
 def over(of_tool, column):
@@ -220,7 +284,8 @@ def report(figures):
 
 
 def main():
-    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 3
+    only_quality = sys.argv[1] == "--quality"
+    rounds = int(sys.argv[2]) if len(sys.argv) > 2 and not only_quality else 3
     build = os.path.dirname(sys.argv[1])
     shared = "/dev/shm" if os.path.isdir("/dev/shm") else None
     with tempfile.TemporaryDirectory(dir=shared) as directory:
@@ -228,12 +293,18 @@ def main():
         if len(names) < PICTURES:
             sys.exit("only %d pictures; install plasma-workspace-wallpapers, or set WALLPAPERS"
                      % len(names))
+        if only_quality:
+            quality(os.path.abspath(sys.argv[2]), names, directory)
+            return
         ours = Library("seedfs", [sys.argv[1], directory])
         tools = [(("ours", "seedfs"), ours)]
         tools += [((peer.kind, peer.name), peer) for peer in find_peers(directory, build)]
         print("Pictures: %s. %d rounds.\n" % (", ".join(names), rounds))
         figures = measure(tools, names, directory, rounds)
+        both = two_workers(sys.argv[1], names, directory, rounds)
     report(figures)
+    print("\nTwo workers do the work of one times " + ", ".join(
+        "%s %.2f" % (work, ratio_) for work, ratio_ in both.items()) + ".")
     with open(os.path.join(build, "bench-image.json"), "w", encoding="utf-8") as file:
         json.dump({work: {" ".join(key): tool for key, tool in of_work.items()}
                    for work, of_work in figures.items()}, file)

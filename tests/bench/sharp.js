@@ -1,4 +1,4 @@
-// sharp, warm: as tests/bench/vips.c.
+// sharp, warm: as tests/bench/vips.c. With a path as second argument, once.
 const fs = require("fs");
 const sharp = require("sharp");
 
@@ -23,4 +23,7 @@ async function main(to) {
 	}
 }
 
-main(process.argv[2] + "/sharp.png");
+if (process.argv[3])
+	make(process.argv[3], process.argv[2] + "/sharp.png");
+else
+	main(process.argv[2] + "/sharp.png");
