@@ -23,20 +23,26 @@ void seed_record_init(struct seed_record *record)
 	seed_params_init(&record->params);
 }
 
+/* Each text of a row that the row owns, those of the attempts apart. */
+static const size_t owned_texts[] = {
+	offsetof(struct seed_record, name),      offsetof(struct seed_record, prompt),
+	offsetof(struct seed_record, image_url), offsetof(struct seed_record, provider),
+	offsetof(struct seed_record, task_id),   offsetof(struct seed_record, id),
+	offsetof(struct seed_record, request),   offsetof(struct seed_record, task),
+};
+
+static char **text_at(struct seed_record *record, size_t offset)
+{
+	return (char **)(void *)((char *)record + offset);
+}
+
 void seed_record_release(struct seed_record *record)
 {
 	for (int i = 0; i < SEED_ATTEMPTS_MAX; i++)
 		free(record->attempts[i].task_id);
 	seed_params_release(&record->params);
-	free(record->name);
-	free(record->prompt);
-	free(record->image_url);
-	free(record->provider);
-	free(record->task_id);
-	free(record->id);
-	free(record->step);
-	free(record->request);
-	free(record->task);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(owned_texts); i++)
+		free(*text_at(record, owned_texts[i]));
 	*record = (struct seed_record){.queue_position = -1, .cost = -1};
 }
 
@@ -176,7 +182,7 @@ static void put_error(struct writer *outer, const struct seed_error *error)
 	out.object = cJSON_CreateObject();
 	put_text(&out, "errno", seed_error_name(error->code));
 	put_text(&out, "message", error->message);
-	if (error->http_status)
+	if (error->http_status > 0) /* some envelopes have codes below 0 */
 		put_number(&out, "http_status", error->http_status);
 	put(outer, "error", finish(&out));
 }
@@ -300,16 +306,34 @@ char *seed_record_format(const struct seed_record *record, const char *const *ve
 	return text;
 }
 
+const char *seed_record_step(const char *word)
+{
+	/* The words stand in journals on disk: add, never change. */
+	static const char *const words[] = {
+		"queued", "adopt", "submitting", "accepted", "received", "commit",
+	};
+
+	for (size_t i = 0; i < SEED_ARRAY_LEN(words); i++)
+		if (strcmp(words[i], word) == 0)
+			return words[i];
+	return NULL;
+}
+
 errint_t seed_record_copy(struct seed_record *to, const struct seed_record *from)
 {
-	char *json = seed_record_format(from, NULL, 0);
-	errint_t result;
+	struct seed_record source = *from; /* borrows everything */
+	errint_t err;
 
-	if (!json) {
-		seed_record_init(to);
-		return -ENOMEM;
-	}
-	result = seed_record_parse(json, strlen(json), to);
-	free(json);
-	return result;
+	*to = *from;
+	seed_params_init(&to->params);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(owned_texts); i++)
+		*text_at(to, owned_texts[i]) = NULL;
+	for (int i = 0; i < SEED_ATTEMPTS_MAX; i++)
+		to->attempts[i].task_id = NULL;
+	err = seed_params_copy(&to->params, &from->params);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(owned_texts) && !err; i++)
+		err = seed_record_set(text_at(to, owned_texts[i]), *text_at(&source, owned_texts[i]));
+	for (int i = 0; i < SEED_ATTEMPTS_MAX && !err; i++)
+		err = seed_record_set(&to->attempts[i].task_id, from->attempts[i].task_id);
+	return err;
 }

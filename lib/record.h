@@ -70,7 +70,7 @@ struct seed_record {
 	/* Journal only; written when `id` is not NULL. */
 	bool superseded; /* a newer prompt has taken NAME */
 	char *id;      /* the generation's own id, unique for ever */
-	char *step;    /* lib/store/journal.h */
+	const char *step; /* one of seed_record_step()'s words: static, never freed */
 	char *request; /* the text as committed, JSON request or not */
 	char *task;    /* lib/provider/provider.h, seed_task as JSON */
 };
@@ -88,9 +88,13 @@ char *seed_record_format(const struct seed_record *record, const char *const *ve
  * initialised here; release it in any case. */
 errint_t seed_record_parse(const char *json, size_t len, struct seed_record *record) SEED_MUST_CHECK;
 
-/* A copy that shares nothing, made through the JSON form, which must hold
- * everything anyway. `to` is initialised here; release it in any case. */
+/* A copy that shares nothing, or -ENOMEM. `to` is initialised here; release it
+ * in any case. */
 errint_t seed_record_copy(struct seed_record *to, const struct seed_record *from) SEED_MUST_CHECK;
+
+/* The journal's own copy of the word for a step, or NULL for one that it does
+ * not know: queued, adopt, submitting, accepted, received, commit. */
+const char *seed_record_step(const char *word);
 
 /* A text field: replaces *field by a copy of text (NULL: NULL). */
 errint_t seed_record_set(char **field, const char *text) SEED_MUST_CHECK;

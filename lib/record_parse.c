@@ -249,6 +249,17 @@ static void read_state(struct reader *in, enum seed_state *state)
 	bad(in);
 }
 
+static void read_step(struct reader *in, const char **step)
+{
+	const char *word = get_text(in, "step", SEED_MESSAGE_MAX_BYTES);
+
+	if (!word)
+		return;
+	*step = seed_record_step(word);
+	if (!*step)
+		bad(in);
+}
+
 /* What no row is without. A name leads to files: one that could lead out of
  * the areas is none of ours. */
 static void check_row(struct reader *in, const struct seed_record *record)
@@ -287,7 +298,7 @@ static errint_t read_record(const cJSON *root, struct seed_record *record)
 	read_number(&in, "cost", 0, (double)INT64_MAX, &record->cost);
 	record->superseded = read_bool(&in, "superseded");
 	read_text(&in, "id", &record->id);
-	read_text(&in, "step", &record->step);
+	read_step(&in, &record->step);
 	read_text(&in, "request", &record->request);
 	read_text(&in, "task", &record->task);
 	check_row(&in, record);

@@ -60,7 +60,7 @@ static void fill(struct seed_record *record)
 	record->cost = 0.03;
 	record->superseded = true;
 	put(&record->id, "00000001");
-	put(&record->step, "submitted");
+	record->step = seed_record_step("accepted");
 	put(&record->request, "{\"prompt\":\"p\"}");
 	put(&record->task, "{\"id\":\"t\"}");
 }
@@ -133,7 +133,7 @@ static const char full_text[] =
 	"\t\"cost\":\t0.03,\n"
 	"\t\"superseded\":\ttrue,\n"
 	"\t\"id\":\t\"00000001\",\n"
-	"\t\"step\":\t\"submitted\",\n"
+	"\t\"step\":\t\"accepted\",\n"
 	"\t\"request\":\t\"{\\\"prompt\\\":\\\"p\\\"}\",\n"
 	"\t\"task\":\t\"{\\\"id\\\":\\\"t\\\"}\"\n"
 	"}\n";
@@ -326,7 +326,7 @@ static void check_full(const struct seed_record *record)
 	assert_true(record->cost == 0.03);
 	assert_true(record->superseded);
 	assert_string_equal(record->id, "00000001");
-	assert_string_equal(record->step, "submitted");
+	assert_string_equal(record->step, "accepted");
 	assert_string_equal(record->request, "{\"prompt\":\"p\"}");
 	assert_string_equal(record->task, "{\"id\":\"t\"}");
 }
@@ -576,9 +576,14 @@ static void test_copy(void **state)
 	check_full(&to);
 	seed_record_release(&to);
 
-	/* What is no row has no copy. */
+	/* What the parser would not take is copied all the same. */
 	seed_record_init(&from);
-	assert_int_equal(seed_record_copy(&to, &from), -EBADMSG);
+	from.cost = 1e300;
+	from.error = (struct seed_error){.code = EIO, .http_status = -5};
+	assert_int_equal(seed_record_copy(&to, &from), 0);
+	assert_true(to.cost == from.cost);
+	assert_int_equal(to.error.http_status, -5);
+	assert_null(to.name);
 	seed_record_release(&from);
 	seed_record_release(&to);
 }
