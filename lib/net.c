@@ -33,6 +33,7 @@ struct seed_transfer {
 	bool to_memfd, guarded, refused, overflow, sent;
 	bool *private_peer;
 	errint_t write_error;
+	int local_error; /* errno of what this machine lacked; 0: nothing */
 	char message[CURL_ERROR_SIZE];
 };
 
@@ -127,6 +128,12 @@ static size_t on_body(char *data, size_t size, size_t count, void *context)
 	return len;
 }
 
+/* What says nothing about the peer. */
+static bool is_local(int code)
+{
+	return code == ENOMEM || code == EMFILE || code == ENFILE || code == ENOBUFS;
+}
+
 /* Called before each connection, after the name was resolved: the one place
  * where neither a redirect nor a name server can lead around the guard. */
 static curl_socket_t on_open_socket(void *context, curlsocktype purpose,
@@ -134,6 +141,7 @@ static curl_socket_t on_open_socket(void *context, curlsocktype purpose,
 {
 	struct seed_transfer *transfer = context;
 	bool is_private = seed_url_address_is_private(&address->addr);
+	int fd;
 
 	if (purpose != CURLSOCKTYPE_IPCXN)
 		return CURL_SOCKET_BAD;
@@ -143,7 +151,10 @@ static curl_socket_t on_open_socket(void *context, curlsocktype purpose,
 	}
 	if (is_private && transfer->private_peer)
 		*transfer->private_peer = true;
-	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+	fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+	if (fd < 0 && is_local(errno))
+		transfer->local_error = errno;
+	return fd;
 }
 
 /* The request line is about to go: from here on it may have been accepted. */
@@ -248,9 +259,10 @@ errint_t seed_net_send(struct seed_net *net, const struct seed_net_request *requ
 		       seed_net_done_fn *done, void *context, struct seed_transfer **out)
 {
 	struct seed_transfer *transfer = calloc(1, sizeof(*transfer));
+	errint_t err = -ENOMEM;
 
 	if (!transfer)
-		return -ENOMEM;
+		return err;
 	transfer->net = net;
 	transfer->done = done;
 	transfer->context = context;
@@ -260,14 +272,16 @@ errint_t seed_net_send(struct seed_net *net, const struct seed_net_request *requ
 	transfer->to_memfd = request->to_memfd;
 	transfer->memfd = -1;
 	seed_buf_init(&transfer->body, request->limit_bytes);
-	if (request->to_memfd)
+	if (request->to_memfd) {
 		transfer->memfd = memfd_create("seedfs-download", MFD_CLOEXEC);
+		err = transfer->memfd < 0 ? -errno : err;
+	}
 	transfer->easy = curl_easy_init();
 	if (!transfer->easy || (request->to_memfd && transfer->memfd < 0) ||
 	    !set_options(transfer, request) ||
 	    curl_multi_add_handle(net->multi, transfer->easy) != CURLM_OK) {
 		transfer_free(transfer);
-		return -ENOMEM;
+		return err;
 	}
 	transfer->next = net->transfers;
 	transfer->link = &net->transfers;
@@ -293,6 +307,8 @@ static int code_of(CURLcode code)
 		return EHOSTUNREACH;
 	if (code == CURLE_OPERATION_TIMEDOUT)
 		return ETIMEDOUT;
+	if (code == CURLE_OUT_OF_MEMORY)
+		return ENOMEM;
 	return EIO;
 }
 
@@ -310,23 +326,38 @@ static void fill_error(const struct seed_transfer *transfer, CURLcode code,
 	else if (transfer->write_error)
 		seed_error_set(error, -transfer->write_error, "%s",
 			       strerror(-transfer->write_error));
+	else if (transfer->local_error)
+		seed_error_set(error, transfer->local_error, "%s", strerror(transfer->local_error));
 	else
 		seed_error_set(error, code_of(code), "%s", why);
 }
 
+/* -1 where there is no such header. curl reads a date as well as seconds, and
+ * has 0 for both "now" and a date that has passed. */
+static int64_t retry_after_ms(CURL *easy)
+{
+	struct curl_header *header;
+	curl_off_t seconds = 0;
+
+	if (curl_easy_header(easy, "Retry-After", 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+		return -1;
+	curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &seconds);
+	if (seconds < 0)
+		return 0;
+	return seconds < SEED_RETRY_AFTER_MAX_MS / 1000 ? (int64_t)seconds * 1000 :
+							 SEED_RETRY_AFTER_MAX_MS;
+}
+
 static void finish(struct seed_transfer *transfer, CURLcode code)
 {
-	struct seed_net_answer answer = { .memfd = transfer->memfd, .retry_after_ms = -1 };
+	struct seed_net_answer answer = { .memfd = transfer->memfd };
 	seed_net_done_fn *done = transfer->done;
 	void *context = transfer->context;
-	curl_off_t retry_after = 0;
 	char *redirect = NULL;
 
 	curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &answer.status);
 	curl_easy_getinfo(transfer->easy, CURLINFO_REDIRECT_URL, &redirect);
-	curl_easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &retry_after);
-	if (retry_after > 0)
-		answer.retry_after_ms = (int64_t)retry_after * 1000;
+	answer.retry_after_ms = retry_after_ms(transfer->easy);
 	answer.redirect = redirect;
 	answer.sent = transfer->sent;
 	answer.body = transfer->body.data;
@@ -334,6 +365,7 @@ static void finish(struct seed_transfer *transfer, CURLcode code)
 	if (code != CURLE_OK) {
 		fill_error(transfer, code, &answer.error);
 		answer.cut = code == CURLE_PARTIAL_FILE;
+		answer.local = is_local(answer.error.code);
 	}
 	done(context, &answer);
 	transfer->memfd = answer.memfd;

@@ -38,13 +38,14 @@ struct seed_net_request {
 struct seed_net_answer {
 	struct seed_error error;    /* code 0: an HTTP answer arrived whole */
 	bool sent;                  /* the request had left before it failed: it may have been accepted */
+	bool local;                 /* it failed for want of memory or descriptors here */
 	bool cut;                   /* the body ended early */
 	long status;
 	const char *body;           /* borrowed for the call; "" with to_memfd */
 	size_t len;
 	int memfd;                  /* borrowed unless taken: set to -1 to take it */
 	const char *redirect;       /* absolute target of a 3xx, or NULL */
-	int64_t retry_after_ms;     /* -1: none */
+	int64_t retry_after_ms;     /* -1: no such header; at most SEED_RETRY_AFTER_MAX_MS */
 };
 
 typedef void seed_net_done_fn(void *context, struct seed_net_answer *answer);
@@ -52,7 +53,8 @@ typedef void seed_net_done_fn(void *context, struct seed_net_answer *answer);
 errint_t seed_net_new(struct seed_net **net) SEED_MUST_CHECK;
 void seed_net_free(struct seed_net *net); /* transfers still there are dropped without a callback */
 
-/* Everything in `request` is copied. `done` is called once, unless cancelled. */
+/* Everything in `request` is copied. `done` is called once, unless cancelled.
+ * -ENOMEM, -EMFILE, -ENFILE: nothing was sent. */
 errint_t seed_net_send(struct seed_net *net, const struct seed_net_request *request,
 		       seed_net_done_fn *done, void *context,
 		       struct seed_transfer **transfer) SEED_MUST_CHECK;
