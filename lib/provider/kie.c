@@ -277,9 +277,9 @@ static void read_state(struct seed_task *task, const cJSON *json, struct seed_st
 }
 
 /*
- * A code other than 200 says nothing about the task ("recordInfo is null" is
- * what a new task gets for a moment), but for these: the key, a generation
- * that failed, and a refusal by policy.
+ * A code other than 200 says nothing about the task ("recordInfo is null", 422,
+ * is what a new task gets for a moment), but for these: key and credits, a
+ * generation that failed, and a refusal by policy.
  */
 static void poll_code(const struct seed_response *response, const cJSON *json,
 		      struct seed_step *step, int code)
@@ -289,12 +289,14 @@ static void poll_code(const struct seed_response *response, const cJSON *json,
 	seed_json_error_words(json, words, sizeof(words));
 	if (code == 429)
 		seed_reply_backoff(step, response);
-	else if (code == 401 || code == 403 || code == 501)
+	else if (code == 401 || code == 402 || code == 403 || code == 501)
 		seed_reply_refuse(step, response, json, "code", code);
 	else if (seed_reply_judge_words(words, 0) == EPERM)
 		seed_reply_refuse(step, response, json, "code", code);
+	else if (code == 404 || code == 422)
+		seed_reply_unknown(step);
 	else
-		seed_reply_wait(step);
+		seed_reply_backoff(step, response);
 }
 
 static void poll_answer(struct seed_task *task, const struct seed_response *response,

@@ -62,6 +62,24 @@ void seed_task_release(struct seed_task *task)
 	memset(task, 0, sizeof(*task));
 }
 
+errint_t seed_task_copy(struct seed_task *to, const struct seed_task *from)
+{
+	struct seed_task source = *from; /* lent */
+
+	*to = (struct seed_task){ .stage = from->stage };
+	for (size_t i = 0; i < SEED_ARRAY_LEN(fields); i++) {
+		const char *text = *field_of(&source, &fields[i]);
+		char *copy = text ? strdup(text) : NULL;
+
+		if (text && !copy) {
+			seed_task_release(to);
+			return -ENOMEM;
+		}
+		*field_of(to, &fields[i]) = copy;
+	}
+	return 0;
+}
+
 char *seed_task_format(const struct seed_task *task)
 {
 	struct seed_task copy = *task;

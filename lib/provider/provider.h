@@ -69,17 +69,19 @@ enum seed_step_kind {
 	SEED_STEP_FAIL,    /* the attempt failed: `error` says why */
 	SEED_STEP_WAIT,    /* not done: send request() again when the schedule says */
 	SEED_STEP_NEXT,    /* send request() again now (the stage has moved on) */
-	SEED_STEP_BACKOFF, /* 429 or overload: the same again after retry_after_ms (-1: the engine's back-off) */
+	SEED_STEP_BACKOFF, /* 429, or nothing told: the same again after retry_after_ms (-1: the engine's back-off) */
 	SEED_STEP_URL,     /* the image is at task->image_url */
 	SEED_STEP_BYTES,   /* the image is in `bytes` */
 	SEED_STEP_DONE,    /* for CANCEL, LOOK and CHECK: nothing more to ask */
-	SEED_STEP_UNKNOWN, /* for LOOK: the service knows no such task */
+	SEED_STEP_UNKNOWN, /* for POLL and LOOK: the service knows no such task (now) */
 };
 
 /* Initialise with seed_step_init(), release after use. */
 struct seed_step {
 	enum seed_step_kind kind;
 	struct seed_error error;
+	bool refused;    /* FAIL: key or credits refused this request; it says nothing of the task */
+	bool final;      /* FAIL: another attempt cannot change it */
 	struct seed_buf bytes;
 	int64_t retry_after_ms;
 	double progress; /* 0..1 where the service told it, else < 0 */
@@ -122,8 +124,9 @@ struct seed_provider {
 
 	/* Reads the answer to that request. Never fails itself: whatever it
 	 * cannot read is SEED_STEP_FAIL with EIO and says what was wrong. A
-	 * broken answer while polling (5xx, 429, not JSON) is WAIT or
-	 * BACKOFF, not a failure. LOOK and CHECK: WAIT, with what it tells; FAIL
+	 * broken answer while polling (5xx, 429, not JSON) is BACKOFF, not a
+	 * failure; WAIT is for a service that says that the task is not done:
+	 * at the deadline the two differ. LOOK and CHECK: WAIT, with what it tells; FAIL
 	 * where the task has failed; UNKNOWN; DONE where this server has no such
 	 * request. */
 	void (*answer)(const struct seed_provider_config *config,
@@ -138,6 +141,8 @@ const struct seed_provider *seed_provider_find(const char *name);
 const struct seed_provider *seed_provider_at(size_t index);
 
 void seed_task_release(struct seed_task *task); /* zeroes it, too */
+/* `to` is initialised here, and empty without memory (-ENOMEM). */
+errint_t seed_task_copy(struct seed_task *to, const struct seed_task *from) SEED_MUST_CHECK;
 /* JSON of a task for the journal; malloc'd, NULL without memory. */
 char *seed_task_format(const struct seed_task *task);
 errint_t seed_task_parse(const char *json, struct seed_task *task) SEED_MUST_CHECK;

@@ -130,7 +130,8 @@ void seed_reply_refuse(struct seed_step *step, const struct seed_response *respo
 
 	seed_json_error_words(json, words, sizeof(words));
 	code = seed_reply_judge_words(words, 0);
-	if (status == 429 && !code) {
+	/* A 503 that says when to come again is a limit, not a fault. */
+	if (!code && (status == 429 || (status == 503 && response->retry_after_ms >= 0))) {
 		seed_reply_backoff(step, response);
 		return;
 	}
@@ -143,6 +144,7 @@ void seed_reply_refuse(struct seed_step *step, const struct seed_response *respo
 		seed_reply_fail(step, code, status, "%s %ld: %s", what, status, message);
 	else
 		seed_reply_fail(step, code, status, "%s %ld", what, status);
+	step->refused = code == EKEYREJECTED || code == EDQUOT;
 }
 
 static bool is_success(long status)
@@ -153,12 +155,12 @@ static bool is_success(long status)
 bool seed_reply_poll_trouble(struct seed_step *step, const struct seed_response *response,
 			    const cJSON *json)
 {
-	if (response->status == 429)
-		seed_reply_backoff(step, response);
-	else if (response->status == 401 || response->status == 403)
+	if (response->status == 401 || response->status == 402 || response->status == 403)
 		seed_reply_refuse(step, response, json, "HTTP", response->status);
+	else if (response->status == 404 || response->status == 410)
+		seed_reply_unknown(step);
 	else if (!is_success(response->status) || !json)
-		seed_reply_wait(step);
+		seed_reply_backoff(step, response);
 	else
 		return false;
 	return true;

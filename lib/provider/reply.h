@@ -28,8 +28,8 @@ void seed_reply_refuse(struct seed_step *step, const struct seed_response *respo
 
 /*
  * For polls: true if the answer tells nothing about the task, and the step is
- * set: 429 BACKOFF, 401 and 403 FAIL, everything else that is not a 2xx with
- * JSON is WAIT, since the task was paid for and the deadline ends the waiting.
+ * set: 401, 402 and 403 FAIL, 404 and 410 UNKNOWN, everything else that is not a
+ * 2xx with JSON BACKOFF, since the task was paid for and only the deadline ends the waiting.
  */
 bool seed_reply_poll_trouble(struct seed_step *step, const struct seed_response *response,
 			    const cJSON *json);

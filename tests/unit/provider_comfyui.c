@@ -166,6 +166,8 @@ static void cancels_only_its_own(void **state)
 #define LOOK .stage = SEED_STAGE_LOOK, .status = 200
 #define NOTHING_NEW .kind = SEED_STEP_WAIT, .then = SEED_STAGE_LOOK, .tells = ""
 #define STILL .kind = SEED_STEP_WAIT, .then = SEED_STAGE_POLL
+#define NOT_KNOWN .kind = SEED_STEP_UNKNOWN, .then = SEED_STAGE_POLL
+#define NOT_TOLD .kind = SEED_STEP_BACKOFF, .then = SEED_STAGE_POLL
 #define ENTRY(status, outputs) "{\"task-1\":{\"prompt\":[],\"outputs\":{" outputs "},\"status\":{" status "}}}"
 #define DONE "\"status_str\":\"success\",\"completed\":true,\"messages\":[]"
 #define NODE(type, rest) "{\"images\":[{\"filename\":\"a b&c.png\",\"subfolder\":\"seedfs/x\",\"type\":\"" type "\"}]" rest "}"
@@ -232,8 +234,8 @@ static const struct answer_case cases[] = {
 	{ .name = "look 500", .stage = SEED_STAGE_LOOK, .status = 500, .body = "{}", NOTHING_NEW },
 	{ .name = "look 429", .stage = SEED_STAGE_LOOK, .status = 429, .body = "{}", NOTHING_NEW },
 	{ .name = "no queue", .stage = SEED_STAGE_LOOK, .status = 404, .body = "{}", .kind = SEED_STEP_DONE },
-	{ .name = "poll 500", .stage = SEED_STAGE_POLL, .status = 500, .body = "x", STILL },
-	{ .name = "poll cut", POLL, .body = "{\"task-1\":{\"outp", STILL },
+	{ .name = "poll 500", .stage = SEED_STAGE_POLL, .status = 500, .body = "x", NOT_TOLD },
+	{ .name = "poll cut", POLL, .body = "{\"task-1\":{\"outp", NOT_TOLD },
 };
 
 static void reads_answers(void **state)

@@ -114,6 +114,9 @@ static void follows_the_urls_it_was_given(void **state)
 #define POLL .stage = SEED_STAGE_POLL
 #define RESULT .stage = SEED_STAGE_RESULT
 #define STILL .kind = SEED_STEP_WAIT, .then = SEED_STAGE_POLL
+#define NOT_KNOWN .kind = SEED_STEP_UNKNOWN, .then = SEED_STAGE_POLL
+#define NOT_TOLD .kind = SEED_STEP_BACKOFF, .then = SEED_STAGE_POLL
+#define NOT_TOLD_RESULT .kind = SEED_STEP_BACKOFF, .then = SEED_STAGE_RESULT
 #define AGAIN .kind = SEED_STEP_WAIT, .then = SEED_STAGE_RESULT
 
 static const struct answer_case cases[] = {
@@ -156,11 +159,11 @@ static const struct answer_case cases[] = {
 	{ .name = "completed by policy", POLL, .status = 200,
 	  .body = "{\"status\":\"COMPLETED\",\"error\":\"no\",\"error_type\":\"content_policy_violation\"}",
 	  FAILS, .code = EPERM },
-	{ .name = "poll 404", POLL, .status = 404, .body = "{\"detail\":\"no\"}", STILL },
-	{ .name = "poll 503", POLL, .status = 503, .body = "<html>", STILL },
+	{ .name = "poll 404", POLL, .status = 404, .body = "{\"detail\":\"no\"}", NOT_KNOWN },
+	{ .name = "poll 503", POLL, .status = 503, .body = "<html>", NOT_TOLD },
 	{ .name = "poll 403", POLL, .status = 403, .body = "{\"detail\":\"no\"}", FAILS, .code = EKEYREJECTED },
 	{ .name = "poll 429", POLL, .status = 429, .body = "", .kind = SEED_STEP_BACKOFF },
-	{ .name = "poll cut", POLL, .status = 200, .body = "{\"status\":\"COMP", STILL },
+	{ .name = "poll cut", POLL, .status = 200, .body = "{\"status\":\"COMP", NOT_TOLD },
 
 	{ .name = "result", RESULT, .status = 200,
 	  .body = "{\"images\":[{\"url\":\"https://v3.fal.media/a.png\",\"width\":null}],\"seed\":1}",
@@ -187,8 +190,8 @@ static const struct answer_case cases[] = {
 	{ .name = "timeout", RESULT, .status = 504,
 	  .body = "{\"detail\":\"Request timed out\",\"error_type\":\"request_timeout\"}", FAILS,
 	  .code = ETIMEDOUT, .message = "HTTP 504: Request timed out" },
-	{ .name = "proxy", RESULT, .status = 502, .body = "<html>bad gateway</html>", AGAIN },
-	{ .name = "cut", RESULT, .status = 200, .body = "{\"images\":[{\"ur", AGAIN },
+	{ .name = "proxy", RESULT, .status = 502, .body = "<html>bad gateway</html>", NOT_TOLD_RESULT },
+	{ .name = "cut", RESULT, .status = 200, .body = "{\"images\":[{\"ur", NOT_TOLD_RESULT },
 	{ .name = "result 429", RESULT, .status = 429, .body = "{}", .kind = SEED_STEP_BACKOFF },
 	{ .name = "result 401", RESULT, .status = 401, .body = "{}", FAILS, .code = EKEYREJECTED },
 	{ .name = "remint", .stage = SEED_STAGE_REMINT, .status = 200,

@@ -173,6 +173,8 @@ static const struct answer_case submissions[] = {
 	"\"model\":\"m\",\"param\":\"{\\\"input\\\":{\\\"image_url\\\":\\\"https://x.test/in\\\"}}\"," rest "}}"
 #define POLL .stage = SEED_STAGE_POLL, .status = 200
 #define STILL .kind = SEED_STEP_WAIT, .then = SEED_STAGE_POLL
+#define NOT_KNOWN .kind = SEED_STEP_UNKNOWN, .then = SEED_STAGE_POLL
+#define NOT_TOLD .kind = SEED_STEP_BACKOFF, .then = SEED_STAGE_POLL
 
 static const struct answer_case polls[] = {
 	{ .name = "waiting", POLL, .body = RECORD("\"state\":\"waiting\""), STILL },
@@ -236,20 +238,20 @@ static const struct answer_case polls[] = {
 	  .body = RECORD("\"state\":\"fail\",\"failCode\":\"402\",\"failMsg\":\"credits\""),
 	  .kind = SEED_STEP_FAIL, .code = EDQUOT },
 	{ .name = "recordInfo is null", POLL,
-	  .body = "{\"code\":422,\"msg\":\"recordInfo is null\",\"data\":null}", STILL },
-	{ .name = "not found yet", POLL, .body = "{\"code\":404,\"msg\":\"task not found\"}", STILL },
-	{ .name = "server error", POLL, .body = "{\"code\":500,\"msg\":\"x\"}", STILL },
+	  .body = "{\"code\":422,\"msg\":\"recordInfo is null\",\"data\":null}", NOT_KNOWN },
+	{ .name = "not found yet", POLL, .body = "{\"code\":404,\"msg\":\"task not found\"}", NOT_KNOWN },
+	{ .name = "server error", POLL, .body = "{\"code\":500,\"msg\":\"x\"}", NOT_TOLD },
 	{ .name = "failed", POLL, .body = "{\"code\":501,\"msg\":\"generation failed\",\"data\":null}",
 	  .kind = SEED_STEP_FAIL, .code = EIO, .message = "code 501: generation failed" },
 	{ .name = "key refused", POLL, .body = "{\"code\":401,\"msg\":\"no\"}",
 	  .kind = SEED_STEP_FAIL, .code = EKEYREJECTED, .http_status = 401, .message = "code 401: no" },
 	{ .name = "rate limit", POLL, .body = "{\"code\":429,\"msg\":\"no\"}",
 	  .kind = SEED_STEP_BACKOFF },
-	{ .name = "HTTP 404", .stage = SEED_STAGE_POLL, .status = 404, .body = "", STILL },
+	{ .name = "HTTP 404", .stage = SEED_STAGE_POLL, .status = 404, .body = "", NOT_KNOWN },
 	{ .name = "HTTP 422", .stage = SEED_STAGE_POLL, .status = 422,
-	  .body = "{\"code\":422,\"msg\":\"recordInfo is null\",\"data\":null}", STILL },
-	{ .name = "HTTP 500", .stage = SEED_STAGE_POLL, .status = 500, .body = "{}", STILL },
-	{ .name = "HTTP 503", .stage = SEED_STAGE_POLL, .status = 503, .body = "<html>", STILL },
+	  .body = "{\"code\":422,\"msg\":\"recordInfo is null\",\"data\":null}", NOT_TOLD },
+	{ .name = "HTTP 500", .stage = SEED_STAGE_POLL, .status = 500, .body = "{}", NOT_TOLD },
+	{ .name = "HTTP 503", .stage = SEED_STAGE_POLL, .status = 503, .body = "<html>", NOT_TOLD },
 	{ .name = "HTTP 429", .stage = SEED_STAGE_POLL, .status = 429, .body = "",
 	  .kind = SEED_STEP_BACKOFF },
 	{ .name = "HTTP 401", .stage = SEED_STAGE_POLL, .status = 401, .body = "{\"msg\":\"no\"}",

@@ -108,6 +108,8 @@ static void follows_the_task(void **state)
 #define FAILS .kind = SEED_STEP_FAIL
 #define POLL .stage = SEED_STAGE_POLL
 #define STILL .kind = SEED_STEP_WAIT, .then = SEED_STAGE_POLL
+#define NOT_KNOWN .kind = SEED_STEP_UNKNOWN, .then = SEED_STAGE_POLL
+#define NOT_TOLD .kind = SEED_STEP_BACKOFF, .then = SEED_STAGE_POLL
 #define URLS "\"urls\":{\"get\":\"" API "/predictions/p1\",\"cancel\":\"" API "/predictions/p1/cancel\"}"
 
 static const struct answer_case cases[] = {
@@ -161,8 +163,8 @@ static const struct answer_case cases[] = {
 		  "again with different inputs. (E005)\"}", FAILS, .code = EPERM },
 	{ .name = "E005", POLL, .status = 200, .body = "{\"status\":\"failed\",\"error\":\"No. (E005)\"}", FAILS,
 	  .code = EPERM },
-	{ .name = "poll 404", POLL, .status = 404, .body = "{\"detail\":\"no\"}", STILL },
-	{ .name = "poll 502", POLL, .status = 502, .body = "<html>", STILL },
+	{ .name = "poll 404", POLL, .status = 404, .body = "{\"detail\":\"no\"}", NOT_KNOWN },
+	{ .name = "poll 502", POLL, .status = 502, .body = "<html>", NOT_TOLD },
 	{ .name = "poll 429", POLL, .status = 429, .body = "{}", .kind = SEED_STEP_BACKOFF },
 	{ .name = "poll 401", POLL, .status = 401, .body = "{}", FAILS, .code = EKEYREJECTED },
 	{ .name = "remint", .stage = SEED_STAGE_REMINT, .status = 200,
