@@ -32,7 +32,7 @@ void budget_load(struct seed_engine *engine)
 	publish(engine);
 }
 
-bool budget_take(struct seed_engine *engine)
+bool budget_take(struct seed_engine *engine, int64_t *day)
 {
 	roll(engine);
 	if (engine->config.budget > 0 && engine->spent.count >= engine->config.budget) {
@@ -40,8 +40,20 @@ bool budget_take(struct seed_engine *engine)
 		return false;
 	}
 	engine->spent.count++;
+	engine->spent.serial++;
+	*day = engine->spent.day;
 	publish(engine);
 	return true;
+}
+
+void budget_return(struct seed_engine *engine, int64_t day)
+{
+	roll(engine);
+	if (engine->spent.day != day || engine->spent.count == 0)
+		return;
+	engine->spent.count--;
+	engine->spent.serial++;
+	publish(engine);
 }
 
 int64_t budget_left(struct seed_engine *engine)

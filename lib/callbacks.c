@@ -115,7 +115,7 @@ static void run_callback(struct seed_engine *engine, struct command *command)
 		seed_log_line(engine->log, request->name, SEED_LOG_ERROR "Callback refused: %s (EINVAL)",
 			      error.message);
 		request_refuse(engine, request, -err);
-	} else if (running) {
+	} else if (running && !running->shelved) { /* that one may take for ever */
 		command->next = running->after;
 		running->after = command;
 	} else if (has_image(engine, request->name)) {
@@ -156,8 +156,10 @@ void callback_not_adopted(struct generation *generation, const struct seed_error
 	generation_log(generation, LOG_CALLBACK "No valid image provided, generating new 2K image");
 	free(generation->record.image_url);
 	generation->record.image_url = NULL;
+	seed_task_release(&generation->task);
+	generation->deadline_ms = INT64_MAX;
 	if (*generation->full_prompt) {
-		generation_requeue(generation);
+		attempt_requeue(generation);
 		return;
 	}
 	seed_error_set(&none, ENODATA, "the callback has no valid image and no prompt, and there is "

@@ -80,10 +80,12 @@ void cancel_at_service(struct generation *generation)
 	if (cancel->next)
 		cancel->next->link = &cancel->next;
 	engine->cancels = cancel;
-	cancel->task = generation->task;
-	generation->task = (struct seed_task){ 0 };
-	cancel->task.stage = SEED_STAGE_CANCEL;
 	seed_params_init(&cancel->params);
+	if (seed_task_copy(&cancel->task, &generation->task)) {
+		cancel_free(cancel);
+		return;
+	}
+	cancel->task.stage = SEED_STAGE_CANCEL;
 	if (seed_params_copy(&cancel->params, &generation->record.params))
 		cancel_free(cancel);
 	else

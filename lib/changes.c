@@ -85,26 +85,35 @@ static void remove_on_disk(struct seed_disk_job *disk)
 	engine_post(engine, &change->command);
 }
 
+static void cancel(struct seed_engine *engine, struct generation *generation)
+{
+	engine->metrics.cancelled++;
+	if (generation->late) {
+		cancel_at_service(generation->late);
+		generation_abandon(generation->late, ECANCELED);
+	}
+	cancel_at_service(generation);
+	generation_abandon(generation, ECANCELED);
+}
+
 static void start_remove(struct seed_engine *engine, struct change *change)
 {
 	struct generation *generation = engine_find(engine, change->name);
 
-	if (!generation) {
-		run_on_lane(engine, change, change->name, remove_on_disk, change_ended);
-		return;
+	if (generation) {
+		generation_log(generation, SEED_LOG_IMAGE "Cancelled: the prompt was removed");
+		generation->record.state = SEED_STATE_CANCELLED;
+		seed_error_set(&generation->record.error, ECANCELED, "the prompt was removed");
+		/* Without memory the row says less; the prompt goes all the same. */
+		if (seed_record_copy(&change->cancelled, &generation->record))
+			seed_record_release(&change->cancelled);
 	}
-	generation_log(generation, SEED_LOG_IMAGE "Cancelled: the prompt was removed");
-	generation->record.state = SEED_STATE_CANCELLED;
-	seed_error_set(&generation->record.error, ECANCELED, "the prompt was removed");
-	/* Without memory the row says less; the prompt goes all the same. */
-	if (seed_record_copy(&change->cancelled, &generation->record))
-		seed_record_release(&change->cancelled);
-	engine->metrics.cancelled++;
-	cancel_at_service(generation);
-	/* First the prompt, then (next on the lane) the journal's row: a stop
-	 * between the two finds a task whose prompt is gone, and drops it. */
+	/* First the prompt, then (next on the lane) the journal's rows: a stop
+	 * between the two finds tasks whose prompt is gone, and drops them. */
 	run_on_lane(engine, change, change->name, remove_on_disk, change_ended);
-	generation_abandon(generation, ECANCELED);
+	/* Also one whose successor is not on disk yet. */
+	while ((generation = engine_find(engine, change->name)) != NULL)
+		cancel(engine, generation);
 }
 
 /* ---- a version made current again ---- */
@@ -120,12 +129,16 @@ static void restore_on_disk(struct seed_disk_job *disk)
 
 static void start_restore(struct seed_engine *engine, struct change *change)
 {
+	struct generation *running = engine_find(engine, change->to);
+
 	/* The newer prompt's image would be hidden behind the old one. */
-	if (engine_find(engine, change->to)) {
+	if (running && !running->shelved) {
 		change->err = -EBUSY;
 		change_reply(engine, change);
 		return;
 	}
+	if (running)
+		generation_supersede(running, "a restored image");
 	seed_log_line(engine->log, change->to, SEED_LOG_IMAGE "Restored from history/%s", change->name);
 	run_on_lane(engine, change, change->to, restore_on_disk, change_ended);
 }
@@ -192,7 +205,7 @@ static void start_move(struct seed_engine *engine, struct change *change)
 {
 	/* What runs for the target's name gives way to what is renamed. */
 	if (!change->folder && engine_find(engine, change->to))
-		generation_supersede(engine_find(engine, change->to));
+		generation_supersede(engine_find(engine, change->to), "a renamed prompt");
 	engine->gate_closed = true;
 	change->next = engine->changes_first;
 	engine->changes_first = change;

@@ -3,27 +3,13 @@
 
 #include "lib/engine_internal.h"
 
-struct step_job {
-	struct seed_disk_job disk;
-	struct command report;
-	struct generation *generation;
-	enum disk_step step;
-	struct seed_record record; /* a copy: the engine goes on with its own */
-	struct seed_buf bytes;
-	bool superseded;
-	struct seed_spent spent;
-	char *reuse_name; /* borrowed: the generation outlives its steps */
-	uint64_t reuse_key;
-	int source_fd;
-	errint_t err;
-};
-
-static void start_step(struct generation *generation, enum disk_step step);
-
 static void step_ended(struct seed_engine *engine, struct command *command)
 {
 	struct step_job *job = (struct step_job *)((char *)command - offsetof(struct step_job, report));
 	struct generation *generation = job->generation;
+	enum disk_step step = job->step;
+	errint_t err = job->err;
+
 	engine->steps_running--;
 	generation->step_running = STEP_NONE;
 	if (job->source_fd >= 0) {
@@ -31,17 +17,16 @@ static void step_ended(struct seed_engine *engine, struct command *command)
 			close(generation->source_fd);
 		generation->source_fd = job->source_fd;
 	}
-	if (job->step == STEP_KEEP && job->err) {
+	if (step == STEP_KEEP && err) { /* they are not lost: tried again */
 		seed_buf_release(&generation->bytes);
 		generation->bytes = job->bytes;
 		seed_buf_init(&job->bytes, SEED_ANSWER_MAX_BYTES);
 	}
-	disk_step_resume(generation);
-	/* May free the generation, if nothing more is under way. */
-	generation_step_done(generation, job->step, job->err);
 	seed_record_release(&job->record);
 	seed_buf_release(&job->bytes);
-	free(job);
+	disk_step_resume(generation);
+	/* May free the generation, if nothing more is under way. */
+	generation_step_done(generation, step, err);
 	if (engine->gate_closed)
 		changes_turn(engine);
 }
@@ -66,7 +51,7 @@ static errint_t journal(struct seed_store *store, struct step_job *job)
 
 	if (!err && !job->superseded)
 		err = seed_store_record_write(store, &job->record, false);
-	if (!err && job->step == STEP_ANNOUNCE)
+	if (!err && (job->step == STEP_ANNOUNCE || job->step == STEP_REQUEUE))
 		err = seed_store_spent_write(store, job->spent);
 	return err;
 }
@@ -87,7 +72,7 @@ static void run_step(struct seed_disk_job *disk)
 	case STEP_BEGIN:
 		job->err = seed_store_begin(store, &job->record);
 		break;
-	case STEP_SUPERSEDE:
+	case STEP_MARK:
 	case STEP_REQUEUE:
 	case STEP_ANNOUNCE:
 	case STEP_ACCEPT:
@@ -97,7 +82,7 @@ static void run_step(struct seed_disk_job *disk)
 		job->err = keep_source(store, job);
 		break;
 	case STEP_REUSE:
-		job->err = seed_store_image_copy(store, job->reuse_name, job->record.id);
+		job->err = seed_store_image_copy(store, job->generation->reuse_name, job->record.id);
 		break;
 	case STEP_FINISH:
 		job->err = seed_store_finish(store, &job->record, job->superseded);
@@ -113,59 +98,89 @@ static void run_step(struct seed_disk_job *disk)
 	engine_post(engine, &job->report);
 }
 
+/* What the service told belongs into every row from its acceptance on. */
+static errint_t copy_record(struct generation *generation, struct seed_record *record)
+{
+	errint_t err = 0;
+
+	if (generation->phase >= PHASE_CHECK && generation->phase != PHASE_DROP &&
+	    !generation->reuse_name)
+		err = exchange_note_task(generation);
+	if (!err)
+		err = seed_record_copy(record, &generation->record);
+	else
+		seed_record_init(record);
+	return err;
+}
+
 static void start_step(struct generation *generation, enum disk_step step)
 {
 	struct seed_engine *engine = generation->engine;
-	struct step_job *job;
+	struct step_job *job = &generation->job;
 
 	/* The engine has stopped: the journal's row stands as it is. */
 	if (!engine->disk)
 		return;
-	job = calloc(1, sizeof(*job));
-	if (!job || seed_record_copy(&job->record, &generation->record)) {
-		if (job)
-			seed_record_release(&job->record);
-		free(job);
-		generation_step_done(generation, step, -ENOMEM);
-		return;
-	}
-	job->disk.run = run_step;
-	job->report.run = step_ended;
-	job->generation = generation;
-	job->step = step;
-	job->superseded = generation->superseded;
-	job->spent = engine->spent;
-	job->reuse_name = generation->reuse_name;
-	job->reuse_key = reuse_key(&generation->record);
-	job->source_fd = -1;
+	*job = (struct step_job){
+		.disk.run = run_step,
+		.report.run = step_ended,
+		.generation = generation,
+		.step = step,
+		.superseded = generation->superseded,
+		.spent = engine->spent,
+		.reuse_key = reuse_key(&generation->record),
+		.source_fd = -1,
+	};
 	seed_buf_init(&job->bytes, SEED_ANSWER_MAX_BYTES);
-	if (step == STEP_KEEP) {
+	job->err = copy_record(generation, &job->record);
+	if (!job->err && step == STEP_KEEP) {
 		/* Taken, not copied: it may be many megabytes. */
-		seed_buf_release(&job->bytes);
 		job->bytes = generation->bytes;
 		seed_buf_init(&generation->bytes, SEED_ANSWER_MAX_BYTES);
 	}
 	generation->step_running = step;
 	engine->steps_running++;
-	seed_disk_submit(engine->disk, seed_disk_lane(generation->record.name), &job->disk);
+	/* A failure is reported as every end is: whoever ordered the step does
+	 * not find the generation moved on, or gone. */
+	if (job->err)
+		engine_post(engine, &job->report);
+	else
+		seed_disk_submit(engine->disk, seed_disk_lane(generation->record.name), &job->disk);
+}
+
+/* A newer text of the name is on its way to the disk: whose the name is, is
+ * known when it is there, or has failed. */
+static bool waits_for_newer(const struct generation *generation)
+{
+	const struct generation *newest;
+
+	if (!generation->link_same)
+		return false;
+	newest = engine_find(generation->engine, generation->record.name);
+	return newest != generation && newest->phase == PHASE_BEGIN;
+}
+
+static bool may_start(const struct generation *generation, enum disk_step step)
+{
+	return generation->step_running == STEP_NONE && !generation->engine->gate_closed &&
+	       (step == STEP_DROP || !waits_for_newer(generation));
 }
 
 void disk_step(struct generation *generation, enum disk_step step)
 {
-	if (generation->step_running == STEP_NONE && generation->step_next == STEP_NONE &&
-	    !generation->engine->gate_closed)
-		start_step(generation, step);
-	else if (step == STEP_SUPERSEDE ? generation->step_next == STEP_NONE :
-					  step != STEP_PROGRESS)
+	if (step == STEP_PROGRESS && !may_start(generation, step))
+		return;
+	/* Whatever is noted already writes the journal as well. */
+	if (generation->step_next == STEP_NONE || (step != STEP_MARK && step != STEP_PROGRESS))
 		generation->step_next = step;
+	disk_step_resume(generation);
 }
 
 void disk_step_resume(struct generation *generation)
 {
 	enum disk_step step = generation->step_next;
 
-	if (step == STEP_NONE || generation->step_running != STEP_NONE ||
-	    generation->engine->gate_closed)
+	if (step == STEP_NONE || !may_start(generation, step))
 		return;
 	generation->step_next = STEP_NONE;
 	start_step(generation, step);

@@ -6,6 +6,7 @@
 
 #include "lib/clock.h"
 #include "lib/engine_internal.h"
+#include "lib/text.h"
 #include "lib/url.h"
 
 /* Each costs an fsync's wait at a time; more only queue at the disk. */
@@ -140,16 +141,40 @@ void request_refuse(struct seed_engine *engine, struct request *request, int cod
 
 void request_attach(struct generation *generation, struct request *request)
 {
-	generation->ticket = request->ticket;
-	request->ticket = NULL;
+	struct seed_ticket *ticket = request->ticket;
+
 	generation->engine->metrics.prompts++;
-	if (generation->ticket)
-		generation->uid = generation->ticket->uid;
-	if (generation->ticket)
-		generation->ticket->generation = generation;
+	if (ticket) {
+		request->ticket = NULL;
+		ticket->generation = generation;
+		ticket->next = generation->tickets;
+		generation->tickets = ticket;
+		if (generation->uid < 0)
+			generation->uid = ticket->uid;
+	}
 	if (request->wait)
 		wait_add(generation, request->wait);
 	request_free(request);
+}
+
+/* The same text, white space at its end apart, that is being generated already:
+ * another commit of it is answered by that. */
+static bool is_generating(const struct generation *running, const char *text)
+{
+	const char *own = running->record.request;
+	size_t len = seed_text_trimmed(text, strlen(text));
+
+	return !running->adopting && seed_text_trimmed(own, strlen(own)) == len &&
+	       memcmp(own, text, len) == 0 &&
+	       (running->shelved || running->record.state != SEED_STATE_FAILED);
+}
+
+static void join(struct generation *running, struct request *request)
+{
+	generation_log(running, SEED_LOG_IMAGE "The same text is being generated: joined");
+	if (running->shelved)
+		attempt_rearm(running);
+	request_attach(running, request);
 }
 
 static void run_commit(struct seed_engine *engine, struct command *command)
@@ -164,6 +189,10 @@ static void run_commit(struct seed_engine *engine, struct command *command)
 		return;
 	}
 	older = engine_find(engine, request->name);
+	if (older && is_generating(older, request->text)) {
+		join(older, request);
+		return;
+	}
 	if (engine->config.reuse && !older && reuse_is_made(engine, request->name, request->text)) {
 		engine->metrics.reused++;
 		seed_log_line(engine->log, request->name, SEED_LOG_SUCCESS "Reused: this text's image "
@@ -178,8 +207,7 @@ static void run_commit(struct seed_engine *engine, struct command *command)
 		request_refuse(engine, request, err ? -err : ENOMEM);
 		return;
 	}
-	if (older)
-		generation_supersede(older);
+	/* The older one is superseded once this text is on disk (begun()). */
 	generation->phase = PHASE_BEGIN;
 	if (engine->config.reuse)
 		reuse_find(generation);
@@ -253,7 +281,9 @@ static void run_wait_name(struct seed_engine *engine, struct command *command)
 	struct seed_record record;
 	int code = 0;
 
-	if (generation) {
+	if (generation && generation->shelved) {
+		wait_finish(engine, request->wait, generation->record.error.code);
+	} else if (generation) {
 		wait_add(generation, request->wait);
 	} else {
 		if (seed_store_record_read(engine->store, request->name, &record) == 0)
@@ -296,14 +326,24 @@ static errint_t take_key(struct seed_engine *engine, struct seed_key *key)
 	return 0;
 }
 
+/* Tasks whose questions the old key was refused. */
+static void ask_refused_again(struct seed_engine *engine)
+{
+	for (struct generation *g = engine->generations; g; g = g->next)
+		if (g->shelved && g->wake_ms == INT64_MAX)
+			g->wake_ms = 0;
+}
+
 static void run_set_key(struct seed_engine *engine, struct command *command)
 {
 	struct request *request = (struct request *)command;
 
-	if (take_key(engine, request->key))
+	if (take_key(engine, request->key)) {
 		seed_key_free(request->key);
-	else
+	} else {
+		ask_refused_again(engine);
 		seed_log_line(engine->log, NULL, SEED_LOG_REQUEST "Key read again");
+	}
 	request_free(request);
 }
 

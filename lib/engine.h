@@ -45,7 +45,8 @@ struct seed_ticket {
 	atomic_int refs;
 	int64_t uid;                   /* who wrote the text, -1: not known; set before it is handed over */
 	atomic_int outcome;            /* SEED_OUTCOME_UNKNOWN, 0 or a positive errno */
-	struct generation *generation; /* the engine's own */
+	struct generation *generation; /* the engine's own, like the next */
+	struct seed_ticket *next;
 };
 #define SEED_OUTCOME_UNKNOWN (-1)
 

@@ -1,8 +1,9 @@
 /*
  * What the engine's files share: engine.c (thread and commands), generation.c
- * (a generation's way), exchange.c (requests to the service and downloads),
- * steps on disk (journal_steps.c) and waiting.c. All of it belongs to the
- * engine's thread unless said otherwise.
+ * (its life and its name), queue.c (who may submit when), attempts.c (what a
+ * failure leads to), exchange.c (requests to the service and downloads),
+ * verify.c (the picture), disk_steps.c, resume.c (after a restart) and
+ * waiting.c. All of it belongs to the engine's thread unless said otherwise.
  */
 #ifndef SEED_ENGINE_INTERNAL_H
 #define SEED_ENGINE_INTERNAL_H
@@ -11,6 +12,7 @@
 
 #include "lib/disk.h"
 #include "lib/engine.h"
+#include "lib/failure.h"
 #include "lib/image/worker.h"
 #include "lib/metrics.h"
 #include "lib/net.h"
@@ -18,10 +20,10 @@
 #include "lib/schedule.h"
 
 /*
- * A generation's phases. Each but the two that wait in a queue or for a time
- * has exactly one thing under way (a disk step, a transfer or a worker's job)
- * whose end moves the generation on. Beside it, progress.c may have a look at
- * how far the task is.
+ * A generation's phases. Each but those that wait in a queue or for a time has
+ * exactly one thing under way (a disk step, a transfer or a worker's job) whose
+ * end moves the generation on. Beside it, progress.c may have a look at how far
+ * the task is. From PHASE_CHECK on the attempt is paid for.
  */
 enum phase {
 	PHASE_BEGIN,     /* disk: journal, prompt, old image to history, row */
@@ -37,14 +39,14 @@ enum phase {
 	PHASE_FETCH_WAIT,
 	PHASE_VERIFY,    /* worker */
 	PHASE_FINISH,    /* disk: image, row, end of the journal's row */
-	PHASE_HOLD,      /* timer: the disk is full; tried again */
+	PHASE_HOLD,      /* timer: something is lacking here; tried again */
 	PHASE_DROP,      /* disk: the journal's row goes */
 };
 
 enum disk_step {
 	STEP_NONE,
 	STEP_PROGRESS,  /* the row, not durable; may be left out */
-	STEP_SUPERSEDE, /* journal; any other step that journals does it as well */
+	STEP_MARK,      /* journal: superseded, shelved; any other that journals does it as well */
 	STEP_BEGIN,
 	STEP_REUSE,     /* a copy of the image that was made of the same text */
 	STEP_REQUEUE,   /* journal: known not to be accepted */
@@ -56,6 +58,32 @@ enum disk_step {
 };
 
 struct change;
+
+/* Runs `run(argument)` on the engine's thread. Any thread. The command is
+ * allocated by the caller before the work that it reports, so that the report
+ * cannot fail. */
+struct command {
+	struct command *next;
+	void (*run)(struct seed_engine *engine, struct command *command); /* owns it */
+};
+void engine_post(struct seed_engine *engine, struct command *command);
+
+/* A step on its way through a disk thread. A generation has one at a time, and
+ * the place for it: so a step can always be reported, also one that failed
+ * before it began. */
+struct step_job {
+	struct seed_disk_job disk;
+	struct command report;
+	struct generation *generation;
+	enum disk_step step;
+	struct seed_record record; /* a copy: the engine goes on with its own */
+	struct seed_buf bytes;
+	bool superseded;
+	struct seed_spent spent;
+	uint64_t reuse_key;
+	int source_fd;
+	errint_t err;
+};
 
 struct generation {
 	struct generation *next, **link;           /* all of them */
@@ -70,14 +98,24 @@ struct generation {
 	enum phase phase;
 	enum phase held; /* to go back to from PHASE_HOLD */
 	bool has_slot, queued, superseded, resumed;
+	/* Paid for, but nothing could be asked within the deadline, or key or
+	 * credits were refused: the waiters were told. No slot, no deadline; it
+	 * is asked for again until an answer decides. */
+	bool shelved;
+	bool no_retry;   /* it was shelved: never submitted again */
 	struct seed_error refusal; /* code not 0: the text is no valid request */
 	bool dead;       /* given up: goes once nothing of it is under way */
 
-	int64_t deadline_ms;  /* of the attempt */
+	int64_t queued_ms;    /* when it joined the queue */
+	int64_t deadline_ms;  /* of the attempt; INT64_MAX: none */
+	/* What the last question met: decides at the deadline. */
+	enum seed_failure trouble;
+	struct seed_error trouble_error;
+	int64_t charged_day;  /* whose budget the submission under way was taken from; -1: none */
 	int64_t wake_ms;      /* PHASE_*_WAIT, PHASE_HOLD */
 	int64_t submitted_ms; /* when the request was sent; 0: none is under way */
-	unsigned backoffs;    /* 429s in a row */
-	unsigned fetches;     /* tries of this download */
+	unsigned backoffs;    /* in a row */
+	int held_code;        /* the errno that PHASE_HOLD has logged */
 	unsigned redirects;
 	bool reminted;
 	char *fetch_url;      /* where the redirects have led */
@@ -89,12 +127,17 @@ struct generation {
 
 	struct seed_transfer *transfer;
 	enum disk_step step_running, step_next;
+	struct step_job job;   /* of step_running */
 	bool at_worker;
 	struct seed_buf bytes; /* PHASE_KEEP */
 	int source_fd;
 
-	struct seed_ticket *ticket;
+	struct seed_ticket *tickets; /* of each commit that it answers */
 	struct seed_wait *waits;
+	/* A task that was late goes on as a generation of its own, beside the
+	 * retry: whichever image is good first is the name's. */
+	struct generation *late; /* of this one's first attempt; NULL: none */
+	struct generation *main; /* whose attempt this was; NULL: none */
 	int64_t uid;             /* who wrote the text; -1: not known */
 	char *reuse_name;        /* whose image is copied; NULL: none */
 	bool adopting;           /* a callback's image is looked at; nothing was submitted */
@@ -125,7 +168,13 @@ struct seed_engine {
 	int steps_running;         /* disk steps under way */
 	int watching;              /* waiters with a signal that did not end them */
 	int64_t watch_ms;
-	int64_t hold_until_ms;     /* no submission before: 429 */
+	/* queue.c: since when no submission gets through (0: they do), why, and
+	 * who tries it meanwhile. */
+	int64_t blocked_ms;
+	int64_t hold_until_ms;     /* no submission before */
+	struct seed_error blocked_error;
+	struct generation *probe;
+	unsigned outages;          /* back-offs in a row */
 	int64_t pump_ms;           /* when the queue is to be looked at again */
 	struct seed_rate rate, queries;
 	struct seed_durations durations;
@@ -143,15 +192,6 @@ struct seed_engine {
 };
 
 /* ---- engine.c ---- */
-
-/* Runs `run(argument)` on the engine's thread. Any thread. The command is
- * allocated by the caller before the work that it reports, so that the report
- * cannot fail. */
-struct command {
-	struct command *next;
-	void (*run)(struct seed_engine *engine, struct command *command); /* owns it */
-};
-void engine_post(struct seed_engine *engine, struct command *command);
 
 /* A command of a caller that waits for an outcome. */
 struct request {
@@ -177,44 +217,107 @@ void request_attach(struct generation *generation, struct request *request);
 errint_t engine_fill_record(struct seed_engine *engine, const char *name, const char *text,
 			    struct seed_record *record) SEED_MUST_CHECK;
 
+/* The newest of NAME. */
 struct generation *engine_find(struct seed_engine *engine, const char *name);
 
-/* ---- generation.c ---- */
+/* ---- generation.c: its life and its name ---- */
 
 /* A new generation of NAME; takes `record`'s contents. NULL without memory. */
 struct generation *generation_new(struct seed_engine *engine, struct seed_record *record,
 				  bool newest);
 /* From an initialised generation: onto its way. */
 void generation_begin(struct generation *generation);
-void generation_resume(struct generation *generation);
 /* Its entry was renamed. */
 void generation_rename(struct generation *generation, const char *name);
+/* NAME, which a failed retry has left, is that of its late task. */
+void generation_inherit(struct generation *late, const struct generation *failed);
+/* The late task's image is good first: waiters and name are its own from now on. */
+void generation_take_over(struct generation *late);
 /* A newer text has taken the name. */
-void generation_supersede(struct generation *generation);
+void generation_supersede(struct generation *generation, const char *by);
 /* Given up without an outcome of its own (removed): waiters get `code`. */
 void generation_abandon(struct generation *generation, int code);
-/* Not accepted (429): back to the head of the queue. */
-void generation_requeue(struct generation *generation);
-/* The present attempt failed: the one retry, or the end. */
-void generation_attempt_failed(struct generation *generation, const struct seed_error *error);
+/* The end of the row, on disk. */
+void generation_finish(struct generation *generation);
 /* The end without a further attempt. */
 void generation_fail(struct generation *generation, const struct seed_error *error);
-/* The image's bytes are in `fd` (taken; -1: to be drawn). */
-void generation_verify(struct generation *generation, int fd);
+void generation_release_slot(struct generation *generation);
+/* Waiters and tickets get `code`. */
+void generation_answer(struct generation *generation, int code);
 /* A disk step ended. */
 void generation_step_done(struct generation *generation, enum disk_step step, errint_t err);
 /* Frees a dead generation once nothing of it is under way. */
 void generation_reap(struct generation *generation);
-/* Timers and the queue; returns when to be called again. */
-int64_t generations_turn(struct seed_engine *engine, int64_t now_ms);
+/* Where it is, in the journal's word for it: static. */
+void generation_set_step(struct generation *generation, const char *step);
 /* A line of the log about it, without keys and queries. */
 void generation_log(struct generation *generation, const char *format, ...) SEED_PRINTF(2, 3);
+/* The other generations of its name that are older: call until NULL. */
+struct generation *generation_next_same(struct generation *generation);
+
+/* ---- queue.c: who may submit when ---- */
+
+void queue_add(struct generation *generation, bool first);
+void queue_remove(struct generation *generation);
+/* Its submission did not get through: nobody submits for so long (< 0: a
+ * back-off), and then one tries it for all. */
+void queue_block(struct generation *generation, enum seed_failure failure,
+		 const struct seed_error *error, int64_t delay_ms);
+/* Its submission was answered, or is given up. */
+void queue_answered(struct generation *generation, bool got_through);
+/* The service refused the key for one: the others of the queue would only be
+ * refused one by one. */
+void queue_refuse(struct seed_engine *engine);
+/* Starts what may start and ends what has waited too long; returns when to be
+ * called again. */
+int64_t queue_turn(struct seed_engine *engine, int64_t now_ms);
+
+/* ---- attempts.c: submissions, and what a failure leads to ---- */
+
+/* Out of the queue, with a slot. */
+void attempt_start(struct generation *generation);
+/* Whether its next submission begins an attempt (else the one that is open is
+ * tried again). */
+bool attempt_begins(const struct generation *generation);
+struct seed_attempt *attempt_last(struct generation *generation); /* one must exist */
+/* The journal says "submitting": now. */
+void attempt_submit(struct generation *generation);
+void attempt_announced(struct generation *generation, errint_t err);
+/* A request, the task, the picture met a failure: the table of lib/failure.h
+ * decides. `delay_ms`: how long the service wants us to wait; < 0: it did not say. */
+void attempt_failed(struct generation *generation, enum seed_failure failure,
+		    const struct seed_error *error, int64_t delay_ms);
+/* What `trouble` is until something else is known. */
+void attempt_nothing_known(struct generation *generation);
+/* Not accepted: back to the head of the queue. */
+void attempt_requeue(struct generation *generation);
+/* The submission under way was one for the budget, or was none. */
+void attempt_settle_charge(struct generation *generation, bool counts);
+/* A shelved task is wanted again: asked for at once, within a new deadline. */
+void attempt_rearm(struct generation *generation);
+/* Timers of all; returns when to be called again. */
+int64_t generations_turn(struct seed_engine *engine, int64_t now_ms);
+
+/* ---- verify.c: the picture ---- */
+
+/* The image's bytes are in `fd` (taken; -1: to be drawn, or kept on disk). */
+void generation_verify(struct generation *generation, int fd);
+/* Something is lacking here: the work is kept and tried again. */
+void generation_hold(struct generation *generation, int code, const char *what);
+
+/* ---- resume.c ---- */
+
+/* From the journal's row, onto its way again. */
+void generation_resume(struct generation *generation);
 
 /* ---- budget.c ---- */
 
 void budget_load(struct seed_engine *engine);
-/* One more submission; false: the day's budget is spent. */
-bool budget_take(struct seed_engine *engine);
+/* One more submission; false: the day's budget is spent. *day is what to hand to
+ * budget_return(). */
+bool budget_take(struct seed_engine *engine, int64_t *day);
+/* It was no submission. */
+void budget_return(struct seed_engine *engine, int64_t day);
 int64_t budget_left(struct seed_engine *engine); /* -1: not limited */
 
 /* ---- reuse.c ---- */
@@ -242,6 +345,8 @@ void exchange_send(struct generation *generation);
 void exchange_fetch(struct generation *generation); /* task.image_url */
 /* PHASE_POLL_WAIT, until the task is to be asked for by its age. */
 void exchange_poll_later(struct generation *generation);
+/* What the answers told goes into the row. */
+errint_t exchange_note_task(struct generation *generation) SEED_MUST_CHECK;
 /* The picture that came as bytes goes to disk. */
 void exchange_keep(struct generation *generation);
 /* Ends the transfer that is under way; its answer does not come any more. */
@@ -275,8 +380,7 @@ void progress_stop(struct generation *generation);
 
 /* ---- cancel.c ---- */
 
-/* Tells the service to stop, where it can be told; nobody waits for it. The task
- * is taken out of the generation. */
+/* Tells the service to stop, where it can be told; nobody waits for it. */
 void cancel_at_service(struct generation *generation);
 void cancels_free(struct seed_engine *engine);
 

@@ -5,16 +5,14 @@
 #include "lib/engine_internal.h"
 #include "lib/url.h"
 
-/* A download that broke is begun again this often before the attempt counts
- * as failed: the image is paid for and still there. */
-#define FETCH_TRIES 3
-
 static void send_failed(struct generation *generation, errint_t err)
 {
 	struct seed_error error;
 
-	seed_error_set(&error, -err, "cannot send the request: %s", strerror(-err));
-	generation_attempt_failed(generation, &error);
+	bool lacking = err == -ENOMEM || err == -EMFILE || err == -ENFILE;
+
+	seed_error_set(&error, lacking ? -err : EIO, "cannot send the request: %s", strerror(-err));
+	attempt_failed(generation, lacking ? SEED_FAILURE_LOCAL : SEED_FAILURE_FAILED, &error, -1);
 }
 
 void exchange_scrub(const struct generation *generation, struct seed_error *error)
@@ -31,42 +29,36 @@ static bool is_submit(const struct generation *generation)
 
 /* ---- what the provider made of an answer ---- */
 
-static void note_task(struct generation *generation)
+errint_t exchange_note_task(struct generation *generation)
 {
 	struct seed_record *record = &generation->record;
-	errint_t err;
+	char *task = seed_task_format(&generation->task);
+	errint_t err = task ? 0 : -ENOMEM;
 
-	err = seed_record_set(&record->task_id, generation->task.id);
+	if (!err)
+		err = seed_record_set(&record->task_id, generation->task.id);
 	/* An image that is adopted has no attempt. */
 	if (!err && record->attempt_count > 0)
 		err = seed_record_set(&record->attempts[record->attempt_count - 1].task_id,
 				      generation->task.id);
 	if (!err)
 		err = seed_record_set(&record->image_url, generation->task.image_url);
+	if (err) {
+		free(task);
+		return err;
+	}
 	free(record->task);
-	record->task = seed_task_format(&generation->task);
-	if (err || !record->task)
-		generation_log(generation, SEED_LOG_ERROR "out of memory: the journal's row is "
-			       "incomplete");
+	record->task = task;
+	return 0;
 }
 
 static void accepted(struct generation *generation, const struct seed_step *step)
 {
-	note_task(generation);
 	generation->record.queue_position = step->queue_position;
 	generation->backoffs = 0;
-	if (seed_record_set(&generation->record.step, "accepted")) {
-		send_failed(generation, -ENOMEM);
-		return;
-	}
+	generation_set_step(generation, "accepted");
 	generation->phase = PHASE_ACCEPT;
 	disk_step(generation, STEP_ACCEPT);
-}
-
-static void poll_after(struct generation *generation, int64_t delay_ms)
-{
-	generation->phase = PHASE_POLL_WAIT;
-	generation->wake_ms = seed_clock_now_ms() + delay_ms;
 }
 
 void exchange_poll_later(struct generation *generation)
@@ -78,24 +70,18 @@ void exchange_poll_later(struct generation *generation)
 			      seed_schedule_next_ms(&generation->engine->durations, age);
 }
 
-static void backed_off(struct generation *generation, const struct seed_step *step)
+/* 429 and the like; to a poll, any answer that tells nothing of the task. */
+static void backed_off(struct generation *generation, const struct seed_net_answer *answer,
+		       const struct seed_step *step)
 {
-	struct seed_engine *engine = generation->engine;
-	int64_t delay = step->retry_after_ms;
+	struct seed_error error;
 
-	if (delay < 0)
-		delay = seed_backoff_ms(generation->backoffs);
-	generation->backoffs++;
-	if (!is_submit(generation)) {
-		poll_after(generation, delay);
-		return;
-	}
-	generation_log(generation, SEED_LOG_REQUEST "Rate limited by the service: next try in %.1f s",
-		       (double)delay / 1000);
-	engine->metrics.rate_limited++;
-	/* The limit is the account's: it holds for everyone in the queue. */
-	engine->hold_until_ms = seed_clock_now_ms() + delay;
-	generation_requeue(generation);
+	seed_error_set(&error, ETIMEDOUT, "no image within %lld s: the service answers HTTP %ld",
+		       (long long)(generation->engine->config.timeout_ms / 1000), answer->status);
+	error.http_status = (int)answer->status;
+	if (is_submit(generation))
+		generation->engine->metrics.rate_limited++;
+	attempt_failed(generation, SEED_FAILURE_BUSY, &error, step->retry_after_ms);
 }
 
 static void take_bytes(struct generation *generation, struct seed_step *step)
@@ -107,33 +93,96 @@ static void take_bytes(struct generation *generation, struct seed_step *step)
 
 void exchange_keep(struct generation *generation)
 {
-	note_task(generation);
-	if (seed_record_set(&generation->record.step, "received")) {
-		send_failed(generation, -ENOMEM);
-		return;
-	}
+	generation_set_step(generation, "received");
 	generation->phase = PHASE_KEEP;
 	disk_step(generation, STEP_KEEP);
 }
 
-static void follow_step(struct generation *generation, struct seed_step *step)
+static enum seed_failure failure_of(const struct generation *generation,
+				    const struct seed_step *step)
 {
-	if (step->cost >= 0)
+	if (step->refused)
+		return SEED_FAILURE_REFUSED;
+	if (step->final || step->error.code == EKEYREJECTED || step->error.code == EDQUOT)
+		return SEED_FAILURE_FINAL;
+	if (step->error.code == ENOMEM) /* it left, and its answer could not be read */
+		return is_submit(generation) ? SEED_FAILURE_UNSURE : SEED_FAILURE_LOCAL;
+	return SEED_FAILURE_FAILED;
+}
+
+/* The URL is refused, and the service has no other: it may still come to life. */
+static bool is_remint(const struct generation *generation)
+{
+	return generation->task.stage == SEED_STAGE_REMINT;
+}
+
+static void step_failed(struct generation *generation, struct seed_step *step)
+{
+	exchange_scrub(generation, &step->error);
+	if (is_remint(generation)) {
+		generation->phase = PHASE_FETCH;
+		attempt_failed(generation, SEED_FAILURE_GONE, &step->error, -1);
+	} else {
+		attempt_failed(generation, failure_of(generation, step), &step->error, -1);
+	}
+}
+
+static void still_running(struct generation *generation, const struct seed_step *step)
+{
+	generation->trouble = SEED_FAILURE_RUNNING;
+	seed_error_set(&generation->trouble_error, ETIMEDOUT, "no image within %lld s",
+		       (long long)(generation->engine->config.timeout_ms / 1000));
+	if (generation->shelved) {
+		attempt_failed(generation, SEED_FAILURE_RUNNING, &generation->trouble_error, -1);
+		return;
+	}
+	generation->backoffs = 0;
+	if (generation->no_looks) /* else those tell it */
+		progress_note(generation, step);
+	exchange_poll_later(generation);
+}
+
+/* Some services know a task a moment after they have accepted it. */
+static void not_known(struct generation *generation, const struct seed_net_answer *answer)
+{
+	struct seed_error error;
+
+	seed_error_set(&error, EIO, "the service does not know the task (HTTP %ld)", answer->status);
+	error.http_status = (int)answer->status;
+	attempt_failed(generation, SEED_FAILURE_GONE, &error, -1);
+}
+
+static void fetch_first(struct generation *generation)
+{
+	free(generation->fetch_url);
+	generation->fetch_url = NULL;
+	generation->redirects = 0;
+	exchange_fetch(generation);
+}
+
+/* An answer to the submission that is no failure: it is paid for from here on. */
+static void got_through(struct generation *generation)
+{
+	attempt_settle_charge(generation, true);
+	queue_answered(generation, true);
+}
+
+static void follow_step(struct generation *generation, const struct seed_net_answer *answer,
+			struct seed_step *step)
+{
+	if (step->cost >= 0 && step->cost <= SEED_COST_MAX)
 		generation->record.cost = step->cost;
+	if (is_submit(generation) && step->kind != SEED_STEP_FAIL && step->kind != SEED_STEP_BACKOFF)
+		got_through(generation);
 	switch (step->kind) {
 	case SEED_STEP_FAIL:
-		exchange_scrub(generation, &step->error);
-		generation_attempt_failed(generation, &step->error);
+		step_failed(generation, step);
 		break;
 	case SEED_STEP_WAIT:
-		if (is_submit(generation)) {
+		if (is_submit(generation))
 			accepted(generation, step);
-			break;
-		}
-		generation->backoffs = 0;
-		if (generation->no_looks) /* else those tell it */
-			progress_note(generation, step);
-		exchange_poll_later(generation);
+		else
+			still_running(generation, step);
 		break;
 	case SEED_STEP_NEXT:
 		if (is_submit(generation))
@@ -142,25 +191,22 @@ static void follow_step(struct generation *generation, struct seed_step *step)
 			exchange_send(generation);
 		break;
 	case SEED_STEP_BACKOFF:
-		backed_off(generation, step);
+		backed_off(generation, answer, step);
 		break;
 	case SEED_STEP_URL:
-		if (is_submit(generation)) {
+		if (is_submit(generation))
 			accepted(generation, step);
-			break;
-		}
-		note_task(generation);
-		free(generation->fetch_url);
-		generation->fetch_url = NULL;
-		generation->redirects = 0;
-		exchange_fetch(generation);
+		else
+			fetch_first(generation);
 		break;
 	case SEED_STEP_BYTES:
 		take_bytes(generation, step);
 		if (!is_submit(generation) || !progress_check(generation))
 			exchange_keep(generation);
 		break;
-	case SEED_STEP_UNKNOWN: /* is for looks only */
+	case SEED_STEP_UNKNOWN:
+		not_known(generation, answer);
+		break;
 	case SEED_STEP_DONE:
 		generation_reap(generation);
 		break;
@@ -178,19 +224,29 @@ static void log_status(struct generation *generation, const struct seed_net_answ
 		generation_log(generation, SEED_LOG_REQUEST "Response status: %ld", answer->status);
 }
 
-static void transport_failed(struct generation *generation, struct seed_error *error)
+/* A request that has left may have been accepted, whatever broke then. */
+static enum seed_failure transport_failure(const struct seed_net_answer *answer)
 {
+	if (answer->sent)
+		return SEED_FAILURE_UNSURE;
+	return answer->local ? SEED_FAILURE_LOCAL : SEED_FAILURE_NOT_SENT;
+}
+
+static void transport_failed(struct generation *generation, struct seed_net_answer *answer)
+{
+	struct seed_error *error = &answer->error;
+
 	exchange_scrub(generation, error);
-	/* A broken connection while asking how a task is says nothing about
-	 * the task; only the attempt's time ends that. */
-	if (!is_submit(generation) && seed_clock_now_ms() < generation->deadline_ms) {
-		poll_after(generation, seed_backoff_ms(generation->backoffs++));
-		return;
-	}
-	if (error->code == ETIMEDOUT)
+	if (error->code == ETIMEDOUT && answer->sent)
 		seed_error_set(error, ETIMEDOUT, "no answer within %lld s",
 			       (long long)(generation->engine->config.timeout_ms / 1000));
-	generation_attempt_failed(generation, error);
+	if (is_remint(generation))
+		generation->phase = PHASE_FETCH;
+	/* A URL that the service named, to where nothing may go. */
+	if (error->code == EPERM)
+		attempt_failed(generation, SEED_FAILURE_FAILED, error, -1);
+	else
+		attempt_failed(generation, transport_failure(answer), error, -1);
 }
 
 void exchange_read(const struct seed_engine *engine, const struct seed_params *params,
@@ -216,14 +272,14 @@ static void on_answer(void *context, struct seed_net_answer *answer)
 	generation->transfer = NULL;
 	/* A generation that is given up takes its transfer along: it is alive. */
 	if (answer->error.code) {
-		transport_failed(generation, &answer->error);
+		transport_failed(generation, answer);
 		return;
 	}
 	exchange_read(generation->engine, &generation->record.params, &generation->task, answer,
 		      &step);
 	if (is_submit(generation))
 		log_status(generation, answer, &step);
-	follow_step(generation, &step);
+	follow_step(generation, answer, &step);
 	seed_step_release(&step);
 }
 
@@ -280,6 +336,14 @@ static void log_neutralised(struct generation *generation)
 			       "execute was made harmless");
 }
 
+/* When an answer must be there. A shelved task has no deadline, its requests do. */
+static int64_t answer_by_ms(const struct generation *generation)
+{
+	if (generation->deadline_ms != INT64_MAX)
+		return generation->deadline_ms;
+	return seed_clock_now_ms() + generation->engine->config.timeout_ms;
+}
+
 void exchange_stop(struct generation *generation)
 {
 	if (generation->transfer)
@@ -299,7 +363,7 @@ void exchange_send(struct generation *generation)
 	log_neutralised(generation);
 	if (!err)
 		err = exchange_transfer(generation->engine, &generation->request,
-					generation->deadline_ms, on_answer, generation,
+					answer_by_ms(generation), on_answer, generation,
 					&generation->transfer);
 	seed_request_release(&generation->request);
 	if (err)
@@ -307,19 +371,6 @@ void exchange_send(struct generation *generation)
 }
 
 /* ---- the image ---- */
-
-static void fetch_again(struct generation *generation, const struct seed_error *error)
-{
-	if (++generation->fetches >= FETCH_TRIES ||
-	    seed_clock_now_ms() >= generation->deadline_ms) {
-		generation_attempt_failed(generation, error);
-		return;
-	}
-	generation_log(generation, SEED_LOG_IMAGE "Download broke off (%s): trying again",
-		       error->message);
-	generation->phase = PHASE_FETCH_WAIT;
-	generation->wake_ms = seed_clock_now_ms() + seed_backoff_ms(generation->fetches - 1) / 2;
-}
 
 /* The URL is refused: it may have expired. A new one, where the service can
  * make one, before the attempt counts as failed. */
@@ -338,17 +389,25 @@ static bool remint(struct generation *generation)
 	return true;
 }
 
+/* 429, 408 and 5xx say nothing about the picture. */
+static bool is_passing(long status)
+{
+	return status >= 500 || status == 429 || status == 408;
+}
+
 static void fetched_status(struct generation *generation, const struct seed_net_answer *answer)
 {
+	bool gone = answer->status == 403 || answer->status == 404 || answer->status == 410;
 	struct seed_error error;
 
 	seed_error_set(&error, EIO, "the image's URL answers HTTP %ld", answer->status);
 	error.http_status = (int)answer->status;
-	if (answer->status >= 500 || answer->status == 429 || answer->status == 408)
-		fetch_again(generation, &error);
-	else if ((answer->status != 403 && answer->status != 404 && answer->status != 410) ||
-		 !remint(generation))
-		generation_attempt_failed(generation, &error);
+	if (is_passing(answer->status))
+		attempt_failed(generation, SEED_FAILURE_BUSY, &error, answer->retry_after_ms);
+	else if (!gone)
+		attempt_failed(generation, SEED_FAILURE_FAILED, &error, -1);
+	else if (generation->adopting || !remint(generation))
+		attempt_failed(generation, SEED_FAILURE_GONE, &error, -1);
 }
 
 static void follow_redirect(struct generation *generation, const char *target)
@@ -361,9 +420,13 @@ static void follow_redirect(struct generation *generation, const char *target)
 		exchange_fetch(generation);
 		return;
 	}
+	if (!generation->fetch_url) {
+		send_failed(generation, -ENOMEM);
+		return;
+	}
 	seed_error_set(&error, EIO, "the image's URL is redirected more than %d times",
 		       SEED_REDIRECTS_MAX);
-	generation_attempt_failed(generation, &error);
+	attempt_failed(generation, SEED_FAILURE_FAILED, &error, -1);
 }
 
 static void fetch_failed(struct generation *generation, struct seed_net_answer *answer)
@@ -373,18 +436,18 @@ static void fetch_failed(struct generation *generation, struct seed_net_answer *
 
 	exchange_scrub(generation, error);
 	snprintf(cause, sizeof(cause), "%s", error->message);
-	if (error->code == EPERM || error->code == ETIMEDOUT) {
-		seed_error_set(error, error->code, "image download: %.400s", cause);
-		generation_attempt_failed(generation, error);
-	} else if (error->code == EFBIG) {
+	/* Redirects are followed anew each time: where they lead may change. */
+	free(generation->fetch_url);
+	generation->fetch_url = NULL;
+	generation->redirects = 0;
+	if (error->code == EFBIG) {
 		seed_error_set(error, EBADMSG, "image not valid: %.400s", cause);
-		generation_attempt_failed(generation, error);
-	} else {
-		/* What arrived of a body that was cut is not an image. */
-		seed_error_set(error, answer->cut ? EBADMSG : error->code,
-			       "image download: %.400s", cause);
-		fetch_again(generation, error);
+		attempt_failed(generation, SEED_FAILURE_FAILED, error, -1);
+		return;
 	}
+	seed_error_set(error, error->code, "image download: %.400s", cause);
+	attempt_failed(generation, error->code == EPERM ? SEED_FAILURE_FAILED :
+		       answer->local ? SEED_FAILURE_LOCAL : transport_failure(answer), error, -1);
 }
 
 static void on_image(void *context, struct seed_net_answer *answer)
@@ -417,7 +480,7 @@ void exchange_fetch(struct generation *generation)
 		.method = "GET",
 		.url = url,
 		.guarded = !engine->private_service,
-		.deadline_ms = generation->deadline_ms,
+		.deadline_ms = answer_by_ms(generation),
 		.limit_bytes = SEED_DOWNLOAD_MAX_BYTES,
 		.to_memfd = true,
 	};
@@ -427,13 +490,13 @@ void exchange_fetch(struct generation *generation)
 	generation->phase = PHASE_FETCH;
 	if (seed_url_check(url)) {
 		seed_error_set(&error, EIO, "the image's URL is not an http or https URL");
-		generation_attempt_failed(generation, &error);
+		attempt_failed(generation, SEED_FAILURE_FAILED, &error, -1);
 		return;
 	}
 	if (request.guarded && seed_url_host_is_private(url)) {
 		seed_error_set(&error, EPERM, "image download refused: the URL leads to a loopback, "
 			       "private or link-local address");
-		generation_attempt_failed(generation, &error);
+		attempt_failed(generation, SEED_FAILURE_FAILED, &error, -1);
 		return;
 	}
 	engine->metrics.downloads++;

@@ -81,7 +81,7 @@ static void fail(struct generation *generation, struct seed_error *error)
 {
 	exchange_scrub(generation, error);
 	exchange_stop(generation);
-	generation_attempt_failed(generation, error);
+	attempt_failed(generation, SEED_FAILURE_FAILED, error, -1);
 }
 
 /* Each poll after such a look has its chance to find the task ended. */

@@ -289,8 +289,7 @@ errint_t seed_store_spent_write(struct seed_store *store, struct seed_spent spen
 	int len;
 
 	pthread_mutex_lock(&store->spent_mutex);
-	if (spent.day > store->spent.day ||
-	    (spent.day == store->spent.day && spent.count > store->spent.count)) {
+	if (spent.serial > store->spent.serial) {
 		len = snprintf(text, sizeof(text), "%lld %lld\n", (long long)spent.day,
 			       (long long)spent.count);
 		err = seed_files_replace(store->tmp, "spent", store->root, "spent", text,

@@ -152,10 +152,11 @@ errint_t seed_store_version_drop(struct seed_store *store, const char *version, 
 struct seed_spent {
 	int64_t day; /* days since 1970, UTC */
 	int64_t count;
+	uint64_t serial; /* grows with each change, in memory: the later one counts */
 };
 /* Zeroes where none were written. Before any thread. */
 void seed_store_spent_read(const struct seed_store *store, struct seed_spent *spent);
-/* An older count never takes the place of a newer one. */
+/* An older one (by `serial`) never takes the place of a newer one. */
 errint_t seed_store_spent_write(struct seed_store *store, struct seed_spent spent) SEED_MUST_CHECK;
 
 /* ---- at the start, before any thread ---- */

@@ -177,7 +177,7 @@ adopted() { # NAME KIND PICTURE
 	faults '[{"on":"create","do":{"code":402,"msg":"no credits"}}]'
 	same "close EDQUOT" "$(callback track '{"prompt":"a cover"}')"
 	same EDQUOT "$(try_open images/track.png)"
-	same 2 "$(count submit)"
+	same 1 "$(count submit)"
 }
 
 @test "s6: a signed URL's query is not in the log" {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# provider=kie: a picture's URL that died is minted anew before the attempt
-# counts as failed. (The other services' tests are with the others of theirs.)
+# provider=kie: a picture's URL that died is minted anew, once, and then asked for
+# until the deadline. (The other services' tests are with the others of theirs.)
 
 load helper
 
@@ -29,23 +29,30 @@ load helper
 	same 2 "$(count mint)"
 }
 
-@test "kie: a URL is minted once; the second death fails the attempt" {
+@test "kie: a URL is minted once, and asked for again until it lives" {
 	mount_seed
-	faults '[{"on":"image","times":2,"do":{"status":403,"body":"expired"}}]'
+	faults '[{"on":"image","times":3,"do":{"status":403,"body":"expired"}}]'
 	write fox "a fox"
 	is_verified fox
-	same "2 1 3" "$(count create) $(count mint) $(count image)"
+	same "1 1 4" "$(count create) $(count mint) $(count image)"
+	same 1 "$(record fox '.attempts | length')"
+}
+
+@test "kie: a URL that stays dead until the deadline fails the attempt" {
+	mount_seed -o timeout=3
+	faults '[{"on":"image","prompt":"fox","do":{"status":403,"body":"expired"}}]'
+	same "close EIO" "$(try_write fox "a fox")"
+	same "2 2" "$(count create) $(count mint)"
 	has "$(record fox '.attempts[0].error.message')" "HTTP 403"
 }
 
-@test "kie: a URL that cannot be minted fails the attempt" {
+@test "kie: a URL that cannot be minted is asked for again" {
 	mount_seed
 	faults '[{"on":"image","nth":1,"do":{"status":403,"body":"expired"}},
 		{"on":"mint","do":{"code":422,"msg":"The URL is not one of ours"}}]'
 	write fox "a fox"
 	is_verified fox
-	same "2 1 2" "$(count create) $(count mint) $(count image)"
-	has "$(record fox '.attempts[0].error.message')" "not one of ours"
+	same "1 1 2" "$(count create) $(count mint) $(count image)"
 }
 
 @test "kie: a URL that died while nothing was mounted is minted anew" {

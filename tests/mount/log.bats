@@ -178,7 +178,7 @@ in_order() { # FILE TEXT…
 }
 
 @test "s4: nor does it appear when the download fails" {
-	mount_seed
+	mount_seed -o timeout=2
 	faults '[{"on":"create","do":{"query":"X-Amz-Signature=topsecret"}},
 		{"on":"image","do":{"status":500,"body":"%BASE%/x?X-Amz-Signature=topsecret"}}]'
 	fails write fox "a fox"

@@ -40,8 +40,14 @@ second_attempt() { # RULES [mount arguments]
 	second_attempt '[{"on":"create","nth":1,"do":{"image":"png-360x360"}}]'
 }
 
-@test "s3: a refused key is retried once" {
-	second_attempt '[{"on":"create","nth":1,"do":{"status":401}}]'
+@test "s3: a refused key and spent credits are not retried" {
+	mount_seed
+	for status in 401 402; do
+		faults "[{\"on\":\"create\",\"prompt\":\"fox$status\",\"nth\":1,\"do\":{\"status\":$status}}]"
+		has "$(try_write "fox$status" "a fox$status")" close
+		same 1 "$(count create "fox$status")"
+		has_not "$(status_texts "fox$status")" "🔄"
+	done
 }
 
 @test "s3: an answer that is not JSON is retried once" {

@@ -257,7 +257,7 @@ not_valid() { # KIND [mount arguments]
 }
 
 @test "s3: a download that stops early is not valid" {
-	mount_seed
+	mount_seed -o timeout=2
 	faults '[{"on":"image","do":{"cut":200000}}]'
 	has "$(try_write fox "a fox")" close
 	same failed "$(record fox .state)"
@@ -265,11 +265,11 @@ not_valid() { # KIND [mount arguments]
 }
 
 @test "s3: a download of another length than it said is not valid" {
-	mount_seed
+	mount_seed -o timeout=2
 	faults '[{"on":"image","do":{"length":200000}}]'
 	has "$(try_write fox "a fox")" close
 	faults '[{"on":"image","do":{"length":99999999}}]'
-	has "$(try_write fox "a fox")" close
-	same failed "$(record fox .state)"
+	has "$(try_write owl "an owl")" close
+	same failed "$(record owl .state)"
 	same "" "$(ls "$MNT/images")"
 }
