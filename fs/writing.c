@@ -416,15 +416,22 @@ static void wait_outcome(struct fs *fs, fuse_req_t req, struct seed_ticket *tick
 	seed_ticket_unref(ticket);
 }
 
+/* Nobody is there any more to look at a result: a process that a signal ended
+ * must not stay for half a minute, nor one in execve(), with which whoever
+ * looks at it (ps) would wait. */
+static bool is_unwatched(fuse_req_t req, const struct handle *handle)
+{
+	pid_t pid = fuse_req_ctx(req)->pid;
+
+	return (handle->flags & O_NONBLOCK) || seed_process_was_killed(pid) ||
+	       seed_process_is_in_exec(pid);
+}
+
 void writing_flush(struct fs *fs, fuse_req_t req, struct handle *handle, uint64_t lock_owner)
 {
-	/* Nobody is there any more to look at a result: a process that a
-	 * signal ended must not stay for half a minute. */
-	bool unwatched = (handle->flags & O_NONBLOCK) ||
-			 seed_process_was_killed(fuse_req_ctx(req)->pid);
+	bool opener = is_opener(req, handle, lock_owner), unwatched;
 	struct draft *draft = handle->draft;
 	struct seed_ticket *ticket = NULL;
-	bool opener = is_opener(req, handle, lock_owner);
 	char *text = NULL;
 	errint_t err = 0;
 
@@ -432,6 +439,7 @@ void writing_flush(struct fs *fs, fuse_req_t req, struct handle *handle, uint64_
 		fuse_reply_err(req, 0);
 		return;
 	}
+	unwatched = is_unwatched(req, handle);
 	pthread_mutex_lock(&draft->mutex);
 	err = take_text(fs, handle->inode, draft, fuse_req_ctx(req)->uid, &text, &ticket);
 	if (!err && !text && draft->ticket)

@@ -74,13 +74,27 @@ bool seed_process_was_killed(pid_t tid)
 	char text[4096];
 	char *at, *last;
 
-	if (tid <= 0 || !read_proc(tid, "stat", text, sizeof(text)))
+	if (tid <= 0 || !read_proc(tid, "status", text, sizeof(text)))
+		return false;
+	/* An exit gives the memory back before it closes descriptors. */
+	if (strstr(text, "\nVmSize:") || !read_proc(tid, "stat", text, sizeof(text)))
 		return false;
 	at = strrchr(text, ')'); /* the name before it may hold anything */
 	if (!at || sscanf(at, ") %*c %*d %*d %*d %*d %*d %u", &flags) != 1)
 		return false;
 	last = strrchr(text, ' '); /* field 52, the exit code: status in wait(2)'s form */
 	return (flags & FLAG_EXITING) && last && (strtol(last + 1, NULL, 10) & 0x7f) != 0;
+}
+
+bool seed_process_is_in_exec(pid_t tid)
+{
+	char text[4096];
+
+	if (tid <= 0 || !read_proc(tid, "status", text, sizeof(text)))
+		return false;
+	/* The new memory is there when descriptors are closed, the program not
+	 * yet. Every program that runs has code. */
+	return strstr(text, "\nVmExe:") && field(text, "\nVmExe:", 10) == 0;
 }
 
 bool seed_process_is_renaming(pid_t tid)
