@@ -3,12 +3,8 @@
  * runs for its NAME: while something does, it waits for that end, so that a
  * verified image is never replaced, however late, often or at once bodies come.
  */
-#include <fcntl.h>
-#include <unistd.h>
-
 #include "lib/clock.h"
 #include "lib/engine_internal.h"
-#include "lib/store/files.h"
 #include "lib/text.h"
 
 #define LOG_CALLBACK "🎨 [CALLBACK] "
@@ -24,15 +20,6 @@ static void body_release(struct body *body)
 	free(body->prompt);
 }
 
-static bool has_image(struct seed_engine *engine, const char *name)
-{
-	char path[SEED_STORE_PATH_BYTES];
-
-	return seed_store_image_path(name, path) &&
-	       faccessat(seed_store_area(engine->store, SEED_AREA_IMAGES), path, F_OK,
-			 AT_SYMLINK_NOFOLLOW) == 0;
-}
-
 /* NAME's own prompt where the body has none. */
 static errint_t fill_prompt(struct seed_engine *engine, const char *name, struct body *body)
 {
@@ -44,9 +31,8 @@ static errint_t fill_prompt(struct seed_engine *engine, const char *name, struct
 		return 0;
 	free(body->prompt);
 	body->prompt = NULL;
-	err = seed_files_read(seed_store_area(engine->store, SEED_AREA_PROMPTS), name,
-			      SEED_PROMPT_MAX_BYTES, &body->prompt, &len);
-	if (err && err != -ENOENT && err != -ENOTDIR && err != -EISDIR)
+	err = seed_store_prompt_read(engine->store, name, &body->prompt, &len);
+	if (err)
 		return err;
 	if (body->prompt && seed_text_trimmed(body->prompt, len) == 0)
 		body->prompt[0] = '\0';
@@ -118,7 +104,7 @@ static void run_callback(struct seed_engine *engine, struct command *command)
 	} else if (running && !running->shelved) { /* that one may take for ever */
 		command->next = running->after;
 		running->after = command;
-	} else if (has_image(engine, request->name)) {
+	} else if (seed_store_has_image(engine->store, request->name)) {
 		engine->metrics.callbacks_preserved++;
 		seed_log_line(engine->log, request->name,
 			      LOG_KEPT "Preserving existing verified image");

@@ -391,22 +391,32 @@ static void sleep_until(struct seed_engine *engine, int64_t at, int64_t now)
 	seed_net_wait(engine->net, fds, count, at == INT64_MAX ? 60000 : at - now);
 }
 
+int64_t engine_turn(struct seed_engine *engine, bool *has_stopped)
+{
+	int64_t now, at;
+
+	run_commands(engine);
+	seed_net_turn(engine->net);
+	seed_worker_pool_turn(engine->workers);
+	now = seed_clock_now_ms();
+	waits_look(engine, now);
+	at = generations_turn(engine, now);
+	*has_stopped = stopped(engine, now);
+	return at;
+}
+
 static void *engine_main(void *argument)
 {
 	struct seed_engine *engine = argument;
-	int64_t now, at;
+	bool has_stopped = false;
+	int64_t at;
 
-	for (;;) {
-		run_commands(engine);
-		seed_net_turn(engine->net);
-		seed_worker_pool_turn(engine->workers);
-		now = seed_clock_now_ms();
-		waits_look(engine, now);
-		at = generations_turn(engine, now);
-		if (stopped(engine, now))
-			return NULL;
-		sleep_until(engine, at, seed_clock_now_ms());
+	while (!has_stopped) {
+		at = engine_turn(engine, &has_stopped);
+		if (!has_stopped)
+			sleep_until(engine, at, seed_clock_now_ms());
 	}
+	return NULL;
 }
 
 errint_t seed_engine_start(struct seed_engine *engine)
@@ -430,7 +440,7 @@ static void run_stop(struct seed_engine *engine, struct command *command)
 	free(command);
 }
 
-void seed_engine_stop(struct seed_engine *engine)
+void engine_order_stop(struct seed_engine *engine)
 {
 	struct command *command;
 
@@ -438,6 +448,11 @@ void seed_engine_stop(struct seed_engine *engine)
 		; /* the stop is never given up; memory comes back as requests end */
 	command->run = run_stop;
 	engine_post(engine, command);
+}
+
+void seed_engine_stop(struct seed_engine *engine)
+{
+	engine_order_stop(engine);
 	pthread_join(engine->thread, NULL);
 	/* Steps still under way report here; nothing is started any more. */
 	seed_disk_free(engine->disk);

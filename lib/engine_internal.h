@@ -193,6 +193,12 @@ struct seed_engine {
 
 /* ---- engine.c ---- */
 
+/* One turn of the engine's thread: runs the commands, moves on what has ended
+ * and what is due. When to be called again at the latest; *stopped: not any more. */
+int64_t engine_turn(struct seed_engine *engine, bool *stopped);
+/* Posts the order to stop; engine_turn() says when that is done. */
+void engine_order_stop(struct seed_engine *engine);
+
 /* A command of a caller that waits for an outcome. */
 struct request {
 	struct command command;

@@ -1,7 +1,4 @@
 /* After a restart: the journal's rows go on. */
-#include <fcntl.h>
-#include <unistd.h>
-
 #include "lib/clock.h"
 #include "lib/engine_internal.h"
 
@@ -65,8 +62,7 @@ static bool was_removed(const struct generation *generation)
 
 	if (generation->superseded || record->request[0] == '\0' || record->attempt_count == 0)
 		return false;
-	return faccessat(seed_store_area(generation->engine->store, SEED_AREA_PROMPTS),
-			 record->name, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT;
+	return !seed_store_has_prompt(generation->engine->store, record->name);
 }
 
 void generation_resume(struct generation *generation)

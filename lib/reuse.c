@@ -1,9 +1,6 @@
 /* -o reuse: a text whose image is verified under the same settings is answered
  * with that image. state/reuse/KEY names where it was made last; the row there
  * says whether it is still so. */
-#include <fcntl.h>
-#include <unistd.h>
-
 #include "lib/engine_internal.h"
 
 static bool same_text(const char *a, const char *b)
@@ -27,22 +24,13 @@ static bool same_settings(const struct seed_record *made, const struct seed_reco
 	       same_text(made->prompt, wanted->prompt);
 }
 
-static bool image_is_there(struct seed_engine *engine, const char *name)
-{
-	char path[SEED_STORE_PATH_BYTES];
-
-	return seed_store_image_path(name, path) &&
-	       faccessat(seed_store_area(engine->store, SEED_AREA_IMAGES), path, F_OK,
-			 AT_SYMLINK_NOFOLLOW) == 0;
-}
-
 /* `made` is released by the caller in any case. */
 static bool is_made_as(struct seed_engine *engine, const char *name,
 		       const struct seed_record *wanted, struct seed_record *made)
 {
 	return seed_store_record_read(engine->store, name, made) == 0 &&
 	       made->state == SEED_STATE_VERIFIED && same_settings(made, wanted) &&
-	       image_is_there(engine, name);
+	       seed_store_has_image(engine->store, name);
 }
 
 bool reuse_is_made(struct seed_engine *engine, const char *name, const char *text)

@@ -1,6 +1,6 @@
 #include "lib/schedule.h"
 
-#include <sys/random.h>
+#include "lib/clock.h"
 
 /* No service asks for less; a poll costs a query of the whole account. */
 #define INTERVAL_MIN_MS 250
@@ -93,9 +93,6 @@ void seed_rate_take(struct seed_rate *rate, int64_t now_ms)
 int64_t seed_backoff_ms(unsigned n)
 {
 	int64_t full = n < 5 ? (int64_t)1000 << n : 30000;
-	uint16_t chance = 0;
 
-	if (getrandom(&chance, sizeof(chance), GRND_NONBLOCK) < 0)
-		chance = 0;
-	return full / 2 + full / 2 * chance / UINT16_MAX;
+	return full / 2 + full / 2 * seed_clock_chance() / UINT16_MAX;
 }

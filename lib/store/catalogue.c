@@ -124,7 +124,9 @@ static errint_t place_image(struct seed_store *store, const struct seed_record *
 	}
 	if (!seed_store_image_path(record->name, to))
 		return -ENAMETOOLONG;
-	return seed_files_move(store->pending, from, store->areas[SEED_AREA_IMAGES], to);
+	/* Nothing should stand there: it was retired at the beginning. */
+	err = seed_store_retire(store, record->name, NULL);
+	return err ? err : seed_files_move(store->pending, from, store->areas[SEED_AREA_IMAGES], to);
 }
 
 errint_t seed_store_finish(struct seed_store *store, const struct seed_record *record,

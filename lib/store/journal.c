@@ -217,8 +217,10 @@ static bool is_newest(const struct seed_record *rows, size_t count, size_t index
 {
 	if (rows[index].superseded)
 		return false;
+	/* One that is itself superseded says nothing: a late attempt has a row of
+	 * its own, later than that of the generation which it was an attempt of. */
 	for (size_t i = index + 1; i < count; i++)
-		if (strcmp(rows[i].name, rows[index].name) == 0)
+		if (!rows[i].superseded && strcmp(rows[i].name, rows[index].name) == 0)
 			return false;
 	return true;
 }

@@ -242,6 +242,35 @@ int seed_store_open_file(const struct seed_store *store, enum seed_area area, co
 	return fd < 0 ? -errno : fd;
 }
 
+static bool is_there(const struct seed_store *store, enum seed_area area, const char *path)
+{
+	return faccessat(store->areas[area], path, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
+	       (errno != ENOENT && errno != ENOTDIR);
+}
+
+bool seed_store_has_prompt(const struct seed_store *store, const char *name)
+{
+	return is_there(store, SEED_AREA_PROMPTS, name);
+}
+
+bool seed_store_has_image(const struct seed_store *store, const char *name)
+{
+	char path[SEED_STORE_PATH_BYTES];
+
+	return seed_store_image_path(name, path) && is_there(store, SEED_AREA_IMAGES, path);
+}
+
+errint_t seed_store_prompt_read(const struct seed_store *store, const char *name, char **text,
+				size_t *len)
+{
+	errint_t err;
+
+	*text = NULL;
+	*len = 0;
+	err = seed_files_read(store->areas[SEED_AREA_PROMPTS], name, SEED_PROMPT_MAX_BYTES, text, len);
+	return err == -ENOENT || err == -ENOTDIR || err == -EISDIR ? 0 : err;
+}
+
 errint_t seed_store_record_read(const struct seed_store *store, const char *name,
 				struct seed_record *record)
 {

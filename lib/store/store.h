@@ -75,6 +75,16 @@ bool seed_store_record_path(const char *name, char path[SEED_STORE_PATH_BYTES]);
 bool seed_store_renamed(const char *name, const char *from, const char *to, bool folder,
 			char out[SEED_STORE_PATH_BYTES]);
 
+/* Whether prompts/NAME or images/NAME.png stands. An error that is none of the
+ * answers (EIO …) counts as there: nothing is given up for it. */
+bool seed_store_has_prompt(const struct seed_store *store, const char *name);
+bool seed_store_has_image(const struct seed_store *store, const char *name);
+
+/* The text of prompts/NAME: *text is malloc'd and the caller's, NULL where there
+ * is none. */
+errint_t seed_store_prompt_read(const struct seed_store *store, const char *name, char **text,
+				size_t *len) SEED_MUST_CHECK;
+
 /* ---- writing; disk threads only ---- */
 
 /* The journal's row of `record` (its id and step are set) as it stands now. */
