@@ -28,6 +28,7 @@ errint_t seed_error_set(struct seed_error *error, int code, const char *format, 
 	seed_text_one_line(text, len);
 	error->code = code;
 	error->http_status = 0;
+	error->final = false;
 	memcpy(error->message, text, len);
 	error->message[len] = '\0';
 	return -code;

@@ -13,6 +13,7 @@
 struct seed_error {
 	int code;       /* a positive errno; 0: no error */
 	int http_status; /* of the answer that failed, 0 where none applies */
+	bool final;      /* another attempt cannot change it; not stored */
 	char message[SEED_MESSAGE_MAX_BYTES];
 };
 

@@ -103,7 +103,7 @@ static enum seed_failure failure_of(const struct generation *generation,
 {
 	if (step->refused)
 		return SEED_FAILURE_REFUSED;
-	if (step->final || step->error.code == EKEYREJECTED || step->error.code == EDQUOT)
+	if (step->error.final)
 		return SEED_FAILURE_FINAL;
 	if (step->error.code == ENOMEM) /* it left, and its answer could not be read */
 		return is_submit(generation) ? SEED_FAILURE_UNSURE : SEED_FAILURE_LOCAL;
@@ -170,7 +170,7 @@ static void got_through(struct generation *generation)
 static void follow_step(struct generation *generation, const struct seed_net_answer *answer,
 			struct seed_step *step)
 {
-	if (step->cost >= 0 && step->cost <= SEED_COST_MAX)
+	if (step->cost >= 0)
 		generation->record.cost = step->cost;
 	if (is_submit(generation) && step->kind != SEED_STEP_FAIL && step->kind != SEED_STEP_BACKOFF)
 		got_through(generation);
@@ -260,8 +260,8 @@ void exchange_read(const struct seed_engine *engine, const struct seed_params *p
 		.retry_after_ms = answer->retry_after_ms,
 	};
 
-	seed_step_init(step);
-	engine->config.provider->answer(&engine->config.service, params, task, &response, step);
+	seed_provider_answer(engine->config.provider, &engine->config.service, params, task,
+			     &response, step);
 }
 
 static void on_answer(void *context, struct seed_net_answer *answer)

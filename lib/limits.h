@@ -29,8 +29,10 @@ enum {
 	SEED_URL_MAX_BYTES = 8 * 1024,
 	/* Redirects followed when an image is downloaded. */
 	SEED_REDIRECTS_MAX = 5,
-	/* A Retry-After that a person would wait for; a longer one is as good as never. */
-	SEED_RETRY_AFTER_MAX_MS = 7 * 24 * 3600 * 1000,
+	/* Credits or money that one image may cost; more is a mistake of the service. */
+	SEED_COST_MAX = 1000 * 1000 * 1000,
+	/* Retry-After, in seconds: no service means more than a year. */
+	SEED_RETRY_AFTER_MAX_SECONDS = 366 * 24 * 3600,
 	/* A message of a service that goes into the log and the record. */
 	SEED_MESSAGE_MAX_BYTES = 480,
 	/* A key file; keys are under 200 bytes. */
@@ -38,8 +40,5 @@ enum {
 	/* A record on disk: prompt twice in JSON escapes, and the attempts. */
 	SEED_RECORD_MAX_BYTES = 1024 * 1024,
 };
-
-/* Above every price in any unit; a service's number beyond is not one. */
-#define SEED_COST_MAX 1e12
 
 #endif

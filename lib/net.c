@@ -332,8 +332,8 @@ static void fill_error(const struct seed_transfer *transfer, CURLcode code,
 		seed_error_set(error, code_of(code), "%s", why);
 }
 
-/* -1 where there is no such header. curl reads a date as well as seconds, and
- * has 0 for both "now" and a date that has passed. */
+/* curl tells 0 for a header that says 0, for one that it cannot read and for
+ * none: the first two are still a Retry-After. */
 static int64_t retry_after_ms(CURL *easy)
 {
 	struct curl_header *header;
@@ -343,9 +343,10 @@ static int64_t retry_after_ms(CURL *easy)
 		return -1;
 	curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &seconds);
 	if (seconds < 0)
-		return 0;
-	return seconds < SEED_RETRY_AFTER_MAX_MS / 1000 ? (int64_t)seconds * 1000 :
-							 SEED_RETRY_AFTER_MAX_MS;
+		seconds = 0;
+	if (seconds > SEED_RETRY_AFTER_MAX_SECONDS)
+		seconds = SEED_RETRY_AFTER_MAX_SECONDS;
+	return (int64_t)seconds * 1000;
 }
 
 static void finish(struct seed_transfer *transfer, CURLcode code)

@@ -45,7 +45,7 @@ struct seed_net_answer {
 	size_t len;
 	int memfd;                  /* borrowed unless taken: set to -1 to take it */
 	const char *redirect;       /* absolute target of a 3xx, or NULL */
-	int64_t retry_after_ms;     /* -1: no such header; at most SEED_RETRY_AFTER_MAX_MS */
+	int64_t retry_after_ms;     /* 0 to a year; -1: none */
 };
 
 typedef void seed_net_done_fn(void *context, struct seed_net_answer *answer);

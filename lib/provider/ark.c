@@ -95,7 +95,7 @@ static void refused_inside(const struct seed_response *response, const cJSON *it
 
 	seed_json_error_words(item, words, sizeof(words));
 	judged = seed_reply_judge_words(words, 0);
-	if (status == 429 && !judged) {
+	if (status == 429 && judged != EDQUOT) {
 		seed_reply_backoff(step, response);
 		return;
 	}
@@ -138,14 +138,12 @@ static void read_answer(struct seed_task *task, const struct seed_response *resp
 
 static void ark_answer(const struct seed_provider_config *config,
 		       const struct seed_params *params, struct seed_task *task,
-		       const struct seed_response *response, struct seed_step *step)
+		       const struct seed_response *response, const cJSON *json,
+		       struct seed_step *step)
 {
-	cJSON *json = seed_json_parse(response->body, response->len);
-
 	SEED_UNUSED(config);
 	SEED_UNUSED(params);
 	read_answer(task, response, json, step);
-	cJSON_Delete(json);
 }
 
 static const char *const key_variables[] = { "ARK_API_KEY", NULL };

@@ -183,7 +183,7 @@ static void progress_answer(const struct seed_task *task, const struct seed_resp
 	else if (was_stopped(json) &&
 		 (is_ours(task, json) || (nobody && task->stage == SEED_STAGE_CHECK)))
 		seed_reply_fail(step, EIO, response->status, "the server's job was interrupted");
-	else if (is_ours(task, json) && seed_json_number(json, "progress", &part))
+	else if (is_ours(task, json) && seed_json_ranged(json, "progress", 0, 1, &part))
 		step->progress = part;
 }
 
@@ -200,10 +200,9 @@ static void cancel_answer(const struct seed_provider_config *config, struct seed
 
 static void automatic1111_answer(const struct seed_provider_config *config,
 				 const struct seed_params *params, struct seed_task *task,
-				 const struct seed_response *response, struct seed_step *step)
+				 const struct seed_response *response, const cJSON *json,
+				 struct seed_step *step)
 {
-	cJSON *json = seed_json_parse(response->body, response->len);
-
 	SEED_UNUSED(params);
 	if (task->stage == SEED_STAGE_CANCEL)
 		cancel_answer(config, task, json, step);
@@ -211,7 +210,6 @@ static void automatic1111_answer(const struct seed_provider_config *config,
 		progress_answer(task, response, json, step);
 	else
 		submit_answer(task, response, json, step);
-	cJSON_Delete(json);
 }
 
 const struct seed_provider seed_provider_automatic1111 = {

@@ -364,10 +364,9 @@ static void cancel_answer(const struct seed_provider_config *config, struct seed
 
 static void comfyui_answer(const struct seed_provider_config *config,
 			   const struct seed_params *params, struct seed_task *task,
-			   const struct seed_response *response, struct seed_step *step)
+			   const struct seed_response *response, const cJSON *json,
+			   struct seed_step *step)
 {
-	cJSON *json = seed_json_parse(response->body, response->len);
-
 	SEED_UNUSED(params);
 	if (task->stage == SEED_STAGE_CANCEL)
 		cancel_answer(config, task, json, step);
@@ -377,7 +376,6 @@ static void comfyui_answer(const struct seed_provider_config *config,
 		queue_answer(task, response, json, step);
 	else
 		poll_answer(config, task, response, json, step);
-	cJSON_Delete(json);
 }
 
 const struct seed_provider seed_provider_comfyui = {

@@ -196,10 +196,9 @@ static void result_answer(struct seed_task *task, const struct seed_response *re
 
 static void fal_answer(const struct seed_provider_config *config,
 		       const struct seed_params *params, struct seed_task *task,
-		       const struct seed_response *response, struct seed_step *step)
+		       const struct seed_response *response, const cJSON *json,
+		       struct seed_step *step)
 {
-	cJSON *json = seed_json_parse(response->body, response->len);
-
 	SEED_UNUSED(config);
 	SEED_UNUSED(params);
 	switch (task->stage) {
@@ -221,7 +220,6 @@ static void fal_answer(const struct seed_provider_config *config,
 			submit_answer(task, json, step);
 		break;
 	}
-	cJSON_Delete(json);
 }
 
 static const char *const key_variables[] = { "FAL_KEY", NULL };

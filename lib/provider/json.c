@@ -185,11 +185,22 @@ bool seed_json_number(const cJSON *root, const char *path, double *out)
 	return !*end && isfinite(*out);
 }
 
+bool seed_json_ranged(const cJSON *root, const char *path, double low, double high,
+		      double *out)
+{
+	double number;
+
+	if (!seed_json_number(root, path, &number) || number < low || number > high)
+		return false;
+	*out = number;
+	return true;
+}
+
 int seed_json_int(const cJSON *root, const char *path, int fallback)
 {
 	double number;
 
-	if (!seed_json_number(root, path, &number) || number < INT_MIN || number > INT_MAX)
+	if (!seed_json_ranged(root, path, INT_MIN, INT_MAX, &number) || fmod(number, 1) != 0)
 		return fallback;
 	return (int)number;
 }

@@ -45,7 +45,11 @@ const char *seed_json_url(const cJSON *root, const char *path);
 /* The number there, or the number that a string there spells; false if neither. */
 bool seed_json_number(const cJSON *root, const char *path, double *out);
 
-/* As an integer, `fallback` where there is none that an int holds. */
+/* The same, within low..high: the check for every figure that is kept. */
+bool seed_json_ranged(const cJSON *root, const char *path, double low, double high,
+		      double *out);
+
+/* As an integer, `fallback` where there is no whole number that an int holds. */
 int seed_json_int(const cJSON *root, const char *path, int fallback);
 
 /* What the service says about an error, "" where it says nothing: the first

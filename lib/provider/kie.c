@@ -117,10 +117,11 @@ static errint_t kie_request(const struct seed_provider_config *config,
 
 /* --- Answers --- */
 
-/* The envelope's code is what counts; HTTP's status is nearly always 200. */
+/* The envelope's code is what counts; HTTP's status is nearly always 200. A
+ * figure that no int holds is a code, too, and no success. */
 static int envelope_code(const cJSON *json)
 {
-	return seed_json_int(json, "code", 200);
+	return seed_json_int(json, "code", cJSON_IsNumber(seed_json_at(json, "code")) ? 0 : 200);
 }
 
 /* True if the answer held an image, or what should have been one. */
@@ -229,12 +230,11 @@ static void task_failed(const cJSON *json, struct seed_step *step)
 
 static void read_figures(const cJSON *json, struct seed_step *step)
 {
-	double number;
+	double percent;
 
-	if (seed_json_number(json, "data.progress", &number) && number >= 0 && number <= 100)
-		step->progress = number / 100;
-	if (seed_json_number(json, "data.creditsConsumed", &number) && number >= 0)
-		step->cost = number;
+	if (seed_json_ranged(json, "data.progress", 0, 100, &percent))
+		step->progress = percent / 100;
+	(void)seed_json_ranged(json, "data.creditsConsumed", 0, SEED_COST_MAX, &step->cost);
 }
 
 static const char *state_of(const cJSON *json)
@@ -287,11 +287,9 @@ static void poll_code(const struct seed_response *response, const cJSON *json,
 	char words[2 * SEED_MESSAGE_MAX_BYTES];
 
 	seed_json_error_words(json, words, sizeof(words));
-	if (code == 429)
-		seed_reply_backoff(step, response);
-	else if (code == 401 || code == 402 || code == 403 || code == 501)
+	if (code == 401 || code == 402 || code == 403 || code == 433 || code == 501)
 		seed_reply_refuse(step, response, json, "code", code);
-	else if (seed_reply_judge_words(words, 0) == EPERM)
+	else if (seed_reply_judge_words(words, 0))
 		seed_reply_refuse(step, response, json, "code", code);
 	else if (code == 404 || code == 422)
 		seed_reply_unknown(step);
@@ -327,10 +325,8 @@ static void remint_answer(struct seed_task *task, const struct seed_response *re
 }
 
 void seed_kie_answer(struct seed_task *task, const struct seed_response *response,
-		     struct seed_step *step, const char *missing)
+		     const cJSON *json, struct seed_step *step, const char *missing)
 {
-	cJSON *json = seed_json_parse(response->body, response->len);
-
 	switch (task->stage) {
 	case SEED_STAGE_POLL:
 	case SEED_STAGE_RESULT:
@@ -351,16 +347,16 @@ void seed_kie_answer(struct seed_task *task, const struct seed_response *respons
 			submit_answer(task, response, json, step, missing);
 		break;
 	}
-	cJSON_Delete(json);
 }
 
 static void kie_answer(const struct seed_provider_config *config,
 		       const struct seed_params *params, struct seed_task *task,
-		       const struct seed_response *response, struct seed_step *step)
+		       const struct seed_response *response, const cJSON *json,
+		       struct seed_step *step)
 {
 	SEED_UNUSED(config);
 	SEED_UNUSED(params);
-	seed_kie_answer(task, response, step, "no task id in the answer");
+	seed_kie_answer(task, response, json, step, "no task id in the answer");
 }
 
 static const char *const key_variables[] = { "KIE_API_KEY", "KIE_IMAGE_API_KEY", NULL };

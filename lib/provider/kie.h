@@ -22,6 +22,6 @@ errint_t seed_kie_request(const struct seed_provider_config *config,
 /* Every answer; `missing` is the message of a submission whose answer holds
  * neither an image nor a task. */
 void seed_kie_answer(struct seed_task *task, const struct seed_response *response,
-		     struct seed_step *step, const char *missing);
+		     const cJSON *json, struct seed_step *step, const char *missing);
 
 #endif

@@ -34,11 +34,12 @@ static errint_t kie_image_request(const struct seed_provider_config *config,
 
 static void kie_image_answer(const struct seed_provider_config *config,
 			     const struct seed_params *params, struct seed_task *task,
-			     const struct seed_response *response, struct seed_step *step)
+			     const struct seed_response *response, const cJSON *json,
+			     struct seed_step *step)
 {
 	SEED_UNUSED(config);
 	SEED_UNUSED(params);
-	seed_kie_answer(task, response, step, "no image URL in the answer");
+	seed_kie_answer(task, response, json, step, "no image URL in the answer");
 }
 
 static const char *const key_variables[] = { "KIE_IMAGE_API_KEY", "KIE_API_KEY", NULL };

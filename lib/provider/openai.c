@@ -160,14 +160,12 @@ static void read_answer(struct seed_task *task, const struct seed_response *resp
 
 static void openai_answer(const struct seed_provider_config *config,
 			  const struct seed_params *params, struct seed_task *task,
-			  const struct seed_response *response, struct seed_step *step)
+			  const struct seed_response *response, const cJSON *json,
+			  struct seed_step *step)
 {
-	cJSON *json = seed_json_parse(response->body, response->len);
-
 	SEED_UNUSED(config);
 	SEED_UNUSED(params);
 	read_answer(task, response, json, step);
-	cJSON_Delete(json);
 }
 
 static const char *const key_variables[] = { "OPENAI_API_KEY", NULL };

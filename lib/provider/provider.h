@@ -9,7 +9,8 @@
  * Calling sequence: the engine zeroes a task, then repeats
  *     request(): what to send at the task's present stage
  *     … sends it …
- *     answer():  reads the reply, moves the task on, says what comes next
+ *     seed_provider_answer(): reads the reply, moves the task on, says what
+ *                comes next
  * until the step is an image or a failure. Wire formats: docs/providers.md.
  */
 #ifndef SEED_PROVIDER_H
@@ -62,32 +63,40 @@ struct seed_response {
 	long status;             /* HTTP's */
 	const char *body;        /* NUL-terminated beyond len */
 	size_t len;
-	int64_t retry_after_ms;  /* from Retry-After, -1: none */
+	int64_t retry_after_ms;  /* from Retry-After; 0: at once, or unreadable; -1: none */
 };
 
 enum seed_step_kind {
-	SEED_STEP_FAIL,    /* the attempt failed: `error` says why */
+	SEED_STEP_FAIL,    /* the attempt failed: `error` says why, and whether it is final */
 	SEED_STEP_WAIT,    /* not done: send request() again when the schedule says */
 	SEED_STEP_NEXT,    /* send request() again now (the stage has moved on) */
-	SEED_STEP_BACKOFF, /* 429, or nothing told: the same again after retry_after_ms (-1: the engine's back-off) */
+	SEED_STEP_BACKOFF, /* busy, or nothing told: the same again after retry_after_ms (0, -1: the engine's back-off) */
 	SEED_STEP_URL,     /* the image is at task->image_url */
 	SEED_STEP_BYTES,   /* the image is in `bytes` */
 	SEED_STEP_DONE,    /* for CANCEL, LOOK and CHECK: nothing more to ask */
 	SEED_STEP_UNKNOWN, /* for POLL and LOOK: the service knows no such task (now) */
 };
 
-/* Initialise with seed_step_init(), release after use. */
+/*
+ * Initialise with seed_step_init(), release after use.
+ *
+ * A failure is of one of three classes. Refused: error.code is EKEYREJECTED
+ * (the key) or EDQUOT (no credits), whatever the stage; always final. Invalid:
+ * EINVAL (the request) or EPERM (the content policy), final where it is sure
+ * that no other attempt would be taken. Failed: everything else.
+ */
 struct seed_step {
 	enum seed_step_kind kind;
 	struct seed_error error;
 	bool refused;    /* FAIL: key or credits refused this request; it says nothing of the task */
-	bool final;      /* FAIL: another attempt cannot change it */
 	struct seed_buf bytes;
 	int64_t retry_after_ms;
 	double progress; /* 0..1 where the service told it, else < 0 */
-	int queue_position; /* as the service counts; < 0 where it told none */
-	double cost;     /* where the service told it, else < 0; its own unit */
+	int queue_position; /* 0..INT_MAX, as the service counts; < 0 where it told none */
+	double cost;     /* 0..SEED_COST_MAX where the service told it, else < 0; its own unit */
 };
+
+struct cJSON;
 
 struct seed_provider_config {
 	const char *api_base; /* without a slash at its end */
@@ -122,17 +131,27 @@ struct seed_provider {
 			    const struct seed_params *params, const char *prompt,
 			    struct seed_task *task, struct seed_request *request) SEED_MUST_CHECK;
 
-	/* Reads the answer to that request. Never fails itself: whatever it
-	 * cannot read is SEED_STEP_FAIL with EIO and says what was wrong. A
-	 * broken answer while polling (5xx, 429, not JSON) is BACKOFF, not a
-	 * failure; WAIT is for a service that says that the task is not done:
-	 * at the deadline the two differ. LOOK and CHECK: WAIT, with what it tells; FAIL
-	 * where the task has failed; UNKNOWN; DONE where this server has no such
-	 * request. */
+	/* Reads the answer to that request; called by seed_provider_answer()
+	 * alone, with an initialised step. `json` is the body's tree, NULL if
+	 * it is not JSON. Never fails itself: whatever it cannot read is
+	 * SEED_STEP_FAIL with EIO and says what was wrong. A broken answer
+	 * while polling (5xx, not JSON) is BACKOFF, not a failure; WAIT is for
+	 * a service that says that the task is not done: at the deadline the
+	 * two differ. LOOK and CHECK: WAIT, with what it tells; FAIL where the
+	 * task has failed; UNKNOWN; DONE where this server has no such request. */
 	void (*answer)(const struct seed_provider_config *config,
 		       const struct seed_params *params, struct seed_task *task,
-		       const struct seed_response *response, struct seed_step *step);
+		       const struct seed_response *response, const struct cJSON *json,
+		       struct seed_step *step);
 };
+
+/* What an answer means. `step` is initialised here; release it. At every stage
+ * a service that is busy (429, 503 with Retry-After, code 429 in a 200, unless
+ * the words speak of a spent quota) is BACKOFF, and then nothing else is read. */
+void seed_provider_answer(const struct seed_provider *provider,
+			  const struct seed_provider_config *config,
+			  const struct seed_params *params, struct seed_task *task,
+			  const struct seed_response *response, struct seed_step *step);
 
 /* NULL for a name that is not known. */
 const struct seed_provider *seed_provider_find(const char *name);

@@ -207,10 +207,9 @@ static void submit_answer(struct seed_task *task, const cJSON *json, struct seed
 
 static void replicate_answer(const struct seed_provider_config *config,
 			     const struct seed_params *params, struct seed_task *task,
-			     const struct seed_response *response, struct seed_step *step)
+			     const struct seed_response *response, const cJSON *json,
+			     struct seed_step *step)
 {
-	cJSON *json = seed_json_parse(response->body, response->len);
-
 	SEED_UNUSED(config);
 	SEED_UNUSED(params);
 	if (task->stage == SEED_STAGE_CANCEL) {
@@ -221,7 +220,6 @@ static void replicate_answer(const struct seed_provider_config *config,
 	} else if (!seed_reply_poll_trouble(step, response, json)) {
 		read_prediction(task, json, step);
 	}
-	cJSON_Delete(json);
 }
 
 static const char *const key_variables[] = { "REPLICATE_API_TOKEN", NULL };

@@ -48,7 +48,10 @@ void seed_reply_fail(struct seed_step *step, int code, long status, const char *
 	va_end(arguments);
 	set_step(step, SEED_STEP_FAIL);
 	(void)seed_error_set(&step->error, code, "%s", message);
-	step->error.http_status = (int)status;
+	/* An envelope's code may be any number; a row of the catalogue holds
+	 * what can be a status. */
+	step->error.http_status = status >= 100 && status <= 999 ? (int)status : 0;
+	step->error.final = code == EKEYREJECTED || code == EDQUOT;
 }
 
 /* --- What a refusal means --- */
@@ -86,6 +89,7 @@ static bool is_quota(const char *words)
 	static const char *const quota[] = {
 		"insufficient_quota",       /* OpenAI, with 429 */
 		"billing_hard_limit",       /* OpenAI, with 400 */
+		"billing_not_active",       /* OpenAI, with 429 */
 		"QuotaExceeded",            /* ark, with 429 */
 		"SetLimitExceeded",         /* ark, with 429 */
 		"AccountOverdue",           /* ark, with 403 */
@@ -93,6 +97,8 @@ static bool is_quota(const char *words)
 		"insufficient credit",
 		"insufficient balance",
 		"credits insufficient",
+		"credits are insufficient",
+		"insufficient_user_quota",  /* gateways that resell, with 403 */
 	};
 
 	return holds_one_of(words, quota, SEED_ARRAY_LEN(quota));
@@ -122,28 +128,74 @@ static int status_errno(long status)
 	return status == 433 ? EDQUOT : seed_error_from_status(status);
 }
 
+static bool is_busy_status(const struct seed_response *response, const cJSON *json)
+{
+	if (response->status == 503)
+		return response->retry_after_ms >= 0;
+	return response->status == 429 ||
+	       (response->status == 200 && (seed_json_int(json, "code", 0) == 429 ||
+					    seed_json_int(json, "error.code", 0) == 429));
+}
+
+static bool is_busy(struct seed_step *step, const struct seed_response *response,
+		    const cJSON *json)
+{
+	char words[2 * SEED_MESSAGE_MAX_BYTES];
+
+	if (!is_busy_status(response, json))
+		return false;
+	seed_json_error_words(json, words, sizeof(words));
+	if (is_quota(words))
+		return false;
+	seed_reply_backoff(step, response);
+	return true;
+}
+
+void seed_provider_answer(const struct seed_provider *provider,
+			  const struct seed_provider_config *config,
+			  const struct seed_params *params, struct seed_task *task,
+			  const struct seed_response *response, struct seed_step *step)
+{
+	cJSON *json = seed_json_parse(response->body, response->len);
+
+	seed_step_init(step);
+	if (!is_busy(step, response, json))
+		provider->answer(config, params, task, response, json, step);
+	cJSON_Delete(json);
+}
+
+/* Cloudflare's page in front of a service may be JSON, too (RFC 9457), and
+ * marks itself. */
+static bool is_own_words(const cJSON *json)
+{
+	char message[SEED_MESSAGE_MAX_BYTES];
+
+	seed_json_message(json, message, sizeof(message));
+	return *message && !cJSON_IsTrue(seed_json_at(json, "cloudflare_error"));
+}
+
 void seed_reply_refuse(struct seed_step *step, const struct seed_response *response,
 		      const cJSON *json, const char *what, long status)
 {
 	char message[SEED_MESSAGE_MAX_BYTES], words[2 * SEED_MESSAGE_MAX_BYTES];
+	const char *whose = "";
 	int code;
 
 	seed_json_error_words(json, words, sizeof(words));
 	code = seed_reply_judge_words(words, 0);
-	/* A 503 that says when to come again is a limit, not a fault. */
-	if (!code && (status == 429 || (status == 503 && response->retry_after_ms >= 0))) {
-		seed_reply_backoff(step, response);
-		return;
-	}
 	seed_json_message(json, message, sizeof(message));
 	if (!json)
 		raw_message(response, message, sizeof(message));
 	if (!code)
 		code = status_errno(status);
+	if (code == EKEYREJECTED && response->status == 403 && !is_own_words(json)) {
+		code = EIO;
+		whose = " (not in the service's words: a firewall's page?)";
+	}
 	if (*message)
-		seed_reply_fail(step, code, status, "%s %ld: %s", what, status, message);
+		seed_reply_fail(step, code, status, "%s %ld%s: %s", what, status, whose, message);
 	else
-		seed_reply_fail(step, code, status, "%s %ld", what, status);
+		seed_reply_fail(step, code, status, "%s %ld%s", what, status, whose);
 	step->refused = code == EKEYREJECTED || code == EDQUOT;
 }
 
@@ -155,14 +207,16 @@ static bool is_success(long status)
 bool seed_reply_poll_trouble(struct seed_step *step, const struct seed_response *response,
 			    const cJSON *json)
 {
-	if (response->status == 401 || response->status == 402 || response->status == 403)
-		seed_reply_refuse(step, response, json, "HTTP", response->status);
-	else if (response->status == 404 || response->status == 410)
-		seed_reply_unknown(step);
-	else if (!is_success(response->status) || !json)
-		seed_reply_backoff(step, response);
-	else
+	if (is_success(response->status) && json)
 		return false;
+	seed_reply_refuse(step, response, json, "HTTP", response->status);
+	if (step->error.final)
+		return true;
+	step->error = (struct seed_error){ 0 };
+	if (response->status == 404 || response->status == 410)
+		seed_reply_unknown(step);
+	else
+		seed_reply_backoff(step, response);
 	return true;
 }
 

@@ -20,16 +20,18 @@ void seed_reply_fail(struct seed_step *step, int code, long status, const char *
 
 /*
  * An answer that refuses, by its status (HTTP's or an envelope's) and words:
- * 429 is BACKOFF unless the words speak of a spent quota, all else FAIL. `what`
- * is "HTTP" or "code", for the message. `json` may be NULL (not JSON).
+ * FAIL. `what` is "HTTP" or "code", for the message. `json` may be NULL (not
+ * JSON). An HTTP 403 that is not in the words of a service, but a firewall's
+ * page, says nothing about the key: EIO.
  */
 void seed_reply_refuse(struct seed_step *step, const struct seed_response *response,
 		      const cJSON *json, const char *what, long status);
 
 /*
  * For polls: true if the answer tells nothing about the task, and the step is
- * set: 401, 402 and 403 FAIL, 404 and 410 UNKNOWN, everything else that is not a
- * 2xx with JSON BACKOFF, since the task was paid for and only the deadline ends the waiting.
+ * set: FAIL if it refuses the key or speaks of missing credits, UNKNOWN for 404
+ * and 410; everything else that is not a 2xx with JSON is BACKOFF, since the task
+ * was paid for and only the deadline ends the waiting.
  */
 bool seed_reply_poll_trouble(struct seed_step *step, const struct seed_response *response,
 			    const cJSON *json);

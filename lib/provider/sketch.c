@@ -17,12 +17,14 @@ static errint_t sketch_request(const struct seed_provider_config *config,
 
 static void sketch_answer(const struct seed_provider_config *config,
 			  const struct seed_params *params, struct seed_task *task,
-			  const struct seed_response *response, struct seed_step *step)
+			  const struct seed_response *response, const cJSON *json,
+			  struct seed_step *step)
 {
 	SEED_UNUSED(config);
 	SEED_UNUSED(params);
 	SEED_UNUSED(task);
 	SEED_UNUSED(response);
+	SEED_UNUSED(json);
 	seed_reply_fail(step, EIO, 0, "a sketch is not asked for");
 }
 

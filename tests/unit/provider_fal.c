@@ -160,7 +160,7 @@ static const struct answer_case cases[] = {
 	  .body = "{\"status\":\"COMPLETED\",\"error\":\"no\",\"error_type\":\"content_policy_violation\"}",
 	  FAILS, .code = EPERM },
 	{ .name = "poll 404", POLL, .status = 404, .body = "{\"detail\":\"no\"}", NOT_KNOWN },
-	{ .name = "poll 503", POLL, .status = 503, .body = "<html>", NOT_TOLD },
+	{ .name = "poll 502", POLL, .status = 502, .body = "<html>", NOT_TOLD },
 	{ .name = "poll 403", POLL, .status = 403, .body = "{\"detail\":\"no\"}", FAILS, .code = EKEYREJECTED },
 	{ .name = "poll 429", POLL, .status = 429, .body = "", .kind = SEED_STEP_BACKOFF },
 	{ .name = "poll cut", POLL, .status = 200, .body = "{\"status\":\"COMP", NOT_TOLD },

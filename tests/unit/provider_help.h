@@ -122,8 +122,7 @@ static inline void help_answer(const struct seed_provider *provider,
 	struct seed_params params;
 
 	help_params(&params);
-	seed_step_init(step);
-	provider->answer(config, &params, task, &response, step);
+	seed_provider_answer(provider, config, &params, task, &response, step);
 	seed_params_release(&params);
 }
 

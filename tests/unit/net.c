@@ -1,0 +1,185 @@
+/* Answers as they come over HTTP: what curl makes of them and what we keep. */
+#include "tests/unit/unit.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "lib/net.h"
+
+/* A server of one answer: it reads a request's head, sends `text`, closes. */
+struct server {
+	pthread_t thread;
+	int listener;
+	uint16_t port;
+	const char *text;
+	size_t len;
+};
+
+static void read_head(int fd)
+{
+	char text[4096];
+	size_t len = 0;
+
+	while (len < sizeof(text) - 1) {
+		ssize_t n = read(fd, text + len, sizeof(text) - 1 - len);
+
+		if (n <= 0)
+			return;
+		len += (size_t)n;
+		text[len] = 0;
+		if (strstr(text, "\r\n\r\n"))
+			return;
+	}
+}
+
+static void *serve(void *argument)
+{
+	struct server *server = argument;
+	int fd = accept(server->listener, NULL, NULL);
+
+	if (fd >= 0) {
+		read_head(fd);
+		(void)!write(fd, server->text, server->len);
+		close(fd);
+	}
+	return NULL;
+}
+
+static void start(struct server *server, const char *text, size_t len)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET };
+	socklen_t size = sizeof(address);
+
+	server->text = text;
+	server->len = len;
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	server->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_true(server->listener >= 0);
+	assert_int_equal(bind(server->listener, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(server->listener, 1), 0);
+	assert_int_equal(getsockname(server->listener, (struct sockaddr *)&address, &size), 0);
+	server->port = ntohs(address.sin_port);
+	assert_int_equal(pthread_create(&server->thread, NULL, serve, server), 0);
+}
+
+static void stop(struct server *server)
+{
+	pthread_join(server->thread, NULL);
+	close(server->listener);
+}
+
+struct told {
+	bool done;
+	struct seed_error error;
+	long status;
+	int64_t retry_after_ms;
+	char body[256];
+	char redirect[256];
+};
+
+static void on_answer(void *context, struct seed_net_answer *answer)
+{
+	struct told *told = context;
+
+	told->done = true;
+	told->error = answer->error;
+	told->status = answer->status;
+	told->retry_after_ms = answer->retry_after_ms;
+	snprintf(told->body, sizeof(told->body), "%s", answer->body ? answer->body : "");
+	snprintf(told->redirect, sizeof(told->redirect), "%s",
+		 answer->redirect ? answer->redirect : "");
+}
+
+static struct told ask_bytes(const char *method, const char *text, size_t len)
+{
+	struct told told = { .done = false };
+	struct seed_transfer *transfer;
+	struct server server;
+	struct seed_net *net;
+	char url[64];
+	struct seed_net_request request = {
+		.method = method,
+		.url = url,
+		.body = strcmp(method, "POST") == 0 ? "{}" : NULL,
+		.deadline_ms = seed_clock_now_ms() + 60000,
+		.limit_bytes = 4096,
+	};
+
+	start(&server, text, len);
+	snprintf(url, sizeof(url), "http://127.0.0.1:%u/a/b?c=d", server.port);
+	assert_int_equal(seed_net_new(&net), 0);
+	assert_int_equal(seed_net_send(net, &request, on_answer, &told, &transfer), 0);
+	while (!told.done) {
+		seed_net_turn(net);
+		seed_net_wait(net, NULL, 0, 1000);
+	}
+	stop(&server);
+	seed_net_free(net);
+	return told;
+}
+
+static struct told ask(const char *method, const char *text)
+{
+	return ask_bytes(method, text, strlen(text));
+}
+
+static const struct {
+	const char *header;
+	int64_t ms;
+} waits[] = {
+	{ "", -1 },
+	{ "Retry-After: 0\r\n", 0 },
+	{ "Retry-After: 2\r\n", 2000 },
+	{ "Retry-After: 86400\r\n", 86400000 },
+	{ "Retry-After: 999999999999\r\n", SEED_RETRY_AFTER_MAX_SECONDS * INT64_C(1000) },
+	{ "Retry-After: 9223372036854775807\r\n", SEED_RETRY_AFTER_MAX_SECONDS * INT64_C(1000) },
+	{ "Retry-After: 99999999999999999999999\r\n", 0 },
+	{ "Retry-After: -5\r\n", 0 },
+	{ "Retry-After: soon\r\n", 0 },
+	{ "Retry-After: Thu, 01 Jan 1970 00:00:00 GMT\r\n", 0 },
+};
+
+static void bounds_retry_after(void **state)
+{
+	SEED_UNUSED(state);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(waits); i++) {
+		char text[256];
+		struct told told;
+
+		snprintf(text, sizeof(text), "HTTP/1.1 429 Slow down\r\n%sContent-Length: 0\r\n\r\n",
+			 waits[i].header);
+		told = ask("POST", text);
+		assert_int_equal(told.error.code, 0);
+		assert_int_equal(told.status, 429);
+		if (told.retry_after_ms != waits[i].ms)
+			fail_msg("%s: %lld ms", waits[i].header, (long long)told.retry_after_ms);
+	}
+}
+
+static void hands_redirects_back(void **state)
+{
+	struct told told;
+
+	SEED_UNUSED(state);
+	told = ask("POST", "HTTP/1.1 308 Moved\r\nLocation: https://new.test/v2/create\r\n"
+			   "Content-Length: 0\r\n\r\n");
+	assert_int_equal(told.status, 308);
+	assert_string_equal(told.redirect, "https://new.test/v2/create");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(bounds_retry_after),
+		cmocka_unit_test(hands_redirects_back),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
