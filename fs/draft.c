@@ -62,6 +62,7 @@ errint_t draft_truncate(struct draft *draft, size_t size)
 		return -EFBIG;
 	if (size == 0) {
 		/* A new text begins; the committed one stays until it is committed. */
+		draft->text_number++;
 		draft->refused = 0;
 		draft->changed = false;
 		draft->len = 0;
@@ -82,7 +83,7 @@ errint_t draft_take(struct draft *draft, char **text, size_t *at)
 	*text = NULL;
 	if (draft->refused)
 		return -draft->refused;
-	if (!draft->changed || draft->removed)
+	if (!draft->changed)
 		return 0;
 	if (draft->is_prompt)
 		err = seed_text_check(draft->data, draft->len, at);

@@ -17,7 +17,7 @@ struct draft {
 	size_t len, limit;
 	bool is_prompt;       /* the rules for prompts hold: UTF-8, no NUL */
 	bool changed;         /* written to since it was last committed */
-	bool removed;         /* its name was removed: nothing is committed any more */
+	uint64_t text_number; /* of the text in it: a new one begins when it is emptied */
 	int refused;          /* errno of text that was not taken: nothing is committed */
 	struct seed_ticket *ticket; /* of the newest commit; NULL: none yet */
 };
@@ -32,7 +32,7 @@ errint_t draft_write(struct draft *draft, const char *data, size_t size, size_t 
 errint_t draft_truncate(struct draft *draft, size_t size) SEED_MUST_CHECK;
 
 /* The text to commit: *text is malloc'd and checked, as it was written; NULL where there
- * is nothing to commit (unchanged, empty, white, removed). */
+ * is nothing to commit (unchanged, empty, white). */
 errint_t draft_take(struct draft *draft, char **text, size_t *at) SEED_MUST_CHECK;
 
 #endif

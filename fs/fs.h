@@ -107,6 +107,8 @@ struct inode {
 	char *path;                 /* below the area; read it by inode_path() */
 	struct version version;
 	struct draft *draft;        /* prompts open for writing; the table's mutex */
+	bool gone;                  /* its name was removed or is another's now: only what
+				       is open goes on in it; the table's mutex */
 };
 
 struct handle {
@@ -122,6 +124,8 @@ struct handle {
 	uint64_t owner;       /* lock owner of the first flush, where opener is 0 */
 	bool owner_known;
 	bool wrote;           /* this open has written */
+	uint64_t text_number; /* of the draft's text that it wrote to, once it has */
+	bool told;            /* that its text was overwritten is in the log */
 	bool created;         /* this open made the file */
 	struct draft *draft;
 	char *text;           /* a snapshot, for files made by the program */
@@ -175,6 +179,11 @@ void inode_forget(struct fs *fs, struct inode *inode, uint64_t count);
 
 /* From the kernel's number; checks the magic. */
 struct inode *inode_of(struct fs *fs, fuse_ino_t number);
+
+/* The name of such a file was removed, or another file takes it: what has this
+ * one open goes on in it, and the next of that name is another inode. */
+void inode_leave(struct fs *fs, const struct node_type *type, const char *path);
+bool inode_is_gone(struct fs *fs, struct inode *inode);
 
 /* Its path, copied (a rename may change it). */
 void inode_path(struct fs *fs, struct inode *inode, char path[FS_PATH_BYTES]);

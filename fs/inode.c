@@ -28,7 +28,8 @@ bool version_equal(struct version a, struct version b)
 static struct inode *find(struct fs *fs, size_t bucket, const struct found *found)
 {
 	for (struct inode *inode = fs->buckets[bucket]; inode; inode = inode->next)
-		if (inode->type == found->type && version_equal(inode->version, found->version) &&
+		if (!inode->gone && inode->type == found->type &&
+		    version_equal(inode->version, found->version) &&
 		    strcmp(inode->path, found->path) == 0)
 			return inode;
 	return NULL;
@@ -109,6 +110,29 @@ struct inode *inode_of(struct fs *fs, fuse_ino_t number)
 	return inode;
 }
 
+void inode_leave(struct fs *fs, const struct node_type *type, const char *path)
+{
+	struct found found = { .type = type };
+	struct inode *inode;
+
+	snprintf(found.path, sizeof(found.path), "%s", path);
+	pthread_mutex_lock(&fs->inode_mutex);
+	inode = find(fs, bucket_of(type, path, found.version), &found);
+	if (inode)
+		inode->gone = true;
+	pthread_mutex_unlock(&fs->inode_mutex);
+}
+
+bool inode_is_gone(struct fs *fs, struct inode *inode)
+{
+	bool gone;
+
+	pthread_mutex_lock(&fs->inode_mutex);
+	gone = inode->gone;
+	pthread_mutex_unlock(&fs->inode_mutex);
+	return gone;
+}
+
 void inode_path(struct fs *fs, struct inode *inode, char path[FS_PATH_BYTES])
 {
 	pthread_mutex_lock(&fs->inode_mutex);
@@ -136,25 +160,11 @@ static char *new_path(const struct inode *inode, const char *from, const char *t
 	size_t len = strlen(from);
 	char *result = NULL;
 
-	if (strncmp(path, from, len) != 0 || *path == '\0')
+	if (inode->gone || strncmp(path, from, len) != 0 || *path == '\0')
 		return NULL;
 	if (folder ? path[len] != '/' && path[len] != '\0' : strcmp(path + len, suffix) != 0)
 		return NULL;
 	return asprintf(&result, "%s%s", to, path + len) < 0 ? NULL : result;
-}
-
-/* Whoever holds what stood at the target holds something without a name. */
-static void make_nameless(struct fs *fs, struct inode *inode)
-{
-	char *path = NULL;
-
-	/* No NAME has a control character. */
-	if (asprintf(&path, "\001%llu", (unsigned long long)inode->number) < 0)
-		return;
-	take_out(inode);
-	free(inode->path);
-	inode->path = path;
-	insert(fs, inode);
 }
 
 void inodes_renamed(struct fs *fs, const char *from, const char *to, bool folder)
@@ -184,7 +194,7 @@ void inodes_renamed(struct fs *fs, const char *from, const char *to, bool folder
 		snprintf(key.path, sizeof(key.path), "%s", moved->path);
 		there = find(fs, bucket_of(key.type, key.path, key.version), &key);
 		if (there)
-			make_nameless(fs, there);
+			there->gone = true;
 		insert(fs, moved);
 	}
 	pthread_mutex_unlock(&fs->inode_mutex);

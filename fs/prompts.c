@@ -176,26 +176,6 @@ static bool prompts_lists(const char *name, bool is_folder)
 	return !seed_text_is_scratch(name);
 }
 
-void prompt_forget_draft(struct fs *fs, const char *path)
-{
-	struct found found = { .type = &prompt_file };
-	struct inode *inode;
-	struct draft *draft;
-
-	memcpy(found.path, path, strlen(path) + 1);
-	inode = inode_get(fs, &found);
-	if (!inode)
-		return;
-	draft = writing_draft(fs, inode);
-	if (draft) {
-		pthread_mutex_lock(&draft->mutex);
-		draft->removed = true;
-		pthread_mutex_unlock(&draft->mutex);
-		writing_draft_put(fs, inode, draft);
-	}
-	inode_forget(fs, inode, 1);
-}
-
 static void prompts_unlink(struct fs *fs, fuse_req_t req, const char *path, const char *name)
 {
 	char file[FS_PATH_BYTES];
@@ -209,7 +189,8 @@ static void prompts_unlink(struct fs *fs, fuse_req_t req, const char *path, cons
 		fuse_reply_err(req, -scratch_unlink(fs, file));
 		return;
 	}
-	prompt_forget_draft(fs, file);
+	/* What is written to it from now on is not committed. */
+	inode_leave(fs, &prompt_file, file);
 	/* In order with what is under way for the name. */
 	wait = waiting_new(fs, req, NULL, NULL);
 	if (!wait)

@@ -32,8 +32,10 @@ static void scratch_committed(struct fs *fs, fuse_req_t req, int code, void *con
 	struct renaming *renaming = context;
 
 	/* Refused: the scratch file stays, nothing is lost. */
-	if (!code && scratch_unlink(fs, renaming->from))
-		code = 0; /* removed meanwhile: the same end */
+	if (!code) {
+		inode_leave(fs, &prompt_file, renaming->to);
+		SEED_UNUSED(scratch_unlink(fs, renaming->from) == 0); /* gone already: the same end */
+	}
 	fuse_reply_err(req, code);
 	free(renaming);
 }
@@ -105,6 +107,8 @@ static void rename_scratch(struct fs *fs, fuse_req_t req, struct scratch *scratc
 	if (!err)
 		err = keep_prompt_file(fs, to, unchanged ? text : "", unchanged ? len : 0);
 	if (!err)
+		inode_leave(fs, &prompt_file, to);
+	if (!err)
 		err = scratch_unlink(fs, from);
 	free(text);
 	fuse_reply_err(req, -err);
@@ -128,7 +132,7 @@ static void backup_prompt(struct fs *fs, fuse_req_t req, const char *from, const
 		fuse_reply_err(req, -err);
 		return;
 	}
-	prompt_forget_draft(fs, from);
+	inode_leave(fs, &prompt_file, from);
 	wait = waiting_new(fs, req, NULL, NULL);
 	if (!wait)
 		fuse_reply_err(req, ENOMEM);

@@ -52,6 +52,8 @@ static errint_t draft_get(struct fs *fs, struct inode *inode, struct draft **out
 	*out = draft;
 	if (draft)
 		return 0;
+	if (inode_is_gone(fs, inode))
+		return -ENOENT; /* opened by /proc/PID/fd: what it held is gone, too */
 	inode_path(fs, inode, path);
 	err = kind->load(fs, path, &text, &len);
 	if (err)
@@ -98,12 +100,14 @@ static void log_refused(struct fs *fs, struct inode *inode, int code, size_t at)
 errint_t writing_getattr(struct fs *fs, struct inode *inode, struct stat *st, double *timeout_s)
 {
 	struct draft *draft = writing_draft(fs, inode);
+	bool gone = inode_is_gone(fs, inode);
 	char path[FS_PATH_BYTES];
-	errint_t err;
+	errint_t err = -ENOENT;
 
 	inode_path(fs, inode, path);
-	err = inode->type->writing->stat(fs, path, st);
-	if (err == -ENOENT && draft) { /* removed, or not yet kept, while it is open */
+	if (!gone)
+		err = inode->type->writing->stat(fs, path, st);
+	if (err == -ENOENT && (draft || gone)) { /* removed, or not yet kept, while it is open */
 		*st = (struct stat){ 0 };
 		clock_gettime(CLOCK_REALTIME, &st->st_mtim);
 		st->st_ctim = st->st_atim = st->st_mtim;
@@ -117,14 +121,28 @@ errint_t writing_getattr(struct fs *fs, struct inode *inode, struct stat *st, do
 	}
 	if (!err)
 		attributes_file(fs, inode, 0644, st);
+	if (gone)
+		st->st_nlink = 0;
 	*timeout_s = 0;
 	return err;
 }
 
 static void commit_unwatched(struct fs *fs, struct inode *inode, struct draft *draft, int64_t uid);
 
-static errint_t truncate_prompt(struct fs *fs, struct inode *inode, off_t size, bool is_open,
-				int64_t uid)
+/* Whether the handle writes to the draft's text as it is now, and it goes on
+ * with it. False: another writer began a new text since this one wrote. With
+ * draft->mutex held. */
+static bool joins_text(struct handle *handle, const struct draft *draft)
+{
+	if (handle->wrote && handle->text_number != draft->text_number)
+		return false;
+	handle->wrote = true;
+	handle->text_number = draft->text_number;
+	return true;
+}
+
+static errint_t truncate_prompt(struct fs *fs, struct inode *inode, off_t size,
+				struct handle *handle, int64_t uid)
 {
 	struct draft *draft;
 	errint_t err;
@@ -132,16 +150,21 @@ static errint_t truncate_prompt(struct fs *fs, struct inode *inode, off_t size, 
 	if (size < 0 || (uint64_t)size > inode->type->writing->limit)
 		return -EFBIG;
 	/* truncate(2) to nothing with no descriptor: empty text changes nothing. */
-	if (size == 0 && !is_open)
+	if (size == 0 && !handle)
 		return 0;
 	err = draft_get(fs, inode, &draft);
 	if (err)
 		return err;
 	pthread_mutex_lock(&draft->mutex);
-	err = draft_truncate(draft, (size_t)size);
+	if (size > 0 && handle && !joins_text(handle, draft))
+		err = -ECANCELED;
+	else
+		err = draft_truncate(draft, (size_t)size);
+	if (size == 0) /* its own new text */
+		handle->text_number = draft->text_number;
 	pthread_mutex_unlock(&draft->mutex);
 	/* Without a descriptor there is no close to wait for. */
-	if (!err && !is_open)
+	if (!err && !handle)
 		commit_unwatched(fs, inode, draft, uid);
 	writing_draft_put(fs, inode, draft);
 	return err;
@@ -157,10 +180,7 @@ void writing_setattr(struct fs *fs, fuse_req_t req, struct inode *inode, struct 
 	/* Owners, modes and times are the mount's: taken and left, so that
 	 * cp -p, install and touch work. */
 	if (to_set & FUSE_SET_ATTR_SIZE) {
-		err = truncate_prompt(fs, inode, st->st_size, handle != NULL,
-				      fuse_req_ctx(req)->uid);
-		if (!err && handle && st->st_size > 0)
-			handle->wrote = true;
+		err = truncate_prompt(fs, inode, st->st_size, handle, fuse_req_ctx(req)->uid);
 	}
 	if (!err)
 		err = writing_getattr(fs, inode, &now, &timeout_s);
@@ -291,19 +311,23 @@ void writing_write(struct fs *fs, fuse_req_t req, struct handle *handle, const c
 {
 	struct draft *draft = handle->draft;
 	size_t at = 0;
-	bool known;
+	bool known, joins;
 	errint_t err;
 
 	if (offset < 0 || (uint64_t)offset > draft->limit)
 		offset = (off_t)draft->limit; /* judged as too long below */
-	handle->wrote = true;
 	pthread_mutex_lock(&draft->mutex);
 	/* The kernel's idea of the end may be older than another's write. */
 	if (handle->flags & O_APPEND)
 		offset = (off_t)draft->len;
 	known = draft->refused != 0;
-	err = draft_write(draft, data, size, (size_t)offset, &at);
+	joins = joins_text(handle, draft);
+	err = joins ? draft_write(draft, data, size, (size_t)offset, &at) : 0;
 	pthread_mutex_unlock(&draft->mutex);
+	if (!joins) {
+		fuse_reply_err(req, ECANCELED);
+		return;
+	}
 	if (err && !known)
 		log_refused(fs, handle->inode, -err, at);
 	/* What is known already is told by write(), which every shell looks at.
@@ -416,6 +440,32 @@ static void wait_outcome(struct fs *fs, fuse_req_t req, struct seed_ticket *tick
 	seed_ticket_unref(ticket);
 }
 
+/* Whether the text that this handle wrote is not what a commit would take: its
+ * name is another file's or nobody's, or another writer has begun a new text.
+ * Its close must not give 0, as if there were an image of it. */
+static bool is_overwritten(struct fs *fs, struct handle *handle)
+{
+	struct draft *draft = handle->draft;
+	char path[FS_PATH_BYTES];
+	bool gone, other;
+
+	gone = inode_is_gone(fs, handle->inode);
+	pthread_mutex_lock(&draft->mutex);
+	other = handle->text_number != draft->text_number;
+	gone = gone && draft->changed; /* what was committed has its outcome */
+	pthread_mutex_unlock(&draft->mutex);
+	if (!gone && !other)
+		return false;
+	if (handle->told)
+		return true;
+	handle->told = true;
+	inode_path(fs, handle->inode, path);
+	seed_log_line(fs->log, path, SEED_LOG_ERROR "Not committed: %s before it was closed "
+		      "(ECANCELED)", gone ? "the prompt was removed or replaced" :
+		      "another writer began a new text");
+	return true;
+}
+
 /* Nobody is there any more to look at a result: a process that a signal ended
  * must not stay for half a minute, nor one in execve(), with which whoever
  * looks at it (ps) would wait. */
@@ -437,6 +487,10 @@ void writing_flush(struct fs *fs, fuse_req_t req, struct handle *handle, uint64_
 
 	if (!draft || !handle->wrote || !opener) {
 		fuse_reply_err(req, 0);
+		return;
+	}
+	if (is_overwritten(fs, handle)) {
+		fuse_reply_err(req, ECANCELED);
 		return;
 	}
 	unwatched = is_unwatched(req, handle);
@@ -463,7 +517,7 @@ static void wait_for_name(struct fs *fs, fuse_req_t req, struct inode *inode)
 	char path[FS_PATH_BYTES];
 
 	inode_path(fs, inode, path);
-	if (!fs->engine)
+	if (!fs->engine || inode_is_gone(fs, inode))
 		fuse_reply_err(req, 0);
 	else if (!(wait = waiting_new(fs, req, NULL, NULL)))
 		fuse_reply_err(req, ENOMEM);
@@ -478,14 +532,17 @@ void writing_fsync(struct fs *fs, fuse_req_t req, struct handle *handle)
 	char *text = NULL;
 	errint_t err = 0;
 
-	if (draft) {
+	if (handle->draft && handle->wrote && is_overwritten(fs, handle)) {
+		err = -ECANCELED;
+	} else if (draft) {
 		pthread_mutex_lock(&draft->mutex);
 		err = take_text(fs, handle->inode, draft, fuse_req_ctx(req)->uid, &text, &ticket);
 		if (!err && !text && draft->ticket)
 			ticket = seed_ticket_ref(draft->ticket);
 		pthread_mutex_unlock(&draft->mutex);
-		writing_draft_put(fs, handle->inode, draft);
 	}
+	if (draft)
+		writing_draft_put(fs, handle->inode, draft);
 	if (err)
 		fuse_reply_err(req, -err);
 	else if (text)
@@ -506,9 +563,9 @@ static void drop_unused(struct fs *fs, struct handle *handle)
 	bool unused;
 
 	pthread_mutex_lock(&draft->mutex);
-	unused = handle->created && handle->wrote && !draft->ticket && !draft->removed;
+	unused = handle->created && handle->wrote && !draft->ticket;
 	pthread_mutex_unlock(&draft->mutex);
-	if (!unused || !kind->drop)
+	if (!unused || !kind->drop || inode_is_gone(fs, handle->inode))
 		return;
 	inode_path(fs, handle->inode, path);
 	kind->drop(fs, path);
@@ -518,7 +575,7 @@ void writing_release(struct fs *fs, struct handle *handle)
 {
 	if (handle->draft) {
 		/* The last chance; nobody waits for a release. */
-		if (handle->wrote)
+		if (handle->wrote && !is_overwritten(fs, handle))
 			commit_unwatched(fs, handle->inode, handle->draft, handle->uid);
 		drop_unused(fs, handle);
 		writing_draft_put(fs, handle->inode, handle->draft);

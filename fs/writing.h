@@ -44,7 +44,5 @@ void writing_draft_put(struct fs *fs, struct inode *inode, struct draft *draft);
 
 /* Whether a path may be a prompt's: its name's rules, and no folder in its way. */
 errint_t prompt_check_name(struct fs *fs, const char *name) SEED_MUST_CHECK;
-/* The prompt is being removed: what is written to it now is not committed. */
-void prompt_forget_draft(struct fs *fs, const char *path);
 
 #endif

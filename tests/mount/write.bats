@@ -440,3 +440,89 @@ with open(os.environ["F"], "w") as file: file.write("a fox")'
 	same ok "$(log_of poll .auth | sort -u)"
 	same none "$(log_of image .auth)"
 }
+
+# An old descriptor of x that COMMAND takes away, and a new x: bash -c's $1 is the text's file.
+survives() { # COMMAND…
+	echo "an old fox" >"$DIR/old"
+	echo "a new fox" >"$DIR/new"
+	mount_seed
+	cp "$DIR/old" "$MNT/prompts/x"
+	F=$MNT/prompts/x bash -c 'exec 3>>"$F"; eval "$1"; cp "$DIR/new" "$F"; exec 3>&-' - "$1"
+	same "a new fox" "$(cat "$MNT/prompts/x")"
+	same $'an old fox\na new fox' "$(log_of create .prompt)"
+	same "a new fox" "$(record x .prompt)"
+	is_verified x
+}
+
+@test "s2.9: a prompt that is removed while it is open is gone; the next of its name is another" {
+	survives 'rm "$F"'
+}
+
+@test "s2.9: so it is where it is renamed to a backup" {
+	survives 'mv "$F" "$F~"'
+}
+
+@test "s2.9: text written to a removed prompt is ECANCELED, and starts nothing" {
+	mount_seed
+	write x "a fox"
+	F=$MNT/prompts/x python3 -c '
+import errno, os
+path = os.environ["F"]
+fd = os.open(path, os.O_WRONLY | os.O_APPEND)
+os.write(fd, b"in snow")
+number = os.fstat(fd).st_ino
+os.remove(path)
+assert os.fstat(fd).st_nlink == 0
+new = os.open(path, os.O_RDWR | os.O_CREAT)
+assert os.fstat(new).st_ino != number
+assert os.read(new, 99) == b""
+try:
+    os.close(fd)
+    raise SystemExit("closed")
+except OSError as error:
+    assert error.errno == errno.ECANCELED, error'
+	same 1 "$(count submit)"
+	has "$(status_texts x)" "Not committed: the prompt was removed or replaced"
+}
+
+@test "s2.9: a text that another writer overwrites before its close is ECANCELED, never 0" {
+	mount_seed
+	F=$MNT/prompts/x python3 -c '
+import errno, os
+def fails(call, *args):
+    try:
+        call(*args)
+        raise SystemExit("succeeded")
+    except OSError as error:
+        assert error.errno == errno.ECANCELED, error
+path = os.environ["F"]
+a = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+os.write(a, b"a wolf")
+late = os.open(path, os.O_WRONLY)
+os.write(late, b"a lynx")
+b = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+os.write(b, b"a fox")
+fails(os.write, late, b" in snow")
+fails(os.fsync, late)
+if os.fork() == 0:
+    os._exit(0)
+os.wait()
+fails(os.close, a)
+fails(os.close, late)
+os.close(b)'
+	generated_once "a fox"
+	has "$(status_texts x)" "Not committed: another writer began a new text"
+}
+
+@test "s2.9: a writer that empties its own text is not overwritten" {
+	mount_seed
+	F=$MNT/prompts/x python3 -c '
+import os
+with open(os.environ["F"], "w") as file:
+    file.write("a wolf in the woods")
+    file.flush()
+    file.seek(0)
+    file.truncate()
+    file.write("a fox")'
+	generated_once "a fox"
+}
