@@ -475,17 +475,29 @@ static errint_t take_up(void *context, struct seed_record *record, bool newest)
 	return 0;
 }
 
+/* A worker ended over a generation's picture, and another goes on with it. */
+static void on_worker_notice(void *context, void *job, const char *line)
+{
+	const struct seed_engine *engine = context;
+	const struct generation *generation = job;
+
+	seed_log_line(engine->log, generation->record.name, SEED_LOG_IMAGE "%s", line);
+}
+
 static errint_t make_parts(struct seed_engine *engine)
 {
 	const struct seed_engine_config *config = &engine->config;
+	const struct seed_worker_config workers = {
+		.program = config->worker_program, .count = config->workers,
+		.notice = on_worker_notice, .context = engine,
+	};
 	errint_t err;
 
 	err = seed_net_new(&engine->net);
 	if (!err)
 		err = seed_disk_new(DISK_THREADS, &engine->disk);
 	if (!err)
-		err = seed_worker_pool_new(config->worker_program, config->workers,
-					   &engine->workers);
+		err = seed_worker_pool_new(&workers, &engine->workers);
 	if (!err)
 		err = seed_rate_init(&engine->rate, config->rate_count,
 				     (int64_t)config->rate_seconds * 1000);

@@ -37,6 +37,9 @@ enum {
 	SEED_MESSAGE_MAX_BYTES = 480,
 	/* A key file; keys are under 200 bytes. */
 	SEED_KEY_MAX_BYTES = 4096,
+	/* Processor time of a worker for one picture: one of SEED_IMAGE_MAX_PIXELS
+	 * takes three seconds, and slow machines are ten times slower. */
+	SEED_WORKER_CPU_SECONDS = 40,
 	/* A record on disk: prompt twice in JSON escapes, and the attempts. */
 	SEED_RECORD_MAX_BYTES = 1024 * 1024,
 };

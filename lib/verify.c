@@ -123,10 +123,10 @@ static void on_worker(void *context, const struct seed_image_result *result)
 		return;
 	if (result->error.code == 0)
 		verified(generation, result);
-	else if (result->error.code == EBADMSG)
-		attempt_failed(generation, SEED_FAILURE_FAILED, &result->error, -1);
+	else if (result->local)
+		generation_hold(generation, result->error.code, result->error.message);
 	else
-		generation_hold(generation, result->error.code, "The image cannot be verified or stored");
+		attempt_failed(generation, SEED_FAILURE_FAILED, &result->error, -1);
 }
 
 /* The kept answer of an earlier mount, a duplicate of the bytes (they are kept

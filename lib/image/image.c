@@ -175,7 +175,7 @@ void seed_image_make(const struct seed_image_job *job, int source_fd, int dest_f
 	if (!err)
 		return;
 	result->image = (struct seed_image_info){0};
-	/* What CONTRACT section 3 does not name is EIO. */
-	if (result->error.code != EBADMSG && result->error.code != ENOSPC)
+	if (result->error.code != EBADMSG && result->error.code != ENOSPC &&
+	    result->error.code != ENOMEM)
 		result->error.code = EIO;
 }

@@ -36,14 +36,17 @@ struct seed_image_job {
 
 struct seed_image_result {
 	struct seed_error error; /* code EBADMSG: not valid, and why */
+	bool local;              /* set by the pool: nothing is known about the bytes (lib/image/worker.h) */
 	struct seed_source_info source;
 	struct seed_image_info image;
 };
 
 /* Reads `source_fd` (from its beginning, any seekable descriptor; -1 for
- * draw), writes the PNG to `dest_fd` (empty, read-write), fsyncs it. Neither is
- * closed. The outcome is in `result`; result->error.code 0 is success. Errors
- * of the destination: ENOSPC, EIO. */
+ * draw), writes the PNG to `dest_fd` (read-write; what an earlier try left there
+ * is cut off), fsyncs it. Neither is
+ * closed. The outcome is in `result`; result->error.code 0 is success. EBADMSG
+ * is a judgement of the bytes; ENOSPC, ENOMEM and EIO are trouble of this
+ * machine. */
 void seed_image_make(const struct seed_image_job *job, int source_fd, int dest_fd,
 		     struct seed_image_result *result);
 

@@ -79,7 +79,10 @@ errint_t seed_sink_finish(struct seed_sink *sink, char sha256[SEED_SHA256_HEX_BY
 	if (!EVP_DigestFinal_ex(sink->hash, digest, NULL))
 		return hash_failed(error);
 	put_hex(digest, sha256);
-	return fsync(sink->fd) ? write_failed(errno, error) : 0;
+	/* A worker that died over the same job may have written more. */
+	if (ftruncate(sink->fd, (off_t)sink->bytes) || fsync(sink->fd))
+		return write_failed(errno, error);
+	return 0;
 }
 
 void seed_sink_release(struct seed_sink *sink)

@@ -32,7 +32,7 @@ errint_t seed_sink_init(struct seed_sink *sink, int fd, struct seed_error *error
 /* Appends the pieces, which may be empty, one behind the other. */
 errint_t seed_sink_write(struct seed_sink *sink, const struct iovec *pieces, int count,
 			 struct seed_error *error) SEED_MUST_CHECK;
-/* Fsyncs. `sha256` gets the sum of all that was written. */
+/* Cuts off what stood behind, and fsyncs. `sha256` gets the sum of all that was written. */
 errint_t seed_sink_finish(struct seed_sink *sink, char sha256[SEED_SHA256_HEX_BYTES],
 			  struct seed_error *error) SEED_MUST_CHECK;
 void seed_sink_release(struct seed_sink *sink);

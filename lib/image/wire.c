@@ -245,6 +245,8 @@ void seed_wire_check_result(struct seed_image_result *result)
 	check_text(result->source.sha256, sizeof(result->source.sha256));
 	check_text(result->image.sha256, sizeof(result->image.sha256));
 	result->error.http_status = 0;
-	if (result->error.code && result->error.code != ENOSPC && result->error.code != EBADMSG)
+	result->local = false;
+	if (result->error.code && result->error.code != ENOSPC && result->error.code != EBADMSG &&
+	    result->error.code != ENOMEM)
 		result->error.code = EIO;
 }

@@ -15,6 +15,8 @@
 enum {
 	/* The descriptor on which a worker finds its socket. */
 	SEED_WIRE_SOCKET_FD = 3,
+	/* What it ends with where a job did not reach it whole: EX_TEMPFAIL. */
+	SEED_WIRE_EXIT_NO_JOB = 75,
 	/* Prompt and texts together; the texts hold the prompt again, in the
 	 * parameters' JSON perhaps escaped. */
 	SEED_WIRE_JOB_MAX_BYTES = 4 * 1024 * 1024,
@@ -44,7 +46,7 @@ errint_t seed_wire_receive_job(int socket_fd, uint64_t *id, int *job_fd, int *de
 			       int *source_fd) SEED_MUST_CHECK;
 
 /* Makes every string of a worker's result end inside its field and clears what
- * is not text: the worker may have been taken over by the picture. */
+ * is not text, and `local`: the worker may have been taken over by the picture. */
 void seed_wire_check_result(struct seed_image_result *result);
 
 #endif

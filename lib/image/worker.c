@@ -5,6 +5,7 @@
 
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -29,6 +30,20 @@ static void close_inherited(int socket_fd)
 	syscall(SYS_close_range, (unsigned)socket_fd + 1, ~0U, 0);
 }
 
+/* SIGXCPU ends a decoder that computes without end: what tells it from a
+ * machine that stands still. The limit counts from the process's beginning. */
+static void limit_time(void)
+{
+	struct rusage used;
+	struct rlimit limit;
+
+	if (getrusage(RUSAGE_SELF, &used) || getrlimit(RLIMIT_CPU, &limit))
+		return;
+	limit.rlim_cur = (rlim_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+			 SEED_WORKER_CPU_SECONDS + 1;
+	setrlimit(RLIMIT_CPU, &limit);
+}
+
 static void run_job(int job_fd, int dest_fd, int source_fd, struct seed_image_result *result)
 {
 	struct seed_image_job job;
@@ -40,8 +55,8 @@ static void run_job(int job_fd, int dest_fd, int source_fd, struct seed_image_re
 		seed_image_make(&job, source_fd, dest_fd, result);
 	} else {
 		*result = (struct seed_image_result){0};
-		seed_error_set(&result->error, EIO, "the worker cannot read its job: %s",
-			       strerror(-err));
+		seed_error_set(&result->error, err == -ENOMEM ? ENOMEM : EIO,
+			       "the worker cannot read its job: %s", strerror(-err));
 	}
 	free(memory);
 }
@@ -74,6 +89,7 @@ int seed_worker_main(int socket_fd)
 		err = seed_wire_receive_job(socket_fd, &message.id, &job_fd, &dest_fd, &source_fd);
 		if (err)
 			break;
+		limit_time();
 		run_job(job_fd, dest_fd, source_fd, &message.result);
 		close(job_fd);
 		close(dest_fd);
@@ -85,5 +101,5 @@ int seed_worker_main(int socket_fd)
 			break;
 	}
 	/* The other end is gone: the usual end of a worker. */
-	return err == -EPIPE || err == -ECONNRESET ? 0 : 1;
+	return err == -EPIPE || err == -ECONNRESET ? 0 : SEED_WIRE_EXIT_NO_JOB;
 }

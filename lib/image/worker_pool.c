@@ -3,10 +3,11 @@
  *
  * A slot is one worker process: none yet, idle, busy, or dying (its socket is
  * closed, it was killed if it lived, and it only has to be reaped). The job of
- * a worker that dies stays with its slot until then, since the signal that
- * ended it belongs into the message. Reaping is by pid and never blocks; there
- * is no descriptor to poll for it, so turn() asks again every few milliseconds
- * (the kernel needs that long to tear a large process down).
+ * a worker that dies stays with its slot: how the process ended decides what
+ * becomes of the job, and a new process in the same slot looks at it again.
+ * Reaping is by pid and never blocks; there is no descriptor to poll for it, so
+ * turn() asks again every few milliseconds (the kernel needs that long to tear
+ * a large process down).
  */
 #include "lib/image/worker.h"
 
@@ -24,14 +25,29 @@
 /* How soon a process that was killed is asked for again. */
 #define REAP_MS 2
 #define KEPT_VARIABLES_MAX 8
+/* Looks at the same bytes that may end without an answer, of either kind. */
+#define FAULTS_MAX 2
+#define MISSES_MAX 2
+/* What the loader ends with where it cannot load the program. */
+#define EXIT_NOT_LOADED 127
 
 struct pool_job {
 	struct pool_job *next;
 	uint64_t id;
 	int job_fd, source_fd, dest_fd; /* owned; -1 */
+	int faults; /* looks that ended by the worker's own fault */
+	int misses; /* that ended by what is none of the bytes' doing */
 	int64_t limit_ms;
 	seed_worker_done_fn *done;
 	void *context;
+};
+
+/* Why a process was ended. */
+enum end {
+	END_NONE,    /* it ended by itself */
+	END_LATE,    /* at its deadline */
+	END_STARVED, /* it had no memory */
+	END_STRAY,   /* what it sent was no answer */
 };
 
 struct slot {
@@ -39,7 +55,7 @@ struct slot {
 	int socket_fd;        /* -1 while none or dying */
 	struct pool_job *job; /* owned; NULL: idle */
 	int64_t deadline_ms;
-	bool late;            /* was killed at its deadline */
+	enum end end;
 };
 
 struct seed_worker_pool {
@@ -48,19 +64,24 @@ struct seed_worker_pool {
 	size_t count;
 	struct pool_job *first, **last; /* waiting */
 	uint64_t next_id;
+	seed_worker_notice_fn *notice;
+	void *context;
 };
 
-errint_t seed_worker_pool_new(const char *program, int count, struct seed_worker_pool **pool)
+errint_t seed_worker_pool_new(const struct seed_worker_config *config,
+			      struct seed_worker_pool **pool)
 {
 	struct seed_worker_pool *new;
 
-	assert(count > 0);
+	assert(config->count > 0);
 	new = calloc(1, sizeof(*new));
 	if (!new)
 		return -ENOMEM;
-	new->count = (size_t)count;
+	new->count = (size_t)config->count;
+	new->notice = config->notice;
+	new->context = config->context;
 	new->last = &new->first;
-	new->program = strdup(program);
+	new->program = strdup(config->program);
 	new->slots = calloc(new->count, sizeof(*new->slots));
 	if (!new->program || !new->slots) {
 		free(new->program);
@@ -95,6 +116,7 @@ static void job_fail(struct pool_job *job, const struct seed_error *error)
 {
 	struct seed_image_result result = {.error = *error};
 
+	result.local = error->code != EBADMSG && error->code != ESHUTDOWN;
 	job_finish(job, &result);
 }
 
@@ -103,20 +125,15 @@ errint_t seed_worker_pool_submit(struct seed_worker_pool *pool, const struct see
 				 seed_worker_done_fn *done, void *context)
 {
 	struct pool_job *new = calloc(1, sizeof(*new));
+	int job_fd = new ? seed_wire_pack_job(job) : -ENOMEM;
 
-	if (new) {
-		new->job_fd = seed_wire_pack_job(job);
-		/* Too many descriptors, or too long: memory of a kind. */
-		if (new->job_fd < 0) {
-			free(new);
-			new = NULL;
-		}
-	}
-	if (!new) {
+	if (job_fd < 0) {
 		close_fd(&source_fd);
 		close_fd(&dest_fd);
-		return -ENOMEM;
+		free(new);
+		return job_fd;
 	}
+	new->job_fd = job_fd;
 	new->id = ++pool->next_id;
 	new->source_fd = source_fd;
 	new->dest_fd = dest_fd;
@@ -219,52 +236,160 @@ static errint_t slot_start(struct seed_worker_pool *pool, struct slot *slot)
 		return err;
 	}
 	slot->socket_fd = ends[0];
-	slot->late = false;
 	return 0;
 }
 
 /* From now on the process only has to be reaped. */
-static void slot_kill(struct slot *slot)
+static void slot_kill(struct slot *slot, enum end end)
 {
+	slot->end = end;
 	kill(slot->pid, SIGKILL);
 	close_fd(&slot->socket_fd);
 }
 
-static void describe_end(const struct slot *slot, int status, struct seed_error *error)
+/* Signals that nobody but the worker's own code, its cage or a limit sends. */
+static bool is_own_fault(int signal)
 {
-	if (slot->late)
-		seed_error_set(error, EBADMSG, "image not valid: the decoder took longer than %lld ms",
+	static const int signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP,
+				      SIGABRT, SIGSYS, SIGXCPU, SIGXFSZ};
+
+	for (size_t i = 0; i < SEED_ARRAY_LEN(signals); i++)
+		if (signals[i] == signal)
+			return true;
+	return false;
+}
+
+/* A worker whose socket is closed ends with status 0; so does what is none. */
+static bool is_fault(const struct slot *slot, int status)
+{
+	if (slot->end != END_NONE)
+		return slot->end == END_STRAY;
+	if (WIFSIGNALED(status))
+		return is_own_fault(WTERMSIG(status));
+	return WEXITSTATUS(status) && WEXITSTATUS(status) != EXIT_NOT_LOADED &&
+	       WEXITSTATUS(status) != SEED_WIRE_EXIT_NO_JOB;
+}
+
+static void describe_miss(const struct slot *slot, int status, struct seed_error *error)
+{
+	if (slot->end == END_STARVED)
+		seed_error_set(error, ENOMEM, "a worker had no memory");
+	else if (slot->end == END_LATE)
+		seed_error_set(error, EAGAIN, "a worker gave no answer in %lld ms",
 			       (long long)slot->job->limit_ms);
 	else if (WIFSIGNALED(status))
-		seed_error_set(error, EBADMSG, "image not valid: the decoder crashed (signal %d)",
+		seed_error_set(error, EAGAIN, "a worker was killed from outside (signal %d)",
 			       WTERMSIG(status));
 	else
-		seed_error_set(error, EBADMSG, "image not valid: the decoder crashed (exit status %d)",
+		seed_error_set(error, EAGAIN, "a worker could not run (exit status %d)",
 			       WEXITSTATUS(status));
 }
 
-static void slot_reap(struct slot *slot)
+static void describe_fault(const struct slot *slot, int status, struct seed_error *error)
+{
+	static const char prefix[] = "image not valid: the decoder";
+
+	if (slot->end == END_STRAY)
+		seed_error_set(error, EBADMSG, "%s sent what is no answer", prefix);
+	else if (!WIFSIGNALED(status))
+		seed_error_set(error, EBADMSG, "%s crashed (exit status %d)", prefix,
+			       WEXITSTATUS(status));
+	else if (WTERMSIG(status) == SIGXCPU)
+		seed_error_set(error, EBADMSG, "%s took more than %d s of processor time", prefix,
+			       SEED_WORKER_CPU_SECONDS);
+	else
+		seed_error_set(error, EBADMSG, "%s crashed (signal %d)", prefix, WTERMSIG(status));
+}
+
+static void give_notice(const struct seed_worker_pool *pool, const struct pool_job *job,
+			const struct seed_error *error, const char *then)
+{
+	char line[SEED_MESSAGE_MAX_BYTES + 64];
+
+	if (!pool->notice)
+		return;
+	snprintf(line, sizeof(line), "%s; %s", error->message, then);
+	pool->notice(pool->context, job->context, line);
+}
+
+/* Whether the worker was sent the job. */
+static errint_t slot_give(struct slot *slot, struct pool_job *job)
+{
+	errint_t err = seed_wire_send_job(slot->socket_fd, job->id, job->job_fd, job->dest_fd,
+					  job->source_fd);
+
+	if (err) {
+		slot_kill(slot, END_NONE);
+		return err;
+	}
+	slot->job = job;
+	slot->deadline_ms = seed_clock_now_ms() + job->limit_ms;
+	return 0;
+}
+
+/* Another look, by a process that has seen no other bytes. */
+static void look_again(struct seed_worker_pool *pool, struct slot *slot, struct pool_job *job)
+{
+	errint_t err = slot_start(pool, slot);
+	struct seed_error error;
+
+	if (!err)
+		err = slot_give(slot, job);
+	if (!err)
+		return;
+	seed_error_set(&error, -err, "cannot start a worker process: %s", strerror(-err));
+	job_fail(job, &error);
+}
+
+/* A worker has ended over a job. */
+static void job_unanswered(struct seed_worker_pool *pool, struct slot *slot, int status)
 {
 	struct pool_job *job = slot->job;
 	struct seed_error error;
+	bool last;
+
+	if (is_fault(slot, status)) {
+		describe_fault(slot, status, &error);
+		last = ++job->faults == FAULTS_MAX;
+	} else {
+		describe_miss(slot, status, &error);
+		last = ++job->misses == MISSES_MAX;
+	}
+	*slot = (struct slot){.socket_fd = -1};
+	if (last) {
+		job_fail(job, &error);
+		return;
+	}
+	give_notice(pool, job, &error, "a new one looks at the same bytes");
+	look_again(pool, slot, job);
+}
+
+static void slot_reap(struct seed_worker_pool *pool, struct slot *slot)
+{
 	int status = 0;
 
 	if (!waitpid(slot->pid, &status, WNOHANG))
 		return;
-	if (job)
-		describe_end(slot, status, &error);
-	*slot = (struct slot){.socket_fd = -1};
-	if (job)
-		job_fail(job, &error);
+	if (slot->job)
+		job_unanswered(pool, slot, status);
+	else
+		*slot = (struct slot){.socket_fd = -1};
 }
 
 static void slot_answered(struct slot *slot, struct seed_wire_answer *answer)
 {
 	struct pool_job *job = slot->job;
+	struct seed_image_result *result = &answer->result;
 
+	seed_wire_check_result(result);
+	/* Its heap may be in pieces: a new one has more. */
+	if (result->error.code == ENOMEM) {
+		slot_kill(slot, END_STARVED);
+		return;
+	}
 	slot->job = NULL;
-	seed_wire_check_result(&answer->result);
-	job_finish(job, &answer->result);
+	result->local = result->error.code && result->error.code != EBADMSG;
+	job_finish(job, result);
 }
 
 static void slot_receive(struct slot *slot)
@@ -275,28 +400,12 @@ static void slot_receive(struct slot *slot)
 	n = recv(slot->socket_fd, &answer, sizeof(answer), MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	/* Its end, or not an answer to what was asked: not to be trusted. */
-	if (n != sizeof(answer) || !slot->job || answer.id != slot->job->id)
-		slot_kill(slot);
+	if (n <= 0)
+		slot_kill(slot, END_NONE); /* its end has closed the socket */
+	else if (n != sizeof(answer) || !slot->job || answer.id != slot->job->id)
+		slot_kill(slot, END_STRAY);
 	else
 		slot_answered(slot, &answer);
-}
-
-/* Whether the worker has taken the job. One that died idle has not, and the
- * job is not to blame. */
-static bool slot_give(struct slot *slot, struct pool_job *job)
-{
-	if (seed_wire_send_job(slot->socket_fd, job->id, job->job_fd, job->dest_fd,
-			       job->source_fd)) {
-		slot_kill(slot);
-		return false;
-	}
-	close_fd(&job->job_fd);
-	close_fd(&job->source_fd);
-	close_fd(&job->dest_fd);
-	slot->job = job;
-	slot->deadline_ms = seed_clock_now_ms() + job->limit_ms;
-	return true;
 }
 
 static bool slot_is_free(const struct slot *slot)
@@ -328,12 +437,15 @@ static void start_waiting(struct seed_worker_pool *pool)
 		errint_t err = slot->pid ? 0 : slot_start(pool, slot);
 		struct seed_error error;
 
-		if (err) {
-			seed_error_set(&error, EIO, "cannot start a worker process: %s",
+		if (!err)
+			err = slot_give(slot, pool->first);
+		if (!err) {
+			take_first(pool);
+		} else if (err != -EPIPE && err != -ECONNRESET) {
+			/* Those are of a worker that died idle, which is no job's fault. */
+			seed_error_set(&error, -err, "cannot start a worker process: %s",
 				       strerror(-err));
 			job_fail(take_first(pool), &error);
-		} else if (slot_give(slot, pool->first)) {
-			take_first(pool);
 		}
 	}
 }
@@ -348,11 +460,10 @@ void seed_worker_pool_turn(struct seed_worker_pool *pool)
 		if (slot->socket_fd >= 0)
 			slot_receive(slot);
 		if (slot->socket_fd >= 0 && slot->job && now_ms >= slot->deadline_ms) {
-			slot->late = true;
-			slot_kill(slot);
+			slot_kill(slot, END_LATE);
 		}
 		if (slot->pid && slot->socket_fd < 0)
-			slot_reap(slot);
+			slot_reap(pool, slot);
 	}
 	start_waiting(pool);
 }
@@ -393,7 +504,7 @@ static void slot_end(struct slot *slot)
 	struct seed_error error;
 
 	if (slot->pid) {
-		slot_kill(slot);
+		slot_kill(slot, END_NONE);
 		while (waitpid(slot->pid, NULL, 0) < 0 && errno == EINTR)
 			continue;
 	}

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -28,11 +29,26 @@ static void done(void *context, const struct seed_image_result *result)
 	outcome->result = *result;
 }
 
+/* The lines that a pool gave for the log, the last of them, and about which job. */
+static int notices;
+static char last_notice[1024];
+static void *last_job;
+
+static void note(void *context, void *job, const char *line)
+{
+	SEED_UNUSED(context);
+	notices++;
+	last_job = job;
+	snprintf(last_notice, sizeof(last_notice), "%s", line);
+}
+
 static struct seed_worker_pool *new_pool(const char *program, int count)
 {
+	const struct seed_worker_config config = {.program = program, .count = count, .notice = note};
 	struct seed_worker_pool *pool;
 
-	assert_int_equal(seed_worker_pool_new(program, count, &pool), 0);
+	notices = 0;
+	assert_int_equal(seed_worker_pool_new(&config, &pool), 0);
 	return pool;
 }
 
@@ -199,12 +215,12 @@ static void invalid_source(void **state)
 	seed_worker_pool_free(pool);
 }
 
-/* A worker that is killed costs its one job; the next gets a new one. */
-static void crash(void **state)
+/* What ends a worker from outside costs a new one, which looks at the same bytes. */
+static void killed_once(void **state)
 {
 	struct seed_worker_pool *pool = new_pool("/proc/self/exe", 1);
 	struct outcome outcomes[2];
-	pid_t pid = start_job(pool, 8192, &outcomes[0]);
+	pid_t pid = start_job(pool, 4096, &outcomes[0]);
 
 	SEED_UNUSED(state);
 	if (!pid) {
@@ -212,32 +228,72 @@ static void crash(void **state)
 		skip();
 	}
 	submit(pool, "hills", 64, PATIENT_MS, &outcomes[1], NULL);
-	assert_int_equal(kill(pid, SIGSEGV), 0);
+	assert_int_equal(kill(pid, SIGKILL), 0);
 	run(pool, outcomes, 2);
-	assert_int_equal(outcomes[0].result.error.code, EBADMSG);
-	assert_non_null(strstr(outcomes[0].result.error.message, "image not valid: the decoder crashed ("));
+	assert_int_equal(outcomes[0].calls, 1);
+	assert_string_equal(outcomes[0].result.error.message, "");
+	assert_int_equal(outcomes[0].result.image.width, 4096);
 	assert_int_equal(outcomes[1].result.error.code, 0);
+	assert_int_equal(notices, 1);
+	assert_ptr_equal(last_job, &outcomes[0]);
+	assert_string_equal(last_notice, "a worker was killed from outside (signal 9); "
+			    "a new one looks at the same bytes");
 	seed_worker_pool_free(pool);
 }
 
-static void killed(void **state)
+/* Turns until the pool's one worker is another process than `pid`. */
+static pid_t wait_for_another(struct seed_worker_pool *pool, pid_t pid)
 {
-	struct seed_worker_pool *pool = new_pool("/proc/self/exe", 1);
-	struct outcome outcome;
+	pid_t now = pid;
+
+	while (children(&now, 1) != 1 || now == pid)
+		turn(pool);
+	return now;
+}
+
+/* Ends two workers over one job; what is told. */
+static struct seed_image_result kill_twice(struct seed_worker_pool *pool, int signal)
+{
+	struct outcome outcome = {0};
 	pid_t pid = start_job(pool, 8192, &outcome);
 
-	SEED_UNUSED(state);
-	if (!pid) {
-		seed_worker_pool_free(pool);
-		skip();
+	for (int i = 0; pid && i < 2; i++) {
+		assert_int_equal(kill(pid, signal), 0);
+		if (!i)
+			pid = wait_for_another(pool, pid);
 	}
-	assert_int_equal(kill(pid, SIGKILL), 0);
-	run(pool, &outcome, 1);
-	assert_int_equal(outcome.result.error.code, EBADMSG);
-	assert_string_equal(outcome.result.error.message, "image not valid: the decoder crashed (signal 9)");
+	if (pid)
+		run(pool, &outcome, 1);
 	seed_worker_pool_free(pool);
+	if (!pid)
+		skip();
+	assert_int_equal(notices, 1);
+	return outcome.result;
 }
 
+/* … twice: nothing is known about the bytes, and nothing is said about them. */
+static void killed_twice(void **state)
+{
+	struct seed_image_result result = kill_twice(new_pool("/proc/self/exe", 1), SIGKILL);
+
+	SEED_UNUSED(state);
+	assert_int_equal(result.error.code, EAGAIN);
+	assert_true(result.local);
+	assert_string_equal(result.error.message, "a worker was killed from outside (signal 9)");
+}
+
+/* A decoder's own fault, twice on the same bytes: they are no picture. */
+static void crash(void **state)
+{
+	struct seed_image_result result = kill_twice(new_pool("/proc/self/exe", 1), SIGSEGV);
+
+	SEED_UNUSED(state);
+	assert_int_equal(result.error.code, EBADMSG);
+	assert_false(result.local);
+	assert_non_null(strstr(result.error.message, "image not valid: the decoder crashed ("));
+}
+
+/* A hang says nothing about the bytes, however often; other jobs go on. */
 static void deadline(void **state)
 {
 	struct seed_worker_pool *pool = new_pool("/proc/self/exe", 1);
@@ -248,12 +304,16 @@ static void deadline(void **state)
 	submit(pool, "mountains", 8192, 50, &outcomes[0], NULL);
 	submit(pool, "hills", 64, PATIENT_MS, &outcomes[1], NULL);
 	run(pool, outcomes, 1);
-	assert_true(seed_clock_now_ms() - start_ms >= 50);
-	assert_int_equal(outcomes[0].result.error.code, EBADMSG);
-	assert_string_equal(outcomes[0].result.error.message,
-			    "image not valid: the decoder took longer than 50 ms");
+	assert_true(seed_clock_now_ms() - start_ms >= 100);
+	assert_int_equal(notices, 1);
+	assert_string_equal(last_notice, "a worker gave no answer in 50 ms; "
+			    "a new one looks at the same bytes");
+	assert_int_equal(outcomes[0].result.error.code, EAGAIN);
+	assert_true(outcomes[0].result.local);
+	assert_string_equal(outcomes[0].result.error.message, "a worker gave no answer in 50 ms");
 	run(pool, outcomes, 2);
 	assert_int_equal(outcomes[1].result.error.code, 0);
+	assert_false(outcomes[1].result.local);
 	seed_worker_pool_free(pool);
 }
 
@@ -310,9 +370,38 @@ static void no_program(void **state)
 	SEED_UNUSED(state);
 	submit(pool, "hills", 64, PATIENT_MS, &outcome, NULL);
 	run(pool, &outcome, 1);
-	assert_int_equal(outcome.result.error.code, EIO);
+	assert_int_equal(outcome.result.error.code, ENOENT);
+	assert_true(outcome.result.local);
 	assert_string_equal(outcome.result.error.message,
 			    "cannot start a worker process: No such file or directory");
+	seed_worker_pool_free(pool);
+}
+
+/* No descriptor is left for a worker's socket: the job waits elsewhere, unjudged. */
+static void no_descriptors(void **state)
+{
+	struct seed_worker_pool *pool = new_pool("/proc/self/exe", 1);
+	struct rlimit before, none;
+	struct outcome outcome;
+	int source, dest;
+
+	SEED_UNUSED(state);
+	submit(pool, "hills", 64, PATIENT_MS, &outcome, NULL);
+	source = memfd_create("source", MFD_CLOEXEC);
+	dest = memfd_create("dest", MFD_CLOEXEC);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = 3;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	seed_worker_pool_turn(pool);
+	assert_int_equal(seed_worker_pool_submit(pool, &(struct seed_image_job){.draw = true}, source,
+						 dest, PATIENT_MS, done, &outcome), -EMFILE);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(outcome.calls, 1);
+	assert_int_equal(outcome.result.error.code, EMFILE);
+	assert_true(outcome.result.local);
+	assert_int_equal(fcntl(source, F_GETFD), -1);
+	assert_int_equal(fcntl(dest, F_GETFD), -1);
 	seed_worker_pool_free(pool);
 }
 
@@ -325,9 +414,10 @@ static void wrong_program(void **state)
 	SEED_UNUSED(state);
 	submit(pool, "hills", 64, PATIENT_MS, &outcome, NULL);
 	run(pool, &outcome, 1);
-	assert_int_equal(outcome.result.error.code, EBADMSG);
+	assert_int_equal(outcome.result.error.code, EAGAIN);
+	assert_true(outcome.result.local);
 	assert_string_equal(outcome.result.error.message,
-			    "image not valid: the decoder crashed (exit status 0)");
+			    "a worker could not run (exit status 0)");
 	seed_worker_pool_free(pool);
 }
 
@@ -344,6 +434,7 @@ static void shutdown_with_jobs(void **state)
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(outcomes[i].calls, 1);
 		assert_int_equal(outcomes[i].result.error.code, ESHUTDOWN);
+		assert_false(outcomes[i].result.local);
 	}
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 	seed_worker_pool_free(NULL);
@@ -478,9 +569,11 @@ static void wire_result_is_checked(void **state)
 	SEED_UNUSED(state);
 	memset(&result, 'x', sizeof(result));
 	result.error.code = EPERM;
+	result.local = true;
 	result.error.message[3] = '\n';
 	seed_wire_check_result(&result);
 	assert_int_equal(result.error.code, EIO);
+	assert_false(result.local);
 	assert_int_equal(strlen(result.error.message), sizeof(result.error.message) - 1);
 	assert_int_equal(result.error.message[3], ' ');
 	assert_int_equal(strlen(result.source.format), sizeof(result.source.format) - 1);
@@ -499,11 +592,13 @@ int main(int argc, char **argv)
 		cmocka_unit_test(large_job),
 		cmocka_unit_test(invalid_source),
 		cmocka_unit_test(crash),
-		cmocka_unit_test(killed),
+		cmocka_unit_test(killed_once),
+		cmocka_unit_test(killed_twice),
 		cmocka_unit_test(deadline),
 		cmocka_unit_test(idle_death),
 		cmocka_unit_test(group_signals),
 		cmocka_unit_test(no_program),
+		cmocka_unit_test(no_descriptors),
 		cmocka_unit_test(wrong_program),
 		cmocka_unit_test(shutdown_with_jobs),
 		cmocka_unit_test(submit_from_done),

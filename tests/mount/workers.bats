@@ -1,0 +1,48 @@
+#!/usr/bin/env bats
+# CONTRACT section 3: what happens to a worker is no failure of the attempt, and costs nothing.
+
+load helper
+
+# The workers' pids: one, once a first picture was made.
+workers() {
+	local pid name
+
+	for pid in $(cat "/proc/$SEED_PID/task/"*/children); do
+		read -r name <"/proc/$pid/comm" && [ "$name" = seedfs-worker ] && echo "$pid"
+	done
+}
+
+has_begun() { # a worker was given a picture
+	compgen -G "$STATE/pending/*.png" >/dev/null
+}
+
+# Makes a picture, so that there is a worker, stops that, and has it given another.
+stop_a_worker() {
+	mount_seed
+	write owl "an owl"
+	WORKER=$(workers)
+	same 1 "$(wc -w <<<"$WORKER")"
+	kill -STOP "$WORKER"
+	background write fox "a fox"
+	wait_until has_begun
+}
+
+@test "s3: a worker that is killed from outside costs no second submission" {
+	stop_a_worker
+	kill -KILL "$WORKER"
+	job_ends 0 "$JOB"
+	is_verified fox
+	same 1 "$(count submit fox)"
+	same 1 "$(grep -c 'fox .*killed from outside (signal 9); a new one looks' "$MNT/status")"
+}
+
+@test "s3: a decoder that crashes once costs no second submission" {
+	stop_a_worker
+	# Pending while it is stopped.
+	kill -SEGV "$WORKER"
+	kill -CONT "$WORKER"
+	job_ends 0 "$JOB"
+	is_verified fox
+	same 1 "$(count submit fox)"
+	same 1 "$(grep -c 'fox .*the decoder crashed (.*); a new one looks' "$MNT/status")"
+}
