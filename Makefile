@@ -111,7 +111,25 @@ $(BUILD)/upstream: $(UPSTREAM_SRC:%.c=$(BUILD)/%.o)
 	$(if $(V),,@echo '  LD  $@')
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ -lmicrohttpd -lcjson -lpng -ljpeg -lwebpmux -lwebp -lz -lm
 
-unit-programs: $(UNIT_BIN)
+# The engine in a world that a seed makes up: tests/sim/sim.h.
+SIM_PORTS = clock_now_ms clock_wall_ms clock_chance disk_new disk_free disk_submit \
+	worker_pool_new worker_pool_free worker_pool_submit worker_pool_fds \
+	worker_pool_next_ms worker_pool_turn log_line log_lost process_is_ending \
+	net_new net_free net_send net_cancel net_turn net_wait net_wake \
+	$(addprefix store_,new_id record_read has_prompt has_image prompt_read journal begin \
+	record_write finish remove_prompt move_entry move_folder restore version_drop \
+	result_open source_write source_open forget image_copy reuse_note reuse_find \
+	spent_read spent_write recover)
+SIM_SRC = $(wildcard tests/sim/*.c)
+$(BUILD)/tests/unit/simulate: $(SIM_SRC:%.c=$(BUILD)/%.o) $(BUILD)/libseed.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $(LDFLAGS_ALL) $(SIM_PORTS:%=-Wl,--wrap=seed_%) -o $@ $^ $(PKG_LIBS) -lm
+
+simulate: $(BUILD)/tests/unit/simulate
+	@$< --seconds $(or $(SECONDS),60) --from $(or $(FROM),1000000)
+
+unit-programs: $(UNIT_BIN) $(BUILD)/tests/unit/simulate
 
 # ---- installation ----
 
@@ -177,11 +195,11 @@ demo:
 	@BUILD=$(BUILD) examples/demo.sh
 
 FORCE:
-.PHONY: install uninstall all clean FORCE unit-programs upstream objects headers check check-unit check-mount \
+.PHONY: simulate install uninstall all clean FORCE unit-programs upstream objects headers check check-unit check-mount \
 	check-asan check-warnings lint hdr-check install-deps install-test-deps demo
 .SECONDARY:
 
--include $(LIB_OBJ:.o=.d) $(FS_OBJ:.o=.d) $(UNIT_SRC:%.c=$(BUILD)/%.d) $(UPSTREAM_SRC:%.c=$(BUILD)/%.d)
+-include $(SIM_SRC:%.c=$(BUILD)/%.d) $(LIB_OBJ:.o=.d) $(FS_OBJ:.o=.d) $(UNIT_SRC:%.c=$(BUILD)/%.d) $(UPSTREAM_SRC:%.c=$(BUILD)/%.d)
 
 # ---- speed and exactness of the image work: tests/bench/, docs/performance.md ----
 

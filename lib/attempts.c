@@ -8,7 +8,7 @@
 #define LAST_QUESTION_MS 2000
 /* The longest pause between two questions about a task that is shelved. */
 #define SHELVED_BACKOFF_MAX_MS 60000
-/* A task that a service calls running for so long will never end. */
+/* A task of which a service says nothing better for so long will never end. */
 #define TASK_MAX_MS (24 * INT64_C(3600) * 1000)
 /* A callback's image is not paid for: so many tries, and it is none. */
 #define ADOPT_TRIES 3
@@ -41,6 +41,14 @@ static void new_deadline(struct generation *generation)
 	generation->deadline_ms = seed_clock_now_ms() + generation->engine->config.timeout_ms;
 }
 
+/* For so long it may wait for a service that takes nothing. What the attempt
+ * itself may take is counted from when its request is sent: else one that waited
+ * long for an outage's end would be late, and paid for again, in a moment. */
+static void may_ask(struct generation *generation)
+{
+	generation->ask_until_ms = seed_clock_now_ms() + generation->engine->config.timeout_ms;
+}
+
 static void new_attempt(struct generation *generation)
 {
 	const struct seed_engine_config *config = &generation->engine->config;
@@ -62,7 +70,7 @@ static void new_attempt(struct generation *generation)
 	attempt->started_ms = now;
 	attempt->ended_ms = 0;
 	record->state = SEED_STATE_GENERATING;
-	new_deadline(generation);
+	may_ask(generation);
 	generation->backoffs = generation->redirects = 0;
 	generation->reminted = generation->no_looks = false;
 	free(generation->fetch_url);
@@ -112,11 +120,12 @@ void attempt_start(struct generation *generation)
 	}
 	if (attempt_begins(generation))
 		new_attempt(generation);
-	else if (generation->deadline_ms == INT64_MAX) /* it was open at the last stop */
-		new_deadline(generation);
+	else if (generation->ask_until_ms == INT64_MAX) /* it was open at the last stop */
+		may_ask(generation);
 	seed_rate_take(&engine->rate, seed_clock_now_ms());
 	if (engine->config.provider->draws) {
 		attempt_settle_charge(generation, true);
+		new_deadline(generation);
 		disk_step(generation, STEP_PROGRESS);
 		generation_verify(generation, -1);
 	} else {
@@ -146,7 +155,9 @@ void attempt_submit(struct generation *generation)
 		       generation->engine->config.provider->name,
 		       generation->record.attempt_count, SEED_ATTEMPTS_MAX);
 	generation->phase = PHASE_SUBMIT;
+	new_deadline(generation);
 	generation->submitted_ms = seed_clock_now_ms();
+	generation->resumed = false;
 	generation->look_ms = generation->submitted_ms;
 	exchange_send(generation);
 }
@@ -174,6 +185,7 @@ void attempt_requeue(struct generation *generation)
 {
 	attempt_settle_charge(generation, false);
 	generation->submitted_ms = 0;
+	generation->deadline_ms = INT64_MAX;
 	generation_release_slot(generation);
 	progress_reset(generation, 0);
 	generation_set_step(generation, "queued");
@@ -227,7 +239,6 @@ static void retry(struct generation *generation, const struct seed_error *error)
 	free(record->image_url);
 	free(record->task_id);
 	record->image_url = record->task_id = NULL;
-	generation->deadline_ms = INT64_MAX;
 	/* The journal's row says at once that this attempt is over, so that a
 	 * restart does not take up its task again. */
 	attempt_requeue(generation);
@@ -308,6 +319,7 @@ static void shelve(struct generation *generation, enum seed_failure failure,
 	wait_until(generation, failure == SEED_FAILURE_REFUSED ? INT64_MAX :
 		   seed_clock_now_ms() + backoff_ms(generation));
 	disk_step(generation, STEP_MARK);
+	generation_rerun_callbacks(generation);
 }
 
 void attempt_rearm(struct generation *generation)
@@ -323,48 +335,69 @@ void attempt_rearm(struct generation *generation)
 	disk_step(generation, STEP_MARK);
 }
 
-/* The late task goes on as a generation of its own, in the journal before this
- * one's row says that the attempt is over: both are on the name's lane. */
+/* The late task goes on as a generation of its own. */
 static struct generation *split(struct generation *generation, const struct seed_error *error)
 {
 	struct seed_engine *engine = generation->engine;
 	char id[SEED_STORE_ID_BYTES];
 	struct seed_record record;
+	struct seed_task task = { 0 };
 	struct generation *late = NULL;
 
 	seed_store_new_id(engine->store, id);
 	if (seed_record_copy(&record, &generation->record) == 0 &&
-	    seed_record_set(&record.id, id) == 0)
+	    seed_record_set(&record.id, id) == 0 && seed_task_copy(&task, &generation->task) == 0)
 		late = generation_new(engine, &record, false);
 	seed_record_release(&record);
-	if (!late)
+	if (!late) {
+		seed_task_release(&task);
 		return NULL;
-	late->task = generation->task;
-	generation->task = (struct seed_task){ 0 };
+	}
+	late->task = task;
 	late->submitted_ms = generation->submitted_ms;
 	late->uid = generation->uid;
 	late->shelved = late->no_retry = true;
 	late->record.state = SEED_STATE_FAILED;
 	late->record.error = *error;
 	late->phase = PHASE_POLL_WAIT;
-	late->wake_ms = seed_clock_now_ms() + backoff_ms(late);
+	late->wake_ms = INT64_MAX; /* until its row is durable */
 	late->main = generation;
 	generation->late = late;
-	disk_step(late, STEP_MARK);
 	return late;
 }
 
 static void be_late(struct generation *generation, const struct seed_error *error)
 {
-	struct generation *late;
+	struct generation *late = may_retry(generation) ? split(generation, error) : NULL;
 
-	if (!may_retry(generation) || !(late = split(generation, error))) {
+	if (!late) {
 		cancel_at_service(generation);
 		shelve(generation, SEED_FAILURE_RUNNING, error);
 		return;
 	}
-	cancel_at_service(late);
-	retry(generation, error);
+	/* Until the late one's row is durable this one's stays as it is: else a
+	 * crash would forget a task that is paid for. */
+	generation->splitting = true;
+	generation->deadline_ms = INT64_MAX;
+	wait_until(generation, INT64_MAX);
+	disk_step(late, STEP_MARK);
+}
+
+void attempt_split_done(struct generation *late, errint_t err)
+{
+	struct generation *generation = late->main;
+	struct seed_error error = generation->trouble_error;
+
+	generation->splitting = false;
+	cancel_at_service(generation);
+	if (!err) {
+		late->wake_ms = seed_clock_now_ms() + backoff_ms(late);
+		retry(generation, &error);
+		return;
+	}
+	generation->late = late->main = NULL;
+	generation_abandon(late, ECANCELED);
+	shelve(generation, SEED_FAILURE_RUNNING, &error);
 }
 
 /* A callback's image: nothing was submitted for it. */
@@ -399,7 +432,8 @@ static void submission_ended(struct generation *generation, enum seed_failure fa
 void attempt_failed(struct generation *generation, enum seed_failure failure,
 		    const struct seed_error *cause, int64_t delay_ms)
 {
-	bool due = seed_clock_now_ms() >= generation->deadline_ms;
+	bool paid = is_paid(generation);
+	bool due = seed_clock_now_ms() >= (paid ? generation->deadline_ms : generation->ask_until_ms);
 	struct seed_error error = *cause; /* which may be the generation's own */
 	enum seed_verdict verdict;
 
@@ -407,10 +441,10 @@ void attempt_failed(struct generation *generation, enum seed_failure failure,
 		adoption_failed(generation, failure, &error);
 		return;
 	}
-	verdict = seed_failure_verdict(failure, is_paid(generation), due);
+	verdict = seed_failure_verdict(failure, paid, due);
 	generation->trouble = failure;
 	generation->trouble_error = error;
-	if (!is_paid(generation))
+	if (!paid)
 		submission_ended(generation, failure, verdict);
 	if (failure == SEED_FAILURE_REFUSED && error.code == EKEYREJECTED)
 		generation->engine->key_refused = generation->engine->key_due = true;
@@ -456,10 +490,12 @@ static bool over_deadline(struct generation *generation, int64_t now)
 	return true;
 }
 
-/* Still running after a day, as the service says: it never ends. */
+/* Still running, or its URL still dead, after a day, as the service says. */
 static bool is_hopeless(const struct generation *generation)
 {
-	return generation->shelved && generation->trouble == SEED_FAILURE_RUNNING &&
+	return generation->shelved &&
+	       (generation->trouble == SEED_FAILURE_RUNNING ||
+		generation->trouble == SEED_FAILURE_GONE) &&
 	       seed_clock_wall_ms() - generation->record.started_ms > TASK_MAX_MS;
 }
 
@@ -470,8 +506,6 @@ static void poll_now(struct generation *generation, int64_t now)
 
 	if (at > now) {
 		generation->wake_ms = at;
-	} else if (is_hopeless(generation)) {
-		generation_fail(generation, &generation->trouble_error);
 	} else {
 		seed_rate_take(queries, now);
 		exchange_send(generation);
@@ -480,7 +514,9 @@ static void poll_now(struct generation *generation, int64_t now)
 
 static void wake(struct generation *generation, int64_t now)
 {
-	if (generation->phase == PHASE_POLL_WAIT) {
+	if (generation->phase != PHASE_HOLD && is_hopeless(generation)) {
+		generation_fail(generation, &generation->trouble_error);
+	} else if (generation->phase == PHASE_POLL_WAIT) {
 		poll_now(generation, now);
 	} else if (generation->phase == PHASE_FETCH_WAIT) {
 		exchange_fetch(generation);
@@ -489,7 +525,8 @@ static void wake(struct generation *generation, int64_t now)
 		if (generation->phase == PHASE_VERIFY)
 			generation_verify(generation, generation->source_fd);
 		else
-			disk_step(generation, generation->phase == PHASE_KEEP ? STEP_KEEP : STEP_FINISH);
+			disk_step(generation, generation->phase == PHASE_BEGIN ? STEP_BEGIN :
+					      generation->phase == PHASE_KEEP ? STEP_KEEP : STEP_FINISH);
 	}
 }
 
@@ -514,6 +551,12 @@ static int64_t generation_turn(struct generation *generation, int64_t now)
 		wake(generation, now);
 	if (has_timer(generation))
 		at = generation->wake_ms;
+	if (generation->mark_ms && now >= generation->mark_ms) {
+		generation->mark_ms = 0;
+		disk_step(generation, STEP_MARK);
+	}
+	if (generation->mark_ms)
+		at = earlier(at, generation->mark_ms);
 	if (generation->deadline_ms > now)
 		at = earlier(at, generation->deadline_ms);
 	return earlier(at, progress_turn(generation, now));

@@ -19,6 +19,7 @@ struct change {
 	char *name;             /* or the rename's from, or the version's path */
 	char *to;
 	bool folder;
+	char id[SEED_STORE_ID_BYTES]; /* a generation with a greater one is newer */
 	struct seed_record cancelled; /* the row of what was running; id NULL: nothing was */
 	errint_t err;
 };
@@ -87,6 +88,7 @@ static void remove_on_disk(struct seed_disk_job *disk)
 
 static void cancel(struct seed_engine *engine, struct generation *generation)
 {
+	generation_log(generation, SEED_LOG_IMAGE "Cancelled: the prompt was removed");
 	engine->metrics.cancelled++;
 	if (generation->late) {
 		cancel_at_service(generation->late);
@@ -96,24 +98,45 @@ static void cancel(struct seed_engine *engine, struct generation *generation)
 	generation_abandon(generation, ECANCELED);
 }
 
+/* First the prompt, then (next on the lane) the journal's rows: a stop between
+ * the two finds tasks whose prompt is gone, and drops them. What was written to
+ * the name since is another prompt's. */
+static void remove_ended(struct seed_engine *engine, struct command *command)
+{
+	struct change *change = change_of(command);
+	struct generation *g = engine_find(engine, change->name), *next;
+
+	for (; g; g = next) {
+		next = generation_next_same(g);
+		if (!g->leaving || strcmp(g->record.id, change->id) > 0)
+			continue;
+		g->leaving = false;
+		/* A verified image may be in place already: it is the row's turn. */
+		if (change->err || g->record.state == SEED_STATE_VERIFIED)
+			disk_step_resume(g);
+		else
+			cancel(engine, g);
+	}
+	change_ended(engine, command);
+}
+
+/* Its row says from here on that it was cancelled: nothing else writes to it
+ * while the prompt is being removed. */
 static void start_remove(struct seed_engine *engine, struct change *change)
 {
-	struct generation *generation = engine_find(engine, change->name);
+	struct generation *newest = engine_find(engine, change->name);
 
-	if (generation) {
-		generation_log(generation, SEED_LOG_IMAGE "Cancelled: the prompt was removed");
-		generation->record.state = SEED_STATE_CANCELLED;
-		seed_error_set(&generation->record.error, ECANCELED, "the prompt was removed");
-		/* Without memory the row says less; the prompt goes all the same. */
-		if (seed_record_copy(&change->cancelled, &generation->record))
-			seed_record_release(&change->cancelled);
+	seed_store_new_id(engine->store, change->id);
+	for (struct generation *g = newest; g; g = generation_next_same(g))
+		g->leaving = true;
+	/* Without memory the row says less; the prompt goes all the same. */
+	if (newest && seed_record_copy(&change->cancelled, &newest->record) == 0) {
+		change->cancelled.state = SEED_STATE_CANCELLED;
+		seed_error_set(&change->cancelled.error, ECANCELED, "the prompt was removed");
+	} else {
+		seed_record_release(&change->cancelled);
 	}
-	/* First the prompt, then (next on the lane) the journal's rows: a stop
-	 * between the two finds tasks whose prompt is gone, and drops them. */
-	run_on_lane(engine, change, change->name, remove_on_disk, change_ended);
-	/* Also one whose successor is not on disk yet. */
-	while ((generation = engine_find(engine, change->name)) != NULL)
-		cancel(engine, generation);
+	run_on_lane(engine, change, change->name, remove_on_disk, remove_ended);
 }
 
 /* ---- a version made current again ---- */
@@ -185,12 +208,27 @@ static void rename_generations(struct seed_engine *engine, const struct change *
 	}
 }
 
+/* What ran for the target's name gives way to what was renamed to it; what was
+ * written to it since is newer than both. */
+static void supersede_target(struct seed_engine *engine, const struct change *change)
+{
+	struct generation *next;
+
+	for (struct generation *g = engine_find(engine, change->to); g; g = next) {
+		next = generation_next_same(g);
+		if (strcmp(g->record.id, change->id) < 0)
+			generation_supersede(g, "a renamed prompt");
+	}
+}
+
 static void move_ended(struct seed_engine *engine, struct command *command)
 {
 	struct change *change = change_of(command);
 
 	engine->steps_running--;
 	if (!change->err) {
+		if (!change->folder)
+			supersede_target(engine, change);
 		rename_generations(engine, change);
 		seed_log_line(engine->log, change->to, SEED_LOG_IMAGE "Renamed from %s", change->name);
 	}
@@ -203,9 +241,7 @@ static void move_ended(struct seed_engine *engine, struct command *command)
 
 static void start_move(struct seed_engine *engine, struct change *change)
 {
-	/* What runs for the target's name gives way to what is renamed. */
-	if (!change->folder && engine_find(engine, change->to))
-		generation_supersede(engine_find(engine, change->to), "a renamed prompt");
+	seed_store_new_id(engine->store, change->id);
 	engine->gate_closed = true;
 	change->next = engine->changes_first;
 	engine->changes_first = change;

@@ -24,6 +24,9 @@ static void step_ended(struct seed_engine *engine, struct command *command)
 	}
 	seed_record_release(&job->record);
 	seed_buf_release(&job->bytes);
+	/* Its row is gone: nothing writes it again. */
+	if (step == STEP_FINISH && !err && generation->step_next != STEP_DROP)
+		generation->step_next = STEP_NONE;
 	disk_step_resume(generation);
 	/* May free the generation, if nothing more is under way. */
 	generation_step_done(generation, step, err);
@@ -134,6 +137,8 @@ static void start_step(struct generation *generation, enum disk_step step)
 	seed_buf_init(&job->bytes, SEED_ANSWER_MAX_BYTES);
 	job->err = copy_record(generation, &job->record);
 	if (!job->err && step == STEP_KEEP) {
+		/* Said by this step's row alone, which follows the bytes. */
+		job->record.step = seed_record_step("received");
 		/* Taken, not copied: it may be many megabytes. */
 		job->bytes = generation->bytes;
 		seed_buf_init(&generation->bytes, SEED_ANSWER_MAX_BYTES);
@@ -163,7 +168,7 @@ static bool waits_for_newer(const struct generation *generation)
 static bool may_start(const struct generation *generation, enum disk_step step)
 {
 	return generation->step_running == STEP_NONE && !generation->engine->gate_closed &&
-	       (step == STEP_DROP || !waits_for_newer(generation));
+	       (step == STEP_DROP || (!generation->leaving && !waits_for_newer(generation)));
 }
 
 void disk_step(struct generation *generation, enum disk_step step)

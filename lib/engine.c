@@ -172,7 +172,7 @@ static bool is_generating(const struct generation *running, const char *text)
 static void join(struct generation *running, struct request *request)
 {
 	generation_log(running, SEED_LOG_IMAGE "The same text is being generated: joined");
-	if (running->shelved)
+	if (running->shelved && running->record.state == SEED_STATE_FAILED)
 		attempt_rearm(running);
 	request_attach(running, request);
 }
@@ -330,7 +330,7 @@ static errint_t take_key(struct seed_engine *engine, struct seed_key *key)
 static void ask_refused_again(struct seed_engine *engine)
 {
 	for (struct generation *g = engine->generations; g; g = g->next)
-		if (g->shelved && g->wake_ms == INT64_MAX)
+		if (g->shelved && g->wake_ms == INT64_MAX && !(g->main && g->main->splitting))
 			g->wake_ms = 0;
 }
 
@@ -464,6 +464,7 @@ void seed_engine_stop(struct seed_engine *engine)
 static errint_t take_up(void *context, struct seed_record *record, bool newest)
 {
 	struct seed_engine *engine = context;
+	bool marked = record->superseded;
 	struct generation *generation = generation_new(engine, record, newest);
 
 	if (!generation) {
@@ -472,6 +473,9 @@ static errint_t take_up(void *context, struct seed_record *record, bool newest)
 	}
 	generation->phase = PHASE_BEGIN;
 	generation_resume(generation);
+	/* Only the newer one's row says so, and that one may end before this. */
+	if (!newest && !marked && !generation->dead)
+		disk_step(generation, STEP_MARK);
 	return 0;
 }
 
@@ -561,7 +565,7 @@ void seed_engine_free(struct seed_engine *engine)
 		struct generation *generation = engine->generations;
 
 		generation->transfer = generation->look = NULL;
-		generation->step_running = STEP_NONE;
+		generation->step_running = generation->step_next = STEP_NONE;
 		generation->at_worker = false;
 		waits_finish(generation, ESHUTDOWN);
 		generation->dead = true;

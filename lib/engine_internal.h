@@ -103,16 +103,20 @@ struct generation {
 	 * is asked for again until an answer decides. */
 	bool shelved;
 	bool no_retry;   /* it was shelved: never submitted again */
+	bool splitting;  /* its late task is getting a row of its own */
+	bool leaving;    /* its prompt is being removed: its steps wait for that */
 	struct seed_error refusal; /* code not 0: the text is no valid request */
 	bool dead;       /* given up: goes once nothing of it is under way */
 
 	int64_t queued_ms;    /* when it joined the queue */
-	int64_t deadline_ms;  /* of the attempt; INT64_MAX: none */
+	int64_t ask_until_ms; /* an open attempt that does not get through; INT64_MAX: none */
+	int64_t deadline_ms;  /* of the attempt, from its request's sending; INT64_MAX: none */
 	/* What the last question met: decides at the deadline. */
 	enum seed_failure trouble;
 	struct seed_error trouble_error;
 	int64_t charged_day;  /* whose budget the submission under way was taken from; -1: none */
 	int64_t wake_ms;      /* PHASE_*_WAIT, PHASE_HOLD */
+	int64_t mark_ms;      /* when a mark that found no disk is tried again; 0: it is there */
 	int64_t submitted_ms; /* when the request was sent; 0: none is under way */
 	unsigned backoffs;    /* in a row */
 	int held_code;        /* the errno that PHASE_HOLD has logged */
@@ -237,8 +241,9 @@ void generation_begin(struct generation *generation);
 void generation_rename(struct generation *generation, const char *name);
 /* NAME, which a failed retry has left, is that of its late task. */
 void generation_inherit(struct generation *late, const struct generation *failed);
-/* The late task's image is good first: waiters and name are its own from now on. */
-void generation_take_over(struct generation *late);
+/* The late task's image is good first: waiters and name are its own from now on.
+ * Returns whose they were, to be superseded, or NULL: it has them not. */
+struct generation *generation_take_over(struct generation *late);
 /* A newer text has taken the name. */
 void generation_supersede(struct generation *generation, const char *by);
 /* Given up without an outcome of its own (removed): waiters get `code`. */
@@ -250,6 +255,8 @@ void generation_fail(struct generation *generation, const struct seed_error *err
 void generation_release_slot(struct generation *generation);
 /* Waiters and tickets get `code`. */
 void generation_answer(struct generation *generation, int code);
+/* Callbacks that came meanwhile are looked at: it has ended, or is shelved. */
+void generation_rerun_callbacks(struct generation *generation);
 /* A disk step ended. */
 void generation_step_done(struct generation *generation, enum disk_step step, errint_t err);
 /* Frees a dead generation once nothing of it is under way. */
@@ -299,6 +306,8 @@ void attempt_nothing_known(struct generation *generation);
 void attempt_requeue(struct generation *generation);
 /* The submission under way was one for the budget, or was none. */
 void attempt_settle_charge(struct generation *generation, bool counts);
+/* The row of a late task is durable, or could not be written. */
+void attempt_split_done(struct generation *late, errint_t err);
 /* A shelved task is wanted again: asked for at once, within a new deadline. */
 void attempt_rearm(struct generation *generation);
 /* Timers of all; returns when to be called again. */

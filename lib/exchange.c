@@ -93,7 +93,6 @@ static void take_bytes(struct generation *generation, struct seed_step *step)
 
 void exchange_keep(struct generation *generation)
 {
-	generation_set_step(generation, "received");
 	generation->phase = PHASE_KEEP;
 	disk_step(generation, STEP_KEEP);
 }

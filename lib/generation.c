@@ -6,6 +6,9 @@
 #include "lib/engine_internal.h"
 #include "lib/url.h"
 
+/* How often a mark in the journal that found no disk is tried again. */
+#define MARK_AGAIN_MS 2000
+
 void generation_log(struct generation *generation, const char *format, ...)
 {
 	char text[2048];
@@ -90,7 +93,7 @@ struct generation *generation_new(struct seed_engine *engine, struct seed_record
 	generation->engine = engine;
 	generation->source_fd = generation->job.source_fd = -1;
 	generation->uid = generation->charged_day = -1;
-	generation->deadline_ms = INT64_MAX;
+	generation->deadline_ms = generation->ask_until_ms = INT64_MAX;
 	seed_buf_init(&generation->bytes, SEED_ANSWER_MAX_BYTES);
 	generation->full_prompt = seed_params_full_prompt(&record->params, record->prompt);
 	if (!generation->full_prompt) {
@@ -138,7 +141,7 @@ void generation_release_slot(struct generation *generation)
 	generation->engine->pump_ms = 0;
 }
 
-static void rerun_callbacks(struct generation *generation)
+void generation_rerun_callbacks(struct generation *generation)
 {
 	struct command *first = generation->after;
 
@@ -168,7 +171,7 @@ static void generation_free(struct generation *generation)
 	unlink_name(generation);
 	generation_release_slot(generation);
 	settle_tickets(generation, ESHUTDOWN);
-	rerun_callbacks(generation); /* at the stop: they are answered ESHUTDOWN */
+	generation_rerun_callbacks(generation); /* at the stop: they are answered ESHUTDOWN */
 	if (generation->source_fd >= 0)
 		close(generation->source_fd);
 	seed_buf_release(&generation->bytes);
@@ -257,13 +260,14 @@ void generation_abandon(struct generation *generation, int code)
 	disk_step(generation, STEP_DROP);
 	if (was_beginning)
 		resume_older(generation, generation->record.name);
-	rerun_callbacks(generation);
+	generation_rerun_callbacks(generation);
 }
 
 static bool is_at_service(const struct generation *generation)
 {
-	return generation->phase != PHASE_BEGIN && generation->phase != PHASE_QUEUED &&
-	       generation->phase != PHASE_ANNOUNCE;
+	enum phase phase = generation->phase == PHASE_HOLD ? generation->held : generation->phase;
+
+	return phase != PHASE_BEGIN && phase != PHASE_QUEUED && phase != PHASE_ANNOUNCE;
 }
 
 void generation_supersede(struct generation *generation, const char *by)
@@ -273,6 +277,7 @@ void generation_supersede(struct generation *generation, const char *by)
 	generation->engine->metrics.superseded++;
 	unlink_name(generation);
 	generation->superseded = generation->record.superseded = true;
+	generation->leaving = false; /* a removal is of what has the name */
 	generation_answer(generation, ECANCELED);
 	if (is_at_service(generation))
 		disk_step(generation, STEP_MARK);
@@ -341,20 +346,20 @@ static void take_waiters(struct generation *to, struct generation *from)
 	to->uid = from->uid;
 }
 
-void generation_take_over(struct generation *late)
+struct generation *generation_take_over(struct generation *late)
 {
 	struct generation *main = late->main;
 
 	if (!main || main->dead || main->superseded || main->phase == PHASE_FINISH ||
 	    !main->link_same)
-		return;
+		return NULL;
 	take_attempts(&late->record, &main->record);
 	take_waiters(late, main);
 	part_from_late(late);
 	late->superseded = late->record.superseded = false;
 	/* Behind a newer text's generation that is not on disk yet, if there is one. */
 	link_at(late, &main->next_same);
-	generation_supersede(main, "the image of the first attempt");
+	return main;
 }
 
 /* ---- after a step on disk ---- */
@@ -403,6 +408,11 @@ static void supersede_older(struct generation *generation)
 
 static void begun(struct generation *generation, errint_t err)
 {
+	/* Its row was in the journal at the start: the text was committed. */
+	if (err && generation->resumed) {
+		generation_hold(generation, -err, "The prompt cannot be stored");
+		return;
+	}
 	if (err) {
 		generation_log(generation, SEED_LOG_ERROR "The prompt cannot be stored: %s (%s)",
 			       strerror(-err), seed_error_name(-err));
@@ -483,7 +493,7 @@ static void finished(struct generation *generation, errint_t err)
 	if (code && late && generation->link_same)
 		generation_inherit(late, generation);
 	unlink_name(generation);
-	rerun_callbacks(generation);
+	generation_rerun_callbacks(generation);
 	generation_reap(generation);
 }
 
@@ -493,6 +503,7 @@ static void kept(struct generation *generation, errint_t err)
 		generation_hold(generation, -err, "The answer cannot be stored");
 		return;
 	}
+	generation_set_step(generation, "received");
 	seed_buf_release(&generation->bytes);
 	generation_verify(generation, generation->source_fd);
 }
@@ -505,7 +516,11 @@ void generation_step_done(struct generation *generation, enum disk_step step, er
 			generation_reap(generation);
 		return;
 	}
-	if (step == STEP_BEGIN)
+	if (step == STEP_MARK && generation->main && generation->main->splitting)
+		attempt_split_done(generation, err);
+	else if (step == STEP_MARK)
+		generation->mark_ms = err ? seed_clock_now_ms() + MARK_AGAIN_MS : 0;
+	else if (step == STEP_BEGIN)
 		begun(generation, err);
 	else if (step == STEP_REUSE)
 		reused(generation, err);

@@ -62,8 +62,8 @@ void queue_block(struct generation *generation, enum seed_failure failure,
 	engine->hold_until_ms = now + delay_ms;
 	/* Whoever asks has no more time than this; those behind it find out
 	 * for themselves. */
-	if (engine->hold_until_ms > generation->deadline_ms)
-		engine->hold_until_ms = generation->deadline_ms;
+	if (engine->hold_until_ms > generation->ask_until_ms)
+		engine->hold_until_ms = generation->ask_until_ms;
 	generation_log(generation, SEED_LOG_REQUEST "%s: next try in %.1f s",
 		       failure == SEED_FAILURE_BUSY ? "Rate limited by the service" : error->message,
 		       (double)(engine->hold_until_ms - now) / 1000);
@@ -91,8 +91,8 @@ static int64_t queued_deadline_ms(const struct generation *generation)
 	int64_t since;
 
 	/* An attempt that has been asked for has its own. */
-	if (!attempt_begins(generation) && generation->deadline_ms != INT64_MAX)
-		return generation->deadline_ms;
+	if (!attempt_begins(generation) && generation->ask_until_ms != INT64_MAX)
+		return generation->ask_until_ms;
 	if (!engine->blocked_ms)
 		return INT64_MAX;
 	since = generation->queued_ms > engine->blocked_ms ? generation->queued_ms :
@@ -106,8 +106,8 @@ static void expire(struct generation *generation)
 
 	queue_remove(generation);
 	if (!attempt_begins(generation)) {
-		if (generation->deadline_ms == INT64_MAX) { /* open since the last stop */
-			generation->deadline_ms = 0;
+		if (generation->ask_until_ms == INT64_MAX) { /* open since the last stop */
+			generation->ask_until_ms = 0;
 			generation->trouble = SEED_FAILURE_NOT_SENT;
 			generation->trouble_error = error;
 		}

@@ -7,7 +7,6 @@ static void resume_task(struct generation *generation)
 	int64_t now = seed_clock_now_ms();
 
 	generation->submitted_ms = now;
-	generation->resumed = true;
 	/* Its waiters were told by the last mount: none is there, and nothing
 	 * is submitted for it any more. */
 	generation->shelved = generation->no_retry = generation->record.state == SEED_STATE_FAILED;
@@ -60,7 +59,8 @@ static bool was_removed(const struct generation *generation)
 {
 	const struct seed_record *record = &generation->record;
 
-	if (generation->superseded || record->request[0] == '\0' || record->attempt_count == 0)
+	if (generation->superseded || record->request[0] == '\0' || record->attempt_count == 0 ||
+	    record->state == SEED_STATE_VERIFIED)
 		return false;
 	return !seed_store_has_prompt(generation->engine->store, record->name);
 }
@@ -70,6 +70,7 @@ void generation_resume(struct generation *generation)
 	const char *step = generation->record.step;
 	bool tried = generation->record.attempt_count > 0;
 
+	generation->resumed = true;
 	if (was_removed(generation)) {
 		generation_log(generation, SEED_LOG_IMAGE "Cancelled: the prompt was removed");
 		generation_abandon(generation, ECANCELED);

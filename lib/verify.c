@@ -83,6 +83,7 @@ static void count_verified(struct generation *generation)
 static void verified(struct generation *generation, const struct seed_image_result *result)
 {
 	struct seed_record *record = &generation->record;
+	struct generation *main;
 
 	record->source = result->source;
 	record->image = result->image;
@@ -99,9 +100,11 @@ static void verified(struct generation *generation, const struct seed_image_resu
 	generation_log(generation, SEED_LOG_IMAGE "Image verified at %ux%u", record->image.width,
 		       record->image.height);
 	generation_set_step(generation, "commit");
-	if (generation->main)
-		generation_take_over(generation);
+	main = generation_take_over(generation);
 	generation_finish(generation);
+	/* Behind it on the lane: at no moment is the name nobody's. */
+	if (main)
+		generation_supersede(main, "the image of the first attempt");
 }
 
 static bool draws(const struct generation *generation)
@@ -196,7 +199,7 @@ void generation_verify(struct generation *generation, int fd)
 	generation->at_worker = false;
 	if (err == -ENOENT && generation->source_fd < 0) {
 		seed_error_set(&error, EIO, "the kept answer is gone: %s", strerror(-err));
-		attempt_failed(generation, SEED_FAILURE_FAILED, &error, -1);
+		attempt_failed(generation, SEED_FAILURE_FINAL, &error, -1);
 	} else {
 		generation_hold(generation, -err, "The image cannot be stored");
 	}

@@ -169,9 +169,11 @@ build() { # DIRECTORY [make's arguments]
 	make -j"$(nproc)" BUILD="$dir" "$@" all upstream unit-programs
 }
 
-unit_suites() { # BUILD-DIRECTORY
+# The simulation runs as often as its cells are judged by; less under sanitizers.
+unit_suites() { # BUILD-DIRECTORY [RUNS]
 	local source name
 
+	echo "unit/simulate 600 $1/tests/unit/simulate --runs ${2:-100000}"
 	for source in tests/unit/*.c; do
 		name=$(basename "$source" .c)
 		echo "unit/$name 300 $1/tests/unit/$name"
@@ -211,7 +213,7 @@ run_asan() {
 		ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 \
 		UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 run_suites asan < <(
 		mount_suites 900
-		unit_suites "$BUILD-asan"
+		unit_suites "$BUILD-asan" 20000
 	)
 }
 

@@ -154,7 +154,8 @@ errint_t seed_store_remove_prompt(struct seed_store *store, const char *name,
 
 	if (unlinkat(dirfd, name, 0) < 0)
 		return -errno;
-	if (cancelled)
+	/* An image that stands came in the same moment: the row is its. */
+	if (cancelled && !seed_store_has_image(store, name))
 		err = seed_store_record_write(store, cancelled, false);
 	if (!err)
 		err = seed_files_sync_parent(dirfd, name);

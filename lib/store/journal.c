@@ -188,11 +188,17 @@ static errint_t rename_pending_row(struct seed_store *store, const char *id, con
 	char name[SEED_STORE_PATH_BYTES];
 	errint_t err = 0;
 
-	/* One that cannot be read is not this rename's to judge. */
-	if (read_row(store, id, &record) == 0 &&
-	    seed_store_renamed(record.name, from, to, folder, name)) {
-		err = seed_record_set(&record.name, name);
-		if (!err)
+	/* One that cannot be read is not this rename's to judge. What runs for
+	 * the target gives way, whichever is newer. */
+	if (read_row(store, id, &record) == 0) {
+		bool moves = seed_store_renamed(record.name, from, to, folder, name);
+		bool yields = !moves && !folder && strcmp(record.name, to) == 0 &&
+			      !record.superseded;
+
+		record.superseded = record.superseded || yields;
+		if (moves)
+			err = seed_record_set(&record.name, name);
+		if (!err && (moves || yields))
 			err = seed_store_journal(store, &record);
 	}
 	seed_record_release(&record);
@@ -225,6 +231,22 @@ static bool is_newest(const struct seed_record *rows, size_t count, size_t index
 	return true;
 }
 
+/* The catalogue may know of a newer prompt whose own row has ended since, or of
+ * the image of this prompt's first attempt, while the mark in this row could not
+ * be written any more. */
+static bool is_overtaken(const struct seed_store *store, const struct seed_record *row)
+{
+	struct seed_record record;
+	bool overtaken = false;
+
+	if (seed_store_record_read(store, row->name, &record) == 0)
+		overtaken = record.created_ms > row->created_ms ||
+			    (record.created_ms == row->created_ms &&
+			     record.state == SEED_STATE_VERIFIED && strcmp(row->step, "commit") != 0);
+	seed_record_release(&record);
+	return overtaken;
+}
+
 static void raise_last_id(struct seed_store *store, const char *id)
 {
 	uint64_t value = strtoull(id, NULL, 16);
@@ -247,7 +269,7 @@ static errint_t hand_over(struct seed_store *store, const struct id_list *list,
 	}
 	for (size_t i = 0; i < count; i++) {
 		/* Row i is taken by `each`; only later ones are looked at again. */
-		bool newest = is_newest(rows, count, i);
+		bool newest = is_newest(rows, count, i) && !is_overtaken(store, &rows[i]);
 
 		if (!err)
 			err = each(context, &rows[i], newest);

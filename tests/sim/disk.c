@@ -1,0 +1,637 @@
+/*
+ * The store, as a list of what is durable. Each operation is a few steps, in
+ * the order of docs/architecture.md; before each the program may be killed, and
+ * each may fail. (That the real store's operations are such steps is the
+ * business of its own fault test.)
+ */
+#include "tests/sim/sim.h"
+
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define WRAP(name) __wrap_seed_store_##name
+PORT(store_new_id);
+PORT(store_record_read);
+PORT(store_has_prompt);
+PORT(store_has_image);
+PORT(store_prompt_read);
+PORT(store_journal);
+PORT(store_begin);
+PORT(store_record_write);
+PORT(store_finish);
+PORT(store_remove_prompt);
+PORT(store_move_entry);
+PORT(store_move_folder);
+PORT(store_restore);
+PORT(store_version_drop);
+PORT(store_result_open);
+PORT(store_source_write);
+PORT(store_source_open);
+PORT(store_forget);
+PORT(store_image_copy);
+PORT(store_reuse_note);
+PORT(store_reuse_find);
+PORT(store_spent_read);
+PORT(store_spent_write);
+PORT(store_recover);
+
+struct entry entries[NAMES];
+struct version versions[VERSIONS_MAX];
+
+static struct row {
+	bool used;
+	struct seed_record record;
+	int source; /* task; -1: none */
+	int result; /* an open memfd of pending/ID.png; -1: none */
+} rows[ROWS_MAX];
+static uint64_t last_id;
+static struct seed_spent spent_on_disk; /* serial: of this life */
+
+/* ---- helpers ---- */
+
+const char *name_of(int name)
+{
+	static const char *const names[NAMES] = { "ant", "bee", "cat" };
+
+	return names[name];
+}
+
+int name_index(const char *name)
+{
+	for (int i = 0; i < NAMES; i++)
+		if (strcmp(name_of(i), name) == 0)
+			return i;
+	broken("a name that is none: %s", name);
+}
+
+int text_number(const char *request)
+{
+	return request[0] == 'T' ? (int)strtol(request + 1, NULL, 10) : -1;
+}
+
+static struct row *row_find(const char *id)
+{
+	for (int i = 0; i < ROWS_MAX; i++)
+		if (rows[i].used && strcmp(rows[i].record.id, id) == 0)
+			return &rows[i];
+	return NULL;
+}
+
+static struct row *row_get(const char *id)
+{
+	struct row *row = row_find(id);
+
+	for (int i = 0; i < ROWS_MAX && !row; i++) {
+		if (rows[i].used)
+			continue;
+		row = &rows[i];
+		*row = (struct row){ .used = true, .source = -1, .result = -1 };
+		seed_record_init(&row->record);
+		if (seed_record_set(&row->record.id, id))
+			abort();
+	}
+	if (!row)
+		broken("%d rows in the journal", ROWS_MAX);
+	return row;
+}
+
+static void row_drop(struct row *row)
+{
+	seed_record_release(&row->record);
+	if (row->result >= 0)
+		close(row->result);
+	row->used = false;
+}
+
+/* Before each step: dead programs change nothing. */
+static errint_t step(void)
+{
+	static const int codes[] = { ENOSPC, EIO, ENOMEM };
+
+	may_die();
+	if (is_dead())
+		return -EIO;
+	if (chance((unsigned)world_faults() / 6)) {
+		int code = codes[roll(SEED_ARRAY_LEN(codes))];
+
+		trace("disk: %s", strerror(code));
+		return -code;
+	}
+	return 0;
+}
+
+static void copy_record(struct seed_record *to, const struct seed_record *from)
+{
+	seed_record_release(to);
+	if (seed_record_copy(to, from))
+		abort();
+}
+
+static void add_version(int name, int task, bool has_row)
+{
+	int number = 1;
+
+	for (int i = 0; i < VERSIONS_MAX; i++)
+		if (versions[i].name == name && versions[i].number >= number)
+			number = versions[i].number + 1;
+	for (int i = 0; i < VERSIONS_MAX; i++)
+		if (versions[i].name < 0) {
+			versions[i] = (struct version){ name, number, task, has_row };
+			return;
+		}
+	broken("%d versions", VERSIONS_MAX);
+}
+
+static void retire(int name)
+{
+	if (entries[name].image < 0)
+		return;
+	add_version(name, entries[name].image, entries[name].record.name != NULL);
+	entries[name].image = -1;
+}
+
+bool disk_has_picture(int task)
+{
+	for (int i = 0; i < NAMES; i++)
+		if (entries[i].image == task)
+			return true;
+	for (int i = 0; i < VERSIONS_MAX; i++)
+		if (versions[i].name >= 0 && versions[i].task == task)
+			return true;
+	return false;
+}
+
+int disk_rows(void)
+{
+	int count = 0;
+
+	for (int i = 0; i < ROWS_MAX; i++)
+		count += rows[i].used;
+	return count;
+}
+
+void disk_begin(void)
+{
+	for (int i = 0; i < NAMES; i++) {
+		seed_record_release(&entries[i].record);
+		entries[i].prompt = entries[i].image = -1;
+	}
+	for (int i = 0; i < VERSIONS_MAX; i++)
+		versions[i].name = -1;
+	for (int i = 0; i < ROWS_MAX; i++)
+		if (rows[i].used)
+			row_drop(&rows[i]);
+	last_id = 0;
+	spent_on_disk = (struct seed_spent){ 0 };
+}
+
+/* ---- looking ---- */
+
+void WRAP(new_id)(struct seed_store *store, char id[SEED_STORE_ID_BYTES])
+{
+	SEED_UNUSED(store);
+	snprintf(id, SEED_STORE_ID_BYTES, "%016llx", (unsigned long long)++last_id);
+}
+
+errint_t WRAP(record_read)(const struct seed_store *store, const char *name,
+			   struct seed_record *record)
+{
+	const struct entry *entry = &entries[name_index(name)];
+
+	SEED_UNUSED(store);
+	seed_record_init(record);
+	if (!entry->record.name)
+		return -ENOENT;
+	copy_record(record, &entry->record);
+	return 0;
+}
+
+bool WRAP(has_prompt)(const struct seed_store *store, const char *name)
+{
+	SEED_UNUSED(store);
+	return entries[name_index(name)].prompt >= 0;
+}
+
+bool WRAP(has_image)(const struct seed_store *store, const char *name)
+{
+	SEED_UNUSED(store);
+	return entries[name_index(name)].image >= 0;
+}
+
+errint_t WRAP(prompt_read)(const struct seed_store *store, const char *name, char **text,
+			   size_t *len)
+{
+	int prompt = entries[name_index(name)].prompt, n;
+
+	SEED_UNUSED(store);
+	*text = NULL;
+	*len = 0;
+	if (prompt < 0)
+		return 0;
+	n = asprintf(text, "T%d", prompt);
+	*len = n > 0 ? (size_t)n : 0;
+	return n < 0 ? -ENOMEM : 0;
+}
+
+/* ---- writing ---- */
+
+static void note_durable(const struct seed_record *record)
+{
+	int task = record->task_id ? (int)strtol(record->task_id, NULL, 10) : -1;
+
+	if (task >= 0 && task < task_count && strcmp(record->step, "submitting") != 0 &&
+	    strcmp(record->step, "queued") != 0)
+		tasks[task].durable = true;
+}
+
+errint_t WRAP(journal)(struct seed_store *store, const struct seed_record *record)
+{
+	errint_t err = step();
+	struct row *row;
+
+	SEED_UNUSED(store);
+	if (err)
+		return err;
+	row = row_get(record->id);
+	copy_record(&row->record, record);
+	note_durable(record);
+	trace("disk: journal %s %s%s", record->name, record->step,
+	      record->superseded ? " superseded" : "");
+	return 0;
+}
+
+static void write_record(const struct seed_record *record)
+{
+	struct entry *entry = &entries[name_index(record->name)];
+
+	copy_record(&entry->record, record);
+}
+
+errint_t WRAP(record_write)(struct seed_store *store, const struct seed_record *record,
+			    bool durable)
+{
+	errint_t err = step();
+
+	SEED_UNUSED(store);
+	SEED_UNUSED(durable);
+	if (!err)
+		write_record(record);
+	return err;
+}
+
+errint_t WRAP(begin)(struct seed_store *store, const struct seed_record *record)
+{
+	int name = name_index(record->name), image = entries[name].image;
+	errint_t err = WRAP(journal)(store, record);
+
+	if (err)
+		return err;
+	err = step();
+	if (!err)
+		retire(name);
+	if (!err)
+		err = step();
+	if (!err) {
+		write_record(record);
+		entries[name].prompt = text_number(record->request);
+		trace("disk: begun %s %s", record->name, record->request);
+		return 0;
+	}
+	/* Renames need no space: what stood before stands again. */
+	if (!is_dead() && image >= 0 && entries[name].image < 0) {
+		for (int i = 0; i < VERSIONS_MAX; i++)
+			if (versions[i].name == name && versions[i].task == image)
+				versions[i].name = -1;
+		entries[name].image = image;
+	}
+	return err;
+}
+
+static int picture_of(const struct row *row)
+{
+	int task = -1;
+
+	if (row && row->result >= 0 && pread(row->result, &task, sizeof(task), 0) < 0)
+		abort();
+	return task;
+}
+
+static void place(struct row *row, const struct seed_record *record, bool superseded)
+{
+	int name = name_index(record->name), task = picture_of(row);
+
+	if (task < 0)
+		return; /* an earlier try has moved it */
+	tasks[task].placed = true;
+	if (superseded) {
+		add_version(name, task, true);
+	} else {
+		retire(name);
+		entries[name].image = task;
+	}
+	close(row->result);
+	row->result = -1;
+	trace("disk: picture %d of %s%s", task, record->name, superseded ? " to history" : "");
+}
+
+errint_t WRAP(finish)(struct seed_store *store, const struct seed_record *record, bool superseded)
+{
+	bool verified = record->state == SEED_STATE_VERIFIED;
+	errint_t err = 0;
+
+	if (verified)
+		err = WRAP(journal)(store, record);
+	if (!err)
+		err = step();
+	if (!err && verified)
+		place(row_find(record->id), record, superseded);
+	if (!err)
+		err = step();
+	if (!err && !superseded)
+		write_record(record);
+	if (!err)
+		WRAP(forget)(store, record->id);
+	return err;
+}
+
+void WRAP(forget)(struct seed_store *store, const char *id)
+{
+	struct row *row = row_find(id);
+
+	SEED_UNUSED(store);
+	may_die();
+	if (row && !is_dead())
+		row_drop(row);
+}
+
+errint_t WRAP(remove_prompt)(struct seed_store *store, const char *name,
+			     const struct seed_record *cancelled)
+{
+	struct entry *entry = &entries[name_index(name)];
+	errint_t err;
+
+	SEED_UNUSED(store);
+	if (entry->prompt < 0)
+		return -ENOENT;
+	err = step();
+	if (err)
+		return err;
+	entry->prompt = -1;
+	trace("disk: removed %s", name);
+	may_die();
+	if (cancelled && !is_dead() && entry->image < 0)
+		write_record(cancelled);
+	return 0;
+}
+
+errint_t WRAP(move_entry)(struct seed_store *store, const char *from, const char *to)
+{
+	int a = name_index(from), b = name_index(to);
+	errint_t err;
+
+	SEED_UNUSED(store);
+	if (entries[a].prompt < 0)
+		return -ENOENT;
+	err = step();
+	if (err)
+		return err; /* undone, or never begun */
+	retire(b);
+	for (int i = 0; i < VERSIONS_MAX; i++)
+		if (versions[i].name == a)
+			versions[i].name = b + NAMES;
+	for (int i = 0; i < VERSIONS_MAX; i++)
+		if (versions[i].name == b + NAMES) {
+			versions[i].name = -1;
+			add_version(b, versions[i].task, versions[i].has_row);
+		}
+	entries[b].image = entries[a].image;
+	entries[b].prompt = entries[a].prompt;
+	entries[a].image = entries[a].prompt = -1;
+	seed_record_release(&entries[b].record);
+	entries[b].record = entries[a].record;
+	seed_record_init(&entries[a].record);
+	if (entries[b].record.name && seed_record_set(&entries[b].record.name, to))
+		abort();
+	for (int i = 0; i < ROWS_MAX; i++)
+		if (rows[i].used && strcmp(rows[i].record.name, to) == 0)
+			rows[i].record.superseded = true;
+	for (int i = 0; i < ROWS_MAX; i++)
+		if (rows[i].used && strcmp(rows[i].record.name, from) == 0 &&
+		    seed_record_set(&rows[i].record.name, to))
+			abort();
+	trace("disk: moved %s to %s", from, to);
+	may_die();
+	return 0;
+}
+
+errint_t WRAP(move_folder)(struct seed_store *store, const char *from, const char *to)
+{
+	SEED_UNUSED(store);
+	SEED_UNUSED(from);
+	SEED_UNUSED(to);
+	return -ENOENT;
+}
+
+/* "ant/0001.png" */
+static struct version *version_find(const char *path)
+{
+	const char *slash = strchr(path, '/');
+	int number = (int)strtol(slash + 1, NULL, 10);
+
+	for (int i = 0; i < VERSIONS_MAX; i++)
+		if (versions[i].name >= 0 && versions[i].number == number &&
+		    strncmp(name_of(versions[i].name), path, (size_t)(slash - path)) == 0)
+			return &versions[i];
+	return NULL;
+}
+
+errint_t WRAP(restore)(struct seed_store *store, const char *old, const char *name)
+{
+	struct version *version = version_find(old);
+	struct entry *entry = &entries[name_index(name)];
+	errint_t err;
+	int task;
+
+	SEED_UNUSED(store);
+	if (!version)
+		return -ENOENT;
+	err = step();
+	if (err)
+		return err;
+	task = version->task;
+	version->name = -1;
+	retire(name_index(name));
+	entry->image = task;
+	if (!entry->record.name && seed_record_set(&entry->record.name, name))
+		abort();
+	entry->record.state = SEED_STATE_VERIFIED;
+	entry->record.error.code = 0;
+	snprintf(entry->record.image.sha256, sizeof(entry->record.image.sha256), "%d", task);
+	trace("disk: restored picture %d as %s", task, name);
+	may_die();
+	return 0;
+}
+
+errint_t WRAP(version_drop)(struct seed_store *store, const char *version, const char *name)
+{
+	struct version *found = version_find(version);
+	errint_t err;
+
+	SEED_UNUSED(store);
+	SEED_UNUSED(name);
+	if (!found)
+		return -ENOENT;
+	err = step();
+	if (err)
+		return err;
+	tasks[found->task].dropped = true;
+	found->name = -1;
+	return 0;
+}
+
+/* ---- pictures and bytes ---- */
+
+static int memory_file(void)
+{
+	int fd = memfd_create("sim", MFD_CLOEXEC);
+
+	if (fd < 0)
+		abort();
+	return fd;
+}
+
+int WRAP(result_open)(struct seed_store *store, const char *id)
+{
+	struct row *row = row_find(id);
+	int task = -1;
+
+	SEED_UNUSED(store);
+	if (is_dead() || chance((unsigned)world_faults() / 10))
+		return -EMFILE;
+	if (!row)
+		broken("a picture for a row that is not in the journal");
+	if (row->result < 0)
+		row->result = memory_file();
+	if (pwrite(row->result, &task, sizeof(task), 0) < 0)
+		abort();
+	return dup(row->result);
+}
+
+errint_t WRAP(source_write)(struct seed_store *store, const char *id, const void *data, size_t len)
+{
+	errint_t err = step();
+	char text[16] = "";
+
+	SEED_UNUSED(store);
+	if (err)
+		return err;
+	memcpy(text, data, len < sizeof(text) ? len : sizeof(text) - 1);
+	row_get(id)->source = (int)strtol(text, NULL, 10);
+	return 0;
+}
+
+int WRAP(source_open)(const struct seed_store *store, const char *id)
+{
+	const struct row *row = row_find(id);
+	int fd;
+
+	SEED_UNUSED(store);
+	if (!row || row->source < 0)
+		return -ENOENT;
+	if (chance((unsigned)world_faults() / 10))
+		return -EMFILE;
+	fd = memory_file();
+	if (pwrite(fd, &row->source, sizeof(row->source), 0) < 0)
+		abort();
+	return fd;
+}
+
+errint_t WRAP(image_copy)(struct seed_store *store, const char *name, const char *id)
+{
+	SEED_UNUSED(store);
+	SEED_UNUSED(name);
+	SEED_UNUSED(id);
+	return -ENOENT;
+}
+
+void WRAP(reuse_note)(struct seed_store *store, uint64_t key, const char *name)
+{
+	SEED_UNUSED(store);
+	SEED_UNUSED(key);
+	SEED_UNUSED(name);
+}
+
+char *WRAP(reuse_find)(const struct seed_store *store, uint64_t key)
+{
+	SEED_UNUSED(store);
+	SEED_UNUSED(key);
+	return NULL;
+}
+
+/* ---- the budget ---- */
+
+void WRAP(spent_read)(const struct seed_store *store, struct seed_spent *spent)
+{
+	SEED_UNUSED(store);
+	spent_on_disk.serial = 0;
+	*spent = spent_on_disk;
+}
+
+errint_t WRAP(spent_write)(struct seed_store *store, struct seed_spent spent)
+{
+	errint_t err = step();
+
+	SEED_UNUSED(store);
+	if (!err && spent.serial > spent_on_disk.serial)
+		spent_on_disk = spent;
+	return err;
+}
+
+/* ---- after a death ---- */
+
+static int by_id(const void *a, const void *b)
+{
+	const struct row *const *x = a, *const *y = b;
+
+	return strcmp((*x)->record.id, (*y)->record.id);
+}
+
+static bool is_overtaken(const struct seed_record *row)
+{
+	const struct seed_record *record = &entries[name_index(row->name)].record;
+
+	return record->created_ms > row->created_ms ||
+	       (record->created_ms == row->created_ms && record->state == SEED_STATE_VERIFIED &&
+		strcmp(row->step, "commit") != 0);
+}
+
+errint_t WRAP(recover)(struct seed_store *store, seed_store_pending_fn *each, void *context)
+{
+	struct row *list[ROWS_MAX];
+	size_t count = 0;
+	errint_t err = 0;
+
+	SEED_UNUSED(store);
+	for (int i = 0; i < ROWS_MAX; i++)
+		if (rows[i].used)
+			list[count++] = &rows[i];
+	qsort(list, count, sizeof(list[0]), by_id);
+	for (size_t i = 0; i < count && !err; i++) {
+		struct seed_record copy;
+		bool newest = !list[i]->record.superseded;
+
+		for (size_t j = i + 1; j < count; j++)
+			if (!list[j]->record.superseded &&
+			    strcmp(list[j]->record.name, list[i]->record.name) == 0)
+				newest = false;
+		if (is_overtaken(&list[i]->record))
+			newest = false;
+		if (seed_record_copy(&copy, &list[i]->record))
+			abort();
+		trace("recovered %s %s step %s%s", copy.name, copy.request, copy.step,
+		      newest ? "" : " superseded");
+		err = each(context, &copy, newest);
+	}
+	return err;
+}

@@ -1,0 +1,533 @@
+/*
+ * The network, and the image service behind it. What a request does there is
+ * done when it arrives; the answer comes later, late, or not at all.
+ */
+#include "tests/sim/sim.h"
+
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+PORT(net_new);
+PORT(net_free);
+PORT(net_send);
+PORT(net_cancel);
+PORT(net_turn);
+PORT(net_wait);
+PORT(net_wake);
+
+struct task tasks[TASKS_MAX];
+int task_count;
+struct submission submissions[2 * TASKS_MAX];
+int submission_count;
+
+enum ask { ASK_SUBMIT, ASK_POLL, ASK_IMAGE, ASK_CANCEL };
+
+struct seed_transfer {
+	bool busy;
+	enum ask ask;
+	int task;       /* asked about, or made; -1: none */
+	int submission;
+	int64_t at_ms;
+	seed_net_done_fn *done;
+	void *context;
+	/* The answer. */
+	int code;       /* errno; 0: an HTTP answer */
+	bool sent, local;
+	long status;
+	int64_t retry_after_ms;
+	char body[64];
+	int picture;    /* -1: none */
+};
+
+enum { TRANSFERS_MAX = 64 };
+static struct seed_transfer transfers[TRANSFERS_MAX];
+static int64_t down_until_ms; /* the service, or the way to it */
+
+/* ---- tasks ---- */
+
+static int task_new(int text)
+{
+	struct task *task = &tasks[task_count];
+
+	if (task_count == TASKS_MAX)
+		broken("%d tasks", TASKS_MAX);
+	*task = (struct task){
+		.text = text,
+		.bytes = chance(15),
+		.valid = chance((unsigned)(100 - world_faults() / 3)),
+		.fails = chance((unsigned)world_faults() / 4),
+		.accepted_ms = now_ms(),
+		.life = life,
+		.ends_ms = now_ms() + 200 + roll(world_is_kind() ? 2000 : 15000),
+	};
+	/* Some hang for ever, some are slower than they may be. */
+	if (chance((unsigned)world_faults() / 5))
+		task->ends_ms = chance(20) ? INT64_MAX : now_ms() + roll(3 * TIMEOUT_MS);
+	task->lives_ms = task->ends_ms;
+	if (task->ends_ms != INT64_MAX && chance((unsigned)world_faults() / 3))
+		task->lives_ms = chance(10) ? INT64_MAX : task->ends_ms + roll(2 * TIMEOUT_MS);
+	return task_count++;
+}
+
+/* ---- the provider: the engine's side of the same words ---- */
+
+static errint_t sim_request(const struct seed_provider_config *config,
+			    const struct seed_params *params, const char *prompt,
+			    struct seed_task *task, struct seed_request *request)
+{
+	const char *what = task->stage == SEED_STAGE_POLL ? "poll" :
+			   task->stage == SEED_STAGE_CANCEL ? "cancel" : NULL;
+	int n;
+
+	SEED_UNUSED(config);
+	SEED_UNUSED(params);
+	if (task->stage == SEED_STAGE_SUBMIT) {
+		request->method = "POST";
+		request->url = strdup("http://sim.test/submit");
+		request->body = strdup(prompt);
+		return request->url && request->body ? 0 : -ENOMEM;
+	}
+	if (!what)
+		return -EOPNOTSUPP;
+	request->method = "GET";
+	n = asprintf(&request->url, "http://sim.test/%s/%s", what, task->id ? task->id : "");
+	return n < 0 ? -ENOMEM : 0;
+}
+
+static bool keep(char **field, const char *text)
+{
+	free(*field);
+	*field = strdup(text);
+	return *field != NULL;
+}
+
+static void take_url(struct seed_task *task, const char *id, struct seed_step *step)
+{
+	char url[64];
+
+	snprintf(url, sizeof(url), "http://sim.test/image/%s", id);
+	if (!keep(&task->image_url, url))
+		abort();
+	step->kind = SEED_STEP_URL;
+}
+
+static void sim_answer(const struct seed_provider_config *config, const struct seed_params *params,
+		       struct seed_task *task, const struct seed_response *response,
+		       const struct cJSON *json, struct seed_step *step)
+{
+	char word[16] = "", id[16] = "";
+
+	SEED_UNUSED(config);
+	SEED_UNUSED(params);
+	SEED_UNUSED(json);
+	if (sscanf(response->body, "%15s %15s", word, id) < 1)
+		snprintf(word, sizeof(word), "nothing");
+	if (*id && !keep(&task->id, id))
+		abort();
+	if (strcmp(word, "task") == 0 || strcmp(word, "running") == 0) {
+		task->stage = SEED_STAGE_POLL;
+		step->kind = SEED_STEP_WAIT;
+	} else if (strcmp(word, "url") == 0) {
+		take_url(task, id, step);
+	} else if (strcmp(word, "bytes") == 0) {
+		if (seed_buf_add(&step->bytes, id, strlen(id)))
+			abort();
+		step->kind = SEED_STEP_BYTES;
+	} else if (strcmp(word, "unknown") == 0) {
+		step->kind = SEED_STEP_UNKNOWN;
+	} else if (strcmp(word, "nothing") == 0 && task->stage != SEED_STAGE_SUBMIT) {
+		step->kind = SEED_STEP_BACKOFF;
+		step->retry_after_ms = response->retry_after_ms;
+	} else {
+		bool refused = strcmp(word, "refused") == 0;
+
+		step->kind = SEED_STEP_FAIL;
+		seed_error_set(&step->error, refused ? EKEYREJECTED : EIO, "the service: %s", word);
+		step->error.final = step->refused = refused;
+	}
+}
+
+const struct seed_provider sim_provider = {
+	.name = "sim",
+	.default_base = "http://sim.test",
+	.request = sim_request,
+	.answer = sim_answer,
+};
+
+/* ---- what becomes of a request ---- */
+
+static void say(struct seed_transfer *t, long status, const char *word, int task)
+{
+	t->status = status;
+	t->sent = true;
+	if (task >= 0)
+		snprintf(t->body, sizeof(t->body), "%s %d", word, task);
+	else
+		snprintf(t->body, sizeof(t->body), "%s", word);
+}
+
+static void fail(struct seed_transfer *t, int code, bool sent)
+{
+	t->code = code;
+	t->sent = sent;
+}
+
+static int64_t some_retry_after_ms(void)
+{
+	static const int64_t seconds[] = { -1, 0, 1, 2, 15, 60, 86400, 366 * 86400 };
+	int64_t s = seconds[roll(SEED_ARRAY_LEN(seconds))];
+
+	return s < 0 ? -1 : s * 1000;
+}
+
+static void be_busy(struct seed_transfer *t)
+{
+	say(t, chance(70) ? 429 : 503, "nothing", -1);
+	t->retry_after_ms = some_retry_after_ms();
+	if (t->status == 503 && t->retry_after_ms < 0)
+		t->retry_after_ms = 1000;
+}
+
+/* Faults that any request can meet; false: none. What stands behind it is not
+ * reached, but for a connection that breaks after that. */
+static bool is_lost(struct seed_transfer *t, unsigned faults)
+{
+	if (now_ms() < down_until_ms) {
+		fail(t, ECONNREFUSED, false);
+		return true;
+	}
+	if (chance(faults / 20))
+		down_until_ms = now_ms() + roll(60000);
+	switch (chance(faults / 2) ? roll(6) : 99) {
+	case 0:
+		fail(t, chance(50) ? ECONNREFUSED : EHOSTUNREACH, false);
+		return true;
+	case 1:
+		fail(t, chance(50) ? ENOMEM : EMFILE, false);
+		t->local = true;
+		return true;
+	case 2:
+		be_busy(t);
+		return true;
+	case 3:
+		fail(t, EIO, true); /* broken before anything was done there */
+		return true;
+	case 4:
+		fail(t, ETIMEDOUT, true);
+		t->at_ms = INT64_MAX; /* until its deadline */
+		return true;
+	default:
+		return false;
+	}
+}
+
+static enum cell_class class_of(const struct seed_transfer *t)
+{
+	if (t->local)
+		return CELL_LOCAL;
+	if (t->code)
+		return t->sent ? CELL_UNSURE : CELL_NOT_SENT;
+	if (t->status == 429 || t->status == 503)
+		return CELL_BUSY;
+	return CELL_GOOD;
+}
+
+static void submission_note(struct seed_transfer *t, int text)
+{
+	struct submission *s = &submissions[submission_count];
+
+	if (submission_count == (int)SEED_ARRAY_LEN(submissions))
+		broken("%d submissions", submission_count);
+	*s = (struct submission){
+		.text = text,
+		.life = life,
+		.task = t->task,
+		.counts = t->sent && t->status != 429 && t->status != 503 && t->status != 401,
+		.unsure = t->code && t->sent,
+		.answered_failed = !t->code && t->status == 500,
+		.sent_ms = now_ms(),
+	};
+	t->submission = submission_count++;
+	trace("service: submission of T%d: status %ld code %d task %d", text, t->status, t->code,
+	      t->task);
+	if (s->counts)
+		check_submission(s);
+}
+
+/* Its answer comes too late: whatever it is, the request has left. */
+static void submission_unheard(struct submission *s)
+{
+	bool counted = s->counts;
+
+	s->unsure = s->counts = true;
+	s->answered_failed = false;
+	if (!counted)
+		check_submission(s);
+}
+
+static void submit(struct seed_transfer *t, const char *body)
+{
+	unsigned faults = (unsigned)world_faults();
+	int text = text_number(body);
+
+	if (!is_lost(t, faults)) {
+		if (chance(faults / 10)) {
+			say(t, 401, "refused", -1);
+		} else if (chance(faults / 6)) {
+			say(t, 500, "broken", -1);
+		} else {
+			t->task = task_new(text);
+			if (tasks[t->task].bytes)
+				say(t, 200, "bytes", t->task);
+			else
+				say(t, 200, "task", t->task);
+			/* Done there, and the answer is lost on the way. */
+			if (chance(faults / 6))
+				fail(t, EIO, true);
+		}
+	} else if (t->code && t->sent && chance(50)) {
+		t->task = task_new(text);
+	}
+	reached(PHASE_SUBMIT, t->status == 401 ? CELL_REFUSED : t->status == 500 ? CELL_FAILED :
+		class_of(t));
+	submission_note(t, text);
+}
+
+static void poll(struct seed_transfer *t)
+{
+	unsigned faults = (unsigned)world_faults();
+	struct task *task = &tasks[t->task];
+	enum cell_class cell;
+
+	if (is_lost(t, faults)) {
+		cell = class_of(t);
+	} else if (chance(faults / 12)) {
+		say(t, 401, "refused", -1);
+		cell = CELL_REFUSED;
+	} else if (chance(faults / 12)) {
+		say(t, 404, "unknown", -1);
+		cell = CELL_GONE;
+	} else if (chance(faults / 8)) {
+		say(t, 502, "nothing", -1);
+		cell = CELL_BUSY;
+	} else if (task->cancelled && task->ends_ms > now_ms()) {
+		say(t, 200, "cancelled", -1);
+		cell = CELL_FAILED;
+	} else if (task->ends_ms > now_ms()) {
+		say(t, 200, "running", -1);
+		cell = CELL_RUNNING;
+	} else if (task->fails) {
+		say(t, 200, "failed", -1);
+		cell = CELL_FAILED;
+	} else {
+		say(t, 200, "url", t->task);
+		cell = CELL_GOOD;
+	}
+	reached(PHASE_POLL, cell);
+}
+
+static void image(struct seed_transfer *t)
+{
+	unsigned faults = (unsigned)world_faults();
+	enum cell_class cell;
+
+	if (is_lost(t, faults)) {
+		cell = class_of(t);
+	} else if (tasks[t->task].lives_ms > now_ms()) {
+		say(t, chance(50) ? 404 : 403, "", -1);
+		cell = CELL_GONE;
+	} else if (chance(faults / 6)) {
+		say(t, 500, "", -1);
+		cell = CELL_BUSY;
+	} else {
+		say(t, 200, "", -1);
+		t->picture = t->task;
+		cell = CELL_GOOD;
+	}
+	reached(PHASE_FETCH, cell);
+}
+
+static void cancel(struct seed_transfer *t)
+{
+	if (!is_lost(t, (unsigned)world_faults())) {
+		if (chance(50) && tasks[t->task].ends_ms > now_ms())
+			tasks[t->task].cancelled = true;
+		say(t, 200, "done", -1);
+	}
+}
+
+/* ---- the network ---- */
+
+errint_t __wrap_seed_net_new(struct seed_net **net)
+{
+	memset(transfers, 0, sizeof(transfers));
+	*net = (struct seed_net *)(void *)transfers;
+	return 0;
+}
+
+void __wrap_seed_net_free(struct seed_net *net)
+{
+	SEED_UNUSED(net);
+	memset(transfers, 0, sizeof(transfers));
+}
+
+static void judge(struct seed_transfer *t, const struct seed_net_request *request)
+{
+	const char *path = request->url + strlen("http://sim.test/");
+	const char *slash = strchr(path, '/');
+
+	t->task = slash ? (int)strtol(slash + 1, NULL, 10) : -1;
+	if (strcmp(path, "submit") == 0) {
+		t->ask = ASK_SUBMIT;
+		submit(t, request->body);
+	} else if (strncmp(path, "poll/", 5) == 0) {
+		t->ask = ASK_POLL;
+		poll(t);
+	} else if (strncmp(path, "image/", 6) == 0) {
+		t->ask = ASK_IMAGE;
+		image(t);
+	} else {
+		t->ask = ASK_CANCEL;
+		cancel(t);
+	}
+}
+
+errint_t __wrap_seed_net_send(struct seed_net *net, const struct seed_net_request *request,
+			      seed_net_done_fn *done, void *context,
+			      struct seed_transfer **transfer)
+{
+	struct seed_transfer *t = transfers;
+
+	SEED_UNUSED(net);
+	may_die();
+	if (is_dead() || chance((unsigned)world_faults() / 20))
+		return -ENOMEM;
+	while (t < transfers + TRANSFERS_MAX && t->busy)
+		t++;
+	if (t == transfers + TRANSFERS_MAX)
+		return -ENOMEM;
+	*t = (struct seed_transfer){ .busy = true, .done = done, .context = context,
+				     .picture = -1, .retry_after_ms = -1, .task = -1 };
+	t->at_ms = now_ms() + 5 + (chance(10) ? roll(world_is_kind() ? 500 : 8000) : roll(100));
+	judge(t, request);
+	if (t->at_ms >= request->deadline_ms) {
+		t->at_ms = request->deadline_ms > now_ms() ? request->deadline_ms : now_ms() + 1;
+		/* What it would have said does not come. */
+		if (t->sent) {
+			t->code = ETIMEDOUT;
+			if (t->ask == ASK_SUBMIT)
+				submission_unheard(&submissions[t->submission]);
+		}
+	}
+	*transfer = t;
+	return 0;
+}
+
+void __wrap_seed_net_cancel(struct seed_net *net, struct seed_transfer *transfer)
+{
+	SEED_UNUSED(net);
+	transfer->busy = false;
+}
+
+/* At the deadline the last question decides; what is asked after it does not. */
+static void note_running(struct task *task, bool running)
+{
+	if (life == task->life && now_ms() < task->accepted_ms + TIMEOUT_MS)
+		task->told_running = running;
+	else
+		task->told_running |= running;
+}
+
+/* What the program knows from this answer on. */
+static void note_told(const struct seed_transfer *t)
+{
+	struct task *task = t->task >= 0 ? &tasks[t->task] : NULL;
+
+	if (t->ask == ASK_SUBMIT)
+		submissions[t->submission].delivered = true;
+	if (!task)
+		return;
+	if (t->ask == ASK_POLL)
+		note_running(task, !t->code && strncmp(t->body, "running", 7) == 0);
+	if (t->code)
+		return;
+	if (t->ask == ASK_SUBMIT)
+		task->told = true;
+	if (t->ask == ASK_POLL) {
+		task->told_unknown = t->status == 404;
+		task->told_failed |= strncmp(t->body, "failed", 6) == 0 ||
+				     strncmp(t->body, "cancelled", 9) == 0;
+	}
+	if (t->ask == ASK_IMAGE)
+		task->told_gone = t->status == 403 || t->status == 404;
+}
+
+static void deliver(struct seed_transfer *t)
+{
+	struct seed_net_answer answer = {
+		.sent = t->sent,
+		.local = t->local,
+		.status = t->status,
+		.body = t->body,
+		.len = strlen(t->body),
+		.memfd = -1,
+		.retry_after_ms = t->retry_after_ms,
+	};
+
+	t->busy = false;
+	if (t->code)
+		seed_error_set(&answer.error, t->code, "%s", strerror(t->code));
+	else if (t->picture >= 0) {
+		answer.memfd = memfd_create("sim", MFD_CLOEXEC);
+		if (answer.memfd < 0 || pwrite(answer.memfd, &t->picture, sizeof(t->picture), 0) < 0)
+			abort();
+	}
+	note_told(t);
+	t->done(t->context, &answer);
+	if (answer.memfd >= 0)
+		close(answer.memfd);
+}
+
+void __wrap_seed_net_turn(struct seed_net *net)
+{
+	SEED_UNUSED(net);
+	for (int i = 0; i < TRANSFERS_MAX && !is_dead(); i++) {
+		if (!transfers[i].busy || transfers[i].at_ms > now_ms())
+			continue;
+		may_die();
+		if (!is_dead())
+			deliver(&transfers[i]);
+	}
+}
+
+void __wrap_seed_net_wait(struct seed_net *net, struct pollfd *fds, size_t count,
+			  int64_t timeout_ms)
+{
+	SEED_UNUSED(net);
+	SEED_UNUSED(fds);
+	SEED_UNUSED(count);
+	SEED_UNUSED(timeout_ms);
+}
+
+void __wrap_seed_net_wake(struct seed_net *net)
+{
+	SEED_UNUSED(net);
+}
+
+void service_begin(void)
+{
+	task_count = submission_count = 0;
+	down_until_ms = 0;
+	memset(transfers, 0, sizeof(transfers));
+}
+
+int64_t service_next_ms(void)
+{
+	int64_t at = INT64_MAX;
+
+	for (int i = 0; i < TRANSFERS_MAX; i++)
+		if (transfers[i].busy && transfers[i].at_ms < at)
+			at = transfers[i].at_ms;
+	return at;
+}

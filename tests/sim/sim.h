@@ -1,0 +1,146 @@
+/*
+ * The simulation: the engine of lib/, unchanged, in a world that a seed makes up.
+ *
+ * The engine sees its world through few modules: clock, network, disk threads,
+ * workers, store, log. The program that tests it is linked with others in their
+ * place (ld --wrap): time is a number, a service is a list of tasks, the disk is
+ * a list of rows of which it is known what is durable. An adversary answers each
+ * request, step and job in any way that a real one can, kills the program at any
+ * step, and turns kind at the end, when all must come to rest. The same seed
+ * makes the same run.
+ *
+ *     world.c    clock, dice, events; disk threads; workers
+ *     service.c  the network and the image service behind it
+ *     disk.c     the store: what a crash leaves
+ *     users.c    what is done to the mount, and what must be true
+ *     main.c     runs, and what they reached
+ */
+#ifndef SIM_H
+#define SIM_H
+
+#include "lib/engine_internal.h"
+
+/* What stands in a port's place has the port's own type. */
+#define PORT(name) __typeof__(seed_##name) __wrap_seed_##name
+
+enum {
+	NAMES = 3,
+	TEXTS_MAX = 24,
+	TASKS_MAX = 64,
+	ROWS_MAX = 64,
+	VERSIONS_MAX = 96,
+	WAITS_MAX = 64,
+	TIMEOUT_MS = 20000,
+};
+
+/* ---- dice and time (world.c) ---- */
+
+uint64_t dice(void);
+unsigned roll(unsigned n);          /* 0 to n - 1 */
+bool chance(unsigned percent);
+int64_t now_ms(void);
+/* The program is dead: whatever its memory still does reaches nothing. */
+bool is_dead(void);
+/* A point at which it may be killed. */
+void may_die(void);
+void world_begin(uint64_t seed);
+/* Runs until the engine rests or `until_ms`; false if it was killed. */
+bool world_run(struct seed_engine *engine, int64_t until_ms);
+void world_killed(void);            /* nothing of the dead program is left */
+void world_be_kind(void);
+bool world_is_kind(void);
+int world_faults(void);             /* percent: how mean this run's adversary is */
+/* A failing run says so and ends the program. */
+void broken(const char *format, ...) SEED_PRINTF(1, 2) __attribute__((noreturn));
+void trace(const char *format, ...) SEED_PRINTF(1, 2);
+
+/* ---- what was reached (main.c) ---- */
+
+enum cell_class {
+	CELL_NOT_SENT, CELL_BUSY, CELL_LOCAL, CELL_UNSURE, CELL_REFUSED, CELL_FAILED, CELL_GONE,
+	CELL_RUNNING, CELL_DISK, CELL_KILL, CELL_GOOD, CELL_CLASSES
+};
+void reached(enum phase phase, enum cell_class class);
+
+/* ---- the service (service.c) ---- */
+
+struct task {
+	int text;                /* which asked for it */
+	bool bytes;              /* the answer to the submission holds the picture */
+	bool valid;              /* its picture is one */
+	bool fails;
+	bool told;               /* the program has seen the answer that accepted it */
+	bool durable;            /* … and it is in the journal */
+	/* What the program was told of it since. */
+	bool told_failed, told_invalid, told_gone, told_running, told_unknown, cancelled;
+	bool excused;            /* its user removed it, or a crash came before it was durable */
+	bool placed;             /* its picture has stood in images/ or in a history */
+	bool dropped;            /* … and its user removed it */
+	int64_t ends_ms;         /* when it has run */
+	int64_t lives_ms;        /* when its picture's URL begins to work; INT64_MAX: never */
+	int64_t accepted_ms;
+	int life;                /* in which it was */
+};
+
+struct submission {
+	int text;
+	int life;                /* which start of the program made it */
+	int task;                /* -1: the service has none */
+	bool counts;             /* as `man seed` counts submissions */
+	bool unsure;             /* the program cannot know whether it was accepted */
+	bool answered_failed;
+	bool delivered;          /* the program has seen how it ended */
+	int64_t sent_ms;
+};
+
+extern struct task tasks[TASKS_MAX];
+extern int task_count;
+extern struct submission submissions[2 * TASKS_MAX];
+extern int submission_count;
+extern const struct seed_provider sim_provider;
+void service_begin(void);
+/* When the next answer is due. */
+int64_t service_next_ms(void);
+
+/* ---- the disk (disk.c) ---- */
+
+struct version {
+	int name;                /* whose history; -1: free */
+	int number;
+	int task;                /* whose picture */
+	bool has_row;
+};
+struct entry {
+	int prompt;              /* text; -1: none */
+	int image;               /* task; -1: none */
+	struct seed_record record; /* name NULL: none */
+};
+extern struct entry entries[NAMES];
+extern struct version versions[VERSIONS_MAX];
+void disk_begin(void);
+int disk_rows(void);
+bool disk_has_picture(int task); /* current or in a history */
+const char *name_of(int name);
+int name_index(const char *name);
+/* "T17" is 17; -1: none. */
+int text_number(const char *request);
+
+/* ---- users (users.c) ---- */
+
+struct text {
+	int commits;             /* that were not answered by one under way */
+	bool closed_well;        /* a close gave 0 */
+};
+extern struct text texts[TEXTS_MAX];
+extern int text_count;
+extern int life;
+void users_begin(struct seed_engine *engine);
+void users_act(struct seed_engine *engine);
+void users_died(void);
+void check_submission(const struct submission *fresh);
+/* What must be true whenever nothing runs: at a death, and at the end. */
+void check_disk(void);
+void check_rest(struct seed_engine *engine);
+void users_sighup(struct seed_engine *engine);
+
+#endif

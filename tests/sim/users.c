@@ -1,0 +1,399 @@
+/* What is done to the mount, and what must be true of it. */
+#include "tests/sim/sim.h"
+
+#include <stdio.h>
+
+/* An attempt's time, twice, and as often again behind a service that takes
+ * nothing; and what workers and disks take of their own. */
+#define ANSWER_MAX_MS (4 * TIMEOUT_MS + 90000)
+
+struct text texts[TEXTS_MAX];
+int text_count;
+int life;
+
+static struct waiter {
+	struct seed_wait wait;
+	bool used, answered;
+	const char *what;
+	int text; /* of a commit; -1 */
+	int64_t since_ms;
+	char *report;
+} waiters[WAITS_MAX];
+static int waiter_count;
+static int newest[NAMES];     /* the text that was last committed to it; -1: none */
+static bool restored[NAMES];  /* an earlier picture was made current, or a name moved */
+static bool one_slot;
+
+void users_begin(struct seed_engine *engine)
+{
+	if (life == 0) {
+		waiter_count = text_count = 0;
+		for (int i = 0; i < NAMES; i++) {
+			newest[i] = -1;
+			restored[i] = false;
+		}
+	}
+	one_slot = engine->config.jobs == 1;
+}
+
+/* ---- waiters ---- */
+
+static void answered(struct seed_wait *wait, int code)
+{
+	struct waiter *waiter = (struct waiter *)(void *)wait;
+	int64_t took_ms = now_ms() - waiter->since_ms;
+
+	if (is_dead())
+		return;
+	if (waiter->answered)
+		broken("%s was answered twice", waiter->what);
+	waiter->answered = true;
+	trace("user: %s T%d: %s", waiter->what, waiter->text, code ? strerror(code) : "ok");
+	if (took_ms > ANSWER_MAX_MS && !one_slot)
+		broken("%s waited %lld ms", waiter->what, (long long)took_ms);
+	if (code == 0 && waiter->text >= 0)
+		texts[waiter->text].closed_well = true;
+}
+
+static struct seed_wait *wait_new(const char *what, int text)
+{
+	struct waiter *waiter;
+
+	if (waiter_count == WAITS_MAX)
+		return NULL;
+	waiter = &waiters[waiter_count++];
+	*waiter = (struct waiter){ .used = true, .what = what, .text = text, .since_ms = now_ms() };
+	waiter->wait.done = answered;
+	return &waiter->wait;
+}
+
+void users_died(void)
+{
+	for (int i = 0; i < waiter_count; i++)
+		waiters[i].answered = true; /* the kernel does that */
+	for (int i = 0; i < task_count; i++)
+		if (tasks[i].told && !tasks[i].durable)
+			tasks[i].excused = true;
+}
+
+/* ---- what they do ---- */
+
+static void commit(struct seed_engine *engine, int name, bool same)
+{
+	const struct generation *running = engine_find(engine, name_of(name));
+	struct seed_ticket *ticket = seed_ticket_new();
+	struct seed_wait *wait;
+	char *text = NULL;
+	int number = same && newest[name] >= 0 ? newest[name] : text_count;
+
+	if (number == TEXTS_MAX || !(wait = wait_new("commit", number))) {
+		seed_ticket_unref(ticket);
+		return;
+	}
+	if (number == text_count)
+		texts[text_count++] = (struct text){ .commits = 0 };
+	/* It joins what is under way for the same text. */
+	if (!running || text_number(running->record.request) != number ||
+	    (running->record.state == SEED_STATE_FAILED && !running->shelved))
+		texts[number].commits++;
+	newest[name] = number;
+	trace("user: commit T%d to %s", number, name_of(name));
+	wait->until_begun = chance(5);
+	if (wait->until_begun) /* 0 says nothing of an image */
+		((struct waiter *)(void *)wait)->text = -1;
+	if (asprintf(&text, "T%d", number) < 0 ||
+	    seed_engine_commit(engine, name_of(name), text, ticket, wait))
+		abort();
+	if (chance(30) && (wait = wait_new("fsync", -1)) != NULL &&
+	    seed_engine_wait_ticket(engine, ticket, wait))
+		abort();
+	seed_ticket_unref(ticket);
+}
+
+static void callback(struct seed_engine *engine, int name)
+{
+	struct seed_wait *wait;
+	char *body = NULL;
+
+	if (text_count == TEXTS_MAX || !(wait = wait_new("callback", -1)))
+		return;
+	texts[text_count] = (struct text){ .commits = 1 };
+	newest[name] = -1;
+	restored[name] = true; /* whose picture it has is not followed further */
+	trace("user: callback T%d to %s", text_count, name_of(name));
+	if (asprintf(&body, "{\"prompt\":\"T%d\"}", text_count++) < 0 ||
+	    seed_engine_callback(engine, name_of(name), body, NULL, wait))
+		abort();
+}
+
+static void excuse(const struct generation *generation)
+{
+	int task = generation->task.id ? (int)strtol(generation->task.id, NULL, 10) : -1;
+
+	if (task >= 0 && task < task_count)
+		tasks[task].excused = true;
+	/* An answer may be on its way. */
+	for (int i = 0; i < task_count; i++)
+		if (tasks[i].text == text_number(generation->record.request) && !tasks[i].durable)
+			tasks[i].excused = true;
+	if (generation->late)
+		excuse(generation->late);
+}
+
+static void remove_prompt(struct seed_engine *engine, int name)
+{
+	struct seed_wait *wait;
+	struct generation *g;
+
+	if (engine->gate_closed || !(wait = wait_new("rm", -1)))
+		return;
+	for (g = engine_find(engine, name_of(name)); g; g = generation_next_same(g))
+		excuse(g);
+	newest[name] = -1;
+	trace("user: rm %s", name_of(name));
+	if (seed_engine_remove(engine, name_of(name), wait))
+		abort();
+}
+
+static void rename_prompt(struct seed_engine *engine, int from, int to)
+{
+	struct seed_wait *wait = from == to ? NULL : wait_new("mv", -1);
+
+	if (!wait)
+		return;
+	newest[from] = newest[to] = -1;
+	restored[from] = restored[to] = true;
+	trace("user: mv %s %s", name_of(from), name_of(to));
+	if (seed_engine_rename(engine, name_of(from), name_of(to), false, wait))
+		abort();
+}
+
+static const struct version *some_version(void)
+{
+	int at = (int)roll(VERSIONS_MAX);
+
+	for (int i = 0; i < VERSIONS_MAX; i++) {
+		const struct version *version = &versions[(at + i) % VERSIONS_MAX];
+
+		if (version->name >= 0)
+			return version;
+	}
+	return NULL;
+}
+
+static void use_version(struct seed_engine *engine, bool drop)
+{
+	const struct version *version = some_version();
+	struct seed_wait *wait = version ? wait_new(drop ? "rm version" : "restore", -1) : NULL;
+	char path[32];
+	int name;
+
+	if (!wait)
+		return;
+	name = version->name;
+	snprintf(path, sizeof(path), "%s/%04d.png", name_of(name), version->number);
+	restored[name] = true;
+	trace("user: %s %s", drop ? "rm" : "restore", path);
+	if (drop ? seed_engine_drop_version(engine, path, name_of(name), wait) :
+		   seed_engine_restore(engine, path, name_of(name), wait))
+		abort();
+}
+
+static void wait_name(struct seed_engine *engine, int name)
+{
+	struct seed_wait *wait = wait_new("open", -1);
+
+	if (wait && seed_engine_wait_name(engine, name_of(name), wait))
+		abort();
+}
+
+static void report(struct seed_engine *engine)
+{
+	struct seed_wait *wait = wait_new("queue", -1);
+	struct waiter *waiter = (struct waiter *)(void *)wait;
+
+	if (!wait)
+		return;
+	if (seed_engine_report(engine, chance(50) ? SEED_REPORT_QUEUE : SEED_REPORT_METRICS,
+			       &waiter->report, wait))
+		abort();
+}
+
+static void interrupt(void)
+{
+	struct waiter *waiter = waiter_count ? &waiters[roll((unsigned)waiter_count)] : NULL;
+
+	if (!waiter || waiter->answered)
+		return;
+	waiter->wait.tid = 1;
+	waiter->text = -1;
+	seed_engine_interrupt(&waiter->wait);
+}
+
+void users_sighup(struct seed_engine *engine)
+{
+	trace("user: SIGHUP");
+	if (seed_engine_set_key(engine, NULL))
+		abort();
+}
+
+void users_act(struct seed_engine *engine)
+{
+	unsigned what = roll(100);
+	int name = (int)roll(NAMES);
+
+	if (what < 42)
+		commit(engine, name, false);
+	else if (what < 56)
+		commit(engine, name, true);
+	else if (what < 64)
+		remove_prompt(engine, name);
+	else if (what < 71)
+		rename_prompt(engine, name, (int)roll(NAMES));
+	else if (what < 76)
+		use_version(engine, false);
+	else if (what < 79)
+		use_version(engine, true);
+	else if (what < 84)
+		callback(engine, name);
+	else if (what < 91)
+		wait_name(engine, name);
+	else if (what < 94)
+		report(engine);
+	else if (what < 97)
+		interrupt();
+	else
+		users_sighup(engine);
+}
+
+/* ---- what must be true ---- */
+
+static bool may_follow(const struct submission *before, const struct submission *fresh)
+{
+	const struct task *task = before->task >= 0 ? &tasks[before->task] : NULL;
+
+	if (before->delivered && (before->unsure || before->answered_failed))
+		return true;
+	if (!task || !task->told)
+		return false;
+	if (task->told_failed || task->told_invalid || task->told_gone || task->told_unknown)
+		return true;
+	return task->told_running && fresh->sent_ms >= before->sent_ms + TIMEOUT_MS;
+}
+
+/* Invariant 1: at most two, and the second only after a failure that says so. */
+void check_submission(const struct submission *fresh)
+{
+	const struct submission *before = NULL;
+	int count = 0, commits = texts[fresh->text].commits;
+
+	for (const struct submission *s = submissions; s < fresh; s++)
+		if (s->text == fresh->text && s->counts) {
+			before = s;
+			count++;
+		}
+	if (count + 1 > 2 * commits)
+		broken("T%d was submitted %d times for %d commits", fresh->text, count + 1, commits);
+	if (before && commits == 1 && !may_follow(before, fresh))
+		broken("T%d was submitted again: task %d, life %d then %d", fresh->text, before->task,
+		       before->life, fresh->life);
+}
+
+/* What stood somewhere stands somewhere, whatever happened. */
+void check_disk(void)
+{
+	for (int i = 0; i < task_count; i++)
+		if (tasks[i].placed && !tasks[i].dropped && !disk_has_picture(i))
+			broken("the picture of task %d was verified, and is gone", i);
+}
+
+static void check_paid(void)
+{
+	for (int i = 0; i < task_count; i++) {
+		const struct task *task = &tasks[i];
+
+		if (!task->told || !task->durable || task->excused || task->dropped ||
+		    task->told_failed || task->told_invalid || task->told_gone ||
+		    task->told_unknown || task->ends_ms == INT64_MAX)
+			continue;
+		if (!disk_has_picture(i))
+			broken("task %d of T%d was paid for, and its picture is nowhere", i, task->text);
+	}
+}
+
+static void check_entry(int name)
+{
+	const struct entry *entry = &entries[name];
+	const struct seed_record *record = &entry->record;
+	char sha[16];
+
+	snprintf(sha, sizeof(sha), "%d", entry->image);
+	if (entry->image >= 0 && (!record->name || record->state != SEED_STATE_VERIFIED ||
+				  strcmp(record->image.sha256, sha) != 0))
+		broken("%s: picture %d, and the record is of another", name_of(name), entry->image);
+	if (!record->name)
+		return;
+	if (record->state == SEED_STATE_VERIFIED && entry->image < 0)
+		broken("%s: the record is verified, and there is no picture", name_of(name));
+	if (entry->prompt >= 0 && (record->state == SEED_STATE_QUEUED ||
+				   record->state == SEED_STATE_GENERATING))
+		broken("%s: generating for ever", name_of(name));
+	if (!restored[name] && entry->image >= 0 && entry->prompt >= 0 &&
+	    tasks[entry->image].text != entry->prompt)
+		broken("%s: the prompt is T%d, the picture that of T%d", name_of(name), entry->prompt,
+		       tasks[entry->image].text);
+}
+
+static void check_texts(void)
+{
+	for (int i = 0; i < text_count; i++) {
+		bool there = false;
+
+		for (int t = 0; t < task_count; t++)
+			there |= tasks[t].text == i && (tasks[t].placed || tasks[t].dropped);
+		if (texts[i].closed_well && !there)
+			broken("T%d: close gave 0, and there is no picture", i);
+	}
+}
+
+static void check_sums(const struct seed_engine *engine)
+{
+	int64_t counted = 0, unheard = 0, metrics = (int64_t)engine->metrics.submissions;
+
+	/* What was given up before its answer came counts: it may have left. */
+	for (int i = 0; i < submission_count; i++) {
+		counted += submissions[i].counts;
+		unheard += !submissions[i].counts && !submissions[i].delivered;
+	}
+	if (engine->active || engine->queue_first || engine->probe || engine->watching ||
+	    engine->steps_running)
+		broken("at rest: %d slots, %s queue, %s probe, %d watched, %d steps", engine->active,
+		       engine->queue_first ? "a" : "no", engine->probe ? "a" : "no",
+		       engine->watching, engine->steps_running);
+	if (life == 0 && (engine->spent.count < counted || engine->spent.count > counted + unheard))
+		broken("%lld submissions, %lld on the budget", (long long)counted,
+		       (long long)engine->spent.count);
+	if (life == 0 && (metrics < counted || metrics > counted + unheard))
+		broken("%lld submissions, %lld in the metrics", (long long)counted,
+		       (long long)metrics);
+}
+
+void check_rest(struct seed_engine *engine)
+{
+	if (engine->generations || disk_rows())
+		broken("never at rest: %s in phase %d, %d rows", engine->generations ?
+		       engine->generations->record.request : "nothing",
+		       engine->generations ? (int)engine->generations->phase : -1, disk_rows());
+	for (int i = 0; i < waiter_count; i++) {
+		if (!waiters[i].answered)
+			broken("%s was never answered", waiters[i].what);
+		free(waiters[i].report);
+		waiters[i].report = NULL;
+	}
+	check_disk();
+	check_paid();
+	check_texts();
+	check_sums(engine);
+	for (int i = 0; i < NAMES; i++)
+		check_entry(i);
+}

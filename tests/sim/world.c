@@ -1,0 +1,430 @@
+/* Clock, dice and events; disk threads; workers. */
+#include "tests/sim/sim.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "lib/image/worker.h"
+#include "lib/process.h"
+
+PORT(clock_now_ms);
+PORT(clock_wall_ms);
+PORT(clock_chance);
+PORT(disk_new);
+PORT(disk_free);
+PORT(disk_submit);
+PORT(worker_pool_new);
+PORT(worker_pool_free);
+PORT(worker_pool_submit);
+PORT(worker_pool_fds);
+PORT(worker_pool_next_ms);
+PORT(worker_pool_turn);
+PORT(log_line);
+PORT(log_lost);
+PORT(process_is_ending);
+
+static uint64_t state, seed_now;
+static int64_t clock_ms;
+static bool dead, kind;
+static int faults, deaths_left;
+bool verbose;
+
+/* ---- dice ---- */
+
+uint64_t dice(void)
+{
+	/* xorshift64*: https://en.wikipedia.org/wiki/Xorshift */
+	state ^= state >> 12;
+	state ^= state << 25;
+	state ^= state >> 27;
+	return state * UINT64_C(2685821657736338717);
+}
+
+unsigned roll(unsigned n)
+{
+	return (unsigned)((dice() >> 33) % n);
+}
+
+bool chance(unsigned percent)
+{
+	return roll(100) < percent;
+}
+
+int64_t now_ms(void)
+{
+	return clock_ms;
+}
+
+bool is_dead(void)
+{
+	return dead;
+}
+
+void may_die(void)
+{
+	if (!dead && !kind && deaths_left > 0 && roll(25) == 0) {
+		deaths_left--;
+		dead = true;
+		trace("killed");
+	}
+}
+
+int world_faults(void)
+{
+	return kind ? 0 : faults;
+}
+
+void world_be_kind(void)
+{
+	kind = true;
+	trace("the adversary turns kind");
+}
+
+bool world_is_kind(void)
+{
+	return kind;
+}
+
+void trace(const char *format, ...)
+{
+	va_list arguments;
+
+	if (!verbose)
+		return;
+	printf("%10.3f  ", (double)clock_ms / 1000);
+	va_start(arguments, format);
+	vprintf(format, arguments);
+	va_end(arguments);
+	putchar('\n');
+}
+
+void broken(const char *format, ...)
+{
+	va_list arguments;
+
+	printf("not ok - seed %llu: ", (unsigned long long)seed_now);
+	va_start(arguments, format);
+	vprintf(format, arguments);
+	va_end(arguments);
+	printf("\n# run it again with: simulate --seed %llu\n", (unsigned long long)seed_now);
+	fflush(stdout);
+	_exit(1);
+}
+
+int64_t __wrap_seed_clock_now_ms(void)
+{
+	return clock_ms;
+}
+
+int64_t __wrap_seed_clock_wall_ms(void)
+{
+	return INT64_C(1790000000000) + clock_ms;
+}
+
+uint16_t __wrap_seed_clock_chance(void)
+{
+	return (uint16_t)dice();
+}
+
+bool __wrap_seed_process_is_ending(pid_t tid)
+{
+	return tid == 1;
+}
+
+void __wrap_seed_log_line(struct seed_log *log, const char *name, const char *format, ...)
+{
+	va_list arguments;
+
+	SEED_UNUSED(log);
+	if (!verbose || dead)
+		return;
+	printf("%10.3f      log %s ", (double)clock_ms / 1000, name ? name : "-");
+	va_start(arguments, format);
+	vprintf(format, arguments);
+	va_end(arguments);
+	putchar('\n');
+}
+
+uint64_t __wrap_seed_log_lost(struct seed_log *log)
+{
+	SEED_UNUSED(log);
+	return 0;
+}
+
+/* ---- disk threads: jobs of a lane one after the other ---- */
+
+enum { LANES = 4 };
+
+static struct lane {
+	struct seed_disk_job *first, **last;
+	int64_t at_ms; /* when the first is run */
+} lanes[LANES];
+
+static void lanes_clear(void)
+{
+	for (int i = 0; i < LANES; i++)
+		lanes[i] = (struct lane){ .last = &lanes[i].first, .at_ms = INT64_MAX };
+}
+
+static int64_t disk_delay_ms(void)
+{
+	return chance(5) ? roll(3000) : roll(20);
+}
+
+errint_t __wrap_seed_disk_new(int threads, struct seed_disk **disk)
+{
+	SEED_UNUSED(threads);
+	lanes_clear();
+	*disk = (struct seed_disk *)(void *)lanes;
+	return 0;
+}
+
+void __wrap_seed_disk_submit(struct seed_disk *disk, uint64_t key, struct seed_disk_job *job)
+{
+	struct lane *lane = &lanes[key % LANES];
+
+	SEED_UNUSED(disk);
+	if (!lane->first)
+		lane->at_ms = clock_ms + disk_delay_ms();
+	job->next = NULL;
+	*lane->last = job;
+	lane->last = &job->next;
+}
+
+static bool lane_run(struct lane *lane)
+{
+	struct seed_disk_job *job = lane->first;
+
+	if (!job || lane->at_ms > clock_ms)
+		return false;
+	lane->first = job->next;
+	if (!lane->first)
+		lane->last = &lane->first;
+	lane->at_ms = lane->first ? clock_ms + disk_delay_ms() : INT64_MAX;
+	job->run(job);
+	return true;
+}
+
+void __wrap_seed_disk_free(struct seed_disk *disk)
+{
+	if (!disk)
+		return;
+	/* A stop waits for what was ordered; a death does not. */
+	for (int i = 0; i < LANES && !dead; i++)
+		while (lanes[i].first) {
+			lanes[i].at_ms = clock_ms;
+			lane_run(&lanes[i]);
+		}
+	lanes_clear();
+}
+
+/* ---- workers ---- */
+
+enum { JOBS_MAX = 32 };
+
+static struct work {
+	bool busy, draws;
+	int task, dest_fd;
+	enum { WORK_GOOD, WORK_INVALID, WORK_LOCAL } outcome;
+	int64_t at_ms;
+	seed_worker_done_fn *done;
+	void *context;
+} works[JOBS_MAX];
+
+errint_t __wrap_seed_worker_pool_new(const struct seed_worker_config *config,
+				     struct seed_worker_pool **pool)
+{
+	SEED_UNUSED(config);
+	memset(works, 0, sizeof(works));
+	*pool = (struct seed_worker_pool *)(void *)works;
+	return 0;
+}
+
+static int read_task(int fd)
+{
+	int task = -1;
+
+	return fd >= 0 && pread(fd, &task, sizeof(task), 0) == sizeof(task) ? task : -1;
+}
+
+errint_t __wrap_seed_worker_pool_submit(struct seed_worker_pool *pool,
+					const struct seed_image_job *job, int source_fd,
+					int dest_fd, int64_t limit_ms, seed_worker_done_fn *done,
+					void *context)
+{
+	struct work *work = works;
+	int task = read_task(source_fd);
+
+	SEED_UNUSED(pool);
+	SEED_UNUSED(limit_ms);
+	if (source_fd >= 0)
+		close(source_fd);
+	while (work < works + JOBS_MAX && work->busy)
+		work++;
+	if (work == works + JOBS_MAX || (!kind && chance((unsigned)faults / 8))) {
+		close(dest_fd);
+		reached(PHASE_VERIFY, CELL_LOCAL);
+		return -ENOMEM;
+	}
+	assert(job->draw || (task >= 0 && task < task_count));
+	*work = (struct work){
+		.busy = true,
+		.task = task,
+		.dest_fd = dest_fd,
+		.at_ms = clock_ms + 50 + roll(kind ? 100 : 2000),
+		.done = done,
+		.context = context,
+	};
+	if (!tasks[task].valid)
+		work->outcome = WORK_INVALID;
+	if (!kind && chance((unsigned)faults / 4))
+		work->outcome = WORK_LOCAL;
+	reached(PHASE_VERIFY, work->outcome == WORK_GOOD ? CELL_GOOD :
+		work->outcome == WORK_LOCAL ? CELL_LOCAL : CELL_FAILED);
+	return 0;
+}
+
+static void work_end(struct work *work, bool given_up)
+{
+	struct seed_image_result result = { .local = false };
+
+	work->busy = false;
+	if (given_up) {
+		seed_error_set(&result.error, ESHUTDOWN, "given up");
+	} else if (work->outcome == WORK_LOCAL) {
+		result.local = true;
+		seed_error_set(&result.error, ENOMEM, "the worker was killed");
+	} else if (work->outcome == WORK_INVALID) {
+		tasks[work->task].told_invalid = true;
+		seed_error_set(&result.error, EBADMSG, "image not valid");
+	} else {
+		result.source = (struct seed_source_info){ .format = "png", .width = 2048,
+							   .height = 1152, .bytes = 7 };
+		result.image = (struct seed_image_info){ .width = 2048, .height = 1152,
+							 .bytes = 7 };
+		snprintf(result.image.sha256, sizeof(result.image.sha256), "%d", work->task);
+		if (pwrite(work->dest_fd, &work->task, sizeof(work->task), 0) < 0)
+			broken("a descriptor of the result is gone");
+	}
+	close(work->dest_fd);
+	work->done(work->context, &result);
+}
+
+void __wrap_seed_worker_pool_free(struct seed_worker_pool *pool)
+{
+	if (!pool)
+		return;
+	for (int i = 0; i < JOBS_MAX; i++)
+		if (works[i].busy)
+			work_end(&works[i], true);
+}
+
+size_t __wrap_seed_worker_pool_fds(struct seed_worker_pool *pool, struct pollfd *fds, size_t max)
+{
+	SEED_UNUSED(pool);
+	SEED_UNUSED(fds);
+	SEED_UNUSED(max);
+	return 0;
+}
+
+int64_t __wrap_seed_worker_pool_next_ms(const struct seed_worker_pool *pool)
+{
+	int64_t at = INT64_MAX;
+
+	SEED_UNUSED(pool);
+	for (int i = 0; i < JOBS_MAX; i++)
+		if (works[i].busy && works[i].at_ms < at)
+			at = works[i].at_ms;
+	return at;
+}
+
+void __wrap_seed_worker_pool_turn(struct seed_worker_pool *pool)
+{
+	SEED_UNUSED(pool);
+	for (int i = 0; i < JOBS_MAX && !dead; i++)
+		if (works[i].busy && works[i].at_ms <= clock_ms)
+			work_end(&works[i], false);
+}
+
+/* ---- running ---- */
+
+void world_begin(uint64_t seed)
+{
+	static const int meanness[] = { 0, 5, 15, 30, 50 };
+
+	seed_now = seed;
+	state = (seed + 1) * UINT64_C(0x9E3779B97F4A7C15);
+	for (int i = 0; i < 4; i++)
+		(void)dice();
+	clock_ms = 1000000;
+	dead = kind = false;
+	faults = meanness[roll(SEED_ARRAY_LEN(meanness))];
+	deaths_left = chance(75) ? 1 + (int)roll(4) : 0;
+	lanes_clear();
+	memset(works, 0, sizeof(works));
+}
+
+static int64_t next_event_ms(void)
+{
+	int64_t at = service_next_ms(), workers = __wrap_seed_worker_pool_next_ms(NULL);
+
+	if (workers < at)
+		at = workers;
+	for (int i = 0; i < LANES; i++)
+		if (lanes[i].first && lanes[i].at_ms < at)
+			at = lanes[i].at_ms;
+	return at;
+}
+
+static void run_lanes(void)
+{
+	int first = (int)roll(LANES);
+
+	for (int i = 0; i < LANES && !dead; i++)
+		lane_run(&lanes[(first + i) % LANES]);
+}
+
+static void note_death(const struct seed_engine *engine)
+{
+	for (const struct generation *g = engine->generations; g; g = g->next)
+		if (!g->dead)
+			reached(g->phase, CELL_KILL);
+}
+
+bool world_run(struct seed_engine *engine, int64_t until_ms)
+{
+	int idle = 0;
+
+	while (!dead) {
+		bool stopped;
+		int64_t at = engine_turn(engine, &stopped), next = next_event_ms();
+
+		if (engine->first && !dead) /* what was posted meanwhile */
+			at = clock_ms;
+		if (next < at)
+			at = next;
+		if (stopped || dead || at > until_ms || at == INT64_MAX)
+			break;
+		idle = at > clock_ms ? 0 : idle + 1;
+		if (idle > 10000)
+			broken("the engine turns and turns, and nothing happens");
+		if (at > clock_ms)
+			clock_ms = at;
+		run_lanes();
+		may_die();
+	}
+	if (dead)
+		note_death(engine);
+	else if (clock_ms < until_ms)
+		clock_ms = until_ms;
+	return !dead;
+}
+
+void world_killed(void)
+{
+	dead = false;
+	lanes_clear();
+	memset(works, 0, sizeof(works));
+}
