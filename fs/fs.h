@@ -243,6 +243,11 @@ struct seed_wait *waiting_new(struct fs *fs, fuse_req_t req, waiting_reply_fn *r
 /* Could not be handed over after all: replies `code`. */
 void waiting_fail(struct seed_wait *wait, int code);
 
+/* ---- reports.c ---- */
+
+/* Reads from a handle's text, whole since it was opened. */
+void text_read(struct fs *fs, fuse_req_t req, struct handle *handle, size_t size, off_t offset);
+
 /* ---- the areas ---- */
 
 extern const struct node_type root_folder;

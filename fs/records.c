@@ -1,6 +1,6 @@
-/* records/NAME.json and history/NAME/0001.png: files of the state directory as
- * they stand there. A record is replaced as a whole at every change, so an open
- * one stays what it was. */
+/* records/NAME.json and history/NAME/0001.png. A version is the file of the state
+ * directory; a record is made of its row when it is opened, with the versions
+ * that the history has then, and an open one stays what it was. */
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -68,17 +68,16 @@ static void plain_read(struct fs *fs, fuse_req_t req, struct handle *handle, siz
 	fuse_reply_data(req, &data, 0);
 }
 
-static void plain_unlink(struct fs *fs, fuse_req_t req, enum seed_area area, const char *path,
+/* In order with what is under way for the name that a file belongs to. */
+static void plain_unlink(struct fs *fs, fuse_req_t req, enum seed_area area, const char *file,
 			 const char *name)
 {
-	char file[FS_PATH_BYTES];
-	int code = 0;
+	struct seed_wait *wait = waiting_new(fs, req, NULL, NULL);
 
-	if (!path_join(path, name, file))
-		code = ENAMETOOLONG;
-	else if (unlinkat(seed_store_area(fs->store, area), file, 0) < 0)
-		code = errno;
-	fuse_reply_err(req, code);
+	if (!wait)
+		fuse_reply_err(req, ENOMEM);
+	else if (seed_engine_remove_file(fs->engine, area, file, name, wait))
+		waiting_fail(wait, ENOMEM);
 }
 
 static bool ends_in(const char *name, const char *suffix)
@@ -107,11 +106,42 @@ static errint_t records_getattr(struct fs *fs, struct inode *inode, struct stat 
 	return folder_getattr(fs, SEED_AREA_RECORDS, inode, st);
 }
 
+/* NAME of records/NAME.json. */
+static bool record_name_of(const char *path, char name[FS_PATH_BYTES])
+{
+	size_t len = strlen(path);
+
+	if (!ends_in(path, ".json"))
+		return false;
+	memcpy(name, path, len - 5);
+	name[len - 5] = '\0';
+	return true;
+}
+
+/* The size of what an open would read, and when it changed last: a version that
+ * comes or goes changes it, too. */
 static errint_t record_getattr(struct fs *fs, struct inode *inode, struct stat *st,
 			       double *timeout_s)
 {
+	char path[FS_PATH_BYTES], name[FS_PATH_BYTES];
+	struct stat history;
+	char *text = NULL;
+	errint_t err;
+
 	*timeout_s = 0;
-	return plain_getattr(fs, SEED_AREA_RECORDS, inode, st);
+	err = plain_getattr(fs, SEED_AREA_RECORDS, inode, st);
+	if (err)
+		return err;
+	inode_path(fs, inode, path);
+	if (record_name_of(path, name) && (text = seed_store_record_text(fs->store, name, &err)))
+		st->st_size = (off_t)strlen(text);
+	free(text);
+	if (!err && folder_stat(fs, SEED_AREA_HISTORY, name, &history) == 0 &&
+	    (history.st_mtim.tv_sec > st->st_mtim.tv_sec ||
+	     (history.st_mtim.tv_sec == st->st_mtim.tv_sec &&
+	      history.st_mtim.tv_nsec > st->st_mtim.tv_nsec)))
+		st->st_mtim = st->st_ctim = history.st_mtim;
+	return 0;
 }
 
 static int records_open_folder(struct fs *fs, const char *path)
@@ -126,7 +156,13 @@ static bool records_lists(const char *name, bool is_folder)
 
 static void records_unlink(struct fs *fs, fuse_req_t req, const char *path, const char *name)
 {
-	plain_unlink(fs, req, SEED_AREA_RECORDS, path, name);
+	char file[FS_PATH_BYTES], owner[FS_PATH_BYTES];
+
+	if (!path_join(path, name, file))
+		fuse_reply_err(req, ENAMETOOLONG);
+	else
+		plain_unlink(fs, req, SEED_AREA_RECORDS, file,
+			     record_name_of(file, owner) ? owner : file);
 }
 
 static errint_t records_rmdir(struct fs *fs, const char *path, const char *name)
@@ -137,9 +173,26 @@ static errint_t records_rmdir(struct fs *fs, const char *path, const char *name)
 static void record_open(struct fs *fs, fuse_req_t req, struct inode *inode,
 			struct fuse_file_info *fi)
 {
+	struct handle *handle = handle_new(req, inode, fi);
+	char path[FS_PATH_BYTES], name[FS_PATH_BYTES];
+	errint_t err = -ENOENT;
+
+	if (!handle) {
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
 	/* Not through the page cache: the row under this name changes. */
 	fi->direct_io = 1;
-	plain_open(fs, req, inode, fi, SEED_AREA_RECORDS);
+	inode_path(fs, inode, path);
+	if (record_name_of(path, name))
+		handle->text = seed_store_record_text(fs->store, name, &err);
+	if (!handle->text) {
+		handle_free(handle);
+		fuse_reply_err(req, -err);
+		return;
+	}
+	handle->text_len = strlen(handle->text);
+	reply_open(req, handle, fi);
 }
 
 const struct node_type records_folder = {
@@ -155,7 +208,7 @@ const struct node_type records_folder = {
 const struct node_type record_file = {
 	.getattr = record_getattr,
 	.open = record_open,
-	.read = plain_read,
+	.read = text_read,
 };
 
 /* ---- history ---- */
@@ -199,18 +252,11 @@ static bool history_lists(const char *name, bool is_folder)
 static void history_unlink(struct fs *fs, fuse_req_t req, const char *path, const char *name)
 {
 	char file[FS_PATH_BYTES];
-	struct seed_wait *wait;
 
-	if (!path_join(path, name, file)) {
+	if (!path_join(path, name, file))
 		fuse_reply_err(req, ENAMETOOLONG);
-		return;
-	}
-	/* In order with what is under way for the name: its row lists it. */
-	wait = waiting_new(fs, req, NULL, NULL);
-	if (!wait)
-		fuse_reply_err(req, ENOMEM);
-	else if (seed_engine_drop_version(fs->engine, file, path, wait))
-		waiting_fail(wait, ENOMEM);
+	else
+		plain_unlink(fs, req, SEED_AREA_HISTORY, file, path);
 }
 
 static errint_t history_rmdir(struct fs *fs, const char *path, const char *name)

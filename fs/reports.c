@@ -75,8 +75,7 @@ static void metrics_open(struct fs *fs, fuse_req_t req, struct inode *inode,
 	report_open(fs, req, inode, fi, SEED_REPORT_METRICS);
 }
 
-static void report_read(struct fs *fs, fuse_req_t req, struct handle *handle, size_t size,
-			off_t offset)
+void text_read(struct fs *fs, fuse_req_t req, struct handle *handle, size_t size, off_t offset)
 {
 	size_t len = handle->text_len;
 	size_t at = offset < 0 || (uint64_t)offset > len ? len : (size_t)offset;
@@ -99,11 +98,11 @@ static void report_read(struct fs *fs, fuse_req_t req, struct handle *handle, si
 const struct node_type queue_file = {
 	.getattr = report_getattr,
 	.open = queue_open,
-	.read = report_read,
+	.read = text_read,
 };
 
 const struct node_type metrics_file = {
 	.getattr = report_getattr,
 	.open = metrics_open,
-	.read = report_read,
+	.read = text_read,
 };

@@ -16,8 +16,9 @@ struct change {
 	struct seed_engine *engine;
 	struct seed_wait *wait;
 	void (*start)(struct seed_engine *engine, struct change *change);
-	char *name;             /* or the rename's from, or the version's path */
+	char *name;             /* or the rename's from, or the path of a version or file */
 	char *to;
+	enum seed_area area;    /* of a file that is removed */
 	bool folder;
 	char id[SEED_STORE_ID_BYTES]; /* a generation with a greater one is newer */
 	struct seed_record cancelled; /* the row of what was running; id NULL: nothing was */
@@ -166,14 +167,14 @@ static void start_restore(struct seed_engine *engine, struct change *change)
 	run_on_lane(engine, change, change->to, restore_on_disk, change_ended);
 }
 
-/* ---- a version removed ---- */
+/* ---- an image, a record or a version removed ---- */
 
 static void drop_on_disk(struct seed_disk_job *disk)
 {
 	struct change *change = (struct change *)disk;
 	struct seed_engine *engine = change->engine;
 
-	change->err = seed_store_version_drop(engine->store, change->name, change->to);
+	change->err = seed_store_remove_file(engine->store, change->area, change->name);
 	engine_post(engine, &change->command);
 }
 
@@ -272,24 +273,30 @@ void changes_turn(struct seed_engine *engine)
 
 /* ---- orders ---- */
 
-static errint_t order(struct seed_engine *engine, const char *name, const char *to, bool folder,
-		      struct seed_wait *wait,
-		      void (*start)(struct seed_engine *, struct change *))
+static struct change *change_new(struct seed_engine *engine, const char *name, const char *to,
+				 struct seed_wait *wait,
+				 void (*start)(struct seed_engine *, struct change *))
 {
 	struct change *change = calloc(1, sizeof(*change));
 
 	if (!change)
-		return -ENOMEM;
+		return NULL;
 	change->name = strdup(name);
 	change->to = to ? strdup(to) : NULL;
 	if (!change->name || (to && !change->to)) {
 		change_free(change);
-		return -ENOMEM;
+		return NULL;
 	}
 	change->engine = wait->engine = engine;
 	change->wait = wait;
-	change->folder = folder;
 	change->start = start;
+	return change;
+}
+
+static errint_t order(struct seed_engine *engine, struct change *change)
+{
+	if (!change)
+		return -ENOMEM;
 	change->command.run = change_arrived;
 	engine_post(engine, &change->command);
 	return 0;
@@ -297,23 +304,31 @@ static errint_t order(struct seed_engine *engine, const char *name, const char *
 
 errint_t seed_engine_remove(struct seed_engine *engine, const char *name, struct seed_wait *wait)
 {
-	return order(engine, name, NULL, false, wait, start_remove);
+	return order(engine, change_new(engine, name, NULL, wait, start_remove));
 }
 
 errint_t seed_engine_restore(struct seed_engine *engine, const char *version, const char *name,
 			     struct seed_wait *wait)
 {
-	return order(engine, version, name, false, wait, start_restore);
+	return order(engine, change_new(engine, version, name, wait, start_restore));
 }
 
 errint_t seed_engine_rename(struct seed_engine *engine, const char *from, const char *to,
 			    bool folder, struct seed_wait *wait)
 {
-	return order(engine, from, to, folder, wait, start_move);
+	struct change *change = change_new(engine, from, to, wait, start_move);
+
+	if (change)
+		change->folder = folder;
+	return order(engine, change);
 }
 
-errint_t seed_engine_drop_version(struct seed_engine *engine, const char *version,
-				  const char *name, struct seed_wait *wait)
+errint_t seed_engine_remove_file(struct seed_engine *engine, enum seed_area area, const char *path,
+				 const char *name, struct seed_wait *wait)
 {
-	return order(engine, version, name, false, wait, start_drop);
+	struct change *change = change_new(engine, path, name, wait, start_drop);
+
+	if (change)
+		change->area = area;
+	return order(engine, change);
 }

@@ -116,9 +116,11 @@ errint_t seed_engine_rename(struct seed_engine *engine, const char *from, const 
 errint_t seed_engine_restore(struct seed_engine *engine, const char *version, const char *name,
 			     struct seed_wait *wait) SEED_MUST_CHECK;
 
-/* history/VERSION of NAME goes; `wait` gets 0, ENOENT …. */
-errint_t seed_engine_drop_version(struct seed_engine *engine, const char *version,
-				  const char *name, struct seed_wait *wait) SEED_MUST_CHECK;
+/* NAME's image, its record or a version of its history is removed, in order with
+ * what else is under way for NAME; `path` stands below the area. `wait` gets 0,
+ * ENOENT …. */
+errint_t seed_engine_remove_file(struct seed_engine *engine, enum seed_area area, const char *path,
+				 const char *name, struct seed_wait *wait) SEED_MUST_CHECK;
 
 /* A signal came to a waiter: its process is looked at, and if it is ending the
  * wait ends with EINTR. May be called with libfuse's request lock held. */

@@ -6,71 +6,127 @@
 #include "lib/store/files.h"
 #include "lib/store/internal.h"
 
-errint_t seed_store_record_write(struct seed_store *store, const struct seed_record *record,
-				 bool durable)
+/* As it stands in the catalogue: without the journal's keys. */
+static errint_t write_row(struct seed_store *store, const struct seed_record *record,
+			  char file[SEED_PENDING_NAME_BYTES], bool durable)
 {
-	char path[SEED_STORE_PATH_BYTES], temporary[SEED_PENDING_NAME_BYTES];
 	struct seed_record row = *record; /* borrows everything */
-	struct seed_versions versions;
 	char *json;
 	errint_t err;
 
-	if (!seed_store_record_path(record->name, path))
-		return -ENAMETOOLONG;
-	row.id = NULL; /* without the journal's keys */
-	seed_versions_read(store, record->name, &versions);
-	json = seed_record_format(&row, (const char *const *)versions.names, versions.count);
-	seed_versions_release(&versions);
+	row.id = NULL;
+	json = seed_record_format(&row, NULL, 0);
 	if (!json)
 		return -ENOMEM;
-	seed_store_pending_name(temporary, record->id, ".record");
-	err = seed_files_replace(store->tmp, temporary, store->areas[SEED_AREA_RECORDS], path, json,
-				 strlen(json), durable);
+	seed_store_pending_name(file, record->id, ".record");
+	err = seed_files_write(store->tmp, file, json, strlen(json), durable);
 	free(json);
 	return err;
 }
 
-static errint_t write_prompt(struct seed_store *store, const struct seed_record *record)
+errint_t seed_store_record_write(struct seed_store *store, const struct seed_record *record,
+				 bool durable)
 {
-	char temporary[SEED_PENDING_NAME_BYTES];
+	char path[SEED_STORE_PATH_BYTES], file[SEED_PENDING_NAME_BYTES];
+	int dirfd = store->areas[SEED_AREA_RECORDS];
+	errint_t err;
 
-	/* A callback's image may have no prompt. */
-	if (record->request[0] == '\0')
-		return 0;
-	seed_store_pending_name(temporary, record->id, ".prompt");
-	return seed_files_replace(store->tmp, temporary, store->areas[SEED_AREA_PROMPTS],
-				  record->name, record->request, strlen(record->request), true);
+	if (!seed_store_record_path(record->name, path))
+		return -ENAMETOOLONG;
+	err = write_row(store, record, file, durable);
+	if (!err) {
+		err = seed_files_rename(store->tmp, file, dirfd, path);
+		if (err)
+			SEED_UNUSED(seed_files_unlink(store->tmp, file));
+	}
+	return err || !durable ? err : seed_files_sync_parent(dirfd, path);
 }
 
-/* What stood before, where a beginning found no space: renames need none. */
-static void undo_begin(struct seed_store *store, const char *name, const char *version)
+char *seed_store_record_text(const struct seed_store *store, const char *name, errint_t *err)
 {
-	char row[SEED_STORE_PATH_BYTES];
+	struct seed_versions versions = { 0 };
+	struct seed_record record;
+	char *text = NULL;
 
-	if (*version)
-		SEED_UNUSED(seed_store_restore(store, version, name) == 0);
-	else if (seed_store_record_path(name, row))
-		unlinkat(store->areas[SEED_AREA_RECORDS], row, 0);
+	*err = seed_store_record_read(store, name, &record);
+	if (!*err)
+		*err = seed_versions_read(store, name, &versions);
+	if (!*err) {
+		text = seed_record_format(&record, (const char *const *)versions.names,
+					  versions.count);
+		if (!text)
+			*err = -ENOMEM;
+	}
+	seed_versions_release(&versions);
+	seed_record_release(&record);
+	return text;
+}
+
+/* ---- the beginning ---- */
+
+static errint_t plan_begin(struct seed_store *store, struct seed_renames *list,
+			   const struct seed_record *record)
+{
+	char row[SEED_STORE_PATH_BYTES], file[SEED_PENDING_NAME_BYTES];
+	errint_t err;
+
+	if (!seed_store_record_path(record->name, row))
+		return -ENAMETOOLONG;
+	err = seed_store_plan_retire(store, list, record->name, record->id);
+	if (!err)
+		err = write_row(store, record, file, false);
+	if (!err)
+		err = seed_renames_add(list, SEED_RENAME_INTO, SEED_PLACE_TMP, file,
+				       SEED_AREA_RECORDS, row);
+	/* Until the end the journal's row can write it again. */
+	if (!err)
+		list->items[list->count - 1].lazy = true;
+	/* A callback's image may have no prompt. */
+	if (err || record->request[0] == '\0')
+		return err;
+	seed_store_pending_name(file, record->id, ".prompt");
+	err = seed_files_write(store->tmp, file, record->request, strlen(record->request), true);
+	return err ? err : seed_renames_add(list, SEED_RENAME_LAST, SEED_PLACE_TMP, file,
+					    SEED_AREA_PROMPTS, record->name);
+}
+
+static void drop_temporary(struct seed_store *store, const char *id)
+{
+	static const char *const suffixes[] = { ".record", ".prompt" };
+	char file[SEED_PENDING_NAME_BYTES];
+
+	for (size_t i = 0; i < SEED_ARRAY_LEN(suffixes); i++) {
+		seed_store_pending_name(file, id, suffixes[i]);
+		SEED_UNUSED(seed_files_unlink(store->tmp, file));
+	}
 }
 
 errint_t seed_store_begin(struct seed_store *store, const struct seed_record *record)
 {
-	char version[SEED_STORE_PATH_BYTES] = "";
-	errint_t err;
+	struct seed_renames list = { 0 };
+	errint_t err = seed_store_settle(store);
 
-	err = seed_store_journal(store, record);
 	if (err)
 		return err;
-	err = seed_store_retire(store, record->name, version);
-	/* Not durable: until the end the journal's row can write it again. */
+	err = plan_begin(store, &list, record);
 	if (!err)
-		err = seed_store_record_write(store, record, false);
+		err = seed_store_journal(store, record);
 	if (!err)
-		err = write_prompt(store, record);
-	if (err)
-		undo_begin(store, record->name, version);
-	return err;
+		err = seed_renames_run(store, &list);
+	/* The last fsync failed: what came before it is taken back all the same. */
+	if (err && list.happened)
+		SEED_UNUSED(seed_renames_undo(store, &list) == 0);
+	seed_renames_release(&list);
+	if (err) {
+		drop_temporary(store, record->id);
+		SEED_UNUSED(seed_store_forget(store, record->id));
+		return err;
+	}
+	seed_store_history_prune(store, record->name);
+	return 0;
 }
+
+/* ---- the end ---- */
 
 /* The image's time is the moment it was verified, also after a recovery. */
 static void stamp(int dirfd, const char *name, int64_t wall_ms)
@@ -82,82 +138,127 @@ static void stamp(int dirfd, const char *name, int64_t wall_ms)
 	utimensat(dirfd, name, times, AT_SYMLINK_NOFOLLOW);
 }
 
-/* Best effort, as in seed_store_retire(). */
-static void write_version_row(struct seed_store *store, const struct seed_record *record,
-			      const char *version)
+/* Nothing should stand at images/NAME.png: it was retired at the beginning. If
+ * something does, it is kept; the row is no longer its own. */
+static errint_t plan_place(struct seed_store *store, struct seed_renames *list,
+			   const struct seed_record *record, const char *from)
 {
-	struct seed_record row = *record; /* borrows everything */
-	char path[SEED_STORE_PATH_BYTES], temporary[SEED_PENDING_NAME_BYTES];
-	char *json;
+	char image[SEED_STORE_PATH_BYTES], version[SEED_STORE_PATH_BYTES];
+	int is_there;
+	errint_t err = 0;
 
-	row.id = NULL;
-	json = seed_record_format(&row, NULL, 0);
-	seed_store_pending_name(temporary, record->id, ".version");
-	if (json && seed_store_version_row(version, path) &&
-	    seed_files_replace(store->tmp, temporary, store->areas[SEED_AREA_HISTORY], path, json,
-			       strlen(json), false))
-		unlinkat(store->areas[SEED_AREA_HISTORY], path, 0);
-	free(json);
+	if (!seed_store_image_path(record->name, image))
+		return -ENAMETOOLONG;
+	is_there = seed_files_exists(store->areas[SEED_AREA_IMAGES], image);
+	if (is_there < 0)
+		return is_there;
+	if (is_there && !seed_files_are_same(store->pending, from, store->areas[SEED_AREA_IMAGES],
+					     image)) {
+		err = seed_store_history_next(store, record->name, version);
+		if (!err)
+			err = seed_renames_add(list, SEED_RENAME_ROW, SEED_AREA_IMAGES, image,
+					       SEED_AREA_HISTORY, version);
+	}
+	return err ? err : seed_renames_add(list, SEED_RENAME_IMAGE, SEED_PLACE_PENDING, from,
+					    SEED_AREA_IMAGES, image);
 }
 
-static errint_t place_image(struct seed_store *store, const struct seed_record *record,
-			    bool superseded)
+/* The image to its place, or to the history with its row. */
+static errint_t plan_image(struct seed_store *store, struct seed_renames *list,
+			   const struct seed_record *record, bool superseded)
 {
-	char from[SEED_PENDING_NAME_BYTES], to[SEED_STORE_PATH_BYTES];
+	char from[SEED_PENDING_NAME_BYTES], file[SEED_PENDING_NAME_BYTES];
+	char to[SEED_STORE_PATH_BYTES], row[SEED_STORE_PATH_BYTES];
+	int is_there;
 	errint_t err;
 
 	seed_store_pending_name(from, record->id, ".png");
 	/* Gone: an earlier try of this step moved it already. */
-	if (faccessat(store->pending, from, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT ? 0 : -errno;
+	is_there = seed_files_exists(store->pending, from);
+	if (is_there <= 0)
+		return is_there;
 	stamp(store->pending, from, record->verified_ms);
-	if (superseded) {
-		err = seed_store_history_next(store, record->name, to);
-		if (!err)
-			err = seed_files_move(store->pending, from,
-					      store->areas[SEED_AREA_HISTORY], to);
-		if (!err) {
-			write_version_row(store, record, to);
-			seed_store_history_prune(store, record->name);
-		}
+	if (!superseded)
+		return plan_place(store, list, record, from);
+	err = seed_store_history_next(store, record->name, to);
+	if (!err && !seed_store_version_row(to, row))
+		err = -ENAMETOOLONG;
+	if (!err)
+		err = write_row(store, record, file, true);
+	if (!err)
+		err = seed_renames_add(list, SEED_RENAME_ROW, SEED_PLACE_TMP, file,
+				       SEED_AREA_HISTORY, row);
+	return err ? err : seed_renames_add(list, SEED_RENAME_LAST, SEED_PLACE_PENDING, from,
+					    SEED_AREA_HISTORY, to);
+}
+
+static errint_t plan_finish(struct seed_store *store, struct seed_renames *list,
+			    const struct seed_record *record, bool superseded)
+{
+	char row[SEED_STORE_PATH_BYTES], file[SEED_PENDING_NAME_BYTES];
+	errint_t err = 0;
+
+	if (record->state == SEED_STATE_VERIFIED)
+		err = plan_image(store, list, record, superseded);
+	if (err || superseded)
 		return err;
-	}
-	if (!seed_store_image_path(record->name, to))
+	if (!seed_store_record_path(record->name, row))
 		return -ENAMETOOLONG;
-	/* Nothing should stand there: it was retired at the beginning. */
-	err = seed_store_retire(store, record->name, NULL);
-	return err ? err : seed_files_move(store->pending, from, store->areas[SEED_AREA_IMAGES], to);
+	err = write_row(store, record, file, true);
+	return err ? err : seed_renames_add(list, SEED_RENAME_LAST, SEED_PLACE_TMP, file,
+					    SEED_AREA_RECORDS, row);
 }
 
 errint_t seed_store_finish(struct seed_store *store, const struct seed_record *record,
 			   bool superseded)
 {
-	errint_t err = 0;
+	struct seed_renames list = { 0 };
+	errint_t err = seed_store_settle(store);
 
-	if (record->state == SEED_STATE_VERIFIED) {
+	if (err)
+		return err;
+	err = plan_finish(store, &list, record, superseded);
+	if (!err && record->state == SEED_STATE_VERIFIED)
 		err = seed_store_journal(store, record);
-		if (!err)
-			err = place_image(store, record, superseded);
-	}
-	if (!err && !superseded)
-		err = seed_store_record_write(store, record, true);
 	if (!err)
-		seed_store_forget(store, record->id);
-	return err;
+		err = seed_renames_run(store, &list);
+	seed_renames_release(&list);
+	if (err)
+		drop_temporary(store, record->id);
+	else if (superseded)
+		seed_store_history_prune(store, record->name);
+	return err ? err : seed_store_forget(store, record->id);
 }
+
+/* ---- removal ---- */
 
 errint_t seed_store_remove_prompt(struct seed_store *store, const char *name,
 				  const struct seed_record *cancelled)
 {
 	int dirfd = store->areas[SEED_AREA_PROMPTS];
-	errint_t err = 0;
+	char row[SEED_STORE_PATH_BYTES];
+	errint_t err = seed_store_settle(store);
 
+	if (err)
+		return err;
 	if (unlinkat(dirfd, name, 0) < 0)
 		return -errno;
-	/* An image that stands came in the same moment: the row is its. */
-	if (cancelled && !seed_store_has_image(store, name))
-		err = seed_store_record_write(store, cancelled, false);
-	if (!err)
-		err = seed_files_sync_parent(dirfd, name);
-	return err;
+	/* An image that stands came in the same moment: the row is its. Without
+	 * space for the row the prompt goes all the same; none is better than
+	 * one that is generating for ever. */
+	if (cancelled && !seed_store_has_image(store, name) &&
+	    seed_store_record_write(store, cancelled, false) && seed_store_record_path(name, row))
+		SEED_UNUSED(seed_files_unlink(store->areas[SEED_AREA_RECORDS], row));
+	return seed_files_sync_parent(dirfd, name);
+}
+
+errint_t seed_store_remove_file(struct seed_store *store, enum seed_area area, const char *path)
+{
+	errint_t err = seed_store_settle(store);
+
+	if (err)
+		return err;
+	if (area == SEED_AREA_HISTORY)
+		return seed_store_version_remove(store, path);
+	return unlinkat(store->areas[area], path, 0) < 0 ? -errno : 0;
 }

@@ -80,13 +80,12 @@ errint_t seed_files_write_all(int fd, const void *data, size_t len)
 	return 0;
 }
 
-static errint_t write_temporary(int tmpfd, const char *tmpname, const void *data, size_t len,
-				bool durable)
+static errint_t write_new(int dirfd, const char *name, const void *data, size_t len, bool durable)
 {
 	errint_t err;
 	int fd;
 
-	fd = openat(tmpfd, tmpname, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -errno;
 	err = seed_files_write_all(fd, data, len);
@@ -98,20 +97,38 @@ static errint_t write_temporary(int tmpfd, const char *tmpname, const void *data
 	return err;
 }
 
-static errint_t rename_into(int from_dirfd, const char *from, int to_dirfd, const char *to)
+errint_t seed_files_write(int dirfd, const char *name, const void *data, size_t len, bool durable)
 {
-	errint_t err;
+	errint_t err = write_new(dirfd, name, data, len, durable);
 
-	seed_crash_point("rename");
-	if (renameat(from_dirfd, from, to_dirfd, to) == 0)
-		return 0;
-	if (errno != ENOENT)
-		return -errno;
-	/* Most often the folder is there; make it only when it is not. */
-	err = seed_files_make_parents(to_dirfd, to);
+	/* What an earlier try left is not written to again. */
+	if (err == -EEXIST) {
+		err = seed_files_unlink(dirfd, name);
+		if (!err)
+			err = write_new(dirfd, name, data, len, durable);
+	}
 	if (err)
-		return err;
-	return renameat(from_dirfd, from, to_dirfd, to) < 0 ? -errno : 0;
+		SEED_UNUSED(seed_files_unlink(dirfd, name));
+	return err;
+}
+
+/* Another thread may remove an empty folder that was just made (rmdir). */
+#define RENAME_TRIES 3
+
+errint_t seed_files_rename(int from_dirfd, const char *from, int to_dirfd, const char *to)
+{
+	errint_t err = 0;
+
+	for (int i = 0; i < RENAME_TRIES && !err; i++) {
+		seed_crash_point("rename");
+		if (renameat(from_dirfd, from, to_dirfd, to) == 0)
+			return 0;
+		if (errno != ENOENT)
+			return -errno;
+		/* Most often the folder is there; make it only when it is not. */
+		err = seed_files_make_parents(to_dirfd, to);
+	}
+	return err ? err : -ENOENT;
 }
 
 errint_t seed_files_replace(int tmpfd, const char *tmpname, int dirfd, const char *path,
@@ -119,28 +136,70 @@ errint_t seed_files_replace(int tmpfd, const char *tmpname, int dirfd, const cha
 {
 	errint_t err;
 
-	err = write_temporary(tmpfd, tmpname, data, len, durable);
-	if (!err)
-		err = rename_into(tmpfd, tmpname, dirfd, path);
-	if (err) {
-		unlinkat(tmpfd, tmpname, 0);
-		return err;
+	err = seed_files_write(tmpfd, tmpname, data, len, durable);
+	if (!err) {
+		err = seed_files_rename(tmpfd, tmpname, dirfd, path);
+		if (err)
+			SEED_UNUSED(seed_files_unlink(tmpfd, tmpname));
 	}
+	if (err)
+		return err;
 	return durable ? seed_files_sync_parent(dirfd, path) : 0;
 }
 
-errint_t seed_files_move(int from_dirfd, const char *from, int to_dirfd, const char *to)
+errint_t seed_files_unlink(int dirfd, const char *path)
 {
-	errint_t err;
+	seed_crash_point("unlink");
+	return unlinkat(dirfd, path, 0) < 0 && errno != ENOENT && errno != ENOTDIR ? -errno : 0;
+}
 
-	err = rename_into(from_dirfd, from, to_dirfd, to);
-	if (err == -ENOENT && faccessat(to_dirfd, to, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-		err = 0;
-	if (!err)
-		err = seed_files_sync_parent(to_dirfd, to);
-	if (!err)
-		err = seed_files_sync_parent(from_dirfd, from);
-	return err;
+errint_t seed_files_rmdir(int dirfd, const char *path)
+{
+	return unlinkat(dirfd, path, AT_REMOVEDIR) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+int seed_files_exists(int dirfd, const char *path)
+{
+	struct stat st;
+
+	if (fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return 1;
+	return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
+}
+
+bool seed_files_are_same(int a_dirfd, const char *a, int b_dirfd, const char *b)
+{
+	struct stat x, y;
+
+	return fstatat(a_dirfd, a, &x, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       fstatat(b_dirfd, b, &y, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(x.st_mode) &&
+	       x.st_ino == y.st_ino && x.st_dev == y.st_dev;
+}
+
+static bool is_plain_part(const char *part, size_t len)
+{
+	return len > 0 && !(len == 1 && part[0] == '.') &&
+	       !(len == 2 && part[0] == '.' && part[1] == '.');
+}
+
+bool seed_files_is_below(int dirfd, const char *path)
+{
+	char above[4096];
+	struct stat st;
+
+	if (strlen(path) >= sizeof(above))
+		return false;
+	for (const char *part = path, *end;; part = end + 1) {
+		end = part + strcspn(part, "/");
+		if (!is_plain_part(part, (size_t)(end - part)))
+			return false;
+		if (!*end)
+			return true;
+		memcpy(above, path, (size_t)(end - path));
+		above[end - path] = '\0';
+		if (fstatat(dirfd, above, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(st.st_mode))
+			return false;
+	}
 }
 
 static errint_t read_all(int fd, char *data, size_t size, size_t *len)
@@ -167,7 +226,7 @@ errint_t seed_files_read(int dirfd, const char *path, size_t limit, char **data,
 	int fd;
 
 	*data = NULL;
-	fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)
 		return -errno;
 	if (fstat(fd, &st) < 0)

@@ -1,6 +1,10 @@
 /*
- * Durable steps on files, the only place where the store calls fsync and
- * rename: each returns 0 or -errno, may block, and may be repeated.
+ * Durable steps on files, the only place where the store syncs, renames, links
+ * and unlinks: each returns 0 or -errno, may block, and may be repeated.
+ *
+ * A file whose fsync failed is never synced again: the kernel has dropped what
+ * it could not write, and the next fsync succeeds. It is removed and written
+ * anew from memory by whoever tries again.
  */
 #ifndef SEED_STORE_FILES_H
 #define SEED_STORE_FILES_H
@@ -19,13 +23,32 @@ errint_t seed_files_sync_parent(int dirfd, const char *path) SEED_MUST_CHECK;
 errint_t seed_files_replace(int tmpfd, const char *tmpname, int dirfd, const char *path,
 			    const void *data, size_t len, bool durable) SEED_MUST_CHECK;
 
-/* Renames with the target's folders made and both folders fsynced. A source
- * that is gone while the target exists is a repetition: 0. */
-errint_t seed_files_move(int from_dirfd, const char *from, int to_dirfd, const char *to)
+/* The first half of that: the file is whole at dirfd/name, or not there. */
+errint_t seed_files_write(int dirfd, const char *name, const void *data, size_t len,
+			  bool durable) SEED_MUST_CHECK;
+
+/* Renames; the target's folders are made where they are missing. */
+errint_t seed_files_rename(int from_dirfd, const char *from, int to_dirfd, const char *to)
 	SEED_MUST_CHECK;
 
+/* 0 also for what is not there. */
+errint_t seed_files_unlink(int dirfd, const char *path);
+errint_t seed_files_rmdir(int dirfd, const char *path); /* -ENOTEMPTY … */
+
+/* 1, 0 or -errno; a symbolic link is not followed. */
+int seed_files_exists(int dirfd, const char *path);
+
+/* Both are there and one file: a file system without a journal may show both
+ * names of a rename that was cut off. */
+bool seed_files_are_same(int a_dirfd, const char *a, int b_dirfd, const char *b);
+
+/* `path` is relative, without "." and "..", and what of its folders is there are
+ * folders, not symbolic links. */
+bool seed_files_is_below(int dirfd, const char *path);
+
 /* Reads a whole file of at most `limit` bytes; *data is malloc'd and
- * NUL-terminated. -EFBIG over the limit. */
+ * NUL-terminated. -EFBIG over the limit; -EISDIR, -ELOOP, -EINVAL for what is no
+ * file. Never waits for the other end of a FIFO. */
 errint_t seed_files_read(int dirfd, const char *path, size_t limit, char **data,
 			 size_t *len) SEED_MUST_CHECK;
 

@@ -18,7 +18,14 @@ static unsigned history_number(const char *name)
 	return (unsigned)number;
 }
 
-static DIR *open_history(struct seed_store *store, const char *name)
+static bool is_row_name(const char *name)
+{
+	size_t digits = strspn(name, "0123456789");
+
+	return digits >= 4 && strcmp(name + digits, ".json") == 0;
+}
+
+static DIR *open_history(const struct seed_store *store, const char *name)
 {
 	int fd = openat(store->areas[SEED_AREA_HISTORY], name,
 			O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -62,47 +69,47 @@ bool seed_store_version_row(const char *version, char path[SEED_STORE_PATH_BYTES
 	return true;
 }
 
-/* The row of the image that is being retired goes with it, so that it can be
- * restored whole. Best effort: the image is what counts. */
-static void retire_row(struct seed_store *store, const char *name, const char *version)
+static errint_t plan_row(struct seed_store *store, struct seed_renames *list, const char *row,
+			 const char *version, const char *id)
 {
-	char row[SEED_STORE_PATH_BYTES], path[SEED_STORE_PATH_BYTES], id[SEED_STORE_ID_BYTES];
-	char *json = NULL;
-	size_t len;
+	char path[SEED_PENDING_NAME_BYTES];
+	char to[SEED_STORE_PATH_BYTES];
+	int has_row = seed_files_exists(store->areas[SEED_AREA_RECORDS], row);
 
-	if (!seed_store_record_path(name, row) || !seed_store_version_row(version, path) ||
-	    seed_files_read(store->areas[SEED_AREA_RECORDS], row, SEED_RECORD_MAX_BYTES, &json, &len))
-		return;
-	seed_store_new_id(store, id);
-	if (seed_files_replace(store->tmp, id, store->areas[SEED_AREA_HISTORY], path, json, len,
-			       false))
-		unlinkat(store->areas[SEED_AREA_HISTORY], path, 0);
-	free(json);
+	if (has_row <= 0)
+		return has_row;
+	if (!version) {
+		seed_store_pending_name(path, id, ".was");
+		return seed_renames_add(list, SEED_RENAME_ROW, SEED_AREA_RECORDS, row,
+					SEED_PLACE_PENDING, path);
+	}
+	if (!seed_store_version_row(version, to))
+		return -ENAMETOOLONG;
+	return seed_renames_add(list, SEED_RENAME_ROW, SEED_AREA_RECORDS, row, SEED_AREA_HISTORY, to);
 }
 
-errint_t seed_store_retire(struct seed_store *store, const char *name,
-			   char version[SEED_STORE_PATH_BYTES])
+errint_t seed_store_plan_retire(struct seed_store *store, struct seed_renames *list,
+				const char *name, const char *id)
 {
-	char image[SEED_STORE_PATH_BYTES], old[SEED_STORE_PATH_BYTES];
-	struct stat st;
+	char image[SEED_STORE_PATH_BYTES], row[SEED_STORE_PATH_BYTES];
+	char version[SEED_STORE_PATH_BYTES];
+	int has_image;
 	errint_t err;
 
-	if (!seed_store_image_path(name, image))
+	if (!seed_store_image_path(name, image) || !seed_store_record_path(name, row))
 		return -ENAMETOOLONG;
-	if (fstatat(store->areas[SEED_AREA_IMAGES], image, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
-	err = seed_store_history_next(store, name, old);
-	if (err)
-		return err;
-	err = seed_files_move(store->areas[SEED_AREA_IMAGES], image,
-			      store->areas[SEED_AREA_HISTORY], old);
-	if (err)
-		return err;
-	retire_row(store, name, old);
-	seed_store_history_prune(store, name);
-	if (version)
-		memcpy(version, old, strlen(old) + 1);
-	return 0;
+	has_image = seed_files_exists(store->areas[SEED_AREA_IMAGES], image);
+	if (has_image < 0)
+		return has_image;
+	if (!has_image)
+		return plan_row(store, list, row, NULL, id);
+	err = seed_store_history_next(store, name, version);
+	if (!err)
+		err = plan_row(store, list, row, version, id);
+	if (!err)
+		err = seed_renames_add(list, SEED_RENAME_IMAGE, SEED_AREA_IMAGES, image,
+				       SEED_AREA_HISTORY, version);
+	return err;
 }
 
 static int compare_names(const void *a, const void *b)
@@ -113,32 +120,41 @@ static int compare_names(const void *a, const void *b)
 	return (p > q) - (p < q);
 }
 
-/* Best effort: a row without its versions is better than none. */
-void seed_versions_read(struct seed_store *store, const char *name,
-			struct seed_versions *list)
+static errint_t versions_add(struct seed_versions *list, const char *name)
+{
+	char **names = realloc(list->names, (list->count + 1) * sizeof(names[0]));
+
+	if (!names)
+		return -ENOMEM;
+	list->names = names;
+	names[list->count] = strdup(name);
+	return names[list->count++] ? 0 : -ENOMEM;
+}
+
+errint_t seed_versions_read(const struct seed_store *store, const char *name,
+			    struct seed_versions *list)
 {
 	DIR *dir = open_history(store, name);
 	struct dirent *entry;
+	errint_t err = 0;
 
 	*list = (struct seed_versions){ 0 };
-	while (dir && (entry = readdir(dir)) != NULL) {
-		char **names;
-
-		if (!history_number(entry->d_name))
-			continue;
-		names = realloc(list->names, (list->count + 1) * sizeof(names[0]));
-		if (!names)
-			break;
-		list->names = names;
-		names[list->count] = strdup(entry->d_name);
-		if (!names[list->count])
-			break;
-		list->count++;
+	if (!dir)
+		return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
+	while (!err && (errno = 0, entry = readdir(dir)) != NULL) {
+		if (history_number(entry->d_name))
+			err = versions_add(list, entry->d_name);
+		else if (entry->d_name[0] != '.' && !is_row_name(entry->d_name))
+			list->others = true;
 	}
-	if (dir)
-		closedir(dir);
+	if (!err && errno)
+		err = -errno;
+	closedir(dir);
+	if (err)
+		seed_versions_release(list);
 	if (list->count)
 		qsort(list->names, list->count, sizeof(list->names[0]), compare_names);
+	return err;
 }
 
 void seed_versions_release(struct seed_versions *list)
@@ -146,34 +162,28 @@ void seed_versions_release(struct seed_versions *list)
 	for (size_t i = 0; i < list->count; i++)
 		free(list->names[i]);
 	free(list->names);
+	*list = (struct seed_versions){ 0 };
 }
 
-static int unlink_version(struct seed_store *store, const char *version)
-{
-	char row[SEED_STORE_PATH_BYTES];
-
-	if (unlinkat(store->areas[SEED_AREA_HISTORY], version, 0) < 0)
-		return -errno;
-	if (seed_store_version_row(version, row))
-		unlinkat(store->areas[SEED_AREA_HISTORY], row, 0);
-	return 0;
-}
-
+/* The row goes first: one without its image would be taken for that of the
+ * next image with this number. */
 errint_t seed_store_version_remove(struct seed_store *store, const char *version)
 {
-	return unlink_version(store, version);
-}
-
-/* Moves a version's image, and its row where there is one. */
-static errint_t move_version(struct seed_store *store, const char *from, const char *to)
-{
 	int dirfd = store->areas[SEED_AREA_HISTORY];
-	char row[SEED_STORE_PATH_BYTES], new_row[SEED_STORE_PATH_BYTES];
-	errint_t err = seed_files_move(dirfd, from, dirfd, to);
+	char row[SEED_STORE_PATH_BYTES];
+	int has_row;
+	errint_t err = 0;
 
-	if (!err && seed_store_version_row(from, row) && seed_store_version_row(to, new_row))
-		renameat(dirfd, row, dirfd, new_row);
-	return err;
+	if (seed_files_exists(dirfd, version) == 0)
+		return -ENOENT;
+	if (!seed_store_version_row(version, row))
+		return -ENAMETOOLONG;
+	has_row = seed_files_exists(dirfd, row);
+	if (has_row > 0)
+		err = seed_files_unlink(dirfd, row);
+	if (!err && has_row > 0)
+		err = seed_files_sync_parent(dirfd, row);
+	return err ? err : seed_files_unlink(dirfd, version);
 }
 
 void seed_store_history_prune(struct seed_store *store, const char *name)
@@ -181,34 +191,78 @@ void seed_store_history_prune(struct seed_store *store, const char *name)
 	struct seed_versions list;
 	char path[SEED_STORE_PATH_BYTES];
 
-	if (store->keep < 0)
+	if (store->keep < 0 || seed_versions_read(store, name, &list))
 		return;
-	seed_versions_read(store, name, &list);
 	for (size_t i = 0; i + (size_t)store->keep < list.count; i++) {
 		if (snprintf(path, sizeof(path), "%s/%s", name, list.names[i]) < (int)sizeof(path))
-			unlink_version(store, path);
+			SEED_UNUSED(seed_store_version_remove(store, path) == 0);
 	}
 	seed_versions_release(&list);
 }
 
-errint_t seed_store_history_append(struct seed_store *store, const char *from, const char *to)
+/* A version's image, and its row where there is one, under the next number. */
+static errint_t plan_version(struct seed_store *store, struct seed_renames *list, const char *old,
+			     const char *next)
 {
-	int dirfd = store->areas[SEED_AREA_HISTORY];
-	char old[SEED_STORE_PATH_BYTES], next[SEED_STORE_PATH_BYTES];
-	struct seed_versions list;
+	char row[SEED_STORE_PATH_BYTES], next_row[SEED_STORE_PATH_BYTES];
+	int has_row;
 	errint_t err = 0;
 
-	seed_versions_read(store, from, &list);
-	for (size_t i = 0; i < list.count && !err; i++) {
-		if (snprintf(old, sizeof(old), "%s/%s", from, list.names[i]) >= (int)sizeof(old))
-			err = -ENAMETOOLONG;
-		if (!err)
-			err = seed_store_history_next(store, to, next);
-		if (!err)
-			err = move_version(store, old, next);
+	if (!seed_store_version_row(old, row) || !seed_store_version_row(next, next_row))
+		return -ENAMETOOLONG;
+	has_row = seed_files_exists(store->areas[SEED_AREA_HISTORY], row);
+	if (has_row < 0)
+		return has_row;
+	if (has_row)
+		err = seed_renames_add(list, SEED_RENAME_INTO, SEED_AREA_HISTORY, row,
+				       SEED_AREA_HISTORY, next_row);
+	return err ? err : seed_renames_add(list, SEED_RENAME_INTO, SEED_AREA_HISTORY, old,
+					    SEED_AREA_HISTORY, next);
+}
+
+static errint_t plan_versions(struct seed_store *store, struct seed_renames *list,
+			      const struct seed_versions *versions, const char *from,
+			      const char *to, unsigned first)
+{
+	char old[SEED_STORE_PATH_BYTES], next[SEED_STORE_PATH_BYTES];
+	errint_t err = 0;
+
+	for (size_t i = 0; i < versions->count && !err; i++) {
+		if (snprintf(old, sizeof(old), "%s/%s", from, versions->names[i]) >= (int)sizeof(old) ||
+		    snprintf(next, sizeof(next), "%s/%04zu.png", to, first + i) >= (int)sizeof(next))
+			return -ENAMETOOLONG;
+		err = plan_version(store, list, old, next);
 	}
-	seed_versions_release(&list);
+	return err;
+}
+
+errint_t seed_store_plan_history(struct seed_store *store, struct seed_renames *list,
+				 const char *from, const char *to)
+{
+	int has_target = seed_files_exists(store->areas[SEED_AREA_HISTORY], to);
+	char next[SEED_STORE_PATH_BYTES];
+	struct seed_versions versions;
+	unsigned first;
+	errint_t err;
+
+	if (has_target < 0)
+		return has_target;
+	err = seed_versions_read(store, from, &versions);
 	if (!err)
-		unlinkat(dirfd, from, AT_REMOVEDIR); /* stays where folders are below it */
+		err = seed_store_history_next(store, to, next);
+	if (err || !versions.count)
+		goto out;
+	first = history_number(strrchr(next, '/') + 1);
+	/* The list so far retires the target's image, if anything, to that number. */
+	for (size_t i = 0; i < list->count; i++)
+		if (list->items[i].stage == SEED_RENAME_IMAGE)
+			first++, has_target = 1;
+	if (!has_target && !versions.others)
+		err = seed_renames_add(list, SEED_RENAME_INTO, SEED_AREA_HISTORY, from,
+				       SEED_AREA_HISTORY, to);
+	else
+		err = plan_versions(store, list, &versions, from, to, first);
+out:
+	seed_versions_release(&versions);
 	return err;
 }

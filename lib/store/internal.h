@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "lib/store/renames.h"
 #include "lib/store/store.h"
 
 struct seed_store {
@@ -14,45 +15,72 @@ struct seed_store {
 	pthread_mutex_t spent_mutex; /* held over a small write without fsync */
 	struct seed_spent spent;     /* as written last */
 	int64_t keep; /* versions in history/NAME/; -1: all */
+	/* A list of renames stands in pending/ that could be neither finished
+	 * nor taken back: nothing is changed before it is. */
+	atomic_bool unsettled;
+	pthread_mutex_t settle_mutex; /* disk threads wait here only while that is so */
 };
 
-/* ID and a suffix of at most 8 bytes. */
-#define SEED_PENDING_NAME_BYTES (SEED_STORE_ID_BYTES + 8)
+/* ID and a suffix of at most 23 bytes. */
+#define SEED_PENDING_NAME_BYTES (SEED_STORE_ID_BYTES + 23)
 void seed_store_pending_name(char out[SEED_PENDING_NAME_BYTES], const char *id,
 			     const char *suffix);
 
 /* "NAME/0001.json" for "NAME/0001.png": the row of that version stands beside it. */
 bool seed_store_version_row(const char *version, char path[SEED_STORE_PATH_BYTES]);
 
-/* The journal's rows of generations in flight under the new name. */
-errint_t seed_store_rename_pending(struct seed_store *store, const char *from, const char *to,
-				   bool folder) SEED_MUST_CHECK;
+/* A version's image and row are removed; -ENOENT. */
+errint_t seed_store_version_remove(struct seed_store *store, const char *version) SEED_MUST_CHECK;
 
-/* Moves images/NAME.png to the next number of history/NAME/ where it exists;
- * `version` (may be NULL) gets that path, unchanged where there is no image. */
-errint_t seed_store_retire(struct seed_store *store, const char *name,
-			   char version[SEED_STORE_PATH_BYTES]) SEED_MUST_CHECK;
+/* The journal's rows of generations in flight, under the new name. What is
+ * written for it is named after `id` and swept if it is not used. */
+errint_t seed_store_plan_pending(struct seed_store *store, struct seed_renames *list,
+				 const char *id, const char *from, const char *to,
+				 bool folder) SEED_MUST_CHECK;
 
 /* The next free path "NAME/0001.png" of the history. */
 errint_t seed_store_history_next(struct seed_store *store, const char *name,
 				 char path[SEED_STORE_PATH_BYTES]) SEED_MUST_CHECK;
 
-/* The versions of NAME, oldest first. Best effort: without memory, fewer. */
+/* NAME's image to the next number of its history, its row beside it. A row
+ * without an image goes to pending/ID.was. */
+errint_t seed_store_plan_retire(struct seed_store *store, struct seed_renames *list,
+				const char *name, const char *id) SEED_MUST_CHECK;
+
+/* history/FROM/ behind what history/TO/ has, and what the list retires there. */
+errint_t seed_store_plan_history(struct seed_store *store, struct seed_renames *list,
+				 const char *from, const char *to) SEED_MUST_CHECK;
+
+/* The versions of NAME, oldest first. */
 struct seed_versions {
 	char **names; /* "0001.png"; owned */
 	size_t count;
+	bool others;  /* there is more than versions and their rows */
 };
-void seed_versions_read(struct seed_store *store, const char *name, struct seed_versions *list);
+/* An error leaves an empty list. */
+errint_t seed_versions_read(const struct seed_store *store, const char *name,
+			    struct seed_versions *list) SEED_MUST_CHECK;
 void seed_versions_release(struct seed_versions *list);
 
 /* Removes the oldest beyond what is to be kept. */
 void seed_store_history_prune(struct seed_store *store, const char *name);
 
-/* Moves what of history/FROM/ there is behind what history/TO/ has. */
-errint_t seed_store_history_append(struct seed_store *store, const char *from, const char *to)
+/* Before a change of the catalogue: finishes or takes back a list of renames
+ * that could be neither when it failed. 0 where there is none. */
+errint_t seed_store_settle(struct seed_store *store) SEED_MUST_CHECK;
+
+/* Does a list as journalled in pending/ID.move, and what was left of it goes.
+ * 0 also where only its end could not be made durable. Takes the list. */
+errint_t seed_store_run_list(struct seed_store *store, const char *id, struct seed_renames *list)
 	SEED_MUST_CHECK;
 
-/* Puts what was being done at the last stop in order (move.c). */
+/* Removes what in pending/ is named after `id`, whatever stands behind it. */
+void seed_store_sweep_id(struct seed_store *store, const char *id);
+
+/* What was being moved at the last stop (move.c). */
 errint_t seed_store_recover_moves(struct seed_store *store) SEED_MUST_CHECK;
+
+/* fsync of pending/. */
+errint_t seed_store_sync_pending(struct seed_store *store) SEED_MUST_CHECK;
 
 #endif

@@ -55,16 +55,25 @@ int seed_store_source_open(const struct seed_store *store, const char *id)
 	return fd < 0 ? -errno : fd;
 }
 
-void seed_store_forget(struct seed_store *store, const char *id)
+errint_t seed_store_sync_pending(struct seed_store *store)
 {
-	static const char *const suffixes[] = { ".png", ".source", ".json" };
+	return seed_files_sync_parent(store->pending, "row");
+}
+
+errint_t seed_store_forget(struct seed_store *store, const char *id)
+{
+	static const char *const suffixes[] = { ".png", ".source", ".was", ".json" };
 	char name[SEED_PENDING_NAME_BYTES];
+	errint_t err = 0;
 
 	/* The row goes last: while it stands, the rest can be found again. */
-	for (size_t i = 0; i < SEED_ARRAY_LEN(suffixes); i++) {
+	for (size_t i = 0; i < SEED_ARRAY_LEN(suffixes) && !err; i++) {
 		seed_store_pending_name(name, id, suffixes[i]);
-		unlinkat(store->pending, name, 0);
+		err = seed_files_unlink(store->pending, name);
 	}
+	/* One that came back after a crash would be carried out over what was
+	 * done to its name since. */
+	return err ? err : seed_store_sync_pending(store);
 }
 
 /* The ids in pending/, sorted: names of 16 hex digits and ".json". */
@@ -127,6 +136,18 @@ static errint_t list_rows(struct seed_store *store, struct id_list *list)
 	return err;
 }
 
+static bool is_of_id(const char *name)
+{
+	return strspn(name, "0123456789abcdef") >= SEED_STORE_ID_BYTES - 1;
+}
+
+/* An empty folder may be what a move put aside. */
+static void remove_pending(struct seed_store *store, const char *name)
+{
+	if (seed_files_unlink(store->pending, name) == -EISDIR)
+		SEED_UNUSED(seed_files_rmdir(store->pending, name));
+}
+
 /* Pictures and bytes whose row is gone belong to nobody. */
 static void sweep_orphans(struct seed_store *store, const struct id_list *list)
 {
@@ -138,15 +159,28 @@ static void sweep_orphans(struct seed_store *store, const struct id_list *list)
 	while ((entry = readdir(dir)) != NULL) {
 		char id[SEED_STORE_ID_BYTES];
 
-		if (strspn(entry->d_name, "0123456789abcdef") < SEED_STORE_ID_BYTES - 1)
+		if (!is_of_id(entry->d_name))
 			continue;
 		memcpy(id, entry->d_name, SEED_STORE_ID_BYTES - 1);
 		id[SEED_STORE_ID_BYTES - 1] = '\0';
 		if (!list->count || !bsearch(id, list->ids, list->count, sizeof(list->ids[0]),
 					     compare_ids))
-			unlinkat(store->pending, entry->d_name, 0);
+			remove_pending(store, entry->d_name);
 	}
 	closedir(dir);
+}
+
+void seed_store_sweep_id(struct seed_store *store, const char *id)
+{
+	DIR *dir = open_pending(store);
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)) != NULL) {
+		if (strncmp(entry->d_name, id, SEED_STORE_ID_BYTES - 1) == 0)
+			remove_pending(store, entry->d_name);
+	}
+	if (dir)
+		closedir(dir);
 }
 
 static errint_t read_row(struct seed_store *store, const char *id, struct seed_record *record)
@@ -181,39 +215,52 @@ bool seed_store_renamed(const char *name, const char *from, const char *to, bool
 	return snprintf(out, SEED_STORE_PATH_BYTES, "%s%s", to, rest) < SEED_STORE_PATH_BYTES;
 }
 
-static errint_t rename_pending_row(struct seed_store *store, const char *id, const char *from,
-				   const char *to, bool folder)
+static errint_t plan_pending_row(struct seed_store *store, struct seed_renames *list,
+				 const char *id, struct seed_record *row, const char *name)
 {
-	struct seed_record record;
-	char name[SEED_STORE_PATH_BYTES];
-	errint_t err = 0;
+	char next[SEED_PENDING_NAME_BYTES], was[SEED_PENDING_NAME_BYTES];
+	char old[SEED_PENDING_NAME_BYTES];
+	char *json = NULL;
+	errint_t err = seed_record_set(&row->name, name);
 
-	/* One that cannot be read is not this rename's to judge. What runs for
-	 * the target gives way, whichever is newer. */
-	if (read_row(store, id, &record) == 0) {
-		bool moves = seed_store_renamed(record.name, from, to, folder, name);
-		bool yields = !moves && !folder && strcmp(record.name, to) == 0 &&
-			      !record.superseded;
-
-		record.superseded = record.superseded || yields;
-		if (moves)
-			err = seed_record_set(&record.name, name);
-		if (!err && (moves || yields))
-			err = seed_store_journal(store, &record);
-	}
-	seed_record_release(&record);
-	return err;
+	if (!err && !(json = seed_record_format(row, NULL, 0)))
+		err = -ENOMEM;
+	(void)snprintf(next, sizeof(next), "%s-%zu.new", id, list->count);
+	(void)snprintf(was, sizeof(was), "%s-%zu.was", id, list->count);
+	seed_store_pending_name(old, row->id, ".json");
+	if (!err)
+		err = seed_files_replace(store->tmp, next, store->pending, next, json, strlen(json),
+					 true);
+	free(json);
+	if (!err)
+		err = seed_renames_add(list, SEED_RENAME_ROW, SEED_PLACE_PENDING, old,
+				       SEED_PLACE_PENDING, was);
+	return err ? err : seed_renames_add(list, SEED_RENAME_INTO, SEED_PLACE_PENDING, next,
+					    SEED_PLACE_PENDING, old);
 }
 
-errint_t seed_store_rename_pending(struct seed_store *store, const char *from, const char *to,
-				   bool folder)
+errint_t seed_store_plan_pending(struct seed_store *store, struct seed_renames *list,
+				 const char *id, const char *from, const char *to, bool folder)
 {
-	struct id_list list = { 0 };
-	errint_t err = list_rows(store, &list);
+	char name[SEED_STORE_PATH_BYTES];
+	struct id_list ids = { 0 };
+	struct seed_record row;
+	errint_t err = list_rows(store, &ids);
 
-	for (size_t i = 0; i < list.count && !err; i++)
-		err = rename_pending_row(store, list.ids[i], from, to, folder);
-	free(list.ids);
+	for (size_t i = 0; i < ids.count && !err; i++) {
+		/* One that is no row is not this rename's to judge. */
+		err = read_row(store, ids.ids[i], &row);
+		if (!err && seed_store_renamed(row.name, from, to, folder, name)) {
+			err = plan_pending_row(store, list, id, &row, name);
+		} else if (!err && !folder && strcmp(row.name, to) == 0 && !row.superseded) {
+			/* What runs for the target gives way, whichever is newer. */
+			row.superseded = true;
+			err = plan_pending_row(store, list, id, &row, to);
+		} else if (err == -EBADMSG)
+			err = 0;
+		seed_record_release(&row);
+	}
+	free(ids.ids);
 	return err;
 }
 

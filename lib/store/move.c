@@ -1,9 +1,9 @@
 /*
- * Renames of entries and folders: several renames, so journalled first in
- * pending/ID.move. The prompt (or the prompts' folder) moves last: while it
- * still stands under the old name, the rename has not happened yet.
+ * Renames of entries and folders, and versions made current again: several
+ * renames (renames.h), so journalled first in pending/ID.move. The prompt, or
+ * the image, moves last: until then it has not happened, and at the next start
+ * it is taken back.
  */
-#include <cjson/cJSON.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -12,310 +12,233 @@
 #include "lib/store/files.h"
 #include "lib/store/internal.h"
 
-struct move {
-	char id[SEED_STORE_ID_BYTES];
-	char from[SEED_STORE_PATH_BYTES], to[SEED_STORE_PATH_BYTES];
-	bool folder;
-	bool retired; /* the target's image is in its history: what stands there now was moved */
-};
+/* Versions that are numbered anew stand in it, about 100 bytes each. */
+#define MOVE_MAX_BYTES (16 * 1024 * 1024)
 
-static errint_t move_journal(struct seed_store *store, const struct move *move)
+/* ---- a list as journalled ---- */
+
+static void move_name(char name[SEED_PENDING_NAME_BYTES], const char *id)
+{
+	seed_store_pending_name(name, id, ".move");
+}
+
+static errint_t move_journal(struct seed_store *store, const char *id,
+			     const struct seed_renames *list)
 {
 	char name[SEED_PENDING_NAME_BYTES];
-	cJSON *root = cJSON_CreateObject();
-	char *json = NULL;
+	char *json = seed_renames_format(list);
+	size_t len = json ? strlen(json) : 0;
 	errint_t err = -ENOMEM;
 
-	if (root && cJSON_AddStringToObject(root, "from", move->from) &&
-	    cJSON_AddStringToObject(root, "to", move->to) &&
-	    cJSON_AddBoolToObject(root, "folder", move->folder) &&
-	    cJSON_AddBoolToObject(root, "retired", move->retired))
-		json = cJSON_Print(root);
-	cJSON_Delete(root);
-	seed_store_pending_name(name, move->id, ".move");
-	if (json)
-		err = seed_files_replace(store->tmp, name, store->pending, name, json,
-					 strlen(json), true);
-	cJSON_free(json);
+	move_name(name, id);
+	if (len > MOVE_MAX_BYTES)
+		err = -EFBIG;
+	else if (json)
+		err = seed_files_replace(store->tmp, name, store->pending, name, json, len, true);
+	free(json);
 	return err;
 }
 
-static void move_forget(struct seed_store *store, const struct move *move)
+/* Durable: a list that came back after a crash would be taken back, or
+ * finished, over what was done to its names since. */
+static errint_t move_forget(struct seed_store *store, const char *id)
 {
 	char name[SEED_PENDING_NAME_BYTES];
-
-	seed_store_pending_name(name, move->id, ".move");
-	unlinkat(store->pending, name, 0);
-}
-
-/* A file that is not there was moved before, or never was. */
-static errint_t move_file(int dirfd, const char *from, const char *to)
-{
-	if (faccessat(dirfd, from, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
-	return seed_files_move(dirfd, from, dirfd, to);
-}
-
-/* A row says its own name. */
-static errint_t rename_row(struct seed_store *store, const char *from, const char *to)
-{
-	char path[SEED_STORE_PATH_BYTES];
-	struct seed_record record;
-	char id[SEED_STORE_ID_BYTES];
 	errint_t err;
 
-	err = seed_store_record_read(store, from, &record);
+	move_name(name, id);
+	err = seed_files_unlink(store->pending, name);
 	if (!err)
-		err = seed_record_set(&record.name, to);
-	seed_store_new_id(store, id); /* names the temporary file */
+		err = seed_store_sync_pending(store);
 	if (!err)
-		err = seed_record_set(&record.id, id);
-	if (!err)
-		err = seed_store_record_write(store, &record, true);
-	seed_record_release(&record);
-	if (err)
-		return err == -ENOENT ? 0 : err;
-	if (seed_store_record_path(from, path) && strcmp(from, to) != 0)
-		unlinkat(store->areas[SEED_AREA_RECORDS], path, 0);
-	return 0;
-}
-
-static errint_t drop_row(struct seed_store *store, const char *name)
-{
-	char path[SEED_STORE_PATH_BYTES];
-
-	if (!seed_store_record_path(name, path))
-		return -ENAMETOOLONG;
-	if (unlinkat(store->areas[SEED_AREA_RECORDS], path, 0) < 0 && errno != ENOENT &&
-	    errno != ENOTDIR)
-		return -errno;
-	return 0;
-}
-
-static errint_t move_entry_files(struct seed_store *store, const struct move *move)
-{
-	char from[SEED_STORE_PATH_BYTES], to[SEED_STORE_PATH_BYTES];
-	errint_t err;
-
-	if (!seed_store_image_path(move->from, from) || !seed_store_image_path(move->to, to))
-		return -ENAMETOOLONG;
-	err = seed_store_history_append(store, move->from, move->to);
-	if (!err)
-		err = move_file(store->areas[SEED_AREA_IMAGES], from, to);
-	if (!err)
-		err = rename_row(store, move->from, move->to);
-	if (!err)
-		err = move_file(store->areas[SEED_AREA_PROMPTS], move->from, move->to);
+		seed_store_sweep_id(store, id);
 	return err;
 }
 
-static errint_t run_entry(struct seed_store *store, struct move *move)
+errint_t seed_store_run_list(struct seed_store *store, const char *id, struct seed_renames *list)
+{
+	errint_t err = move_journal(store, id, list);
+
+	if (!err)
+		err = seed_renames_run(store, list);
+	/* What neither happened nor could be taken back stays in the journal. */
+	if (list->open || move_forget(store, id))
+		atomic_store(&store->unsettled, true);
+	if (list->happened)
+		err = 0;
+	seed_renames_release(list);
+	return err;
+}
+
+errint_t seed_store_settle(struct seed_store *store)
 {
 	errint_t err = 0;
 
-	if (!move->retired) {
-		err = seed_store_retire(store, move->to, NULL);
-		if (!err)
-			err = drop_row(store, move->to);
-		move->retired = true;
-		if (!err)
-			err = move_journal(store, move);
-	}
-	return err ? err : move_entry_files(store, move);
+	if (!atomic_load(&store->unsettled))
+		return 0;
+	pthread_mutex_lock(&store->settle_mutex);
+	if (atomic_load(&store->unsettled))
+		err = seed_store_recover_moves(store);
+	if (!err)
+		atomic_store(&store->unsettled, false);
+	pthread_mutex_unlock(&store->settle_mutex);
+	return err;
+}
+
+/* ---- entries ---- */
+
+static errint_t plan_file(struct seed_store *store, struct seed_renames *list, int area,
+			  const char *from, const char *to)
+{
+	int is_there = seed_files_exists(store->areas[area], from);
+
+	return is_there <= 0 ? is_there :
+	       seed_renames_add(list, SEED_RENAME_INTO, area, from, area, to);
+}
+
+static errint_t plan_entry(struct seed_store *store, struct seed_renames *list, const char *id,
+			   const char *from, const char *to)
+{
+	char image[SEED_STORE_PATH_BYTES], row[SEED_STORE_PATH_BYTES];
+	char new_image[SEED_STORE_PATH_BYTES], new_row[SEED_STORE_PATH_BYTES];
+	errint_t err;
+
+	if (!seed_store_image_path(from, image) || !seed_store_image_path(to, new_image) ||
+	    !seed_store_record_path(from, row) || !seed_store_record_path(to, new_row))
+		return -ENAMETOOLONG;
+	err = seed_store_plan_retire(store, list, to, id);
+	if (!err)
+		err = seed_store_plan_history(store, list, from, to);
+	if (!err)
+		err = plan_file(store, list, SEED_AREA_IMAGES, image, new_image);
+	if (!err)
+		err = plan_file(store, list, SEED_AREA_RECORDS, row, new_row);
+	if (!err)
+		err = seed_store_plan_pending(store, list, id, from, to, false);
+	return err ? err : seed_renames_add(list, SEED_RENAME_LAST, SEED_AREA_PROMPTS, from,
+					    SEED_AREA_PROMPTS, to);
 }
 
 /* ---- folders ---- */
 
-static errint_t rename_rows_below(struct seed_store *store, const char *path, unsigned depth);
-
-static errint_t rename_row_at(struct seed_store *store, const char *path, const char *name,
-			      unsigned depth)
+/* 1, 0 or -errno. */
+static int is_empty_folder(int dirfd, const char *path)
 {
-	char full[SEED_STORE_PATH_BYTES];
-	size_t len;
-	struct stat st;
-
-	if (snprintf(full, sizeof(full), "%s/%s", path, name) >= (int)sizeof(full))
-		return -ENAMETOOLONG;
-	if (fstatat(store->areas[SEED_AREA_RECORDS], full, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT ? 0 : -errno;
-	if (S_ISDIR(st.st_mode))
-		return depth ? rename_rows_below(store, full, depth - 1) : 0;
-	len = strlen(full);
-	if (len < 5 || strcmp(full + len - 5, ".json") != 0)
-		return 0;
-	full[len - 5] = '\0';
-	return rename_row(store, full, full);
-}
-
-static errint_t rename_rows_below(struct seed_store *store, const char *path, unsigned depth)
-{
-	int fd = openat(store->areas[SEED_AREA_RECORDS], path,
-			O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	int fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *entry;
-	errint_t err = 0;
+	int empty = 1;
 
 	if (!dir) {
-		err = errno == ENOENT ? 0 : -errno;
+		empty = -errno;
 		if (fd >= 0)
 			close(fd);
-		return err;
+		return empty;
 	}
-	while (!err && (entry = readdir(dir)) != NULL)
-		if (entry->d_name[0] != '.')
-			err = rename_row_at(store, path, entry->d_name, depth);
+	while ((entry = readdir(dir)) != NULL)
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			empty = 0;
 	closedir(dir);
-	return err;
-}
-
-static errint_t run_folder(struct seed_store *store, const struct move *move)
-{
-	static const enum seed_area order[] = {
-		SEED_AREA_HISTORY, SEED_AREA_IMAGES, SEED_AREA_RECORDS, SEED_AREA_PROMPTS,
-	};
-	errint_t err = 0;
-
-	for (size_t i = 0; i < SEED_ARRAY_LEN(order) && !err; i++)
-		err = move_file(store->areas[order[i]], move->from, move->to);
-	if (!err)
-		err = rename_rows_below(store, move->to, SEED_NAME_MAX_PARTS);
-	return err;
+	return empty;
 }
 
 /* rename(2) takes an empty target's place; anything in it refuses. */
-static errint_t check_folder_target(struct seed_store *store, const char *to)
+static errint_t plan_target(struct seed_store *store, struct seed_renames *list, int area,
+			    const char *id, const char *to)
 {
-	for (size_t i = 0; i < SEED_AREA_COUNT; i++) {
-		if (unlinkat(store->areas[i], to, AT_REMOVEDIR) < 0 && errno != ENOENT)
-			return errno == EEXIST ? -ENOTEMPTY : -errno;
+	char was[SEED_PENDING_NAME_BYTES];
+	int empty = is_empty_folder(store->areas[area], to);
+
+	if (empty < 0)
+		return empty == -ENOENT ? 0 : empty;
+	if (!empty)
+		return -ENOTEMPTY;
+	(void)snprintf(was, sizeof(was), "%s-%d.was", id, area);
+	return seed_renames_add(list, SEED_RENAME_ROW, area, to, SEED_PLACE_PENDING, was);
+}
+
+static errint_t plan_folder(struct seed_store *store, struct seed_renames *list, const char *id,
+			    const char *from, const char *to)
+{
+	static const enum seed_area order[] = {
+		SEED_AREA_HISTORY, SEED_AREA_IMAGES, SEED_AREA_RECORDS,
+	};
+	errint_t err = plan_target(store, list, SEED_AREA_PROMPTS, id, to);
+
+	for (size_t i = 0; i < SEED_ARRAY_LEN(order) && !err; i++) {
+		err = plan_target(store, list, (int)order[i], id, to);
+		if (!err)
+			err = plan_file(store, list, (int)order[i], from, to);
 	}
-	return 0;
+	if (!err)
+		err = seed_store_plan_pending(store, list, id, from, to, true);
+	return err ? err : seed_renames_add(list, SEED_RENAME_LAST, SEED_AREA_PROMPTS, from,
+					    SEED_AREA_PROMPTS, to);
 }
 
 /* ---- */
 
-static errint_t run_move(struct seed_store *store, struct move *move)
+static errint_t run_move(struct seed_store *store, const char *from, const char *to, bool folder)
 {
-	errint_t err = seed_store_rename_pending(store, move->from, move->to, move->folder);
+	struct seed_renames list = { 0 };
+	char id[SEED_STORE_ID_BYTES];
+	int is_there;
+	errint_t err = seed_store_settle(store);
 
-	if (!err)
-		err = move->folder ? run_folder(store, move) : run_entry(store, move);
-
-	/* What could not be done stays in the journal for the next start. */
-	if (!err)
-		move_forget(store, move);
-	return err;
-}
-
-static errint_t begin_move(struct seed_store *store, const char *from, const char *to, bool folder)
-{
-	struct move move = { .folder = folder };
-	errint_t err;
-
-	if (snprintf(move.from, sizeof(move.from), "%s", from) >= (int)sizeof(move.from) ||
-	    snprintf(move.to, sizeof(move.to), "%s", to) >= (int)sizeof(move.to))
-		return -ENAMETOOLONG;
-	if (faccessat(store->areas[SEED_AREA_PROMPTS], from, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-		return -errno;
-	if (folder && (err = check_folder_target(store, to)) != 0)
+	if (err)
 		return err;
-	seed_store_new_id(store, move.id);
-	err = move_journal(store, &move);
-	return err ? err : run_move(store, &move);
+	is_there = seed_files_exists(store->areas[SEED_AREA_PROMPTS], from);
+	if (is_there <= 0)
+		return is_there ? is_there : -ENOENT;
+	seed_store_new_id(store, id);
+	err = folder ? plan_folder(store, &list, id, from, to) :
+		       plan_entry(store, &list, id, from, to);
+	if (!err)
+		return seed_store_run_list(store, id, &list);
+	seed_store_sweep_id(store, id);
+	seed_renames_release(&list);
+	return err;
 }
 
 errint_t seed_store_move_entry(struct seed_store *store, const char *from, const char *to)
 {
-	return begin_move(store, from, to, false);
+	errint_t err = run_move(store, from, to, false);
+
+	/* What is empty now; folders that others are in stay. */
+	SEED_UNUSED(seed_files_rmdir(store->areas[SEED_AREA_HISTORY], err ? to : from));
+	if (!err)
+		seed_store_history_prune(store, to);
+	return err;
 }
 
 errint_t seed_store_move_folder(struct seed_store *store, const char *from, const char *to)
 {
-	return begin_move(store, from, to, true);
-}
-
-/* The row that stood with the version, or the present one made to say so. */
-static errint_t restore_row(struct seed_store *store, const char *old, const char *name)
-{
-	char path[SEED_STORE_PATH_BYTES], id[SEED_STORE_ID_BYTES];
-	struct seed_record record = { 0 };
-	char *json = NULL;
-	size_t len;
-	errint_t err;
-
-	if (!seed_store_version_row(old, path))
-		return -ENAMETOOLONG;
-	err = seed_files_read(store->areas[SEED_AREA_HISTORY], path, SEED_RECORD_MAX_BYTES, &json,
-			      &len);
-	if (!err)
-		err = seed_record_parse(json, len, &record);
-	free(json);
-	seed_store_new_id(store, id);
-	if (!err)
-		err = seed_record_set(&record.name, name);
-	if (!err)
-		err = seed_record_set(&record.id, id);
-	if (!err)
-		err = seed_store_record_write(store, &record, true);
-	seed_record_release(&record);
-	unlinkat(store->areas[SEED_AREA_HISTORY], path, 0);
-	/* Without its row the image is current all the same. */
-	return err == -ENOENT ? rename_row(store, name, name) : err;
-}
-
-errint_t seed_store_restore(struct seed_store *store, const char *old, const char *name)
-{
-	char image[SEED_STORE_PATH_BYTES];
-	errint_t err;
-
-	if (!seed_store_image_path(name, image))
-		return -ENAMETOOLONG;
-	if (faccessat(store->areas[SEED_AREA_HISTORY], old, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-		return -errno;
-	err = seed_store_retire(store, name, NULL);
-	if (!err)
-		err = seed_files_move(store->areas[SEED_AREA_HISTORY], old,
-				      store->areas[SEED_AREA_IMAGES], image);
-	return err ? err : restore_row(store, old, name);
-}
-
-errint_t seed_store_version_drop(struct seed_store *store, const char *version, const char *name)
-{
-	errint_t err = seed_store_version_remove(store, version);
-
-	return err ? err : rename_row(store, name, name); /* its versions have changed */
+	return run_move(store, from, to, true);
 }
 
 /* ---- at the start ---- */
 
-static bool read_text(const cJSON *root, const char *key, char out[SEED_STORE_PATH_BYTES])
-{
-	const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, key));
-
-	return text && snprintf(out, SEED_STORE_PATH_BYTES, "%s", text) < SEED_STORE_PATH_BYTES;
-}
-
 static errint_t recover_move(struct seed_store *store, const char *name)
 {
-	struct move move = { .folder = false };
+	struct seed_renames list = { 0 };
+	char id[SEED_STORE_ID_BYTES];
 	char *json = NULL;
 	size_t len;
-	cJSON *root;
-	bool whole;
 	errint_t err;
 
-	err = seed_files_read(store->pending, name, 65536, &json, &len);
+	err = seed_files_read(store->pending, name, MOVE_MAX_BYTES, &json, &len);
 	if (err)
 		return err;
-	memcpy(move.id, name, SEED_STORE_ID_BYTES - 1);
-	root = cJSON_ParseWithLength(json, len);
-	whole = read_text(root, "from", move.from) && read_text(root, "to", move.to);
-	move.folder = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(root, "folder"));
-	move.retired = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(root, "retired"));
-	cJSON_Delete(root);
+	memcpy(id, name, SEED_STORE_ID_BYTES - 1);
+	id[SEED_STORE_ID_BYTES - 1] = '\0';
+	err = seed_renames_parse(store, json, len, &list);
 	free(json);
-	return whole ? run_move(store, &move) : 0;
+	if (!err)
+		err = seed_renames_settle(store, &list);
+	if (!err)
+		err = move_forget(store, id);
+	seed_renames_release(&list);
+	return err;
 }
 
 errint_t seed_store_recover_moves(struct seed_store *store)

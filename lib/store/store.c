@@ -163,6 +163,7 @@ errint_t seed_store_open(const char *path, struct seed_store **out, struct seed_
 		store->areas[i] = -1;
 	/* Ids are times only so that they differ between state directories. */
 	pthread_mutex_init(&store->spent_mutex, NULL);
+	pthread_mutex_init(&store->settle_mutex, NULL);
 	store->keep = -1;
 	atomic_store(&store->last_id, (uint64_t)seed_clock_wall_ms() << 12);
 	err = open_root(store, path, error);
@@ -199,6 +200,7 @@ void seed_store_close(struct seed_store *store)
 	close_fd(store->lock);
 	close_fd(store->root);
 	pthread_mutex_destroy(&store->spent_mutex);
+	pthread_mutex_destroy(&store->settle_mutex);
 	free(store);
 }
 
@@ -237,9 +239,17 @@ bool seed_store_record_path(const char *name, char path[SEED_STORE_PATH_BYTES])
 
 int seed_store_open_file(const struct seed_store *store, enum seed_area area, const char *path)
 {
-	int fd = openat(store->areas[area], path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int fd = openat(store->areas[area], path,
+			O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	struct stat st;
 
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		return -errno;
+	/* What else stands there is none of ours. */
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		return fd;
+	close(fd);
+	return -ENOENT;
 }
 
 static bool is_there(const struct seed_store *store, enum seed_area area, const char *path)
@@ -288,11 +298,14 @@ errint_t seed_store_record_read(const struct seed_store *store, const char *name
 	if (err == -EISDIR || err == -ENOTDIR || err == -ENOENT)
 		return -ENOENT;
 	if (err)
-		return -EIO;
+		return err == -ENOMEM ? err : -EIO;
 	seed_record_release(record);
 	err = seed_record_parse(json, len, record);
 	free(json);
-	return err ? -EIO : 0;
+	/* A row is renamed with its entry, not written again. */
+	if (!err)
+		err = seed_record_set(&record->name, name);
+	return err == -ENOMEM ? -ENOMEM : err ? -EIO : 0;
 }
 
 void seed_store_spent_read(const struct seed_store *store, struct seed_spent *spent)

@@ -63,7 +63,11 @@ void seed_store_new_id(struct seed_store *store, char id[SEED_STORE_ID_BYTES]);
 errint_t seed_store_record_read(const struct seed_store *store, const char *name,
 				struct seed_record *record) SEED_MUST_CHECK;
 
-/* prompts/NAME, read-only. Descriptor or -errno; the caller's. */
+/* The same as text, with the versions that its history has now: malloc'd, the
+ * caller's, or NULL and *err. */
+char *seed_store_record_text(const struct seed_store *store, const char *name, errint_t *err);
+
+/* prompts/NAME, read-only. Descriptor or -errno; the caller's. Only files. */
 int seed_store_open_file(const struct seed_store *store, enum seed_area area, const char *path);
 
 /* "NAME.png" for NAME and so on; false if it does not fit. */
@@ -113,9 +117,9 @@ errint_t seed_store_finish(struct seed_store *store, const struct seed_record *r
 errint_t seed_store_remove_prompt(struct seed_store *store, const char *name,
 				  const struct seed_record *cancelled) SEED_MUST_CHECK;
 
-/* Renames a whole entry (prompt, image, row, history); journalled, finished at
- * the next start if it is cut off. An image that stands at the target goes to
- * the target's history, and the moved history is appended there. */
+/* Renames a whole entry (prompt, image, row, history); journalled. If it fails
+ * or is cut off it has happened or not. An image that stands at the target goes
+ * to the target's history, and the moved history is appended there. */
 errint_t seed_store_move_entry(struct seed_store *store, const char *from, const char *to)
 	SEED_MUST_CHECK;
 
@@ -123,13 +127,11 @@ errint_t seed_store_move_entry(struct seed_store *store, const char *from, const
 errint_t seed_store_move_folder(struct seed_store *store, const char *from, const char *to)
 	SEED_MUST_CHECK;
 
-/* history/NAME/0001.png becomes images/NAME.png; the present image goes to the
- * history. `old`: the file's path below history/. */
+/* history/NAME/0001.png becomes images/NAME.png with the row that belongs to it;
+ * the present image goes to the history. Journalled like a rename. `old`: the
+ * file's path below history/. */
 errint_t seed_store_restore(struct seed_store *store, const char *old, const char *name)
 	SEED_MUST_CHECK;
-
-/* history/NAME/0001.png goes, and its row. A look at the disk: any thread. */
-errint_t seed_store_version_remove(struct seed_store *store, const char *version) SEED_MUST_CHECK;
 
 /* How many earlier images are kept for a name; -1: all. Before any thread. */
 void seed_store_keep(struct seed_store *store, int64_t versions);
@@ -143,8 +145,8 @@ errint_t seed_store_source_write(struct seed_store *store, const char *id, const
 				 size_t len) SEED_MUST_CHECK;
 int seed_store_source_open(const struct seed_store *store, const char *id);
 
-/* The journal's row and what belongs to it goes (a generation given up). */
-void seed_store_forget(struct seed_store *store, const char *id);
+/* The journal's row and what belongs to it is removed, durably. */
+errint_t seed_store_forget(struct seed_store *store, const char *id);
 
 /* pending/ID.png becomes a copy of NAME's image, fsynced. */
 errint_t seed_store_image_copy(struct seed_store *store, const char *name, const char *id)
@@ -154,8 +156,9 @@ errint_t seed_store_image_copy(struct seed_store *store, const char *name, const
 void seed_store_reuse_note(struct seed_store *store, uint64_t key, const char *name);
 char *seed_store_reuse_find(const struct seed_store *store, uint64_t key); /* malloc'd or NULL */
 
-/* history/NAME/0001.png goes, and the row of NAME forgets it. */
-errint_t seed_store_version_drop(struct seed_store *store, const char *version, const char *name)
+/* A user's removal of an image, a record or a version (its row with it): in
+ * order with what else is done to the name. -ENOENT …. */
+errint_t seed_store_remove_file(struct seed_store *store, enum seed_area area, const char *path)
 	SEED_MUST_CHECK;
 
 /* Submissions of a day, for the budget. */

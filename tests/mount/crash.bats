@@ -49,6 +49,19 @@ nothing_is_left() {
 	# shellcheck disable=SC2046 # names without spaces
 	jq -e .state $(find "$STATE/records" -name '*.json') >/dev/null
 	fails grep -qvE '^[0-9-]+T[0-9:.]+Z [^ ]+ .' "$MNT/status"
+	all_agree
+}
+
+# Each image, current or earlier, has the row that was made for it.
+all_agree() {
+	local image row
+
+	for image in $(cd "$STATE" && find images history -name '*.png'); do
+		row=${image%.png}.json
+		row=$STATE/${row/#images/records}
+		same "$image: verified $(sha256sum <"$STATE/$image" | cut -d ' ' -f 1)" \
+			"$image: $(jq -r '.state + " " + .image.sha256' "$row")"
+	done
 }
 
 # All images of NAME, current and earlier.
@@ -153,4 +166,31 @@ rename_folder() {
 	[ "$ROUND" -gt 3 ] || fail "only $ROUND points"
 	[ "$ROUND" -lt 200 ]
 	same 2 "$(count submit)"
+}
+
+restore_fox() {
+	mv "$MNT/history/fox/0001.png" "$MNT/images/fox.png"
+}
+
+@test "s1: stopped at every step of a restore, it has happened or it has not" {
+	local first
+
+	prepare two_entries
+	first=$(sha256sum <"$BASE/history/fox/0001.png")
+	for ((ROUND = 1; ROUND < 200; ROUND++)); do
+		crash_at "$ROUND" restore_fox || break
+		mount_seed
+		is_verified fox || fail "round $ROUND: not verified"
+		same "$ROUND: 2" "$ROUND: $(images_of fox)"
+		if [ "$first" = "$(sha256sum <"$MNT/images/fox.png")" ]; then
+			same "a fox" "$(record fox .prompt)"
+		else
+			same "another fox" "$(record fox .prompt)"
+		fi
+		nothing_is_left || fail "in round $ROUND"
+		stop_seedfs
+	done
+	[ "$ROUND" -gt 5 ] || fail "only $ROUND points"
+	[ "$ROUND" -lt 200 ]
+	same 3 "$(count submit)"
 }

@@ -1,0 +1,70 @@
+/*
+ * A change of the catalogue as a list of renames.
+ *
+ * Whatever needs space is written beside the catalogue first; the change itself
+ * is renames only, so that one that fails can be taken back without space. The
+ * list is made before the first of them: which names are there decides it, and
+ * nobody else changes them meanwhile (lanes, the gate).
+ *
+ * Renames of a stage are durable before the next stage begins. The last one
+ * decides: until it has happened the change has not, and everything is renamed
+ * back. Only the last may take the place of a file that is there.
+ */
+#ifndef SEED_STORE_RENAMES_H
+#define SEED_STORE_RENAMES_H
+
+#include "lib/base.h"
+
+struct seed_store;
+
+/* Places that a rename leads from or to: enum seed_area, and these. */
+#define SEED_PLACE_PENDING SEED_AREA_COUNT
+#define SEED_PLACE_TMP (SEED_AREA_COUNT + 1)
+#define SEED_PLACE_COUNT (SEED_AREA_COUNT + 2)
+
+enum seed_rename_stage {
+	SEED_RENAME_ROW,   /* a row out of the way … */
+	SEED_RENAME_IMAGE, /* … before its image, so that no version is without its row */
+	SEED_RENAME_INTO,
+	SEED_RENAME_LAST,
+};
+
+struct seed_rename {
+	char *from, *to; /* owned */
+	int from_place, to_place;
+	int stage;
+	bool lazy; /* need not be durable */
+};
+
+struct seed_renames {
+	struct seed_rename *items;
+	size_t count, alloc;
+	bool happened; /* the last one was done */
+	bool open;     /* it could neither be finished nor taken back */
+};
+
+errint_t seed_renames_add(struct seed_renames *list, enum seed_rename_stage stage, int from_place,
+			  const char *from, int to_place, const char *to) SEED_MUST_CHECK;
+void seed_renames_release(struct seed_renames *list);
+
+/* Does all of it, or takes it back and returns why. Blocks. An error with
+ * `happened`: only the last fsync failed. With `open`: some of it stands. */
+errint_t seed_renames_run(struct seed_store *store, struct seed_renames *list) SEED_MUST_CHECK;
+
+/* Takes back what was done before the last one. May be repeated, also from the
+ * middle and by another process. */
+errint_t seed_renames_undo(struct seed_store *store, const struct seed_renames *list)
+	SEED_MUST_CHECK;
+
+/* A list that was cut off: finished if its last rename had happened, else taken back. */
+errint_t seed_renames_settle(struct seed_store *store, const struct seed_renames *list)
+	SEED_MUST_CHECK;
+
+/* As JSON; malloc'd, NULL without memory. */
+char *seed_renames_format(const struct seed_renames *list);
+/* -EBADMSG for what is no such list, or leads out of the state directory, also
+ * through a symbolic link. Release `list` in any case. */
+errint_t seed_renames_parse(struct seed_store *store, const char *json, size_t len,
+			    struct seed_renames *list) SEED_MUST_CHECK;
+
+#endif

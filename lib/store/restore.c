@@ -1,0 +1,161 @@
+/* history/NAME/0001.png becomes images/NAME.png again, with its row. */
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/store/files.h"
+#include "lib/store/internal.h"
+
+/* A PNG's width and height: big-endian, behind its signature and IHDR's head. */
+#define PNG_SIDES_AT 16
+#define PNG_SIDES_BYTES 8
+
+static uint32_t big_endian(const unsigned char *bytes)
+{
+	return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 |
+	       bytes[3];
+}
+
+static errint_t hash_file(int fd, char hex[SEED_SHA256_HEX_BYTES])
+{
+	EVP_MD_CTX *hash = EVP_MD_CTX_new();
+	unsigned char sum[EVP_MAX_MD_SIZE], buffer[65536];
+	unsigned len = 0;
+	ssize_t n = 0;
+	bool ok = hash && EVP_DigestInit_ex(hash, EVP_sha256(), NULL);
+
+	while (ok && (n = read(fd, buffer, sizeof(buffer))) > 0)
+		ok = EVP_DigestUpdate(hash, buffer, (size_t)n);
+	ok = ok && n == 0 && EVP_DigestFinal_ex(hash, sum, &len);
+	for (unsigned i = 0; ok && i < len; i++)
+		(void)snprintf(hex + 2 * (size_t)i, 3, "%02x", sum[i]);
+	EVP_MD_CTX_free(hash);
+	return ok ? 0 : n < 0 ? -EIO : -ENOMEM;
+}
+
+/* What the file itself tells. */
+static errint_t measure(struct seed_store *store, const char *version,
+			struct seed_image_info *image, int64_t *wall_ms)
+{
+	int fd = seed_store_open_file(store, SEED_AREA_HISTORY, version);
+	unsigned char sides[PNG_SIDES_BYTES];
+	struct stat st;
+	errint_t err = 0;
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0 || pread(fd, sides, sizeof(sides), PNG_SIDES_AT) != PNG_SIDES_BYTES)
+		err = -EIO;
+	if (!err)
+		err = hash_file(fd, image->sha256);
+	close(fd);
+	if (err)
+		return err;
+	image->width = big_endian(sides);
+	image->height = big_endian(sides + 4);
+	image->bytes = (uint64_t)st.st_size;
+	*wall_ms = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
+	return 0;
+}
+
+/* The row beside a version is this image's. */
+static bool is_row_of(struct seed_store *store, const char *row,
+		      const struct seed_image_info *image)
+{
+	struct seed_record record = { 0 };
+	char *json = NULL;
+	size_t len;
+	bool is;
+
+	if (seed_files_read(store->areas[SEED_AREA_HISTORY], row, SEED_RECORD_MAX_BYTES, &json, &len))
+		return false;
+	is = seed_record_parse(json, len, &record) == 0 && record.state == SEED_STATE_VERIFIED &&
+	     strcmp(record.image.sha256, image->sha256) == 0;
+	seed_record_release(&record);
+	free(json);
+	return is;
+}
+
+/* A row for an image that has lost its own: what can be seen of it. */
+static errint_t write_row(struct seed_store *store, const char *file, const char *name,
+			  const struct seed_image_info *image, int64_t wall_ms)
+{
+	struct seed_record record;
+	char *json = NULL;
+	errint_t err;
+
+	seed_record_init(&record);
+	record.state = SEED_STATE_VERIFIED;
+	record.image = *image;
+	record.progress = 1;
+	record.verified_ms = wall_ms;
+	err = seed_record_set(&record.name, name);
+	if (!err && !(json = seed_record_format(&record, NULL, 0)))
+		err = -ENOMEM;
+	if (!err)
+		err = seed_files_replace(store->tmp, file, store->pending, file, json, strlen(json),
+					 true);
+	free(json);
+	seed_record_release(&record);
+	return err;
+}
+
+static errint_t plan_row(struct seed_store *store, struct seed_renames *list, const char *id,
+			 const char *old, const char *name)
+{
+	char row[SEED_STORE_PATH_BYTES], to[SEED_STORE_PATH_BYTES];
+	char file[SEED_PENDING_NAME_BYTES], was[SEED_PENDING_NAME_BYTES];
+	struct seed_image_info image = { 0 };
+	int64_t wall_ms = 0;
+	int has_row;
+	errint_t err;
+
+	if (!seed_store_version_row(old, row) || !seed_store_record_path(name, to))
+		return -ENAMETOOLONG;
+	err = measure(store, old, &image, &wall_ms);
+	if (err)
+		return err;
+	if (is_row_of(store, row, &image))
+		return seed_renames_add(list, SEED_RENAME_INTO, SEED_AREA_HISTORY, row,
+					SEED_AREA_RECORDS, to);
+	seed_store_pending_name(file, id, "-row.new");
+	seed_store_pending_name(was, id, "-row.was");
+	err = write_row(store, file, name, &image, wall_ms);
+	has_row = seed_files_exists(store->areas[SEED_AREA_HISTORY], row);
+	if (!err && has_row < 0)
+		err = has_row;
+	if (!err && has_row)
+		err = seed_renames_add(list, SEED_RENAME_ROW, SEED_AREA_HISTORY, row,
+				       SEED_PLACE_PENDING, was);
+	return err ? err : seed_renames_add(list, SEED_RENAME_INTO, SEED_PLACE_PENDING, file,
+					    SEED_AREA_RECORDS, to);
+}
+
+errint_t seed_store_restore(struct seed_store *store, const char *old, const char *name)
+{
+	struct seed_renames list = { 0 };
+	char image[SEED_STORE_PATH_BYTES], id[SEED_STORE_ID_BYTES];
+	errint_t err = seed_store_settle(store);
+
+	if (!err && !seed_store_image_path(name, image))
+		err = -ENAMETOOLONG;
+	if (err)
+		return err;
+	seed_store_new_id(store, id);
+	err = seed_store_plan_retire(store, &list, name, id);
+	if (!err)
+		err = plan_row(store, &list, id, old, name);
+	if (!err)
+		err = seed_renames_add(&list, SEED_RENAME_LAST, SEED_AREA_HISTORY, old,
+				       SEED_AREA_IMAGES, image);
+	if (!err) {
+		err = seed_store_run_list(store, id, &list);
+		if (!err)
+			seed_store_history_prune(store, name);
+		return err;
+	}
+	seed_store_sweep_id(store, id);
+	seed_renames_release(&list);
+	return err;
+}

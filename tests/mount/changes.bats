@@ -1,0 +1,132 @@
+#!/usr/bin/env bats
+# CONTRACT section 3: a change of names that failed is undone, and never carried
+# out later; records and images agree (sections 1 and 5).
+
+load helper
+
+more_setup() {
+	command -v prlimit >/dev/null || skip "no prlimit"
+}
+
+# No file that seedfs writes may become larger: EFBIG, as a full disk's ENOSPC.
+file_limit() { # BYTES
+	prlimit --pid "$SEED_PID" --fsize="$1:unlimited"
+}
+
+hash_of() { # FILE below the mount
+	sha256sum <"$MNT/$1" | cut -d ' ' -f 1
+}
+
+# Each verified image, current or earlier, has the row that was made for it.
+all_agree() {
+	local image row
+
+	for image in $(cd "$STATE" && find images history -name '*.png'); do
+		row=${image%.png}.json
+		row=$STATE/${row/#images/records}
+		same "$image: verified $(sha256sum <"$STATE/$image" | cut -d ' ' -f 1)" \
+			"$image: $(jq -r '.state + " " + .image.sha256' "$row")"
+	done
+}
+
+# What a reader sees of NAME.
+entry() { # NAME
+	cat "$MNT/prompts/$1"
+	hash_of "images/$1.png"
+	jq -c '[.name, .state, .prompt, .image.sha256, .versions]' "$MNT/records/$1.json"
+	(cd "$MNT/history/$1" 2>/dev/null && sha256sum -- *.png) || true
+}
+
+@test "s3: a rename that fails half-way is undone, and not carried out at the next mount" {
+	local limit before
+
+	mount_seed
+	write a "the first a"
+	write a "the second a"
+	write b "the first b"
+	write b "the second b"
+	before=$(entry a; entry b)
+	for limit in 50 100 200 300; do
+		file_limit "$limit"
+		fails mv "$MNT/prompts/a" "$MNT/prompts/b"
+		file_limit unlimited
+		same "$limit: $before" "$limit: $(entry a; entry b)"
+		same "" "$(ls "$STATE/pending")"
+	done
+	write a "a newer a"
+	write b "a newer b"
+	before=$(entry a; entry b)
+	kill_seedfs
+	mount_seed
+	same "$before" "$(entry a; entry b)"
+	all_agree
+}
+
+@test "s3: a folder's rename that fails half-way is undone" {
+	local limit before
+
+	mount_seed
+	mkdir "$MNT/prompts/d" "$MNT/prompts/e"
+	write d/sky "the first sky"
+	write d/sky "the second sky"
+	before=$(entry d/sky)
+	for limit in 50 100 200 300; do
+		file_limit "$limit"
+		fails mv -T "$MNT/prompts/d" "$MNT/prompts/e"
+		file_limit unlimited
+		same "$limit: $before" "$limit: $(entry d/sky)"
+		test -d "$MNT/prompts/e"
+	done
+	mv -T "$MNT/prompts/d" "$MNT/prompts/e"
+	same e/sky "$(record e/sky .name)"
+	kill_seedfs
+	mount_seed
+	is_verified e/sky
+	all_agree
+}
+
+@test "s5: versions are those of history/, also when a superseded image comes late" {
+	mount_seed
+	faults '[{"on":"create","prompt":"first","do":{"hold_task":true}}]'
+	background try_write fox "first"
+	received poll 1
+	same ok "$(try_write fox "second")"
+	same '[]' "$(record fox '.versions | tojson')"
+	release
+	wait_until test -e "$MNT/history/fox/0001.png"
+	same '["0001.png"]' "$(record fox '.versions | tojson')"
+	same "$(stat -c %s "$MNT/records/fox.json")" "$(wc -c <"$MNT/records/fox.json")"
+	all_agree
+}
+
+@test "s1: mv from history brings the version's own record, also while NAME has an error" {
+	local one
+
+	mount_seed
+	write fox "first"
+	one=$(jq -cS 'del(.versions)' "$MNT/records/fox.json")
+	faults '[{"on":"create","do":{"code":402,"msg":"no credits"}}]'
+	same "close EDQUOT" "$(try_write fox "second")"
+	mv "$MNT/history/fox/0001.png" "$MNT/images/fox.png"
+	same "$one" "$(jq -cS 'del(.versions)' "$MNT/records/fox.json")"
+	same second "$(cat "$MNT/prompts/fox")"
+	all_agree
+	faults '[]'
+	# A version that has lost its row has what can be seen of it.
+	write fox "third"
+	write fox "fourth"
+	rm "$STATE/history/fox/0001.json"
+	mv "$MNT/history/fox/0001.png" "$MNT/images/fox.png"
+	same "verified 2048x1152" "$(record fox '.state + " " + .resolution')"
+	all_agree
+}
+
+@test "s7: with history=1 a version can be made current again" {
+	mount_seed -o history=1
+	write fox "first"
+	one=$(hash_of images/fox.png)
+	write fox "second"
+	mv "$MNT/history/fox/0001.png" "$MNT/images/fox.png"
+	same "$one" "$(hash_of images/fox.png)"
+	all_agree
+}
