@@ -240,21 +240,40 @@ static bool images_lists(const char *name, bool is_folder)
 	return is_folder || image_name_of(name, ignored);
 }
 
+/* The name of an image that was to be removed; freed with the reply. */
+static void unlinked(struct fs *fs, fuse_req_t req, int code, void *context)
+{
+	char *file = context;
+
+	if (code == ENOENT) {
+		code = -outcome_of(fs, file);
+		if (!code) /* being generated: rm of the prompt cancels it */
+			code = EBUSY;
+	}
+	fuse_reply_err(req, code);
+	free(file);
+}
+
 static void images_unlink(struct fs *fs, fuse_req_t req, const char *path, const char *name)
 {
-	char file[FS_PATH_BYTES];
-	errint_t err = 0;
+	char file[FS_PATH_BYTES], owner[FS_PATH_BYTES];
+	struct seed_wait *wait;
+	char *copy;
 
-	if (!path_join(path, name, file))
-		err = -ENAMETOOLONG;
-	else if (unlinkat(seed_store_area(fs->store, SEED_AREA_IMAGES), file, 0) < 0)
-		err = -errno;
-	if (err == -ENOENT) {
-		err = outcome_of(fs, file);
-		if (!err) /* being generated: rm of the prompt cancels it */
-			err = -EBUSY;
+	if (!path_join(path, name, file)) {
+		fuse_reply_err(req, ENAMETOOLONG);
+		return;
 	}
-	fuse_reply_err(req, -err);
+	copy = strdup(file);
+	/* In order with what is under way for the name: a beginning moves it. */
+	wait = copy ? waiting_new(fs, req, unlinked, copy) : NULL;
+	if (!wait) {
+		free(copy);
+		fuse_reply_err(req, ENOMEM);
+	} else if (seed_engine_remove_file(fs->engine, SEED_AREA_IMAGES, file,
+					   image_name_of(file, owner) ? owner : file, wait)) {
+		waiting_fail(wait, ENOMEM);
+	}
 }
 
 static errint_t images_rmdir(struct fs *fs, const char *path, const char *name)

@@ -130,3 +130,49 @@ entry() { # NAME
 	same "$one" "$(hash_of images/fox.png)"
 	all_agree
 }
+
+# The program's rename of fox.png stops until $DIR/go is there: a library made
+# here stands before libc's.
+hold_rename() {
+	! nm -D "$SEEDFS" 2>/dev/null | grep -qE '__[at]san_init' || skip "a sanitizer comes first itself"
+	cc -shared -fPIC -D_GNU_SOURCE -o "$DIR/hold.so" -x c - <<-'C'
+		#include <dlfcn.h>
+		#include <fcntl.h>
+		#include <stdlib.h>
+		#include <string.h>
+		#include <unistd.h>
+
+		int renameat(int a, const char *from, int b, const char *to)
+		{
+			int (*real)(int, const char *, int, const char *) = dlsym(RTLD_NEXT, "renameat");
+
+			if (strcmp(from, "fox.png") == 0 && getenv("HELD")) {
+				close(open(getenv("HELD"), O_CREAT | O_WRONLY, 0600));
+				while (access(getenv("GO"), F_OK) < 0)
+					usleep(1000);
+			}
+			return real(a, from, b, to);
+		}
+	C
+}
+
+@test "s1: rm of an image while its prompt is written again never fails the prompt" {
+	hold_rename
+	HELD=$DIR/held GO=$DIR/go LD_PRELOAD=$DIR/hold.so mount_seed
+	write fox "a fox"
+	background try_write fox "another fox"
+	local writer=$JOB out=$JOB_OUT
+	wait_until test -e "$DIR/held"
+	# In order behind the beginning, which has moved the image away by then.
+	background rm -f "$MNT/images/fox.png"
+	wait_until waits_or_ended "$JOB"
+	: >"$DIR/go"
+	job_ends 0 "$writer"
+	same ok "$(cat "$out")"
+	all_agree
+}
+
+# It is in a request that has no answer yet, or it has one.
+waits_or_ended() { # PID
+	ended "$1" || grep -q request_wait_answer "/proc/$1/wchan"
+}
