@@ -545,18 +545,20 @@ static int64_t generation_turn(struct generation *generation, int64_t now)
 {
 	int64_t at = INT64_MAX;
 
-	if (generation->dead || over_deadline(generation, now))
-		return generation->dead ? at : now;
+	if (generation->mark_ms && now >= generation->mark_ms) {
+		generation->mark_ms = 0;
+		disk_step(generation, generation->dead ? STEP_DROP : STEP_MARK);
+	}
+	if (generation->mark_ms)
+		at = generation->mark_ms;
+	if (generation->dead)
+		return at;
+	if (over_deadline(generation, now))
+		return now;
 	if (has_timer(generation) && now >= generation->wake_ms)
 		wake(generation, now);
 	if (has_timer(generation))
-		at = generation->wake_ms;
-	if (generation->mark_ms && now >= generation->mark_ms) {
-		generation->mark_ms = 0;
-		disk_step(generation, STEP_MARK);
-	}
-	if (generation->mark_ms)
-		at = earlier(at, generation->mark_ms);
+		at = earlier(at, generation->wake_ms);
 	if (generation->deadline_ms > now)
 		at = earlier(at, generation->deadline_ms);
 	return earlier(at, progress_turn(generation, now));

@@ -93,7 +93,7 @@ static void run_step(struct seed_disk_job *disk)
 			seed_store_reuse_note(store, job->reuse_key, job->record.name);
 		break;
 	case STEP_DROP:
-		seed_store_forget(store, job->record.id);
+		job->err = seed_store_forget(store, job->record.id);
 		break;
 	case STEP_NONE:
 		break;

@@ -166,7 +166,7 @@ static bool is_generating(const struct generation *running, const char *text)
 
 	return !running->adopting && seed_text_trimmed(own, strlen(own)) == len &&
 	       memcmp(own, text, len) == 0 &&
-	       (running->shelved || running->record.state != SEED_STATE_FAILED);
+	       (running->record.state == SEED_STATE_VERIFIED || !generation_is_ending(running));
 }
 
 static void join(struct generation *running, struct request *request)
@@ -566,6 +566,7 @@ void seed_engine_free(struct seed_engine *engine)
 
 		generation->transfer = generation->look = NULL;
 		generation->step_running = generation->step_next = STEP_NONE;
+		generation->mark_ms = 0;
 		generation->at_worker = false;
 		waits_finish(generation, ESHUTDOWN);
 		generation->dead = true;

@@ -116,7 +116,7 @@ struct generation {
 	struct seed_error trouble_error;
 	int64_t charged_day;  /* whose budget the submission under way was taken from; -1: none */
 	int64_t wake_ms;      /* PHASE_*_WAIT, PHASE_HOLD */
-	int64_t mark_ms;      /* when a mark that found no disk is tried again; 0: it is there */
+	int64_t mark_ms;      /* when a mark or drop that found no disk is tried again; 0: none */
 	int64_t submitted_ms; /* when the request was sent; 0: none is under way */
 	unsigned backoffs;    /* in a row */
 	int held_code;        /* the errno that PHASE_HOLD has logged */
@@ -248,6 +248,8 @@ struct generation *generation_take_over(struct generation *late);
 void generation_supersede(struct generation *generation, const char *by);
 /* Given up without an outcome of its own (removed): waiters get `code`. */
 void generation_abandon(struct generation *generation, int code);
+/* Its outcome is known, and is being stored. */
+bool generation_is_ending(const struct generation *generation);
 /* The end of the row, on disk. */
 void generation_finish(struct generation *generation);
 /* The end without a further attempt. */

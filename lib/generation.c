@@ -187,7 +187,7 @@ static void generation_free(struct generation *generation)
 void generation_reap(struct generation *generation)
 {
 	if (generation->dead && !generation->transfer && !generation->at_worker &&
-	    generation->step_running == STEP_NONE && generation->step_next == STEP_NONE)
+	    !generation->mark_ms && generation->step_running == STEP_NONE && generation->step_next == STEP_NONE)
 		generation_free(generation);
 }
 
@@ -283,6 +283,12 @@ void generation_supersede(struct generation *generation, const char *by)
 		disk_step(generation, STEP_MARK);
 	else
 		generation_abandon(generation, ECANCELED);
+}
+
+bool generation_is_ending(const struct generation *generation)
+{
+	return generation->phase == PHASE_FINISH ||
+	       (generation->phase == PHASE_HOLD && generation->held == PHASE_FINISH);
 }
 
 void generation_finish(struct generation *generation)
@@ -511,8 +517,11 @@ static void kept(struct generation *generation, errint_t err)
 void generation_step_done(struct generation *generation, enum disk_step step, errint_t err)
 {
 	if (generation->dead) {
-		/* Given up while a step was under way, or its row just went. */
-		if (step == STEP_DROP || generation->step_running == STEP_NONE)
+		/* Given up while a step was under way, or its row just went. One
+		 * that stays would be taken up at the next mount. */
+		if (step == STEP_DROP && err)
+			generation->mark_ms = seed_clock_now_ms() + MARK_AGAIN_MS;
+		else if (step == STEP_DROP || generation->step_running == STEP_NONE)
 			generation_reap(generation);
 		return;
 	}

@@ -24,7 +24,7 @@ PORT(store_remove_prompt);
 PORT(store_move_entry);
 PORT(store_move_folder);
 PORT(store_restore);
-PORT(store_version_drop);
+PORT(store_remove_file);
 PORT(store_result_open);
 PORT(store_source_write);
 PORT(store_source_open);
@@ -351,18 +351,19 @@ errint_t WRAP(finish)(struct seed_store *store, const struct seed_record *record
 	if (!err && !superseded)
 		write_record(record);
 	if (!err)
-		WRAP(forget)(store, record->id);
+		err = WRAP(forget)(store, record->id);
 	return err;
 }
 
-void WRAP(forget)(struct seed_store *store, const char *id)
+errint_t WRAP(forget)(struct seed_store *store, const char *id)
 {
 	struct row *row = row_find(id);
+	errint_t err = step();
 
 	SEED_UNUSED(store);
-	may_die();
-	if (row && !is_dead())
+	if (!err && row)
 		row_drop(row);
+	return err;
 }
 
 errint_t WRAP(remove_prompt)(struct seed_store *store, const char *name,
@@ -473,13 +474,13 @@ errint_t WRAP(restore)(struct seed_store *store, const char *old, const char *na
 	return 0;
 }
 
-errint_t WRAP(version_drop)(struct seed_store *store, const char *version, const char *name)
+errint_t WRAP(remove_file)(struct seed_store *store, enum seed_area area, const char *path)
 {
-	struct version *found = version_find(version);
+	struct version *found = version_find(path);
 	errint_t err;
 
 	SEED_UNUSED(store);
-	SEED_UNUSED(name);
+	assert(area == SEED_AREA_HISTORY);
 	if (!found)
 		return -ENOENT;
 	err = step();

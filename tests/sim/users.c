@@ -94,7 +94,7 @@ static void commit(struct seed_engine *engine, int name, bool same)
 		texts[text_count++] = (struct text){ .commits = 0 };
 	/* It joins what is under way for the same text. */
 	if (!running || text_number(running->record.request) != number ||
-	    (running->record.state == SEED_STATE_FAILED && !running->shelved))
+	    (running->record.state == SEED_STATE_FAILED && generation_is_ending(running)))
 		texts[number].commits++;
 	newest[name] = number;
 	trace("user: commit T%d to %s", number, name_of(name));
@@ -194,7 +194,7 @@ static void use_version(struct seed_engine *engine, bool drop)
 	snprintf(path, sizeof(path), "%s/%04d.png", name_of(name), version->number);
 	restored[name] = true;
 	trace("user: %s %s", drop ? "rm" : "restore", path);
-	if (drop ? seed_engine_drop_version(engine, path, name_of(name), wait) :
+	if (drop ? seed_engine_remove_file(engine, SEED_AREA_HISTORY, path, name_of(name), wait) :
 		   seed_engine_restore(engine, path, name_of(name), wait))
 		abort();
 }
