@@ -62,7 +62,8 @@ errint_t draft_truncate(struct draft *draft, size_t size)
 		return -EFBIG;
 	if (size == 0) {
 		/* A new text begins; the committed one stays until it is committed. */
-		draft->text_number++;
+		if (draft->is_prompt) /* a callback is a message: the last one counts */
+			draft->text_number++;
 		draft->refused = 0;
 		draft->changed = false;
 		draft->len = 0;

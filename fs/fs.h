@@ -102,7 +102,7 @@ struct inode {
 #define INODE_MAGIC 0x1d0de5ee
 	struct inode *next, **link; /* its bucket */
 	const struct node_type *type;
-	uint64_t number;            /* st_ino */
+	uint64_t number;            /* st_ino; no other file system of the machine has it */
 	uint64_t lookups;           /* the kernel's lookup count */
 	char *path;                 /* below the area; read it by inode_path() */
 	struct version version;
@@ -125,7 +125,8 @@ struct handle {
 	bool owner_known;
 	bool wrote;           /* this open has written */
 	uint64_t text_number; /* of the draft's text that it wrote to, once it has */
-	bool told;            /* that its text was overwritten is in the log */
+	atomic_bool killed;   /* a signal ended the process that closed it last */
+	atomic_bool told;     /* that its text was overwritten is in the log */
 	bool created;         /* this open made the file */
 	struct draft *draft;
 	char *text;           /* a snapshot, for files made by the program */
@@ -240,8 +241,10 @@ typedef void waiting_reply_fn(struct fs *fs, fuse_req_t req, int code, void *con
 /* A waiter for this request, registered for its interrupts. `reply` (on the
  * engine's thread) replies; NULL: fuse_reply_err. NULL without memory. */
 struct seed_wait *waiting_new(struct fs *fs, fuse_req_t req, waiting_reply_fn *reply, void *context);
-/* Could not be handed over after all: replies `code`. */
+/* Could not be handed over after all, or need not: replies `code`. */
 void waiting_fail(struct seed_wait *wait, int code);
+/* So, and the caller replies; `context` is the caller's again. */
+void waiting_drop(struct seed_wait *wait);
 
 /* ---- reports.c ---- */
 

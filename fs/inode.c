@@ -1,3 +1,6 @@
+#include <sys/random.h>
+#include <unistd.h>
+
 #include "fs/fs.h"
 
 static size_t bucket_of(const struct node_type *type, const char *path, struct version version)
@@ -200,6 +203,18 @@ void inodes_renamed(struct fs *fs, const char *from, const char *to, bool folder
 	pthread_mutex_unlock(&fs->inode_mutex);
 }
 
+/* Above 32 bits, where most file systems have none, and below 2^53, which is what
+ * programs keep in a double: whoever looks for one of ours in a process's list of
+ * descriptors finds ours. */
+static uint64_t first_number(void)
+{
+	uint64_t random = 0;
+
+	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
+		random = (uint64_t)getpid();
+	return ((uint64_t)1 << 52) | (random % ((uint64_t)1 << 20) << 32);
+}
+
 errint_t inodes_init(struct fs *fs)
 {
 	struct found root = { .type = &root_folder };
@@ -207,6 +222,7 @@ errint_t inodes_init(struct fs *fs)
 	pthread_mutex_init(&fs->inode_mutex, NULL);
 	pthread_mutex_init(&fs->scratch_mutex, NULL);
 	pthread_mutex_init(&fs->gallery.mutex, NULL);
+	fs->last_number = first_number();
 	fs->root = inode_get(fs, &root);
 	return fs->root ? 0 : -ENOMEM;
 }

@@ -46,6 +46,14 @@ struct seed_wait *waiting_new(struct fs *fs, fuse_req_t req, waiting_reply_fn *r
 	return &waiting->wait;
 }
 
+void waiting_drop(struct seed_wait *wait)
+{
+	struct waiting *waiting = (struct waiting *)wait;
+
+	fuse_req_interrupt_func(waiting->req, NULL, NULL);
+	free(waiting);
+}
+
 void waiting_fail(struct seed_wait *wait, int code)
 {
 	finish(wait, code);

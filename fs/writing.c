@@ -363,81 +363,114 @@ static bool is_opener(fuse_req_t req, struct handle *handle, uint64_t lock_owner
 }
 
 /* Takes the text out of the draft with a new ticket for it. *text NULL: there
- * is nothing to commit. */
+ * is nothing to commit. With draft->mutex held. */
 static errint_t take_text(struct fs *fs, struct inode *inode, struct draft *draft, int64_t uid,
-			  char **text, struct seed_ticket **ticket)
+			  char **text)
 {
 	bool known = draft->refused != 0;
+	struct seed_ticket *ticket;
 	size_t at = 0;
 	errint_t err;
 
-	*ticket = NULL;
 	err = draft_take(draft, text, &at);
 	if (err && !known)
 		log_refused(fs, inode, -err, at);
 	if (err || !*text)
 		return err;
-	*ticket = seed_ticket_new();
-	if (!*ticket) {
+	ticket = seed_ticket_new();
+	if (!ticket) {
 		free(*text);
 		draft->changed = true;
 		return -ENOMEM;
 	}
-	(*ticket)->uid = uid;
+	ticket->uid = uid;
 	seed_ticket_unref(draft->ticket);
-	draft->ticket = seed_ticket_ref(*ticket);
+	draft->ticket = ticket;
 	return 0;
 }
 
-static void hand_over(struct fs *fs, fuse_req_t req, struct inode *inode, char *text,
-		      struct seed_ticket *ticket, bool until_begun)
+/* Commits the draft's text where there is new one. *posted: `wait` (may be NULL)
+ * is the engine's; else *ticket is a reference to the outcome of the text that
+ * was committed last, or NULL. */
+static errint_t commit_draft(struct fs *fs, struct inode *inode, struct draft *draft, int64_t uid,
+			     struct seed_wait *wait, bool *posted, struct seed_ticket **ticket)
 {
-	struct seed_wait *wait = waiting_new(fs, req, NULL, NULL);
 	char path[FS_PATH_BYTES];
+	char *text = NULL;
+	errint_t err;
 
+	*posted = false;
+	*ticket = NULL;
 	inode_path(fs, inode, path);
-	if (wait)
-		wait->until_begun = until_begun;
-	if (!wait) {
-		free(text);
-		fuse_reply_err(req, ENOMEM);
-	} else if (inode->type->writing->commit(fs->engine, path, text, ticket, wait)) {
-		waiting_fail(wait, ENOMEM);
+	/* Held until the engine has it, so that whoever waits for this ticket
+	 * comes after it. */
+	pthread_mutex_lock(&draft->mutex);
+	err = take_text(fs, inode, draft, uid, &text);
+	if (!err && text) {
+		err = inode->type->writing->commit(fs->engine, path, text, draft->ticket, wait);
+		*posted = !err;
+		draft->changed = err != 0; /* the next close tries again */
+	} else if (!err && draft->ticket) {
+		*ticket = seed_ticket_ref(draft->ticket);
 	}
-	seed_ticket_unref(ticket);
+	pthread_mutex_unlock(&draft->mutex);
+	return err;
 }
 
 static void commit_unwatched(struct fs *fs, struct inode *inode, struct draft *draft, int64_t uid)
 {
 	struct seed_ticket *ticket;
 	char path[FS_PATH_BYTES];
-	char *text = NULL;
+	bool posted;
 	errint_t err;
 
-	pthread_mutex_lock(&draft->mutex);
-	err = take_text(fs, inode, draft, uid, &text, &ticket);
-	pthread_mutex_unlock(&draft->mutex);
-	if (err || !text)
-		return;
+	err = commit_draft(fs, inode, draft, uid, NULL, &posted, &ticket);
+	seed_ticket_unref(ticket);
 	inode_path(fs, inode, path);
-	if (inode->type->writing->commit(fs->engine, path, text, ticket, NULL))
+	if (err == -ENOMEM)
 		seed_log_line(fs->log, path, SEED_LOG_ERROR "out of memory: the text is not "
 			      "committed (ENOMEM)");
-	seed_ticket_unref(ticket);
 }
 
-static void wait_outcome(struct fs *fs, fuse_req_t req, struct seed_ticket *ticket)
+static void wait_outcome(struct fs *fs, struct seed_wait *wait, struct seed_ticket *ticket)
 {
 	int outcome = atomic_load(&ticket->outcome);
-	struct seed_wait *wait;
 
 	if (outcome != SEED_OUTCOME_UNKNOWN)
-		fuse_reply_err(req, outcome);
-	else if (!(wait = waiting_new(fs, req, NULL, NULL)))
-		fuse_reply_err(req, ENOMEM);
+		waiting_fail(wait, outcome);
 	else if (seed_engine_wait_ticket(fs->engine, ticket, wait))
 		waiting_fail(wait, ENOMEM);
+}
+
+/* Replies once the draft's text, where there is new one, is committed and has
+ * its outcome; `unwatched`: once it has begun. False: there is no text at all,
+ * and nothing was replied. */
+static bool commit_or_reply(struct fs *fs, fuse_req_t req, struct inode *inode,
+			    struct draft *draft, bool unwatched)
+{
+	struct seed_wait *wait = waiting_new(fs, req, NULL, NULL);
+	struct seed_ticket *ticket;
+	bool posted;
+	errint_t err;
+
+	if (!wait) {
+		fuse_reply_err(req, ENOMEM);
+		return true;
+	}
+	wait->until_begun = unwatched;
+	err = commit_draft(fs, inode, draft, fuse_req_ctx(req)->uid, wait, &posted, &ticket);
+	if (posted)
+		return true;
+	if (!err && !ticket) {
+		waiting_drop(wait);
+		return false;
+	}
+	if (err || unwatched)
+		waiting_fail(wait, -err);
+	else
+		wait_outcome(fs, wait, ticket);
 	seed_ticket_unref(ticket);
+	return true;
 }
 
 /* Whether the text that this handle wrote is not what a commit would take: its
@@ -445,70 +478,57 @@ static void wait_outcome(struct fs *fs, fuse_req_t req, struct seed_ticket *tick
  * Its close must not give 0, as if there were an image of it. */
 static bool is_overwritten(struct fs *fs, struct handle *handle)
 {
+	bool gone = inode_is_gone(fs, handle->inode), other;
 	struct draft *draft = handle->draft;
-	char path[FS_PATH_BYTES];
-	bool gone, other;
 
-	gone = inode_is_gone(fs, handle->inode);
 	pthread_mutex_lock(&draft->mutex);
 	other = handle->text_number != draft->text_number;
 	gone = gone && draft->changed; /* what was committed has its outcome */
 	pthread_mutex_unlock(&draft->mutex);
-	if (!gone && !other)
-		return false;
-	if (handle->told)
-		return true;
-	handle->told = true;
-	inode_path(fs, handle->inode, path);
-	seed_log_line(fs->log, path, SEED_LOG_ERROR "Not committed: %s before it was closed "
-		      "(ECANCELED)", gone ? "the prompt was removed or replaced" :
-		      "another writer began a new text");
-	return true;
+	return gone || other;
 }
 
-/* Nobody is there any more to look at a result: a process that a signal ended
- * must not stay for half a minute, nor one in execve(), with which whoever
- * looks at it (ps) would wait. */
-static bool is_unwatched(fuse_req_t req, const struct handle *handle)
+static void reply_overwritten(struct fs *fs, fuse_req_t req, struct handle *handle)
+{
+	char path[FS_PATH_BYTES];
+
+	inode_path(fs, handle->inode, path);
+	if (!atomic_exchange(&handle->told, true))
+		seed_log_line(fs->log, path, SEED_LOG_ERROR "Not committed: %s before it was closed "
+			      "(ECANCELED)", inode_is_gone(fs, handle->inode) ?
+			      "the prompt was removed or replaced" : "another writer began a new text");
+	fuse_reply_err(req, ECANCELED);
+}
+
+/* Whether this flush is the end of the text (CONTRACT section 2 rule 1): the
+ * opener closes its last descriptor that can write to it. */
+static bool ends_text(fuse_req_t req, struct handle *handle, bool opener)
 {
 	pid_t pid = fuse_req_ctx(req)->pid;
 
-	return (handle->flags & O_NONBLOCK) || seed_process_was_killed(pid) ||
-	       seed_process_is_in_exec(pid);
+	/* Who is ended by a signal has perhaps written half of it. */
+	handle->killed = seed_process_was_killed(pid);
+	return opener && !handle->killed && !seed_process_holds(pid, handle->inode->number);
+}
+
+/* Nobody is there to look at a result in execve(), with which whoever looks at
+ * the process (ps) would wait. */
+static bool is_unwatched(fuse_req_t req, const struct handle *handle)
+{
+	return (handle->flags & O_NONBLOCK) || seed_process_is_in_exec(fuse_req_ctx(req)->pid);
 }
 
 void writing_flush(struct fs *fs, fuse_req_t req, struct handle *handle, uint64_t lock_owner)
 {
-	bool opener = is_opener(req, handle, lock_owner), unwatched;
-	struct draft *draft = handle->draft;
-	struct seed_ticket *ticket = NULL;
-	char *text = NULL;
-	errint_t err = 0;
+	bool opener = is_opener(req, handle, lock_owner);
 
-	if (!draft || !handle->wrote || !opener) {
+	if (!handle->draft || !handle->wrote)
 		fuse_reply_err(req, 0);
-		return;
-	}
-	if (is_overwritten(fs, handle)) {
-		fuse_reply_err(req, ECANCELED);
-		return;
-	}
-	unwatched = is_unwatched(req, handle);
-	pthread_mutex_lock(&draft->mutex);
-	err = take_text(fs, handle->inode, draft, fuse_req_ctx(req)->uid, &text, &ticket);
-	if (!err && !text && draft->ticket)
-		ticket = seed_ticket_ref(draft->ticket);
-	pthread_mutex_unlock(&draft->mutex);
-	if (err)
-		fuse_reply_err(req, -err);
-	else if (text)
-		hand_over(fs, req, handle->inode, text, ticket, unwatched);
-	else if (ticket && !unwatched)
-		wait_outcome(fs, req, ticket);
-	else {
-		seed_ticket_unref(ticket);
+	else if (is_overwritten(fs, handle))
+		reply_overwritten(fs, req, handle);
+	else if (!ends_text(req, handle, opener) ||
+		 !commit_or_reply(fs, req, handle->inode, handle->draft, is_unwatched(req, handle)))
 		fuse_reply_err(req, 0);
-	}
 }
 
 static void wait_for_name(struct fs *fs, fuse_req_t req, struct inode *inode)
@@ -527,29 +547,19 @@ static void wait_for_name(struct fs *fs, fuse_req_t req, struct inode *inode)
 
 void writing_fsync(struct fs *fs, fuse_req_t req, struct handle *handle)
 {
-	struct draft *draft = writing_draft(fs, handle->inode);
-	struct seed_ticket *ticket = NULL;
-	char *text = NULL;
-	errint_t err = 0;
+	struct draft *draft;
+	bool replied = false;
 
 	if (handle->draft && handle->wrote && is_overwritten(fs, handle)) {
-		err = -ECANCELED;
-	} else if (draft) {
-		pthread_mutex_lock(&draft->mutex);
-		err = take_text(fs, handle->inode, draft, fuse_req_ctx(req)->uid, &text, &ticket);
-		if (!err && !text && draft->ticket)
-			ticket = seed_ticket_ref(draft->ticket);
-		pthread_mutex_unlock(&draft->mutex);
+		reply_overwritten(fs, req, handle);
+		return;
 	}
-	if (draft)
+	draft = writing_draft(fs, handle->inode);
+	if (draft) {
+		replied = commit_or_reply(fs, req, handle->inode, draft, false);
 		writing_draft_put(fs, handle->inode, draft);
-	if (err)
-		fuse_reply_err(req, -err);
-	else if (text)
-		hand_over(fs, req, handle->inode, text, ticket, false);
-	else if (ticket)
-		wait_outcome(fs, req, ticket);
-	else
+	}
+	if (!replied)
 		wait_for_name(fs, req, handle->inode);
 }
 
@@ -571,12 +581,32 @@ static void drop_unused(struct fs *fs, struct handle *handle)
 	kind->drop(fs, path);
 }
 
+/* The last chance; nobody waits for a release. */
+static void commit_released(struct fs *fs, struct handle *handle)
+{
+	struct draft *draft = handle->draft;
+	char path[FS_PATH_BYTES];
+	bool lost;
+
+	if (!handle->wrote || is_overwritten(fs, handle))
+		return;
+	if (!handle->killed) {
+		commit_unwatched(fs, handle->inode, draft, handle->uid);
+		return;
+	}
+	pthread_mutex_lock(&draft->mutex);
+	lost = draft->changed && seed_text_trimmed(draft->data, draft->len) > 0;
+	pthread_mutex_unlock(&draft->mutex);
+	inode_path(fs, handle->inode, path);
+	if (lost)
+		seed_log_line(fs->log, path, SEED_LOG_ERROR "Not committed: a signal ended the writer "
+			      "before it had closed the prompt; nothing was changed");
+}
+
 void writing_release(struct fs *fs, struct handle *handle)
 {
 	if (handle->draft) {
-		/* The last chance; nobody waits for a release. */
-		if (handle->wrote && !is_overwritten(fs, handle))
-			commit_unwatched(fs, handle->inode, handle->draft, handle->uid);
+		commit_released(fs, handle);
 		drop_unused(fs, handle);
 		writing_draft_put(fs, handle->inode, handle->draft);
 	}

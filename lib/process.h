@@ -32,6 +32,14 @@ bool seed_process_is_ending(pid_t tid);
  * only of a process without memory, which is past any execve(): in any request. */
 bool seed_process_was_killed(pid_t tid);
 
+/* Whether the process has another descriptor, open for writing, of the file with
+ * this st_ino (unique on the machine: the device is not compared). At most 256
+ * descriptors are looked at; false beyond that, and without the right to look
+ * (another user's process). A descriptor that is being closed is not there any
+ * more, and in an exit none is. Reads `fdinfo`, some microseconds a descriptor: in
+ * any request. */
+bool seed_process_holds(pid_t tid, uint64_t inode_number);
+
 /* Whether the process is in execve(), which closes descriptors and looks at no
  * result. Reads `status`: in any request. */
 bool seed_process_is_in_exec(pid_t tid);

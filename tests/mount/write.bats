@@ -108,9 +108,121 @@ writes_nothing() { # COMMAND…
 	writes_once $'fox 1\nfox 2\nfox 3' bash -c 'for i in 1 2 3; do echo "fox $i"; done >"$F"'
 }
 
-# (A builtin's "echo >&9" closes a duplicate each time: each is a commit.)
 @test "s2.1: programs between exec 9> and exec 9>&- are one generation" {
 	writes_once $'a red fox\nin snow' bash -c 'exec 9>"$F"; /bin/echo a red fox >&9; /bin/echo in snow >&9; exec 9>&-'
+}
+
+# A builtin's "echo >&3" closes a copy each time: the descriptor is still open.
+writes_by_builtin() { # SHELL…
+	writes_once $'line 1\nline 2\nline 3' "$@" -c '
+		exec 3>"$F"
+		for i in 1 2 3; do echo "line $i" >&3; done
+		exec 3>&-'
+}
+
+@test "s2.1: builtins between exec 3> and exec 3>&- are one generation in bash" {
+	writes_by_builtin bash
+}
+
+@test "s2.1: builtins between exec 3> and exec 3>&- are one generation in dash" {
+	writes_by_builtin dash
+}
+
+@test "s2.1: builtins between exec 3> and exec 3>&- are one generation in zsh" {
+	writes_by_builtin zsh
+}
+
+@test "s2.1: builtins between exec 3> and exec 3>&- are one generation in busybox sh" {
+	writes_by_builtin busybox sh
+}
+
+@test "s2.1: nothing is committed while the opener still holds a descriptor" {
+	mount_seed
+	F=$MNT/prompts/x COUNT=$API/_count?on=submit python3 -c '
+import os, urllib.request
+def submitted():
+    return int(urllib.request.urlopen(os.environ["COUNT"]).read())
+a = os.open(os.environ["F"], os.O_WRONLY | os.O_CREAT)
+b, c = os.dup(a), os.open(os.environ["F"], os.O_WRONLY | os.O_APPEND)
+reader = os.open(os.environ["F"], os.O_RDONLY)
+os.write(a, b"a fox")
+os.close(a)
+os.close(b)
+assert submitted() == 0
+os.write(c, b" in snow")
+os.close(c)
+assert submitted() == 1'
+	generated_once "a fox in snow"
+}
+
+@test "s2.1: behind 256 other descriptors each close commits" {
+	mount_seed
+	F=$MNT/prompts/x python3 -c '
+import os
+fds = [os.open("/dev/null", os.O_RDONLY) for _ in range(300)]
+fd = os.open(os.environ["F"], os.O_WRONLY | os.O_CREAT)
+copy = os.dup(fd)
+os.write(fd, b"a fox")
+os.close(fd)
+print(open(os.path.dirname(os.environ["F"]) + "/../images/x.png", "rb").read(4))'
+	generated_once "a fox"
+}
+
+# COMMAND… is given half of a text and then the signal; nothing comes of it.
+killed_by() { # SIGNAL COMMAND…
+	mount_seed
+	mkfifo "$DIR/half"
+	F=$MNT/prompts/x background env --default-signal=INT,QUIT "${@:2}"
+	exec 7>"$DIR/half"
+	printf 'a re' >&7
+	wait_until writes_half
+	kill -s "$1" -- "$JOB"
+	wait_until ended "$JOB"
+	exec 7>&-
+	wait_until grep -q ' x .*Not committed: a signal ended the writer' "$MNT/status"
+	same ENOENT "$(try_open images/x.png)"
+	same ENOENT "$(try_open prompts/x)"
+	same 0 "$(count submit)"
+}
+
+writes_half() {
+	[ "$(cat "$MNT/prompts/x")" = "a re" ]
+}
+
+@test "s2.1: nothing is committed of a text whose writer a signal ended (Ctrl-C in cat)" {
+	killed_by INT bash -c 'exec cat "$DIR/half" >"$F"'
+}
+
+@test "s2.1: nothing is committed of a text whose writer kill -9 ended" {
+	killed_by KILL bash -c 'exec cat "$DIR/half" >"$F"'
+}
+
+@test "s2.1: nothing is committed of a text whose writer a closed pipe ended" {
+	mount_seed
+	F=$MNT/prompts/x bash -c 'exec python3 -c "
+import os, signal
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+os.write(os.open(os.environ[\"F\"], os.O_WRONLY | os.O_CREAT), b\"a re\")
+os.kill(os.getpid(), signal.SIGPIPE)"' || true
+	wait_until grep -q ' x .*Not committed: a signal ended the writer' "$MNT/status"
+	same 0 "$(count submit)"
+}
+
+@test "s2.1: a child that a signal ended leaves the text to the opener" {
+	mount_seed
+	F=$MNT/prompts/x bash -c 'exec 3>"$F"; echo a fox >&3; bash -c "echo in snow >&3; kill -9 \$\$"; exec 3>&-' || true
+	generated_once $'a fox\nin snow'
+}
+
+@test "s2.1: exit with any status is no signal" {
+	mount_seed
+	F=$MNT/prompts/x python3 -c '
+import os
+os.write(os.open(os.environ["F"], os.O_WRONLY | os.O_CREAT), b"a fox")
+os._exit(130)' || true
+	received accepted 1
+	same ok "$(try_open images/x.png)"
+	generated_once "a fox"
 }
 
 @test "s2.1: Python is one generation" {
@@ -222,7 +334,7 @@ os._exit(0)'
 	mount_seed
 	faults '[{"on":"create","prompt":"bad","do":{"code":500,"msg":"no"}}]'
 	same ok "$(try_write good "a good fox" --dup)"
-	same $'dup EIO\nclose EIO' "$(try_write bad "a bad fox" --dup)"
+	same "close EIO" "$(try_write bad "a bad fox" --dup)"
 	same $'fsync EIO\nclose EIO' "$(try_write bad2 "a bad wolf" --fsync)"
 	same 1 "$(count submit good)"
 	same 2 "$(count submit "bad fox")"
