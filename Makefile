@@ -23,7 +23,8 @@ endif
 # pkg-config name = Debian package, for the message that names what is missing.
 LIBS_NEEDED = fuse3=libfuse3-dev libcurl=libcurl4-openssl-dev libcjson=libcjson-dev \
 	libpng=libpng-dev libjpeg=libjpeg62-turbo-dev libwebp=libwebp-dev \
-	libwebpdemux=libwebp-dev libcrypto=libssl-dev libdeflate=libdeflate-dev
+	libwebpdemux=libwebp-dev libcrypto=libssl-dev libdeflate=libdeflate-dev \
+	libseccomp=libseccomp-dev
 PKGS = $(foreach l,$(LIBS_NEEDED),$(firstword $(subst =, ,$(l))))
 TEST_PKGS = cmocka libmicrohttpd
 

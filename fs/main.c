@@ -10,6 +10,7 @@
 #include "fs/fs.h"
 #include "fs/mount.h"
 #include "fs/scratch.h"
+#include "lib/image/cage.h"
 #include "lib/image/worker.h"
 #include "lib/store/files.h"
 
@@ -29,6 +30,15 @@ static int print_help(void)
 	if (text)
 		fputs(text, stdout);
 	free(text);
+	return 0;
+}
+
+static int print_version(void)
+{
+	char walls[SEED_CAGE_TEXT_BYTES];
+
+	seed_cage_describe(seed_cage_try(), walls);
+	printf("seedfs " SEEDFS_VERSION "\nworkers' cage here: %s\n", walls);
 	return 0;
 }
 
@@ -263,6 +273,19 @@ static errint_t open_state(struct fs *fs, struct seed_error *error)
 	return err;
 }
 
+/* Before any thread is there: a child tries. */
+static void check_cage(struct fs *fs)
+{
+	char missing[SEED_CAGE_TEXT_BYTES];
+
+	if (fs->options.ro)
+		return;
+	seed_cage_missing(seed_cage_try(), missing);
+	if (missing[0])
+		seed_log_line(fs->log, NULL, "The workers' cage is incomplete, since this system does "
+			      "not give: %s", missing);
+}
+
 /* A catalogue below its own mount would be out of everybody's sight. */
 static errint_t check_overlap(const struct options *options, struct seed_error *error)
 {
@@ -324,6 +347,8 @@ static errint_t serve(struct fs *fs, struct fuse_args *args, struct seed_error *
 	err = load_workflow(fs, error);
 	if (!err)
 		err = open_state(fs, error);
+	if (!err)
+		check_cage(fs);
 	if (!err && !fs->options.ro)
 		err = start_engine(fs, &params, error);
 	if (!err && inodes_init(fs))
@@ -364,10 +389,8 @@ static int run(struct fs *fs, struct fuse_args *args)
 	err = options_parse(&fs->options, args, &error);
 	if (!err && fs->options.help)
 		return print_help();
-	if (!err && fs->options.version) {
-		puts("seedfs " SEEDFS_VERSION);
-		return 0;
-	}
+	if (!err && fs->options.version)
+		return print_version();
 	if (!err)
 		err = prepare(fs, &error);
 	if (!err)

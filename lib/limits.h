@@ -37,9 +37,16 @@ enum {
 	SEED_MESSAGE_MAX_BYTES = 480,
 	/* A key file; keys are under 200 bytes. */
 	SEED_KEY_MAX_BYTES = 4096,
-	/* Processor time of a worker for one picture: one of SEED_IMAGE_MAX_PIXELS
-	 * takes three seconds, and slow machines are ten times slower. */
+	/* Processor time of a worker for one picture: a progressive CMYK JPEG of
+	 * SEED_IMAGE_MAX_PIXELS takes four seconds; there are slower machines. */
 	SEED_WORKER_CPU_SECONDS = 40,
+	/* Address space of a worker. Of pictures of SEED_IMAGE_MAX_PIXELS that JPEG
+	 * needs 700 MB, and a lossless WebP with alpha 800. */
+	SEED_WORKER_MEMORY_MAX_BYTES = 1536 * 1024 * 1024,
+	/* What a worker may write: a result without any compression, and texts. */
+	SEED_WORKER_FILE_MAX_BYTES = 256 * 1024 * 1024,
+	/* Standard ones, its socket, its size, a job's three. */
+	SEED_WORKER_DESCRIPTORS_MAX = 8,
 	/* A record on disk: prompt twice in JSON escapes, and the attempts. */
 	SEED_RECORD_MAX_BYTES = 1024 * 1024,
 };

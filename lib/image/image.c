@@ -1,6 +1,5 @@
 #include "lib/image/image.h"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/image/decode.h"
@@ -37,16 +36,16 @@ static ssize_t read_all(int fd, uint8_t *data, size_t size)
 
 static errint_t read_source(int fd, struct source *source, struct seed_error *error)
 {
-	struct stat st;
+	off_t end = lseek(fd, 0, SEEK_END);
 	size_t size;
 	ssize_t len;
 
-	if (fstat(fd, &st))
+	if (end < 0)
 		return seed_error_set(error, EIO, "cannot read the download: %s", strerror(errno));
-	if (st.st_size > SEED_DOWNLOAD_MAX_BYTES)
+	if (end > SEED_DOWNLOAD_MAX_BYTES)
 		return seed_image_invalid(error, "%lld bytes are too many (at most %d)",
-					  (long long)st.st_size, SEED_DOWNLOAD_MAX_BYTES);
-	size = (size_t)st.st_size;
+					  (long long)end, SEED_DOWNLOAD_MAX_BYTES);
+	size = (size_t)end;
 	source->data = malloc(size + 1);
 	if (!source->data)
 		return seed_error_set(error, ENOMEM, "no memory for a download of %zu bytes", size);

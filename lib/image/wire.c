@@ -1,8 +1,8 @@
 #include "lib/image/wire.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/buf.h"
@@ -86,11 +86,27 @@ int seed_wire_pack_job(const struct seed_image_job *job)
 		goto out;
 	fd = memfd_create("seedfs-job", MFD_CLOEXEC);
 	err = fd < 0 ? -errno : write_memfd(fd, buf.data, buf.len_bytes);
-	if (err && fd >= 0)
+	if (!err)
+		err = seed_wire_read_only(&fd);
+	else if (fd >= 0)
 		close(fd);
 out:
 	seed_buf_release(&buf);
 	return err ? err : fd;
+}
+
+errint_t seed_wire_read_only(int *fd)
+{
+	char path[sizeof("/proc/self/fd/") + 3 * sizeof(*fd)];
+	errint_t err;
+	int again;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", *fd);
+	again = open(path, O_RDONLY | O_CLOEXEC);
+	err = again < 0 ? -errno : 0;
+	close(*fd);
+	*fd = again;
+	return err;
 }
 
 /* The string at *at, which moves behind it; NULL where none ends in time. */
@@ -136,16 +152,16 @@ static errint_t parse_job(const char *data, size_t len, struct seed_image_text *
 errint_t seed_wire_unpack_job(int fd, struct seed_image_job *job, void **memory)
 {
 	const size_t texts_bytes = SEED_WIRE_TEXTS_MAX * sizeof(struct seed_image_text);
-	struct stat st;
+	off_t size = lseek(fd, 0, SEEK_END);
 	char *data;
 	size_t len;
 
 	*memory = NULL;
-	if (fstat(fd, &st))
+	if (size < 0)
 		return -EIO;
-	if (st.st_size < (off_t)sizeof(struct job_head) || st.st_size > SEED_WIRE_JOB_MAX_BYTES)
+	if (size < (off_t)sizeof(struct job_head) || size > SEED_WIRE_JOB_MAX_BYTES)
 		return -EBADMSG;
-	len = (size_t)st.st_size;
+	len = (size_t)size;
 	*memory = malloc(texts_bytes + len);
 	if (!*memory)
 		return -ENOMEM;

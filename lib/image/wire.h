@@ -26,10 +26,16 @@ enum {
 struct seed_wire_answer {
 	uint64_t id; /* of the job's packet */
 	struct seed_image_result result;
+	bool over_limit; /* ENOMEM, by the worker's limit of memory */
 };
 
-/* A memfd (close on exec) with the job, or -errno: ENOMEM, EFBIG. */
+/* A memfd (close on exec) with the job, for reading only, or -errno: ENOMEM,
+ * EFBIG, … */
 int seed_wire_pack_job(const struct seed_image_job *job);
+
+/* Replaces the descriptor by one of the same file, for reading only and close on
+ * exec. Needs /proc, as the start of a worker does. -errno: it is closed, and -1. */
+errint_t seed_wire_read_only(int *fd) SEED_MUST_CHECK;
 
 /* A job out of such a memfd. job->texts and every string lie in *memory, which
  * the caller frees; set in any case. -EBADMSG, -ENOMEM, -EIO. */

@@ -3,14 +3,16 @@
  */
 #include "lib/image/worker.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "lib/image/cage.h"
 #include "lib/image/heap.h"
+#include "lib/image/sink.h"
 #include "lib/image/wire.h"
 
 /* The signals that a terminal or a service manager sends to the whole group:
@@ -24,28 +26,31 @@ static void ignore_group_signals(void)
 }
 
 /* Whatever the daemon, or the program that started it, forgot to mark close on
- * exec: a worker holding such a descriptor would keep it open for ever. */
+ * exec: a worker holding such a descriptor would keep it open for ever. Input and
+ * output lead nowhere, and are not free for a job's descriptors to land there. */
 static void close_inherited(int socket_fd)
 {
+	int nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	/* Without that file, standard error, which is bounded and read. */
+	dup2(nowhere >= 0 ? nowhere : STDERR_FILENO, STDIN_FILENO);
+	dup2(nowhere >= 0 ? nowhere : STDERR_FILENO, STDOUT_FILENO);
 	syscall(SYS_close_range, (unsigned)socket_fd + 1, ~0U, 0);
 }
 
-/* SIGXCPU ends a decoder that computes without end: what tells it from a
- * machine that stands still. The limit counts from the process's beginning. */
-static void limit_time(void)
+/* What libraries do once, at their first use: OpenSSL reads its configuration.
+ * Whether it worked shows at the first picture. */
+static bool warm_up(void)
 {
-	struct rusage used;
-	struct rlimit limit;
+	char sum[SEED_SHA256_HEX_BYTES];
+	struct seed_error error;
 
-	if (getrusage(RUSAGE_SELF, &used) || getrlimit(RLIMIT_CPU, &limit))
-		return;
-	limit.rlim_cur = (rlim_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
-			 SEED_WORKER_CPU_SECONDS + 1;
-	setrlimit(RLIMIT_CPU, &limit);
+	return seed_sha256("", 0, sum, &error) == 0;
 }
 
-static void run_job(int job_fd, int dest_fd, int source_fd, struct seed_image_result *result)
+static void run_job(int job_fd, int dest_fd, int source_fd, struct seed_wire_answer *message)
 {
+	struct seed_image_result *result = &message->result;
 	struct seed_image_job job;
 	void *memory;
 	errint_t err;
@@ -59,6 +64,8 @@ static void run_job(int job_fd, int dest_fd, int source_fd, struct seed_image_re
 			       "the worker cannot read its job: %s", strerror(-err));
 	}
 	free(memory);
+	seed_heap_trim();
+	message->over_limit = result->error.code == ENOMEM && seed_cage_is_limit();
 }
 
 static errint_t answer(int socket_fd, const struct seed_wire_answer *message)
@@ -77,11 +84,12 @@ int seed_worker_main(int socket_fd)
 	errint_t err;
 
 	seed_heap_keep();
-	/* A daemon that is killed takes its workers along. */
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NAME, "seedfs-worker");
 	ignore_group_signals();
 	close_inherited(socket_fd);
+	SEED_UNUSED(warm_up());
+	/* Whichever walls are missing: the daemon has tried, and said so. */
+	SEED_UNUSED(seed_cage_enter());
 	for (;;) {
 		int job_fd, dest_fd, source_fd;
 
@@ -89,14 +97,13 @@ int seed_worker_main(int socket_fd)
 		err = seed_wire_receive_job(socket_fd, &message.id, &job_fd, &dest_fd, &source_fd);
 		if (err)
 			break;
-		limit_time();
-		run_job(job_fd, dest_fd, source_fd, &message.result);
+		seed_cage_limit_time();
+		run_job(job_fd, dest_fd, source_fd, &message);
 		close(job_fd);
 		close(dest_fd);
 		if (source_fd >= 0)
 			close(source_fd);
 		err = answer(socket_fd, &message);
-		seed_heap_trim();
 		if (err)
 			break;
 	}

@@ -25,7 +25,9 @@
  * the number of workers wait in the pool in order. The workers are killed when
  * the thread that started them ends (PR_SET_PDEATHSIG), so that thread must
  * outlive the pool. They get none of the environment but what loading and
- * sanitizers need.
+ * sanitizers need, and live in a cage (lib/image/cage.h). The source and the job
+ * reach them for reading only. The first line that a worker writes to its
+ * standard error stands in the notice of its end.
  */
 #ifndef SEED_WORKER_H
 #define SEED_WORKER_H

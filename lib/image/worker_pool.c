@@ -20,8 +20,11 @@
 #include <unistd.h>
 
 #include "lib/clock.h"
+#include "lib/image/cage.h"
 #include "lib/image/wire.h"
 
+/* Of a worker's standard error that are looked at; the pipe holds 64 KiB. */
+#define WORDS_BYTES 256
 /* How soon a process that was killed is asked for again. */
 #define REAP_MS 2
 #define KEPT_VARIABLES_MAX 8
@@ -46,13 +49,15 @@ struct pool_job {
 enum end {
 	END_NONE,    /* it ended by itself */
 	END_LATE,    /* at its deadline */
-	END_STARVED, /* it had no memory */
+	END_STARVED, /* there was no memory */
+	END_GREEDY,  /* it asked for more than its limit */
 	END_STRAY,   /* what it sent was no answer */
 };
 
 struct slot {
 	pid_t pid;            /* 0: no process */
 	int socket_fd;        /* -1 while none or dying */
+	int error_fd;         /* the end of its standard error; -1: none */
 	struct pool_job *job; /* owned; NULL: idle */
 	int64_t deadline_ms;
 	enum end end;
@@ -90,7 +95,7 @@ errint_t seed_worker_pool_new(const struct seed_worker_config *config,
 		return -ENOMEM;
 	}
 	for (size_t i = 0; i < new->count; i++)
-		new->slots[i].socket_fd = -1;
+		new->slots[i].socket_fd = new->slots[i].error_fd = -1;
 	*pool = new;
 	return 0;
 }
@@ -120,18 +125,36 @@ static void job_fail(struct pool_job *job, const struct seed_error *error)
 	job_finish(job, &result);
 }
 
+/* What the worker gets to read, and only that: one that was taken over must not
+ * change what the next one looks at. */
+static errint_t open_job(const struct seed_image_job *job, int *job_fd, int *source_fd)
+{
+	errint_t err = 0;
+
+	*job_fd = seed_wire_pack_job(job);
+	if (*job_fd < 0)
+		return *job_fd;
+	if (*source_fd >= 0)
+		err = seed_wire_read_only(source_fd);
+	return err;
+}
+
 errint_t seed_worker_pool_submit(struct seed_worker_pool *pool, const struct seed_image_job *job,
 				 int source_fd, int dest_fd, int64_t limit_ms,
 				 seed_worker_done_fn *done, void *context)
 {
 	struct pool_job *new = calloc(1, sizeof(*new));
-	int job_fd = new ? seed_wire_pack_job(job) : -ENOMEM;
+	errint_t err = new ? 0 : -ENOMEM;
+	int job_fd = -1;
 
-	if (job_fd < 0) {
+	if (!err)
+		err = open_job(job, &job_fd, &source_fd);
+	if (err) {
+		close_fd(&job_fd);
 		close_fd(&source_fd);
 		close_fd(&dest_fd);
 		free(new);
-		return job_fd;
+		return err;
 	}
 	new->job_fd = job_fd;
 	new->id = ++pool->next_id;
@@ -194,7 +217,7 @@ static void pick_environment(char *picked[KEPT_VARIABLES_MAX + 1])
 	picked[n] = NULL;
 }
 
-static errint_t spawn(const char *program, int socket_fd, pid_t *pid)
+static errint_t spawn(const char *program, int socket_fd, int error_fd, pid_t *pid)
 {
 	char name[] = "seedfs", mode[] = "--worker";
 	char *const argv[] = {name, mode, NULL};
@@ -213,6 +236,8 @@ static errint_t spawn(const char *program, int socket_fd, pid_t *pid)
 	err = set_signals(&attr);
 	if (!err)
 		err = -posix_spawn_file_actions_adddup2(&actions, socket_fd, SEED_WIRE_SOCKET_FD);
+	if (!err && error_fd >= 0)
+		err = -posix_spawn_file_actions_adddup2(&actions, error_fd, STDERR_FILENO);
 	if (!err)
 		err = -posix_spawn(pid, program, &actions, &attr, argv, environment);
 	posix_spawnattr_destroy(&attr);
@@ -221,22 +246,44 @@ out:
 	return err;
 }
 
+/* A worker's standard error: a pipe that neither end waits for, so that what it
+ * says is bounded. A sanitizer's report is long, and goes where ours goes. */
+static errint_t make_error_pipe(int ends[2])
+{
+	ends[0] = ends[1] = -1;
+	if (SEED_CAGE_SANITIZED)
+		return 0;
+	return pipe2(ends, O_CLOEXEC | O_NONBLOCK) ? -errno : 0;
+}
+
 static errint_t slot_start(struct seed_worker_pool *pool, struct slot *slot)
 {
-	int ends[2];
+	int ends[2] = {-1, -1}, errors[2];
 	errint_t err;
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
-		return -errno;
-	err = spawn(pool->program, ends[1], &slot->pid);
-	close(ends[1]);
+	err = make_error_pipe(errors);
+	if (!err && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
+		err = -errno;
+	if (!err)
+		err = spawn(pool->program, ends[1], errors[1], &slot->pid);
+	close_fd(&ends[1]);
+	close_fd(&errors[1]);
 	if (err) {
 		slot->pid = 0;
-		close(ends[0]);
+		close_fd(&ends[0]);
+		close_fd(&errors[0]);
 		return err;
 	}
 	slot->socket_fd = ends[0];
+	slot->error_fd = errors[0];
 	return 0;
+}
+
+/* There is no process any more. */
+static void slot_clear(struct slot *slot)
+{
+	close_fd(&slot->error_fd);
+	*slot = (struct slot){.socket_fd = -1, .error_fd = -1};
 }
 
 /* From now on the process only has to be reaped. */
@@ -263,7 +310,7 @@ static bool is_own_fault(int signal)
 static bool is_fault(const struct slot *slot, int status)
 {
 	if (slot->end != END_NONE)
-		return slot->end == END_STRAY;
+		return slot->end == END_STRAY || slot->end == END_GREEDY;
 	if (WIFSIGNALED(status))
 		return is_own_fault(WTERMSIG(status));
 	return WEXITSTATUS(status) && WEXITSTATUS(status) != EXIT_NOT_LOADED &&
@@ -291,24 +338,39 @@ static void describe_fault(const struct slot *slot, int status, struct seed_erro
 
 	if (slot->end == END_STRAY)
 		seed_error_set(error, EBADMSG, "%s sent what is no answer", prefix);
+	else if (slot->end == END_GREEDY)
+		seed_error_set(error, EBADMSG, "%s took more than %d MiB of memory", prefix,
+			       SEED_WORKER_MEMORY_MAX_BYTES / 1024 / 1024);
 	else if (!WIFSIGNALED(status))
 		seed_error_set(error, EBADMSG, "%s crashed (exit status %d)", prefix,
 			       WEXITSTATUS(status));
 	else if (WTERMSIG(status) == SIGXCPU)
 		seed_error_set(error, EBADMSG, "%s took more than %d s of processor time", prefix,
 			       SEED_WORKER_CPU_SECONDS);
+	else if (WTERMSIG(status) == SIGSYS)
+		seed_error_set(error, EBADMSG, "%s did what its cage forbids", prefix);
 	else
 		seed_error_set(error, EBADMSG, "%s crashed (signal %d)", prefix, WTERMSIG(status));
 }
 
-static void give_notice(const struct seed_worker_pool *pool, const struct pool_job *job,
-			const struct seed_error *error, const char *then)
+/* The first line of what a worker wrote to its standard error, if any. */
+static void take_words(const struct slot *slot, char *words, size_t size)
 {
-	char line[SEED_MESSAGE_MAX_BYTES + 64];
+	ssize_t len = slot->error_fd < 0 ? -1 : read(slot->error_fd, words, size - 1);
+
+	words[len < 0 ? 0 : len] = '\0';
+	words[strcspn(words, "\n")] = '\0';
+}
+
+static void give_notice(const struct seed_worker_pool *pool, const struct pool_job *job,
+			const struct seed_error *error, const char *words, const char *then)
+{
+	char line[SEED_MESSAGE_MAX_BYTES + WORDS_BYTES + 64];
 
 	if (!pool->notice)
 		return;
-	snprintf(line, sizeof(line), "%s; %s", error->message, then);
+	snprintf(line, sizeof(line), "%s%s%s%s; %s", error->message, words[0] ? ", saying \"" : "",
+		 words, words[0] ? "\"" : "", then);
 	pool->notice(pool->context, job->context, line);
 }
 
@@ -345,9 +407,11 @@ static void look_again(struct seed_worker_pool *pool, struct slot *slot, struct 
 static void job_unanswered(struct seed_worker_pool *pool, struct slot *slot, int status)
 {
 	struct pool_job *job = slot->job;
+	char words[WORDS_BYTES];
 	struct seed_error error;
 	bool last;
 
+	take_words(slot, words, sizeof(words));
 	if (is_fault(slot, status)) {
 		describe_fault(slot, status, &error);
 		last = ++job->faults == FAULTS_MAX;
@@ -355,12 +419,12 @@ static void job_unanswered(struct seed_worker_pool *pool, struct slot *slot, int
 		describe_miss(slot, status, &error);
 		last = ++job->misses == MISSES_MAX;
 	}
-	*slot = (struct slot){.socket_fd = -1};
+	slot_clear(slot);
 	if (last) {
 		job_fail(job, &error);
 		return;
 	}
-	give_notice(pool, job, &error, "a new one looks at the same bytes");
+	give_notice(pool, job, &error, words, "a new one looks at the same bytes");
 	look_again(pool, slot, job);
 }
 
@@ -373,7 +437,7 @@ static void slot_reap(struct seed_worker_pool *pool, struct slot *slot)
 	if (slot->job)
 		job_unanswered(pool, slot, status);
 	else
-		*slot = (struct slot){.socket_fd = -1};
+		slot_clear(slot);
 }
 
 static void slot_answered(struct slot *slot, struct seed_wire_answer *answer)
@@ -384,7 +448,7 @@ static void slot_answered(struct slot *slot, struct seed_wire_answer *answer)
 	seed_wire_check_result(result);
 	/* Its heap may be in pieces: a new one has more. */
 	if (result->error.code == ENOMEM) {
-		slot_kill(slot, END_STARVED);
+		slot_kill(slot, answer->over_limit ? END_GREEDY : END_STARVED);
 		return;
 	}
 	slot->job = NULL;
@@ -508,7 +572,7 @@ static void slot_end(struct slot *slot)
 		while (waitpid(slot->pid, NULL, 0) < 0 && errno == EINTR)
 			continue;
 	}
-	*slot = (struct slot){.socket_fd = -1};
+	slot_clear(slot);
 	if (!job)
 		return;
 	seed_error_set(&error, ESHUTDOWN, "the image work was given up: shutting down");

@@ -5,11 +5,7 @@ load helper
 
 # The workers' pids: one, once a first picture was made.
 workers() {
-	local pid name
-
-	for pid in $(cat "/proc/$SEED_PID/task/"*/children); do
-		read -r name <"/proc/$pid/comm" && [ "$name" = seedfs-worker ] && echo "$pid"
-	done
+	pgrep -x -P "$SEED_PID" seedfs-worker
 }
 
 has_begun() { # a worker was given a picture

@@ -5,20 +5,28 @@
  */
 #include "tests/unit/unit.h"
 
+#include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "lib/clock.h"
+#include "lib/image/cage.h"
 #include "lib/image/wire.h"
 #include "lib/image/worker.h"
 
 #define PATIENT_MS 120000
+#define MEMORY_MIB "1536"
 
 /* ---- the worker's side ---- */
 
@@ -63,7 +71,8 @@ static void hang(int times, int dest_fd)
 {
 	SEED_UNUSED(times);
 	SEED_UNUSED(dest_fd);
-	pause();
+	for (volatile int i = 0;;)
+		i = 1 - i;
 }
 
 static void be_killed(int times, int dest_fd)
@@ -91,9 +100,110 @@ static void babble(int times, int dest_fd)
 {
 	SEED_UNUSED(times);
 	SEED_UNUSED(dest_fd);
-	if (send(SEED_WIRE_SOCKET_FD, "what?", 5, 0) == 5)
-		pause();
+	if (send(SEED_WIRE_SOCKET_FD, "what?", 5, 0) != 5)
+		abort();
 }
+
+/* What a deed came to, for the test to read: "image not valid" by its code. */
+static struct seed_error *report;
+
+static void out_of_memory(void)
+{
+	seed_error_set(report, ENOMEM, "no memory");
+}
+
+/* All that it gets, touched. */
+static void allocate(int times, int dest_fd)
+{
+	const size_t step = 16 * 1024 * 1024;
+	char *block;
+
+	SEED_UNUSED(times);
+	SEED_UNUSED(dest_fd);
+	while ((block = malloc(step)))
+		memset(block, 1, 4096);
+	out_of_memory();
+}
+
+/* A file larger than any result. */
+static void fill(int times, int dest_fd)
+{
+	SEED_UNUSED(times);
+	if (pwrite(dest_fd, "x", 1, SEED_WORKER_FILE_MAX_BYTES) == 1)
+		seed_error_set(report, EBADMSG, "written");
+}
+
+/* Each way to a file: all are refused, and the worker lives. */
+static void open_files(int times, int dest_fd)
+{
+	struct stat st;
+	char target[16];
+
+	SEED_UNUSED(times);
+	SEED_UNUSED(dest_fd);
+	if (open("/etc/passwd", O_RDONLY | O_CLOEXEC) >= 0 || errno != EACCES)
+		seed_error_set(report, EBADMSG, "opened a file");
+	else if (open("/proc/self/exe", O_RDONLY | O_CLOEXEC) >= 0)
+		seed_error_set(report, EBADMSG, "opened itself");
+	else if (open("/tmp/seedfs-cage", O_WRONLY | O_CREAT | O_CLOEXEC, 0600) >= 0)
+		seed_error_set(report, EBADMSG, "made a file");
+	else if (!stat("/etc/passwd", &st) || !access("/etc/passwd", R_OK) ||
+		 readlink("/proc/self/exe", target, sizeof(target)) >= 0)
+		seed_error_set(report, EBADMSG, "looked at a file");
+	else if (!unlink("/tmp/seedfs-cage") || errno != ENOSYS)
+		seed_error_set(report, EBADMSG, "removed a file");
+	else if (memfd_create("more", 0) >= 0 || dup(0) >= 0)
+		seed_error_set(report, EBADMSG, "has a descriptor more");
+}
+
+/* Every descriptor that there may be; the answer follows all the same. */
+static void scribble(int times, int dest_fd)
+{
+	static char noise[100000];
+
+	SEED_UNUSED(times);
+	for (int fd = 0; fd < 1024; fd++)
+		if (fd != dest_fd && fd != SEED_WIRE_SOCKET_FD)
+			(void)!write(fd, noise, sizeof(noise));
+	for (int fd = 0; fd < 1024; fd++)
+		(void)!write(fd, noise, 1000);
+}
+
+static void say(int times, int dest_fd)
+{
+	fputs("something is wrong\nand more\n", stderr);
+	for (int i = 0; i < 100000; i++)
+		(void)!write(STDERR_FILENO, "more and more\n", 14);
+	crash_once(times, dest_fd);
+}
+
+static void make_code(int times, int dest_fd)
+{
+	SEED_UNUSED(times);
+	SEED_UNUSED(dest_fd);
+	if (mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED)
+		seed_error_set(report, EBADMSG, "made code");
+}
+
+/* Calls that no decoder makes: each ends the worker. */
+#define CALL(name, call) \
+	static void name(int times, int dest_fd) \
+	{ \
+		SEED_UNUSED(times); \
+		SEED_UNUSED(dest_fd); \
+		(void)!(call); \
+		seed_error_set(report, EBADMSG, "came back"); \
+	}
+CALL(use_network, socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0))
+CALL(use_netlink, socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0))
+CALL(start_process, fork())
+CALL(start_thread, syscall(SYS_clone, CLONE_VM | CLONE_THREAD | CLONE_SIGHAND, NULL))
+CALL(run_program, execl("/bin/true", "true", (char *)NULL))
+CALL(trace_parent, syscall(SYS_ptrace, PTRACE_ATTACH, 1, NULL, NULL))
+CALL(read_parent, process_vm_readv(1, NULL, 0, NULL, 0, 0))
+CALL(kill_all, kill(-1, 0))
+CALL(become_root, syscall(SYS_setresuid, 0, 0, 0))
+CALL(use_keys, syscall(SYS_keyctl, 0, -2, 0))
 
 static const struct {
 	const char *name;
@@ -101,7 +211,12 @@ static const struct {
 } deeds[] = {
 	{"spin", spin}, {"crash", crash}, {"crash once", crash_once}, {"stop", stop_itself},
 	{"die of both", die_of_both}, {"leave", leave}, {"babble", babble},
-	{"hang", hang}, {"kill", be_killed},
+	{"hang", hang}, {"kill", be_killed}, {"allocate", allocate},
+	{"fill", fill}, {"open", open_files}, {"scribble", scribble}, {"say", say},
+	{"code", make_code}, {"network", use_network}, {"netlink", use_netlink},
+	{"process", start_process}, {"thread", start_thread}, {"program", run_program},
+	{"trace", trace_parent}, {"read", read_parent}, {"signal", kill_all},
+	{"root", become_root}, {"keys", use_keys},
 };
 
 /* In the place of lib/image/image.c's. */
@@ -117,10 +232,7 @@ void seed_image_make(const struct seed_image_job *job, int source_fd, int dest_f
 	times++;
 	if (pwrite(dest_fd, &times, 1, 0) != 1)
 		abort();
-	if (!strcmp(job->prompt, "starve")) {
-		seed_error_set(&result->error, ENOMEM, "no memory");
-		return;
-	}
+	report = &result->error;
 	for (size_t i = 0; i < SEED_ARRAY_LEN(deeds); i++)
 		if (!strcmp(job->prompt, deeds[i].name))
 			deeds[i].run(times, dest_fd);
@@ -162,26 +274,33 @@ static struct seed_worker_pool *new_pool(void)
 	return pool;
 }
 
+/* Turns until the job has ended. */
+static void run(struct seed_worker_pool *pool, const struct outcome *outcome)
+{
+	struct pollfd fds[4];
+
+	while (!outcome->calls) {
+		size_t count = seed_worker_pool_fds(pool, fds, SEED_ARRAY_LEN(fds));
+		int64_t next_ms = seed_worker_pool_next_ms(pool) - seed_clock_now_ms();
+
+		poll(fds, count, next_ms < 0 ? 0 : next_ms > PATIENT_MS ? PATIENT_MS : (int)next_ms);
+		seed_worker_pool_turn(pool);
+	}
+	assert_int_equal(outcome->calls, 1);
+}
+
 /* Has the deed done; returns how often it was begun. */
 static int have(struct seed_worker_pool *pool, const char *deed, int64_t limit_ms,
 		struct outcome *outcome)
 {
 	const struct seed_image_job job = {.draw = true, .prompt = deed};
 	int dest_fd = memfd_create("dest", MFD_CLOEXEC), kept = dup(dest_fd);
-	struct pollfd fds[4];
 	char times = 0;
 
 	*outcome = (struct outcome){0};
 	assert_int_equal(seed_worker_pool_submit(pool, &job, -1, dest_fd, limit_ms, on_done, outcome),
 			 0);
-	do {
-		size_t count = seed_worker_pool_fds(pool, fds, SEED_ARRAY_LEN(fds));
-		int64_t next_ms = seed_worker_pool_next_ms(pool) - seed_clock_now_ms();
-
-		poll(fds, count, next_ms < 0 ? 0 : next_ms > PATIENT_MS ? PATIENT_MS : (int)next_ms);
-		seed_worker_pool_turn(pool);
-	} while (!outcome->calls);
-	assert_int_equal(outcome->calls, 1);
+	run(pool, outcome);
 	assert_int_equal(pread(kept, &times, 1, 0), 1);
 	close(kept);
 	return times;
@@ -270,9 +389,187 @@ static void mixed(void **state)
 static void not_the_bytes(void **state)
 {
 	SEED_UNUSED(state);
-	local("starve", PATIENT_MS, 2, ENOMEM, "a worker had no memory");
 	local("hang", 100, 2, EAGAIN, "a worker gave no answer in 100 ms");
 	local("kill", PATIENT_MS, 2, EAGAIN, "a worker was killed from outside (signal 9)");
+}
+
+/* The walls */
+
+static void need_cage(void)
+{
+	if (SEED_CAGE_SANITIZED)
+		skip();
+}
+
+static void takes_memory(void **state)
+{
+	struct rlimit before, small;
+
+	SEED_UNUSED(state);
+	need_cage();
+	/* A machine that has less than the limit is not the picture's fault. */
+	assert_int_equal(getrlimit(RLIMIT_DATA, &before), 0);
+	small = before;
+	small.rlim_cur = SEED_WORKER_MEMORY_MAX_BYTES / 4;
+	assert_int_equal(setrlimit(RLIMIT_DATA, &small), 0);
+	local("allocate", PATIENT_MS, 2, ENOMEM, "a worker had no memory");
+	assert_int_equal(setrlimit(RLIMIT_DATA, &before), 0);
+	twice_at_fault("allocate", "image not valid: the decoder took more than " MEMORY_MIB " MiB of memory");
+}
+
+static void fills_the_disk(void **state)
+{
+	SEED_UNUSED(state);
+	twice_at_fault("fill", "image not valid: the decoder crashed (signal 25)");
+}
+
+/* Refused and nothing else: a libc may try on its own. */
+static void opens_files(void **state)
+{
+	struct seed_worker_pool *pool = new_pool();
+	struct outcome outcome;
+
+	SEED_UNUSED(state);
+	need_cage();
+	assert_int_equal(have(pool, "open", PATIENT_MS, &outcome), 1);
+	assert_string_equal(outcome.result.error.message, "");
+	assert_int_equal(have(pool, "code", PATIENT_MS, &outcome), 1);
+	assert_string_equal(outcome.result.error.message, "");
+	assert_int_equal(outcome.notices, 0);
+	seed_worker_pool_free(pool);
+}
+
+static void escapes(void **state)
+{
+	static const char *const all[] = {"network", "netlink", "process", "thread", "program",
+					  "trace", "read", "signal", "root", "keys"};
+
+	SEED_UNUSED(state);
+	need_cage();
+	for (size_t i = 0; i < SEED_ARRAY_LEN(all); i++)
+		twice_at_fault(all[i], "image not valid: the decoder did what its cage forbids");
+}
+
+/* It reaches the socket, its result and its own words: the first costs it its
+ * life, the others are nobody's. The bytes of the job stay what they are. */
+static void writes_everywhere(void **state)
+{
+	struct seed_worker_pool *pool = new_pool();
+	const struct seed_image_job job = {.prompt = "scribble"};
+	int source = memfd_create("source", MFD_CLOEXEC), kept = dup(source);
+	struct outcome outcome = {0};
+	char bytes[8] = "";
+
+	SEED_UNUSED(state);
+	assert_int_equal(write(source, "picture", 7), 7);
+	assert_int_equal(seed_worker_pool_submit(pool, &job, source, memfd_create("dest", MFD_CLOEXEC),
+						 PATIENT_MS, on_done, &outcome), 0);
+	run(pool, &outcome);
+	assert_string_equal(outcome.result.error.message,
+			    "image not valid: the decoder sent what is no answer");
+	assert_int_equal(pread(kept, bytes, sizeof(bytes), 0), 7);
+	assert_string_equal(bytes, "picture");
+	close(kept);
+	seed_worker_pool_free(pool);
+}
+
+static void words(void **state)
+{
+	struct seed_worker_pool *pool = new_pool();
+	struct outcome outcome;
+
+	SEED_UNUSED(state);
+	need_cage();
+	assert_int_equal(have(pool, "say", PATIENT_MS, &outcome), 2);
+	assert_int_equal(outcome.result.error.code, 0);
+	assert_string_equal(outcome.notice, "image not valid: the decoder crashed (signal 11), saying "
+			    "\"something is wrong\"; a new one looks at the same bytes");
+	seed_worker_pool_free(pool);
+}
+
+/* The text of a file of the pool's one worker under /proc. */
+static void proc_text(const char *name, char *text, size_t size)
+{
+	char path[64], children[64] = "";
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_true(read(fd, children, sizeof(children) - 1) > 0);
+	close(fd);
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)strtol(children, NULL, 10), name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	memset(text, 0, size);
+	assert_true(read(fd, text, size - 1) > 0);
+	close(fd);
+}
+
+static void has_line(const char *text, const char *line)
+{
+	if (!strstr(text, line))
+		fail_msg("no \"%s\" in:\n%s", line, text);
+}
+
+/* As seen from outside. */
+static void walls_stand(void **state)
+{
+	struct seed_worker_pool *pool = new_pool();
+	struct outcome outcome;
+	char text[8192];
+
+	SEED_UNUSED(state);
+	need_cage();
+	assert_int_equal(have(pool, "nothing", PATIENT_MS, &outcome), 1);
+	proc_text("status", text, sizeof(text));
+	has_line(text, "\nNoNewPrivs:\t1\n");
+	has_line(text, "\nSeccomp:\t2\n");
+	has_line(text, "\nCapPrm:\t0000000000000000\n");
+	has_line(text, "\nCapEff:\t0000000000000000\n");
+	if (!geteuid()) {
+		has_line(text, "\nUid:\t65534\t65534\t65534\t65534\n");
+		has_line(text, "\nGid:\t65534\t65534\t65534\t65534\n");
+		has_line(text, "\nGroups:\t \n");
+		has_line(text, "\nCapBnd:\t0000000000000000\n");
+	}
+	proc_text("limits", text, sizeof(text));
+	has_line(text, "\nMax core file size        0                    0                    bytes");
+	has_line(text, "\nMax processes             0                    0                    processes");
+	has_line(text, "\nMax open files            8                    8                    files");
+	seed_worker_pool_free(pool);
+}
+
+static void descriptions(void **state)
+{
+	char text[SEED_CAGE_TEXT_BYTES];
+
+	SEED_UNUSED(state);
+	seed_cage_describe(SEED_WALL_PRIVILEGES | SEED_WALL_NAMESPACES, text);
+	assert_string_equal(text, "limits, no privileges, namespaces");
+	seed_cage_missing(SEED_WALL_PRIVILEGES | SEED_WALL_NAMESPACES, text);
+	assert_string_equal(text, "seccomp");
+	seed_cage_missing(SEED_WALL_SECCOMP | SEED_WALL_LANDLOCK | SEED_WALL_PRIVILEGES, text);
+	assert_string_equal(text, "");
+	seed_cage_missing(SEED_WALL_SANITIZER, text);
+	assert_string_equal(text, "");
+	seed_cage_describe(0xff, text);
+	assert_string_equal(text, "limits, no privileges, seccomp, Landlock, namespaces, a sanitizer");
+	seed_cage_missing(0, text);
+	assert_string_equal(text, "another user without capabilities, seccomp, Landlock or namespaces");
+}
+
+/* What is said of this machine is what a worker has here (walls_stand). */
+static void attempt(void **state)
+{
+	unsigned walls = seed_cage_try();
+
+	SEED_UNUSED(state);
+	if (SEED_CAGE_SANITIZED)
+		assert_int_equal(walls, SEED_WALL_SANITIZER);
+	else
+		assert_int_equal(walls & (SEED_WALL_PRIVILEGES | SEED_WALL_SECCOMP),
+				 SEED_WALL_PRIVILEGES | SEED_WALL_SECCOMP);
 }
 
 int main(int argc, char **argv)
@@ -283,6 +580,15 @@ int main(int argc, char **argv)
 		cmocka_unit_test(one_hang),
 		cmocka_unit_test(mixed),
 		cmocka_unit_test(not_the_bytes),
+		cmocka_unit_test(walls_stand),
+		cmocka_unit_test(takes_memory),
+		cmocka_unit_test(fills_the_disk),
+		cmocka_unit_test(opens_files),
+		cmocka_unit_test(escapes),
+		cmocka_unit_test(writes_everywhere),
+		cmocka_unit_test(words),
+		cmocka_unit_test(descriptions),
+		cmocka_unit_test(attempt),
 	};
 
 	if (argc == 2 && !strcmp(argv[1], "--worker"))

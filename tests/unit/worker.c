@@ -209,10 +209,10 @@ static void invalid_source(void **state)
 	assert_string_equal(outcome.result.error.message,
 			    "image not valid: neither PNG, JPEG nor WebP (starts with \"<html>\")");
 	assert_int_equal(outcome.result.source.bytes, 6);
+	seed_worker_pool_free(pool);
 	/* Both were the pool's to close. */
 	assert_int_equal(fcntl(source, F_GETFD), -1);
 	assert_int_equal(fcntl(dest, F_GETFD), -1);
-	seed_worker_pool_free(pool);
 }
 
 /* What ends a worker from outside costs a new one, which looks at the same bytes. */
@@ -536,12 +536,19 @@ static void wire_cut(void **state)
 	static const struct seed_image_text text = {"Key", "text"};
 	static const struct seed_image_job job = {.draw = true, .prompt = "prompt", .texts = &text,
 						  .text_count = 1};
-	int fd = seed_wire_pack_job(&job);
+	int packed = seed_wire_pack_job(&job), fd;
 	struct seed_image_job got;
 	struct stat st;
 	void *memory;
+	char path[32];
 
 	SEED_UNUSED(state);
+	/* It is for reading only. */
+	assert_int_equal(write(packed, "x", 1), -1);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", packed);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0);
+	close(packed);
 	assert_int_equal(fstat(fd, &st), 0);
 	assert_int_equal(pwrite(fd, "x", 1, st.st_size), 1);
 	assert_int_equal(seed_wire_unpack_job(fd, &got, &memory), -EBADMSG);
