@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "lib/clock.h"
+#include "lib/proxy.h"
 #include "lib/url.h"
 
 /* A host that does not answer a connection within this is down; well under an
@@ -17,7 +18,6 @@
 struct seed_net {
 	CURLM *multi;
 	struct seed_transfer *transfers;
-	bool proxied;
 };
 
 struct seed_transfer {
@@ -30,27 +30,12 @@ struct seed_transfer {
 	struct seed_buf body;
 	size_t received, limit;
 	int memfd;
-	bool to_memfd, guarded, refused, overflow, sent;
+	bool to_memfd, guarded, proxied, refused, overflow, sent;
 	bool *private_peer;
 	errint_t write_error;
 	int local_error; /* errno of what this machine lacked; 0: nothing */
 	char message[CURL_ERROR_SIZE];
 };
-
-static bool any_proxy(void)
-{
-	static const char *const names[] = {
-		"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY",
-	};
-
-	for (size_t i = 0; i < SEED_ARRAY_LEN(names); i++) {
-		const char *value = getenv(names[i]);
-
-		if (value && *value)
-			return true;
-	}
-	return false;
-}
 
 errint_t seed_net_new(struct seed_net **out)
 {
@@ -63,7 +48,6 @@ errint_t seed_net_new(struct seed_net **out)
 		free(net);
 		return -ENOMEM;
 	}
-	net->proxied = any_proxy();
 	*out = net;
 	return 0;
 }
@@ -140,29 +124,29 @@ static curl_socket_t on_open_socket(void *context, curlsocktype purpose,
 				    struct curl_sockaddr *address)
 {
 	struct seed_transfer *transfer = context;
-	bool is_private = seed_url_address_is_private(&address->addr);
 	int fd;
 
 	if (purpose != CURLSOCKTYPE_IPCXN)
 		return CURL_SOCKET_BAD;
-	if (is_private && transfer->guarded && !transfer->net->proxied) {
+	if (transfer->guarded && !transfer->proxied &&
+	    seed_url_address_is_private(&address->addr)) {
 		transfer->refused = true;
 		return CURL_SOCKET_BAD;
 	}
-	if (is_private && transfer->private_peer)
-		*transfer->private_peer = true;
 	fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 	if (fd < 0 && is_local(errno))
 		transfer->local_error = errno;
 	return fd;
 }
 
-/* The request line is about to go: from here on it may have been accepted. */
+/* The request line is about to go: from here on it may have been accepted. With
+ * https the peer has shown a certificate of the URL's host by now. */
 static int on_request(void *context, char *peer, char *local, int peer_port, int local_port)
 {
 	struct seed_transfer *transfer = context;
 
-	SEED_UNUSED(peer);
+	if (transfer->private_peer && !transfer->proxied && seed_url_text_is_private(peer))
+		*transfer->private_peer = true;
 	SEED_UNUSED(local);
 	SEED_UNUSED(peer_port);
 	SEED_UNUSED(local_port);
@@ -222,6 +206,20 @@ static bool set_method(CURL *easy, const struct seed_net_request *request)
 	return ok && curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method) == CURLE_OK;
 }
 
+/* A proxy is not asked for an address that is private as it is written: then it is
+ * we who connect, and refuse. */
+static bool set_proxy(struct seed_transfer *transfer, const struct seed_net_request *request)
+{
+	const char *proxy = seed_proxy_for(request->url);
+
+	if (request->guarded && seed_url_host_is_private(request->url))
+		proxy = NULL;
+	transfer->proxied = proxy != NULL;
+	/* "" for none, and without exceptions of its own. */
+	return curl_easy_setopt(transfer->easy, CURLOPT_PROXY, proxy ? proxy : "") == CURLE_OK &&
+	       curl_easy_setopt(transfer->easy, CURLOPT_NOPROXY, "") == CURLE_OK;
+}
+
 static bool set_options(struct seed_transfer *transfer, const struct seed_net_request *request)
 {
 	int64_t left_ms = request->deadline_ms - seed_clock_now_ms();
@@ -251,7 +249,7 @@ static bool set_options(struct seed_transfer *transfer, const struct seed_net_re
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)left_ms);
 	return curl_easy_setopt(easy, CURLOPT_URL, request->url) == CURLE_OK &&
-	       set_method(easy, request) && set_headers(transfer, request) &&
+	       set_proxy(transfer, request) && set_method(easy, request) && set_headers(transfer, request) &&
 	       curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers) == CURLE_OK;
 }
 

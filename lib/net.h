@@ -8,8 +8,16 @@
  * `authorization`, which the caller sets only for the API's own host.
  *
  * Address guard: a `guarded` transfer refuses (EPERM) to connect to a loopback,
- * private or link-local address. Where a proxy resolves names for us, only
- * addresses written in the URL itself can be judged.
+ * private or link-local address. A transfer whose own URL goes through a proxy
+ * (lib/proxy.h) connects to that, wherever it is; there, only addresses written in
+ * the URL itself can be judged, since it is the proxy that resolves names.
+ *
+ * A service at a private address may hand out URLs of such addresses. That it is
+ * at one is known by its URL, or by the peer of a request to it
+ * (`private_peer`). A name server's word alone does not count: with https the
+ * peer must have proved to be the URL's host. With http nothing can be proved; who
+ * configured that trusts the network with the key, too. A proxy's address says
+ * nothing about the service's.
  */
 #ifndef SEED_NET_H
 #define SEED_NET_H
@@ -29,7 +37,7 @@ struct seed_net_request {
 	const char *const *headers; /* NULL-terminated list of lines, or NULL */
 	const char *authorization;  /* the header's value, or NULL */
 	bool guarded;
-	bool *private_peer;         /* set when an API connection goes to a private address; NULL: not asked */
+	bool *private_peer;         /* set when the request goes to a private address; NULL: not asked */
 	int64_t deadline_ms;        /* seed_clock_now_ms() scale: ETIMEDOUT then */
 	size_t limit_bytes;         /* of the answer's body: EFBIG beyond */
 	bool to_memfd;              /* the body goes to a memfd instead of a buffer */

@@ -255,6 +255,18 @@ bool seed_url_address_is_private(const struct sockaddr *address)
 	}
 }
 
+bool seed_url_text_is_private(const char *address)
+{
+	unsigned char ipv4[4], ipv6[16];
+	char text[INET6_ADDRSTRLEN];
+
+	/* A link-local address names its link behind it. */
+	snprintf(text, sizeof(text), "%.*s", (int)strcspn(address, "%"), address);
+	if (inet_pton(AF_INET, text, ipv4) == 1)
+		return ipv4_is_private(ipv4);
+	return inet_pton(AF_INET6, text, ipv6) != 1 || ipv6_is_private(ipv6);
+}
+
 static bool host_is_private(char *host)
 {
 	static const char local[] = "localhost";

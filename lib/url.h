@@ -30,6 +30,9 @@ bool seed_url_same_host(const char *a, const char *b);
  * or reserved, IPv4 and IPv6 including v4-mapped, NAT64 and 6to4 forms of them. */
 bool seed_url_address_is_private(const struct sockaddr *address);
 
+/* The same of an address as text (127.0.0.1, fe80::1%eth0); true for what is none. */
+bool seed_url_text_is_private(const char *address);
+
 /* Whether the URL's host is itself written as such an address, or is
  * "localhost" or ends in ".localhost". Names are not resolved. */
 bool seed_url_host_is_private(const char *url);

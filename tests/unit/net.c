@@ -130,6 +130,107 @@ static struct told ask(const char *method, const char *text)
 	return ask_bytes(method, text, strlen(text));
 }
 
+/* A request to `url`, behind which the port of a server stands that answers 200.
+ * That server is also what $PROXY_HERE names, if set: "http_proxy", … */
+static struct told ask_at(const char *url, bool guarded, bool *private_peer)
+{
+	static const char text[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+	const char *proxy = getenv("PROXY_HERE");
+	struct told told = { .done = false };
+	struct seed_transfer *transfer;
+	struct server server;
+	struct seed_net *net;
+	char whole[128];
+	const struct seed_net_request request = {
+		.method = "GET", .url = whole, .guarded = guarded, .private_peer = private_peer,
+		.deadline_ms = seed_clock_now_ms() + 60000, .limit_bytes = 4096,
+	};
+
+	start(&server, text, strlen(text));
+	if (proxy) {
+		snprintf(whole, sizeof(whole), "http://127.0.0.1:%u", server.port);
+		setenv(proxy, whole, 1);
+	}
+	snprintf(whole, sizeof(whole), "%s%u", url, server.port);
+	assert_int_equal(seed_net_new(&net), 0);
+	assert_int_equal(seed_net_send(net, &request, on_answer, &told, &transfer), 0);
+	while (!told.done) {
+		seed_net_turn(net);
+		seed_net_wait(net, NULL, 0, 1000);
+	}
+	shutdown(server.listener, SHUT_RDWR); /* where nobody came */
+	stop(&server);
+	seed_net_free(net);
+	return told;
+}
+
+static void clear_proxies(void)
+{
+	static const char *const names[] = {
+		"http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY",
+		"no_proxy", "NO_PROXY", "PROXY_HERE",
+	};
+
+	for (size_t i = 0; i < SEED_ARRAY_LEN(names); i++)
+		unsetenv(names[i]);
+}
+
+/* What is connected to directly is judged, whatever others go through. */
+static void guards_what_has_no_proxy(void **state)
+{
+	static const struct {
+		const char *variable, *value, *exempt, *url;
+		int code; /* 0: fetched */
+	} cases[] = {
+		{ "https_proxy", "http://127.0.0.1:9", NULL, "http://localhost:", EPERM },
+		{ "HTTP_PROXY", "http://127.0.0.1:9", NULL, "http://localhost:", EPERM },
+		{ "http_proxy", "http://127.0.0.1:9", "localhost", "http://localhost:", EPERM },
+		{ "PROXY_HERE", "http_proxy", "localhost", "http://localhost:", EPERM },
+		{ "PROXY_HERE", "http_proxy", "*", "http://127.0.0.1:", EPERM },
+		{ "PROXY_HERE", "http_proxy", NULL, "http://127.0.0.1:", EPERM },
+		{ "PROXY_HERE", "http_proxy", NULL, "http://169.254.169.254/latest?", EPERM },
+		{ "PROXY_HERE", "http_proxy", "other.test", "http://name.test/", 0 },
+		{ "PROXY_HERE", "all_proxy", NULL, "http://name.test/", 0 },
+	};
+
+	SEED_UNUSED(state);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(cases); i++) {
+		struct told told;
+
+		clear_proxies();
+		setenv(cases[i].variable, cases[i].value, 1);
+		if (cases[i].exempt)
+			setenv("no_proxy", cases[i].exempt, 1);
+		told = ask_at(cases[i].url, true, NULL);
+		if (told.error.code != cases[i].code)
+			fail_msg("%zu: %d %s", i, told.error.code, told.error.message);
+		if (!cases[i].code)
+			assert_string_equal(told.body, "ok");
+	}
+	clear_proxies();
+}
+
+/* A name server's word does not make a service private, nor does a proxy's address. */
+static void believes_a_peer_that_proved_itself(void **state)
+{
+	bool private_peer = false;
+	struct told told;
+
+	SEED_UNUSED(state);
+	clear_proxies();
+	told = ask_at("https://localhost:", false, &private_peer);
+	assert_int_not_equal(told.error.code, 0);
+	assert_false(private_peer);
+	setenv("PROXY_HERE", "http_proxy", 1);
+	told = ask_at("http://name.test/", false, &private_peer);
+	assert_string_equal(told.body, "ok");
+	assert_false(private_peer);
+	clear_proxies();
+	told = ask_at("http://localhost:", false, &private_peer);
+	assert_string_equal(told.body, "ok");
+	assert_true(private_peer);
+}
+
 static const struct {
 	const char *header;
 	int64_t ms;
@@ -179,6 +280,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bounds_retry_after),
 		cmocka_unit_test(hands_redirects_back),
+		cmocka_unit_test(guards_what_has_no_proxy),
+		cmocka_unit_test(believes_a_peer_that_proved_itself),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
