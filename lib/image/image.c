@@ -67,8 +67,12 @@ static errint_t decode_source(const struct seed_image_job *job, const struct sou
 	err = seed_sha256(source->data, source->len, info->sha256, &result->error);
 	if (err)
 		return err;
+	errno = 0;
 	err = seed_decode_for(source->data, source->len, job->width, job->height, decoded,
 			      &result->error);
+	/* The libraries report a lack of memory as they report a damaged picture. */
+	if (err == -EBADMSG && errno == ENOMEM)
+		err = seed_error_set(&result->error, ENOMEM, "no memory to decode a picture");
 	snprintf(info->format, sizeof(info->format), "%s", decoded->format);
 	info->width = decoded->pixels.width;
 	info->height = seed_decoded_height(decoded);

@@ -56,15 +56,17 @@ static void on_read(png_structp png, png_bytep to, size_t len)
 
 static bool setup(struct png_reader *reader)
 {
-	png_structp png;
+	reader->png = png_create_read_struct(PNG_LIBPNG_VER_STRING, reader, on_error, on_warning);
+	if (reader->png)
+		reader->info = png_create_info_struct(reader->png);
+	return reader->info != NULL;
+}
 
-	png = png_create_read_struct(PNG_LIBPNG_VER_STRING, reader, on_error, on_warning);
-	reader->png = png;
-	if (!png)
-		return false;
-	reader->info = png_create_info_struct(png);
-	if (!reader->info)
-		return false;
+/* Each of these may fail, which libpng reports by a jump. */
+static void set_options(struct png_reader *reader)
+{
+	png_structp png = reader->png;
+
 	png_set_read_fn(png, reader, on_read);
 	png_set_benign_errors(png, 0);
 	png_set_user_limits(png, SEED_IMAGE_MAX_SIDE, SEED_IMAGE_MAX_SIDE);
@@ -72,7 +74,6 @@ static bool setup(struct png_reader *reader)
 	png_set_crc_action(png, PNG_CRC_QUIET_USE, PNG_CRC_QUIET_USE);
 	/* No ancillary chunk but tRNS. */
 	png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
-	return true;
 }
 
 /* Palettes come as their indices, a byte each: libpng would take an index
@@ -137,6 +138,7 @@ static bool read_pixels(struct png_reader *reader, const struct seed_png_layout 
 
 	if (setjmp(png_jmpbuf(reader->png)))
 		return false;
+	set_options(reader);
 	png_read_info(reader->png, reader->info);
 	ask_for_rgb(reader->png, layout->colour);
 	png_set_interlace_handling(reader->png);

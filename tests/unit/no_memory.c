@@ -4,13 +4,17 @@
  * malloc and its kin are replaced here, also for what libraries allocate, so
  * this is for builds without a sanitizer, which needs them for itself.
  */
-#include "tests/unit/unit.h"
+#include "tests/unit/image_make.h"
 
 #include <fcntl.h>
+#include <jpeglib.h>
 #include <malloc.h>
+#include <openssl/err.h>
+#include <webp/encode.h>
 #include <unistd.h>
 
 #include "lib/buf.h"
+#include "lib/image/image.h"
 #include "lib/key.h"
 #include "lib/log.h"
 #include "lib/record.h"
@@ -42,6 +46,7 @@ static bool fails(void)
 	if (countdown < 0 || countdown-- > 0)
 		return false;
 	has_failed = true;
+	errno = ENOMEM;
 	return true;
 }
 
@@ -258,6 +263,96 @@ static bool fill_buf(void)
 	return !first && !second && !third;
 }
 
+/* ---- pictures of each decoder ----
+ * But lossless WebP: libwebp 1.2.4 itself crashes there. */
+
+enum { WIDE = 64, HIGH = 36 };
+
+static int file_of(const void *data, size_t len)
+{
+	int fd = memfd_create("source", MFD_CLOEXEC);
+
+	assert_int_equal(write(fd, data, len), (ssize_t)len);
+	return fd;
+}
+
+/* The picture is stored, or there was no memory: it is never to blame. */
+static bool make_image(int fd)
+{
+	const struct seed_image_job job = {.width = WIDE, .height = HIGH, .max_upscale = 2};
+	struct seed_image_result result;
+	int dest = memfd_create("dest", MFD_CLOEXEC);
+
+	seed_image_make(&job, fd, dest, &result);
+	close(dest);
+	ERR_clear_error();
+	if (result.error.code && result.error.code != ENOMEM && result.error.code != EIO)
+		fail_msg("%s", result.error.message);
+	return !result.error.code;
+}
+
+static int png_fd, grey_fd, jpeg_fd, webp_fd;
+
+static bool make_png(void) { return make_image(png_fd); }
+static bool make_grey(void) { return make_image(grey_fd); }
+static bool make_jpeg(void) { return make_image(jpeg_fd); }
+static bool make_webp(void) { return make_image(webp_fd); }
+
+static int jpeg_of(const struct seed_pixels *pixels)
+{
+	struct jpeg_compress_struct jpeg;
+	struct jpeg_error_mgr errors;
+	unsigned char *data = NULL;
+	unsigned long len = 0;
+	int fd;
+
+	jpeg.err = jpeg_std_error(&errors);
+	jpeg_create_compress(&jpeg);
+	jpeg_mem_dest(&jpeg, &data, &len);
+	jpeg.image_width = WIDE;
+	jpeg.image_height = HIGH;
+	jpeg.input_components = 3;
+	jpeg.in_color_space = JCS_RGB;
+	jpeg_set_defaults(&jpeg);
+	jpeg_simple_progression(&jpeg);
+	jpeg_start_compress(&jpeg, TRUE);
+	for (uint32_t y = 0; y < HIGH; y++) {
+		JSAMPROW row = seed_pixels_row(pixels, y);
+
+		jpeg_write_scanlines(&jpeg, &row, 1);
+	}
+	jpeg_finish_compress(&jpeg);
+	jpeg_destroy_compress(&jpeg);
+	fd = file_of(data, len);
+	free(data);
+	return fd;
+}
+
+static void make_sources(void)
+{
+	const struct png_kind grey = {.width = WIDE, .height = HIGH, .depth = 8, .colour = 4};
+	uint8_t *data;
+	struct seed_pixels pixels;
+	struct seed_buf png;
+	size_t len;
+
+	ERR_raise(ERR_LIB_USER, 1); /* OpenSSL keeps a list of its errors */
+	make_pixels(&pixels, WIDE, HIGH);
+	assert_int_equal(encode_png(&pixels, NULL, 0, &png), 0);
+	png_fd = file_of(png.data, png.len_bytes);
+	seed_buf_release(&png);
+	seed_buf_init(&png, MADE_MAX_BYTES);
+	add_head(&png, &grey);
+	add_pixels(&png, &grey);
+	grey_fd = file_of(png.data, png.len_bytes);
+	seed_buf_release(&png);
+	jpeg_fd = jpeg_of(&pixels);
+	len = WebPEncodeRGB(pixels.data, WIDE, HIGH, WIDE * 3, 80, &data);
+	webp_fd = file_of(data, len);
+	WebPFree(data);
+	seed_pixels_release(&pixels);
+}
+
 static const struct {
 	const char *name;
 	bool (*run)(void);
@@ -268,7 +363,9 @@ static const struct {
 	{"parse_record", parse_record, 20}, {"copy_record", copy_record, 50},
 	{"open_log", open_log, 3},	    {"load_key", load_key, 1},
 	{"look_at_urls", look_at_urls, 10}, {"judge_urls", judge_urls, 10},
-	{"fill_buf", fill_buf, 2},
+	{"fill_buf", fill_buf, 2},	    {"make_png", make_png, 5},
+	{"make_grey", make_grey, 8},	    {"make_jpeg", make_jpeg, 8},
+	{"make_webp", make_webp, 5},
 };
 
 static void starve(bool (*run)(void), const char *name, int least)
@@ -302,6 +399,7 @@ static void test_every_allocation_fails(void **state)
 #ifdef SANITIZED
 	skip();
 #endif
+	make_sources();
 	for (size_t i = 0; i < SEED_ARRAY_LEN(subjects); i++)
 		starve(subjects[i].run, subjects[i].name, subjects[i].least);
 }
