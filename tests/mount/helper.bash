@@ -151,7 +151,8 @@ start_upstream() {
 	UPSTREAM_PID=$!
 	wait_until test -s "$DIR/port"
 	API=http://127.0.0.1:$(<"$DIR/port")
-	export API
+	CONTROL=http://127.0.0.1:$(<"$DIR/port.control")
+	export API CONTROL
 }
 
 # The -o value with which tests mount, unless they say otherwise.
@@ -293,11 +294,12 @@ show_state() {
 
 # --- the service -------------------------------------------------------------
 
+# Over the port that never goes down.
 api() { # PATH [curl's further arguments]
 	local path=$1
 
 	shift
-	curl -sS --fail-with-body --noproxy '*' --max-time 40 "$@" "$API$path"
+	curl -sS --fail-with-body --noproxy '*' --max-time 40 "$@" "$CONTROL$path"
 }
 
 faults() { # JSON array of rules: tests/upstream/fault.h
@@ -312,6 +314,15 @@ release() { # [part of a prompt]
 	local part=${1:-}
 
 	api "/_release?prompt=${part// /%20}" -X POST >/dev/null
+}
+
+# The service's host (images: the pictures') refuses connections, until up.
+down() { # [api|images] [MILLISECONDS]
+	api "/_down?door=${1:-api}&ms=${2:-0}" -X POST >/dev/null
+}
+
+up() { # [api|images]
+	api "/_up?door=${1:-api}" -X POST >/dev/null
 }
 
 count() { # KIND [part of a prompt]: how many were received

@@ -3,7 +3,12 @@
  *
  *     POST /_faults[?add=1]   set (or add) rules: fault.h
  *     POST /_release[?prompt=] let go what is held
- *     POST /_config           {"duration_ms": N, "image": KIND, "auth": "envelope"|"http"}
+ *     POST /_config           {"duration_ms": N, "image": KIND, "auth": "envelope"|"http",
+ *                             "apart": true: pictures are at the image host}
+ *     POST /_down[?door=images][&ms=N]
+ *                             refuse connections to the API (or the image host)
+ *                             and break off those there are, for N ms or until:
+ *     POST /_up[?door=images]
  *     POST /_forget           know no task any more, as after a restart
  *     POST /_reset            forget requests and rules (tasks go on)
  *     GET /_log[?on=&prompt=] what was received, JSON lines
@@ -20,6 +25,13 @@
 #include "tests/upstream/picture.h"
 #include "tests/upstream/server.h"
 #include "tests/upstream/task.h"
+
+static long query_number(const struct request *request, const char *name, long otherwise)
+{
+	const char *value = request_query(request, name);
+
+	return value ? strtol(value, NULL, 10) : otherwise;
+}
 
 static void done(struct reply *reply)
 {
@@ -47,6 +59,26 @@ static void post_release(struct request *request, struct reply *reply)
 	done(reply);
 }
 
+static void set_door(struct request *request, struct reply *reply, bool down, long ms)
+{
+	const char *door = request_query(request, "door");
+
+	if (listen_down(door ? door : "api", down, ms))
+		done(reply);
+	else
+		reply_text(reply, 400, "text/plain", xstrdup("no such door\n"));
+}
+
+static void post_down(struct request *request, struct reply *reply)
+{
+	set_door(request, reply, true, query_number(request, "ms", 0));
+}
+
+static void post_up(struct request *request, struct reply *reply)
+{
+	set_door(request, reply, false, 0);
+}
+
 static void post_config(struct request *request, struct reply *reply)
 {
 	const char *image = fault_text(request->json, "image");
@@ -62,6 +94,8 @@ static void post_config(struct request *request, struct reply *reply)
 		snprintf(config.image, sizeof(config.image), "%s", image);
 	if (auth)
 		config.auth_by_status = !strcmp(auth, "http");
+	if (fault_is(request->json, "apart"))
+		config.apart = true;
 	server_unlock();
 	done(reply);
 }
@@ -104,13 +138,6 @@ static void get_count(struct request *request, struct reply *reply)
 	reply_text(reply, 200, "text/plain", xprintf("%zu\n", count));
 }
 
-static long query_number(const struct request *request, const char *name, long otherwise)
-{
-	const char *value = request_query(request, name);
-
-	return value ? strtol(value, NULL, 10) : otherwise;
-}
-
 static void get_wait(struct request *request, struct reply *reply)
 {
 	const char *on = request_query(request, "on"), *prompt = request_query(request, "prompt");
@@ -129,6 +156,8 @@ const struct route control_routes[] = {
 	{ .method = "POST", .path = "/_faults", .answer = post_faults },
 	{ .method = "POST", .path = "/_release", .answer = post_release },
 	{ .method = "POST", .path = "/_config", .answer = post_config },
+	{ .method = "POST", .path = "/_down", .answer = post_down },
+	{ .method = "POST", .path = "/_up", .answer = post_up },
 	{ .method = "POST", .path = "/_forget", .answer = post_forget },
 	{ .method = "POST", .path = "/_reset", .answer = post_reset },
 	{ .method = "GET", .path = "/_log", .answer = get_log },

@@ -35,6 +35,9 @@
  *     image KIND       its picture (picture.h); for image: serve this instead
  *     url URL          its picture's URL ("/…": on this server)
  *     query S          appended to its picture's URL after "?"
+ *     late_ms N        its picture answers late_status N (404) for so long after it
+ *                      was first asked for: the store is slower than the API
+ *     cost X           what it cost, any JSON (kie's creditsConsumed)
  *     task true        generate: answer with the task's id
  *     progress N       what it tells while it runs, in percent
  *

@@ -35,8 +35,10 @@ static uint64_t path_seed(const char *path)
 
 static void identify(struct request *request)
 {
+	const struct task *task = task_of_seed(path_seed(request->path));
+
 	free(request->prompt);
-	request->prompt = xstrdup(task_prompt_of(path_seed(request->path)));
+	request->prompt = xstrdup(task ? task->prompt : "");
 }
 
 static void answer_local(struct request *request, struct reply *reply)
@@ -60,14 +62,21 @@ static void answer(struct request *request, struct reply *reply)
 {
 	const char *other = fault_text(request->fault, "image");
 	char *kind = other ? xstrdup(other) : path_kind(request->path);
+	uint64_t seed = path_seed(request->path);
+	unsigned int status = task_picture_status(task_of_seed(seed));
 	const struct picture *picture;
 
+	if (status != 200) {
+		reply_text(reply, status, "text/plain", xstrdup("not there yet\n"));
+		free(kind);
+		return;
+	}
 	if (!strcmp(kind, "local")) {
 		answer_local(request, reply);
 		free(kind);
 		return;
 	}
-	picture = picture_get(kind, path_seed(request->path));
+	picture = picture_get(kind, seed);
 	free(kind);
 	if (!picture) {
 		reply_text(reply, 404, "text/plain", xstrdup("no such kind of picture\n"));

@@ -82,7 +82,7 @@ bool request_pause(const struct request *request, long ms)
 	return here;
 }
 
-bool request_hold(const struct request *request)
+bool request_hold(struct request *request)
 {
 	bool here = true, released;
 
@@ -258,10 +258,11 @@ static enum MHD_Result answer(struct request *request)
 	if (route->on) {
 		journal_add(route->on, request);
 		request->fault = fault_find(route->on, request->prompt);
-		if (!pass_gates(request))
-			return MHD_NO;
+		reply.close = !pass_gates(request);
 	}
-	if (request->complained)
+	if (reply.close)
+		;
+	else if (request->complained)
 		reply_text(&reply, 413, "text/plain", xstrdup("too large\n"));
 	else if (!answer_by_rule(request, &reply)) {
 		if (route->needs_key && request->auth != AUTH_OK)
@@ -271,6 +272,8 @@ static enum MHD_Result answer(struct request *request)
 	}
 	if (fault_is(request->fault, "lost"))
 		reply.close = true;
+	if (route->on)
+		journal_answer(request, &reply);
 	return send_reply(request, &reply);
 }
 

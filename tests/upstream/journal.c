@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/upstream/fault.h"
 #include "tests/upstream/journal.h"
 
 struct entry {
@@ -49,7 +50,23 @@ static int add_header(void *context, enum MHD_ValueKind kind, const char *key, c
 	return MHD_YES;
 }
 
-static char *format(const char *on, const struct request *request)
+static void add_answer(cJSON *json, const struct request *request, const struct reply *reply)
+{
+	const char *after = fault_text(request->fault, "retry_after");
+	cJSON *body = reply->close || !reply->data ? NULL :
+		      cJSON_ParseWithLength(reply->data, reply->len);
+	const cJSON *code = body ? cJSON_GetObjectItemCaseSensitive(body, "code") : NULL;
+
+	cJSON_AddNumberToObject(json, "status", reply->close ? 0 : reply->status);
+	if (cJSON_IsNumber(code))
+		cJSON_AddNumberToObject(json, "code", code->valuedouble);
+	if (after)
+		cJSON_AddStringToObject(json, "retry_after", after);
+	cJSON_Delete(body);
+}
+
+/* With what it was answered, unless `reply` is NULL. */
+static char *format(const char *on, const struct request *request, const struct reply *reply)
 {
 	const char *agent = MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND,
 							MHD_HTTP_HEADER_USER_AGENT);
@@ -58,6 +75,7 @@ static char *format(const char *on, const struct request *request)
 
 	cJSON_AddNumberToObject(json, "time", (double)wall_ms());
 	cJSON_AddStringToObject(json, "on", on);
+	cJSON_AddNumberToObject(json, "number", (double)request->number);
 	cJSON_AddStringToObject(json, "method", request->method);
 	cJSON_AddStringToObject(json, "path", request->path);
 	MHD_get_connection_values(request->connection, MHD_GET_ARGUMENT_KIND,
@@ -71,21 +89,26 @@ static char *format(const char *on, const struct request *request)
 	cJSON_AddStringToObject(json, "prompt", request->prompt);
 	if (request->task)
 		cJSON_AddStringToObject(json, "task", request->task);
-	if (request->json)
+	if (reply)
+		add_answer(json, request, reply);
+	else if (request->json)
 		cJSON_AddItemToObject(json, "body", cJSON_Duplicate(request->json, true));
 	line = cJSON_PrintUnformatted(json);
 	cJSON_Delete(json);
 	return line;
 }
 
-void journal_add(const char *on, const struct request *request)
+static void add(const char *on, struct request *request, const struct reply *reply)
 {
+	static unsigned long requests;
 	struct entry *entry = xalloc(sizeof(*entry));
 
 	entry->on = xstrdup(on);
 	entry->prompt = xstrdup(request->prompt);
-	entry->line = format(on, request);
 	server_lock();
+	if (!request->number)
+		request->number = ++requests;
+	entry->line = format(on, request, reply);
 	*end = entry;
 	end = &entry->next;
 	if (file) {
@@ -94,6 +117,17 @@ void journal_add(const char *on, const struct request *request)
 	}
 	server_changed();
 	server_unlock();
+}
+
+void journal_add(const char *on, struct request *request)
+{
+	add(on, request, NULL);
+}
+
+void journal_answer(struct request *request, const struct reply *reply)
+{
+	if (!strcmp(request->route->on, "create") || !strcmp(request->route->on, "generate"))
+		add("answered", request, reply);
 }
 
 static bool matches(const struct entry *entry, const char *on, const char *prompt)

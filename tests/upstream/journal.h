@@ -6,6 +6,10 @@
  *     accepted   a submission became a task: this is what costs money
  *     held       a request began to wait for /_release
  *     finished   a client was told for the first time that its task is over
+ *     answered   how a submission was answered: status (0: not at all), the
+ *                envelope's code, Retry-After; not whether it arrived
+ *
+ * Entries of one request have its number.
  *
  * "submit" stands for create and generate together.
  */
@@ -15,7 +19,8 @@
 #include "tests/upstream/server.h"
 
 void journal_open(const char *path); /* also keep it in a file; NULL: not */
-void journal_add(const char *on, const struct request *request); /* takes the lock */
+void journal_add(const char *on, struct request *request); /* takes the lock */
+void journal_answer(struct request *request, const struct reply *reply); /* the same */
 
 /* Entries whose kind is `on` (NULL: all) and whose prompt contains `prompt`
  * (NULL: any). The caller holds the lock. */

@@ -105,6 +105,7 @@ static char *result_json(const struct task *task)
 
 static void add_success(cJSON *data, const struct task *task)
 {
+	const cJSON *cost = dialect_member(task->fault, "cost");
 	char *result = result_json(task);
 
 	if (result)
@@ -112,7 +113,8 @@ static void add_success(cJSON *data, const struct task *task)
 	free(result);
 	cJSON_AddNumberToObject(data, "costTime", (double)(now_ms() - task->made_ms));
 	cJSON_AddNumberToObject(data, "completeTime", (double)wall_ms());
-	cJSON_AddNumberToObject(data, "creditsConsumed", CREDITS);
+	cJSON_AddItemToObject(data, "creditsConsumed",
+			      cost ? cJSON_Duplicate(cost, true) : cJSON_CreateNumber(CREDITS));
 }
 
 static void add_failure(cJSON *data, const struct task *task)

@@ -1,17 +1,16 @@
 /*
- * upstream: a test image service on a loopback port of its own.
+ * upstream: a test image service on loopback ports of its own.
  *
  *     upstream --port-file FILE [--log FILE] [--images DIR] [--duration-ms N]
  *              [--bind ADDRESS]
  *     upstream pixels FILE [X Y WIDTH HEIGHT]
  *     upstream compare FILE FILE
  *
- * It takes any free port, writes the number to FILE once it accepts, and ends
- * on SIGTERM or with the process that started it.
+ * It takes any free ports (listen.c), writes the numbers to FILE.images,
+ * FILE.control and, once it accepts, FILE (the API's), and ends on SIGTERM or
+ * with the process that started it.
  */
-#include <arpa/inet.h>
 #include <getopt.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -19,9 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "tests/upstream/fault.h"
 #include "tests/upstream/journal.h"
@@ -132,23 +129,6 @@ char *xprintf(const char *format, ...)
 	return text;
 }
 
-/* A socket that listens on a free port of `address`; the port in *port. */
-static int listen_on(const char *address, unsigned int *port)
-{
-	struct sockaddr_in in = { .sin_family = AF_INET };
-	socklen_t len = sizeof(in);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0 || inet_pton(AF_INET, address, &in.sin_addr) != 1 ||
-	    bind(fd, (struct sockaddr *)&in, len) || listen(fd, 4096) ||
-	    getsockname(fd, (struct sockaddr *)&in, &len)) {
-		perror("upstream: cannot listen");
-		return -1;
-	}
-	*port = ntohs(in.sin_port);
-	return fd;
-}
-
 /* Whoever waits for the file never reads half of it. */
 static bool write_port(const char *path, unsigned int port)
 {
@@ -163,16 +143,29 @@ static bool write_port(const char *path, unsigned int port)
 	return ok;
 }
 
-static bool serve(int fd, const char *port_file, unsigned int port, const sigset_t *ends)
+/* The ports' files; the API's last, since that one is waited for. */
+static bool write_ports(const char *path)
+{
+	char *images = xprintf("%s.images", path), *control = xprintf("%s.control", path);
+	bool ok = write_port(images, listen_port(DOOR_IMAGES)) &&
+		  write_port(control, listen_port(DOOR_CONTROL)) &&
+		  write_port(path, listen_port(DOOR_API));
+
+	free(images);
+	free(control);
+	return ok;
+}
+
+static bool serve(const char *port_file, const sigset_t *ends)
 {
 	struct MHD_Daemon *daemon;
 	int signal;
 
 	daemon = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION |
-				  MHD_USE_POLL,
+				  MHD_USE_POLL | MHD_USE_NO_LISTEN_SOCKET,
 				  0, NULL, NULL, http_handle, NULL,
-				  MHD_OPTION_LISTEN_SOCKET, fd,
 				  MHD_OPTION_NOTIFY_COMPLETED, http_completed, NULL,
+				  MHD_OPTION_NOTIFY_CONNECTION, listen_notify, NULL,
 				  MHD_OPTION_CONNECTION_LIMIT, 20000U,
 				  MHD_OPTION_THREAD_STACK_SIZE, (size_t)512 * 1024,
 				  MHD_OPTION_END);
@@ -180,9 +173,11 @@ static bool serve(int fd, const char *port_file, unsigned int port, const sigset
 		fputs("upstream: cannot start\n", stderr);
 		return false;
 	}
-	if (write_port(port_file, port))
+	listen_start(daemon);
+	if (write_ports(port_file))
 		sigwait(ends, &signal);
 	server_stop();
+	listen_stop();
 	MHD_stop_daemon(daemon);
 	server_lock();
 	journal_clear();
@@ -228,9 +223,8 @@ int main(int argc, char **argv)
 		{ NULL, 0, NULL, 0 },
 	};
 	const char *port_file = NULL, *log = NULL, *address = "127.0.0.1";
-	unsigned int port = 0;
 	sigset_t ends;
-	int fd, option;
+	int option;
 
 	if (argc > 1 && argv[1][0] != '-')
 		return measure_main(argc - 1, argv + 1);
@@ -252,6 +246,6 @@ int main(int argc, char **argv)
 		return usage();
 	prepare(&ends);
 	journal_open(log);
-	fd = listen_on(address, &port);
-	return fd >= 0 && serve(fd, port_file, port, &ends) ? 0 : 1;
+	listen_bind(address);
+	return serve(port_file, &ends) ? 0 : 1;
 }

@@ -10,7 +10,8 @@
  * one lock, and every change of it is announced on one condition: nothing here
  * is worth a finer arrangement.
  *
- *     main.c     command line, listening, stopping
+ *     main.c     command line, stopping
+ *     listen.c   the ports, and their outages
  *     http.c     a request from its first byte to its answer
  *     send.c     answers, whole or spoiled
  *     journal.c  what was received; what /_log, /_count and /_wait tell
@@ -43,6 +44,7 @@ enum auth {
 struct request {
 	struct MHD_Connection *connection;
 	const struct route *route;
+	unsigned long number; /* in the journal; 0: not there */
 	char *method;
 	char *path;
 	char *body; /* NUL-terminated beyond body_len */
@@ -109,6 +111,7 @@ struct config {
 	long duration_ms;    /* of a task, unless a rule says otherwise */
 	char image[64];      /* kind of picture, unless a rule says otherwise */
 	bool auth_by_status; /* a bad key is HTTP 401, too, not only code 401 */
+	bool apart;          /* pictures' URLs name the image host's port */
 	const char *images;  /* --images DIR, or NULL */
 };
 extern struct config config;
@@ -130,6 +133,18 @@ void *xalloc(size_t size);
 char *xstrdup(const char *text); /* NULL: "" */
 char *xprintf(const char *format, ...) __attribute__((__format__(__printf__, 1, 2)));
 
+/* listen.c. Ends the program where it cannot listen. */
+enum door_id { DOOR_API, DOOR_IMAGES, DOOR_CONTROL, DOORS };
+void listen_bind(const char *address);
+unsigned int listen_port(enum door_id id);
+void listen_start(struct MHD_Daemon *daemon);
+void listen_stop(void); /* after server_stop() */
+void listen_notify(void *context, struct MHD_Connection *connection, void **state,
+		   enum MHD_ConnectionNotificationCode code);
+/* Takes the door down, for `ms` (0: until it is opened), or opens it, and
+ * returns once it is so. False: no such door. Takes the lock. */
+bool listen_down(const char *name, bool down, long ms);
+
 /* http.c: the callbacks for libmicrohttpd. */
 enum MHD_Result http_handle(void *context, struct MHD_Connection *connection, const char *url,
 			    const char *method, const char *version, const char *upload,
@@ -143,7 +158,7 @@ const char *request_query(const struct request *request, const char *name);
 /* Blocks until ms went by or the client or the server went away: false then. */
 bool request_pause(const struct request *request, long ms);
 /* Blocks until a /_release that covers the request's prompt; false as above. */
-bool request_hold(const struct request *request);
+bool request_hold(struct request *request);
 
 /* send.c */
 void reply_text(struct reply *reply, unsigned int status, const char *type, char *data); /* takes data */

@@ -76,15 +76,15 @@ struct task *task_find(const char *id)
 	return task;
 }
 
-const char *task_prompt_of(uint64_t seed)
+struct task *task_of_seed(uint64_t seed)
 {
-	const struct task *task;
+	struct task *task;
 
 	server_lock();
 	for (task = tasks; task && task->seed != seed; task = task->next)
 		;
 	server_unlock();
-	return task ? task->prompt : "";
+	return task;
 }
 
 const struct task *task_next(const struct task *task)
@@ -124,6 +124,21 @@ static bool over(const struct task *task)
 	return now_ms() >= task->made_ms + task->duration_ms;
 }
 
+unsigned int task_picture_status(struct task *task)
+{
+	int64_t there_ms;
+
+	if (!task || !fault_is(task->fault, "late_ms"))
+		return 200;
+	server_lock();
+	if (!task->asked_ms)
+		task->asked_ms = now_ms();
+	there_ms = task->asked_ms + fault_number(task->fault, "late_ms", 0);
+	server_unlock();
+	return now_ms() >= there_ms ? 200 :
+	       (unsigned int)fault_number(task->fault, "late_status", 404);
+}
+
 const char *task_state(const struct task *task)
 {
 	int64_t age = now_ms() - task->made_ms;
@@ -161,21 +176,34 @@ const char *task_kind(const struct task *task)
 	return task->kind ? task->kind : config.image;
 }
 
+/* Where pictures are: this server as the client called it, or its other port. */
+static char *picture_host(const struct task *task)
+{
+	const char *colon = strrchr(task->base, ':');
+
+	if (!config.apart)
+		return xstrdup(task->base);
+	return xprintf("%.*s:%u", (int)(colon - task->base), task->base,
+		       listen_port(DOOR_IMAGES));
+}
+
 char *task_url(const struct task *task)
 {
 	const char *url = fault_text(task->fault, "url"), *query = fault_text(task->fault, "query");
 	const char *kind = task_kind(task);
-	char *made_url, *with_query;
+	char *made_url, *with_query, *host;
 
 	if (fault_is(task->fault, "no_url"))
 		return NULL;
+	host = picture_host(task);
 	if (!url)
-		made_url = xprintf("%s/files/%s/%016llx.%s", task->base, kind,
+		made_url = xprintf("%s/files/%s/%016llx.%s", host, kind,
 				   (unsigned long long)task->seed, picture_suffix(kind));
 	else if (url[0] == '/')
-		made_url = xprintf("%s%s", task->base, url);
+		made_url = xprintf("%s%s", host, url);
 	else
 		made_url = fault_expand(url, task->key, task->base);
+	free(host);
 	if (!query)
 		return made_url;
 	with_query = xprintf("%s?%s", made_url, query);

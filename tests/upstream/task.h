@@ -16,6 +16,7 @@ struct task {
 	int64_t made_ms; /* CLOCK_MONOTONIC */
 	int64_t made_wall_ms;
 	long duration_ms;
+	int64_t asked_ms; /* when its picture was first asked for; 0: not yet */
 	bool told;       /* a client has seen its end */
 	bool cancelled;  /* ended because a client asked for it */
 	bool forgotten;  /* is not found any more */
@@ -31,8 +32,12 @@ struct task *task_new(struct request *request, const char *model, char *kind);
 /* NULL if there is none. The task stays valid. Takes the lock. */
 struct task *task_find(const char *id);
 
-/* The prompt that a picture's seed was made of, "" if unknown. Takes the lock. */
-const char *task_prompt_of(uint64_t seed);
+/* The task whose picture has this seed, or NULL. Takes the lock. */
+struct task *task_of_seed(uint64_t seed);
+
+/* The status that its picture is answered with now; 200: it is there. Takes the
+ * lock; `task` may be NULL. */
+unsigned int task_picture_status(struct task *task);
 
 /* The one before, NULL: the first; for those who look for something else. */
 const struct task *task_next(const struct task *task);
