@@ -127,6 +127,7 @@ struct generation {
 	struct seed_transfer *look; /* progress.c; NULL: none under way */
 	int64_t look_ms;      /* when to look again */
 	int64_t unknown_ms;   /* since when looks find the task unknown; 0: they do not */
+	int look_turn;        /* the task's turn in a look of several requests */
 	bool no_looks;        /* this service cannot be looked at */
 
 	struct seed_transfer *transfer;
@@ -170,6 +171,7 @@ struct seed_engine {
 	struct generation *queue_first, **queue_last;
 	int active;                /* generations with a slot */
 	int steps_running;         /* disk steps under way */
+	bool no_looks_said;        /* that this server cannot be looked at */
 	int watching;              /* waiters with a signal that did not end them */
 	int64_t watch_ms;
 	/* queue.c: since when no submission gets through (0: they do), why, and

@@ -103,6 +103,15 @@ static void not_known(struct generation *generation)
 	fail(generation, &error);
 }
 
+/* Said once: it is so for every generation of this mount. */
+static void cannot_look(struct generation *generation, const struct seed_error *error)
+{
+	generation->no_looks = true;
+	if (error->code && !generation->engine->no_looks_said)
+		generation_log(generation, SEED_LOG_REQUEST "%s", error->message);
+	generation->engine->no_looks_said = true;
+}
+
 static void follow_look(struct generation *generation, struct seed_step *step)
 {
 	if (step->kind != SEED_STEP_UNKNOWN)
@@ -112,7 +121,7 @@ static void follow_look(struct generation *generation, struct seed_step *step)
 		return;
 	}
 	if (step->kind == SEED_STEP_DONE)
-		generation->no_looks = true;
+		cannot_look(generation, &step->error);
 	if (generation->phase == PHASE_CHECK)
 		exchange_keep(generation);
 	else if (step->kind == SEED_STEP_UNKNOWN)
@@ -126,7 +135,20 @@ static struct seed_task looked_at(const struct generation *generation)
 	return (struct seed_task){
 		.stage = generation->phase == PHASE_CHECK ? SEED_STAGE_CHECK : SEED_STAGE_LOOK,
 		.id = generation->task.id, /* lent: neither changes it */
+		.note = generation->task.note,
+		.turn = generation->look_turn,
 	};
+}
+
+static bool look(struct generation *generation);
+
+/* A look that takes another request. */
+static bool look_on(struct generation *generation, int turn, const struct seed_step *step)
+{
+	if (step->progress >= 0)
+		progress_note(generation, step);
+	generation->look_turn = turn;
+	return look(generation);
 }
 
 static void on_look(void *context, struct seed_net_answer *answer)
@@ -136,6 +158,7 @@ static void on_look(void *context, struct seed_net_answer *answer)
 	struct seed_step step;
 
 	generation->look = NULL;
+	generation->look_turn = 0;
 	if (!is_at_service(generation))
 		return;
 	if (answer->error.code) {
@@ -144,7 +167,8 @@ static void on_look(void *context, struct seed_net_answer *answer)
 	} else {
 		exchange_read(generation->engine, &generation->record.params, &task, answer, &step);
 	}
-	follow_look(generation, &step);
+	if (step.kind != SEED_STEP_NEXT || !look_on(generation, task.turn, &step))
+		follow_look(generation, &step);
 	seed_step_release(&step);
 }
 
@@ -165,6 +189,18 @@ static bool look(struct generation *generation)
 	return !err;
 }
 
+/* What waits in a local server's queue is not worth many questions; what runs
+ * may be. */
+static int64_t look_interval_ms(const struct generation *generation)
+{
+	const struct seed_engine *engine = generation->engine;
+	bool runs = generation->record.progress > 0 && !generation->record.progress_estimated;
+
+	if (engine->config.provider->look_ms && (runs || engine->active == 1))
+		return engine->config.provider->look_ms;
+	return LOOK_MS + LOOK_MS * engine->active / LOOK_TASKS;
+}
+
 int64_t progress_turn(struct generation *generation, int64_t now)
 {
 	struct seed_step nothing_told;
@@ -173,7 +209,7 @@ int64_t progress_turn(struct generation *generation, int64_t now)
 		return INT64_MAX;
 	if (now < generation->look_ms)
 		return generation->look_ms;
-	generation->look_ms = now + LOOK_MS + LOOK_MS * generation->engine->active / LOOK_TASKS;
+	generation->look_ms = now + look_interval_ms(generation);
 	if (!generation->look && !generation->no_looks)
 		generation->no_looks = !look(generation);
 	if (generation->no_looks) {
@@ -199,4 +235,5 @@ void progress_stop(struct generation *generation)
 	if (generation->look)
 		seed_net_cancel(generation->engine->net, generation->look);
 	generation->look = NULL;
+	generation->look_turn = 0;
 }

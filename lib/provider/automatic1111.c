@@ -73,25 +73,58 @@ static errint_t submit_request(const struct seed_provider_config *config,
 	return result;
 }
 
-static errint_t progress_request(const struct seed_provider_config *config,
-				 const struct seed_task *task, struct seed_request *request)
+/* The server's own path for what its page shows: it knows jobs by their ids. */
+static errint_t own_request(const struct seed_provider_config *config,
+			    const struct seed_task *task, struct seed_request *request)
 {
-	if (!task->id)
-		return -EOPNOTSUPP;
+	cJSON *body = cJSON_CreateObject();
+
+	if (body && (!cJSON_AddStringToObject(body, "id_task", task->id) ||
+		     !cJSON_AddFalseToObject(body, "live_preview"))) {
+		cJSON_Delete(body);
+		body = NULL;
+	}
+	return seed_ask_request_json(request, "POST",
+				     seed_ask_url(config->api_base, "/internal/progress", NULL, ""),
+				     body);
+}
+
+/* The server's state, whosever job it is of. */
+static errint_t state_request(const struct seed_provider_config *config,
+			      struct seed_request *request)
+{
 	return seed_ask_request(request, "GET",
 				seed_ask_url(config->api_base,
 					     "/sdapi/v1/progress?skip_current_image=true", NULL, ""));
 }
 
-/* An interrupt hits whatever runs, somebody else's picture, too: so ask first
- * whose it is. cancel_url is the second request, once the first said so. */
-static errint_t cancel_request(const struct seed_provider_config *config,
-			       const struct seed_task *task, struct seed_request *request)
+/*
+ * task->turn of LOOK and CANCEL. `interrupted` is in the server's state, and
+ * whose job that is stands only at the other path. A job is active once and
+ * without a pause, so what the state says between two answers that ours is
+ * active is said of ours. SD.Next has no such path and the job's id in the state.
+ */
+enum {
+	TURN_OURS,       /* is our job active? */
+	TURN_STATE,      /* … was it interrupted? */
+	TURN_STILL_OURS, /* … and is it still active? */
+	TURN_STATE_ID,   /* SD.Next: both in one */
+	TURN_INTERRUPT,  /* CANCEL: ours is active */
+};
+
+static errint_t turn_request(const struct seed_provider_config *config,
+			     const struct seed_task *task, struct seed_request *request)
 {
-	if (task->cancel_url)
-		return seed_ask_request_json(request, "POST", strdup(task->cancel_url),
-					     cJSON_CreateObject());
-	return progress_request(config, task, request);
+	if (!task->id)
+		return -EOPNOTSUPP;
+	if (task->stage == SEED_STAGE_CHECK || task->turn == TURN_STATE ||
+	    task->turn == TURN_STATE_ID)
+		return state_request(config, request);
+	if (task->turn == TURN_INTERRUPT)
+		return seed_ask_request_json(request, "POST",
+					     seed_ask_url(config->api_base, "/sdapi/v1/interrupt",
+							  NULL, ""), cJSON_CreateObject());
+	return own_request(config, task, request);
 }
 
 static errint_t automatic1111_request(const struct seed_provider_config *config,
@@ -103,9 +136,8 @@ static errint_t automatic1111_request(const struct seed_provider_config *config,
 		return submit_request(config, params, prompt, task, request);
 	case SEED_STAGE_LOOK:
 	case SEED_STAGE_CHECK:
-		return progress_request(config, task, request);
 	case SEED_STAGE_CANCEL:
-		return cancel_request(config, task, request);
+		return turn_request(config, task, request);
 	case SEED_STAGE_POLL: /* what is not answered is lost */
 	case SEED_STAGE_RESULT:
 	case SEED_STAGE_REMINT:
@@ -116,33 +148,36 @@ static errint_t automatic1111_request(const struct seed_provider_config *config,
 
 /* --- Answers --- */
 
-/* An interrupted job answers 200 with a half-finished picture of the right
- * size. Some forks say so in `info`, which is JSON in a string, or beside it;
- * for the others see progress_answer(). */
-static bool was_interrupted(const cJSON *json)
+/* `info` is JSON in a string. */
+static cJSON *parse_info(const cJSON *json)
 {
 	const char *text = seed_json_text(json, "info");
-	cJSON *info = text ? seed_json_parse(text, strlen(text)) : NULL;
-	bool interrupted = cJSON_IsTrue(seed_json_at(info, "interrupted")) ||
-			   cJSON_IsTrue(seed_json_at(json, "info.interrupted")) ||
-			   cJSON_IsTrue(seed_json_at(json, "state.interrupted")) ||
-			   cJSON_IsTrue(seed_json_at(json, "interrupted"));
 
-	cJSON_Delete(info);
-	return interrupted;
+	return text ? seed_json_parse(text, strlen(text)) : NULL;
 }
 
-static void submit_answer(struct seed_task *task, const struct seed_response *response,
-			  const cJSON *json, struct seed_step *step)
+/* An interrupted job answers 200 with a half-finished picture of the right
+ * size. Some forks say so, most do not: hence LOOK and CHECK. */
+static bool says_interrupted(const cJSON *json, const cJSON *info)
+{
+	return cJSON_IsTrue(seed_json_at(info, "interrupted")) ||
+	       cJSON_IsTrue(seed_json_at(json, "info.interrupted")) ||
+	       cJSON_IsTrue(seed_json_at(json, "state.interrupted")) ||
+	       cJSON_IsTrue(seed_json_at(json, "interrupted"));
+}
+
+static void interrupted(const struct seed_response *response, struct seed_step *step)
+{
+	seed_reply_fail(step, EIO, response->status, "the server's job was interrupted");
+}
+
+static void take_image(struct seed_task *task, const struct seed_response *response,
+		       const cJSON *json, struct seed_step *step)
 {
 	/* Grids and control maps may follow: the picture is the first. */
 	const char *image = seed_json_text(json, "images[0]");
 
-	if (seed_reply_submit_trouble(step, response, json))
-		return;
-	if (was_interrupted(json))
-		seed_reply_fail(step, EIO, response->status, "the server's job was interrupted");
-	else if (!image)
+	if (!image)
 		seed_reply_fail(step, EIO, response->status, "no image in the answer");
 	else if (strncasecmp(image, "data:", 5) == 0)
 		seed_reply_image(step, task, image);
@@ -150,52 +185,127 @@ static void submit_answer(struct seed_task *task, const struct seed_response *re
 		seed_reply_base64(step, image);
 }
 
-static bool is_ours(const struct seed_task *task, const cJSON *json)
+static void submit_answer(struct seed_task *task, const struct seed_response *response,
+			  const cJSON *json, struct seed_step *step)
 {
-	const char *current = seed_json_text(json, "current_task");
+	cJSON *info;
 
-	return current && task->id && strcmp(current, task->id) == 0;
-}
-
-static bool was_stopped(const cJSON *json)
-{
-	return cJSON_IsTrue(seed_json_at(json, "state.interrupted")) ||
-	       cJSON_IsTrue(seed_json_at(json, "state.skipped"));
-}
-
-/*
- * The state is the server's, not a task's. `interrupted` stands until the next
- * job begins, and a job clears it before it takes the name of current_task: so
- * it is our task's if that is the current one, and, once ours has been
- * answered, if there is none. (webui: modules/shared_state.py, modules/api/api.py)
- */
-static void progress_answer(const struct seed_task *task, const struct seed_response *response,
-			    const cJSON *json, struct seed_step *step)
-{
-	bool nobody = !seed_json_text(json, "current_task");
-	double part;
-
-	seed_reply_wait(step);
-	if (response->status >= 400 && response->status < 500 && response->status != 429)
-		seed_reply_done(step); /* stable-diffusion.cpp's server has no such path */
-	else if (response->status != 200 || !json)
+	if (seed_reply_submit_trouble(step, response, json))
 		return;
-	else if (was_stopped(json) &&
-		 (is_ours(task, json) || (nobody && task->stage == SEED_STAGE_CHECK)))
-		seed_reply_fail(step, EIO, response->status, "the server's job was interrupted");
-	else if (is_ours(task, json) && seed_json_ranged(json, "progress", 0, 1, &part))
-		step->progress = part;
+	info = parse_info(json);
+	if (says_interrupted(json, info))
+		interrupted(response, step);
+	else if (seed_reply_keep(step, &task->note, seed_json_id(info, "job_timestamp")))
+		take_image(task, response, json, step);
+	cJSON_Delete(info);
 }
 
-static void cancel_answer(const struct seed_provider_config *config, struct seed_task *task,
+static bool was_stopped(const cJSON *state)
+{
+	return cJSON_IsTrue(seed_json_at(state, "state.interrupted")) ||
+	       cJSON_IsTrue(seed_json_at(state, "state.skipped")) ||
+	       cJSON_IsTrue(seed_json_at(state, "state.stopping_generation"));
+}
+
+static void read_progress(const cJSON *json, struct seed_step *step)
+{
+	(void)seed_json_ranged(json, "progress", 0, 1, &step->progress);
+}
+
+static bool has_no_path(const struct seed_response *response)
+{
+	return response->status >= 400 && response->status < 500;
+}
+
+/* stable-diffusion.cpp's server has no such path. */
+static void cannot_look(struct seed_step *step)
+{
+	seed_reply_done(step);
+	(void)seed_error_set(&step->error, EOPNOTSUPP, "The server does not tell how far a job is, nor "
+			     "whether one was interrupted");
+}
+
+static void next_turn(struct seed_task *task, int turn, struct seed_step *step)
+{
+	task->turn = turn;
+	seed_reply_next(step);
+}
+
+static bool is_active(const cJSON *json)
+{
+	return cJSON_IsTrue(seed_json_at(json, "active"));
+}
+
+static bool is_of_ours(const cJSON *state, const char *place, const char *ours)
+{
+	const char *is = seed_json_text(state, place);
+
+	return is && ours && strcmp(is, ours) == 0;
+}
+
+/* A job of SD.Next's. */
+static void look_by_id(const struct seed_task *task, const struct seed_response *response,
+		       const cJSON *json, struct seed_step *step)
+{
+	if (has_no_path(response) || (json && !seed_json_at(json, "id")))
+		cannot_look(step);
+	else if (!is_of_ours(json, "id", task->id))
+		return;
+	else if (was_stopped(json))
+		interrupted(response, step);
+	else
+		read_progress(json, step);
+}
+
+static void look_answer(struct seed_task *task, const struct seed_response *response,
+			const cJSON *json, struct seed_step *step)
+{
+	seed_reply_wait(step);
+	switch (task->turn) {
+	case TURN_OURS:
+		if (has_no_path(response)) {
+			next_turn(task, TURN_STATE_ID, step);
+		} else if (is_active(json)) {
+			read_progress(json, step);
+			next_turn(task, TURN_STATE, step);
+		}
+		break;
+	case TURN_STATE:
+		if (was_stopped(json))
+			next_turn(task, TURN_STILL_OURS, step);
+		break;
+	case TURN_STILL_OURS:
+		if (is_active(json))
+			interrupted(response, step);
+		break;
+	default:
+		look_by_id(task, response, json, step);
+		break;
+	}
+}
+
+/* Once ours has been answered, the state is of ours until the next job begins:
+ * the answer and the state have the same time of the job's beginning. */
+static void check_answer(const struct seed_task *task, const struct seed_response *response,
+			 const cJSON *json, struct seed_step *step)
+{
+	seed_reply_wait(step);
+	if (was_stopped(json) && (is_of_ours(json, "state.job_timestamp", task->note) ||
+				  is_of_ours(json, "id", task->id)))
+		interrupted(response, step);
+}
+
+/* An interrupt hits whatever runs, somebody else's picture, too: only while
+ * ours is active. */
+static void cancel_answer(struct seed_task *task, const struct seed_response *response,
 			  const cJSON *json, struct seed_step *step)
 {
 	seed_reply_done(step);
-	if (task->cancel_url || !is_ours(task, json))
-		return;
-	task->cancel_url = seed_ask_url(config->api_base, "/sdapi/v1/interrupt", NULL, "");
-	if (task->cancel_url)
-		seed_reply_next(step);
+	if (task->turn == TURN_OURS && has_no_path(response))
+		next_turn(task, TURN_STATE_ID, step);
+	else if ((task->turn == TURN_OURS && is_active(json)) ||
+		 (task->turn == TURN_STATE_ID && is_of_ours(json, "id", task->id)))
+		next_turn(task, TURN_INTERRUPT, step);
 }
 
 static void automatic1111_answer(const struct seed_provider_config *config,
@@ -203,11 +313,14 @@ static void automatic1111_answer(const struct seed_provider_config *config,
 				 const struct seed_response *response, const cJSON *json,
 				 struct seed_step *step)
 {
+	SEED_UNUSED(config);
 	SEED_UNUSED(params);
 	if (task->stage == SEED_STAGE_CANCEL)
-		cancel_answer(config, task, json, step);
-	else if (task->stage == SEED_STAGE_LOOK || task->stage == SEED_STAGE_CHECK)
-		progress_answer(task, response, json, step);
+		cancel_answer(task, response, json, step);
+	else if (task->stage == SEED_STAGE_LOOK)
+		look_answer(task, response, json, step);
+	else if (task->stage == SEED_STAGE_CHECK)
+		check_answer(task, response, json, step);
 	else
 		submit_answer(task, response, json, step);
 }
@@ -216,6 +329,9 @@ const struct seed_provider seed_provider_automatic1111 = {
 	.name = "automatic1111",
 	.default_base = "http://127.0.0.1:7860",
 	.auth = SEED_AUTH_NONE,
+	/* Shorter than decoding a picture takes: that long a job that was
+	 * interrupted stays active. */
+	.look_ms = 250,
 	.request = automatic1111_request,
 	.answer = automatic1111_answer,
 };

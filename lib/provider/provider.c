@@ -48,6 +48,7 @@ static const struct field {
 	{ "result_url", offsetof(struct seed_task, result_url) },
 	{ "cancel_url", offsetof(struct seed_task, cancel_url) },
 	{ "image_url", offsetof(struct seed_task, image_url) },
+	{ "note", offsetof(struct seed_task, note) },
 };
 
 static char **field_of(struct seed_task *task, const struct field *field)

@@ -39,6 +39,9 @@ struct seed_task {
 	char *result_url; /* to be on api_base's host before the key goes there */
 	char *cancel_url;
 	char *image_url;
+	char *note;       /* what else the provider is to remember */
+	int turn;         /* of a LOOK or CANCEL in several requests: which comes next;
+			   * 0 at its beginning; not journalled */
 };
 
 enum seed_auth {
@@ -111,6 +114,7 @@ struct seed_provider {
 	enum seed_auth auth;
 	int rate_count, rate_seconds;      /* documented limit of new submissions; 0: none */
 	int queries_per_second;            /* documented limit of polling over all tasks; 0: none */
+	int look_ms;                       /* between two looks at a task that runs; 0: a second */
 	bool draws;                        /* no service: the worker draws the picture */
 
 	/* Builds the request for task->stage. `prompt` is the full prompt
@@ -126,7 +130,7 @@ struct seed_provider {
 	 * LOOK is for services whose SUBMIT or POLL does not tell how far a
 	 * task is: it is asked again and again meanwhile. CHECK is for those
 	 * that answer with half an image when a task was stopped. Neither
-	 * changes the task, nor does its answer(). */
+	 * changes the task but for its turn, nor does its answer(). */
 	errint_t (*request)(const struct seed_provider_config *config,
 			    const struct seed_params *params, const char *prompt,
 			    struct seed_task *task, struct seed_request *request) SEED_MUST_CHECK;
@@ -138,7 +142,9 @@ struct seed_provider {
 	 * while polling (5xx, not JSON) is BACKOFF, not a failure; WAIT is for
 	 * a service that says that the task is not done: at the deadline the
 	 * two differ. LOOK and CHECK: WAIT, with what it tells; FAIL where the
-	 * task has failed; UNKNOWN; DONE where this server has no such request. */
+	 * task has failed; UNKNOWN; DONE where this server has no such
+	 * request, with a line for the log, where one is due, in `error`; NEXT
+	 * where a look takes several requests, with task->turn changed. */
 	void (*answer)(const struct seed_provider_config *config,
 		       const struct seed_params *params, struct seed_task *task,
 		       const struct seed_response *response, const struct cJSON *json,

@@ -123,8 +123,67 @@ export SERVICE=automatic1111 BASE=/a1111
 	mount_service
 	faults '[{"on":"progress","do":{"status":404,"msg":"Not Found"}}]'
 	write fox "a fox"
+	write owl "an owl"
 	is_verified fox
-	same 1 "$(count progress)"
+	is_verified owl
+	same 4 "$(count progress)"
+	same 1 "$(grep -c "does not tell how far a job is" "$MNT/status")"
+}
+
+@test "automatic1111: a half-finished picture is refused although the next job begins at once" {
+	mount_service
+	hold_tasks
+	background try_write fox "a fox"
+	fox=$JOB
+	received accepted 1
+	background try_write owl "an owl"
+	received accepted 2
+	api /a1111/sdapi/v1/interrupt -d '{}'
+	wait_until record_is fox '.attempts[0].error.message' "the server's job was interrupted"
+	release
+	job_ends 0 "$fox"
+	job_ends 0 "$JOB"
+	is_verified fox
+	is_verified owl
+	same 1 "$(record owl '.attempts | length')"
+}
+
+@test "automatic1111: an interruption of the job after ours does not cost our picture" {
+	mount_service
+	faults '[{"on":"create","prompt":"somebody","do":{"hold_task":true,"fail":{"interrupted":true}}},
+		{"on":"create","do":{"hold_task":true}}]'
+	background try_write fox "a fox"
+	fox=$JOB
+	received accepted 1
+	background api /a1111/sdapi/v1/txt2img -d '{"prompt":"somebody else","steps":20}'
+	received accepted 2
+	release fox
+	job_ends 0 "$fox"
+	is_verified fox
+	same 1 "$(record fox '.attempts | length')"
+	release
+	job_ends 0 "$JOB"
+}
+
+@test "automatic1111: SD.Next names the job in its state: progress, interruptions, rm" {
+	BASE=/sdnext mount_service
+	faults '[{"on":"create","nth":1,"do":{"hold_task":true,"progress":40}},
+		{"on":"create","nth":2,"do":{"fail":{"interrupted":true}}},
+		{"on":"create","nth":4,"do":{"hold_task":true}}]'
+	background try_write fox "a fox"
+	wait_until record_is fox .progress 0.4
+	release fox
+	job_ends 0 "$JOB"
+	is_verified fox
+	write owl "an owl"
+	is_verified owl
+	has "$(record owl '.attempts[0].error.message')" "the server's job was interrupted"
+	background try_write hen "a hen"
+	received accepted 4
+	rm "$MNT/prompts/hen"
+	received cancel 1
+	same "$(sent .force_task_id 4)" "$(log_of cancel .task)"
+	job_ends 0 "$JOB"
 }
 
 @test "automatic1111: a progress that is not answered holds no picture up for long" {

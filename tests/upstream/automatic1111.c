@@ -1,13 +1,21 @@
 /*
- * automatic1111: one synchronous request, and two about whatever runs.
+ * automatic1111: one synchronous request, and what the server tells meanwhile.
  *
  *     POST /a1111/sdapi/v1/txt2img
- *     GET  /a1111/sdapi/v1/progress
- *     POST /a1111/sdapi/v1/interrupt
+ *     POST /a1111/internal/progress    {"id_task": ID}: of that job
+ *     GET  /a1111/sdapi/v1/progress    of whatever runs, or ran last
+ *     POST /a1111/sdapi/v1/interrupt   what runs
+ *     …    /sdnext/…                   SD.Next: no internal/progress, and the
+ *                                      job's id in sdapi/v1/progress
  *
- * As at the real server, an interrupted job answers 200 with a picture, and only
- * the progress tells that it was: fail {"interrupted": true}; with {"told": true}
- * its `info` says so as well. fail {code, msg}: HTTP 500.
+ * As at the real servers (Forge: modules/api/models.py, modules/progress.py):
+ * the state has no task's name; `interrupted` stands until the next job begins;
+ * an interrupted job finishes its step, decodes what it has, and answers 200
+ * with it, and the job after it begins before that answer has been sent. The
+ * answer's `info` has the time of the job's beginning, as the state has.
+ *
+ * fail {"interrupted": true}: somebody interrupts it; with {"told": true} its
+ * `info` says so as well, as some forks do. fail {code, msg}: HTTP 500.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +23,11 @@
 #include "tests/upstream/dialect.h"
 #include "tests/upstream/fault.h"
 
-#define BASE "/a1111/sdapi/v1/"
+#define WEBUI "/a1111/"
+#define NEXT "/sdnext/"
+
+/* What decoding a picture of 2048x1152 takes on a good GPU. */
+#define DECODE_MS 1000
 
 static void refuse(struct reply *reply, unsigned int status, const char *code, const char *msg)
 {
@@ -73,15 +85,31 @@ static struct task *running(void)
 
 /* The state is the server's: of the job that runs, else of the one that began
  * last, which is the newest. */
-static bool is_interrupted(const struct task *now)
+static const struct task *state_of(const struct task *runs)
 {
 	const struct task *task = NULL;
 
-	while (!now && (task = task_next(task)))
+	while (!runs && (task = task_next(task)))
 		if (!strncmp(task->model, "a1111", 5))
-			now = task;
-	return now && (now->cancelled ||
-		       dialect_member(dialect_member(now->fault, "fail"), "interrupted"));
+			runs = task;
+	return runs;
+}
+
+static bool is_interrupted(const struct task *task)
+{
+	return task && (task->ends_ms ||
+			dialect_member(dialect_member(task->fault, "fail"), "interrupted"));
+}
+
+/* To the second at the real server, whose jobs take longer than one. */
+static char *begun_at(const struct task *task)
+{
+	const struct task *other = NULL;
+	long number = 0;
+
+	while ((other = task_next(other)))
+		number += other == task || number;
+	return xprintf("2026112600%04ld", number % 10000);
 }
 
 static char *info(const struct task *task)
@@ -91,6 +119,9 @@ static char *info(const struct task *task)
 
 	cJSON_AddStringToObject(json, "prompt", task->prompt);
 	cJSON_AddNumberToObject(json, "seed", 4711);
+	text = begun_at(task);
+	cJSON_AddStringToObject(json, "job_timestamp", text);
+	free(text);
 	if (dialect_member(dialect_member(task->fault, "fail"), "told"))
 		cJSON_AddTrueToObject(json, "interrupted");
 	text = cJSON_PrintUnformatted(json);
@@ -142,26 +173,65 @@ static void answer_txt2img(struct request *request, struct reply *reply)
 	reply_json(reply, 200, out);
 }
 
+static double part_of(const struct task *task)
+{
+	return (double)fault_number(task->fault, "progress", 50) / 100;
+}
+
+static void add_state(cJSON *json, const struct task *task, bool runs)
+{
+	cJSON *state = cJSON_AddObjectToObject(json, "state");
+	char *text = task ? begun_at(task) : xstrdup("0");
+
+	cJSON_AddFalseToObject(state, "skipped");
+	cJSON_AddBoolToObject(state, "interrupted", is_interrupted(task));
+	cJSON_AddFalseToObject(state, "stopping_generation");
+	cJSON_AddStringToObject(state, "job", runs ? "scripts_txt2img" : "");
+	cJSON_AddNumberToObject(state, "job_count", runs ? 1 : 0);
+	cJSON_AddStringToObject(state, "job_timestamp", text);
+	cJSON_AddNumberToObject(state, "job_no", 0);
+	cJSON_AddNumberToObject(state, "sampling_step", runs ? 15 : 0);
+	cJSON_AddNumberToObject(state, "sampling_steps", runs ? 30 : 0);
+	free(text);
+}
+
 static void answer_progress(struct request *request, struct reply *reply)
 {
-	const struct task *task = running();
-	cJSON *json = cJSON_CreateObject(), *state;
+	const struct task *task = running(), *told = state_of(task);
+	cJSON *json = cJSON_CreateObject();
 
-	(void)request;
-	cJSON_AddNumberToObject(json, "progress",
-				task ? (double)fault_number(task->fault, "progress", 50) / 100 : 0);
+	if (!strncmp(request->path, NEXT, strlen(NEXT)))
+		cJSON_AddStringToObject(json, "id", task ? task->id : "");
+	cJSON_AddNumberToObject(json, "progress", task ? part_of(task) : 0);
 	cJSON_AddNumberToObject(json, "eta_relative", task ? 10 : 0);
-	state = cJSON_AddObjectToObject(json, "state");
-	cJSON_AddBoolToObject(state, "interrupted", is_interrupted(task));
-	cJSON_AddFalseToObject(state, "skipped");
-	cJSON_AddNumberToObject(state, "sampling_step", task ? 15 : 0);
-	cJSON_AddNumberToObject(state, "sampling_steps", task ? 30 : 0);
+	add_state(json, told, task != NULL);
 	cJSON_AddNullToObject(json, "current_image");
 	cJSON_AddNullToObject(json, "textinfo");
-	if (task)
-		cJSON_AddStringToObject(json, "current_task", task->id);
-	else
-		cJSON_AddNullToObject(json, "current_task");
+	reply_json(reply, 200, json);
+}
+
+static void identify_own(struct request *request)
+{
+	dialect_task(request, dialect_text(request->json, "id_task"));
+}
+
+static void answer_own(struct request *request, struct reply *reply)
+{
+	const struct task *task = task_find(dialect_text(request->json, "id_task"));
+	const char *state = task ? task_state(task) : "";
+	bool over = !strcmp(state, "success") || !strcmp(state, "fail");
+	bool active = task && task == running();
+	cJSON *json = cJSON_CreateObject();
+
+	cJSON_AddBoolToObject(json, "active", active);
+	cJSON_AddBoolToObject(json, "queued", task && !active && !over);
+	cJSON_AddBoolToObject(json, "completed", over);
+	cJSON_AddItemToObject(json, "progress", active ? cJSON_CreateNumber(part_of(task)) :
+							 cJSON_CreateNull());
+	cJSON_AddItemToObject(json, "eta", active ? cJSON_CreateNumber(10) : cJSON_CreateNull());
+	cJSON_AddNullToObject(json, "live_preview");
+	cJSON_AddNumberToObject(json, "id_live_preview", -1);
+	cJSON_AddStringToObject(json, "textinfo", active ? "" : "Waiting...");
 	reply_json(reply, 200, json);
 }
 
@@ -180,16 +250,24 @@ static void answer_interrupt(struct request *request, struct reply *reply)
 
 	(void)request;
 	if (task)
-		task_cancel(task);
+		task_interrupt(task, DECODE_MS);
 	reply_json(reply, 200, cJSON_CreateObject());
 }
 
 const struct route automatic1111_routes[] = {
-	{ "POST", BASE "txt2img", false, false, "create", identify, answer_txt2img, NULL,
+	{ "POST", WEBUI "sdapi/v1/txt2img", false, false, "create", identify, answer_txt2img, NULL,
 	  &automatic1111 },
-	{ "GET", BASE "progress", false, false, "progress", NULL, answer_progress, NULL,
+	{ "POST", WEBUI "internal/progress", false, false, "progress", identify_own, answer_own, NULL,
 	  &automatic1111 },
-	{ "POST", BASE "interrupt", false, false, "cancel", identify_running, answer_interrupt, NULL,
+	{ "GET", WEBUI "sdapi/v1/progress", false, false, "progress", NULL, answer_progress, NULL,
 	  &automatic1111 },
+	{ "POST", WEBUI "sdapi/v1/interrupt", false, false, "cancel", identify_running,
+	  answer_interrupt, NULL, &automatic1111 },
+	{ "POST", NEXT "sdapi/v1/txt2img", false, false, "create", identify, answer_txt2img, NULL,
+	  &automatic1111 },
+	{ "GET", NEXT "sdapi/v1/progress", false, false, "progress", NULL, answer_progress, NULL,
+	  &automatic1111 },
+	{ "POST", NEXT "sdapi/v1/interrupt", false, false, "cancel", identify_running,
+	  answer_interrupt, NULL, &automatic1111 },
 	{ 0 },
 };

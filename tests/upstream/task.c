@@ -115,10 +115,20 @@ void task_cancel(struct task *task)
 	server_unlock();
 }
 
+void task_interrupt(struct task *task, int ms)
+{
+	server_lock();
+	if (!task->ends_ms)
+		task->ends_ms = now_ms() + ms;
+	server_unlock();
+}
+
 static bool over(const struct task *task)
 {
 	if (task->cancelled)
 		return true;
+	if (task->ends_ms)
+		return now_ms() >= task->ends_ms;
 	if (fault_is(task->fault, "hold_task") && !fault_released(task->prompt))
 		return false;
 	return now_ms() >= task->made_ms + task->duration_ms;

@@ -19,6 +19,7 @@ struct task {
 	int64_t asked_ms; /* when its picture was first asked for; 0: not yet */
 	bool told;       /* a client has seen its end */
 	bool cancelled;  /* ended because a client asked for it */
+	int64_t ends_ms; /* … or ends then, whatever it was told to wait for; 0: not */
 	bool forgotten;  /* is not found any more */
 	cJSON *fault;    /* the rule that it was made under, or NULL */
 	struct task *next;
@@ -47,6 +48,9 @@ void task_forget(void);
 
 /* Ends it. Takes the lock. */
 void task_cancel(struct task *task);
+/* Ends it in `ms`: it is interrupted, and has still to finish what it is at.
+ * Takes the lock. */
+void task_interrupt(struct task *task, int ms);
 
 /* "waiting", "queuing", "generating", "success" or "fail". Takes the lock. */
 const char *task_state(const struct task *task);
