@@ -362,6 +362,9 @@ errint_t exchange_prepare(struct generation *generation) SEED_MUST_CHECK;
 /* Sends it: as prepared for SEED_STAGE_SUBMIT, else prepared here. */
 void exchange_send(struct generation *generation);
 void exchange_fetch(struct generation *generation); /* task.image_url */
+/* Asks for another image of the task than the one that `error` is about; false:
+ * the service has no such request. */
+bool exchange_other(struct generation *generation, const struct seed_error *error);
 /* PHASE_POLL_WAIT, until the task is to be asked for by its age. */
 void exchange_poll_later(struct generation *generation);
 /* What the answers told goes into the row. */

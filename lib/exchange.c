@@ -118,6 +118,8 @@ static bool is_remint(const struct generation *generation)
 static void step_failed(struct generation *generation, struct seed_step *step)
 {
 	exchange_scrub(generation, &step->error);
+	if (step->withdraw)
+		cancel_at_service(generation);
 	if (is_remint(generation)) {
 		generation->phase = PHASE_FETCH;
 		attempt_failed(generation, SEED_FAILURE_GONE, &step->error, -1);
@@ -370,6 +372,26 @@ void exchange_send(struct generation *generation)
 }
 
 /* ---- the image ---- */
+
+/* The picture is not valid: another one of the same task, where the service has
+ * several, before the attempt counts as failed. */
+bool exchange_other(struct generation *generation, const struct seed_error *error)
+{
+	enum seed_stage stage = generation->task.stage;
+
+	if (generation->adopting || !generation->task.id)
+		return false;
+	generation->task.stage = SEED_STAGE_OTHER;
+	if (exchange_prepare(generation) != 0) {
+		seed_request_release(&generation->request);
+		generation->task.stage = stage;
+		return false;
+	}
+	generation_log(generation, SEED_LOG_IMAGE "%s: asking for another image of the same task",
+		       error->message);
+	exchange_send(generation);
+	return true;
+}
 
 /* The URL is refused: it may have expired. A new one, where the service can
  * make one, before the attempt counts as failed. */

@@ -27,7 +27,8 @@ double progress_of(const struct generation *generation, int64_t now, bool *estim
 	*estimated = false;
 	if (record->progress > 0 && !record->progress_estimated)
 		return record->progress;
-	if (generation->submitted_ms == 0 || usual <= 0)
+	/* What waits in the service's queue has not begun. */
+	if (generation->submitted_ms == 0 || usual <= 0 || record->queue_position >= 0)
 		return record->progress;
 	*estimated = true;
 	part = (double)(now - generation->submitted_ms) / (double)usual;

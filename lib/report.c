@@ -25,7 +25,7 @@ static int by_age(const void *a, const void *b)
 
 static errint_t queue_line(struct seed_buf *out, const struct generation *generation)
 {
-	char name[4 * SEED_NAME_MAX_BYTES + 1], bar[BAR_WIDTH + 1], position[32] = "";
+	char name[4 * SEED_NAME_MAX_BYTES + 1], bar[BAR_WIDTH + 1], far[32];
 	int64_t now = seed_clock_now_ms();
 	int64_t elapsed = seed_clock_wall_ms() - generation->record.created_ms;
 	bool estimated;
@@ -37,13 +37,14 @@ static errint_t queue_line(struct seed_buf *out, const struct generation *genera
 	memset(bar, '#', (size_t)full);
 	bar[BAR_WIDTH] = '\0';
 	if (generation->record.queue_position >= 0)
-		snprintf(position, sizeof(position), " position %d",
-			 generation->record.queue_position);
-	return seed_buf_addf(out, "%-24s %-10s %d/%d %8.1fs [%s] %s%.0f%%%s%s\n", name,
+		snprintf(far, sizeof(far), "position %d", generation->record.queue_position);
+	else
+		snprintf(far, sizeof(far), "%s%.0f%%", estimated ? "~" : "", progress * 100);
+	return seed_buf_addf(out, "%-24s %-10s %d/%d %8.1fs [%s] %s%s\n", name,
 			     generation->has_slot || generation->adopting ? "generating" : "queued",
 			     generation->record.attempt_count, SEED_ATTEMPTS_MAX,
-			     (double)(elapsed > 0 ? elapsed : 0) / 1000, bar, estimated ? "~" : "",
-			     progress * 100, position, generation->superseded ? " superseded" : "");
+			     (double)(elapsed > 0 ? elapsed : 0) / 1000, bar, far,
+			     generation->superseded ? " superseded" : "");
 }
 
 static errint_t format_queue(struct seed_engine *engine, struct seed_buf *out)

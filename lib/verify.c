@@ -128,7 +128,7 @@ static void on_worker(void *context, const struct seed_image_result *result)
 		verified(generation, result);
 	else if (result->local)
 		generation_hold(generation, result->error.code, result->error.message);
-	else
+	else if (result->error.code != EBADMSG || !exchange_other(generation, &result->error))
 		attempt_failed(generation, SEED_FAILURE_FAILED, &result->error, -1);
 }
 

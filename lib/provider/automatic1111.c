@@ -141,6 +141,7 @@ static errint_t automatic1111_request(const struct seed_provider_config *config,
 	case SEED_STAGE_POLL: /* what is not answered is lost */
 	case SEED_STAGE_RESULT:
 	case SEED_STAGE_REMINT:
+	case SEED_STAGE_OTHER:
 	default:
 		return -EOPNOTSUPP;
 	}

@@ -71,6 +71,7 @@ static errint_t fal_request(const struct seed_provider_config *config,
 		return follow_url(request, "PUT", task->cancel_url);
 	case SEED_STAGE_LOOK: /* polling tells it */
 	case SEED_STAGE_CHECK:
+	case SEED_STAGE_OTHER:
 	default:
 		return -EOPNOTSUPP;
 	}
@@ -215,6 +216,7 @@ static void fal_answer(const struct seed_provider_config *config,
 	case SEED_STAGE_SUBMIT:
 	case SEED_STAGE_LOOK:
 	case SEED_STAGE_CHECK:
+	case SEED_STAGE_OTHER:
 	default:
 		if (!seed_reply_submit_trouble(step, response, json))
 			submit_answer(task, json, step);

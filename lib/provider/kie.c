@@ -98,6 +98,7 @@ errint_t seed_kie_request(const struct seed_provider_config *config,
 	case SEED_STAGE_CANCEL: /* no such request is documented */
 	case SEED_STAGE_LOOK:   /* polling tells it */
 	case SEED_STAGE_CHECK:
+	case SEED_STAGE_OTHER:
 	default:
 		return -EOPNOTSUPP;
 	}
@@ -342,6 +343,7 @@ void seed_kie_answer(struct seed_task *task, const struct seed_response *respons
 	case SEED_STAGE_SUBMIT:
 	case SEED_STAGE_LOOK:
 	case SEED_STAGE_CHECK:
+	case SEED_STAGE_OTHER:
 	default:
 		if (!seed_reply_submit_trouble(step, response, json))
 			submit_answer(task, response, json, step, missing);

@@ -36,7 +36,7 @@ static const char *const stage_names[] = {
 	[SEED_STAGE_SUBMIT] = "submit", [SEED_STAGE_POLL] = "poll",
 	[SEED_STAGE_RESULT] = "result", [SEED_STAGE_REMINT] = "remint",
 	[SEED_STAGE_CANCEL] = "cancel", [SEED_STAGE_LOOK] = "look",
-	[SEED_STAGE_CHECK] = "check",
+	[SEED_STAGE_CHECK] = "check", [SEED_STAGE_OTHER] = "other",
 };
 
 static const struct field {

@@ -29,6 +29,7 @@ enum seed_stage {
 	SEED_STAGE_CANCEL, /* ask the service to stop */
 	SEED_STAGE_LOOK,   /* ask how far it is, while another request is under way */
 	SEED_STAGE_CHECK,  /* the image came with the answer: ask whether it is whole */
+	SEED_STAGE_OTHER,  /* the image is not valid: ask for another of the same task */
 };
 
 /* Strings are owned; NULL where the service gave none. */
@@ -92,6 +93,7 @@ struct seed_step {
 	enum seed_step_kind kind;
 	struct seed_error error;
 	bool refused;    /* FAIL: key or credits refused this request; it says nothing of the task */
+	bool withdraw;   /* FAIL: the service runs a part of it all the same: to be cancelled */
 	struct seed_buf bytes;
 	int64_t retry_after_ms;
 	double progress; /* 0..1 where the service told it, else < 0 */

@@ -140,6 +140,7 @@ static errint_t replicate_request(const struct seed_provider_config *config,
 		return task_request(config, "POST", task->cancel_url, task, "/cancel", request);
 	case SEED_STAGE_LOOK: /* there is only the text of `logs` */
 	case SEED_STAGE_CHECK:
+	case SEED_STAGE_OTHER:
 	default:
 		return -EOPNOTSUPP;
 	}
