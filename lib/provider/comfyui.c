@@ -21,7 +21,10 @@ static errint_t submit_body(const struct seed_provider_config *config,
 		return result;
 	*body = cJSON_CreateObject();
 	if (*body && cJSON_AddItemToObject(*body, "prompt", workflow)) {
-		if (cJSON_AddStringToObject(*body, "prompt_id", id))
+		/* Without a client_id some versions give a workflow that has
+		 * not changed no outputs. */
+		if (cJSON_AddStringToObject(*body, "prompt_id", id) &&
+		    cJSON_AddStringToObject(*body, "client_id", id))
 			return 0;
 	} else {
 		cJSON_Delete(workflow);
@@ -49,7 +52,17 @@ static errint_t submit_request(const struct seed_provider_config *config,
 				     seed_ask_url(config->api_base, "/prompt", NULL, ""), body);
 }
 
-static errint_t post_id(const char *url, const char *name, const char *id, bool in_list,
+/* task->turn of CANCEL. Newer servers do it in one request; at others it takes
+ * three. Servers before 2025 read no prompt_id at /interrupt and stop whatever
+ * runs, hence the look. */
+enum {
+	TURN_CANCEL,    /* wherever it is */
+	TURN_DELETE,    /* out of the queue */
+	TURN_LOOK,      /* does it run? */
+	TURN_INTERRUPT,
+};
+
+static errint_t post_id(char *url, const char *name, const char *id, bool in_list,
 			struct seed_request *request)
 {
 	cJSON *body = cJSON_CreateObject();
@@ -58,39 +71,32 @@ static errint_t post_id(const char *url, const char *name, const char *id, bool 
 	if (!body || !list || !cJSON_AddItemToObject(body, name, list)) {
 		cJSON_Delete(list);
 		cJSON_Delete(body);
-		return -ENOMEM;
+		body = NULL;
 	}
-	return seed_ask_request_json(request, "POST", strdup(url), body);
+	return seed_ask_request_json(request, "POST", url, body);
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-	size_t len = strlen(text), end_len = strlen(end);
-
-	return len >= end_len && strcmp(text + len - end_len, end) == 0;
-}
-
-/*
- * In three requests, cancel_url being the next one: take it out of the queue;
- * look whether it runs; interrupt it. Servers before 2025 read no prompt_id at
- * /interrupt and stop whatever runs, hence the look.
- */
 static errint_t cancel_request(const struct seed_provider_config *config,
 			       const struct seed_task *task, struct seed_request *request)
 {
-	char *url;
-	errint_t result;
+	const char *base = config->api_base;
 
 	if (!task->id)
 		return -EOPNOTSUPP;
-	if (task->cancel_url && ends_with(task->cancel_url, "/queue"))
-		return seed_ask_request(request, "GET", strdup(task->cancel_url));
-	if (task->cancel_url)
-		return post_id(task->cancel_url, "prompt_id", task->id, false, request);
-	url = seed_ask_url(config->api_base, "/queue", NULL, "");
-	result = url ? post_id(url, "delete", task->id, true, request) : -ENOMEM;
-	free(url);
-	return result;
+	switch (task->turn) {
+	case TURN_CANCEL:
+		return seed_ask_request_json(request, "POST",
+					     seed_ask_url(base, "/api/jobs/", task->id, "/cancel"),
+					     cJSON_CreateObject());
+	case TURN_DELETE:
+		return post_id(seed_ask_url(base, "/queue", NULL, ""), "delete", task->id, true,
+			       request);
+	case TURN_LOOK:
+		return seed_ask_request(request, "GET", seed_ask_url(base, "/queue", NULL, ""));
+	default:
+		return post_id(seed_ask_url(base, "/interrupt", NULL, ""), "prompt_id", task->id,
+			       false, request);
+	}
 }
 
 static errint_t comfyui_request(const struct seed_provider_config *config,
@@ -102,6 +108,7 @@ static errint_t comfyui_request(const struct seed_provider_config *config,
 		return submit_request(config, params, prompt, task, request);
 	case SEED_STAGE_POLL:
 	case SEED_STAGE_RESULT:
+	case SEED_STAGE_OTHER:
 		if (!task->id)
 			return -EOPNOTSUPP;
 		return seed_ask_request(request, "GET",
@@ -149,6 +156,8 @@ static void refused(const struct seed_response *response, const cJSON *json,
 	seed_json_copy_text(details, sizeof(details), seed_json_text(error, "details"));
 	seed_reply_fail(step, response->status < 500 ? EINVAL : EIO, response->status,
 			"HTTP %ld: %s%s%s", response->status, message, *details ? ": " : "", details);
+	/* The next attempt would send the same workflow. */
+	step->error.final = response->status < 500;
 }
 
 static void submit_answer(struct seed_task *task, const struct seed_response *response,
@@ -156,47 +165,119 @@ static void submit_answer(struct seed_task *task, const struct seed_response *re
 {
 	const char *id = seed_json_id(json, "prompt_id");
 
-	if (response->status == 400 || (response->status == 200 && json && !id && node_error(json))) {
+	if (response->status == 400) {
 		refused(response, json, step);
 		return;
 	}
 	if (seed_reply_submit_trouble(step, response, json))
 		return;
 	/* An older server takes no id from us and names its own. */
+	if (id && !seed_reply_keep(step, &task->id, id))
+		return;
+	/* With one output that is invalid the others run: they are not what
+	 * was asked for. */
+	if (node_error(json)) {
+		refused(response, json, step);
+		step->withdraw = id != NULL;
+		return;
+	}
 	if (!id) {
 		seed_reply_fail(step, EIO, response->status, "no prompt_id in the answer");
 		return;
 	}
-	if (!seed_reply_keep(step, &task->id, id))
-		return;
 	task->stage = SEED_STAGE_POLL;
 	seed_reply_wait(step);
 }
 
 /* --- Answers: the history --- */
 
-static bool is_of_type(const cJSON *image, const char *type)
+/* SaveVideo puts its file into `images`, too. */
+static bool is_picture(const cJSON *image)
 {
-	const char *is = seed_json_text(image, "type");
+	static const char *const suffixes[] = { ".png", ".jpg", ".jpeg", ".webp" };
+	const char *name = seed_json_text(image, "filename");
+	const char *dot = name ? strrchr(name, '.') : NULL;
 
-	return seed_json_text(image, "filename") && is && strcmp(is, type) == 0;
+	for (size_t i = 0; dot && i < SEED_ARRAY_LEN(suffixes); i++)
+		if (strcasecmp(dot, suffixes[i]) == 0)
+			return true;
+	return false;
 }
 
-/* Any node's image of that type: "output" is saved, "temp" a preview. */
-static const cJSON *find_image(const cJSON *entry, const char *type)
+static const cJSON *member(const cJSON *object, const char *name)
+{
+	return cJSON_IsObject(object) ? cJSON_GetObjectItemCaseSensitive(object, name) : NULL;
+}
+
+/* Whether the workflow that ran has our id in the node's prefix or title. */
+static bool is_marked(const cJSON *entry, const char *node, const char *id)
+{
+	const cJSON *ran = member(seed_json_at(entry, "prompt[2]"), node);
+	const char *prefix = seed_json_text(ran, "inputs.filename_prefix");
+	const char *title = seed_json_text(ran, "_meta.title");
+
+	return (prefix && strstr(prefix, id)) || (title && strstr(title, id));
+}
+
+/* "output" is saved, "temp" a preview. What the workflow marks as the result
+ * goes before what it saves besides, and that before previews. */
+static int rank_of(const cJSON *entry, const cJSON *node, const cJSON *image, const char *id)
+{
+	const char *type = seed_json_text(image, "type");
+
+	if (!is_picture(image) || cJSON_IsTrue(seed_json_at(node, "animated[0]")))
+		return 0;
+	if (type && strcmp(type, "temp") == 0)
+		return 1;
+	if (!type || strcmp(type, "output") != 0)
+		return 0;
+	return is_marked(entry, node->string, id) ? 3 : 2;
+}
+
+struct search {
+	const cJSON *entry;
+	const char *id;
+	int64_t below;      /* only what is worth less than this */
+	int64_t worth;      /* of what was found; 0: nothing */
+	const cJSON *found;
+};
+
+/* Of two that are alike the later node's is better, for they stand in the order
+ * in which they ended, and the first of a node's. */
+static void search_node(struct search *search, const cJSON *node, int64_t index)
+{
+	const cJSON *images = seed_json_at(node, "images");
+	int64_t place = SEED_JSON_MAX_VALUES;
+
+	for (const cJSON *image = cJSON_IsArray(images) ? images->child : NULL; image;
+	     image = image->next) {
+		int64_t rank = rank_of(search->entry, node, image, search->id);
+		int64_t worth = ((rank * SEED_JSON_MAX_VALUES) + index) * SEED_JSON_MAX_VALUES + place--;
+
+		if (!rank || worth >= search->below || worth <= search->worth)
+			continue;
+		search->worth = worth;
+		search->found = image;
+	}
+}
+
+/* The best picture but for the `skip` best ones; NULL: there are no more. */
+static const cJSON *find_image(const cJSON *entry, const char *id, long skip)
 {
 	const cJSON *outputs = seed_json_at(entry, "outputs");
-	const cJSON *node = cJSON_IsObject(outputs) ? outputs->child : NULL;
+	struct search search = { .entry = entry, .id = id, .below = INT64_MAX };
 
-	for (; node; node = node->next) {
-		const cJSON *images = seed_json_at(node, "images");
-		const cJSON *image = cJSON_IsArray(images) ? images->child : NULL;
+	do {
+		int64_t index = 0;
 
-		for (; image; image = image->next)
-			if (is_of_type(image, type))
-				return image;
-	}
-	return NULL;
+		search.worth = 0;
+		search.found = NULL;
+		for (const cJSON *node = cJSON_IsObject(outputs) ? outputs->child : NULL; node;
+		     node = node->next)
+			search_node(&search, node, index++);
+		search.below = search.worth;
+	} while (search.found && skip-- > 0);
+	return search.found;
 }
 
 static char *view_url(const char *base, const cJSON *image)
@@ -254,23 +335,39 @@ static void ended_badly(const cJSON *entry, struct seed_step *step)
 			*message ? ": " : "", message);
 }
 
+/* How many pictures of this task were tried before and are not valid. */
+static long tried(const struct seed_task *task)
+{
+	return task->note ? strtol(task->note, NULL, 10) : 0;
+}
+
 /* The entry is there when the run has ended, well or not. */
 static void read_entry(const struct seed_provider_config *config, struct seed_task *task,
 		       const cJSON *entry, struct seed_step *step)
 {
 	const char *status = seed_json_text(entry, "status.status_str");
-	const cJSON *image = find_image(entry, "output");
+	const cJSON *image = find_image(entry, task->id, tried(task));
 
-	if (!image)
-		image = find_image(entry, "temp");
 	if (status && strcmp(status, "error") == 0)
 		ended_badly(entry, step);
 	else if (image)
 		take_image(config, task, image, step);
+	else if (tried(task))
+		seed_reply_fail(step, EBADMSG, 200, "no image of the workflow's is valid");
 	else if (cJSON_IsTrue(seed_json_at(entry, "status.completed")))
 		seed_reply_fail(step, EIO, 200, "no image in the workflow's outputs");
 	else
 		seed_reply_wait(step);
+}
+
+static void other_answer(const struct seed_provider_config *config, struct seed_task *task,
+			 const cJSON *entry, struct seed_step *step)
+{
+	char number[24];
+
+	(void)snprintf(number, sizeof(number), "%ld", tried(task) + 1);
+	if (seed_reply_keep(step, &task->note, number))
+		read_entry(config, task, entry, step);
 }
 
 /* "{}" is what a pending task has, and an unknown one, too. */
@@ -282,9 +379,11 @@ static void poll_answer(const struct seed_provider_config *config, struct seed_t
 
 	if (seed_reply_poll_trouble(step, response, json))
 		return;
-	if (task->id && cJSON_IsObject(json))
-		entry = cJSON_GetObjectItemCaseSensitive(json, task->id);
-	if (cJSON_IsObject(entry))
+	if (task->id)
+		entry = member(json, task->id);
+	if (cJSON_IsObject(entry) && task->stage == SEED_STAGE_OTHER)
+		other_answer(config, task, entry, step);
+	else if (cJSON_IsObject(entry))
 		read_entry(config, task, entry, step);
 	else
 		seed_reply_wait(step);
@@ -343,23 +442,21 @@ static void queue_answer(const struct seed_task *task, const struct seed_respons
 
 /* --- Answers: cancelling --- */
 
-static void cancel_answer(const struct seed_provider_config *config, struct seed_task *task,
+static void cancel_answer(struct seed_task *task, const struct seed_response *response,
 			  const cJSON *json, struct seed_step *step)
 {
-	const char *next = NULL;
+	static const int after[] = { TURN_DELETE, TURN_LOOK, TURN_INTERRUPT, TURN_CANCEL };
+	bool done = task->turn == TURN_INTERRUPT ||
+		    (task->turn == TURN_CANCEL && response->status >= 200 && response->status < 300) ||
+		    (task->turn == TURN_LOOK &&
+		     !(task->id && find_queued(seed_json_at(json, "queue_running"), task->id)));
 
-	seed_reply_done(step);
-	if (!task->cancel_url)
-		next = "/queue";
-	else if (ends_with(task->cancel_url, "/queue") && task->id &&
-		 find_queued(seed_json_at(json, "queue_running"), task->id))
-		next = "/interrupt";
-	if (!next)
+	if (done) {
+		seed_reply_done(step);
 		return;
-	free(task->cancel_url);
-	task->cancel_url = seed_ask_url(config->api_base, next, NULL, "");
-	if (task->cancel_url)
-		seed_reply_next(step);
+	}
+	task->turn = after[task->turn];
+	seed_reply_next(step);
 }
 
 static void comfyui_answer(const struct seed_provider_config *config,
@@ -369,7 +466,7 @@ static void comfyui_answer(const struct seed_provider_config *config,
 {
 	SEED_UNUSED(params);
 	if (task->stage == SEED_STAGE_CANCEL)
-		cancel_answer(config, task, json, step);
+		cancel_answer(task, response, json, step);
 	else if (task->stage == SEED_STAGE_SUBMIT)
 		submit_answer(task, response, json, step);
 	else if (task->stage == SEED_STAGE_LOOK)

@@ -107,6 +107,73 @@ uuid='[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}'
 	gives EINVAL "Cannot execute because node X does not exist" '[{"on":"create","do":{"status":400,"code":"invalid_prompt","msg":"Cannot execute because node X does not exist."}}]'
 }
 
+# A workflow with these nodes beside those that sample, in $DIR/flow.json.
+flow() { # NODES, JSON
+	jq -n --argjson more "$1" '{
+		"3": {class_type: "KSampler", inputs: {seed: "{{seed}}", steps: "{{steps}}", cfg: "{{cfg}}",
+			positive: ["6", 0], negative: ["7", 0], latent_image: ["5", 0]}},
+		"5": {class_type: "EmptyLatentImage", inputs: {width: "{{width}}", height: "{{height}}", batch_size: 1}},
+		"6": {class_type: "CLIPTextEncode", inputs: {text: "{{prompt}}"}},
+		"7": {class_type: "CLIPTextEncode", inputs: {text: "{{negative_prompt}}"}}} + $more' >"$DIR/flow.json"
+}
+
+save='"class_type": "SaveImage", "inputs": {"images": ["3", 0], "filename_prefix"'
+
+@test "comfyui: a workflow of which one output is invalid is EINVAL, and the rest is taken back" {
+	flow "{\"8\": {\"class_type\": \"PreviewImage\", \"inputs\": {\"images\": [\"3\", 0]}},
+		\"9\": {$save: \"a\", \"images\": [\"99\", 0]}}}"
+	mount_service -o "workflow=$DIR/flow.json"
+	hold_tasks
+	same "close EINVAL" "$(try_write fox "a fox")"
+	has "$(record fox .error.message)" "Required input is missing: images"
+	received cancel 2
+	same "$(sent .prompt_id)" "$(log_of cancel .task | sort -u)"
+	same "1 0" "$(count create) $(count image)"
+}
+
+@test "comfyui: of several outputs the one with the id in its prefix or title is the picture" {
+	for mark in '"filename_prefix": "the {{id}}"}}' '"filename_prefix": "b"}, "_meta": {"title": "result {{id}}"}}'; do
+		flow "{\"9\": {\"class_type\": \"SaveImage\", \"inputs\": {\"images\": [\"3\", 0], $mark,
+			\"10\": {$save: \"small\"}}, \"11\": {\"class_type\": \"PreviewImage\", \"inputs\": {\"images\": [\"3\", 0]}}}"
+		mount_service -o "workflow=$DIR/flow.json"
+		write fox "a fox"
+		is_verified fox
+		same "png 2048x1152" "$(record fox '"\(.source.format) \(.source.width)x\(.source.height)"')"
+		stop_seedfs
+	done
+	same 2 "$(count image)"
+}
+
+@test "comfyui: without a mark it is the last that is saved, and no animation" {
+	flow "{\"8\": {$save: \"first\"}}, \"9\": {$save: \"last\"}},
+		\"10\": {\"class_type\": \"SaveVideo\", \"inputs\": {\"images\": [\"3\", 0], \"filename_prefix\": \"film\"}}}"
+	mount_service -o "workflow=$DIR/flow.json"
+	write fox "a fox"
+	is_verified fox
+	has "$(record fox .image_url)" "filename=last_00001_.png"
+}
+
+@test "comfyui: where an output is not valid, the next is looked at before the attempt fails" {
+	flow "{\"8\": {$save: \"first\"}}, \"9\": {$save: \"small\"}}}"
+	mount_service -o "workflow=$DIR/flow.json"
+	write fox "a fox"
+	is_verified fox
+	has "$(record fox .image_url)" "filename=first_00001_.png"
+	same "1 2" "$(count create) $(count image)"
+	stop_seedfs
+	flow "{\"8\": {$save: \"small1\"}}, \"9\": {$save: \"small2\"}}}"
+	mount_service -o "workflow=$DIR/flow.json"
+	same "close EBADMSG" "$(try_write owl "an owl")"
+	has "$(record owl .error.message)" "no image of the workflow's is valid"
+	same "3 6" "$(count create) $(count image)"
+}
+
+@test "comfyui: a client is named, without which some versions answer with no outputs" {
+	mount_service
+	write fox "a fox"
+	same "$(sent .prompt_id)" "$(sent .client_id)"
+}
+
 @test "comfyui: a run that fails is EIO, with the node and the exception" {
 	mount_service
 	gives EIO "the workflow failed at KSampler: Allocation on device" '[{"on":"create","do":{"fail":{"code":"KSampler","msg":"Allocation on device"}}}]'
@@ -197,6 +264,14 @@ uuid='[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}'
 	has "$(cat "$JOB_OUT")" ECANCELED
 }
 
+@test "comfyui: rm is one request where the server has one for it" {
+	BASE=/comfynew with_a_running_task
+	rm "$MNT/prompts/fox"
+	received cancel 1
+	job_ends 0 "$JOB"
+	same "/comfynew/api/jobs/$TASK/cancel" "$(log_of cancel .path)"
+}
+
 @test "comfyui: rm takes what waits out of the queue, and leaves what runs alone" {
 	mount_service
 	hold_tasks
@@ -225,7 +300,8 @@ uuid='[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}'
 	wait_until record_is hen .queue_position 2
 	wait_until record_is owl .queue_position 1
 	same null "$(record fox .queue_position)"
-	has "$(grep hen "$MNT/queue")" " position 2"
+	has "$(grep hen "$MNT/queue")" "[....................] position 2"
+	has_not "$(grep hen "$MNT/queue")" "%"
 	release fox
 	wait_until record_is hen .queue_position 1
 	wait_until record_is owl .queue_position null

@@ -26,7 +26,7 @@ gives() { # ERRNO PART-OF-THE-MESSAGE RULES
 	has "$(status_texts "$name" | tail -n 1)" "❌ [SYNC IMAGE] " || return 1
 	has "$(status_texts "$name" | tail -n 1)" "$2" || return 1
 	# What another attempt cannot change is not tried again.
-	case $1 in EKEYREJECTED | EDQUOT) submissions=1 ;; esac
+	case $SERVICE-$1 in *-EKEYREJECTED | *-EDQUOT | comfyui-EINVAL) submissions=1 ;; esac
 	same "$((before + submissions))" "$(count create)" || return 1
 	no_key_shown || return 1
 	faults '[]'

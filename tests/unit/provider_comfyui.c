@@ -19,7 +19,7 @@ static void submits_its_own_workflow(void **state)
 	params.seed = INT64_C(1000000000000000);
 	help_set(&task.id, "t1");
 	help_request(COMFYUI, &params, &task, "POST", API "/prompt",
-		     "{\"prompt_id\":\"t1\",\"prompt\":{"
+		     "{\"prompt_id\":\"t1\",\"client_id\":\"t1\",\"prompt\":{"
 		     "\"3\":{\"class_type\":\"KSampler\",\"inputs\":{\"seed\":1000000000000000,\"steps\":30,"
 		     "\"cfg\":8,\"sampler_name\":\"euler\",\"scheduler\":\"normal\",\"denoise\":1,"
 		     "\"model\":[\"4\",0],\"positive\":[\"6\",0],\"negative\":[\"7\",0],\"latent_image\":[\"5\",0]}},"
@@ -82,7 +82,7 @@ static void fills_a_workflow(void **state)
 	help_set(&task.id, "t1");
 	assert_int_equal(COMFYUI->request(&config, &params, prompt, &task, &request), 0);
 	help_same_json("filled", request.body,
-		       "{\"prompt_id\":\"t1\",\"prompt\":{\"1\":{\"class_type\":\"T\",\"inputs\":{"
+		       "{\"prompt_id\":\"t1\",\"client_id\":\"t1\",\"prompt\":{\"1\":{\"class_type\":\"T\",\"inputs\":{"
 		       "\"a\":\"say \\\"{{seed}}\\\"\\n\\\\ {{prompt}}\","
 		       "\"b\":\"x say \\\"{{seed}}\\\"\\n\\\\ {{prompt}}, 7!\",\"c\":7,\"d\":30,\"e\":7.5,"
 		       "\"f\":2048,\"g\":1152,\"h\":\"\",\"i\":[\"2048x1152\",\"2\",0],"
@@ -131,12 +131,12 @@ static void polls_the_history(void **state)
 	seed_params_release(&params);
 }
 
-static void answer_cancel(struct seed_task *task, const char *body, enum seed_step_kind kind)
+static void answer_cancel(struct seed_task *task, long status, const char *body, enum seed_step_kind kind)
 {
 	struct seed_provider_config config = help_config(COMFYUI);
 	struct seed_step step;
 
-	help_answer(COMFYUI, &config, task, 200, body, strlen(body), &step);
+	help_answer(COMFYUI, &config, task, status, body, strlen(body), &step);
 	assert_int_equal(step.kind, kind);
 	seed_step_release(&step);
 }
@@ -150,13 +150,17 @@ static void cancels_only_its_own(void **state)
 	help_params(&params);
 	help_no_request(COMFYUI, &task, -EOPNOTSUPP);
 	help_set(&task.id, "t1");
+	help_request(COMFYUI, &params, &task, "POST", API "/api/jobs/t1/cancel", "{}");
+	answer_cancel(&task, 404, "", SEED_STEP_NEXT);
 	help_request(COMFYUI, &params, &task, "POST", API "/queue", "{\"delete\":[\"t1\"]}");
-	answer_cancel(&task, "", SEED_STEP_NEXT);
+	answer_cancel(&task, 200, "", SEED_STEP_NEXT);
 	help_request(COMFYUI, &params, &task, "GET", API "/queue", NULL);
-	answer_cancel(&task, "{\"queue_running\":[[0,\"t2\",{}]],\"queue_pending\":[]}", SEED_STEP_DONE);
-	answer_cancel(&task, "{\"queue_running\":[[0,\"t1\",{}]],\"queue_pending\":[]}", SEED_STEP_NEXT);
+	answer_cancel(&task, 200, "{\"queue_running\":[[0,\"t2\",{}]],\"queue_pending\":[]}", SEED_STEP_DONE);
+	answer_cancel(&task, 200, "{\"queue_running\":[[0,\"t1\",{}]],\"queue_pending\":[]}", SEED_STEP_NEXT);
 	help_request(COMFYUI, &params, &task, "POST", API "/interrupt", "{\"prompt_id\":\"t1\"}");
-	answer_cancel(&task, "", SEED_STEP_DONE);
+	answer_cancel(&task, 200, "", SEED_STEP_DONE);
+	task.turn = 0;
+	answer_cancel(&task, 200, "{}", SEED_STEP_DONE);
 	seed_task_release(&task);
 	seed_params_release(&params);
 }
@@ -239,6 +243,84 @@ static const struct answer_case cases[] = {
 	{ .name = "poll cut", POLL, .body = "{\"task-1\":{\"outp", NOT_TOLD },
 };
 
+/* Which of several pictures; the one after it, if it is not valid. */
+static void chooses_among_outputs(void **state)
+{
+#define SAVED(id, files) "\"" id "\":{\"images\":[" files "]}"
+#define FILE_OF(name, type) "{\"filename\":\"" name "\",\"subfolder\":\"\",\"type\":\"" type "\"}"
+#define RAN(nodes, outputs) "{\"task-1\":{\"prompt\":[1,\"task-1\",{" nodes "},{},[]],\"outputs\":{" outputs \
+	"},\"status\":{\"status_str\":\"success\",\"completed\":true,\"messages\":[]}}}"
+#define MARKED(id) "\"" id "\":{\"class_type\":\"SaveImage\",\"inputs\":{\"filename_prefix\":\"x/task-1\"}}"
+	static const struct {
+		const char *body, *names; /* in order, " " between */
+	} runs[] = {
+		{ RAN("", SAVED("9", FILE_OF("a.png", "output"))), "a.png" },
+		{ RAN("", SAVED("9", FILE_OF("a.png", "output")) "," SAVED("8", FILE_OF("b.JPG", "output"))),
+		  "b.JPG a.png" },
+		{ RAN(MARKED("9"), SAVED("9", FILE_OF("a.png", "output")) ","
+		      SAVED("8", FILE_OF("b.png", "output"))), "a.png b.png" },
+		{ RAN("\"9\":{\"class_type\":\"SaveImage\",\"_meta\":{\"title\":\"task-1\"}}",
+		      SAVED("9", FILE_OF("a.webp", "output") "," FILE_OF("c.png", "output")) ","
+		      SAVED("8", FILE_OF("b.png", "output"))), "a.webp c.png b.png" },
+		{ RAN("", SAVED("7", FILE_OF("p.png", "temp")) "," SAVED("9", FILE_OF("a.png", "output")) ","
+		      SAVED("10", FILE_OF("film.mp4", "output")) ",\"11\":{\"images\":["
+		      FILE_OF("anim.webp", "output") "],\"animated\":[true]}"), "a.png p.png" },
+		{ RAN("", "\"9\":{\"gifs\":[" FILE_OF("a.png", "output") "]}"), "" },
+		{ RAN("", SAVED("9", FILE_OF("in.png", "input"))), "" },
+	};
+	struct seed_provider_config config = { .api_base = API };
+
+	SEED_UNUSED(state);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(runs); i++) {
+		struct seed_task task = { .stage = SEED_STAGE_POLL };
+		char names[256] = "";
+		bool more = true;
+
+		help_set(&task.id, "task-1");
+		while (more) {
+			struct seed_step step;
+
+			help_answer(COMFYUI, &config, &task, 200, runs[i].body,
+				    strlen(runs[i].body), &step);
+			more = step.kind == SEED_STEP_URL;
+			if (more) {
+				const char *name = strstr(task.image_url, "filename=") + 9;
+				size_t len = strlen(names);
+
+				snprintf(names + len, sizeof(names) - len, "%s%.*s", len ? " " : "",
+					 (int)strcspn(name, "&"), name);
+			} else {
+				assert_int_equal(step.kind, SEED_STEP_FAIL);
+				assert_int_equal(step.error.code, *names ? EBADMSG : EIO);
+			}
+			task.stage = SEED_STAGE_OTHER;
+			seed_step_release(&step);
+		}
+		assert_string_equal(names, runs[i].names);
+		seed_task_release(&task);
+	}
+}
+
+static void takes_an_invalid_rest_back(void **state)
+{
+	static const char body[] = "{\"prompt_id\":\"t1\",\"number\":3,\"node_errors\":{\"9\":{\"errors\":[{\"type\":"
+		"\"required_input_missing\",\"message\":\"Required input is missing\",\"details\":\"images\"}],"
+		"\"dependent_outputs\":[\"9\"],\"class_type\":\"SaveImage\"}}}";
+	struct seed_provider_config config = { .api_base = API };
+	struct seed_task task = { .stage = SEED_STAGE_SUBMIT };
+	struct seed_step step;
+
+	SEED_UNUSED(state);
+	help_answer(COMFYUI, &config, &task, 200, body, strlen(body), &step);
+	assert_int_equal(step.kind, SEED_STEP_FAIL);
+	assert_int_equal(step.error.code, EINVAL);
+	assert_string_equal(step.error.message, "HTTP 200: Required input is missing: images");
+	assert_true(step.error.final && step.withdraw);
+	assert_string_equal(task.id, "t1");
+	seed_step_release(&step);
+	seed_task_release(&task);
+}
+
 static void reads_answers(void **state)
 {
 	SEED_UNUSED(state);
@@ -260,6 +342,8 @@ int main(void)
 		cmocka_unit_test(refuses_what_is_no_workflow),
 		cmocka_unit_test(polls_the_history),
 		cmocka_unit_test(cancels_only_its_own),
+		cmocka_unit_test(chooses_among_outputs),
+		cmocka_unit_test(takes_an_invalid_rest_back),
 		cmocka_unit_test(reads_answers),
 		cmocka_unit_test(survives_the_hostile),
 	};

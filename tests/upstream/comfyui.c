@@ -6,7 +6,15 @@
  *     GET  /comfyui/queue          what runs and what waits
  *     POST /comfyui/queue          {"delete": [ID]}: what waits
  *     POST /comfyui/interrupt      {"prompt_id": ID}: what runs
+ *     POST /comfynew/api/jobs/ID/cancel   … either, at newer servers: all of the
+ *                                  above, too, under /comfynew
  *     GET  /comfyui/view?filename=&subfolder=&type=
+ *
+ * Each node that saves or shows is an output of its own, judged with what it
+ * hangs on. Where some are valid, these run, and the answer is 200 with the
+ * node_errors of the others (execution.py, validate_prompt). Each that ran has an
+ * entry in the history's `outputs`, and an animation stands there among `images`,
+ * too.
  *
  * fail {code, msg}: the run ends with an execution_error at node type `code`.
  */
@@ -18,6 +26,7 @@
 #include "tests/upstream/picture.h"
 
 #define BASE "/comfyui/"
+#define NEWER "/comfynew/"
 #define MODEL "comfyui"
 
 static cJSON *refusal(const char *type, const char *msg, const char *details)
@@ -77,10 +86,35 @@ static void identify_create(struct request *request)
 		request->task = xstrdup(id);
 }
 
+static const char *type_of(const cJSON *node)
+{
+	const char *type = dialect_text(node, "class_type");
+
+	return type ? type : "";
+}
+
+static bool is_output(const cJSON *node)
+{
+	const char *type = type_of(node);
+
+	return !strcmp(type, "SaveImage") || !strcmp(type, "PreviewImage") ||
+	       !strcmp(type, "SaveVideo");
+}
+
 struct complaint {
-	const char *node, *type, *msg;
+	const char *node, *type, *msg; /* borrowed */
 	char *details;
 };
+
+static void complain(struct complaint *complaint, const cJSON *node, const char *type,
+		     const char *msg, char *details)
+{
+	free(complaint->details);
+	complaint->node = node->string;
+	complaint->type = type;
+	complaint->msg = msg;
+	complaint->details = details;
+}
 
 static bool is_checkpoint(const char *name)
 {
@@ -88,8 +122,8 @@ static bool is_checkpoint(const char *name)
 			!strcmp(name, "v1-5-pruned.safetensors"));
 }
 
-/* The checks that the nodes make of what they are given. */
-static bool complain(const cJSON *workflow, struct complaint *complaint)
+/* The checks that a node makes of its own values. */
+static bool judge_node(const cJSON *node, struct complaint *complaint)
 {
 	static const struct {
 		const char *type, *name;
@@ -100,43 +134,76 @@ static bool complain(const cJSON *workflow, struct complaint *complaint)
 		{ "EmptyLatentImage", "width", 16, 16384 },
 		{ "EmptyLatentImage", "height", 16, 16384 },
 	};
-	const char *checkpoint = cJSON_GetStringValue(
-		input_of(workflow, "CheckpointLoaderSimple", "ckpt_name"));
+	const cJSON *inputs = dialect_member(node, "inputs");
+	const char *checkpoint = dialect_text(inputs, "ckpt_name");
 
-	complaint->type = "invalid_input_type";
-	complaint->msg = "Failed to convert an input value to a INT value";
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-		complaint->node = numbers[i].type;
-		complaint->details = xstrdup(numbers[i].name);
-		if (!dialect_is_integer(input_of(workflow, numbers[i].type, numbers[i].name),
-					numbers[i].low, numbers[i].high))
-			return true;
-		free(complaint->details);
+		if (strcmp(type_of(node), numbers[i].type) != 0 ||
+		    dialect_is_integer(dialect_member(inputs, numbers[i].name), numbers[i].low,
+				       numbers[i].high))
+			continue;
+		complain(complaint, node, "invalid_input_type",
+			 "Failed to convert an input value to a INT value", xstrdup(numbers[i].name));
+		return false;
 	}
-	complaint->node = "CheckpointLoaderSimple";
-	complaint->type = "value_not_in_list";
-	complaint->msg = "Value not in list";
-	complaint->details = xprintf("ckpt_name: '%s' not in ['sd_xl_base_1.0.safetensors', "
-				     "'v1-5-pruned.safetensors']", checkpoint ? checkpoint : "");
-	if (!is_checkpoint(checkpoint))
+	if (strcmp(type_of(node), "CheckpointLoaderSimple") != 0 || is_checkpoint(checkpoint))
 		return true;
-	free(complaint->details);
+	complain(complaint, node, "value_not_in_list", "Value not in list",
+		 xprintf("ckpt_name: '%s' not in ['sd_xl_base_1.0.safetensors', "
+			 "'v1-5-pruned.safetensors']", checkpoint ? checkpoint : ""));
 	return false;
 }
 
-static void refuse_node(struct reply *reply, const struct complaint *complaint)
+/* A node, and all that its inputs lead to; `depth` ends a circle. */
+static bool judge(const cJSON *workflow, const cJSON *node, int depth, struct complaint *complaint)
 {
-	cJSON *json = refusal("prompt_outputs_failed_validation", "Prompt outputs failed validation",
-			      "");
-	cJSON *node = cJSON_AddObjectToObject(cJSON_AddObjectToObject(json, "node_errors"), "4");
-	cJSON *error = cJSON_CreateObject();
+	const cJSON *input;
+	bool good = judge_node(node, complaint);
 
+	cJSON_ArrayForEach(input, dialect_member(node, "inputs")) {
+		const char *to = cJSON_GetStringValue(cJSON_GetArrayItem(input, 0));
+		const cJSON *next = to ? dialect_member(workflow, to) : NULL;
+
+		if (!cJSON_IsArray(input) || !good || !depth)
+			continue;
+		if (next) {
+			good = judge(workflow, next, depth - 1, complaint);
+			continue;
+		}
+		complain(complaint, node, "required_input_missing", "Required input is missing",
+			 xstrdup(input->string));
+		good = false;
+	}
+	return good;
+}
+
+static bool is_good(const cJSON *workflow, const cJSON *node)
+{
+	struct complaint complaint = { 0 };
+	bool good = judge(workflow, node, 16, &complaint);
+
+	free(complaint.details);
+	return good;
+}
+
+static void add_node_error(cJSON *errors, const cJSON *workflow, const cJSON *output)
+{
+	struct complaint complaint = { 0 };
+	const char *outputs = output->string;
+	cJSON *node, *error;
+
+	if (judge(workflow, output, 16, &complaint))
+		return;
+	node = cJSON_AddObjectToObject(errors, complaint.node);
+	error = cJSON_CreateObject();
 	cJSON_AddItemToArray(cJSON_AddArrayToObject(node, "errors"), error);
-	cJSON_AddStringToObject(error, "type", complaint->type);
-	cJSON_AddStringToObject(error, "message", complaint->msg);
-	cJSON_AddStringToObject(error, "details", complaint->details);
-	cJSON_AddStringToObject(node, "class_type", complaint->node);
-	reply_json(reply, 400, json);
+	cJSON_AddStringToObject(error, "type", complaint.type);
+	cJSON_AddStringToObject(error, "message", complaint.msg);
+	cJSON_AddStringToObject(error, "details", complaint.details);
+	cJSON_AddItemToObject(node, "dependent_outputs",
+			      cJSON_CreateStringArray(&outputs, 1));
+	cJSON_AddStringToObject(node, "class_type", type_of(dialect_member(workflow, complaint.node)));
+	free(complaint.details);
 }
 
 static char *latent_kind(const cJSON *workflow)
@@ -144,35 +211,43 @@ static char *latent_kind(const cJSON *workflow)
 	const cJSON *width = input_of(workflow, "EmptyLatentImage", "width");
 	const cJSON *height = input_of(workflow, "EmptyLatentImage", "height");
 
-	return dialect_kind("png", width->valuedouble, height->valuedouble);
+	return dialect_kind("png", width ? width->valuedouble : 512,
+			    height ? height->valuedouble : 512);
 }
 
 /* A repeated id is no reason to refuse: it is queued a second time. */
 static void answer_create(struct request *request, struct reply *reply)
 {
-	const cJSON *workflow = dialect_member(request->json, "prompt");
-	struct complaint complaint;
+	const cJSON *workflow = dialect_member(request->json, "prompt"), *node;
+	cJSON *json, *errors;
 	const struct task *task;
-	cJSON *json;
+	int outputs = 0, good = 0;
 
 	if (!cJSON_IsObject(workflow)) {
 		refuse(reply, 400, "no_prompt", "No prompt provided");
 		return;
 	}
-	if (!find_node(workflow, "SaveImage")) {
-		refuse(reply, 400, "prompt_no_outputs", "Prompt has no outputs");
-		return;
+	errors = cJSON_CreateObject();
+	cJSON_ArrayForEach(node, workflow) {
+		if (!is_output(node))
+			continue;
+		outputs++;
+		good += is_good(workflow, node);
+		add_node_error(errors, workflow, node);
 	}
-	if (complain(workflow, &complaint)) {
-		refuse_node(reply, &complaint);
-		free(complaint.details);
+	if (!good) {
+		json = outputs ? refusal("prompt_outputs_failed_validation",
+					 "Prompt outputs failed validation", "") :
+				 refusal("prompt_no_outputs", "Prompt has no outputs", "");
+		cJSON_AddItemToObject(json, "node_errors", errors);
+		reply_json(reply, 400, json);
 		return;
 	}
 	task = task_new(request, MODEL, latent_kind(workflow));
 	json = cJSON_CreateObject();
 	cJSON_AddStringToObject(json, "prompt_id", task->id);
 	cJSON_AddNumberToObject(json, "number", 1);
-	cJSON_AddObjectToObject(json, "node_errors");
+	cJSON_AddItemToObject(json, "node_errors", errors);
 	reply_json(reply, 200, json);
 }
 
@@ -253,27 +328,98 @@ static void answer_interrupt(struct request *request, struct reply *reply)
 	reply_text(reply, 200, "text/plain", xstrdup(""));
 }
 
+static void identify_job(struct request *request)
+{
+	char *id = dialect_path_part(request->path, "/jobs/");
+
+	dialect_task(request, id);
+	free(id);
+}
+
+static void answer_cancel(struct request *request, struct reply *reply)
+{
+	stop(request, false);
+	stop(request, true);
+	reply_json(reply, 200, cJSON_CreateObject());
+}
+
 /* --- The history --- */
 
-/* As SaveImage names it: "DIRECTORY/NAME" becomes NAME_00001_.png in DIRECTORY. */
-static cJSON *saved_as(const struct task *task)
+static const char *prefix_of(const cJSON *node)
 {
-	cJSON *body = cJSON_Parse(task->param), *json = cJSON_CreateObject();
-	const char *prefix = cJSON_GetStringValue(
-		input_of(dialect_member(body, "prompt"), "SaveImage", "filename_prefix"));
-	const char *slash = strrchr(prefix ? prefix : "", '/');
-	char *directory, *name;
+	const char *prefix = dialect_text(dialect_member(node, "inputs"), "filename_prefix");
 
-	prefix = prefix ? prefix : "ComfyUI";
-	directory = xprintf("%.*s", slash ? (int)(slash - prefix) : 0, prefix);
-	name = xprintf("%s_00001_.%s", slash ? slash + 1 : prefix, picture_suffix(task_kind(task)));
+	return prefix ? prefix : "ComfyUI";
+}
+
+/* A prefix that begins with "small" is of a thumbnail, here. */
+static char *kind_of(const struct task *task, const cJSON *node)
+{
+	const char *type = type_of(node);
+
+	if (!strcmp(type, "PreviewImage") || !strncmp(prefix_of(node), "small", 5))
+		return xstrdup("png-96x54");
+	return xstrdup(task_kind(task));
+}
+
+/* As SaveImage names it: "DIRECTORY/NAME" becomes NAME_00001_.png in DIRECTORY. */
+static cJSON *saved_as(const struct task *task, const cJSON *node)
+{
+	bool shown = !strcmp(type_of(node), "PreviewImage");
+	const char *prefix = shown ? "ComfyUI_temp_abcde" : prefix_of(node);
+	const char *slash = strrchr(prefix, '/');
+	char *directory = xprintf("%.*s", slash ? (int)(slash - prefix) : 0, prefix);
+	char *kind = kind_of(task, node), *name;
+	cJSON *json = cJSON_CreateObject();
+
+	name = xprintf("%s_00001_.%s", slash ? slash + 1 : prefix,
+		       !strcmp(type_of(node), "SaveVideo") ? "mp4" : picture_suffix(kind));
 	cJSON_AddStringToObject(json, "filename", name);
 	cJSON_AddStringToObject(json, "subfolder", directory);
-	cJSON_AddStringToObject(json, "type", "output");
+	cJSON_AddStringToObject(json, "type", shown ? "temp" : "output");
+	free(kind);
 	free(name);
 	free(directory);
-	cJSON_Delete(body);
 	return json;
+}
+
+static cJSON *workflow_of(const struct task *task)
+{
+	cJSON *body = cJSON_Parse(task->param);
+	cJSON *workflow = cJSON_DetachItemFromObject(body, "prompt");
+
+	cJSON_Delete(body);
+	return workflow;
+}
+
+static void add_outputs(cJSON *outputs, const struct task *task, const cJSON *workflow)
+{
+	const cJSON *node;
+
+	cJSON_ArrayForEach(node, workflow) {
+		cJSON *out, *images;
+
+		if (!is_output(node) || !is_good(workflow, node))
+			continue;
+		out = cJSON_AddObjectToObject(outputs, node->string);
+		images = cJSON_AddArrayToObject(out, "images");
+		cJSON_AddItemToArray(images, saved_as(task, node));
+		if (!strcmp(type_of(node), "SaveVideo"))
+			cJSON_AddItemToArray(cJSON_AddArrayToObject(out, "animated"),
+					     cJSON_CreateTrue());
+	}
+}
+
+/* [number, id, workflow, extra_data, outputs] */
+static void add_prompt(cJSON *entry, const struct task *task, cJSON *workflow)
+{
+	cJSON *list = cJSON_AddArrayToObject(entry, "prompt");
+
+	cJSON_AddItemToArray(list, cJSON_CreateNumber(1));
+	cJSON_AddItemToArray(list, cJSON_CreateString(task->id));
+	cJSON_AddItemToArray(list, workflow);
+	cJSON_AddItemToArray(list, cJSON_CreateObject());
+	cJSON_AddItemToArray(list, cJSON_CreateArray());
 }
 
 static void add_message(cJSON *messages, const char *name, const struct task *task)
@@ -306,24 +452,26 @@ static void add_status(cJSON *entry, const struct task *task, bool good)
 
 static void identify_history(struct request *request)
 {
-	dialect_task(request, request->path + strlen(BASE "history/"));
+	char *id = dialect_path_part(request->path, "/history/");
+
+	dialect_task(request, id);
+	free(id);
 }
 
 static void answer_history(struct request *request, struct reply *reply)
 {
 	struct task *task = task_find(request->task);
 	bool good = task && !fault_is(task->fault, "fail") && !task->cancelled;
-	cJSON *json = cJSON_CreateObject(), *entry, *outputs, *images;
+	cJSON *json = cJSON_CreateObject(), *entry, *outputs, *workflow;
 
 	if (task && is_over(task)) {
 		dialect_finished(request, task);
 		entry = cJSON_AddObjectToObject(json, task->id);
+		workflow = workflow_of(task);
 		outputs = cJSON_AddObjectToObject(entry, "outputs");
-		if (good && !fault_is(task->fault, "no_url")) {
-			images = cJSON_AddArrayToObject(cJSON_AddObjectToObject(outputs, "9"),
-							"images");
-			cJSON_AddItemToArray(images, saved_as(task));
-		}
+		if (good && !fault_is(task->fault, "no_url"))
+			add_outputs(outputs, task, workflow);
+		add_prompt(entry, task, workflow);
 		add_status(entry, task, good);
 	}
 	reply_json(reply, 200, json);
@@ -331,40 +479,60 @@ static void answer_history(struct request *request, struct reply *reply)
 
 /* --- The picture --- */
 
-static bool is_saved_as(const struct task *task, const struct request *request)
+static bool is_asked_for(const struct request *request, const cJSON *file)
 {
 	static const char *const parts[] = { "filename", "subfolder", "type" };
-	cJSON *json = saved_as(task);
 	bool same = true;
 
 	for (size_t i = 0; i < 3; i++) {
 		const char *asked = request_query(request, parts[i]);
 
-		same = same && asked && !strcmp(asked, dialect_text(json, parts[i]));
+		same = same && asked && !strcmp(asked, dialect_text(file, parts[i]));
 	}
-	cJSON_Delete(json);
 	return same;
+}
+
+/* The kind of the picture that the task saved under that name; malloc'd or NULL. */
+static char *find_file(const struct request *request, const struct task *task)
+{
+	cJSON *workflow = workflow_of(task);
+	const cJSON *node;
+	char *kind = NULL;
+
+	cJSON_ArrayForEach(node, workflow) {
+		cJSON *file = is_output(node) ? saved_as(task, node) : NULL;
+
+		if (file && !kind && is_asked_for(request, file))
+			kind = kind_of(task, node);
+		cJSON_Delete(file);
+	}
+	cJSON_Delete(workflow);
+	return kind;
 }
 
 static void identify_view(struct request *request)
 {
 	const struct task *task = NULL;
+	char *kind = NULL;
 
-	while ((task = task_next(task)))
-		if (!strcmp(task->model, MODEL) && is_saved_as(task, request))
-			break;
-	if (task)
+	while (!kind && (task = task_next(task)))
+		if (!strcmp(task->model, MODEL))
+			kind = find_file(request, task);
+	if (kind)
 		dialect_task(request, task->id);
+	free(kind);
 }
 
 static void answer_view(struct request *request, struct reply *reply)
 {
 	const struct task *task = task_find(request->task);
-	const char *kind = fault_text(request->fault, "image");
+	const char *ruled = fault_text(request->fault, "image");
+	char *kind = task ? find_file(request, task) : NULL;
 	const struct picture *picture = NULL;
 
-	if (task)
-		picture = picture_get(kind ? kind : task_kind(task), task->seed);
+	if (kind)
+		picture = picture_get(ruled ? ruled : kind, task->seed);
+	free(kind);
 	if (!picture) {
 		reply_text(reply, 404, "text/plain", xstrdup("404: Not Found"));
 		return;
@@ -374,16 +542,22 @@ static void answer_view(struct request *request, struct reply *reply)
 	reply->len = picture->len;
 }
 
+#define ROUTES(base)                                                                               \
+	{ "POST", base "prompt", false, false, "create", identify_create, answer_create, NULL,     \
+	  &comfyui },                                                                              \
+	{ "GET", base "history/", true, false, "poll", identify_history, answer_history, NULL,     \
+	  &comfyui },                                                                              \
+	{ "GET", base "queue", false, false, "queue", NULL, answer_queue, NULL, &comfyui },        \
+	{ "POST", base "queue", false, false, "cancel", identify_delete, answer_delete, NULL,      \
+	  &comfyui },                                                                              \
+	{ "POST", base "interrupt", false, false, "cancel", identify_interrupt, answer_interrupt,  \
+	  NULL, &comfyui },                                                                        \
+	{ "GET", base "view", false, false, "image", identify_view, answer_view, NULL, &comfyui }
+
 const struct route comfyui_routes[] = {
-	{ "POST", BASE "prompt", false, false, "create", identify_create, answer_create, NULL,
+	ROUTES(BASE),
+	ROUTES(NEWER),
+	{ "POST", NEWER "api/jobs/", true, false, "cancel", identify_job, answer_cancel, "/cancel",
 	  &comfyui },
-	{ "GET", BASE "history/", true, false, "poll", identify_history, answer_history, NULL,
-	  &comfyui },
-	{ "GET", BASE "queue", false, false, "queue", NULL, answer_queue, NULL, &comfyui },
-	{ "POST", BASE "queue", false, false, "cancel", identify_delete, answer_delete, NULL,
-	  &comfyui },
-	{ "POST", BASE "interrupt", false, false, "cancel", identify_interrupt, answer_interrupt,
-	  NULL, &comfyui },
-	{ "GET", BASE "view", false, false, "image", identify_view, answer_view, NULL, &comfyui },
 	{ 0 },
 };
