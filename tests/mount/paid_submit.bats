@@ -1,0 +1,393 @@
+#!/usr/bin/env bats
+# CONTRACT section 3, "What is no failure of the attempt": what may lead to
+# another submission before the service has accepted one, and what may not.
+
+load helper
+load provider
+
+# The answer has arrived, not only been sent.
+is_told_to_wait() { # NAME
+	[[ $(status_texts "$1") == *"Rate limited by the service"* ]]
+}
+
+# As try_write, but the job is the writer itself: for is_waiting.
+start_write() { # NAME TEXT
+	exec python3 "$FS" write "$MNT/prompts/$1" "$2"
+}
+
+# --- a busy service, and the end of the program --------------------------------
+
+@test "s3: after 429 and kill -9 the next mount submits once" {
+	mount_seed
+	faults '[{"on":"create","nth":1,"do":{"status":429,"retry_after":"2"}}]'
+	background start_write fox "a fox"
+	wait_until is_told_to_wait fox
+	kill_seedfs
+	mount_seed
+	same ok "$(try_open images/fox.png)"
+	is_verified fox
+	same "429 200" "$(log_of answered -s '[.[].status] | join(" ")')"
+	same 1 "$(count accepted)"
+	same 1 "$(record fox '.attempts | length')"
+}
+
+@test "s3: after 429 to the second attempt and kill -9 the next mount submits once" {
+	mount_seed
+	faults '[{"on":"create","nth":1,"do":{"fail":{"code":"500","msg":"no"}}},
+		{"on":"create","nth":2,"do":{"status":429,"retry_after":"2"}}]'
+	background start_write fox "a fox"
+	wait_until is_told_to_wait fox
+	kill_seedfs
+	mount_seed
+	same ok "$(try_open images/fox.png)"
+	is_verified fox
+	same "200 429 200" "$(log_of answered -s '[.[].status] | join(" ")')"
+	same 2 "$(count accepted)"
+	same 2 "$(record fox '.attempts | length')"
+}
+
+@test "s3: after 429 and SIGTERM the next mount submits once" {
+	mount_seed
+	faults '[{"on":"create","nth":1,"do":{"status":429,"retry_after":"2"}}]'
+	background start_write fox "a fox"
+	wait_until is_told_to_wait fox
+	stop_seedfs
+	job_ends 0 "$JOB"
+	same "close ESHUTDOWN" "$(cat "$JOB_OUT")"
+	mount_seed
+	same ok "$(try_open images/fox.png)"
+	is_verified fox
+	same "429 200" "$(log_of answered -s '[.[].status] | join(" ")')"
+}
+
+# A timeout that was used up before the crash would be none after it: the task
+# takes longer than what is left, not longer than the timeout.
+@test "s3: an attempt that is taken up after a restart has a fresh timeout" {
+	mount_seed -o timeout=6
+	faults '[{"on":"create","nth":1,"do":{"status":429,"retry_after":"3"}},
+		{"on":"create","nth":2,"do":{"duration_ms":4000}}]'
+	background start_write fox "a fox"
+	wait_until is_told_to_wait fox
+	kill_seedfs
+	mount_seed -o timeout=6
+	same ok "$(try_open images/fox.png)"
+	is_verified fox
+	same 1 "$(count accepted)"
+	same 1 "$(record fox '.attempts | length')"
+}
+
+@test "s3: Retry-After 0, and 503 with Retry-After, are no failures" {
+	mount_seed
+	faults '[{"on":"create","nth":1,"do":{"status":429,"retry_after":"0"}},
+		{"on":"create","nth":2,"do":{"status":503,"retry_after":"1"}},
+		{"on":"create","nth":3,"do":{"code":429,"msg":"too many"}}]'
+	same ok "$(try_write fox "a fox")"
+	is_verified fox
+	same 4 "$(count create)"
+	same 1 "$(count accepted)"
+	same 1 "$(record fox '.attempts | length')"
+}
+
+is_later_than() { # MILLISECONDS TIME of the service
+	[ "$(date +%s%3N)" -ge "$(($1 + $2))" ]
+}
+
+# The prompt that was told to wait for ever ends with its own time, and whoever
+# came later is held no longer than that.
+holds_nobody() { # RETRY-AFTER
+	local owl
+
+	mount_seed -o timeout=6
+	faults "[{\"on\":\"create\",\"prompt\":\"a fox\",\"do\":{\"status\":429,\"retry_after\":\"$1\"}}]"
+	background start_write fox "a fox"
+	wait_until is_told_to_wait fox
+	wait_until is_later_than 3000 "$(log_of answered .time)"
+	background start_write owl "an owl"
+	owl=$JOB
+	job_ends 0 "${JOBS[0]}"
+	same "close ETIMEDOUT" "$(cat "$DIR/job.0")"
+	job_ends 0 "$owl"
+	same ok "$(cat "$DIR/job.1")"
+	is_verified owl
+	same ok "$(try_write elk "an elk")"
+	# A last question at the deadline is no submission, and allowed.
+	[ "$(count create "a fox")" -le 2 ]
+	same 0 "$(count accepted "a fox")"
+	same 1 "$(record fox '.attempts | length')"
+}
+
+@test "s3: Retry-After 86400 ends with the attempt, and holds nobody else" {
+	holds_nobody 86400
+}
+
+@test "s3: Retry-After 999999999999 ends with the attempt, and holds nobody else" {
+	holds_nobody 999999999999
+}
+
+# --- what did not leave --------------------------------------------------------
+
+@test "s3: a request that did not leave is tried again, within one attempt" {
+	mount_seed
+	down
+	background start_write fox "a fox"
+	wait_until has_asked
+	up
+	job_ends 0 "$JOB"
+	same ok "$(cat "$JOB_OUT")"
+	is_verified fox
+	same 1 "$(count submit)"
+	same 1 "$(record fox '.attempts | length')"
+}
+
+# The program has tried to send something: it is in no queue any more.
+has_asked() {
+	[ -n "$(status_texts fox | grep -F 'Sending request')" ]
+}
+
+@test "s7: connection refused spends no budget" {
+	mount_seed -o budget=2/day
+	down
+	for n in 1 2 3 4 5 6 7 8 9; do background start_write "p$n" "picture $n"; done
+	WAIT=5 wait_until test -e "$MNT/records/p9.json"
+	wait_until has_tried
+	up
+	for job in "${JOBS[@]}"; do job_ends 0 "$job"; done
+	same "2 ok, 7 EDQUOT" "$(grep -lx ok "$DIR"/job.* | wc -l) ok, $(grep -l EDQUOT "$DIR"/job.* | wc -l) EDQUOT"
+	same 2 "$(count submit)"
+	same 2 "$(count accepted)"
+	same 2 "$(files images)"
+}
+
+has_tried() {
+	[ "$(grep -cF 'Sending request' "$MNT/status")" -ge 1 ]
+}
+
+@test "s7: what was answered 429, 503 with Retry-After, 401, 402 or 403 spends no budget" {
+	local n=0 answer
+
+	mount_seed -o budget=1/day
+	for answer in '"code":402,"msg":"no credits"' '"status":402' '"status":401' \
+		'"status":403,"code":403,"msg":"no access"'; do
+		n=$((n + 1))
+		faults "[{\"on\":\"create\",\"do\":{$answer}}]"
+		has "$(try_write "p$n" "picture $n")" "close E"
+		same 0 "$(count accepted)"
+	done
+	faults '[{"on":"create","nth":1,"do":{"status":429,"retry_after":"0"}},
+		{"on":"create","nth":2,"do":{"status":503,"retry_after":"0"}}]'
+	same ok "$(try_write fox "a fox")"
+	has "$(try_write owl "an owl")" EDQUOT
+	same 1 "$(count accepted)"
+}
+
+# --- refusals ------------------------------------------------------------------
+
+PAGE='"status":403,"type":"text/html","body":"<html><title>Attention Required! | Cloudflare</title>error code: 1020</html>"'
+
+@test "s3: a firewall's page with 403 is no refused key, and stops nobody" {
+	mount_seed
+	faults "[{\"on\":\"create\",\"nth\":1,\"times\":2,\"do\":{$PAGE}}]"
+	same "close EIO" "$(try_write fox "a fox")"
+	same 2 "$(count submit)"
+	same ok "$(try_write owl "an owl")"
+	same 3 "$(count submit)"
+	is_verified owl
+}
+
+@test "s3: after a firewall's page the retry may succeed" {
+	mount_seed
+	faults "[{\"on\":\"create\",\"nth\":1,\"do\":{$PAGE}}]"
+	same ok "$(try_write fox "a fox")"
+	is_verified fox
+	same 2 "$(count submit)"
+}
+
+# Refused once, asked once; and a prompt after it is asked for.
+refused_once() { # ERRNO DO
+	faults "[{\"on\":\"create\",\"nth\":1,\"do\":$2}]"
+	same "close $1" "$(try_write fox "a fox")" || return 1
+	same 1 "$(count submit)" || return 1
+	same ok "$(try_write owl "an owl")" || return 1
+	same 2 "$(count submit)"
+}
+
+@test "s3: a key refused by 401 is not tried again" {
+	mount_seed
+	refused_once EKEYREJECTED '{"status":401}'
+}
+
+@test "s3: a key refused by 403 in the service's own format is not tried again" {
+	mount_seed
+	refused_once EKEYREJECTED '{"status":403,"code":403,"msg":"You do not have access permissions"}'
+}
+
+@test "s3: no credits (HTTP 402) is EDQUOT and not tried again" {
+	mount_seed
+	refused_once EDQUOT '{"status":402}'
+}
+
+@test "s3: no credits (402 in the envelope) is EDQUOT and not tried again" {
+	mount_seed
+	refused_once EDQUOT '{"code":402,"msg":"not enough credits"}'
+}
+
+@test "s3: fal's 403 without balance is EDQUOT, no refused key, and not tried again" {
+	SERVICE=fal BASE=/fal mount_service
+	refused_once EDQUOT '{"status":403,"msg":"User is locked. Reason: Exhausted balance. Top up your balance at fal.ai/dashboard/billing."}'
+}
+
+@test "s3: ark's 403 for an overdue account is EDQUOT, no refused key, and not tried again" {
+	SERVICE=ark BASE=/ark mount_service
+	refused_once EDQUOT '{"status":403,"code":"AccountOverdueError","msg":"The request failed because your account has an overdue balance."}'
+}
+
+@test "s3: ark's 403 for no access is EKEYREJECTED, and not tried again" {
+	SERVICE=ark BASE=/ark mount_service
+	refused_once EKEYREJECTED '{"status":403,"code":"AccessDenied","msg":"The request failed because you do not have access to the requested resource."}'
+}
+
+# --- whether it was accepted, nobody knows --------------------------------------
+
+unsure() { # DO
+	mount_seed
+	faults "[{\"on\":\"create\",\"nth\":1,\"do\":$1}]"
+	same ok "$(try_write fox "a fox")"
+	is_verified fox
+	same 2 "$(count submit)"
+	same 2 "$(record fox '.attempts | length')"
+}
+
+@test "s3: a connection broken after the request left is one retry" {
+	unsure '{"lost":true}'
+}
+
+@test "s3: a connection reset after the request left is one retry" {
+	unsure '{"reset":true}'
+}
+
+@test "s3: an API that goes down during a submission is one retry" {
+	mount_seed
+	faults '[{"on":"create","nth":1,"do":{"hang":true}}]'
+	background start_write fox "a fox"
+	received held 1
+	down api 300
+	job_ends 0 "$JOB"
+	same ok "$(cat "$JOB_OUT")"
+	same 2 "$(count submit)"
+}
+
+@test "s3: the second submission cut off by kill -9 is EIO, and never repeated" {
+	mount_seed
+	faults '[{"on":"create","nth":1,"do":{"fail":{"code":"500","msg":"no"}}},
+		{"on":"create","nth":2,"do":{"hang":true}}]'
+	background start_write fox "a fox"
+	received held 1
+	kill_seedfs
+	mount_seed
+	wait_until state_is fox failed
+	same EIO "$(try_open images/fox.png)"
+	kill_seedfs
+	mount_seed
+	same EIO "$(try_open images/fox.png)"
+	write owl "an owl"
+	same 2 "$(count submit "a fox")"
+}
+
+# --- the same text again ----------------------------------------------------------
+
+@test "s2.6: the same text committed while it is generated joins" {
+	local first
+
+	mount_seed
+	hold_tasks
+	background start_write fox "a fox"
+	first=$JOB
+	received poll 1
+	background start_write fox "a fox"
+	wait_until is_waiting "$JOB"
+	release
+	job_ends 0 "$first"
+	job_ends 0 "$JOB"
+	same "ok ok" "$(cat "$DIR/job.0") $(cat "$DIR/job.1")"
+	is_verified fox
+	same 1 "$(count submit)"
+	same 0 "$(find "$STATE/history" -name '*.png' | wc -l)"
+}
+
+@test "s2.6: the same text committed through a scratch file joins" {
+	mount_seed
+	hold_tasks
+	background start_write fox "a fox"
+	received poll 1
+	same ok "$(try_write .fox.new "a fox")"
+	mv "$MNT/prompts/.fox.new" "$MNT/prompts/fox"
+	release
+	job_ends 0 "$JOB"
+	same ok "$(cat "$JOB_OUT")"
+	is_verified fox
+	same 1 "$(count submit)"
+	same 0 "$(find "$STATE/history" -name '*.png' | wc -l)"
+}
+
+@test "s2.6: the same text joins what was taken up after a restart" {
+	mount_seed
+	hold_tasks
+	background start_write fox "a fox"
+	received poll 1
+	kill_seedfs
+	mount_seed
+	background start_write fox "a fox"
+	wait_until is_waiting "$JOB"
+	release
+	job_ends 0 "$JOB"
+	same ok "$(cat "$JOB_OUT")"
+	is_verified fox
+	same 1 "$(count submit)"
+	same 0 "$(find "$STATE/history" -name '*.png' | wc -l)"
+}
+
+@test "s2.6: the same text joins while it is queued" {
+	local second
+
+	mount_seed -o jobs=1
+	hold_tasks
+	background start_write owl "an owl"
+	received poll 1
+	background start_write fox "a fox"
+	wait_until state_is fox queued
+	background start_write fox "a fox"
+	second=$JOB
+	wait_until is_waiting "$second"
+	release
+	for job in "${JOBS[@]}"; do job_ends 0 "$job"; done
+	same "ok ok ok" "$(cat "$DIR"/job.* | tr '\n' ' ' | sed 's/ $//')"
+	same 1 "$(count submit "a fox")"
+}
+
+@test "s2.5: another text while one is generated supersedes it" {
+	local first
+
+	mount_seed
+	hold_tasks
+	background start_write fox "a fox"
+	first=$JOB
+	received poll 1
+	background start_write fox "another fox"
+	job_ends 0 "$first"
+	same "close ECANCELED" "$(cat "$DIR/job.0")"
+	received poll 1 "another fox"
+	release
+	job_ends 0 "$JOB"
+	same ok "$(cat "$DIR/job.1")"
+	same 2 "$(count submit)"
+	wait_until test -s "$MNT/history/fox/0001.png"
+}
+
+@test "s2.6: the same text committed after the end generates again" {
+	mount_seed
+	write fox "a fox"
+	write fox "a fox"
+	same 2 "$(count submit)"
+	same 1 "$(find "$STATE/history" -name '*.png' | wc -l)"
+	is_verified fox
+}
