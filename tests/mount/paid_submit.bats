@@ -5,9 +5,11 @@
 load helper
 load provider
 
-# The answer has arrived, not only been sent.
+# The answer has arrived, and the journal knows that nothing was accepted. Until
+# then a crash cannot tell, and nothing is submitted again (its own test below).
 is_told_to_wait() { # NAME
-	[[ $(status_texts "$1") == *"Rate limited by the service"* ]]
+	[[ $(status_texts "$1") == *"Rate limited by the service"* ]] &&
+		grep -q '"step":.*"queued"' "$STATE"/pending/*.json
 }
 
 # As try_write, but the job is the writer itself: for is_waiting.
