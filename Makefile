@@ -156,7 +156,7 @@ clean:
 BUILD_PACKAGES = gcc libc6-dev make pkg-config fuse3 \
 	$(sort $(foreach l,$(LIBS_NEEDED),$(lastword $(subst =, ,$(l)))))
 TEST_PACKAGES = git bats shellcheck clang jq curl attr procps iproute2 \
-	python3 perl nodejs libcmocka-dev libmicrohttpd-dev vim nano rsync zsh busybox
+	python3 perl nodejs libcmocka-dev libmicrohttpd-dev vim nano rsync zsh busybox emacs-nox patch
 
 CHECK = BUILD=$(BUILD) tests/check.sh
 

@@ -40,7 +40,7 @@ static errint_t callbacks_lookup(struct fs *fs, const char *path, const char *na
 	struct inode *inode;
 	struct draft *draft;
 
-	if (!path_join(path, name, found->path))
+	if (strlen(name) > SEED_NAME_PART_MAX_BYTES || !path_join(path, name, found->path))
 		return -ENAMETOOLONG;
 	if (folder_stat(fs, SEED_AREA_PROMPTS, found->path, &found->st) == 0 &&
 	    S_ISDIR(found->st.st_mode)) {
@@ -63,18 +63,21 @@ static int callbacks_open_folder(struct fs *fs, const char *path)
 	return folder_open(fs, SEED_AREA_PROMPTS, path);
 }
 
-static bool callbacks_lists(const char *name, bool is_folder)
+static bool callbacks_lists(struct fs *fs, const char *path, const char *name, bool is_folder)
 {
+	SEED_UNUSED(fs);
+	SEED_UNUSED(path);
 	SEED_UNUSED(name);
 	return is_folder;
 }
 
 static void callbacks_create(struct fs *fs, fuse_req_t req, const char *path, const char *name,
-			     struct fuse_file_info *fi)
+			     mode_t mode, struct fuse_file_info *fi)
 {
 	struct found found = { .type = &callback_file };
 	errint_t err = -ENAMETOOLONG;
 
+	SEED_UNUSED(mode); /* the mount's own hold */
 	if (path_join(path, name, found.path))
 		err = seed_text_check_name(found.path);
 	if (err)

@@ -53,6 +53,7 @@ errint_t draft_write(struct draft *draft, const char *data, size_t size, size_t 
 	if (offset + size > draft->len)
 		draft->len = offset + size;
 	draft->changed = true;
+	clock_gettime(CLOCK_REALTIME, &draft->mtime);
 	return 0;
 }
 
@@ -60,12 +61,14 @@ errint_t draft_truncate(struct draft *draft, size_t size)
 {
 	if (size > draft->limit)
 		return -EFBIG;
+	clock_gettime(CLOCK_REALTIME, &draft->mtime);
 	if (size == 0) {
 		/* A new text begins; the committed one stays until it is committed. */
 		if (draft->is_prompt) /* a callback is a message: the last one counts */
 			draft->text_number++;
 		draft->refused = 0;
 		draft->changed = false;
+		draft->owed_by = 0;
 		draft->len = 0;
 		return 0;
 	}
@@ -102,5 +105,6 @@ errint_t draft_take(struct draft *draft, char **text, size_t *at)
 	memcpy(*text, draft->data, draft->len);
 	(*text)[draft->len] = '\0';
 	draft->changed = false;
+	draft->owed_by = 0;
 	return 0;
 }

@@ -15,7 +15,13 @@ struct draft {
 	unsigned users;       /* open handles; the inode table's mutex */
 	char *data;           /* owned; `limit` bytes of room */
 	size_t len, limit;
+	struct timespec mtime; /* of what is not committed yet */
 	bool is_prompt;       /* the rules for prompts hold: UTF-8, no NUL */
+	unsigned writers;     /* of `users`, those that can write to it; so, too */
+	/* The process that closed what it had written while it held another
+	 * descriptor of the file: its last close commits. 0: none; < 0: it is out of
+	 * sight, and the last descriptor's release does. */
+	pid_t owed_by;
 	bool changed;         /* written to since it was last committed */
 	uint64_t text_number; /* of the text in it: a new one begins when it is emptied */
 	int refused;          /* errno of text that was not taken: nothing is committed */

@@ -42,7 +42,8 @@ struct found {
 	pid_t caller; /* set before a look-up; 0: out of sight */
 	const struct node_type *type;
 	char path[FS_PATH_BYTES];
-	struct version version;
+	struct version version; /* a scratch file's: its number */
+	struct scratch *scratch; /* of a scratch file: a reference, the caller's */
 	struct stat st;
 	double attr_timeout_s;
 };
@@ -74,9 +75,9 @@ struct node_type {
 	/* Folders. `path` is the folder's; names come from the kernel: one part. */
 	errint_t (*lookup)(struct fs *fs, const char *path, const char *name, struct found *found);
 	int (*open_folder)(struct fs *fs, const char *path); /* descriptor or -errno */
-	bool (*lists)(const char *name, bool is_folder);
+	bool (*lists)(struct fs *fs, const char *path, const char *name, bool is_folder);
 	void (*create)(struct fs *fs, fuse_req_t req, const char *path, const char *name,
-		       struct fuse_file_info *fi);
+		       mode_t mode, struct fuse_file_info *fi);
 	void (*unlink)(struct fs *fs, fuse_req_t req, const char *path, const char *name);
 	errint_t (*mkdir)(struct fs *fs, const char *path, const char *name, struct found *found);
 	errint_t (*rmdir)(struct fs *fs, const char *path, const char *name);
@@ -106,6 +107,7 @@ struct inode {
 	uint64_t lookups;           /* the kernel's lookup count */
 	char *path;                 /* below the area; read it by inode_path() */
 	struct version version;
+	struct scratch *scratch;    /* of a scratch file; one reference */
 	struct draft *draft;        /* prompts open for writing; the table's mutex */
 	bool gone;                  /* its name was removed or is another's now: only what
 				       is open goes on in it; the table's mutex */
@@ -131,7 +133,6 @@ struct handle {
 	struct draft *draft;
 	char *text;           /* a snapshot, for files made by the program */
 	size_t text_len;
-	struct scratch *scratch; /* one reference */
 	struct listing listing;  /* an open folder */
 };
 
@@ -161,9 +162,10 @@ struct fs {
 	struct inode *root;
 	struct handle *handles;
 
-	pthread_mutex_t scratch_mutex; /* of the next two; a leaf */
+	pthread_mutex_t scratch_mutex; /* of the following; a leaf */
 	struct scratch *scratch;
-	size_t scratch_count;
+	size_t scratch_bytes;
+	uint64_t scratch_number; /* of the last one */
 
 	struct gallery gallery;
 };

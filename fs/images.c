@@ -233,10 +233,12 @@ static int images_open_folder(struct fs *fs, const char *path)
 	return folder_open(fs, SEED_AREA_IMAGES, path);
 }
 
-static bool images_lists(const char *name, bool is_folder)
+static bool images_lists(struct fs *fs, const char *path, const char *name, bool is_folder)
 {
 	char ignored[FS_PATH_BYTES];
 
+	SEED_UNUSED(fs);
+	SEED_UNUSED(path);
 	return is_folder || image_name_of(name, ignored);
 }
 

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "fs/fs.h"
+#include "fs/scratch.h"
 
 static size_t bucket_of(const struct node_type *type, const char *path, struct version version)
 {
@@ -67,6 +68,8 @@ static struct inode *add(struct fs *fs, const struct found *found)
 	inode->magic = INODE_MAGIC;
 	inode->type = found->type;
 	inode->version = found->version;
+	if (found->scratch)
+		inode->scratch = scratch_ref(fs, found->scratch);
 	inode->number = ++fs->last_number;
 	insert(fs, inode);
 	return inode;
@@ -87,9 +90,10 @@ struct inode *inode_get(struct fs *fs, const struct found *found)
 	return inode;
 }
 
-static void inode_free(struct inode *inode)
+static void inode_free(struct fs *fs, struct inode *inode)
 {
 	take_out(inode);
+	scratch_unref(fs, inode->scratch);
 	inode->magic = 0;
 	free(inode->path);
 	free(inode);
@@ -101,7 +105,7 @@ void inode_forget(struct fs *fs, struct inode *inode, uint64_t count)
 	assert(inode->lookups >= count);
 	inode->lookups -= count;
 	if (inode->lookups == 0)
-		inode_free(inode);
+		inode_free(fs, inode);
 	pthread_mutex_unlock(&fs->inode_mutex);
 }
 
@@ -231,6 +235,6 @@ void inodes_release(struct fs *fs)
 {
 	for (size_t i = 0; i < INODE_BUCKETS; i++)
 		while (fs->buckets[i])
-			inode_free(fs->buckets[i]);
+			inode_free(fs, fs->buckets[i]);
 	pthread_mutex_destroy(&fs->inode_mutex);
 }

@@ -73,8 +73,6 @@ void handles_release_all(struct fs *fs)
 		/* Nothing is committed any more: the engine has stopped. */
 		if (handle->draft)
 			writing_draft_put(fs, handle->inode, handle->draft);
-		if (handle->scratch)
-			scratch_unref(fs, handle->scratch);
 		handle_free(handle);
 	}
 }
@@ -148,6 +146,7 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		fuse_reply_err(req, -err);
 	else
 		reply_found(fs, req, &found);
+	scratch_unref(fs, found.scratch);
 }
 
 static void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t count)
@@ -356,17 +355,18 @@ static bool entry_is_folder(DIR *folder, const struct dirent *entry)
 	       S_ISDIR(st.st_mode);
 }
 
-static bool entry_is_shown(const struct node_type *type, const struct dirent *entry,
-			   bool is_folder)
+static bool entry_is_shown(struct fs *fs, const struct node_type *type, const char *path,
+			   const struct dirent *entry, bool is_folder)
 {
 	if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 		return true;
 	if (!is_folder && entry->d_type != DT_REG && entry->d_type != DT_UNKNOWN)
 		return false;
-	return type->lists(entry->d_name, is_folder);
+	return type->lists(fs, path, entry->d_name, is_folder);
 }
 
-static errint_t list_folder(const struct node_type *type, int fd, struct listing *listing)
+static errint_t list_folder(struct fs *fs, const struct node_type *type, const char *path, int fd,
+			    struct listing *listing)
 {
 	DIR *folder = fdopendir(fd);
 	struct dirent *entry;
@@ -381,7 +381,7 @@ static errint_t list_folder(const struct node_type *type, int fd, struct listing
 	while (ok && (entry = readdir(folder)) != NULL) {
 		bool is_folder = entry_is_folder(folder, entry);
 
-		if (entry_is_shown(type, entry, is_folder))
+		if (entry_is_shown(fs, type, path, entry, is_folder))
 			ok = listing_add(listing, entry->d_name, is_folder);
 	}
 	closedir(folder);
@@ -412,7 +412,7 @@ static errint_t list(struct fs *fs, struct inode *inode, struct listing *listing
 	fd = type->open_folder(fs, path);
 	if (fd < 0)
 		return fd;
-	err = list_folder(type, fd, listing);
+	err = list_folder(fs, type, path, fd, listing);
 	if (!err && type->list_more && !type->list_more(fs, path, listing))
 		err = -ENOMEM;
 	return err;
@@ -487,13 +487,12 @@ static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_
 	struct inode *folder = inode_of(fs, parent);
 	char path[FS_PATH_BYTES];
 
-	SEED_UNUSED(mode); /* the mount's own modes hold */
 	if (!folder->type->create) {
 		fuse_reply_err(req, EROFS);
 		return;
 	}
 	inode_path(fs, folder, path);
-	folder->type->create(fs, req, path, name, fi);
+	folder->type->create(fs, req, path, name, mode, fi);
 }
 
 static void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -561,12 +560,29 @@ static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_
 		folder->type->rename(fs, req, from, new_folder->type, to, flags);
 }
 
+/* What cannot exist here: EPERM, which programs expect; ENOSYS they do not. */
 static void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev)
 {
 	SEED_UNUSED(parent);
 	SEED_UNUSED(name);
 	SEED_UNUSED(mode);
 	SEED_UNUSED(rdev);
+	fuse_reply_err(req, EPERM);
+}
+
+static void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)
+{
+	SEED_UNUSED(target);
+	SEED_UNUSED(parent);
+	SEED_UNUSED(name);
+	fuse_reply_err(req, EPERM);
+}
+
+static void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name)
+{
+	SEED_UNUSED(ino);
+	SEED_UNUSED(parent);
+	SEED_UNUSED(name);
 	fuse_reply_err(req, EPERM);
 }
 
@@ -578,6 +594,8 @@ const struct fuse_lowlevel_ops seedfs_ops = {
 	.getattr = op_getattr,
 	.setattr = op_setattr,
 	.mknod = op_mknod,
+	.symlink = op_symlink,
+	.link = op_link,
 	.mkdir = op_mkdir,
 	.unlink = op_unlink,
 	.rmdir = op_rmdir,

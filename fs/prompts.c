@@ -20,6 +20,11 @@ static errint_t prompt_stat(struct fs *fs, const char *path, struct stat *st)
 	return folder_stat(fs, SEED_AREA_PROMPTS, path, st);
 }
 
+static errint_t prompt_set_time(struct fs *fs, const char *path, struct timespec mtime)
+{
+	return seed_store_prompt_time(fs->store, path, mtime);
+}
+
 static void prompt_drop(struct fs *fs, const char *path)
 {
 	struct stat st;
@@ -35,6 +40,7 @@ static const struct writing_kind prompt_writing = {
 	.stat = prompt_stat,
 	.commit = seed_engine_commit,
 	.drop = prompt_drop,
+	.set_time = prompt_set_time,
 };
 
 /* The folder shown at images/NAME.png would hide the image, and so on. */
@@ -61,13 +67,20 @@ errint_t prompt_check_name(struct fs *fs, const char *name)
 	return err ? err : check_free(fs, name);
 }
 
-static errint_t make_prompt(struct fs *fs, const char *path, int flags)
+static errint_t make_prompt(struct fs *fs, const char *path, struct fuse_file_info *fi)
 {
 	errint_t err = prompt_check_name(fs, path);
-	int fd;
+	int flags = fi->flags, fd;
 
 	if (err)
 		return err;
+	/* The next file of a name that was renamed to a backup goes on with its
+	 * entry, and begins empty. */
+	if (scratch_hides(fs, path)) {
+		scratch_show(fs, path);
+		fi->flags |= O_TRUNC;
+		flags &= ~O_EXCL;
+	}
 	fd = openat(seed_store_area(fs->store, SEED_AREA_PROMPTS), path,
 		    O_WRONLY | O_CREAT | (flags & O_EXCL) | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
@@ -76,29 +89,46 @@ static errint_t make_prompt(struct fs *fs, const char *path, int flags)
 	return 0;
 }
 
-static errint_t make_scratch(struct fs *fs, const char *path, const char *name)
+static errint_t make_scratch(struct fs *fs, fuse_req_t req, const char *path, const char *name,
+			     mode_t mode)
 {
+	struct scratch_start start = {
+		.text = "",
+		.mode = mode & 0777,
+		.uid = fuse_req_ctx(req)->uid,
+		.gid = fuse_req_ctx(req)->gid,
+	};
 	errint_t err = seed_text_check_name_part(name);
 
-	return err ? err : scratch_make(fs, path, "", 0, NULL);
+	clock_gettime(CLOCK_REALTIME, &start.mtime);
+	return err ? err : scratch_make(fs, path, &start);
+}
+
+static bool find_scratch(struct fs *fs, struct found *found)
+{
+	found->scratch = scratch_find(fs, found->path);
+	if (!found->scratch)
+		return false;
+	found->type = &scratch_file;
+	found->version.file = scratch_number(found->scratch);
+	return true;
 }
 
 static void reply_scratch(struct fs *fs, fuse_req_t req, struct found *found,
 			  struct fuse_file_info *fi)
 {
 	struct fuse_entry_param entry = { .generation = 1 };
-	struct inode *inode = inode_get(fs, found);
+	struct inode *inode = find_scratch(fs, found) ? inode_get(fs, found) : NULL;
 	struct handle *handle = inode ? handle_new(req, inode, fi) : NULL;
 
-	if (handle)
-		handle->scratch = scratch_find(fs, found->path);
-	if (!handle || !handle->scratch) {
-		handle_free(handle);
+	scratch_unref(fs, found->scratch); /* the inode has its own */
+	if (!handle) {
 		if (inode)
 			inode_forget(fs, inode, 1);
 		fuse_reply_err(req, ENOMEM);
 		return;
 	}
+	scratch_opened(fs, inode->scratch);
 	entry.ino = (uintptr_t)inode;
 	SEED_UNUSED(inode->type->getattr(fs, inode, &entry.attr, &entry.attr_timeout) == 0);
 	fi->fh = (uintptr_t)handle;
@@ -110,7 +140,7 @@ static void reply_scratch(struct fs *fs, fuse_req_t req, struct found *found,
 }
 
 static void prompts_create(struct fs *fs, fuse_req_t req, const char *path, const char *name,
-			   struct fuse_file_info *fi)
+			   mode_t mode, struct fuse_file_info *fi)
 {
 	bool is_scratch = seed_text_is_scratch(name);
 	struct found found = { .type = is_scratch ? &scratch_file : &prompt_file };
@@ -119,9 +149,9 @@ static void prompts_create(struct fs *fs, fuse_req_t req, const char *path, cons
 	if (!path_join(path, name, found.path))
 		err = -ENAMETOOLONG;
 	else if (is_scratch)
-		err = make_scratch(fs, found.path, name);
+		err = make_scratch(fs, req, found.path, name, mode);
 	else
-		err = make_prompt(fs, found.path, fi->flags);
+		err = make_prompt(fs, found.path, fi);
 	if (err)
 		fuse_reply_err(req, -err);
 	else if (is_scratch)
@@ -144,16 +174,14 @@ static errint_t prompts_lookup(struct fs *fs, const char *path, const char *name
 {
 	errint_t err;
 
-	if (!path_join(path, name, found->path))
+	if (strlen(name) > SEED_NAME_PART_MAX_BYTES || !path_join(path, name, found->path))
 		return -ENAMETOOLONG;
-	if (seed_text_is_scratch(name)) {
-		struct scratch *scratch = scratch_find(fs, found->path);
-
-		found->type = &scratch_file;
-		scratch_unref(fs, scratch);
-		return scratch ? 0 : -ENOENT;
-	}
+	if (seed_text_is_scratch(name) && find_scratch(fs, found))
+		return 0;
+	/* What was stored under what is a scratch name now is still there. */
 	err = folder_stat(fs, SEED_AREA_PROMPTS, found->path, &found->st);
+	if (!err && scratch_hides(fs, found->path))
+		err = -ENOENT;
 	if (err)
 		return err;
 	if (S_ISDIR(found->st.st_mode))
@@ -170,33 +198,62 @@ static int prompts_open_folder(struct fs *fs, const char *path)
 	return folder_open(fs, SEED_AREA_PROMPTS, path);
 }
 
-static bool prompts_lists(const char *name, bool is_folder)
+static bool prompts_lists(struct fs *fs, const char *path, const char *name, bool is_folder)
 {
-	SEED_UNUSED(is_folder);
-	return !seed_text_is_scratch(name);
+	char file[FS_PATH_BYTES];
+	struct scratch *scratch;
+
+	if (!path_join(path, name, file))
+		return false;
+	if (!is_folder && scratch_hides(fs, file))
+		return false;
+	scratch = seed_text_is_scratch(name) ? scratch_find(fs, file) : NULL;
+	scratch_unref(fs, scratch); /* listed among the others */
+	return !scratch;
+}
+
+static void remove_prompt(struct fs *fs, fuse_req_t req, const char *name)
+{
+	struct seed_wait *wait = waiting_new(fs, req, NULL, NULL);
+
+	/* What is written to it from now on is not committed. */
+	inode_leave(fs, &prompt_file, name);
+	/* In order with what is under way for the name. */
+	if (!wait)
+		fuse_reply_err(req, ENOMEM);
+	else if (seed_engine_remove(fs->engine, name, wait))
+		waiting_fail(wait, ENOMEM);
+}
+
+static void remove_scratch(struct fs *fs, fuse_req_t req, const char *path,
+			   struct scratch *scratch)
+{
+	char hidden[FS_PATH_BYTES];
+	bool hides = scratch_hidden(fs, scratch, hidden);
+	errint_t err = scratch_unlink(fs, path);
+
+	if (err || !hides)
+		fuse_reply_err(req, -err);
+	else
+		remove_prompt(fs, req, hidden); /* the backup was all that was left of it */
 }
 
 static void prompts_unlink(struct fs *fs, fuse_req_t req, const char *path, const char *name)
 {
 	char file[FS_PATH_BYTES];
-	struct seed_wait *wait;
+	struct scratch *scratch = NULL;
 
 	if (!path_join(path, name, file)) {
 		fuse_reply_err(req, ENAMETOOLONG);
 		return;
 	}
-	if (seed_text_is_scratch(name)) {
-		fuse_reply_err(req, -scratch_unlink(fs, file));
-		return;
-	}
-	/* What is written to it from now on is not committed. */
-	inode_leave(fs, &prompt_file, file);
-	/* In order with what is under way for the name. */
-	wait = waiting_new(fs, req, NULL, NULL);
-	if (!wait)
-		fuse_reply_err(req, ENOMEM);
-	else if (seed_engine_remove(fs->engine, file, wait))
-		waiting_fail(wait, ENOMEM);
+	if (seed_text_is_scratch(name))
+		scratch = scratch_find(fs, file);
+	if (scratch)
+		remove_scratch(fs, req, file, scratch);
+	else
+		remove_prompt(fs, req, file);
+	scratch_unref(fs, scratch);
 }
 
 /* A folder stands in every area; prompts/ last, since that one counts. */

@@ -149,8 +149,10 @@ static int records_open_folder(struct fs *fs, const char *path)
 	return folder_open(fs, SEED_AREA_RECORDS, path);
 }
 
-static bool records_lists(const char *name, bool is_folder)
+static bool records_lists(struct fs *fs, const char *path, const char *name, bool is_folder)
 {
+	SEED_UNUSED(fs);
+	SEED_UNUSED(path);
 	return is_folder || ends_in(name, ".json");
 }
 
@@ -244,8 +246,10 @@ static int history_open_folder(struct fs *fs, const char *path)
 	return folder_open(fs, SEED_AREA_HISTORY, path);
 }
 
-static bool history_lists(const char *name, bool is_folder)
+static bool history_lists(struct fs *fs, const char *path, const char *name, bool is_folder)
 {
+	SEED_UNUSED(fs);
+	SEED_UNUSED(path);
 	return is_folder || ends_in(name, ".png");
 }
 

@@ -10,6 +10,7 @@
 
 struct renaming {
 	char from[FS_PATH_BYTES], to[FS_PATH_BYTES];
+	char backup[FS_PATH_BYTES]; /* the scratch file that it was; "": none */
 	bool folder;
 };
 
@@ -25,132 +26,172 @@ static struct renaming *renaming_new(const char *from, const char *to, bool fold
 	return renaming;
 }
 
+static void renamed(struct fs *fs, fuse_req_t req, int code, void *context)
+{
+	struct renaming *renaming = context;
+
+	if (!code) {
+		inodes_renamed(fs, renaming->from, renaming->to, renaming->folder);
+		if (renaming->folder)
+			scratch_folder_renamed(fs, renaming->from, renaming->to);
+		else
+			scratch_show(fs, renaming->to);
+		if (renaming->backup[0])
+			SEED_UNUSED(scratch_unlink(fs, renaming->backup) == 0);
+	}
+	fuse_reply_err(req, code);
+	free(renaming);
+}
+
 /* ---- a scratch file becomes a prompt ---- */
+
+/* The scratch file is the prompt now: what stood there is another file. */
+static void took_name(struct fs *fs, const char *from, const char *to)
+{
+	inode_leave(fs, &prompt_file, to);
+	scratch_show(fs, to); /* a backup of it is only a copy from now on */
+	SEED_UNUSED(scratch_unlink(fs, from) == 0); /* gone already: the same end */
+}
 
 static void scratch_committed(struct fs *fs, fuse_req_t req, int code, void *context)
 {
 	struct renaming *renaming = context;
 
 	/* Refused: the scratch file stays, nothing is lost. */
-	if (!code) {
-		inode_leave(fs, &prompt_file, renaming->to);
-		SEED_UNUSED(scratch_unlink(fs, renaming->from) == 0); /* gone already: the same end */
-	}
+	if (!code)
+		took_name(fs, renaming->from, renaming->to);
 	fuse_reply_err(req, code);
 	free(renaming);
 }
 
-static errint_t keep_prompt_file(struct fs *fs, const char *to, const char *text, size_t len)
+/* White text starts nothing and changes nothing; but the file is there. */
+static errint_t keep_empty(struct fs *fs, const char *to)
 {
 	int fd = openat(seed_store_area(fs->store, SEED_AREA_PROMPTS), to,
-			O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	errint_t err;
+			O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
 	if (fd < 0)
-		return errno == EEXIST ? 0 : -errno;
-	err = seed_files_write_all(fd, text, len);
+		return -errno;
 	close(fd);
-	return err;
+	return 0;
 }
 
-/* Nothing to generate: white text, or a prompt that comes back unchanged from
- * its backup name. */
-static bool only_kept(struct fs *fs, const char *to, const char *text, size_t len, bool unchanged)
-{
-	struct stat st;
-
-	if (seed_text_trimmed(text, len) == 0)
-		return true;
-	return unchanged && folder_stat(fs, SEED_AREA_PROMPTS, to, &st) == -ENOENT;
-}
-
+/* Takes the text. */
 static void commit_scratch(struct fs *fs, fuse_req_t req, const char *from, const char *to,
-			   char *text)
+			   struct scratch_text *scratch)
 {
 	struct renaming *renaming = renaming_new(from, to, false);
 	struct seed_wait *wait = renaming ? waiting_new(fs, req, scratch_committed, renaming) : NULL;
-	struct seed_ticket *ticket;
+	struct seed_ticket *ticket = wait ? seed_ticket_new() : NULL;
 
-	if (!wait) {
+	if (!ticket) {
+		if (wait)
+			waiting_drop(wait);
 		free(renaming);
-		free(text);
+		free(scratch->text);
 		fuse_reply_err(req, ENOMEM);
 		return;
 	}
-	ticket = seed_ticket_new();
-	if (ticket)
-		ticket->uid = fuse_req_ctx(req)->uid;
+	ticket->uid = fuse_req_ctx(req)->uid;
+	ticket->prompt_time = scratch->mtime;
+	/* A file that is synced or saved again is no wish for another image. */
+	ticket->unless_made = true;
 	wait->until_begun = true; /* rename(2) never waits for a generation */
-	if (seed_engine_commit(fs->engine, to, text, ticket, wait))
+	if (seed_engine_commit(fs->engine, to, scratch->text, ticket, wait))
 		waiting_fail(wait, ENOMEM);
 	seed_ticket_unref(ticket);
 }
 
-static void rename_scratch(struct fs *fs, fuse_req_t req, struct scratch *scratch,
-			   const char *from, const char *to)
+/* The backup of a prompt whose text nobody has changed: it is that prompt. */
+static void return_backup(struct fs *fs, fuse_req_t req, const char *from, const char *to,
+			  const struct scratch_text *scratch)
 {
-	char *text = NULL;
-	size_t len = 0, at = 0;
-	bool unchanged = false;
-	errint_t err;
+	struct renaming *renaming;
+	struct seed_wait *wait;
 
-	err = scratch_text(fs, scratch, to, &text, &len, &unchanged);
-	if (!err)
-		err = seed_text_check(text, len, &at);
-	if (err == -EILSEQ || err == -EINVAL || err == -EFBIG)
+	if (strcmp(scratch->hides, to) == 0) {
+		took_name(fs, from, to);
+		fuse_reply_err(req, -seed_store_prompt_time(fs->store, to, scratch->mtime));
+		return;
+	}
+	renaming = renaming_new(scratch->hides, to, false);
+	wait = renaming ? waiting_new(fs, req, renamed, renaming) : NULL;
+	if (!wait) {
+		free(renaming);
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	snprintf(renaming->backup, sizeof(renaming->backup), "%s", from);
+	if (seed_engine_rename(fs->engine, scratch->hides, to, false, wait))
+		waiting_fail(wait, ENOMEM);
+}
+
+static errint_t check_scratch(struct fs *fs, const char *from, const char *to,
+			      const struct scratch_text *scratch)
+{
+	size_t at = 0;
+	errint_t err = seed_text_check(scratch->text, scratch->len, &at);
+
+	if (err)
 		seed_log_line(fs->log, to, SEED_LOG_ERROR "Prompt refused at byte %zu of %s (%s); "
 			      "nothing was changed", at, from, seed_error_name(-err));
-	if (!err && !only_kept(fs, to, text, len, unchanged)) {
-		commit_scratch(fs, req, from, to, text);
+	return err;
+}
+
+static void rename_scratch(struct fs *fs, fuse_req_t req, struct scratch *file,
+			   const char *from, const char *to)
+{
+	struct scratch_text scratch = { 0 };
+	errint_t err;
+
+	err = scratch_text(fs, file, &scratch);
+	if (!err)
+		err = check_scratch(fs, from, to, &scratch);
+	if (!err && scratch.hides[0]) {
+		return_backup(fs, req, from, to, &scratch);
+		free(scratch.text);
+		return;
+	}
+	if (!err && seed_text_trimmed(scratch.text, scratch.len) > 0) {
+		commit_scratch(fs, req, from, to, &scratch);
 		return;
 	}
 	if (!err)
-		err = keep_prompt_file(fs, to, unchanged ? text : "", unchanged ? len : 0);
+		err = keep_empty(fs, to);
 	if (!err)
-		inode_leave(fs, &prompt_file, to);
-	if (!err)
-		err = scratch_unlink(fs, from);
-	free(text);
+		took_name(fs, from, to);
+	free(scratch.text);
 	fuse_reply_err(req, -err);
 }
 
 /* ---- a prompt becomes a scratch file (an editor's backup) ---- */
 
-static void backup_prompt(struct fs *fs, fuse_req_t req, const char *from, const char *to)
+/* Its entry stays as it is, hidden behind the scratch file (scratch.h). */
+static void backup_prompt(struct fs *fs, fuse_req_t req, const char *from, const char *to,
+			  const struct stat *st)
 {
-	struct seed_wait *wait;
+	struct scratch_start start = {
+		.hides = from,
+		.mode = 0666 & ~(mode_t)fs->options.umask,
+		.uid = (uid_t)fs->options.uid,
+		.gid = (gid_t)fs->options.gid,
+		.mtime = st->st_mtim,
+	};
 	char *text = NULL;
-	size_t len = 0;
 	errint_t err;
 
 	err = seed_files_read(seed_store_area(fs->store, SEED_AREA_PROMPTS), from,
-			      SEED_PROMPT_MAX_BYTES, &text, &len);
+			      SEED_PROMPT_MAX_BYTES, &text, &start.len);
+	start.text = text;
 	if (!err)
-		err = scratch_make(fs, to, text, len, from);
+		err = scratch_make(fs, to, &start);
+	if (!err)
+		inode_leave(fs, &prompt_file, from);
 	free(text);
-	if (err) {
-		fuse_reply_err(req, -err);
-		return;
-	}
-	inode_leave(fs, &prompt_file, from);
-	wait = waiting_new(fs, req, NULL, NULL);
-	if (!wait)
-		fuse_reply_err(req, ENOMEM);
-	else if (seed_engine_remove(fs->engine, from, wait))
-		waiting_fail(wait, ENOMEM);
+	fuse_reply_err(req, -err);
 }
 
 /* ---- a prompt or folder ---- */
-
-static void renamed(struct fs *fs, fuse_req_t req, int code, void *context)
-{
-	struct renaming *renaming = context;
-
-	if (!code)
-		inodes_renamed(fs, renaming->from, renaming->to, renaming->folder);
-	fuse_reply_err(req, code);
-	free(renaming);
-}
 
 static void rename_entry(struct fs *fs, fuse_req_t req, const char *from, const char *to,
 			 bool folder)
@@ -185,6 +226,8 @@ static errint_t check_target(struct fs *fs, const char *to, bool folder, unsigne
 		return flags & RENAME_NOREPLACE ? -EEXIST : folder ? -ENOTDIR : 0;
 	}
 	err = folder_stat(fs, SEED_AREA_PROMPTS, to, &st);
+	if (!err && scratch_hides(fs, to))
+		err = -ENOENT;
 	if (err)
 		return err == -ENOENT ? 0 : err;
 	if (flags & RENAME_NOREPLACE)
@@ -213,7 +256,7 @@ static void rename_on_disk(struct fs *fs, fuse_req_t req, const char *from, cons
 	else if (strcmp(from, to) == 0)
 		fuse_reply_err(req, 0);
 	else if (to_scratch)
-		backup_prompt(fs, req, from, to);
+		backup_prompt(fs, req, from, to, &st);
 	else
 		rename_entry(fs, req, from, to, S_ISDIR(st.st_mode));
 }

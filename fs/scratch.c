@@ -2,22 +2,28 @@
 
 #include <fcntl.h>
 
-/* Editors keep a few; a mount full of them is a mistake. */
-#define SCRATCH_MAX 4096
+#include "lib/clock.h"
 
 struct scratch {
 	struct scratch *next;
-	unsigned refs;  /* the list's, and one for each handle; the mutex */
-	char *path;     /* NULL once unlinked */
-	char *origin;
+	unsigned refs;    /* the list's and the inodes'; the mutex, as for all below */
+	unsigned open;    /* handles */
+	char *path;       /* NULL once unlinked */
+	char *hides;      /* the prompt that was renamed to it, or NULL */
 	char *data;
 	size_t len;
+	size_t charged;   /* of fs.scratch_bytes; while it has a name or is open */
 	struct timespec mtime;
+	mode_t mode;
+	uid_t uid;
+	gid_t gid;
 	uint64_t number;
-	bool changed;
+	bool changed;     /* not the text that it began with */
+	int64_t used_ms;  /* monotonic: made, opened or closed last */
 };
 
-/* With the mutex held. */
+/* ---- with the mutex held ---- */
+
 static struct scratch **place_of(struct fs *fs, const char *path)
 {
 	struct scratch **at = &fs->scratch;
@@ -27,30 +33,86 @@ static struct scratch **place_of(struct fs *fs, const char *path)
 	return at;
 }
 
-static void drop(struct scratch *scratch)
+/* Room for `len` bytes: whole blocks, so that empty files count, too. */
+static errint_t charge(struct fs *fs, struct scratch *scratch, size_t len)
+{
+	size_t blocks = (len / SEED_SCRATCH_BLOCK_BYTES + 1) * SEED_SCRATCH_BLOCK_BYTES;
+
+	if (blocks > scratch->charged &&
+	    fs->scratch_bytes + (blocks - scratch->charged) > SEED_SCRATCH_ALL_BYTES)
+		return -ENOSPC;
+	fs->scratch_bytes = fs->scratch_bytes - scratch->charged + blocks;
+	scratch->charged = blocks;
+	return 0;
+}
+
+static void drop(struct fs *fs, struct scratch *scratch)
 {
 	if (--scratch->refs > 0)
 		return;
+	fs->scratch_bytes -= scratch->charged;
 	free(scratch->path);
-	free(scratch->origin);
+	free(scratch->hides);
 	free(scratch->data);
 	free(scratch);
 }
 
-static bool take_out(struct fs *fs, const char *path)
+/* Without a name or a handle nobody can get at the text: the kernel may keep
+ * the inode for long. */
+static void free_text(struct fs *fs, struct scratch *scratch)
 {
-	struct scratch **at = place_of(fs, path);
+	if (scratch->path || scratch->open)
+		return;
+	free(scratch->data);
+	scratch->data = NULL;
+	scratch->len = 0;
+	fs->scratch_bytes -= scratch->charged;
+	scratch->charged = 0;
+}
+
+static void take_out(struct fs *fs, struct scratch **at)
+{
 	struct scratch *scratch = *at;
 
-	if (!scratch)
-		return false;
 	*at = scratch->next;
 	free(scratch->path);
 	scratch->path = NULL;
-	fs->scratch_count--;
-	drop(scratch);
+	free_text(fs, scratch);
+	drop(fs, scratch);
+}
+
+static bool take_out_path(struct fs *fs, const char *path)
+{
+	struct scratch **at = place_of(fs, path);
+
+	if (!*at)
+		return false;
+	take_out(fs, at);
 	return true;
 }
+
+static struct scratch *hider_of(struct fs *fs, const char *name)
+{
+	struct scratch *scratch = fs->scratch;
+
+	while (scratch && (!scratch->hides || strcmp(scratch->hides, name) != 0))
+		scratch = scratch->next;
+	return scratch;
+}
+
+static void expire(struct fs *fs, int64_t now_ms)
+{
+	struct scratch **at = &fs->scratch;
+
+	while (*at) {
+		if ((*at)->open == 0 && now_ms - (*at)->used_ms >= SEED_SCRATCH_HOURS * 3600000LL)
+			take_out(fs, at);
+		else
+			at = &(*at)->next;
+	}
+}
+
+/* ---- names ---- */
 
 struct scratch *scratch_find(struct fs *fs, const char *path)
 {
@@ -64,52 +126,71 @@ struct scratch *scratch_find(struct fs *fs, const char *path)
 	return scratch;
 }
 
+struct scratch *scratch_ref(struct fs *fs, struct scratch *scratch)
+{
+	pthread_mutex_lock(&fs->scratch_mutex);
+	scratch->refs++;
+	pthread_mutex_unlock(&fs->scratch_mutex);
+	return scratch;
+}
+
 void scratch_unref(struct fs *fs, struct scratch *scratch)
 {
 	if (!scratch)
 		return;
 	pthread_mutex_lock(&fs->scratch_mutex);
-	drop(scratch);
+	drop(fs, scratch);
 	pthread_mutex_unlock(&fs->scratch_mutex);
 }
 
-static struct scratch *scratch_new(const char *path, const char *text, size_t len,
-				   const char *origin)
+uint64_t scratch_number(const struct scratch *scratch)
+{
+	return scratch->number;
+}
+
+static struct scratch *scratch_new(const char *path, const struct scratch_start *start)
 {
 	struct scratch *scratch = calloc(1, sizeof(*scratch));
 
 	if (!scratch)
 		return NULL;
-	scratch->refs = 1;
 	scratch->path = strdup(path);
-	scratch->data = malloc(len + 1);
-	scratch->origin = origin ? strdup(origin) : NULL;
-	if (!scratch->path || !scratch->data || (origin && !scratch->origin)) {
-		drop(scratch);
+	scratch->hides = start->hides ? strdup(start->hides) : NULL;
+	scratch->data = malloc(start->len + 1);
+	if (!scratch->path || !scratch->data || (start->hides && !scratch->hides)) {
+		free(scratch->path);
+		free(scratch->hides);
+		free(scratch->data);
+		free(scratch);
 		return NULL;
 	}
-	if (len)
-		memcpy(scratch->data, text, len);
-	scratch->len = len;
-	clock_gettime(CLOCK_REALTIME, &scratch->mtime);
+	scratch->refs = 1;
+	if (start->len)
+		memcpy(scratch->data, start->text, start->len);
+	scratch->len = start->len;
+	scratch->mode = start->mode;
+	scratch->uid = start->uid;
+	scratch->gid = start->gid;
+	scratch->mtime = start->mtime;
+	scratch->used_ms = seed_clock_now_ms();
 	return scratch;
 }
 
-errint_t scratch_make(struct fs *fs, const char *path, const char *text, size_t len,
-		      const char *origin)
+errint_t scratch_make(struct fs *fs, const char *path, const struct scratch_start *start)
 {
-	struct scratch *scratch = scratch_new(path, text, len, origin);
-	errint_t err = 0;
+	struct scratch *scratch = scratch_new(path, start);
+	errint_t err;
 
 	if (!scratch)
 		return -ENOMEM;
 	pthread_mutex_lock(&fs->scratch_mutex);
-	take_out(fs, path);
-	if (fs->scratch_count >= SCRATCH_MAX) {
-		err = -ENOSPC;
-		drop(scratch);
+	expire(fs, scratch->used_ms);
+	err = charge(fs, scratch, scratch->len);
+	if (err) {
+		drop(fs, scratch);
 	} else {
-		fs->scratch_count++;
+		take_out_path(fs, path);
+		scratch->number = ++fs->scratch_number;
 		scratch->next = fs->scratch;
 		fs->scratch = scratch;
 	}
@@ -122,7 +203,7 @@ errint_t scratch_unlink(struct fs *fs, const char *path)
 	bool found;
 
 	pthread_mutex_lock(&fs->scratch_mutex);
-	found = take_out(fs, path);
+	found = take_out_path(fs, path);
 	pthread_mutex_unlock(&fs->scratch_mutex);
 	return found ? 0 : -ENOENT;
 }
@@ -138,7 +219,7 @@ errint_t scratch_rename(struct fs *fs, const char *from, const char *to)
 	scratch = *place_of(fs, from);
 	if (scratch) {
 		if (strcmp(from, to) != 0)
-			take_out(fs, to);
+			take_out_path(fs, to);
 		free(scratch->path);
 		scratch->path = path;
 		path = NULL;
@@ -148,19 +229,77 @@ errint_t scratch_rename(struct fs *fs, const char *from, const char *to)
 	return scratch ? 0 : -ENOENT;
 }
 
-errint_t scratch_text(struct fs *fs, struct scratch *scratch, const char *name, char **text,
-		      size_t *len, bool *unchanged)
+static void rename_below(char **path, const char *from, const char *to)
+{
+	char renamed[SEED_STORE_PATH_BYTES];
+	char *copy;
+
+	if (!*path || !seed_store_renamed(*path, from, to, true, renamed))
+		return;
+	/* Without memory it keeps a name that leads nowhere, and expires. */
+	copy = strdup(renamed);
+	if (!copy)
+		return;
+	free(*path);
+	*path = copy;
+}
+
+void scratch_folder_renamed(struct fs *fs, const char *from, const char *to)
 {
 	pthread_mutex_lock(&fs->scratch_mutex);
-	*len = scratch->len;
-	*unchanged = scratch->origin && strcmp(scratch->origin, name) == 0 && !scratch->changed;
-	*text = malloc(scratch->len + 1);
-	if (*text) {
-		memcpy(*text, scratch->data, scratch->len);
-		(*text)[scratch->len] = '\0';
+	for (struct scratch *scratch = fs->scratch; scratch; scratch = scratch->next) {
+		rename_below(&scratch->path, from, to);
+		rename_below(&scratch->hides, from, to);
 	}
 	pthread_mutex_unlock(&fs->scratch_mutex);
-	return *text ? 0 : -ENOMEM;
+}
+
+bool scratch_hides(struct fs *fs, const char *name)
+{
+	bool hides;
+
+	pthread_mutex_lock(&fs->scratch_mutex);
+	hides = hider_of(fs, name) != NULL;
+	pthread_mutex_unlock(&fs->scratch_mutex);
+	return hides;
+}
+
+void scratch_show(struct fs *fs, const char *name)
+{
+	struct scratch *scratch;
+
+	pthread_mutex_lock(&fs->scratch_mutex);
+	scratch = hider_of(fs, name);
+	if (scratch) {
+		free(scratch->hides);
+		scratch->hides = NULL;
+	}
+	pthread_mutex_unlock(&fs->scratch_mutex);
+}
+
+errint_t scratch_text(struct fs *fs, struct scratch *scratch, struct scratch_text *out)
+{
+	pthread_mutex_lock(&fs->scratch_mutex);
+	out->len = scratch->len;
+	out->mtime = scratch->mtime;
+	snprintf(out->hides, sizeof(out->hides), "%s",
+		 scratch->hides && !scratch->changed ? scratch->hides : "");
+	out->text = malloc(scratch->len + 1);
+	if (out->text) {
+		if (scratch->len)
+			memcpy(out->text, scratch->data, scratch->len);
+		out->text[scratch->len] = '\0';
+	}
+	pthread_mutex_unlock(&fs->scratch_mutex);
+	return out->text ? 0 : -ENOMEM;
+}
+
+bool scratch_hidden(struct fs *fs, struct scratch *scratch, char name[FS_PATH_BYTES])
+{
+	pthread_mutex_lock(&fs->scratch_mutex);
+	snprintf(name, FS_PATH_BYTES, "%s", scratch->hides ? scratch->hides : "");
+	pthread_mutex_unlock(&fs->scratch_mutex);
+	return name[0] != '\0';
 }
 
 /* The part of a scratch's path below `folder`, NULL if it is elsewhere. */
@@ -182,6 +321,7 @@ bool scratch_list(struct fs *fs, const char *folder, struct listing *listing)
 	bool ok = true;
 
 	pthread_mutex_lock(&fs->scratch_mutex);
+	expire(fs, seed_clock_now_ms());
 	for (struct scratch *scratch = fs->scratch; scratch && ok; scratch = scratch->next) {
 		const char *name = name_in(scratch, folder);
 
@@ -203,10 +343,17 @@ bool scratch_any(struct fs *fs, const char *folder)
 	return any;
 }
 
+void scratch_expire(struct fs *fs, int64_t now_ms)
+{
+	pthread_mutex_lock(&fs->scratch_mutex);
+	expire(fs, now_ms);
+	pthread_mutex_unlock(&fs->scratch_mutex);
+}
+
 void scratch_release_all(struct fs *fs)
 {
 	while (fs->scratch)
-		take_out(fs, fs->scratch->path);
+		take_out(fs, &fs->scratch);
 }
 
 /* ---- operations ---- */
@@ -214,32 +361,33 @@ void scratch_release_all(struct fs *fs)
 static errint_t scratch_getattr(struct fs *fs, struct inode *inode, struct stat *st,
 				double *timeout_s)
 {
-	char path[FS_PATH_BYTES];
-	struct scratch *scratch;
+	const struct scratch *scratch = inode->scratch;
 
-	inode_path(fs, inode, path);
 	*timeout_s = 0;
 	*st = (struct stat){ 0 };
 	pthread_mutex_lock(&fs->scratch_mutex);
-	scratch = *place_of(fs, path);
-	if (scratch) {
-		st->st_size = (off_t)scratch->len;
-		st->st_mtim = st->st_ctim = st->st_atim = scratch->mtime;
-	}
+	st->st_size = (off_t)scratch->len;
+	st->st_mtim = st->st_ctim = st->st_atim = scratch->mtime;
+	attributes_file(fs, inode, 0, st);
+	st->st_mode = S_IFREG | scratch->mode;
+	st->st_uid = scratch->uid;
+	st->st_gid = scratch->gid;
+	st->st_nlink = scratch->path ? 1 : 0;
 	pthread_mutex_unlock(&fs->scratch_mutex);
-	if (!scratch) /* unlinked, and still open: its times do not matter any more */
-		clock_gettime(CLOCK_REALTIME, &st->st_mtim);
-	attributes_file(fs, inode, 0644, st);
 	return 0;
 }
 
 /* With the mutex held. */
-static errint_t resize(struct scratch *scratch, size_t len)
+static errint_t resize(struct fs *fs, struct scratch *scratch, size_t len)
 {
+	errint_t err;
 	char *data;
 
 	if (len > SEED_SCRATCH_MAX_BYTES)
 		return -EFBIG;
+	err = charge(fs, scratch, len);
+	if (err)
+		return err;
 	data = realloc(scratch->data, len + 1);
 	if (!data)
 		return -ENOMEM;
@@ -252,28 +400,41 @@ static errint_t resize(struct scratch *scratch, size_t len)
 	return 0;
 }
 
+/* With the mutex held. */
+static errint_t set_attributes(struct fs *fs, struct scratch *scratch, const struct stat *st,
+			       int to_set)
+{
+	errint_t err = 0;
+
+	if (to_set & FUSE_SET_ATTR_SIZE)
+		err = st->st_size < 0 || st->st_size > SEED_SCRATCH_MAX_BYTES ?
+			-EFBIG : resize(fs, scratch, (size_t)st->st_size);
+	if (err)
+		return err;
+	if (to_set & FUSE_SET_ATTR_MODE)
+		scratch->mode = st->st_mode & 07777;
+	if (to_set & FUSE_SET_ATTR_UID)
+		scratch->uid = st->st_uid;
+	if (to_set & FUSE_SET_ATTR_GID)
+		scratch->gid = st->st_gid;
+	if (to_set & FUSE_SET_ATTR_MTIME_NOW)
+		clock_gettime(CLOCK_REALTIME, &scratch->mtime);
+	else if (to_set & FUSE_SET_ATTR_MTIME)
+		scratch->mtime = st->st_mtim;
+	return 0;
+}
+
 static void scratch_setattr(struct fs *fs, fuse_req_t req, struct inode *inode, struct stat *st,
 			    int to_set, struct handle *handle)
 {
-	struct scratch *scratch = handle ? handle->scratch : NULL;
-	char path[FS_PATH_BYTES];
 	struct stat now;
 	double timeout_s;
-	errint_t err = 0;
+	errint_t err;
 
-	inode_path(fs, inode, path);
-	if (to_set & FUSE_SET_ATTR_SIZE) {
-		pthread_mutex_lock(&fs->scratch_mutex);
-		if (!scratch)
-			scratch = *place_of(fs, path);
-		if (!scratch)
-			err = -ENOENT;
-		else if (st->st_size < 0 || st->st_size > SEED_SCRATCH_MAX_BYTES)
-			err = -EFBIG;
-		else
-			err = resize(scratch, (size_t)st->st_size);
-		pthread_mutex_unlock(&fs->scratch_mutex);
-	}
+	SEED_UNUSED(handle);
+	pthread_mutex_lock(&fs->scratch_mutex);
+	err = set_attributes(fs, inode->scratch, st, to_set);
+	pthread_mutex_unlock(&fs->scratch_mutex);
 	if (!err)
 		err = scratch_getattr(fs, inode, &now, &timeout_s);
 	if (err)
@@ -282,29 +443,32 @@ static void scratch_setattr(struct fs *fs, fuse_req_t req, struct inode *inode, 
 		fuse_reply_attr(req, &now, timeout_s);
 }
 
+void scratch_opened(struct fs *fs, struct scratch *scratch)
+{
+	pthread_mutex_lock(&fs->scratch_mutex);
+	scratch->open++;
+	scratch->used_ms = seed_clock_now_ms();
+	pthread_mutex_unlock(&fs->scratch_mutex);
+}
+
 static void scratch_open(struct fs *fs, fuse_req_t req, struct inode *inode,
 			 struct fuse_file_info *fi)
 {
 	struct handle *handle = handle_new(req, inode, fi);
-	char path[FS_PATH_BYTES];
 	errint_t err = 0;
 
-	inode_path(fs, inode, path);
-	if (handle)
-		handle->scratch = scratch_find(fs, path);
-	if (!handle || !handle->scratch) {
-		handle_free(handle);
-		fuse_reply_err(req, handle ? ENOENT : ENOMEM);
+	if (!handle) {
+		fuse_reply_err(req, ENOMEM);
 		return;
 	}
+	scratch_opened(fs, inode->scratch);
 	if (fi->flags & O_TRUNC) {
 		pthread_mutex_lock(&fs->scratch_mutex);
-		err = resize(handle->scratch, 0);
+		err = resize(fs, inode->scratch, 0);
 		pthread_mutex_unlock(&fs->scratch_mutex);
 	}
 	if (err) {
-		scratch_unref(fs, handle->scratch);
-		handle_free(handle);
+		scratch_file.release(fs, handle);
 		fuse_reply_err(req, -err);
 		return;
 	}
@@ -315,7 +479,7 @@ static void scratch_open(struct fs *fs, fuse_req_t req, struct inode *inode,
 static void scratch_read(struct fs *fs, fuse_req_t req, struct handle *handle, size_t size,
 			 off_t offset)
 {
-	struct scratch *scratch = handle->scratch;
+	const struct scratch *scratch = handle->inode->scratch;
 	char *data = malloc(size + 1);
 	size_t at, len = 0;
 
@@ -326,7 +490,8 @@ static void scratch_read(struct fs *fs, fuse_req_t req, struct handle *handle, s
 	pthread_mutex_lock(&fs->scratch_mutex);
 	at = offset < 0 || (uint64_t)offset > scratch->len ? scratch->len : (size_t)offset;
 	len = size < scratch->len - at ? size : scratch->len - at;
-	memcpy(data, scratch->data + at, len);
+	if (len)
+		memcpy(data, scratch->data + at, len);
 	pthread_mutex_unlock(&fs->scratch_mutex);
 	fuse_reply_buf(req, data, len);
 	free(data);
@@ -335,7 +500,7 @@ static void scratch_read(struct fs *fs, fuse_req_t req, struct handle *handle, s
 static void scratch_write(struct fs *fs, fuse_req_t req, struct handle *handle, const char *data,
 			  size_t size, off_t offset)
 {
-	struct scratch *scratch = handle->scratch;
+	struct scratch *scratch = handle->inode->scratch;
 	errint_t err = 0;
 	size_t at;
 
@@ -344,7 +509,7 @@ static void scratch_write(struct fs *fs, fuse_req_t req, struct handle *handle, 
 	if (at > SEED_SCRATCH_MAX_BYTES || size > SEED_SCRATCH_MAX_BYTES - at)
 		err = -EFBIG;
 	else
-		err = resize(scratch, at + size > scratch->len ? at + size : scratch->len);
+		err = resize(fs, scratch, at + size > scratch->len ? at + size : scratch->len);
 	if (!err)
 		memcpy(scratch->data + at, data, size);
 	pthread_mutex_unlock(&fs->scratch_mutex);
@@ -356,7 +521,13 @@ static void scratch_write(struct fs *fs, fuse_req_t req, struct handle *handle, 
 
 static void scratch_release(struct fs *fs, struct handle *handle)
 {
-	scratch_unref(fs, handle->scratch);
+	struct scratch *scratch = handle->inode->scratch;
+
+	pthread_mutex_lock(&fs->scratch_mutex);
+	scratch->open--;
+	scratch->used_ms = seed_clock_now_ms();
+	free_text(fs, scratch);
+	pthread_mutex_unlock(&fs->scratch_mutex);
 	handle_free(handle);
 }
 

@@ -116,6 +116,8 @@ errint_t writing_getattr(struct fs *fs, struct inode *inode, struct stat *st, do
 	if (draft) {
 		pthread_mutex_lock(&draft->mutex);
 		st->st_size = (off_t)draft->len;
+		if (draft->changed)
+			st->st_mtim = st->st_ctim = draft->mtime;
 		pthread_mutex_unlock(&draft->mutex);
 		writing_draft_put(fs, inode, draft);
 	}
@@ -126,8 +128,6 @@ errint_t writing_getattr(struct fs *fs, struct inode *inode, struct stat *st, do
 	*timeout_s = 0;
 	return err;
 }
-
-static void commit_unwatched(struct fs *fs, struct inode *inode, struct draft *draft, int64_t uid);
 
 /* Whether the handle writes to the draft's text as it is now, and it goes on
  * with it. False: another writer began a new text since this one wrote. With
@@ -141,47 +141,52 @@ static bool joins_text(struct handle *handle, const struct draft *draft)
 	return true;
 }
 
-static errint_t truncate_prompt(struct fs *fs, struct inode *inode, off_t size,
-				struct handle *handle, int64_t uid)
+/* ftruncate(2), or an open with O_TRUNC that came in two parts. */
+static errint_t truncate_open(struct handle *handle, off_t size)
 {
-	struct draft *draft;
+	struct draft *draft = handle->draft;
 	errint_t err;
 
-	if (size < 0 || (uint64_t)size > inode->type->writing->limit)
-		return -EFBIG;
-	/* truncate(2) to nothing with no descriptor: empty text changes nothing. */
-	if (size == 0 && !handle)
-		return 0;
-	err = draft_get(fs, inode, &draft);
-	if (err)
-		return err;
+	if (!draft)
+		return -EBADF;
 	pthread_mutex_lock(&draft->mutex);
-	if (size > 0 && handle && !joins_text(handle, draft))
+	if (size > 0 && !joins_text(handle, draft))
 		err = -ECANCELED;
 	else
 		err = draft_truncate(draft, (size_t)size);
 	if (size == 0) /* its own new text */
 		handle->text_number = draft->text_number;
 	pthread_mutex_unlock(&draft->mutex);
-	/* Without a descriptor there is no close to wait for. */
-	if (!err && !handle)
-		commit_unwatched(fs, inode, draft, uid);
-	writing_draft_put(fs, inode, draft);
 	return err;
 }
 
-void writing_setattr(struct fs *fs, fuse_req_t req, struct inode *inode, struct stat *st,
-			   int to_set, struct handle *handle)
+/* What is not committed yet has its time in the draft. */
+static errint_t set_time(struct fs *fs, struct inode *inode, struct timespec mtime)
+{
+	const struct writing_kind *kind = inode->type->writing;
+	struct draft *draft = writing_draft(fs, inode);
+	bool is_kept = true;
+	char path[FS_PATH_BYTES];
+	errint_t err = 0;
+
+	if (draft) {
+		pthread_mutex_lock(&draft->mutex);
+		draft->mtime = mtime;
+		is_kept = !draft->changed;
+		pthread_mutex_unlock(&draft->mutex);
+		writing_draft_put(fs, inode, draft);
+	}
+	inode_path(fs, inode, path);
+	if (kind->set_time && is_kept && !inode_is_gone(fs, inode))
+		err = kind->set_time(fs, path, mtime);
+	return err;
+}
+
+static void reply_attributes(struct fs *fs, fuse_req_t req, struct inode *inode, errint_t err)
 {
 	struct stat now = { 0 };
 	double timeout_s = 0;
-	errint_t err = 0;
 
-	/* Owners, modes and times are the mount's: taken and left, so that
-	 * cp -p, install and touch work. */
-	if (to_set & FUSE_SET_ATTR_SIZE) {
-		err = truncate_prompt(fs, inode, st->st_size, handle, fuse_req_ctx(req)->uid);
-	}
 	if (!err)
 		err = writing_getattr(fs, inode, &now, &timeout_s);
 	if (err)
@@ -190,13 +195,46 @@ void writing_setattr(struct fs *fs, fuse_req_t req, struct inode *inode, struct 
 		fuse_reply_attr(req, &now, timeout_s);
 }
 
+static void truncate_path(struct fs *fs, fuse_req_t req, struct inode *inode, size_t size);
+
+void writing_setattr(struct fs *fs, fuse_req_t req, struct inode *inode, struct stat *st,
+			   int to_set, struct handle *handle)
+{
+	struct timespec now;
+	errint_t err = 0;
+
+	/* Owners and modes are the mount's: taken and left, so that cp -p,
+	 * install and touch work. */
+	if (to_set & FUSE_SET_ATTR_SIZE) {
+		if (st->st_size < 0 || (uint64_t)st->st_size > inode->type->writing->limit) {
+			err = -EFBIG;
+		} else if (handle) {
+			err = truncate_open(handle, st->st_size);
+		} else if (st->st_size > 0) {
+			truncate_path(fs, req, inode, (size_t)st->st_size);
+			return;
+		} /* truncate(2) to nothing: empty text changes nothing */
+	} else if (to_set & FUSE_SET_ATTR_MTIME_NOW) {
+		clock_gettime(CLOCK_REALTIME, &now);
+		err = set_time(fs, inode, now);
+	} else if (to_set & FUSE_SET_ATTR_MTIME) {
+		err = set_time(fs, inode, st->st_mtim);
+	}
+	reply_attributes(fs, req, inode, err);
+}
+
 /* ---- open, create ---- */
 
 static errint_t begin_writing(struct fs *fs, struct handle *handle)
 {
 	errint_t err = draft_get(fs, handle->inode, &handle->draft);
 
-	if (!err && (handle->flags & O_TRUNC)) {
+	if (err)
+		return err;
+	pthread_mutex_lock(&fs->inode_mutex);
+	handle->draft->writers++;
+	pthread_mutex_unlock(&fs->inode_mutex);
+	if (handle->flags & O_TRUNC) {
 		pthread_mutex_lock(&handle->draft->mutex);
 		err = draft_truncate(handle->draft, 0);
 		pthread_mutex_unlock(&handle->draft->mutex);
@@ -384,6 +422,7 @@ static errint_t take_text(struct fs *fs, struct inode *inode, struct draft *draf
 		return -ENOMEM;
 	}
 	ticket->uid = uid;
+	ticket->prompt_time = draft->mtime;
 	seed_ticket_unref(draft->ticket);
 	draft->ticket = ticket;
 	return 0;
@@ -473,6 +512,65 @@ static bool commit_or_reply(struct fs *fs, fuse_req_t req, struct inode *inode,
 	return true;
 }
 
+/* ---- truncate(2): a commit without a close ---- */
+
+struct truncating {
+	struct inode *inode;
+	struct draft *draft;
+};
+
+static void truncated(struct fs *fs, fuse_req_t req, int code, void *context)
+{
+	struct truncating *truncating = context;
+
+	writing_draft_put(fs, truncating->inode, truncating->draft);
+	reply_attributes(fs, req, truncating->inode, -code);
+	free(truncating);
+}
+
+/* The text ends earlier; it cannot grow, for it would be with NUL. */
+static errint_t shorten(struct draft *draft, size_t size)
+{
+	errint_t err;
+
+	pthread_mutex_lock(&draft->mutex);
+	err = size > draft->len ? -EINVAL : draft_truncate(draft, size);
+	pthread_mutex_unlock(&draft->mutex);
+	return err;
+}
+
+/* Replies once the text is on disk, so that its size is the new one. */
+static void truncate_path(struct fs *fs, fuse_req_t req, struct inode *inode, size_t size)
+{
+	struct truncating *truncating = calloc(1, sizeof(*truncating));
+	struct seed_ticket *ticket = NULL;
+	struct seed_wait *wait = NULL;
+	bool posted = false;
+	errint_t err = -ENOMEM;
+
+	if (truncating)
+		err = draft_get(fs, inode, &truncating->draft);
+	if (err) {
+		free(truncating);
+		fuse_reply_err(req, -err);
+		return;
+	}
+	truncating->inode = inode;
+	wait = waiting_new(fs, req, truncated, truncating);
+	err = wait ? shorten(truncating->draft, size) : -ENOMEM;
+	if (!err) {
+		wait->until_begun = true;
+		err = commit_draft(fs, inode, truncating->draft, fuse_req_ctx(req)->uid, wait, &posted,
+				   &ticket);
+	}
+	seed_ticket_unref(ticket);
+	if (posted)
+		return;
+	if (wait)
+		waiting_drop(wait);
+	truncated(fs, req, -err, truncating);
+}
+
 /* Whether the text that this handle wrote is not what a commit would take: its
  * name is another file's or nobody's, or another writer has begun a new text.
  * Its close must not give 0, as if there were an image of it. */
@@ -482,7 +580,7 @@ static bool is_overwritten(struct fs *fs, struct handle *handle)
 	struct draft *draft = handle->draft;
 
 	pthread_mutex_lock(&draft->mutex);
-	other = handle->text_number != draft->text_number;
+	other = handle->wrote && handle->text_number != draft->text_number;
 	gone = gone && draft->changed; /* what was committed has its outcome */
 	pthread_mutex_unlock(&draft->mutex);
 	return gone || other;
@@ -508,7 +606,28 @@ static bool ends_text(fuse_req_t req, struct handle *handle, bool opener)
 
 	/* Who is ended by a signal has perhaps written half of it. */
 	handle->killed = seed_process_was_killed(pid);
-	return opener && !handle->killed && !seed_process_holds(pid, handle->inode->number);
+	if (!opener || handle->killed)
+		return false;
+	if (!seed_process_holds(pid, handle->inode->number))
+		return true;
+	pthread_mutex_lock(&handle->draft->mutex);
+	if (handle->draft->changed)
+		handle->draft->owed_by = handle->opener;
+	pthread_mutex_unlock(&handle->draft->mutex);
+	return false;
+}
+
+/* Its own writes, or those through another descriptor that the process has closed. */
+static bool has_written(struct handle *handle)
+{
+	bool owed;
+
+	if (!handle->draft || handle->wrote)
+		return handle->draft != NULL;
+	pthread_mutex_lock(&handle->draft->mutex);
+	owed = handle->draft->owed_by > 0 && handle->draft->owed_by == handle->opener;
+	pthread_mutex_unlock(&handle->draft->mutex);
+	return owed;
 }
 
 /* Nobody is there to look at a result in execve(), with which whoever looks at
@@ -522,7 +641,7 @@ void writing_flush(struct fs *fs, fuse_req_t req, struct handle *handle, uint64_
 {
 	bool opener = is_opener(req, handle, lock_owner);
 
-	if (!handle->draft || !handle->wrote)
+	if (!has_written(handle))
 		fuse_reply_err(req, 0);
 	else if (is_overwritten(fs, handle))
 		reply_overwritten(fs, req, handle);
@@ -581,26 +700,38 @@ static void drop_unused(struct fs *fs, struct handle *handle)
 	kind->drop(fs, path);
 }
 
-/* The last chance; nobody waits for a release. */
-static void commit_released(struct fs *fs, struct handle *handle)
+static void log_killed(struct fs *fs, struct inode *inode, struct draft *draft)
 {
-	struct draft *draft = handle->draft;
 	char path[FS_PATH_BYTES];
 	bool lost;
 
-	if (!handle->wrote || is_overwritten(fs, handle))
-		return;
-	if (!handle->killed) {
-		commit_unwatched(fs, handle->inode, draft, handle->uid);
-		return;
-	}
 	pthread_mutex_lock(&draft->mutex);
 	lost = draft->changed && seed_text_trimmed(draft->data, draft->len) > 0;
 	pthread_mutex_unlock(&draft->mutex);
-	inode_path(fs, handle->inode, path);
+	inode_path(fs, inode, path);
 	if (lost)
 		seed_log_line(fs->log, path, SEED_LOG_ERROR "Not committed: a signal ended the writer "
 			      "before it had closed the prompt; nothing was changed");
+}
+
+/* The last chance, at the last descriptor; nobody waits for a release. */
+static void commit_released(struct fs *fs, struct handle *handle)
+{
+	struct draft *draft = handle->draft;
+	bool last, owed;
+
+	pthread_mutex_lock(&fs->inode_mutex);
+	last = --draft->writers == 0;
+	pthread_mutex_unlock(&fs->inode_mutex);
+	pthread_mutex_lock(&draft->mutex);
+	if (!last && handle->wrote && !handle->killed && draft->changed && draft->owed_by == 0)
+		draft->owed_by = -1;
+	owed = draft->owed_by != 0;
+	pthread_mutex_unlock(&draft->mutex);
+	if (handle->killed)
+		log_killed(fs, handle->inode, draft);
+	else if (last && (handle->wrote || owed) && !is_overwritten(fs, handle))
+		commit_unwatched(fs, handle->inode, draft, handle->uid);
 }
 
 void writing_release(struct fs *fs, struct handle *handle)

@@ -18,6 +18,8 @@ struct writing_kind {
 	/* seed_engine_commit() or its like. */
 	errint_t (*commit)(struct seed_engine *engine, const char *name, char *text,
 			   struct seed_ticket *ticket, struct seed_wait *wait);
+	/* The file's time, as it is kept; NULL: it has none. */
+	errint_t (*set_time)(struct fs *fs, const char *path, struct timespec mtime);
 	/* A file made by an open that came to nothing; may be NULL. */
 	void (*drop)(struct fs *fs, const char *path);
 };

@@ -6,6 +6,8 @@
  * closed, it runs once nothing else is on a disk thread, and what the
  * generations want to write meanwhile is noted until the gate opens.
  */
+#include <sys/stat.h>
+
 #include "lib/engine_internal.h"
 #include "lib/store/store.h"
 
@@ -21,6 +23,7 @@ struct change {
 	enum seed_area area;    /* of a file that is removed */
 	bool folder;
 	char id[SEED_STORE_ID_BYTES]; /* a generation with a greater one is newer */
+	struct request *request;      /* whose text and time prompts/NAME gets */
 	struct seed_record cancelled; /* the row of what was running; id NULL: nothing was */
 	errint_t err;
 };
@@ -181,6 +184,50 @@ static void drop_on_disk(struct seed_disk_job *disk)
 static void start_drop(struct seed_engine *engine, struct change *change)
 {
 	run_on_lane(engine, change, change->to, drop_on_disk, change_ended);
+}
+
+/* ---- the prompt of the image that is there ---- */
+
+static void keep_on_disk(struct seed_disk_job *disk)
+{
+	struct change *change = (struct change *)disk;
+	struct seed_engine *engine = change->engine;
+	struct timespec time = { .tv_nsec = UTIME_OMIT };
+
+	if (change->request->ticket)
+		time = change->request->ticket->prompt_time;
+	change->err = seed_store_prompt_write(engine->store, change->request->name,
+					      change->request->text, time);
+	engine_post(engine, &change->command);
+}
+
+static void keep_ended(struct seed_engine *engine, struct command *command)
+{
+	struct change *change = change_of(command);
+
+	engine->steps_running--;
+	request_refuse(engine, change->request, -change->err);
+	change_free(change);
+	changes_turn(engine);
+}
+
+static void start_keep(struct seed_engine *engine, struct change *change)
+{
+	run_on_lane(engine, change, change->request->name, keep_on_disk, keep_ended);
+}
+
+void changes_keep_prompt(struct seed_engine *engine, struct request *request)
+{
+	struct change *change = calloc(1, sizeof(*change));
+
+	if (!change) {
+		request_refuse(engine, request, ENOMEM);
+		return;
+	}
+	change->engine = engine;
+	change->request = request;
+	change->start = start_keep;
+	change_arrived(engine, &change->command);
 }
 
 /* ---- rename ---- */

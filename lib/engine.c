@@ -3,6 +3,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <sys/stat.h>
 
 #include "lib/clock.h"
 #include "lib/engine_internal.h"
@@ -25,6 +26,7 @@ struct seed_ticket *seed_ticket_new(void)
 		return NULL;
 	atomic_init(&ticket->refs, 1);
 	ticket->uid = -1;
+	ticket->prompt_time.tv_nsec = UTIME_OMIT;
 	atomic_init(&ticket->outcome, SEED_OUTCOME_UNKNOWN);
 	return ticket;
 }
@@ -174,7 +176,27 @@ static void join(struct generation *running, struct request *request)
 	generation_log(running, SEED_LOG_IMAGE "The same text is being generated: joined");
 	if (running->shelved && running->record.state == SEED_STATE_FAILED)
 		attempt_rearm(running);
+	/* Its prompt is on disk or about to be; this file is as new. */
+	if (request->ticket) {
+		running->record.prompt_time = request->ticket->prompt_time;
+		SEED_UNUSED(seed_store_prompt_time(running->engine->store, request->name,
+						   request->ticket->prompt_time) == 0);
+	}
 	request_attach(running, request);
+}
+
+static bool unless_made(const struct request *request)
+{
+	return request->ticket && request->ticket->unless_made;
+}
+
+static bool is_made(struct seed_engine *engine, const struct request *request)
+{
+	/* Who removed the prompt first wants another image. */
+	bool wanted = engine->config.reuse ||
+		(unless_made(request) && seed_store_prompt_exists(engine->store, request->name));
+
+	return wanted && reuse_is_made(engine, request->name, request->text);
 }
 
 static void run_commit(struct seed_engine *engine, struct command *command)
@@ -193,11 +215,15 @@ static void run_commit(struct seed_engine *engine, struct command *command)
 		join(older, request);
 		return;
 	}
-	if (engine->config.reuse && !older && reuse_is_made(engine, request->name, request->text)) {
+	if (!older && is_made(engine, request)) {
 		engine->metrics.reused++;
 		seed_log_line(engine->log, request->name, SEED_LOG_SUCCESS "Reused: this text's image "
 			      "is verified already");
-		request_refuse(engine, request, 0);
+		changes_keep_prompt(engine, request);
+		return;
+	}
+	if (unless_made(request) && seed_engine_admission(engine)) {
+		request_refuse(engine, request, seed_engine_admission(engine));
 		return;
 	}
 	err = engine_fill_record(engine, request->name, request->text, &record);
@@ -207,6 +233,8 @@ static void run_commit(struct seed_engine *engine, struct command *command)
 		request_refuse(engine, request, err ? -err : ENOMEM);
 		return;
 	}
+	if (request->ticket)
+		generation->record.prompt_time = request->ticket->prompt_time;
 	/* The older one is superseded once this text is on disk (begun()). */
 	generation->phase = PHASE_BEGIN;
 	if (engine->config.reuse)

@@ -43,7 +43,12 @@ struct seed_engine_config {
  * committed it and the engine. */
 struct seed_ticket {
 	atomic_int refs;
-	int64_t uid;                   /* who wrote the text, -1: not known; set before it is handed over */
+	/* Set before it is handed over. */
+	int64_t uid;                   /* who wrote the text, -1: not known */
+	struct timespec prompt_time;   /* that prompts/NAME gets; tv_nsec UTIME_OMIT: now */
+	bool unless_made;              /* no generation where NAME's image is of this text already,
+					  under the same settings (a file that is synced or saved
+					  again); EDQUOT where the budget is spent */
 	atomic_int outcome;            /* SEED_OUTCOME_UNKNOWN, 0 or a positive errno */
 	struct generation *generation; /* the engine's own, like the next */
 	struct seed_ticket *next;

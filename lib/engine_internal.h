@@ -417,6 +417,9 @@ void disk_step_resume(struct generation *generation);
 
 /* Starts what has waited for a rename or for the disk threads. */
 void changes_turn(struct seed_engine *engine);
+/* The request's text is that of NAME's image: only prompts/NAME and its time are
+ * written, and then the request is answered. */
+void changes_keep_prompt(struct seed_engine *engine, struct request *request);
 
 /* ---- waiting.c ---- */
 

@@ -15,6 +15,12 @@ enum {
 	SEED_PROMPT_MAX_BYTES = 32 * 1024,
 	/* A scratch file is a draft of a prompt or an editor's swap of one. */
 	SEED_SCRATCH_MAX_BYTES = 1024 * 1024,
+	/* CONTRACT: all of them together; each takes whole blocks, so that their
+	 * number is bounded, too. */
+	SEED_SCRATCH_ALL_BYTES = 64 * 1024 * 1024,
+	SEED_SCRATCH_BLOCK_BYTES = 4096,
+	/* CONTRACT: one that nobody has open expires. */
+	SEED_SCRATCH_HOURS = 24,
 	/* A webhook's body; the largest seen in documents is under 8 KiB. */
 	SEED_CALLBACK_MAX_BYTES = 256 * 1024,
 	/* An API's answer: a 4096x4096 PNG in base64 is under 64 MiB. */

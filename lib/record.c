@@ -1,6 +1,7 @@
 #include "lib/record.h"
 
 #include <cjson/cJSON.h>
+#include <sys/stat.h>
 
 #include "lib/clock.h"
 
@@ -20,6 +21,7 @@ const char *seed_state_name(enum seed_state state)
 void seed_record_init(struct seed_record *record)
 {
 	*record = (struct seed_record){.queue_position = -1, .cost = -1};
+	record->prompt_time.tv_nsec = UTIME_OMIT;
 	seed_params_init(&record->params);
 }
 

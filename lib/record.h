@@ -6,6 +6,8 @@
 #ifndef SEED_RECORD_H
 #define SEED_RECORD_H
 
+#include <time.h>
+
 #include "lib/base.h"
 #include "lib/error.h"
 #include "lib/params.h"
@@ -72,6 +74,8 @@ struct seed_record {
 	char *id;      /* the generation's own id, unique for ever */
 	const char *step; /* one of seed_record_step()'s words: static, never freed */
 	char *request; /* the text as committed, JSON request or not */
+	/* In memory only: the time that prompts/NAME gets; tv_nsec UTIME_OMIT: not told. */
+	struct timespec prompt_time;
 	char *task;    /* lib/provider/provider.h, seed_task as JSON */
 };
 

@@ -264,7 +264,7 @@ static void read_step(struct reader *in, const char **step)
  * the areas is none of ours. */
 static void check_row(struct reader *in, const struct seed_record *record)
 {
-	if (!record->name || seed_text_check_name(record->name))
+	if (!record->name || seed_text_check_stored_name(record->name))
 		bad(in);
 	if (record->state == SEED_STATE_VERIFIED &&
 	    (!record->image.width || !record->image.height))

@@ -239,9 +239,14 @@ static bool ends_with(const char *text, size_t len, const char *end)
 
 static bool is_scratch(const char *part, size_t len)
 {
-	static const char *const ends[] = {"~", ".swp", ".tmp", ".part"};
+	static const char *const ends[] = {
+		"~", ".swp", ".swx", ".tmp", ".part", ".partial", ".crdownload", ".bak",
+		".orig", ".rej", "___jb_tmp___", "___jb_old___",
+	};
 
 	if (len && part[0] == '.')
+		return true;
+	if (len > 2 && part[0] == '#' && part[len - 1] == '#')
 		return true;
 	for (size_t i = 0; i < SEED_ARRAY_LEN(ends); i++)
 		if (ends_with(part, len, ends[i]))
@@ -254,7 +259,7 @@ errint_t seed_text_check_name_part(const char *part)
 	return check_part(part, strnlen(part, SEED_NAME_PART_MAX_BYTES + 1));
 }
 
-errint_t seed_text_check_name(const char *name)
+static errint_t check_parts(const char *name, bool scratch_too)
 {
 	int parts = 0;
 
@@ -266,7 +271,7 @@ errint_t seed_text_check_name(const char *name)
 
 		if (result)
 			return result;
-		if (is_scratch(name, len))
+		if (!scratch_too && is_scratch(name, len))
 			return -EINVAL;
 		if (++parts > SEED_NAME_MAX_PARTS)
 			return -ENAMETOOLONG;
@@ -274,6 +279,16 @@ errint_t seed_text_check_name(const char *name)
 			return 0;
 		name += len + 1;
 	}
+}
+
+errint_t seed_text_check_name(const char *name)
+{
+	return check_parts(name, false);
+}
+
+errint_t seed_text_check_stored_name(const char *name)
+{
+	return check_parts(name, true);
 }
 
 bool seed_text_is_scratch(const char *part)

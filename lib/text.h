@@ -45,8 +45,13 @@ errint_t seed_text_check_name_part(const char *part) SEED_MUST_CHECK;
  * most 16 parts and 1,024 bytes. Errors as above. */
 errint_t seed_text_check_name(const char *name) SEED_MUST_CHECK;
 
-/* Whether a part names a scratch file: starts with '.', or ends in '~', ".swp",
- * ".tmp" or ".part". */
+/* The same for a NAME that is in the catalogue already: what is a scratch name
+ * now may have been none when it was stored. */
+errint_t seed_text_check_stored_name(const char *name) SEED_MUST_CHECK;
+
+/* Whether a part names a scratch file, as editors, rsync, patch and browsers call
+ * theirs (CONTRACT section 1): it starts with '.', stands between two '#', or has
+ * one of their endings. */
 bool seed_text_is_scratch(const char *part);
 
 /* NAME for the log, as /proc/mounts writes it: space, tab, newline, backslash

@@ -62,6 +62,39 @@ char *seed_store_record_text(const struct seed_store *store, const char *name, e
 	return text;
 }
 
+/* ---- prompts/NAME alone ---- */
+
+errint_t seed_store_prompt_write(struct seed_store *store, const char *name, const char *text,
+				 struct timespec mtime)
+{
+	char id[SEED_STORE_ID_BYTES], file[SEED_PENDING_NAME_BYTES];
+	int dirfd = store->areas[SEED_AREA_PROMPTS];
+	errint_t err;
+
+	seed_store_new_id(store, id);
+	seed_store_pending_name(file, id, ".prompt");
+	err = seed_files_write_timed(store->tmp, file, text, strlen(text), mtime);
+	if (err)
+		return err;
+	err = seed_files_rename(store->tmp, file, dirfd, name);
+	if (err)
+		SEED_UNUSED(seed_files_unlink(store->tmp, file));
+	return err ? err : seed_files_sync_parent(dirfd, name);
+}
+
+bool seed_store_prompt_exists(const struct seed_store *store, const char *name)
+{
+	return seed_files_exists(store->areas[SEED_AREA_PROMPTS], name) == 1;
+}
+
+errint_t seed_store_prompt_time(struct seed_store *store, const char *name, struct timespec mtime)
+{
+	const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, mtime };
+
+	return utimensat(store->areas[SEED_AREA_PROMPTS], name, times, AT_SYMLINK_NOFOLLOW) < 0 ?
+		-errno : 0;
+}
+
 /* ---- the beginning ---- */
 
 static errint_t plan_begin(struct seed_store *store, struct seed_renames *list,
@@ -85,7 +118,8 @@ static errint_t plan_begin(struct seed_store *store, struct seed_renames *list,
 	if (err || record->request[0] == '\0')
 		return err;
 	seed_store_pending_name(file, record->id, ".prompt");
-	err = seed_files_write(store->tmp, file, record->request, strlen(record->request), true);
+	err = seed_files_write_timed(store->tmp, file, record->request, strlen(record->request),
+				     record->prompt_time);
 	return err ? err : seed_renames_add(list, SEED_RENAME_LAST, SEED_PLACE_TMP, file,
 					    SEED_AREA_PROMPTS, record->name);
 }

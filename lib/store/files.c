@@ -80,8 +80,10 @@ errint_t seed_files_write_all(int fd, const void *data, size_t len)
 	return 0;
 }
 
-static errint_t write_new(int dirfd, const char *name, const void *data, size_t len, bool durable)
+static errint_t write_new(int dirfd, const char *name, const void *data, size_t len, bool durable,
+			  struct timespec mtime)
 {
+	const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, mtime };
 	errint_t err;
 	int fd;
 
@@ -89,6 +91,8 @@ static errint_t write_new(int dirfd, const char *name, const void *data, size_t 
 	if (fd < 0)
 		return -errno;
 	err = seed_files_write_all(fd, data, len);
+	if (!err && futimens(fd, times) < 0)
+		err = -errno;
 	if (!err && durable)
 		err = sync_fd(fd);
 	/* The only other report of a failed delayed write (NFS, quotas). */
@@ -97,19 +101,33 @@ static errint_t write_new(int dirfd, const char *name, const void *data, size_t 
 	return err;
 }
 
-errint_t seed_files_write(int dirfd, const char *name, const void *data, size_t len, bool durable)
+static errint_t write_whole(int dirfd, const char *name, const void *data, size_t len,
+			    bool durable, struct timespec mtime)
 {
-	errint_t err = write_new(dirfd, name, data, len, durable);
+	errint_t err = write_new(dirfd, name, data, len, durable, mtime);
 
 	/* What an earlier try left is not written to again. */
 	if (err == -EEXIST) {
 		err = seed_files_unlink(dirfd, name);
 		if (!err)
-			err = write_new(dirfd, name, data, len, durable);
+			err = write_new(dirfd, name, data, len, durable, mtime);
 	}
 	if (err)
 		SEED_UNUSED(seed_files_unlink(dirfd, name));
 	return err;
+}
+
+errint_t seed_files_write(int dirfd, const char *name, const void *data, size_t len, bool durable)
+{
+	const struct timespec now = { .tv_nsec = UTIME_OMIT };
+
+	return write_whole(dirfd, name, data, len, durable, now);
+}
+
+errint_t seed_files_write_timed(int dirfd, const char *name, const void *data, size_t len,
+				struct timespec mtime)
+{
+	return write_whole(dirfd, name, data, len, true, mtime);
 }
 
 /* Another thread may remove an empty folder that was just made (rmdir). */

@@ -9,6 +9,8 @@
 #ifndef SEED_STORE_FILES_H
 #define SEED_STORE_FILES_H
 
+#include <time.h>
+
 #include "lib/base.h"
 
 /* Makes the folders above `path` below dirfd (0755). */
@@ -26,6 +28,11 @@ errint_t seed_files_replace(int tmpfd, const char *tmpname, int dirfd, const cha
 /* The first half of that: the file is whole at dirfd/name, or not there. */
 errint_t seed_files_write(int dirfd, const char *name, const void *data, size_t len,
 			  bool durable) SEED_MUST_CHECK;
+
+/* So, durable, and with this time of change where it has one (its tv_nsec is not
+ * UTIME_OMIT). */
+errint_t seed_files_write_timed(int dirfd, const char *name, const void *data, size_t len,
+				struct timespec mtime) SEED_MUST_CHECK;
 
 /* Renames; the target's folders are made where they are missing. */
 errint_t seed_files_rename(int from_dirfd, const char *from, int to_dirfd, const char *to)

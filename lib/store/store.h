@@ -67,6 +67,8 @@ errint_t seed_store_record_read(const struct seed_store *store, const char *name
  * caller's, or NULL and *err. */
 char *seed_store_record_text(const struct seed_store *store, const char *name, errint_t *err);
 
+bool seed_store_prompt_exists(const struct seed_store *store, const char *name);
+
 /* prompts/NAME, read-only. Descriptor or -errno; the caller's. Only files. */
 int seed_store_open_file(const struct seed_store *store, enum seed_area area, const char *path);
 
@@ -100,6 +102,16 @@ errint_t seed_store_journal(struct seed_store *store, const struct seed_record *
  * which need no space. May be repeated. */
 errint_t seed_store_begin(struct seed_store *store, const struct seed_record *record)
 	SEED_MUST_CHECK;
+
+/* prompts/NAME alone, durably: the text of the image that is there (a rename of a
+ * scratch file). `mtime` as in seed_files_write_timed(). */
+errint_t seed_store_prompt_write(struct seed_store *store, const char *name, const char *text,
+				 struct timespec mtime) SEED_MUST_CHECK;
+
+/* The time of prompts/NAME, which is its file's: so it survives renames and
+ * mounts. One system call without fsync: any thread. */
+errint_t seed_store_prompt_time(struct seed_store *store, const char *name,
+				struct timespec mtime) SEED_MUST_CHECK;
 
 /* The row alone; `durable`: with fsync. */
 errint_t seed_store_record_write(struct seed_store *store, const struct seed_record *record,

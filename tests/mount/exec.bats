@@ -2,6 +2,7 @@
 # Writers that run programs: execve() closes what is open with O_CLOEXEC, so a
 # flush may come from inside it, where much of /proc/PID waits for its end.
 # A failure must not hang the suite: it cannot be ended by killing the writer.
+# shellcheck disable=SC2016 # commands for other shells
 
 load helper
 
@@ -30,9 +31,9 @@ $1"
 }
 
 generated_once() { # TEXT
+	same ok "$(try_open images/x.png)" # execve() does not wait for it
 	same 1 "$(count submit)"
 	same "$1" "$(log_of create .prompt)"
-	same ok "$(try_open images/x.png)"
 	is_verified x
 }
 

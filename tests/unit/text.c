@@ -373,6 +373,11 @@ static void test_is_scratch(void **state)
 		{"fox", false}, {"fox.png", false}, {"swp", false}, {"tmp", false}, {"part", false},
 		{"fox.tmpx", false}, {"fox~1", false}, {"foxswp", false}, {"fox.SWP", false},
 		{"", false},
+		{"#fox", false}, {"fox#", false}, {"#", false}, {"##", false}, {"fox.bak1", false},
+		{"fox.origin", false}, {"jb_tmp", false}, {"fox.or", false},
+		{"#fox#", true}, {"fox.swx", true}, {"fox.partial", true}, {"fox.crdownload", true},
+		{"fox.bak", true}, {"fox.orig", true}, {"fox.rej", true}, {"fox___jb_tmp___", true},
+		{"fox___jb_old___", true},
 		{".fox", true}, {".", true}, {"fox~", true}, {"~", true}, {"fox.swp", true},
 		{"fox.tmp", true}, {"fox.part", true}, {".fox.swp", true},
 	};

@@ -1,0 +1,398 @@
+#!/usr/bin/env bats
+# CONTRACT section 1: tools that write, sync and edit; each is counted in submissions.
+# shellcheck disable=SC2016 # commands for other shells
+
+load helper
+
+needs() { # PROGRAM
+	[ -n "$(type -P "$1")" ] || skip "needs $1"
+}
+
+# Three prompts of January with images, as rsync -a brings them.
+three_foxes() {
+	mount_seed
+	mkdir "$DIR/s"
+	for i in 1 2 3; do echo "a fox $i" >"$DIR/s/f$i"; done
+	touch -d 2026-01-01T12:00:00 "$DIR"/s/*
+	rsync -a "$DIR/s/" "$MNT/prompts/"
+	for i in 1 2 3; do same ok "$(try_open "images/f$i.png")"; done
+	same 3 "$(count submit)"
+}
+
+# Nothing was generated since, and there is nothing in the history.
+nothing_new() {
+	same 3 "$(count submit)"
+	same 0 "$(files history)"
+	for i in 1 2 3; do is_verified "f$i"; done
+}
+
+mtime() { # FILE
+	stat -c %y "$1"
+}
+
+@test "s1: rsync -a again generates nothing, and keeps the times" {
+	needs rsync
+	three_foxes
+	same "$(mtime "$DIR/s/f1")" "$(mtime "$MNT/prompts/f1")"
+	for _ in 1 2 3; do rsync -a "$DIR/s/" "$MNT/prompts/"; done
+	same "" "$(rsync -a --out-format=%n "$DIR/s/" "$MNT/prompts/" | grep f)"
+	nothing_new
+}
+
+@test "s1: rsync -c, --size-only and without times generate nothing again" {
+	needs rsync
+	three_foxes
+	rsync -ac "$DIR/s/" "$MNT/prompts/"
+	rsync -a --size-only "$DIR/s/" "$MNT/prompts/"
+	touch "$DIR"/s/*
+	rsync -a --size-only "$DIR/s/" "$MNT/prompts/"
+	rsync -a "$DIR/s/" "$MNT/prompts/"
+	rsync -r "$DIR/s/" "$MNT/prompts/"
+	rsync -rI "$DIR/s/" "$MNT/prompts/"
+	nothing_new
+}
+
+@test "s1: rsync -a --inplace of files with their times generates nothing again" {
+	needs rsync
+	three_foxes
+	rsync -a --inplace "$DIR/s/" "$MNT/prompts/"
+	nothing_new
+	# A touched one is written again, which is a re-roll.
+	touch "$DIR/s/f1"
+	rsync -a --inplace "$DIR/s/" "$MNT/prompts/"
+	same 4 "$(count submit)"
+	rsync -a --inplace "$DIR/s/" "$MNT/prompts/"
+	same 4 "$(count submit)"
+}
+
+@test "s1: rsync -a of one changed file generates one image" {
+	needs rsync
+	three_foxes
+	echo "a blue fox" >"$DIR/s/f2"
+	rsync -a "$DIR/s/" "$MNT/prompts/"
+	same ok "$(try_open images/f2.png)"
+	same 4 "$(count submit)"
+	same "a blue fox" "$(record f2 .prompt)"
+}
+
+@test "s1: the times survive a rename and a remount" {
+	needs rsync
+	three_foxes
+	mv "$MNT/prompts/f1" "$MNT/prompts/g1"
+	same "$(mtime "$DIR/s/f1")" "$(mtime "$MNT/prompts/g1")"
+	stop_seedfs
+	mount_seed
+	same "$(mtime "$DIR/s/f1")" "$(mtime "$MNT/prompts/g1")"
+	mv "$DIR/s/f1" "$DIR/s/g1"
+	rsync -a "$DIR/s/" "$MNT/prompts/"
+	same 3 "$(count submit)"
+}
+
+@test "s1: cp -p, touch -d and utimens before or after the close set the time" {
+	mount_seed
+	echo "a fox" >"$DIR/text"
+	touch -d 2026-01-01T12:00:00.123456789 "$DIR/text"
+	cp -p "$DIR/text" "$MNT/prompts/x"
+	same "$(mtime "$DIR/text")" "$(mtime "$MNT/prompts/x")"
+	touch -d 2025-05-05T05:05:05.5 "$MNT/prompts/x"
+	has "$(mtime "$MNT/prompts/x")" "2025-05-05 05:05:05.500000000"
+	F=$MNT/prompts/x python3 -c '
+import os
+path = os.environ["F"]
+def is_at(seconds):
+    assert os.stat(path).st_mtime == seconds, os.stat(path)
+fd = os.open(path, os.O_WRONLY | os.O_APPEND)
+os.write(fd, b"in snow")
+os.utime(fd, (0, 1000))
+is_at(1000)
+os.fsync(fd)
+is_at(1000)
+os.utime(path, (0, 2000))
+is_at(2000)
+os.close(fd)
+is_at(2000)'
+	stop_seedfs
+	mount_seed
+	same 2000 "$(stat -c %Y "$MNT/prompts/x")"
+	same 2 "$(count submit)"
+}
+
+@test "s1: make with prompts as targets settles" {
+	mount_seed
+	mkdir "$DIR/texts"
+	echo "a fox" >"$DIR/texts/fox"
+	printf '%s/fox: texts/fox\n\tcp $< $@\n' "$MNT/prompts" >"$DIR/Makefile"
+	make -s -C "$DIR"
+	make -s -C "$DIR" -q
+	same 1 "$(count submit)"
+	touch -d "now + 1 hour" "$DIR/texts/fox"
+	fails make -s -C "$DIR" -q
+}
+
+@test "s1: a scratch file of other settings, or of a removed prompt, generates" {
+	mount_seed
+	write x "a fox"
+	echo '{"prompt": "a fox", "steps": 31}' >"$MNT/prompts/x.tmp"
+	mv "$MNT/prompts/x.tmp" "$MNT/prompts/x"
+	same ok "$(try_open images/x.png)"
+	same 2 "$(count submit)"
+	echo '{"steps": 31, "prompt": "a fox"}' >"$MNT/prompts/x.tmp"
+	mv "$MNT/prompts/x.tmp" "$MNT/prompts/x"
+	same '{"steps": 31, "prompt": "a fox"}' "$(cat "$MNT/prompts/x")"
+	same 2 "$(count submit)"
+	rm "$MNT/prompts/x"
+	echo '{"steps": 31, "prompt": "a fox"}' >"$MNT/prompts/x.tmp"
+	mv "$MNT/prompts/x.tmp" "$MNT/prompts/x"
+	same ok "$(try_open images/x.png)"
+	same 3 "$(count submit)"
+}
+
+@test "s1: a rename that write would refuse changes nothing" {
+	mount_seed -o budget=1/day
+	write x "a fox"
+	echo "a wolf" >"$MNT/prompts/x.tmp"
+	run mv "$MNT/prompts/x.tmp" "$MNT/prompts/x"
+	has "$output" "Disk quota exceeded"
+	same "a fox" "$(cat "$MNT/prompts/x")"
+	same "a wolf" "$(cat "$MNT/prompts/x.tmp")"
+	is_verified x
+	printf 'a \xff fox' >"$MNT/prompts/y.tmp"
+	fails mv "$MNT/prompts/y.tmp" "$MNT/prompts/y"
+	fails test -e "$MNT/prompts/y"
+	echo "a fox" >"$MNT/prompts/x.tmp"
+	mv "$MNT/prompts/x.tmp" "$MNT/prompts/x"
+	same 1 "$(count submit)"
+}
+
+@test "s1: Emacs saves once for one image; its autosave generates nothing" {
+	needs emacs
+	mount_seed
+	write fox1 "a red fox"
+	ln -s /nonexistent "$MNT/prompts/.#x" 2>"$DIR/why" || true
+	F=$MNT/prompts/fox1 emacs --batch -Q --eval '(progn
+		(setq make-backup-files t create-lockfiles t backup-enable-predicate (lambda (_) t))
+		(find-file (getenv "F"))
+		(auto-save-mode 1)
+		(goto-char (point-max))
+		(insert "half of it")
+		(do-auto-save t t)
+		(insert ", and the rest")
+		(save-buffer))' 2>"$DIR/emacs"
+	fails grep -i "error\|not implemented" "$DIR/emacs"
+	same ok "$(try_open images/fox1.png)"
+	same 2 "$(count submit)"
+	same $'a red fox\nhalf of it, and the rest' "$(record fox1 .prompt)"
+	same fox1.png "$(ls "$MNT/images")"
+	same "fox1 fox1~" "$(find "$MNT/prompts" -mindepth 1 -printf '%f\n' | sort | xargs)"
+	has "$(cat "$DIR/why")" "Operation not permitted"
+}
+
+@test "s1: JetBrains' safe write is one generation, and the history stays" {
+	mount_seed
+	write x "a red fox"
+	first=$(sha256sum <"$MNT/images/x.png")
+	jetbrains() {
+		printf '%s\n' "$1" >"$MNT/prompts/x___jb_tmp___"
+		mv "$MNT/prompts/x" "$MNT/prompts/x___jb_old___"
+		mv "$MNT/prompts/x___jb_tmp___" "$MNT/prompts/x"
+		rm "$MNT/prompts/x___jb_old___"
+		same ok "$(try_open images/x.png)"
+	}
+	jetbrains "a blue fox"
+	same 2 "$(count submit)"
+	same "$first" "$(sha256sum <"$MNT/history/x/0001.png")"
+	same x.png "$(ls "$MNT/images")"
+	same x "$(ls -A "$MNT/prompts")"
+	jetbrains "a blue fox"
+	same 2 "$(count submit)"
+	is_verified x
+}
+
+@test "s1: patch changes a prompt: one generation; its x.orig is none" {
+	needs patch
+	mount_seed
+	write x "a red fox"
+	printf -- '--- x\n+++ x\n@@ -1 +1 @@\n-a red fox\n+a blue fox\n' >"$DIR/good"
+	(cd "$MNT/prompts" && patch -b x "$DIR/good")
+	same ok "$(try_open images/x.png)"
+	same "a blue fox" "$(record x .prompt)"
+	same 2 "$(count submit)"
+	same x.png "$(ls "$MNT/images")"
+	same 0001.png "$(ls "$MNT/history/x")"
+}
+
+@test "s1: each scratch name holds text and never generates" {
+	mount_seed
+	for name in .x '#x#' x~ x.swp x.swx x.tmp x.part x.partial x.crdownload x.bak x.orig x.rej \
+		x___jb_tmp___ x___jb_old___; do
+		echo "a fox" >"$MNT/prompts/$name"
+		same "a fox" "$(cat "$MNT/prompts/$name")"
+		fails mkdir "$MNT/prompts/$name"
+		rm "$MNT/prompts/$name"
+		run mkdir "$MNT/prompts/$name"
+		has "$output" "Invalid argument"
+	done
+	write last "the last one"
+	same 1 "$(count submit)"
+}
+
+@test "s1: a prompt renamed to a backup comes back as it was, and what is running goes on" {
+	mount_seed
+	faults '[{"on":"create","do":{"hold_task":true}}]'
+	background try_write x "a fox"
+	received accepted 1
+	mv "$MNT/prompts/x" "$MNT/prompts/x.bak"
+	same x.bak "$(ls "$MNT/prompts")"
+	same ENOENT "$(try_open prompts/x)"
+	release
+	job_ends 0 "$JOB"
+	same ok "$(cat "$JOB_OUT")"
+	mv "$MNT/prompts/x.bak" "$MNT/prompts/x"
+	same "a fox" "$(cat "$MNT/prompts/x")"
+	is_verified x
+	mv "$MNT/prompts/x" "$MNT/prompts/x~"
+	mv "$MNT/prompts/x~" "$MNT/prompts/y"
+	is_verified y
+	same y "$(ls "$MNT/prompts")"
+	same 1 "$(count submit)"
+}
+
+@test "s1: removing a backup before anything takes the name removes the prompt" {
+	mount_seed
+	write x "a fox"
+	mv "$MNT/prompts/x" "$MNT/prompts/x~"
+	rm "$MNT/prompts/x~"
+	same "" "$(ls -A "$MNT/prompts")"
+	stop_seedfs
+	mount_seed
+	same "" "$(ls -A "$MNT/prompts")"
+	same x.png "$(ls "$MNT/images")"
+}
+
+@test "s1: a backup that nothing has replaced is the prompt again at the next mount" {
+	mount_seed
+	write x "a fox"
+	mv "$MNT/prompts/x" "$MNT/prompts/x~"
+	stop_seedfs
+	mount_seed
+	same x "$(ls -A "$MNT/prompts")"
+	same "a fox" "$(cat "$MNT/prompts/x")"
+	is_verified x
+}
+
+@test "s1: scratch files in a folder follow its rename" {
+	mount_seed
+	mkdir "$MNT/prompts/d"
+	echo text >"$MNT/prompts/d/x.tmp"
+	mv "$MNT/prompts/d" "$MNT/prompts/e"
+	same text "$(cat "$MNT/prompts/e/x.tmp")"
+	same x.tmp "$(ls "$MNT/prompts/e")"
+}
+
+@test "s1: all scratch files together hold at most 64 MiB" {
+	mount_seed
+	for i in {1..66}; do
+		head -c 1044480 /dev/zero >"$MNT/prompts/x$i.tmp" 2>/dev/null || break
+	done
+	same 65 "$i"
+	run dd if=/dev/zero of="$MNT/prompts/y.tmp" bs=1M count=1
+	has "$output" "No space left"
+	rm "$MNT"/prompts/*.tmp
+	echo "a fox" >"$MNT/prompts/y.tmp"
+	run dd if=/dev/zero of="$MNT/prompts/y.tmp" bs=1M count=2
+	has "$output" "File too large"
+}
+
+@test "s1: a scratch file has the mode and times it was given; a prompt has the mount's" {
+	mount_seed
+	(umask 077; echo "a fox" >"$MNT/prompts/x.tmp")
+	same 600 "$(stat -c %a "$MNT/prompts/x.tmp")"
+	chmod 640 "$MNT/prompts/x.tmp"
+	same 640 "$(stat -c %a "$MNT/prompts/x.tmp")"
+	touch -d @1000 "$MNT/prompts/x.tmp"
+	mv "$MNT/prompts/x.tmp" "$MNT/prompts/x"
+	same "644 1000" "$(stat -c '%a %Y' "$MNT/prompts/x")"
+	chmod 600 "$MNT/prompts/x"
+	same 644 "$(stat -c %a "$MNT/prompts/x")"
+}
+
+@test "s1: a removed scratch file that is open is another than the next of its name" {
+	mount_seed
+	F=$MNT/prompts/x.tmp python3 -c '
+import os
+path = os.environ["F"]
+a = os.open(path, os.O_RDWR | os.O_CREAT)
+os.write(a, b"old")
+os.remove(path)
+b = os.open(path, os.O_RDWR | os.O_CREAT)
+os.write(b, b"new one")
+assert os.fstat(a).st_ino != os.fstat(b).st_ino
+assert (os.fstat(a).st_nlink, os.fstat(a).st_size) == (0, 3)
+assert os.pread(a, 9, 0) == b"old"
+assert os.pread(b, 9, 0) == b"new one"'
+}
+
+@test "s1: truncate by path commits at once, and cannot grow a text" {
+	mount_seed
+	write x "a fox in snow"
+	F=$MNT/prompts/x python3 -c '
+import os
+path = os.environ["F"]
+os.truncate(path, 5)
+assert os.stat(path).st_size == 5
+assert open(path).read() == "a fox"
+try:
+    os.truncate(path, 100)
+    raise SystemExit("grown")
+except OSError as error:
+    assert error.errno == 22, error
+assert os.stat(path).st_size == 5'
+	same ok "$(try_open images/x.png)"
+	same 2 "$(count submit)"
+	is_verified x
+}
+
+# What cannot be made here: each prints the error's name.
+refused() { # PYTHON
+	F=$MNT/prompts/x python3 -c "
+import errno, os, socket
+path = os.environ['F']
+try:
+    $1
+    print('made')
+except OSError as error:
+    print(errno.errorcode[error.errno])"
+}
+
+@test "s1: links, devices, FIFOs and sockets are EPERM" {
+	mount_seed
+	write y "a fox"
+	same EPERM "$(refused "os.symlink('y', path)")"
+	same EPERM "$(refused "os.link(os.path.dirname(path) + '/y', path)")"
+	same EPERM "$(refused "os.mkfifo(path)")"
+	same EPERM "$(refused "socket.socket(socket.AF_UNIX).bind(path)")"
+	if [ "$(id -u)" -eq 0 ]; then
+		same EPERM "$(refused "os.mknod(path, 0o20600, os.makedev(1, 3))")"
+	fi
+	fails test -e "$MNT/prompts/x"
+}
+
+@test "s1: a name of more than 250 bytes is ENAMETOOLONG, at stat as at create" {
+	mount_seed
+	long=$(printf 'x%.0s' {1..251})
+	same ENAMETOOLONG "$(refused "os.stat(os.path.dirname(path) + '/$long')")"
+	same ENAMETOOLONG "$(refused "open(os.path.dirname(path) + '/$long', 'w')")"
+	same ENAMETOOLONG "$(refused "os.mkdir(os.path.dirname(path) + '/$long')")"
+	write "${long:1}" "a fox"
+	is_verified "${long:1}"
+}
+
+@test "s2.9: a descriptor of a prompt that was renamed over is ECANCELED, under its name" {
+	mount_seed
+	write x "a fox"
+	write y "a wolf"
+	same ECANCELED "$(refused "fd = os.open(path, os.O_WRONLY | os.O_APPEND); os.write(fd, b'old'); os.rename(os.path.dirname(path) + '/y', path); os.close(fd)")"
+	has "$(status_texts x)" "Not committed: the prompt was removed or replaced"
+	fails grep -F '\001' "$MNT/status"
+	same 2 "$(count submit)"
+}
