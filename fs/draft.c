@@ -31,16 +31,15 @@ void draft_free(struct draft *draft)
 
 errint_t draft_write(struct draft *draft, const char *data, size_t size, size_t offset, size_t *at)
 {
-	/* Beyond the end there is a hole in front, which a later write may fill. */
-	size_t before = offset <= draft->len ? offset : 0;
 	errint_t err;
 
 	if (draft->refused)
 		return -draft->refused;
 	if (offset > draft->limit || size > draft->limit - offset)
 		err = -EFBIG;
-	else if (draft->is_prompt)
-		err = seed_text_check_write(draft->data, before, offset, data, size, at);
+	else if (draft->is_prompt && offset == draft->len)
+		/* Elsewhere a later write may make it whole: close() judges. */
+		err = seed_text_check_write(draft->data, offset, offset, data, size, at);
 	else
 		err = 0;
 	if (err) {

@@ -131,11 +131,13 @@ static errint_t read_number(const cJSON *item, enum key_kind kind, struct seed_p
 					      "a number from 0 to %d", CFG_SCALE_MAX);
 		params->cfg_scale = value;
 	} else {
-		if (!is_integer(item, 0, SEED_MAX))
+		/* -1 and null are how many say "none": the service chooses. */
+		params->has_seed = !cJSON_IsNull(item) && !is_integer(item, -1, -1);
+		if (params->has_seed && !is_integer(item, 0, SEED_MAX))
 			return seed_error_set(error, EINVAL, "JSON request: \"seed\" must be an "
-					      "integer from 0 to %.0f", SEED_MAX);
-		params->seed = (int64_t)value;
-		params->has_seed = true;
+					      "integer from 0 to %.0f, or -1 or null for none",
+					      SEED_MAX);
+		params->seed = params->has_seed ? (int64_t)value : 0;
 	}
 	return 0;
 }
@@ -200,15 +202,15 @@ static const char *find_escaped_nul(const char *text)
 	return NULL;
 }
 
-/* `text` is NUL-terminated: this version of cJSON reads a byte beyond the
+/* The object of `text` begins at `start`. NUL-terminated: this version of cJSON reads a byte beyond the
  * length of what is cut off behind a comma (CVE-2023-53154). */
-static errint_t parse_request(const char *text, struct seed_params *params, char **prompt,
-			      struct seed_error *error)
+static errint_t parse_request(const char *text, size_t start, struct seed_params *params,
+			      char **prompt, struct seed_error *error)
 {
 	const char *end = text;
 	const char *nul = find_escaped_nul(text);
 	/* With its NUL: else cJSON reports the end of a cut text a byte too early. */
-	cJSON *root = cJSON_ParseWithLengthOpts(text, strlen(text) + 1, &end, false);
+	cJSON *root = cJSON_ParseWithLengthOpts(text + start, strlen(text + start) + 1, &end, false);
 	errint_t result;
 
 	if (root)
@@ -225,20 +227,35 @@ static errint_t parse_request(const char *text, struct seed_params *params, char
 	return result;
 }
 
+/* '{' and then, after white space, what can follow in JSON, or the quote that
+ * other languages write there. "{masterpiece}, a fox" is a prompt. */
+static bool is_request(const char *text, size_t len)
+{
+	size_t at;
+
+	if (!len || text[0] != '{')
+		return false;
+	at = 1 + seed_text_white(text + 1, len - 1);
+	return at < len && (text[at] == '"' || text[at] == '\'' || text[at] == '}');
+}
+
 errint_t seed_params_parse(const char *text, size_t len, struct seed_params *params,
 			   char **prompt, struct seed_error *error)
 {
 	char *found = NULL, *copy = NULL;
+	size_t mark, start;
 	errint_t result;
 
 	len = seed_text_trimmed(text, len);
-	if (!len || text[0] != '{') {
-		result = put_text(&found, text, len, error);
+	mark = seed_text_mark(text, len);
+	start = mark + seed_text_white(text + mark, len - mark);
+	if (!is_request(text + start, len - start)) {
+		result = put_text(&found, text + mark, len - mark, error);
 		goto out;
 	}
 	result = put_text(&copy, text, len, error);
 	if (!result)
-		result = parse_request(copy, params, &found, error);
+		result = parse_request(copy, start, params, &found, error);
 out:
 	free(copy);
 	if (result)

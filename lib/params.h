@@ -31,10 +31,12 @@ errint_t seed_params_copy(struct seed_params *to, const struct seed_params *from
 
 /*
  * A committed prompt text becomes what is sent. `text` has passed
- * seed_text_check() and is not white. Plain text: *prompt is the trimmed text.
- * Text whose first byte is '{': a JSON object with the string `prompt`
- * (required, not white) and any of model, steps (1..150), cfg_scale (0..30),
- * guidance, quality, seed (integer, 0..2^53), negative_prompt, style; they are
+ * seed_text_check() and is not white; a byte order mark at its beginning does
+ * not count. Plain text: *prompt is the trimmed text. Text that begins, after
+ * white space, with '{', white space or none, and '"', "'" or '}': a JSON object
+ * with the string `prompt` (required, not white) and any of model, steps (1..150),
+ * cfg_scale (0..30), guidance, quality, seed (integer, 0..2^53; -1 and null:
+ * none), negative_prompt, style; they are
  * put into `params`, which the caller filled with the mount's values. Anything
  * else, a duplicate or unknown key, a wrong type or range: -EINVAL and a
  * message that names the key or the byte offset; `params` is then unspecified

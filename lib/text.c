@@ -212,7 +212,21 @@ size_t seed_text_trimmed(const char *text, size_t len)
 {
 	while (len && is_white(text[len - 1]))
 		len--;
-	return len;
+	return len == seed_text_mark(text, len) ? 0 : len;
+}
+
+size_t seed_text_white(const char *text, size_t len)
+{
+	size_t at = 0;
+
+	while (at < len && is_white(text[at]))
+		at++;
+	return at;
+}
+
+size_t seed_text_mark(const char *text, size_t len)
+{
+	return len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
 }
 
 /* A part that need not end in a NUL. */

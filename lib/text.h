@@ -32,9 +32,14 @@ errint_t seed_text_check_write(const char *before, size_t before_len, size_t off
 /* The same rule for a whole text: 0, -EILSEQ, -EINVAL (NUL), -EFBIG. */
 errint_t seed_text_check(const char *text, size_t len, size_t *at) SEED_MUST_CHECK;
 
-/* Length without white space at the end; 0 for white text. White space is
- * ASCII's (space, \t \n \v \f \r). */
+/* Length without white space at the end; 0 for white text, also where a byte
+ * order mark begins it. White space is ASCII's (space, \t \n \v \f \r). */
 size_t seed_text_trimmed(const char *text, size_t len);
+
+/* Length of the white space, or of the byte order mark (UTF-8's), at the
+ * beginning; 0: there is none. */
+size_t seed_text_white(const char *text, size_t len);
+size_t seed_text_mark(const char *text, size_t len);
 
 /* One part of a NAME (CONTRACT section 1): 1 to 250 bytes of valid UTF-8
  * without '/' or control characters (C0, DEL and C1), not "." or "..".

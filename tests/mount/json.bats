@@ -72,7 +72,7 @@ refused() { # TEXT PART-OF-THE-LOG
 	refused '{"prompt": "a fox", "cfg_scale": []}' cfg_scale
 	refused '{"prompt": "a fox", "cfg_scale": -1}' cfg_scale
 	refused '{"prompt": "a fox", "seed": "x"}' seed
-	refused '{"prompt": "a fox", "seed": -1}' seed
+	refused '{"prompt": "a fox", "seed": -2}' seed
 	refused '{"prompt": "a fox", "model": 5}' model
 	refused '{"prompt": "a fox", "style": {}}' style
 }
@@ -82,7 +82,8 @@ refused() { # TEXT PART-OF-THE-LOG
 	refused '{"prompt": "a fox"' 18
 	refused '{"prompt" "a fox"}' 10
 	refused '{"prompt": "a fox"} and more' 20
-	refused '{' 1
+	refused "{'prompt': 'a fox'}" 2
+	refused $'\n{"prompt": "a fox"' 19
 }
 
 @test "s2.8: a refused request is this prompt's outcome: the earlier image goes to history" {
@@ -102,4 +103,35 @@ refused() { # TEXT PART-OF-THE-LOG
 	mount_seed
 	write fox 'a fox {red}'
 	same 'a fox {red}' "$(log_of create .prompt)"
+}
+
+@test "s2.8: {masterpiece}, a fox is a prompt" {
+	mount_seed
+	write fox '{masterpiece}, a fox'
+	same '{masterpiece}, a fox' "$(log_of create .prompt)"
+}
+
+@test "s2.8: a byte order mark, line breaks or white space before a request do not matter" {
+	mount_seed
+	# What PowerShell 5 writes with -Encoding UTF8.
+	printf '\xef\xbb\xbf{"prompt": "a fox", "steps": 11}\r\n' | dd of="$MNT/prompts/a" status=none
+	printf '\n\t {\n "prompt": "a fox", "steps": 12}\n' | dd of="$MNT/prompts/b" status=none
+	same '11 12' "$(log_of create -s 'map(.body.input.steps) | join(" ")')"
+	same 'a fox,a fox' "$(log_of create -s 'map(.prompt) | join(",")')"
+}
+
+@test "s2.8: seed -1 and null mean none" {
+	mount_seed
+	write a '{"prompt": "a fox", "seed": -1}'
+	write b '{"prompt": "a fox", "seed": null}'
+	same '[null,null]' "$(log_of create -cs 'map(.body.input.seed)')"
+}
+
+@test "s2.7: a byte order mark at the beginning of a text is dropped" {
+	mount_seed
+	printf '\xef\xbb\xbfein Fuchs\r\n' | dd of="$MNT/prompts/a" status=none
+	same "ein Fuchs" "$(log_of create .prompt)"
+	printf '\xef\xbb\xbf\r\n' | dd of="$MNT/prompts/b" status=none
+	same ENOENT "$(try_open images/b.png)"
+	same 1 "$(count submit)"
 }

@@ -422,6 +422,18 @@ with open(os.environ["F"], "w") as file: file.write("a fox")'
 	generated_once "ein Fuchs 🦊 im Schnee, größer"
 }
 
+@test "s2.7: a text that is written from its end is judged when it is whole" {
+	mount_seed
+	F=$MNT/prompts/x python3 -c '
+import os
+data = "größer 🦊".encode()
+fd = os.open(os.environ["F"], os.O_WRONLY | os.O_CREAT)
+for at in reversed(range(len(data))):
+    os.pwrite(fd, data[at:at + 1], at)
+os.close(fd)'
+	generated_once "größer 🦊"
+}
+
 @test "s2.7: a character cut off by the end is EILSEQ, given by close" {
 	mount_seed
 	same "close EILSEQ" "$(try_write x 6120f09fa6 --hex)"

@@ -98,8 +98,13 @@ static void test_plain_text(void **state)
 		{"a red fox\n", "a red fox"},
 		{"a\nb \t\n\n", "a\nb"},
 		{"  indented", "  indented"},
-		{" {\"prompt\":\"no JSON: a space comes first\"}",
-		 " {\"prompt\":\"no JSON: a space comes first\"}"},
+		{"\xef\xbb\xbf" "a fox\r\n", "a fox"},
+		{"\xef\xbb\xbf  a fox", "  a fox"},
+		{"{masterpiece}, a fox", "{masterpiece}, a fox"},
+		{"{ red | blue } fox", "{ red | blue } fox"},
+		{" {{x}}", " {{x}}"},
+		{"{", "{"},
+		{"{prompt:\"p\"}", "{prompt:\"p\"}"},
 		{"[\"an array\"]", "[\"an array\"]"},
 		{"x{", "x{"},
 	};
@@ -200,6 +205,10 @@ static void test_bounds(void **state)
 		"{\"prompt\":\"p\",\"negative_prompt\":\"\"}",
 		"{\"prompt\":\"\\\\u0000 is not a NUL\"}",
 		"{\"prompt\":\"p\"} \r\n\t",
+		"\n{\"prompt\":\"p\"}",
+		" \t\r\n{ \n\"prompt\":\"p\"}",
+		"\xef\xbb\xbf{\"prompt\":\"p\"}\r\n",
+		"\xef\xbb\xbf\n{\"prompt\":\"p\"}",
 	};
 
 	SEED_UNUSED(state);
@@ -218,7 +227,7 @@ static void test_bounds(void **state)
 
 #define STEPS "JSON request: \"steps\" must be an integer from 1 to 150"
 #define CFG "JSON request: \"cfg_scale\" must be a number from 0 to 30"
-#define SEED "JSON request: \"seed\" must be an integer from 0 to 9007199254740992"
+#define SEED "JSON request: \"seed\" must be an integer from 0 to 9007199254740992, or -1 or null for none"
 
 static void test_refused(void **state)
 {
@@ -257,18 +266,19 @@ static void test_refused(void **state)
 		{"{\"prompt\":\"p\",\"cfg_scale\":30.1}", CFG},
 		{"{\"prompt\":\"p\",\"cfg_scale\":\"8\"}", CFG},
 		{"{\"prompt\":\"p\",\"cfg_scale\":null}", CFG},
-		{"{\"prompt\":\"p\",\"seed\":-1}", SEED},
+		{"{\"prompt\":\"p\",\"seed\":-2}", SEED},
+		{"{\"prompt\":\"p\",\"seed\":\"-1\"}", SEED},
 		{"{\"prompt\":\"p\",\"seed\":0.5}", SEED},
 		{"{\"prompt\":\"p\",\"seed\":9007199254740994}", SEED},
 		{"{\"prompt\":\"p\",\"seed\":false}", SEED},
 		{"{\"prompt\":\"a\\u0000b\"}", "JSON request: NUL at byte 12"},
 		{"{\"prompt\":\"a\\\\\\u0000b\"}", "JSON request: NUL at byte 14"},
-		{"{", "JSON request: not valid JSON at byte 1"},
+		{"{'prompt': 'p'}", "JSON request: not valid JSON at byte 2"},
+		{" {\"prompt\":\"p\"", "JSON request: not valid JSON at byte 14"},
+		{"\xef\xbb\xbf{\"prompt\":\"a\\u0000b\"}", "JSON request: NUL at byte 15"},
 		{"{\"prompt\":\"p\"", "JSON request: not valid JSON at byte 13"},
 		{"{\"prompt\":\"p\",", "JSON request: not valid JSON at byte 14"},
 		{"{\"prompt\":\"p\",}", "JSON request: not valid JSON at byte 15"},
-		/* cJSON stops behind the byte that should have been the quote */
-		{"{prompt:\"p\"}", "JSON request: not valid JSON at byte 2"},
 		{"{\"prompt\" \"p\"}", "JSON request: not valid JSON at byte 10"},
 		{"{\"prompt\":p}", "JSON request: not valid JSON at byte 10"},
 		{"{\"prompt\":\"p\"} x", "JSON request: not valid JSON at byte 15"},
@@ -291,6 +301,27 @@ static void test_refused(void **state)
 			fail_msg("%s: %d, %s", cases[i].text, result, error.message);
 		assert_int_equal(error.code, EINVAL);
 		assert_null(prompt);
+		seed_params_release(&params);
+	}
+}
+
+static void test_no_seed(void **state)
+{
+	static const char *const texts[] = {
+		"{\"prompt\":\"p\",\"seed\":-1}",
+		"{\"prompt\":\"p\",\"seed\":null}",
+	};
+
+	SEED_UNUSED(state);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(texts); i++) {
+		struct seed_params params;
+		char *prompt = NULL;
+
+		fill(&params);
+		params.has_seed = true;
+		assert_int_equal(seed_params_parse(texts[i], strlen(texts[i]), &params, &prompt, NULL), 0);
+		assert_false(params.has_seed);
+		free(prompt);
 		seed_params_release(&params);
 	}
 }
@@ -415,6 +446,7 @@ int main(void)
 		cmocka_unit_test(test_request_keeps_what_it_does_not_say),
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_no_seed),
 		cmocka_unit_test(test_long_unknown_key),
 		cmocka_unit_test(test_nul_in_the_text),
 		cmocka_unit_test(test_deep_nesting),
