@@ -3,7 +3,7 @@
 #   make            build/seedfs
 #   make demo       install what is missing, mount a sketch, show the pictures
 #   make check      install what tests need, build, run every test (see below)
-#   make install    PREFIX=/usr/local DESTDIR=
+#   make install    PREFIX=/usr/local DESTDIR=; mount.seedfs goes to HELPERDIR=/sbin
 #
 # Knobs (make V=1 …): V=1 shows commands; DEBUG=1 -O0 -g; DEVELOPER=1 -Werror;
 # SANITIZE=address,undefined or thread; CC=clang; BUILD=build directory.
@@ -11,6 +11,8 @@
 
 PREFIX ?= /usr/local
 DESTDIR ?=
+# Where mount(8) looks for mount.TYPE, and nowhere else.
+HELPERDIR ?= $(if $(filter /usr /usr/local,$(PREFIX)),/sbin,$(PREFIX)/sbin)
 BUILD ?= build
 CC ?= cc
 PKG_CONFIG ?= pkg-config
@@ -50,9 +52,10 @@ endif
 
 GOALS_WITHOUT_LIBS = clean demo check install-deps install-test-deps
 ifneq ($(filter-out $(GOALS_WITHOUT_LIBS),$(or $(MAKECMDGOALS),all)),)
-MISSING := $(shell for l in $(LIBS_NEEDED); do $(PKG_CONFIG) --exists $${l%%=*} 2>/dev/null || echo $${l\#*=}; done | sort -u)
+MISSING := $(sort $(foreach l,$(LIBS_NEEDED),$(if $(shell $(PKG_CONFIG) --exists \
+	$(firstword $(subst =, ,$(l))) 2>/dev/null && echo yes),,$(lastword $(subst =, ,$(l))))))
 ifneq ($(MISSING),)
-$(error missing: $(MISSING). Install with: apt-get install pkg-config $(MISSING))
+$(error Libraries are missing. As root: apt-get install pkg-config $(MISSING))
 endif
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS))
 PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS))
@@ -138,13 +141,14 @@ install: $(BUILD)/seedfs
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 \
 		$(DESTDIR)$(PREFIX)/share/man/man7 $(DESTDIR)$(PREFIX)/share/doc/seedfs
 	install -m 755 $(BUILD)/seedfs $(DESTDIR)$(PREFIX)/bin/seedfs
-	ln -sf seedfs $(DESTDIR)$(PREFIX)/bin/mount.seedfs
+	install -d $(DESTDIR)$(HELPERDIR)
+	ln -sf $(PREFIX)/bin/seedfs $(DESTDIR)$(HELPERDIR)/mount.seedfs
 	install -m 644 docs/seedfs.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 docs/seed.7 $(DESTDIR)$(PREFIX)/share/man/man7/
 	install -m 644 README.md LICENSE docs/*.md $(DESTDIR)$(PREFIX)/share/doc/seedfs/
 
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/seedfs $(DESTDIR)$(PREFIX)/bin/mount.seedfs
+	rm -f $(DESTDIR)$(PREFIX)/bin/seedfs $(DESTDIR)$(HELPERDIR)/mount.seedfs
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man1/seedfs.1 $(DESTDIR)$(PREFIX)/share/man/man7/seed.7
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/seedfs
 

@@ -3,23 +3,33 @@
 #
 #     examples/batch.sh MOUNT LIST [PARALLEL]
 #
-# LIST has one "NAME<tab>PROMPT" a line. How many run at the service at once is
-# the mount's affair (-o jobs=, rate=); PARALLEL only bounds the processes here.
-# Failures go to LIST.failed in the same form, so that it can be run again.
+# LIST has one "NAME<tab>PROMPT" a line; NAME may be in folders, which are made.
+# A line without a tab, or with an empty name or prompt, generates nothing and is
+# a failure. How many run at the service at once is the mount's affair (-o jobs=,
+# rate=); PARALLEL only bounds the processes here. Failures go to LIST.failed in
+# the same form, so that it can be run again.
 set -u
+
+fails() {
+	echo "failed  $1"
+	# One short write to a file opened for appending is not torn.
+	printf '%s\n' "$line" >>"$failed"
+	exit 0
+}
 
 if [ "${1:-}" = --one ]; then
 	# The form in which xargs starts this script: one line of the list.
 	mount=$2 failed=$3 line=$4
 	tab=$(printf '\t')
 	name=${line%%"$tab"*} prompt=${line#*"$tab"}
-	if printf '%s\n' "$prompt" | tee "$mount/prompts/$name" >/dev/null; then
-		echo "ok      $name"
-	else
-		echo "failed  $name"
-		# One short write to a file opened for appending is not torn.
-		printf '%s\n' "$line" >>"$failed"
+	if [ "$name" = "$line" ] || [ -z "$name" ] || [ -z "$prompt" ]; then
+		fails "(a line that is not NAME<tab>PROMPT) $line"
 	fi
+	case $name in
+	*/*) mkdir -p "$mount/prompts/${name%/*}" || fails "$name" ;;
+	esac
+	printf '%s\n' "$prompt" | tee "$mount/prompts/$name" >/dev/null || fails "$name"
+	echo "ok      $name"
 	exit 0
 fi
 

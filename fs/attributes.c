@@ -22,7 +22,7 @@ void attributes_file(const struct fs *fs, const struct inode *inode, mode_t mode
 
 void attributes_folder(const struct fs *fs, const struct inode *inode, struct stat *st)
 {
-	st->st_mode = S_IFDIR | 0755;
+	st->st_mode = S_IFDIR | 0777;
 	if (st->st_nlink == 0)
 		st->st_nlink = 2;
 	common(fs, inode, st);

@@ -391,6 +391,8 @@ static int run(struct fs *fs, struct fuse_args *args)
 		return print_help();
 	if (!err && fs->options.version)
 		return print_version();
+	if (!err && fs->options.fake)
+		return 0;
 	if (!err)
 		err = prepare(fs, &error);
 	if (!err)

@@ -1,8 +1,10 @@
 #include "fs/mount.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <spawn.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/statvfs.h>
 #include <sys/wait.h>
@@ -52,6 +54,20 @@ static bool is_dead(const char *path)
 	return statvfs(path, &fs) < 0 && (errno == ENOTCONN || errno == ECONNABORTED);
 }
 
+static bool is_empty(const char *path)
+{
+	DIR *folder = opendir(path);
+	const struct dirent *entry;
+	int count = 0;
+
+	if (!folder)
+		return true; /* who may not look may mount all the same */
+	while (count <= 2 && (entry = readdir(folder)) != NULL)
+		count++;
+	closedir(folder);
+	return count <= 2; /* . and .. */
+}
+
 errint_t mount_prepare(struct options *options, struct seed_error *error)
 {
 	const char *given = options->mountpoint;
@@ -66,10 +82,17 @@ errint_t mount_prepare(struct options *options, struct seed_error *error)
 					      "detached: %s", given, strerror(-err));
 		fprintf(stderr, "seedfs: %s: detached a dead mount\n", given);
 	}
+	if (stat(given, &st) < 0 && errno == ENOENT)
+		return seed_error_set(error, ENOENT, "mount point %s: there is no such directory; make "
+				      "it first: mkdir -p %s", given, given);
 	if (stat(given, &st) < 0)
 		return seed_error_set(error, errno, "mount point %s: %s", given, strerror(errno));
 	if (!S_ISDIR(st.st_mode))
-		return seed_error_set(error, ENOTDIR, "mount point %s: not a directory", given);
+		return seed_error_set(error, ENOTDIR, "mount point %s: not a directory; name an empty "
+				      "one", given);
+	if (!is_empty(given))
+		fprintf(stderr, "seedfs: mount point %s is not empty: what is in it is out of sight "
+			"while it is mounted\n", given);
 	full = realpath(given, NULL);
 	if (!full)
 		return seed_error_set(error, errno, "mount point %s: %s", given, strerror(errno));
@@ -79,6 +102,23 @@ errint_t mount_prepare(struct options *options, struct seed_error *error)
 }
 
 /* ---- the session ---- */
+
+static bool has_fusermount(void)
+{
+	const char *path = getenv("PATH");
+	char file[4096];
+
+	while (path && *path) {
+		int len = (int)strcspn(path, ":");
+
+		snprintf(file, sizeof(file), "%.*s/fusermount3", len, path);
+		if (access(file, X_OK) == 0)
+			return true;
+		path += len + (path[len] == ':');
+	}
+	/* libfuse knows where its own was installed. */
+	return access("/usr/bin/fusermount3", X_OK) == 0 || access("/bin/fusermount3", X_OK) == 0;
+}
 
 static bool add_mount_options(struct fs *fs, struct fuse_args *args)
 {
@@ -128,8 +168,75 @@ static void warn_request_timeout(struct fs *fs)
 	}
 }
 
+#define IN_A_CONTAINER "in a container, start it with --device /dev/fuse --cap-add SYS_ADMIN"
+
+/* What libfuse would tell in two lines, the useful one first. */
+static errint_t check_device(struct seed_error *error)
+{
+	struct stat st;
+	int fd;
+
+	if (stat("/dev/fuse", &st) < 0 && errno == ENOENT)
+		return seed_error_set(error, ENOENT, "/dev/fuse is missing: as root, modprobe fuse; "
+				      IN_A_CONTAINER);
+	fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return seed_error_set(error, errno, "/dev/fuse cannot be opened: %s; %s", strerror(errno),
+				      errno == EACCES ? "as root, chmod 666 /dev/fuse; " IN_A_CONTAINER :
+				      IN_A_CONTAINER);
+	close(fd);
+	if (!S_ISCHR(st.st_mode))
+		return seed_error_set(error, ENODEV, "/dev/fuse is not a device: as root, rm /dev/fuse "
+				      "and mknod -m 666 /dev/fuse c 10 229");
+	if (geteuid() != 0 && !has_fusermount())
+		return seed_error_set(error, ENOENT, "fusermount3 is missing or not executable, and only "
+				      "root can mount without it: apt-get install fuse3");
+	return 0;
+}
+
+/* The first line of what was written there, without the program's name. */
+static void first_line(int fd, char *line, size_t size)
+{
+	ssize_t n = pread(fd, line, size - 1, 0);
+	char *start;
+
+	line[n > 0 ? n : 0] = '\0';
+	line[strcspn(line, "\n")] = '\0';
+	start = strstr(line, ": ");
+	if (start && (strncmp(line, "fuse", 4) == 0))
+		memmove(line, start + 2, strlen(start + 2) + 1);
+}
+
+/* libfuse and fusermount3 say on standard error why a mount fails; it becomes
+ * part of our one line. */
+static errint_t mount_session(struct fs *fs, struct seed_error *error)
+{
+	int said = fs->options.debug ? -1 : memfd_create("stderr", MFD_CLOEXEC);
+	int kept = said < 0 ? -1 : fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	char line[256] = "";
+	int result;
+
+	if (kept >= 0)
+		dup2(said, STDERR_FILENO);
+	result = fuse_session_mount(fs->session, fs->options.mountpoint);
+	if (kept >= 0) {
+		dup2(kept, STDERR_FILENO);
+		close(kept);
+		first_line(said, line, sizeof(line));
+	}
+	if (said >= 0)
+		close(said);
+	if (result == 0)
+		return 0;
+	return seed_error_set(error, EIO, "cannot mount at %s: %s%s", fs->options.mountpoint,
+			      line[0] ? line : "libfuse does not say why",
+			      strstr(line, "not permitted") ? "; " IN_A_CONTAINER : "");
+}
+
 errint_t mount_start(struct fs *fs, struct fuse_args *args, struct seed_error *error)
 {
+	errint_t err;
+
 	if (!add_mount_options(fs, args))
 		return seed_error_set(error, ENOMEM, "out of memory");
 	fs->session = fuse_session_new(args, &seedfs_ops, sizeof(seedfs_ops), fs);
@@ -137,8 +244,11 @@ errint_t mount_start(struct fs *fs, struct fuse_args *args, struct seed_error *e
 		return seed_error_set(error, EINVAL, "libfuse refuses these options");
 	if (fuse_set_signal_handlers(fs->session) != 0)
 		return seed_error_set(error, EIO, "cannot set signal handlers");
-	if (fuse_session_mount(fs->session, fs->options.mountpoint) != 0)
-		return seed_error_set(error, EIO, "cannot mount at %s", fs->options.mountpoint);
+	err = check_device(error);
+	if (!err)
+		err = mount_session(fs, error);
+	if (err)
+		return err;
 	warn_request_timeout(fs);
 	return 0;
 }

@@ -1,11 +1,14 @@
 #include "fs/options.h"
 
 #include <fuse_opt.h>
+#include <grp.h>
+#include <pwd.h>
 #include <unistd.h>
 
 #include "lib/url.h"
 
-enum option_type { STRING, URL, SIZE, INT, REAL, RATE, BUDGET, FLAG, COUNT, BYTES, OCTAL };
+enum option_type { STRING, URL, SIZE, INT, REAL, RATE, BUDGET, FLAG, COUNT, BYTES, OCTAL, USER,
+		   GROUP };
 
 struct option_spec {
 	const char *name;
@@ -29,9 +32,11 @@ static const char *const for_libfuse[] = {
 static const char *const ignored[] = {
 	"auto", "noauto", "user", "nouser", "users", "nofail", "_netdev", "defaults", "relatime",
 	"norelatime", "strictatime", "nostrictatime", "diratime", "nodiratime", "owner", "group",
+	"noowner", "nogroup", "nousers", "lazytime", "nolazytime", "iversion", "noiversion",
+	"mand", "nomand", "silent", "loud", "nosymfollow",
 };
 static const char *const for_libfuse_prefixed[] = { "fsname=", "subtype=", "max_read=", "max_threads=" };
-static const char *const ignored_prefixed[] = { "x-", "comment=", "X-" };
+static const char *const ignored_prefixed[] = { "x-", "comment=", "X-", "helper=", "uhelper=" };
 
 struct parsing {
 	struct options *options;
@@ -80,6 +85,30 @@ static bool set_int(const struct option_spec *spec, const char *text, int64_t *f
 		return false;
 	*field = value;
 	return true;
+}
+
+static bool set_user(const struct option_spec *spec, const char *text, int64_t *field)
+{
+	const struct passwd *user;
+
+	if (set_int(spec, text, field))
+		return true;
+	user = getpwnam(text);
+	if (user)
+		*field = user->pw_uid;
+	return user != NULL;
+}
+
+static bool set_group(const struct option_spec *spec, const char *text, int64_t *field)
+{
+	const struct group *group;
+
+	if (set_int(spec, text, field))
+		return true;
+	group = getgrnam(text);
+	if (group)
+		*field = group->gr_gid;
+	return group != NULL;
 }
 
 static bool set_octal(const struct option_spec *spec, const char *text, int64_t *field)
@@ -212,6 +241,10 @@ static bool set_value(const struct option_spec *spec, const char *text, struct o
 		return set_bytes(spec, text, field);
 	case OCTAL:
 		return set_octal(spec, text, field);
+	case USER:
+		return set_user(spec, text, field);
+	case GROUP:
+		return set_group(spec, text, field);
 	}
 	return false;
 }
@@ -222,7 +255,9 @@ static const char *form_of(const struct option_spec *spec, char *text, size_t si
 	case URL:
 		return "an http or https URL";
 	case SIZE:
-		return "WIDTHxHEIGHT in pixels, like 2048x1152";
+		snprintf(text, size, "WIDTHxHEIGHT in pixels, like 2048x1152, each from %.0f to %.0f",
+			 spec->least, spec->most);
+		return text;
 	case RATE:
 		return "N/SECONDS, like 20/10";
 	case BUDGET:
@@ -233,6 +268,10 @@ static const char *form_of(const struct option_spec *spec, char *text, size_t si
 		return "a number of bytes from 4K to 1024G, with K, M or G";
 	case OCTAL:
 		return "an octal number like 022";
+	case USER:
+		return "the name or number of a user of this machine";
+	case GROUP:
+		return "the name or number of a group of this machine";
 	case INT:
 		snprintf(text, size, "a whole number from %.0f to %.0f", spec->least, spec->most);
 		return text;
@@ -273,6 +312,69 @@ static int take_ours(struct parsing *parsing, const struct option_spec *spec, co
 	return 0;
 }
 
+/* A word that is nearer than this to one of ours is probably meant to be it. */
+#define LEAST_AWAY(len) ((len) / 2 + 1 < 3 ? (len) / 2 + 1 : 3)
+
+/* How many letters must be changed, left out, added or swapped. */
+static size_t distance(const char *a, size_t a_len, const char *b)
+{
+	size_t rows[3][32] = { { 0 } };
+	size_t b_len = strlen(b);
+
+	if (a_len > 30 || b_len > 30)
+		return SIZE_MAX;
+	for (size_t j = 0; j <= b_len; j++)
+		rows[0][j] = j;
+	for (size_t i = 1; i <= a_len; i++) {
+		size_t *row = rows[i % 3];
+		const size_t *above = rows[(i - 1) % 3], *second = rows[(i + 1) % 3];
+
+		row[0] = i;
+		for (size_t j = 1; j <= b_len; j++) {
+			size_t least = above[j - 1] + (a[i - 1] != b[j - 1]);
+
+			if (above[j] + 1 < least)
+				least = above[j] + 1;
+			if (row[j - 1] + 1 < least)
+				least = row[j - 1] + 1;
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+			    second[j - 2] + 1 < least)
+				least = second[j - 2] + 1;
+			row[j] = least;
+		}
+	}
+	return rows[a_len % 3][b_len];
+}
+
+static int refuse_option(struct parsing *parsing, const char *text, size_t len)
+{
+	static const char *const keys[] = { "key", "api_key", "apikey", "token" };
+	const struct option_spec *near = NULL;
+	size_t least = LEAST_AWAY(len);
+
+	for (size_t i = 0; i < SEED_ARRAY_LEN(keys); i++)
+		if (strlen(keys[i]) == len && strncmp(keys[i], text, len) == 0)
+			return seed_error_set(parsing->error, EINVAL, "option %.*s: a key is never "
+					      "an option, for ps shows those to everybody; put it into "
+					      "a file (mode 0600) and name that with -o key_file=PATH",
+					      (int)len, text);
+	if (len == 7 && strncmp(text, "remount", len) == 0)
+		return seed_error_set(parsing->error, EINVAL, "option remount: options cannot be "
+				      "changed while it is mounted; unmount it and mount it again "
+				      "(what runs goes on)");
+	for (size_t i = 0; i < SEED_ARRAY_LEN(specs); i++) {
+		size_t away = distance(text, len, specs[i].name);
+
+		if (away < least) {
+			least = away;
+			near = &specs[i];
+		}
+	}
+	return seed_error_set(parsing->error, EINVAL, "unknown option: %.*s; %s%s%sseedfs -h lists "
+			      "them", (int)len, text, near ? "did you mean " : "",
+			      near ? near->name : "", near ? "? " : "");
+}
+
 static int take_option(struct parsing *parsing, const char *text)
 {
 	const char *equals = strchr(text, '=');
@@ -287,26 +389,50 @@ static int take_option(struct parsing *parsing, const char *text)
 	if (in_list(text, ignored, SEED_ARRAY_LEN(ignored)) ||
 	    has_prefix(text, ignored_prefixed, SEED_ARRAY_LEN(ignored_prefixed)))
 		return 0;
-	return seed_error_set(parsing->error, EINVAL,
-			      "unknown option: %.*s; seedfs -h lists them", (int)len, text);
+	return refuse_option(parsing, text, len);
+}
+
+/* One letter of "-fd"; false: there is no such flag. */
+static bool take_letter(struct options *options, char letter)
+{
+	switch (letter) {
+	case 'h':
+		options->help = true;
+		return true;
+	case 'V':
+		options->version = true;
+		return true;
+	case 'd':
+		options->debug = true;
+		options->foreground = true;
+		return true;
+	case 'f':
+		options->foreground = true;
+		return true;
+	case 's':
+		options->single_threaded = true;
+		return true;
+	case 'n': /* mount(8)'s */
+	case 'v':
+		return true;
+	default:
+		return false;
+	}
 }
 
 static int take_flag(struct parsing *parsing, const char *text)
 {
 	struct options *options = parsing->options;
 
-	if (strcmp(text, "-h") == 0 || strcmp(text, "--help") == 0)
+	if (strcmp(text, "--help") == 0)
 		options->help = true;
-	else if (strcmp(text, "-V") == 0 || strcmp(text, "--version") == 0)
+	else if (strcmp(text, "--version") == 0)
 		options->version = true;
-	else if (strcmp(text, "-f") == 0)
-		options->foreground = true;
-	else if (strcmp(text, "-d") == 0)
-		options->debug = options->foreground = true;
-	else if (strcmp(text, "-s") == 0)
-		options->single_threaded = true;
-	else if (strcmp(text, "-n") != 0 && strcmp(text, "-v") != 0) /* mount(8)'s */
-		return seed_error_set(parsing->error, EDOM, "unknown flag %s", text);
+	else
+		for (const char *letter = text + 1; *letter || letter == text + 1; letter++)
+			if (!take_letter(options, *letter))
+				return seed_error_set(parsing->error, EDOM, "unknown flag %s; "
+						      "seedfs -h lists them", text);
 	return 0;
 }
 
@@ -316,7 +442,8 @@ static int take_position(struct parsing *parsing, const char *text)
 
 	parsing->positions++;
 	if (parsing->positions > 2)
-		return seed_error_set(parsing->error, EDOM, "too many arguments: %s", text);
+		return seed_error_set(parsing->error, EDOM, "too many arguments: %s; the last is the "
+				      "mount point, before it only a name for the source", text);
 	/* With two, the first is the source: a label only. */
 	free(options->source);
 	options->source = options->mountpoint;
@@ -374,13 +501,31 @@ static errint_t set_defaults(struct options *options, struct seed_error *error)
 	return 0;
 }
 
+static errint_t refuse_provider(const char *name, struct seed_error *error)
+{
+	const struct seed_provider *service;
+	const char *near = NULL;
+	size_t least = LEAST_AWAY(strlen(name));
+
+	for (size_t i = 0; (service = seed_provider_at(i)) != NULL; i++) {
+		size_t away = distance(name, strlen(name), service->name);
+
+		if (away < least) {
+			least = away;
+			near = service->name;
+		}
+	}
+	return seed_error_set(error, EINVAL, "option provider=%s: no such provider; %s%s%sseedfs -h "
+			      "lists them", name, near ? "did you mean " : "", near ? near : "",
+			      near ? "? " : "");
+}
+
 static errint_t settle_provider(struct options *options, struct seed_error *error)
 {
 	const struct seed_provider *service = seed_provider_find(options->provider);
 
 	if (!service)
-		return seed_error_set(error, EINVAL, "option provider=%s: no such provider; seedfs -h "
-				      "lists them", options->provider);
+		return refuse_provider(options->provider, error);
 	options->service = service;
 	if (!options->api_base && service->default_base &&
 	    !(options->api_base = strdup(service->default_base)))
@@ -401,7 +546,8 @@ static errint_t settle(struct options *options, struct seed_error *error)
 	errint_t err;
 
 	if (!options->mountpoint)
-		return seed_error_set(error, EDOM, "no mount point given");
+		return seed_error_set(error, EDOM, "no mount point given; try: seedfs -o "
+				      "provider=sketch MOUNTPOINT (no key needed), or seedfs -h");
 	if (options->store || options->s3_endpoint)
 		return seed_error_set(error, EINVAL, "option store: this version keeps its catalogue "
 				      "in the state directory only");
@@ -409,6 +555,35 @@ static errint_t settle(struct options *options, struct seed_error *error)
 	if (!err && !options->state)
 		err = default_state(options, error);
 	return err;
+}
+
+/* mount(8) starts its helper, mount.TYPE, with flags of its own: -f is not to
+ * mount, -s to bear unknown options, -t and -N have a value. */
+static void take_helper_flags(struct options *options, struct fuse_args *args)
+{
+	const char *slash = args->argc > 0 ? strrchr(args->argv[0], '/') : NULL;
+	const char *program = slash ? slash + 1 : args->argc > 0 ? args->argv[0] : "";
+	int kept = 1;
+
+	if (strncmp(program, "mount.", 6) != 0)
+		return;
+	for (int i = 1; i < args->argc; i++) {
+		char *text = args->argv[i];
+
+		if (strcmp(text, "-t") == 0 || strcmp(text, "-N") == 0) {
+			i++;
+		} else if (strcmp(text, "-o") == 0) {
+			args->argv[kept++] = text;
+			if (i + 1 < args->argc) /* may look like anything */
+				args->argv[kept++] = args->argv[++i];
+		} else if (text[0] == '-') {
+			options->fake = options->fake || strchr(text, 'f') != NULL;
+		} else {
+			args->argv[kept++] = text;
+		}
+	}
+	args->argc = kept;
+	args->argv[kept] = NULL;
 }
 
 errint_t options_parse(struct options *options, struct fuse_args *args, struct seed_error *error)
@@ -421,6 +596,10 @@ errint_t options_parse(struct options *options, struct fuse_args *args, struct s
 	err = set_defaults(options, error);
 	if (err)
 		return err;
+	take_helper_flags(options, args);
+	if (args->argc > 1 && strcmp(args->argv[args->argc - 1], "-o") == 0)
+		return seed_error_set(error, EDOM, "-o needs options after it, like -o "
+				      "provider=sketch; seedfs -h lists them");
 	if (fuse_opt_parse(args, &parsing, NULL, take) < 0)
 		return error->code ? -error->code :
 				     seed_error_set(error, EDOM, "wrong arguments");

@@ -44,9 +44,9 @@ struct option_rate {
 	_(store, STRING, NULL, 0, 0, "share one catalogue: s3://BUCKET/PREFIX") \
 	_(s3_endpoint, URL, NULL, 0, 0, "the S3 server") \
 	_(allow_other, FLAG, NULL, 0, 0, "let other users in (permissions are always checked)") \
-	_(uid, INT, NULL, 0, 4294967294.0, "owner of the files") \
-	_(gid, INT, NULL, 0, 4294967294.0, "group of the files") \
-	_(umask, OCTAL, NULL, 0, 0777, "permission bits taken away, octal") \
+	_(uid, USER, NULL, 0, 4294967294.0, "owner of the files, a name or a number") \
+	_(gid, GROUP, NULL, 0, 4294967294.0, "group of the files, a name or a number") \
+	_(umask, OCTAL, "022", 0, 0777, "permission bits taken away of 0777 and 0666, octal") \
 	_(ro, FLAG, NULL, 0, 0, "read-only: looks at the catalogue, needs no key")
 
 struct options {
@@ -63,6 +63,7 @@ struct options {
 	bool reuse, nometadata, allow_other, ro;
 
 	bool help, version, foreground, debug, single_threaded;
+	bool fake; /* mount -f: all but the mount */
 	char *source, *mountpoint;
 	const struct seed_provider *service; /* of `provider` */
 };

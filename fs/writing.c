@@ -122,7 +122,7 @@ errint_t writing_getattr(struct fs *fs, struct inode *inode, struct stat *st, do
 		writing_draft_put(fs, inode, draft);
 	}
 	if (!err)
-		attributes_file(fs, inode, 0644, st);
+		attributes_file(fs, inode, 0666, st);
 	if (gone)
 		st->st_nlink = 0;
 	*timeout_s = 0;

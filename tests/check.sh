@@ -46,7 +46,13 @@ install_packages() { # PACKAGE…
 		is_installed "$package" || missing+=("$package")
 	done
 	[ ${#missing[@]} -gt 0 ] || return 0
-	[ "$(id -u)" -eq 0 ] || as_root=(sudo)
+	if [ "$(id -u)" -ne 0 ]; then
+		if ! command -v sudo >/dev/null; then
+			echo "Packages are missing. As root: apt-get install ${missing[*]}" >&2
+			return 1
+		fi
+		as_root=(sudo)
+	fi
 	echo "Installing ${missing[*]}"
 	"${as_root[@]}" apt-get update -q &&
 		"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \

@@ -366,6 +366,25 @@ bats_require_minimum_version 1.5.0
 	same "1234 2345 400" "$(stat -c '%u %g %a' "$MNT/images/fox.png")"
 }
 
+@test "s7: a umask lets a group write; uid and gid may be names" {
+	need_root
+	chmod 755 "$DIR"
+	mount_seed -o uid=daemon,gid=games,umask=002,allow_other
+	same "daemon games 775" "$(stat -c '%U %G %a' "$MNT/prompts")"
+	as() { setpriv --reuid "$1" --regid "$1" --groups "$2" "${@:3}"; }
+	as 1001 "$(id -g games)" sh -c 'umask 002; echo "a fox" >"$1"' - "$MNT/prompts/fox"
+	same "daemon games 664" "$(stat -c '%U %G %a' "$MNT/prompts/fox")"
+	same "daemon games 444" "$(stat -c '%U %G %a' "$MNT/images/fox.png")"
+	# Another of the group saves it as editors do.
+	as 1002 "$(id -g games)" sh -c 'umask 002; echo "a blue fox" >"$1.tmp"; mv "$1.tmp" "$1"' - "$MNT/prompts/fox"
+	same ok "$(try_open images/fox.png)"
+	same "a blue fox" "$(record fox .prompt)"
+	same 2 "$(count submit)"
+	run as 1003 1003 sh -c 'echo no >"$1"' - "$MNT/prompts/fox"
+	has "$output" "Permission denied"
+	same 2 "$(count submit)"
+}
+
 @test "s7: default_permissions: others may look where the modes allow it, but not write" {
 	need_root
 	chmod 755 "$DIR"
@@ -425,4 +444,73 @@ EOT
 	for name in loopback named mapped short decimal link private redirect; do
 		has "$output" "$name close EPERM"
 	done
+}
+
+@test "s7: what is nearly right is told what is right" {
+	refused 1 "did you mean sketch?" -o "$(sketch),provider=skecth" "$MNT"
+	refused 1 "did you mean steps?" -o "$(sketch),stpes=30" "$MNT"
+	refused 1 "key_file=PATH" -o "$(sketch),key=abc" "$MNT"
+	refused 1 "key_file=PATH" -o "$(sketch),api_key=abc" "$MNT"
+	refused 1 "each from 16 to 16384" -o "$(sketch),size=20000x20000" "$MNT"
+	refused 1 "unmount it and mount it again" -o "$(sketch),remount" "$MNT"
+	refused 1 "name or number of a user" -o "$(sketch),uid=nobody-here" "$MNT"
+	refused 1 "name or number of a group" -o "$(sketch),gid=nobody-here" "$MNT"
+	refused 1 "mkdir -p $DIR/none" -o "$(sketch)" "$DIR/none"
+	refused 1 "not a directory" -o "$(sketch)" "$DIR/key"
+	refused 2 "-o needs options" "$MNT" -o
+	refused 2 "unknown flag -fx" -fx -o "$(sketch)" "$MNT"
+	refused 2 "seedfs -h"
+}
+
+@test "s7: flags may be joined, and what mount(8) passes is taken" {
+	start_seedfs -fs "$MNT" -o "$(usual_options),lazytime,nosuid,relatime,silent"
+	wait_mounted
+}
+
+@test "s7: a mount point that is not empty is said to be so" {
+	touch "$MNT/file"
+	mount_seed
+	has "$(cat "$DIR/err")" "is not empty"
+	stop_seedfs
+	same file "$(ls "$MNT")"
+}
+
+# COMMAND… in a mount namespace of its own, in which $1 has prepared /dev.
+in_namespace() { # SHELL-COMMAND PART-OF-THE-LINE [setpriv's options]
+	run --separate-stderr unshare -m sh -c "$1"'; shift; exec setpriv "$@"' - "$1" "${@:3}" -- \
+		timeout 20 "$SEEDFS" -f -o "$(sketch)" "$MNT"
+	same 1 "$status"
+	same 1 "${#stderr_lines[@]}"
+	has "$stderr" "$2"
+}
+
+@test "s7: why /dev/fuse or fusermount3 fail is one line, with what to do" {
+	need_root
+	chmod 755 "$DIR"
+	in_namespace 'mount -t tmpfs none /dev' "/dev/fuse is missing: as root, modprobe fuse"
+	in_namespace 'mount -t tmpfs none /dev; : >/dev/fuse' "/dev/fuse is not a device"
+	in_namespace true "cannot mount at $MNT: mount failed: Operation not permitted; in a container" \
+		--bounding-set -sys_admin --inh-caps -sys_admin
+	chown -R 65534 "$DIR"
+	in_namespace 'mount --bind /dev/null /usr/bin/fusermount3; mount -t tmpfs none /dev; mknod -m 666 /dev/fuse c 10 229; chmod 666 /dev/fuse; PATH=/usr/bin:/bin' \
+		"fusermount3 is missing or not executable" --reuid 65534 --regid 65534 --clear-groups
+	in_namespace 'mount -t tmpfs none /dev; mknod -m 600 /dev/fuse c 10 229' \
+		"/dev/fuse cannot be opened: Permission denied; as root, chmod 666 /dev/fuse" \
+		--reuid 65534 --regid 65534 --clear-groups
+	chown -R 0 "$DIR"
+}
+
+@test "s7: mount -t seedfs works through mount.seedfs" {
+	need_root
+	ln -s "$SEEDFS" "$DIR/mount.seedfs"
+	# As mount(8) calls it: source, directory, its flags, options.
+	"$DIR/mount.seedfs" seedfs "$MNT" -fsn -t fuse.seedfs -o "rw,$(usual_options)"
+	same "" "$(mounts_here)"
+	"$DIR/mount.seedfs" seedfs "$MNT" -sn -o "rw,noatime,$(usual_options)" 3>&- 4>&-
+	wait_until mounted
+	write fox "a fox"
+	is_verified fox
+	pid=$(<"$STATE/lock")
+	umount "$MNT"
+	wait_until ended "$pid"
 }

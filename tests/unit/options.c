@@ -114,7 +114,7 @@ static void test_default_numbers(void **state)
 	assert_int_equal(options->log_size, 16 * 1024 * 1024);
 	assert_int_equal(options->uid, geteuid());
 	assert_int_equal(options->gid, getegid());
-	assert_int_equal(options->umask, 0);
+	assert_int_equal(options->umask, 022);
 	assert_false(options->reuse || options->nometadata || options->allow_other || options->ro);
 	assert_false(options->help || options->version || options->foreground);
 	assert_false(options->debug || options->single_threaded);
@@ -440,7 +440,9 @@ static void test_what_libfuse_sees(void **state)
 #define STEPS "must be a whole number from 1 to 1000"
 #define CFG "must be a number from 0 to 100"
 #define URL_FORM "must be an http or https URL"
-#define SIZE_FORM "must be WIDTHxHEIGHT in pixels, like 2048x1152"
+#define KEY_ADVICE "a key is never an option, for ps shows those to everybody; put it into a file " \
+	"(mode 0600) and name that with -o key_file=PATH"
+#define SIZE_FORM "must be WIDTHxHEIGHT in pixels, like 2048x1152, each from 16 to 16384"
 #define RATE_FORM "must be N/SECONDS, like 20/10"
 #define BUDGET_FORM "must be N/day, like 500/day"
 #define BYTES_FORM "must be a number of bytes from 4K to 1024G, with K, M or G"
@@ -460,8 +462,9 @@ static const struct {
 	{ "timeout=86401", "option timeout=86401: must be a whole number from 1 to 86400" },
 	{ "jobs=0", "option jobs=0: must be a whole number from 1 to 100000" },
 	{ "uid=4294967295",
-	  "option uid=4294967295: must be a whole number from 0 to 4294967294" },
-	{ "uid=root", "option uid=root: must be a whole number from 0 to 4294967294" },
+	  "option uid=4294967295: must be the name or number of a user of this machine" },
+	{ "uid=", "option uid=: must be the name or number of a user of this machine" },
+	{ "gid=no such", "option gid=no such: must be the name or number of a group of this machine" },
 	{ "cfg_scale=-1", "option cfg_scale=-1: " CFG },
 	{ "cfg_scale=100.5", "option cfg_scale=100.5: " CFG },
 	{ "cfg_scale=nan", "option cfg_scale=nan: " CFG },
@@ -505,9 +508,15 @@ static const struct {
 	{ "provider=", "option provider=: no such provider; seedfs -h lists them" },
 	{ "bogus", "unknown option: bogus; seedfs -h lists them" },
 	{ "bogus=1", "unknown option: bogus; seedfs -h lists them" },
-	{ "key=sk-123", "unknown option: key; seedfs -h lists them" },
-	{ "step=3", "unknown option: step; seedfs -h lists them" },
-	{ "Steps=3", "unknown option: Steps; seedfs -h lists them" },
+	{ "provider=kei", "option provider=kei: no such provider; did you mean kie? seedfs -h lists them" },
+	{ "key=sk-123", "option key: " KEY_ADVICE },
+	{ "api_key=sk-123", "option api_key: " KEY_ADVICE },
+	{ "step=3", "unknown option: step; did you mean steps? seedfs -h lists them" },
+	{ "Steps=3", "unknown option: Steps; did you mean steps? seedfs -h lists them" },
+	{ "tiemout=3", "unknown option: tiemout; did you mean timeout? seedfs -h lists them" },
+	{ "x", "unknown option: x; seedfs -h lists them" },
+	{ "remount", "option remount: options cannot be changed while it is mounted; unmount it and "
+	  "mount it again (what runs goes on)" },
 	{ "steps=3,size=1", "option size=1: " SIZE_FORM },
 	{ "steps=0,size=1", "option steps=0: " STEPS },
 	{ "store=s3://bucket/prefix",
@@ -534,19 +543,25 @@ static void test_wrong_values(void **state)
 	}
 }
 
+#define NO_MOUNT_POINT "no mount point given; try: seedfs -o provider=sketch MOUNTPOINT (no key " \
+	"needed), or seedfs -h"
+
 static void test_wrong_usage(void **state)
 {
 	static const struct {
 		const char *argv[ARGS_MAX];
 		const char *message;
 	} cases[] = {
-		{ { NULL }, "no mount point given" },
-		{ { "-f", NULL }, "no mount point given" },
-		{ { "-o", "provider=sketch", NULL }, "no mount point given" },
-		{ { "a", "b", "c", NULL }, "too many arguments: c" },
-		{ { "-x", MNT, NULL }, "unknown flag -x" },
-		{ { "-fd", MNT, NULL }, "unknown flag -fd" },
-		{ { "--provider=sketch", MNT, NULL }, "unknown flag --provider=sketch" },
+		{ { NULL }, NO_MOUNT_POINT },
+		{ { "-f", NULL }, NO_MOUNT_POINT },
+		{ { "-o", "provider=sketch", NULL }, NO_MOUNT_POINT },
+		{ { "a", "b", "c", NULL }, "too many arguments: c; the last is the mount point, before it only a name "
+		  "for the source" },
+		{ { "-x", MNT, NULL }, "unknown flag -x; seedfs -h lists them" },
+		{ { "-fdx", MNT, NULL }, "unknown flag -fdx; seedfs -h lists them" },
+		{ { MNT, "-o", NULL }, "-o needs options after it, like -o provider=sketch; "
+		  "seedfs -h lists them" },
+		{ { "--provider=sketch", MNT, NULL }, "unknown flag --provider=sketch; seedfs -h lists them" },
 	};
 	struct parsed parsed;
 
@@ -577,7 +592,8 @@ static void test_release_twice(void **state)
 
 struct documented {
 	const char *name, *fallback;
-	enum { STRING, URL, SIZE, INT, REAL, RATE, BUDGET, FLAG, COUNT, BYTES, OCTAL } type;
+	enum { STRING, URL, SIZE, INT, REAL, RATE, BUDGET, FLAG, COUNT, BYTES, OCTAL, USER,
+	       GROUP } type;
 	double least, most;
 };
 
