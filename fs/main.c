@@ -160,7 +160,22 @@ static errint_t copy_text(char **to, const char *from)
 	return *to ? 0 : -ENOMEM;
 }
 
-static errint_t fill_params(const struct options *options, struct seed_params *params)
+/* What log, record and image say is what the service is asked for; "" where it
+ * chooses itself. */
+static const char *model_of(const struct options *options,
+			    const struct seed_provider_config *service)
+{
+	const char *model = options->model;
+
+	if (strcmp(model, SEED_DEFAULT_MODEL) == 0)
+		model = options->service->default_model ?
+			options->service->default_model(service) : NULL;
+	return model ? model : "";
+}
+
+static errint_t fill_params(const struct options *options,
+			    const struct seed_provider_config *service,
+			    struct seed_params *params)
 {
 	errint_t err;
 
@@ -169,7 +184,7 @@ static errint_t fill_params(const struct options *options, struct seed_params *p
 	params->height = options->size.height;
 	params->steps = (int)options->steps;
 	params->cfg_scale = options->cfg_scale;
-	err = copy_text(&params->model, options->model);
+	err = copy_text(&params->model, model_of(options, service));
 	if (!err)
 		err = copy_text(&params->quality, options->quality);
 	if (!err)
@@ -249,7 +264,7 @@ static errint_t start_engine(struct fs *fs, struct seed_params *params, struct s
 	struct seed_key *key;
 	errint_t err;
 
-	if (fill_params(options, params))
+	if (fill_params(options, &config.service, params))
 		return seed_error_set(error, ENOMEM, "out of memory");
 	config.params = *params;
 	err = check_service(&config, params, error);

@@ -22,7 +22,7 @@ struct option_rate {
 	_(api_base, URL, NULL, 0, 0, "the service's address, for a gateway or a local server") \
 	_(key_file, STRING, NULL, 0, 0, "file that holds the key (mode 0600)") \
 	_(state, STRING, NULL, 0, 0, "state directory: catalogue, images, log") \
-	_(model, STRING, "bytedance/seedream-v4-text-to-image", 0, 0, "the service's model") \
+	_(model, STRING, SEED_DEFAULT_MODEL, 0, 0, "the service's model") \
 	_(size, SIZE, "2048x1152", 16, 16384, "size of the images, WIDTHxHEIGHT") \
 	_(quality, STRING, "high", 0, 0, "quality asked for") \
 	_(steps, INT, "30", 1, 1000, "sampling steps") \

@@ -62,7 +62,8 @@ static void new_attempt(struct generation *generation)
 		generation->engine->metrics.retries++;
 	} else {
 		generation_log(generation, SEED_LOG_IMAGE "Model: %s | Resolution: %dx%d",
-			       record->params.model, record->params.width, record->params.height);
+			       record->params.model && record->params.model[0] ? record->params.model :
+			       "the server's own", record->params.width, record->params.height);
 		record->started_ms = now;
 	}
 	attempt->steps = record->params.steps;

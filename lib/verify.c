@@ -31,9 +31,11 @@ static void fill_texts(struct generation *generation, struct image_texts *texts)
 			 ", seed: %lld", (long long)params->seed);
 	texts->texts[0] = (struct seed_image_text){ "Software", "seedfs " SEEDFS_VERSION };
 	texts->texts[1] = (struct seed_image_text){ "prompt", generation->full_prompt };
-	texts->texts[2] = (struct seed_image_text){ "model", params->model };
-	texts->texts[3] = (struct seed_image_text){ "parameters", texts->parameters };
-	texts->count = 4;
+	texts->count = 2;
+	if (params->model && params->model[0]) /* else the server's own: it does not tell */
+		texts->texts[texts->count++] = (struct seed_image_text){ "model", params->model };
+	texts->texts[texts->count++] =
+		(struct seed_image_text){ "parameters", texts->parameters };
 	if (record->task_id)
 		texts->texts[texts->count++] = (struct seed_image_text){ "task_id", record->task_id };
 }

@@ -10,9 +10,9 @@
 /* --- Request --- */
 
 /* The two sites sell the same model under two names. */
-static const char *default_model(const char *base)
+static const char *default_model(const struct seed_provider_config *config)
 {
-	return strstr(base, ".volces.com") ? "doubao-seedream-4-0-250828" :
+	return strstr(config->api_base, ".volces.com") ? "doubao-seedream-4-0-250828" :
 					     "seedream-4-0-250828";
 }
 
@@ -35,9 +35,10 @@ static bool add_generation(cJSON *body, const char *model, const struct seed_par
 	return cJSON_AddStringToObject(body, "sequential_image_generation", "disabled");
 }
 
-static cJSON *submit_body(const char *base, const struct seed_params *params, const char *prompt)
+static cJSON *submit_body(const struct seed_provider_config *config,
+			  const struct seed_params *params, const char *prompt)
 {
-	const char *model = seed_ask_model(params, default_model(base));
+	const char *model = seed_ask_model(params, default_model(config));
 	cJSON *body = cJSON_CreateObject();
 	struct seed_size size;
 
@@ -60,7 +61,7 @@ static errint_t ark_request(const struct seed_provider_config *config,
 		return -EOPNOTSUPP;
 	return seed_ask_request_json(request, "POST",
 				     seed_ask_url(config->api_base, "/images/generations", NULL, ""),
-				     submit_body(config->api_base, params, prompt));
+				     submit_body(config, params, prompt));
 }
 
 /* --- Answer --- */
@@ -153,6 +154,7 @@ const struct seed_provider seed_provider_ark = {
 	.default_base = "https://ark.ap-southeast.bytepluses.com/api/v3",
 	.key_variables = key_variables,
 	.auth = SEED_AUTH_BEARER,
+	.default_model = default_model,
 	/* Of 4.0; the limits of other models are the account's. */
 	.rate_count = 500,
 	.rate_seconds = 60,

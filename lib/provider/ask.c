@@ -182,5 +182,5 @@ const char *seed_ask_model(const struct seed_params *params, const char *own_def
 {
 	if (!params->model || !*params->model)
 		return own_default;
-	return strcmp(params->model, SEED_ASK_DEFAULT_MODEL) == 0 ? own_default : params->model;
+	return strcmp(params->model, SEED_DEFAULT_MODEL) == 0 ? own_default : params->model;
 }

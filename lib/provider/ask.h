@@ -52,9 +52,6 @@ char *seed_ask_uuid(void);
  */
 char *seed_ask_neutralise(const char *text, bool bars, bool *changed);
 
-/* The mount's default model under kie's name for it. */
-#define SEED_ASK_DEFAULT_MODEL "bytedance/seedream-v4-text-to-image"
-
 /* The model's name at a service: what was asked for, but `own_default` (may be
  * NULL) for the mount's default, which only kie knows by that name. */
 const char *seed_ask_model(const struct seed_params *params, const char *own_default);

@@ -475,10 +475,18 @@ static void comfyui_answer(const struct seed_provider_config *config,
 		poll_answer(config, task, response, json, step);
 }
 
+/* A workflow of the user's may name its models itself. */
+static const char *default_model(const struct seed_provider_config *config)
+{
+	return config->workflow && !strstr(config->workflow, "{{model}}") ?
+		NULL : SEED_WORKFLOW_DEFAULT_MODEL;
+}
+
 const struct seed_provider seed_provider_comfyui = {
 	.name = "comfyui",
 	.default_base = "http://127.0.0.1:8188",
 	.auth = SEED_AUTH_NONE,
+	.default_model = default_model,
 	.request = comfyui_request,
 	.answer = comfyui_answer,
 };

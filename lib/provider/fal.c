@@ -10,6 +10,12 @@
 
 /* --- Requests --- */
 
+static const char *default_model(const struct seed_provider_config *config)
+{
+	SEED_UNUSED(config);
+	return "fal-ai/bytedance/seedream/v4/text-to-image";
+}
+
 static bool add_size(cJSON *body, const char *model, const struct seed_params *params)
 {
 	cJSON *image_size = cJSON_AddObjectToObject(body, "image_size");
@@ -38,7 +44,7 @@ static errint_t submit_request(const struct seed_provider_config *config,
 			       const struct seed_params *params, const char *prompt,
 			       struct seed_request *request)
 {
-	const char *model = seed_ask_model(params, "fal-ai/bytedance/seedream/v4/text-to-image");
+	const char *model = seed_ask_model(params, default_model(config));
 	char *path;
 	errint_t result = seed_ask_model_path(model, &path);
 
@@ -231,6 +237,7 @@ const struct seed_provider seed_provider_fal = {
 	.default_base = "https://queue.fal.run",
 	.key_variables = key_variables,
 	.auth = SEED_AUTH_KEY,
+	.default_model = default_model,
 	.request = fal_request,
 	.answer = fal_answer,
 };

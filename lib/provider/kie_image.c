@@ -7,7 +7,7 @@
 
 static cJSON *submit_body(const struct seed_params *params, const char *prompt)
 {
-	const char *model = seed_ask_model(params, SEED_ASK_DEFAULT_MODEL);
+	const char *model = seed_ask_model(params, SEED_DEFAULT_MODEL);
 	cJSON *body = cJSON_CreateObject();
 	struct seed_size size;
 
@@ -44,11 +44,18 @@ static void kie_image_answer(const struct seed_provider_config *config,
 
 static const char *const key_variables[] = { "KIE_IMAGE_API_KEY", "KIE_API_KEY", NULL };
 
+static const char *default_model(const struct seed_provider_config *config)
+{
+	SEED_UNUSED(config);
+	return SEED_DEFAULT_MODEL;
+}
+
 const struct seed_provider seed_provider_kie_image = {
 	.name = "kie-image",
 	.default_base = SEED_KIE_BASE,
 	.key_variables = key_variables,
 	.auth = SEED_AUTH_BEARER,
+	.default_model = default_model,
 	.rate_count = 20,
 	.rate_seconds = 10,
 	.queries_per_second = 10,

@@ -12,6 +12,12 @@
 
 /* --- Request --- */
 
+/* A local server has its own model: without a name it takes that. */
+static const char *default_model(const struct seed_provider_config *config)
+{
+	return seed_url_same_host(config->api_base, OPENAI_BASE) ? "gpt-image-2" : NULL;
+}
+
 enum dialect {
 	DIALECT_GPT,   /* rejects response_format, always base64 */
 	DIALECT_DALLE,
@@ -100,11 +106,11 @@ static bool add_dialect(cJSON *body, enum dialect dialect, const char *model,
 	}
 }
 
-static cJSON *submit_body(const struct seed_params *params, const struct texts *texts,
+static cJSON *submit_body(const struct seed_provider_config *config,
+			  const struct seed_params *params, const struct texts *texts,
 			  bool own_host)
 {
-	/* A local server has its own model: without a name it takes that. */
-	const char *model = seed_ask_model(params, own_host ? "gpt-image-2" : NULL);
+	const char *model = seed_ask_model(params, default_model(config));
 	enum dialect dialect = dialect_of(model, own_host);
 	cJSON *body = cJSON_CreateObject();
 	struct seed_size size;
@@ -131,7 +137,7 @@ static errint_t openai_request(const struct seed_provider_config *config,
 	if (task->stage != SEED_STAGE_SUBMIT)
 		return -EOPNOTSUPP;
 	if (make_texts(&texts, params, prompt, own_host, &request->neutralised))
-		body = submit_body(params, &texts, own_host);
+		body = submit_body(config, params, &texts, own_host);
 	free(texts.prompt);
 	free(texts.negative);
 	return seed_ask_request_json(request, "POST",
@@ -175,6 +181,7 @@ const struct seed_provider seed_provider_openai = {
 	.default_base = OPENAI_BASE,
 	.key_variables = key_variables,
 	.auth = SEED_AUTH_BEARER,
+	.default_model = default_model,
 	.request = openai_request,
 	.answer = openai_answer,
 };

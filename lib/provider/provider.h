@@ -109,6 +109,10 @@ struct seed_provider_config {
 	int timeout_seconds;  /* of an attempt: where the service can be told to stop then; 0: 300 */
 };
 
+/* kie's name for it, and the mount's: other services are asked for their own by
+ * default_model. */
+#define SEED_DEFAULT_MODEL "bytedance/seedream-v4-text-to-image"
+
 struct seed_provider {
 	const char *name;
 	const char *default_base;          /* NULL: needs none (sketch) */
@@ -117,6 +121,9 @@ struct seed_provider {
 	int rate_count, rate_seconds;      /* documented limit of new submissions; 0: none */
 	int queries_per_second;            /* documented limit of polling over all tasks; 0: none */
 	int look_ms;                       /* between two looks at a task that runs; 0: a second */
+	/* The model that is asked for where the mount names none. NULL, or a NULL
+	 * result: the server chooses, and does not say. */
+	const char *(*default_model)(const struct seed_provider_config *config);
 	bool draws;                        /* no service: the worker draws the picture */
 
 	/* Builds the request for task->stage. `prompt` is the full prompt

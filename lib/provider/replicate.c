@@ -12,6 +12,12 @@
 
 /* --- Requests --- */
 
+static const char *default_model(const struct seed_provider_config *config)
+{
+	SEED_UNUSED(config);
+	return "bytedance/seedream-4";
+}
+
 /* Seedream takes pixels only as size "custom", and aspect_ratio only without
  * it. Without enhance_prompt false the words are rewritten first. */
 static bool add_seedream(cJSON *input, const char *model, const struct seed_size *size)
@@ -100,7 +106,7 @@ static errint_t submit_request(const struct seed_provider_config *config,
 			       const struct seed_params *params, const char *prompt,
 			       struct seed_request *request)
 {
-	const char *model = seed_ask_model(params, "bytedance/seedream-4");
+	const char *model = seed_ask_model(params, default_model(config));
 	const char *version = strchr(model, ':');
 	char *url = NULL;
 	errint_t result = submit_url(config, model, version, &url);
@@ -230,6 +236,7 @@ const struct seed_provider seed_provider_replicate = {
 	.default_base = "https://api.replicate.com/v1",
 	.key_variables = key_variables,
 	.auth = SEED_AUTH_BEARER,
+	.default_model = default_model,
 	.rate_count = 600,
 	.rate_seconds = 60,
 	.queries_per_second = 50,

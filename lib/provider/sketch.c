@@ -28,9 +28,16 @@ static void sketch_answer(const struct seed_provider_config *config,
 	seed_reply_fail(step, EIO, 0, "a sketch is not asked for");
 }
 
+static const char *default_model(const struct seed_provider_config *config)
+{
+	SEED_UNUSED(config);
+	return "sketch";
+}
+
 const struct seed_provider seed_provider_sketch = {
 	.name = "sketch",
 	.auth = SEED_AUTH_NONE,
+	.default_model = default_model,
 	.draws = true,
 	.request = sketch_request,
 	.answer = sketch_answer,

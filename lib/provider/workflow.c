@@ -82,7 +82,7 @@ static void filler_init(struct filler *filler, const struct seed_params *params,
 	seed_size_choose("comfyui", NULL, params->width, params->height, &size);
 	add_text(filler, "{{prompt}}", prompt); /* PLACEHOLDER_PROMPT */
 	add_text(filler, "{{negative_prompt}}", params->negative_prompt);
-	add_text(filler, "{{model}}", seed_ask_model(params, "sd_xl_base_1.0.safetensors"));
+	add_text(filler, "{{model}}", seed_ask_model(params, SEED_WORKFLOW_DEFAULT_MODEL));
 	add_text(filler, "{{id}}", id);
 	add_seed(filler, params);
 	add_number(filler, "{{steps}}", params->steps);

@@ -9,6 +9,8 @@
 
 #include "lib/provider/provider.h"
 
+#define SEED_WORKFLOW_DEFAULT_MODEL "sd_xl_base_1.0.safetensors"
+
 /*
  * The workflow `text` (NULL: the built-in one) with its placeholders filled:
  * {{prompt}} {{negative_prompt}} {{seed}} {{steps}} {{cfg}} {{width}}
