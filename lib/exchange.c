@@ -330,11 +330,23 @@ errint_t exchange_prepare(struct generation *generation)
 						&generation->request);
 }
 
-static void log_neutralised(struct generation *generation)
+/* What is worth knowing of a request that is about to be sent. */
+static void log_request(struct generation *generation)
 {
-	if (is_submit(generation) && generation->request.neutralised)
+	const struct seed_request *request = &generation->request;
+
+	if (!is_submit(generation))
+		return;
+	if (request->neutralised)
 		generation_log(generation, SEED_LOG_REQUEST "Markup in the prompt that this server would "
 			       "execute was made harmless");
+	if (request->unknown_model)
+		generation_log(generation, SEED_LOG_REQUEST "The sizes of this model are not known: the "
+			       "image may come smaller than asked for");
+	if (request->no_negative || request->no_seed)
+		generation_log(generation, SEED_LOG_REQUEST "This model has no %s: not sent",
+			       !request->no_seed ? "negative_prompt" :
+			       request->no_negative ? "negative_prompt and no seed" : "seed");
 }
 
 /* When an answer must be there. A shelved task has no deadline, its requests do. */
@@ -361,7 +373,7 @@ void exchange_send(struct generation *generation)
 		generation->engine->metrics.polls++;
 		err = exchange_prepare(generation);
 	}
-	log_neutralised(generation);
+	log_request(generation);
 	if (!err)
 		err = exchange_transfer(generation->engine, &generation->request,
 					answer_by_ms(generation), on_answer, generation,

@@ -99,6 +99,10 @@ static void verified(struct generation *generation, const struct seed_image_resu
 	if (generation->submitted_ms && !generation->resumed && !generation->shelved)
 		note_duration(generation);
 	count_verified(generation);
+	if (strstr(record->source.fit, "up"))
+		generation_log(generation, SEED_LOG_IMAGE "Smaller than asked for: %ux%u came, %dx%d were "
+			       "asked for; scaled up", record->source.width, record->source.height,
+			       record->params.width, record->params.height);
 	generation_log(generation, SEED_LOG_IMAGE "Image verified at %ux%u", record->image.width,
 		       record->image.height);
 	generation_set_step(generation, "commit");

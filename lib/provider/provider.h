@@ -60,6 +60,9 @@ struct seed_request {
 	char *headers[4];   /* further lines "Name: value", or NULL */
 	bool neutralised;   /* markup that the server would take for parameters was
 			     * made harmless in the prompt: worth a line of the log */
+	/* SUBMIT, each worth a line, too: a model of no known family; and what
+	 * was asked for and the model does not have. */
+	bool unknown_model, no_negative, no_seed;
 };
 
 /* What came back. Borrowed for the call. */
