@@ -21,22 +21,20 @@ static double clamp(double value, double low, double high)
 	return value < low ? low : value > high ? high : value;
 }
 
-/* Fields that only some generations of the model know; an unknown one is an
- * InvalidParameter at others. */
-static bool add_generation(cJSON *body, const char *model, const struct seed_params *params)
+/* An unknown field is an InvalidParameter. */
+static bool add_generation(cJSON *body, const char *model, const struct seed_size *size,
+			   const struct seed_params *params)
 {
 	if (strstr(model, "seedream-3"))
 		return cJSON_AddNumberToObject(body, "guidance_scale",
-					       clamp(params->cfg_scale, 1, 10)) &&
-		       seed_ask_add_seed(body, params, INT64_C(1) << 31);
-	/* JPEG is all that 4.0 and 4.5 have. */
-	if (strstr(model, "seedream-5") && !cJSON_AddStringToObject(body, "output_format", "png"))
-		return false;
-	return cJSON_AddStringToObject(body, "sequential_image_generation", "disabled");
+					       clamp(params->cfg_scale, 1, 10));
+	return !(size->has & SEED_HAS_SEQUENTIAL) ||
+	       cJSON_AddStringToObject(body, "sequential_image_generation", "disabled");
 }
 
 static cJSON *submit_body(const struct seed_provider_config *config,
-			  const struct seed_params *params, const char *prompt)
+			  const struct seed_params *params, const char *prompt,
+			  struct seed_request *request)
 {
 	const char *model = seed_ask_model(params, default_model(config));
 	cJSON *body = cJSON_CreateObject();
@@ -45,9 +43,10 @@ static cJSON *submit_body(const struct seed_provider_config *config,
 	seed_size_choose("ark", model, params->width, params->height, &size);
 	if (body && cJSON_AddStringToObject(body, "model", model) &&
 	    cJSON_AddStringToObject(body, "prompt", prompt) &&
-	    cJSON_AddStringToObject(body, "size", size.text) &&
-	    cJSON_AddStringToObject(body, "response_format", "url") &&
-	    cJSON_AddFalseToObject(body, "watermark") && add_generation(body, model, params))
+	    seed_size_add(body, &size) && cJSON_AddStringToObject(body, "response_format", "url") &&
+	    cJSON_AddFalseToObject(body, "watermark") &&
+	    add_generation(body, model, &size, params) &&
+	    seed_size_add_options(body, &size, params, INT64_C(1) << 31, request))
 		return body;
 	cJSON_Delete(body);
 	return NULL;
@@ -61,7 +60,7 @@ static errint_t ark_request(const struct seed_provider_config *config,
 		return -EOPNOTSUPP;
 	return seed_ask_request_json(request, "POST",
 				     seed_ask_url(config->api_base, "/images/generations", NULL, ""),
-				     submit_body(config, params, prompt));
+				     submit_body(config, params, prompt, request));
 }
 
 /* --- Answer --- */

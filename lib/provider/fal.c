@@ -16,25 +16,17 @@ static const char *default_model(const struct seed_provider_config *config)
 	return "fal-ai/bytedance/seedream/v4/text-to-image";
 }
 
-static bool add_size(cJSON *body, const char *model, const struct seed_params *params)
+static cJSON *submit_body(const char *model, const struct seed_params *params,
+			  const char *prompt, struct seed_request *request)
 {
-	cJSON *image_size = cJSON_AddObjectToObject(body, "image_size");
+	cJSON *body = cJSON_CreateObject();
 	struct seed_size size;
 
 	seed_size_choose("fal", model, params->width, params->height, &size);
-	return image_size && cJSON_AddNumberToObject(image_size, "width", size.width) &&
-	       cJSON_AddNumberToObject(image_size, "height", size.height);
-}
-
-static cJSON *submit_body(const char *model, const struct seed_params *params,
-			  const char *prompt)
-{
-	cJSON *body = cJSON_CreateObject();
-
-	if (body && cJSON_AddStringToObject(body, "prompt", prompt) &&
-	    add_size(body, model, params) && cJSON_AddNumberToObject(body, "num_images", 1) &&
-	    seed_ask_add_text(body, "negative_prompt", params->negative_prompt) &&
-	    seed_ask_add_seed(body, params, INT64_C(1) << 31))
+	if (body && cJSON_AddStringToObject(body, "prompt", prompt) && seed_size_add(body, &size) &&
+	    seed_size_add_options(body, &size, params, INT64_C(1) << 31, request) &&
+	    (!seed_size_has_quality(&size, params->quality) ||
+	     cJSON_AddStringToObject(body, "quality", params->quality)))
 		return body;
 	cJSON_Delete(body);
 	return NULL;
@@ -51,7 +43,7 @@ static errint_t submit_request(const struct seed_provider_config *config,
 	if (!result)
 		result = seed_ask_request_json(request, "POST",
 					       seed_ask_url(config->api_base, path, NULL, ""),
-					       submit_body(model, params, prompt));
+					       submit_body(model, params, prompt, request));
 	free(path);
 	return result;
 }

@@ -5,53 +5,47 @@
 /* --- Requests --- */
 
 bool seed_kie_add_params(cJSON *object, const struct seed_params *params,
-			 const struct seed_size *size, const char *quality)
+			 const struct seed_size *size)
 {
 	char resolution[24];
 
 	snprintf(resolution, sizeof(resolution), "%dx%d", params->width, params->height);
 	return cJSON_AddStringToObject(object, "resolution", resolution) &&
 	       cJSON_AddStringToObject(object, "aspect_ratio", size->ratio) &&
-	       seed_ask_add_text(object, "quality", quality) &&
+	       seed_ask_add_text(object, "quality", params->quality) &&
 	       cJSON_AddNumberToObject(object, "steps", params->steps) &&
 	       cJSON_AddNumberToObject(object, "cfg_scale", params->cfg_scale) &&
-	       seed_ask_add_text(object, "guidance", params->guidance) &&
-	       seed_ask_add_text(object, "negative_prompt", params->negative_prompt) &&
-	       seed_ask_add_seed(object, params, 0);
+	       seed_ask_add_text(object, "guidance", params->guidance);
 }
 
-/* Seedream 4.5 and later have no image_resolution: there `quality` is the
- * tier of size, and "high" would be 4K, paid for and scaled away. */
-static bool quality_is_tier(const char *model)
+static bool add_all(cJSON *input, const struct seed_params *params, const struct seed_size *size)
 {
-	return strncmp(model, "seedream/", strlen("seedream/")) == 0;
+	return !(size->has & SEED_HAS_ALL) ||
+	       (cJSON_AddNumberToObject(input, "max_images", 1) &&
+		seed_kie_add_params(input, params, size));
 }
 
 static bool add_input(cJSON *body, const char *model, const struct seed_params *params,
-		      const char *prompt)
+		      const char *prompt, struct seed_request *request)
 {
 	cJSON *input = cJSON_AddObjectToObject(body, "input");
-	bool tiered = quality_is_tier(model);
 	struct seed_size size;
 
 	seed_size_choose("kie", model, params->width, params->height, &size);
-	if (!input || !cJSON_AddStringToObject(input, "prompt", prompt))
-		return false;
-	if (!tiered && !(cJSON_AddStringToObject(input, "image_size", size.shape) &&
-			 cJSON_AddStringToObject(input, "image_resolution", size.tier) &&
-			 cJSON_AddNumberToObject(input, "max_images", 1)))
-		return false;
-	return seed_kie_add_params(input, params, &size, tiered ? size.tier : params->quality);
+	return input && cJSON_AddStringToObject(input, "prompt", prompt) &&
+	       seed_size_add(input, &size) && add_all(input, params, &size) &&
+	       seed_size_add_options(input, &size, params, 0, request);
 }
 
-static cJSON *submit_body(const struct seed_params *params, const char *prompt)
+static cJSON *submit_body(const struct seed_params *params, const char *prompt,
+			  struct seed_request *request)
 {
 	const char *model = seed_ask_model(params, SEED_DEFAULT_MODEL);
 	cJSON *body = cJSON_CreateObject();
 
 	/* Never a callBackUrl: the answer is waited for, nothing listens. */
 	if (body && cJSON_AddStringToObject(body, "model", model) &&
-	    add_input(body, model, params, prompt))
+	    add_input(body, model, params, prompt, request))
 		return body;
 	cJSON_Delete(body);
 	return NULL;
@@ -113,7 +107,7 @@ static errint_t kie_request(const struct seed_provider_config *config,
 	return seed_ask_request_json(request, "POST",
 				      seed_ask_url(config->api_base,
 						    "/api/v1/jobs/createTask", NULL, ""),
-				      submit_body(params, prompt));
+				      submit_body(params, prompt, request));
 }
 
 /* --- Answers --- */

@@ -9,10 +9,10 @@
 #define SEED_KIE_BASE "https://api.kie.ai"
 
 /* The generation's parameters (CONTRACT section 3), as both APIs take them:
- * resolution, aspect_ratio, quality, steps, cfg_scale, guidance,
- * negative_prompt, seed. False without memory. */
+ * resolution, aspect_ratio, quality, steps, cfg_scale, guidance. False without
+ * memory. */
 bool seed_kie_add_params(cJSON *object, const struct seed_params *params,
-			 const struct seed_size *size, const char *quality);
+			 const struct seed_size *size);
 
 /* Every request but SUBMIT's. */
 errint_t seed_kie_request(const struct seed_provider_config *config,

@@ -5,7 +5,8 @@
 #include "lib/provider/kie.h"
 #include "lib/provider/list.h"
 
-static cJSON *submit_body(const struct seed_params *params, const char *prompt)
+static cJSON *submit_body(const struct seed_params *params, const char *prompt,
+			  struct seed_request *request)
 {
 	const char *model = seed_ask_model(params, SEED_DEFAULT_MODEL);
 	cJSON *body = cJSON_CreateObject();
@@ -14,7 +15,8 @@ static cJSON *submit_body(const struct seed_params *params, const char *prompt)
 	seed_size_choose("kie-image", model, params->width, params->height, &size);
 	if (body && cJSON_AddStringToObject(body, "model", model) &&
 	    cJSON_AddStringToObject(body, "prompt", prompt) &&
-	    seed_kie_add_params(body, params, &size, params->quality))
+	    seed_kie_add_params(body, params, &size) &&
+	    seed_size_add_options(body, &size, params, 0, request))
 		return body;
 	cJSON_Delete(body);
 	return NULL;
@@ -29,7 +31,7 @@ static errint_t kie_image_request(const struct seed_provider_config *config,
 	return seed_ask_request_json(request, "POST",
 				      seed_ask_url(config->api_base,
 						    "/api/v1/generate/image", NULL, ""),
-				      submit_body(params, prompt));
+				      submit_body(params, prompt, request));
 }
 
 static void kie_image_answer(const struct seed_provider_config *config,

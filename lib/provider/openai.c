@@ -40,18 +40,6 @@ static enum dialect dialect_of(const char *model, bool own_host)
 	return DIALECT_LOCAL;
 }
 
-static bool add_gpt(cJSON *body, const struct seed_params *params)
-{
-	static const char *const known[] = { "low", "medium", "high", "auto" };
-
-	if (!cJSON_AddStringToObject(body, "output_format", "png"))
-		return false;
-	for (size_t i = 0; i < SEED_ARRAY_LEN(known); i++)
-		if (strcmp(params->quality, known[i]) == 0)
-			return cJSON_AddStringToObject(body, "quality", known[i]);
-	return true;
-}
-
 static bool add_dalle(cJSON *body, const char *model, const struct seed_params *params)
 {
 	bool fine = strcmp(params->quality, "high") == 0 || strcmp(params->quality, "hd") == 0;
@@ -64,14 +52,12 @@ static bool add_dalle(cJSON *body, const char *model, const struct seed_params *
 
 /* `step` is LocalAI's spelling. Base64, since a URL of a local server is often
  * one that only the server itself can reach. */
-static bool add_local(cJSON *body, const struct seed_params *params, const char *negative)
+static bool add_local(cJSON *body, const struct seed_params *params)
 {
 	return cJSON_AddStringToObject(body, "response_format", "b64_json") &&
 	       cJSON_AddNumberToObject(body, "steps", params->steps) &&
 	       cJSON_AddNumberToObject(body, "step", params->steps) &&
-	       cJSON_AddNumberToObject(body, "cfg_scale", params->cfg_scale) &&
-	       seed_ask_add_text(body, "negative_prompt", negative) &&
-	       seed_ask_add_seed(body, params, 0);
+	       cJSON_AddNumberToObject(body, "cfg_scale", params->cfg_scale);
 }
 
 struct texts {
@@ -93,34 +79,39 @@ static bool make_texts(struct texts *texts, const struct seed_params *params,
 }
 
 static bool add_dialect(cJSON *body, enum dialect dialect, const char *model,
-			const struct seed_params *params, const char *negative)
+			const struct seed_params *params, struct seed_size *size)
 {
 	switch (dialect) {
 	case DIALECT_GPT:
-		return add_gpt(body, params);
+		if (!size->qualities) /* no image model that we know */
+			size->has = SEED_HAS_FORMAT | SEED_IS_UNKNOWN;
+		return !seed_size_has_quality(size, params->quality) ||
+		       cJSON_AddStringToObject(body, "quality", params->quality);
 	case DIALECT_DALLE:
 		return add_dalle(body, model, params);
 	case DIALECT_LOCAL:
 	default:
-		return add_local(body, params, negative);
+		return add_local(body, params);
 	}
 }
 
 static cJSON *submit_body(const struct seed_provider_config *config,
 			  const struct seed_params *params, const struct texts *texts,
-			  bool own_host)
+			  bool own_host, struct seed_request *request)
 {
 	const char *model = seed_ask_model(params, default_model(config));
 	enum dialect dialect = dialect_of(model, own_host);
+	struct seed_params sent = *params; /* lent */
 	cJSON *body = cJSON_CreateObject();
 	struct seed_size size;
 
+	sent.negative_prompt = texts->negative;
 	seed_size_choose("openai", model, params->width, params->height, &size);
 	if (body && seed_ask_add_text(body, "model", model) &&
 	    cJSON_AddStringToObject(body, "prompt", texts->prompt) &&
-	    cJSON_AddNumberToObject(body, "n", 1) &&
-	    cJSON_AddStringToObject(body, "size", size.text) &&
-	    add_dialect(body, dialect, model, params, texts->negative))
+	    cJSON_AddNumberToObject(body, "n", 1) && seed_size_add(body, &size) &&
+	    add_dialect(body, dialect, model, params, &size) &&
+	    seed_size_add_options(body, &size, &sent, 0, request))
 		return body;
 	cJSON_Delete(body);
 	return NULL;
@@ -137,7 +128,7 @@ static errint_t openai_request(const struct seed_provider_config *config,
 	if (task->stage != SEED_STAGE_SUBMIT)
 		return -EOPNOTSUPP;
 	if (make_texts(&texts, params, prompt, own_host, &request->neutralised))
-		body = submit_body(config, params, &texts, own_host);
+		body = submit_body(config, params, &texts, own_host, request);
 	free(texts.prompt);
 	free(texts.negative);
 	return seed_ask_request_json(request, "POST",

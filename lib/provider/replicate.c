@@ -18,49 +18,35 @@ static const char *default_model(const struct seed_provider_config *config)
 	return "bytedance/seedream-4";
 }
 
-/* Seedream takes pixels only as size "custom", and aspect_ratio only without
- * it. Without enhance_prompt false the words are rewritten first. */
-static bool add_seedream(cJSON *input, const char *model, const struct seed_size *size)
+/* Without enhance_prompt false Seedream 4 rewrites the words first. */
+static bool add_sequential(cJSON *input)
 {
-	if (size->tier)
-		return cJSON_AddStringToObject(input, "size", size->tier) &&
-		       cJSON_AddStringToObject(input, "aspect_ratio", size->ratio);
-	if (strncmp(model, "bytedance/seedream-4", strlen("bytedance/seedream-4")) == 0 &&
-	    !(cJSON_AddStringToObject(input, "sequential_image_generation", "disabled") &&
-	      cJSON_AddNumberToObject(input, "max_images", 1) &&
-	      cJSON_AddFalseToObject(input, "enhance_prompt")))
-		return false;
-	return cJSON_AddStringToObject(input, "size", "custom");
+	return cJSON_AddStringToObject(input, "sequential_image_generation", "disabled") &&
+	       cJSON_AddNumberToObject(input, "max_images", 1) &&
+	       cJSON_AddFalseToObject(input, "enhance_prompt");
 }
 
 static bool add_input(cJSON *body, const char *model, const struct seed_params *params,
-		      const char *prompt)
+		      const char *prompt, struct seed_request *request)
 {
 	cJSON *input = cJSON_AddObjectToObject(body, "input");
-	bool seedream = strncmp(model, "bytedance/seedream", strlen("bytedance/seedream")) == 0;
 	struct seed_size size;
 
 	seed_size_choose("replicate", model, params->width, params->height, &size);
-	if (!input || !cJSON_AddStringToObject(input, "prompt", prompt))
-		return false;
-	if (seedream && !add_seedream(input, model, &size))
-		return false;
-	if (!size.tier && !(cJSON_AddNumberToObject(input, "width", size.width) &&
-			    cJSON_AddNumberToObject(input, "height", size.height)))
-		return false;
-	if (!seedream && !cJSON_AddStringToObject(input, "aspect_ratio", size.ratio))
-		return false;
-	return seed_ask_add_text(input, "negative_prompt", params->negative_prompt) &&
-	       seed_ask_add_seed(input, params, INT64_C(1) << 31);
+	return input && cJSON_AddStringToObject(input, "prompt", prompt) &&
+	       seed_size_add(input, &size) &&
+	       (!(size.has & SEED_HAS_SEQUENTIAL) || add_sequential(input)) &&
+	       seed_size_add_options(input, &size, params, INT64_C(1) << 31, request);
 }
 
 static cJSON *submit_body(const char *model, const char *version,
-			  const struct seed_params *params, const char *prompt)
+			  const struct seed_params *params, const char *prompt,
+			  struct seed_request *request)
 {
 	cJSON *body = cJSON_CreateObject();
 
 	if (body && seed_ask_add_text(body, "version", version) &&
-	    add_input(body, model, params, prompt))
+	    add_input(body, model, params, prompt, request))
 		return body;
 	cJSON_Delete(body);
 	return NULL;
@@ -114,7 +100,7 @@ static errint_t submit_request(const struct seed_provider_config *config,
 	if (!result)
 		result = seed_ask_request_json(request, "POST", url,
 					       submit_body(model, version ? version + 1 : NULL,
-							   params, prompt));
+							   params, prompt, request));
 	return result ? result : add_deadline(config, request);
 }
 

@@ -3,6 +3,8 @@
 
 #include <stdarg.h>
 
+#include "lib/provider/ask.h"
+#include "lib/provider/size.h"
 #include "lib/url.h"
 
 /* --- Steps --- */
@@ -79,6 +81,11 @@ static bool is_policy(const char *words)
 		"safety system",            /* OpenAI's text */
 		"nsfw content",
 		"prohibited content",
+		"content_filter",           /* Azure, and gateways to it */
+		"contentFilter",
+		"content management policy",
+		"ContentPolicyViolation",
+		"ResponsibleAIPolicyViolation",
 	};
 
 	return holds_one_of(words, policy, SEED_ARRAY_LEN(policy));
@@ -151,6 +158,37 @@ static bool is_busy(struct seed_step *step, const struct seed_response *response
 	return true;
 }
 
+/* A 404 that speaks of the model, and is not the page of a wrong api_base. */
+static bool is_unknown_model(const struct seed_task *task, const struct seed_response *response,
+			     const cJSON *json, const struct seed_step *step)
+{
+	static const char *const names[] = {
+		"model", "endpoint", "deployment", /* OpenAI, ark, Azure */
+		"application",                     /* fal: Application 'x' not found */
+		"requested resource",              /* Replicate */
+	};
+	char words[2 * SEED_MESSAGE_MAX_BYTES];
+
+	if (task->stage != SEED_STAGE_SUBMIT || response->status != 404 ||
+	    step->kind != SEED_STEP_FAIL)
+		return false;
+	seed_json_error_words(json, words, sizeof(words));
+	return holds_one_of(words, names, SEED_ARRAY_LEN(names));
+}
+
+static void name_model(const struct seed_provider *provider, const struct seed_params *params,
+		       struct seed_step *step)
+{
+	const char *model = seed_ask_model(params, "of this mount");
+	char message[SEED_MESSAGE_MAX_BYTES];
+	struct seed_size size;
+
+	seed_size_choose(provider->name, model, params->width, params->height, &size);
+	(void)snprintf(message, sizeof(message), "%s", step->error.message);
+	seed_reply_fail(step, EINVAL, 404, "model %s: %s%s%s", model, message, size.note ? "; " : "",
+			size.note ? size.note : "");
+}
+
 void seed_provider_answer(const struct seed_provider *provider,
 			  const struct seed_provider_config *config,
 			  const struct seed_params *params, struct seed_task *task,
@@ -161,6 +199,8 @@ void seed_provider_answer(const struct seed_provider *provider,
 	seed_step_init(step);
 	if (!is_busy(step, response, json))
 		provider->answer(config, params, task, response, json, step);
+	if (is_unknown_model(task, response, json, step))
+		name_model(provider, params, step);
 	cJSON_Delete(json);
 }
 

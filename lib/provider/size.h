@@ -1,12 +1,27 @@
 /*
- * Sizes: which request gives exactly the wanted picture, or else the smallest
- * legal one that is not smaller, in the same shape where the model has it.
- * One table of rules for all services; no I/O.
+ * Models: in which words each is asked for which size, and what else it takes.
+ * The request gives exactly the wanted picture, or else the smallest legal one
+ * that is not smaller, in the same shape where the model has it. One table of
+ * families for all services; no I/O.
  */
 #ifndef SEED_PROVIDER_SIZE_H
 #define SEED_PROVIDER_SIZE_H
 
-#include "lib/base.h"
+#include <cjson/cJSON.h>
+
+#include "lib/params.h"
+#include "lib/provider/provider.h"
+
+/* What a family takes besides the prompt and the size. */
+enum {
+	SEED_HAS_NEGATIVE = 1 << 0,   /* negative_prompt */
+	SEED_HAS_SEED = 1 << 1,       /* seed */
+	SEED_HAS_COUNT = 1 << 2,      /* num_images */
+	SEED_HAS_FORMAT = 1 << 3,     /* output_format "png" */
+	SEED_HAS_SEQUENTIAL = 1 << 4, /* sequential_image_generation: to be "disabled" */
+	SEED_HAS_ALL = 1 << 5,        /* the mount's own parameters, as kie's default takes them */
+	SEED_IS_UNKNOWN = 1 << 6,     /* no family of the table */
+};
 
 struct seed_size {
 	int width, height;  /* pixels to ask for, or to expect of tier and shape */
@@ -14,10 +29,27 @@ struct seed_size {
 	char ratio[24];     /* "16:9" */
 	const char *shape;  /* kie's word for it: "landscape_16_9" */
 	const char *tier;   /* "2K", "high" …; NULL where the model is asked in pixels */
+	unsigned int has;
+	const char *qualities; /* those it has, each with a space after it, or NULL */
+	const char *note;   /* gone or going: for the error of a model that is not found; or NULL */
+	const struct seed_size_rule *rule;
 };
 
 /* `family` is the provider's name; `model` may be NULL. Both sides positive. */
 void seed_size_choose(const char *family, const char *model, int width, int height,
 		      struct seed_size *size);
+
+/* Puts the size into `object` in the family's own words. False without memory. */
+bool seed_size_add(cJSON *object, const struct seed_size *size);
+
+/* The options that the family has: negative prompt, seed (below `modulus`, 0: as
+ * it is), count, format. What was asked for and is not sent, and a family that
+ * is not known, is noted in `request` for the log. False without memory. */
+bool seed_size_add_options(cJSON *object, const struct seed_size *size,
+			   const struct seed_params *params, int64_t modulus,
+			   struct seed_request *request);
+
+/* Whether the family has this word for `quality`. */
+bool seed_size_has_quality(const struct seed_size *size, const char *quality);
 
 #endif

@@ -98,9 +98,22 @@ export SERVICE=ark BASE=/ark
 	same 0 "$(count accepted)"
 }
 
-@test "ark: a model that is not there is EIO" {
-	mount_service -o model=ep-20261122
-	gives EIO "does not exist" '[]'
+@test "ark: a model that is not there is EINVAL, with its name" {
+	mount_service -o model=seedance-1-0
+	gives EINVAL "model seedance-1-0: HTTP 404: The model does not exist" '[]'
+}
+
+@test "ark: each model gets the fields that it has" {
+	mount_service
+	for model in seedream-4-0-250828 seedream-4-5-251128 seedream-5-0-260128 dola-seedream-5-0-pro-260628 \
+		seedream-5-0-flash-260915 seedream-5-5-261015 ep-20261122-abcde; do
+		write "$model" '{"prompt": "a fox", "model": "'"$model"'", "seed": 7, "negative_prompt": "snow"}'
+		is_verified "$model"
+		has_not "$(record "$model" .source.fit)" up
+		has "$(status_texts "$model")" "This model has no negative_prompt and no seed: not sent"
+	done
+	has "$(status_texts ep-20261122-abcde)" "The sizes of this model are not known"
+	has_not "$(status_texts seedream-4-0-250828)" "not known"
 }
 
 @test "ark: a server error is EIO, with HTTP 500 and within a 200" {

@@ -23,8 +23,43 @@ export SERVICE=fal BASE=/fal
 	write fox '{"prompt": "a fox", "seed": 42, "negative_prompt": "snow"}'
 	is_verified fox
 	same /fal/fal-ai/bytedance/seedream/v4/text-to-image "$(log_of create .path)"
-	same '{"image_size":{"height":1152,"width":2048},"negative_prompt":"snow","num_images":1,"prompt":"a fox","seed":42}' \
+	same '{"image_size":{"height":1152,"width":2048},"num_images":1,"prompt":"a fox","seed":42}' \
 		"$(log_of create -c -S .body)"
+	has "$(status_texts fox)" "This model has no negative_prompt: not sent"
+}
+
+@test "fal: each model is asked in its own words for a size that need not be enlarged" {
+	mount_service
+	for model in fal-ai/bytedance/seedream/v4.5/text-to-image fal-ai/bytedance/seedream/v5/lite/text-to-image \
+		bytedance/seedream/v5.5/text-to-image fal-ai/nano-banana-pro fal-ai/nano-banana-2 \
+		fal-ai/kling-image/v3/text-to-image fal-ai/imagen4/preview fal-ai/flux-2 fal-ai/flux-2-pro \
+		fal-ai/qwen-image-2/text-to-image fal-ai/wan/v2.7/text-to-image fal-ai/z-image/turbo; do
+		name=${model//\//_}
+		write "$name" '{"prompt": "a fox", "model": "'"$model"'", "seed": 7, "negative_prompt": "snow"}'
+		is_verified "$name"
+		has_not "$(record "$name" .source.fit)" up
+		has_not "$(status_texts "$name")" "not known"
+		has_not "$(status_texts "$name")" "Smaller than asked for"
+	done
+	same '{"aspect_ratio":"16:9","num_images":1,"output_format":"png","prompt":"a fox","resolution":"2K","seed":7}' \
+		"$(log_of create -c -S 'select(.path | endswith("banana-pro")) | .body')"
+}
+
+@test "fal: what comes smaller than asked for is enlarged, and the log says so" {
+	mount_service -o model=fal-ai/gpt-image-1.5
+	write fox "a fox"
+	is_verified fox
+	same '{"image_size":"1536x1024","num_images":1,"output_format":"png","prompt":"a fox","quality":"high"}' \
+		"$(log_of create -c -S .body)"
+	has "$(status_texts fox)" "Smaller than asked for: 1536x1024 came, 2048x1152 were asked for; scaled up"
+	write owl '{"prompt": "an owl", "model": "fal-ai/nano-banana"}'
+	has "$(status_texts owl)" "Smaller than asked for: 1024x576 came"
+}
+
+@test "fal: a model whose sizes are not known is said so at the submission" {
+	mount_service -o model=fal-ai/new-model
+	write fox "a fox"
+	has "$(status_texts fox)" "The sizes of this model are not known: the image may come smaller than asked for"
 }
 
 @test "fal: the key goes under its own scheme, and to no image" {

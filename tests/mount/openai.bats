@@ -27,14 +27,19 @@ mount_local() { # sdcpp or localai
 	has "$(status_texts fox)" "Image generated at: (in the answer itself)"
 }
 
-@test "openai: dall-e-3 has a size of its own and gives a URL" {
+@test "openai: a model that is gone is EINVAL, and since when is said" {
 	mount_service -o model=dall-e-3
-	write fox "a fox"
-	is_verified fox
-	same '{"model":"dall-e-3","n":1,"prompt":"a fox","quality":"hd","response_format":"url","size":"1792x1024"}' \
-		"$(log_of create -c -S .body)"
-	same "1792 1024 crop+up" "$(record fox '"\(.source.width) \(.source.height) \(.source.fit)"')"
-	same none "$(log_of image .auth)"
+	gives EINVAL "model dall-e-3: HTTP 404: The model 'dall-e-3' does not exist.; OpenAI removed it on 2026-05-12" '[]'
+}
+
+@test "openai: each model gets the qualities that it has" {
+	mount_service -o quality=max
+	for model in gpt-image-2.5-flare gpt-image-2.6-sunburst gpt-image-2 gpt-image-1.5; do
+		write "$model" '{"prompt": "a fox", "model": "'"$model"'", "seed": 7}'
+		is_verified "$model"
+		has "$(status_texts "$model")" "This model has no seed: not sent"
+	done
+	same "max max null null" "$(log_of create -s '[.[].body.quality] | map(tostring) | join(" ")')"
 }
 
 @test "openai: gpt-image-1 has a size of its own" {
@@ -65,7 +70,7 @@ mount_local() { # sdcpp or localai
 
 @test "openai: a model that does not exist is EINVAL, in the service's words" {
 	mount_service -o model=gpt-image-none
-	gives EINVAL "The model 'gpt-image-none' does not exist" '[]'
+	gives EINVAL "model gpt-image-none: HTTP 404: The model 'gpt-image-none' does not exist" '[]'
 }
 
 @test "openai: a spent quota is EDQUOT, although it comes with 429" {

@@ -22,10 +22,26 @@ export SERVICE=replicate BASE=/replicate
 	write fox '{"prompt": "a fox", "seed": 42, "negative_prompt": "snow"}'
 	is_verified fox
 	same /replicate/models/bytedance/seedream-4/predictions "$(log_of create .path)"
-	same '{"input":{"enhance_prompt":false,"height":1152,"max_images":1,"negative_prompt":"snow","prompt":"a fox","seed":42,"sequential_image_generation":"disabled","size":"custom","width":2048}}' \
+	same '{"input":{"enhance_prompt":false,"height":1152,"max_images":1,"prompt":"a fox","sequential_image_generation":"disabled","size":"custom","width":2048}}' \
 		"$(log_of create -c -S .body)"
 	same 240s "$(log_of create '.headers["Cancel-After"]')"
 	same null "$(log_of create '.headers.Prefer')"
+}
+
+@test "replicate: each model is asked in its own words for a size that need not be enlarged" {
+	mount_service
+	for model in bytedance/seedream-4.5 bytedance/seedream-5-lite bytedance/seedream-5-pro google/nano-banana-pro \
+		black-forest-labs/flux-2-pro; do
+		name=${model//\//_}
+		write "$name" '{"prompt": "a fox", "model": "'"$model"'", "seed": 7, "negative_prompt": "snow"}'
+		is_verified "$name"
+		has_not "$(record "$name" .source.fit)" up
+		has "$(status_texts "$name")" "This model has no negative_prompt"
+	done
+	same '{"aspect_ratio":"custom","height":1152,"output_format":"png","prompt":"a fox","seed":7,"width":2048}' \
+		"$(log_of create -c -S 'select(.path | contains("flux-2-pro")) | .body.input')"
+	write dev '{"prompt": "a fox", "model": "black-forest-labs/flux-2-dev"}'
+	has "$(status_texts dev)" "Smaller than asked for: 1440x832 came"
 }
 
 @test "replicate: the key is a bearer's, and goes to no image" {

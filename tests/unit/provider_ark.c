@@ -13,14 +13,15 @@ static void asks_each_model_in_its_way(void **state)
 	} rows[] = {
 		{ MODEL, "seedream-4-0-250828", "2048x1152",
 		  "\"sequential_image_generation\":\"disabled\"" },
-		{ "ep-20260101-abc", "ep-20260101-abc", "2048x1152",
-		  "\"sequential_image_generation\":\"disabled\"" },
+		{ "ep-20260101-abc", "ep-20260101-abc", "2048x1152", "" },
+		{ "seedream-5-0-flash-260915", "seedream-5-0-flash-260915", "2048x1152", "" },
+		{ "seedream-5-5-261015", "seedream-5-5-261015", "2048x1152", "" },
 		{ "seedream-4-5-251128", "seedream-4-5-251128", "2560x1440",
 		  "\"sequential_image_generation\":\"disabled\"" },
 		{ "seedream-5-0-260128", "seedream-5-0-260128", "2560x1440",
 		  "\"sequential_image_generation\":\"disabled\",\"output_format\":\"png\"" },
 		{ "dola-seedream-5-0-pro-260628", "dola-seedream-5-0-pro-260628", "2048x1152",
-		  "\"sequential_image_generation\":\"disabled\",\"output_format\":\"png\"" },
+		  "\"output_format\":\"png\"" },
 		{ "seedream-3-0-t2i-250415", "seedream-3-0-t2i-250415", "2048x1152",
 		  "\"guidance_scale\":8,\"seed\":5" },
 	};
@@ -37,8 +38,8 @@ static void asks_each_model_in_its_way(void **state)
 		params.seed = (INT64_C(1) << 31) + 5;
 		snprintf(body, sizeof(body),
 			 "{\"model\":\"%s\",\"prompt\":\"" PROMPT "\",\"size\":\"%s\","
-			 "\"response_format\":\"url\",\"watermark\":false,%s}",
-			 rows[i].sent, rows[i].size, rows[i].rest);
+			 "\"response_format\":\"url\",\"watermark\":false%s%s}",
+			 rows[i].sent, rows[i].size, *rows[i].rest ? "," : "", rows[i].rest);
 		help_request(ARK, &params, &task, "POST", GENERATE, body);
 		seed_params_release(&params);
 	}
@@ -125,7 +126,7 @@ static const struct answer_case cases[] = {
 	  .code = EDQUOT, .http_status = 403 },
 	{ .name = "access", .status = 403, .body = ERROR("AccessDenied", "x"), FAILS,
 	  .code = EKEYREJECTED },
-	{ .name = "model", .status = 404, .body = ERROR("ModelNotOpen", "x"), FAILS, .code = EIO },
+	{ .name = "model", .status = 404, .body = ERROR("ModelNotOpen", "x"), FAILS, .code = EINVAL },
 	{ .name = "images a minute", .status = 429, .body = ERROR("ModelAccountIpmRateLimitExceeded", "x"),
 	  .kind = SEED_STEP_BACKOFF },
 	{ .name = "endpoint's rate", .status = 429, .body = ERROR("RateLimitExceeded.EndpointRPMExceeded", "x"),

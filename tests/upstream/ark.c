@@ -12,6 +12,7 @@
 
 #include "tests/upstream/dialect.h"
 #include "tests/upstream/fault.h"
+#include "tests/upstream/schema.h"
 
 static cJSON *error_of(const char *code, const char *msg)
 {
@@ -55,7 +56,7 @@ static const char *wrong_size(const char *model, int width, int height)
 	if ((strstr(model, "seedream-4-5") || strstr(model, "seedream-5-0-lite") ||
 	     strstr(model, "seedream-5-0-26")) && pixels < 3686400)
 		return "image size must be at least 3686400 pixels";
-	if (strstr(model, "seedream-5-0-pro") && pixels > 4624220)
+	if ((strstr(model, "seedream-5-0-pro") || strstr(model, "flash")) && pixels > 4624220)
 		return "image area must be at most 4624220";
 	return NULL;
 }
@@ -112,17 +113,20 @@ static void answer(struct request *request, struct reply *reply)
 	const char *size = dialect_text(request->json, "size"), *wrong;
 	cJSON *json, *data;
 	struct task *task;
+	char *field;
 	int width = 0, height = 0;
 
 	if (!size || sscanf(size, "%dx%d", &width, &height) != 2)
 		width = height = 0;
-	if (!model || !strstr(model, "seedream")) {
+	if (!model || (!strstr(model, "seedream") && strncmp(model, "ep-", 3) != 0)) {
 		refuse(reply, 404, "InvalidEndpointOrModel.NotFound", "The model does not exist");
 		return;
 	}
-	wrong = wrong_in(request, model, width, height);
+	field = schema_wrong("ark", model, request->json);
+	wrong = field ? field : wrong_in(request, model, width, height);
 	if (wrong) {
 		refuse(reply, 400, "InvalidParameter", wrong);
+		free(field);
 		return;
 	}
 	/* 4.0 has JPEG and nothing else. */

@@ -16,6 +16,7 @@
 
 #include "tests/upstream/dialect.h"
 #include "tests/upstream/fault.h"
+#include "tests/upstream/schema.h"
 #include "tests/upstream/picture.h"
 
 #define BASE "/fal/"
@@ -70,16 +71,16 @@ static void identify_create(struct request *request)
 	dialect_prompt(request, dialect_member(request->json, "prompt"));
 }
 
-/* v4: both sides 1024 to 4096; v4.5 and v5 lite: from 2560x1440 pixels. */
+/* In total, v4: 960x960 to 4096x4096 pixels; v4.5 and v5 lite: from 2560x1440. */
 static bool is_size(const char *path, const cJSON *size)
 {
-	const cJSON *width = dialect_member(size, "width"), *height = dialect_member(size, "height");
+	double pixels = dialect_number(size, "width", 0) * dialect_number(size, "height", 0);
 
-	if (!dialect_is_integer(width, 1, 16384) || !dialect_is_integer(height, 1, 16384))
-		return false;
-	if (strstr(path, "/v4/"))
-		return dialect_is_integer(width, 1024, 4096) && dialect_is_integer(height, 1024, 4096);
-	return width->valuedouble * height->valuedouble >= 2560 * 1440;
+	if (!cJSON_IsObject(size))
+		return !strstr(path, "seedream");
+	if (strstr(path, "/v4.5/") || strstr(path, "/v5/lite/"))
+		return pixels >= 2560 * 1440 && pixels <= 4096 * 4096;
+	return pixels >= 960 * 960 && pixels <= 4096 * 4096;
 }
 
 static const char *wrong_in(const struct request *request)
@@ -91,8 +92,6 @@ static const char *wrong_in(const struct request *request)
 		return "Field required";
 	if (!is_size(request->path, dialect_member(json, "image_size")))
 		return "Input should be a valid image_size";
-	if (!dialect_is_integer(dialect_member(json, "num_images"), 1, 6))
-		return "num_images should be 1 to 6";
 	if (seed && !dialect_is_integer(seed, 0, 2147483647))
 		return "seed should be a valid integer";
 	return NULL;
@@ -119,18 +118,18 @@ static void add_url(cJSON *json, const char *name, const struct task *task, cons
 
 static void answer_create(struct request *request, struct reply *reply)
 {
-	const char *wrong = wrong_in(request);
-	const cJSON *size = dialect_member(request->json, "image_size");
+	char *field = schema_wrong("fal", request->path + strlen(BASE), request->json);
+	const char *wrong = field ? field : wrong_in(request);
 	cJSON *json;
 	struct task *task;
 
 	if (wrong) {
 		refuse_by_model(reply, 422, "value_error", wrong);
+		free(field);
 		return;
 	}
 	task = task_new(request, request->path + strlen(BASE),
-			dialect_kind("png", dialect_number(size, "width", 0),
-				     dialect_number(size, "height", 0)));
+			schema_kind(request->json));
 	json = cJSON_CreateObject();
 	cJSON_AddStringToObject(json, "status", "IN_QUEUE");
 	cJSON_AddStringToObject(json, "request_id", task->id);

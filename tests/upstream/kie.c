@@ -14,6 +14,7 @@
 
 #include "tests/upstream/dialect.h"
 #include "tests/upstream/fault.h"
+#include "tests/upstream/schema.h"
 #include "tests/upstream/server.h"
 #include "tests/upstream/task.h"
 
@@ -72,12 +73,24 @@ static cJSON *task_data(const struct task *task)
 	return data;
 }
 
+/* Of Seedream the tests choose the picture; others give what is asked for. */
+static char *kind_of(const char *model, const cJSON *input)
+{
+	return strstr(model, "seedream") ? NULL : schema_kind(input);
+}
+
 static void answer_create(struct request *request, struct reply *reply)
 {
 	const char *model = check_submission(request, reply);
+	const cJSON *input = dialect_member(request->json, "input");
+	char *wrong = model ? schema_wrong("kie", model, input) : NULL;
 
-	if (model)
-		envelope(reply, 200, "success", task_data(task_new(request, model, NULL)));
+	if (wrong)
+		envelope(reply, 422, wrong, NULL);
+	else if (model)
+		envelope(reply, 200, "success",
+			 task_data(task_new(request, model, kind_of(model, input))));
+	free(wrong);
 }
 
 /* The JSON text that resultJson holds; malloc'd, NULL where it is left out. */

@@ -65,14 +65,13 @@ static bool is_gpt_size(int width, int height)
 }
 
 /* The name of a field that the model does not have, or NULL. */
-static const char *unknown_field(const cJSON *json, bool gpt)
+static const char *unknown_field(const cJSON *json)
 {
 	static const char *const all[] = { "model", "prompt", "n", "size", "quality", "user", NULL };
-	const char *of_gpt = "output_format", *of_dalle = "response_format";
 	const cJSON *item;
 
 	cJSON_ArrayForEach(item, json) {
-		bool known = !strcmp(item->string, gpt ? of_gpt : of_dalle);
+		bool known = !strcmp(item->string, "output_format");
 
 		for (size_t i = 0; all[i] && !known; i++)
 			known = !strcmp(item->string, all[i]);
@@ -82,32 +81,64 @@ static const char *unknown_field(const cJSON *json, bool gpt)
 	return NULL;
 }
 
-static bool is_model(const char *name)
+/* What there is in November 2026, and its qualities. The dall-e models were
+ * removed in May. */
+static const char *qualities_of(const char *name)
 {
-	static const char *const models[] = {
-		"gpt-image-2", "gpt-image-1.5", "gpt-image-1", "gpt-image-1-mini", "dall-e-3", NULL,
+	static const struct {
+		const char *name, *qualities;
+	} models[] = {
+		{ "gpt-image-2.6-sunburst", "low medium high xhigh max auto" },
+		{ "gpt-image-2.5-flare", "low medium high xhigh max auto" },
+		{ "gpt-image-2", "low medium high auto" },
+		{ "gpt-image-1.5", "low medium high auto" },
+		{ "gpt-image-1", "low medium high auto" },
+		{ "gpt-image-1-mini", "low medium high auto" },
 	};
 
-	for (size_t i = 0; models[i]; i++)
-		if (name && !strcmp(name, models[i]))
-			return true;
-	return false;
+	for (size_t i = 0; i < sizeof(models) / sizeof(models[0]); i++)
+		if (name && !strcmp(name, models[i].name))
+			return models[i].qualities;
+	return NULL;
+}
+
+static bool is_quality(const char *list, const char *quality)
+{
+	size_t len = strlen(quality);
+	const char *at = strstr(list, quality);
+
+	return at && (at == list || at[-1] == ' ') && (at[len] == ' ' || !at[len]);
+}
+
+/* 1 and before have three sizes. */
+static bool is_size(const char *model, int width, int height)
+{
+	if (!strncmp(model, "gpt-image-2", 11))
+		return is_gpt_size(width, height);
+	return (width == 1024 && (height == 1024 || height == 1536)) ||
+	       (width == 1536 && height == 1024);
 }
 
 static bool check(const struct request *request, struct reply *reply, int width, int height)
 {
 	const char *model = dialect_text(request->json, "model");
-	bool gpt = model && !strncmp(model, "gpt-image", 9);
-	const char *field = unknown_field(request->json, gpt);
+	const char *quality = dialect_text(request->json, "quality");
+	const char *qualities = qualities_of(model), *field = unknown_field(request->json);
 	char *message = NULL;
 
-	if (!is_model(model))
-		message = xprintf("The model '%s' does not exist", model ? model : "");
-	else if (field)
+	if (!qualities) {
+		message = xprintf("The model '%s' does not exist.", model ? model : "");
+		refuse(reply, 404, "model_not_found", message);
+		free(message);
+		return false;
+	}
+	if (field)
 		message = xprintf("Unknown parameter: '%s'.", field);
 	else if (!*request->prompt)
 		message = xstrdup("Missing required parameter: 'prompt'.");
-	else if (!strcmp(model, "gpt-image-2") ? !is_gpt_size(width, height) : width < 1024)
+	else if (quality && !is_quality(qualities, quality))
+		message = xprintf("Invalid value: '%s'. Supported values are: %s.", quality, qualities);
+	else if (!is_size(model, width, height))
 		message = xstrdup("Invalid value: 'size'.");
 	if (message)
 		refuse(reply, 400, "invalid_value", message);

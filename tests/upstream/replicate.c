@@ -13,6 +13,7 @@
 
 #include "tests/upstream/dialect.h"
 #include "tests/upstream/fault.h"
+#include "tests/upstream/schema.h"
 
 #define BASE "/replicate/"
 
@@ -128,25 +129,45 @@ static cJSON *prediction(const struct task *task, const char *status)
 	return json;
 }
 
+/* "OWNER/NAME" of a path, or the version of the body; malloc'd. */
+static char *model_of(const struct request *request)
+{
+	const char *at = strstr(request->path, "/models/");
+	const char *end = at ? strstr(at, "/predictions") : NULL;
+	const char *version = dialect_text(request->json, "version");
+
+	if (!at || !end)
+		return xstrdup(version);
+	at += strlen("/models/");
+	return xprintf("%.*s", (int)(end - at), at);
+}
+
 static void answer_create(struct request *request, struct reply *reply)
 {
-	const char *wrong = wrong_in(request), *version = dialect_text(request->json, "version");
 	const cJSON *input = dialect_member(request->json, "input");
-	bool by_version = !strcmp(request->path, BASE "predictions");
-	char *model;
-	struct task *task;
+	char *model = model_of(request), *kind = schema_kind(input);
+	char *field = schema_wrong("replicate", model, input);
+	const char *wrong = field ? field : wrong_in(request);
 
-	if (!wrong && by_version && !version)
+	if (!wrong && !*model)
 		wrong = "- version is required\n";
+	/* Seedream gives JPEG where nothing else can be asked for. */
+	if (!kind || (!dialect_member(input, "output_format") && !strncmp(kind, "png-", 4))) {
+		char *jpeg = kind ? xprintf("jpeg-%s", kind + 4) : xstrdup("jpeg");
+
+		free(kind);
+		kind = jpeg;
+	}
 	if (wrong) {
 		refuse_input(reply, wrong);
-		return;
+		free(kind);
+	} else {
+		const struct task *task = task_new(request, model, kind);
+
+		reply_json(reply, 201, prediction(task, "starting"));
 	}
-	model = by_version ? xstrdup(version) : dialect_path_part(request->path, "/models/");
-	task = task_new(request, model, dialect_kind("jpeg", dialect_number(input, "width", 2048),
-						     dialect_number(input, "height", 1152)));
+	free(field);
 	free(model);
-	reply_json(reply, 201, prediction(task, "starting"));
 }
 
 /* --- The prediction --- */
