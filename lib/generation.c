@@ -315,15 +315,6 @@ void generation_fail(struct generation *generation, const struct seed_error *err
 
 /* ---- a late task beside the retry ---- */
 
-void generation_inherit(struct generation *late, const struct generation *failed)
-{
-	late->superseded = late->record.superseded = false;
-	late->record.state = SEED_STATE_FAILED;
-	late->record.error = failed->record.error;
-	link_name(late);
-	disk_step(late, STEP_MARK);
-}
-
 /* Best effort: the row then tells of both attempts. */
 static void take_attempts(struct seed_record *to, const struct seed_record *from)
 {
@@ -335,6 +326,16 @@ static void take_attempts(struct seed_record *to, const struct seed_record *from
 	attempt->task_id = NULL;
 	if (seed_record_set(&attempt->task_id, from->attempts[SEED_ATTEMPTS_MAX - 1].task_id) == 0)
 		to->attempt_count = SEED_ATTEMPTS_MAX;
+}
+
+void generation_inherit(struct generation *late, const struct generation *failed)
+{
+	take_attempts(&late->record, &failed->record);
+	late->superseded = late->record.superseded = false;
+	late->record.state = SEED_STATE_FAILED;
+	late->record.error = failed->record.error;
+	link_name(late);
+	disk_step(late, STEP_MARK);
 }
 
 static void take_waiters(struct generation *to, struct generation *from)
