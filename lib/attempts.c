@@ -39,6 +39,7 @@ void attempt_nothing_known(struct generation *generation)
 static void new_deadline(struct generation *generation)
 {
 	generation->deadline_ms = seed_clock_now_ms() + generation->engine->config.timeout_ms;
+	timers_touch(generation);
 }
 
 /* For so long it may wait for a service that takes nothing. What the attempt
@@ -259,6 +260,7 @@ static void wait_until(struct generation *generation, int64_t wake_ms)
 	else
 		generation->phase = PHASE_POLL_WAIT;
 	generation->wake_ms = wake_ms;
+	timers_touch(generation);
 }
 
 static int64_t backoff_ms(struct generation *generation)
@@ -323,6 +325,12 @@ static void shelve(struct generation *generation, enum seed_failure failure,
 	generation_rerun_callbacks(generation);
 }
 
+void attempt_wake(struct generation *generation)
+{
+	generation->wake_ms = 0;
+	timers_touch(generation);
+}
+
 void attempt_rearm(struct generation *generation)
 {
 	generation->shelved = false;
@@ -332,7 +340,7 @@ void attempt_rearm(struct generation *generation)
 	attempt_nothing_known(generation);
 	generation->backoffs = 0;
 	if (generation->phase == PHASE_POLL_WAIT || generation->phase == PHASE_FETCH_WAIT)
-		generation->wake_ms = 0;
+		attempt_wake(generation);
 	disk_step(generation, STEP_MARK);
 }
 
@@ -392,7 +400,7 @@ void attempt_split_done(struct generation *late, errint_t err)
 	generation->splitting = false;
 	cancel_at_service(generation);
 	if (!err) {
-		late->wake_ms = seed_clock_now_ms() + backoff_ms(late);
+		wait_until(late, seed_clock_now_ms() + backoff_ms(late));
 		retry(generation, &error);
 		return;
 	}
@@ -567,16 +575,16 @@ static int64_t generation_turn(struct generation *generation, int64_t now)
 
 int64_t generations_turn(struct seed_engine *engine, int64_t now)
 {
-	struct generation *next;
+	struct generation *generation;
 	int64_t at;
 
 	if (engine->stopping)
 		return INT64_MAX;
+	(void)queue_turn(engine, now);
+	while ((generation = timers_due(engine, now)) != NULL)
+		timers_set(generation, generation_turn(generation, now));
+	/* What happened above may have freed a slot or joined the queue, and
+	 * what starts there has timers of its own. */
 	at = queue_turn(engine, now);
-	for (struct generation *g = engine->generations; g; g = next) {
-		next = g->next;
-		at = earlier(at, generation_turn(g, now));
-	}
-	/* What happened above may have freed a slot or joined the queue. */
-	return earlier(at, queue_turn(engine, now));
+	return earlier(at, timers_next_ms(engine));
 }

@@ -359,7 +359,7 @@ static void ask_refused_again(struct seed_engine *engine)
 {
 	for (struct generation *g = engine->generations; g; g = g->next)
 		if (g->shelved && g->wake_ms == INT64_MAX && !(g->main && g->main->splitting))
-			g->wake_ms = 0;
+			attempt_wake(g);
 }
 
 static void run_set_key(struct seed_engine *engine, struct command *command)
@@ -600,6 +600,7 @@ void seed_engine_free(struct seed_engine *engine)
 		generation->dead = true;
 		generation_reap(generation);
 	}
+	free(engine->due);
 	seed_rate_release(&engine->rate);
 	seed_rate_release(&engine->queries);
 	SEED_UNUSED(take_key(engine, NULL)); /* cannot fail: frees only */

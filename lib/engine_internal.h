@@ -88,7 +88,9 @@ struct step_job {
 struct generation {
 	struct generation *next, **link;           /* all of them */
 	struct generation *next_same, **link_same; /* bucket of names; NULL link: superseded */
-	struct generation *next_queued;            /* the queue of PHASE_QUEUED */
+	struct generation *next_queued, **link_queued; /* the queue of PHASE_QUEUED */
+	int64_t due_ms; /* timers.c */
+	size_t due_at;  /* its place there and 1; 0: none */
 	struct seed_engine *engine;
 
 	struct seed_record record;
@@ -169,6 +171,8 @@ struct seed_engine {
 	struct generation *generations;
 	struct generation *names[NAME_BUCKETS];
 	struct generation *queue_first, **queue_last;
+	struct generation **due;   /* timers.c: a heap */
+	size_t due_count, due_alloc, generation_count;
 	int active;                /* generations with a slot */
 	int steps_running;         /* disk steps under way */
 	bool no_looks_said;        /* that this server cannot be looked at */
@@ -272,6 +276,19 @@ void generation_log(struct generation *generation, const char *format, ...) SEED
 /* The other generations of its name that are older: call until NULL. */
 struct generation *generation_next_same(struct generation *generation);
 
+/* ---- timers.c: when each is to be looked at ---- */
+
+/* Room for one generation more. */
+errint_t timers_reserve(struct seed_engine *engine) SEED_MUST_CHECK;
+/* In the next turn: what it waits for has changed. */
+void timers_touch(struct generation *generation);
+void timers_set(struct generation *generation, int64_t due_ms); /* INT64_MAX: not at all */
+/* One that is due, taken out; NULL: none. */
+struct generation *timers_due(struct seed_engine *engine, int64_t now_ms);
+int64_t timers_next_ms(const struct seed_engine *engine);
+/* It is being freed. */
+void timers_forget(struct generation *generation);
+
 /* ---- queue.c: who may submit when ---- */
 
 void queue_add(struct generation *generation, bool first);
@@ -312,6 +329,8 @@ void attempt_requeue(struct generation *generation);
 void attempt_settle_charge(struct generation *generation, bool counts);
 /* The row of a late task is durable, or could not be written. */
 void attempt_split_done(struct generation *late, errint_t err);
+/* A question that waits is asked at once. */
+void attempt_wake(struct generation *generation);
 /* A shelved task is wanted again: asked for at once, within a new deadline. */
 void attempt_rearm(struct generation *generation);
 /* Timers of all; returns when to be called again. */

@@ -68,6 +68,7 @@ void exchange_poll_later(struct generation *generation)
 	generation->phase = PHASE_POLL_WAIT;
 	generation->wake_ms = generation->submitted_ms +
 			      seed_schedule_next_ms(&generation->engine->durations, age);
+	timers_touch(generation);
 }
 
 /* 429 and the like; to a poll, any answer that tells nothing of the task. */

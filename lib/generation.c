@@ -90,6 +90,10 @@ struct generation *generation_new(struct seed_engine *engine, struct seed_record
 
 	if (!generation)
 		return NULL;
+	if (timers_reserve(engine)) {
+		free(generation);
+		return NULL;
+	}
 	generation->engine = engine;
 	generation->source_fd = generation->job.source_fd = -1;
 	generation->uid = generation->charged_day = -1;
@@ -97,6 +101,7 @@ struct generation *generation_new(struct seed_engine *engine, struct seed_record
 	seed_buf_init(&generation->bytes, SEED_ANSWER_MAX_BYTES);
 	generation->full_prompt = seed_params_full_prompt(&record->params, record->prompt);
 	if (!generation->full_prompt) {
+		timers_forget(generation);
 		free(generation);
 		return NULL;
 	}
@@ -109,6 +114,7 @@ struct generation *generation_new(struct seed_engine *engine, struct seed_record
 		generation->next->link = &generation->next;
 	engine->generations = generation;
 	attempt_nothing_known(generation);
+	timers_touch(generation);
 	if (newest)
 		link_name(generation);
 	return generation;
@@ -163,6 +169,7 @@ static void generation_free(struct generation *generation)
 	struct generation *next = generation->next;
 
 	progress_stop(generation);
+	timers_forget(generation);
 	queue_answered(generation, false);
 	part_from_late(generation);
 	*generation->link = next;
@@ -376,6 +383,7 @@ struct generation *generation_take_over(struct generation *late)
 static void adopt(struct generation *generation)
 {
 	generation->deadline_ms = seed_clock_now_ms() + generation->engine->config.timeout_ms;
+	timers_touch(generation);
 	generation->record.state = SEED_STATE_GENERATING;
 	if (seed_record_set(&generation->task.image_url, generation->record.image_url)) {
 		struct seed_error error;
@@ -515,21 +523,27 @@ static void kept(struct generation *generation, errint_t err)
 	generation_verify(generation, generation->source_fd);
 }
 
+static void mark_again(struct generation *generation)
+{
+	generation->mark_ms = seed_clock_now_ms() + MARK_AGAIN_MS;
+	timers_touch(generation);
+}
+
 void generation_step_done(struct generation *generation, enum disk_step step, errint_t err)
 {
 	if (generation->dead) {
 		/* Given up while a step was under way, or its row just went. One
 		 * that stays would be taken up at the next mount. */
 		if (step == STEP_DROP && err)
-			generation->mark_ms = seed_clock_now_ms() + MARK_AGAIN_MS;
+			mark_again(generation);
 		else if (step == STEP_DROP || generation->step_running == STEP_NONE)
 			generation_reap(generation);
 		return;
 	}
 	if (step == STEP_MARK && generation->main && generation->main->splitting)
 		attempt_split_done(generation, err);
-	else if (step == STEP_MARK)
-		generation->mark_ms = err ? seed_clock_now_ms() + MARK_AGAIN_MS : 0;
+	else if (step == STEP_MARK && err)
+		mark_again(generation);
 	else if (step == STEP_BEGIN)
 		begun(generation, err);
 	else if (step == STEP_REUSE)

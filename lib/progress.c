@@ -96,7 +96,7 @@ static void not_known(struct generation *generation)
 	if (!generation->unknown_ms)
 		generation->unknown_ms = now;
 	if (now - generation->unknown_ms < UNKNOWN_MS) {
-		generation->wake_ms = now;
+		attempt_wake(generation);
 		return;
 	}
 	seed_error_set(&error, EIO, "the service does not know the task any more; it may have been "

@@ -9,6 +9,17 @@
 #include "lib/clock.h"
 #include "lib/engine_internal.h"
 
+static void link_at(struct generation *generation, struct generation **at)
+{
+	generation->link_queued = at;
+	generation->next_queued = *at;
+	if (*at)
+		(*at)->link_queued = &generation->next_queued;
+	else
+		generation->engine->queue_last = &generation->next_queued;
+	*at = generation;
+}
+
 void queue_add(struct generation *generation, bool first)
 {
 	struct seed_engine *engine = generation->engine;
@@ -17,30 +28,19 @@ void queue_add(struct generation *generation, bool first)
 	generation->queued = true;
 	generation->queued_ms = seed_clock_now_ms();
 	engine->pump_ms = 0;
-	if (first) {
-		generation->next_queued = engine->queue_first;
-		if (!engine->queue_first)
-			engine->queue_last = &generation->next_queued;
-		engine->queue_first = generation;
-	} else {
-		generation->next_queued = NULL;
-		*engine->queue_last = generation;
-		engine->queue_last = &generation->next_queued;
-	}
+	link_at(generation, first ? &engine->queue_first : engine->queue_last);
 }
 
 void queue_remove(struct generation *generation)
 {
-	struct generation **at = &generation->engine->queue_first;
-
 	if (!generation->queued)
 		return;
 	generation->queued = false;
-	while (*at != generation)
-		at = &(*at)->next_queued;
-	*at = generation->next_queued;
-	if (!*at)
-		generation->engine->queue_last = at;
+	*generation->link_queued = generation->next_queued;
+	if (generation->next_queued)
+		generation->next_queued->link_queued = generation->link_queued;
+	else
+		generation->engine->queue_last = generation->link_queued;
 }
 
 /* ---- a service that takes nothing ---- */

@@ -58,6 +58,7 @@ void generation_hold(struct generation *generation, int code, const char *what)
 	generation->held = generation->phase;
 	generation->phase = PHASE_HOLD;
 	generation->wake_ms = seed_clock_now_ms() + HOLD_MS;
+	timers_touch(generation);
 }
 
 static void note_duration(struct generation *generation)
