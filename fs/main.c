@@ -285,6 +285,8 @@ static errint_t open_state(struct fs *fs, struct seed_error *error)
 	if (!err)
 		err = seed_log_open(seed_store_log_dir(fs->store), "status", fs->options.log_size,
 				    echo, &fs->log, error);
+	if (!err)
+		seed_store_report_to(fs->store, fs->log);
 	return err;
 }
 
@@ -301,15 +303,36 @@ static void check_cage(struct fs *fs)
 			      "not give: %s", missing);
 }
 
+/* `path` without links; what does not exist yet stands as it is written. NULL
+ * without memory. */
+static char *real_path(const char *path)
+{
+	char *above = strdup(path), *real = NULL, *full = NULL;
+	size_t len = above ? strlen(above) : 0;
+
+	while (above && !(real = realpath(above, NULL)) && errno == ENOENT && len > 1) {
+		while (len > 1 && above[len - 1] == '/')
+			len--;
+		while (len > 1 && above[len - 1] != '/')
+			len--;
+		above[len] = '\0';
+	}
+	if (!above || asprintf(&full, "%s/%s", real ? real : above, path + len) < 0)
+		full = NULL;
+	free(real);
+	free(above);
+	return full;
+}
+
 /* A catalogue below its own mount would be out of everybody's sight. */
 static errint_t check_overlap(const struct options *options, struct seed_error *error)
 {
-	char *state = realpath(options->state, NULL);
+	char *state = real_path(options->state);
 	size_t len = strlen(options->mountpoint);
 	bool inside;
 
 	if (!state)
-		return 0;
+		return seed_error_set(error, ENOMEM, "out of memory");
 	inside = strncmp(state, options->mountpoint, len) == 0 &&
 		 (state[len] == '/' || state[len] == '\0');
 	free(state);

@@ -27,7 +27,18 @@ static void publish(struct seed_engine *engine)
 
 void budget_load(struct seed_engine *engine)
 {
-	seed_store_spent_read(engine->store, &engine->spent);
+	errint_t err = seed_store_spent_read(engine->store, &engine->spent);
+
+	/* Nobody knows what was spent today: no more of it, then. Written down,
+	 * so that it holds for this day only. */
+	if (err && engine->config.budget > 0) {
+		engine->spent = (struct seed_spent){ .day = today(), .count = engine->config.budget,
+						     .serial = 1 };
+		seed_log_line(engine->log, NULL, SEED_LOG_ERROR "The count of today's submissions (the "
+			      "file spent in the state directory) cannot be read: %s; budget= counts "
+			      "as used up until tomorrow (UTC)", strerror(-err));
+		SEED_UNUSED(seed_store_spent_write(engine->store, engine->spent) == 0);
+	}
 	roll(engine);
 	publish(engine);
 }

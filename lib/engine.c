@@ -564,10 +564,7 @@ errint_t seed_engine_new(const struct seed_engine_config *config, struct seed_st
 		seed_key_free(key);
 		seed_error_set(error, -err, "cannot start: %s", strerror(-err));
 	} else {
-		err = seed_store_recover(store, take_up, engine);
-		if (err)
-			seed_error_set(error, -err, "the journal in the state directory cannot "
-				       "be read: %s", strerror(-err));
+		err = seed_store_recover(store, take_up, engine, error);
 	}
 	if (err) {
 		seed_engine_free(engine);

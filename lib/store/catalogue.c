@@ -124,6 +124,15 @@ static errint_t plan_begin(struct seed_store *store, struct seed_renames *list,
 					    SEED_AREA_PROMPTS, record->name);
 }
 
+/* A row that had no image, put aside for the case that it must come back. */
+static void drop_aside(struct seed_store *store, const char *id)
+{
+	char file[SEED_PENDING_NAME_BYTES];
+
+	seed_store_pending_name(file, id, ".was");
+	SEED_UNUSED(seed_files_unlink(store->pending, file));
+}
+
 static void drop_temporary(struct seed_store *store, const char *id)
 {
 	static const char *const suffixes[] = { ".record", ".prompt" };
@@ -153,9 +162,10 @@ errint_t seed_store_begin(struct seed_store *store, const struct seed_record *re
 	seed_renames_release(&list);
 	if (err) {
 		drop_temporary(store, record->id);
-		SEED_UNUSED(seed_store_forget(store, record->id));
+		seed_store_forget_later(store, record->id);
 		return err;
 	}
+	drop_aside(store, record->id);
 	seed_store_history_prune(store, record->name);
 	return 0;
 }
@@ -215,6 +225,9 @@ static errint_t plan_image(struct seed_store *store, struct seed_renames *list,
 	if (!superseded)
 		return plan_place(store, list, record, from);
 	err = seed_store_history_next(store, record->name, to);
+	/* An earlier try moved it; only that it has left pending/ was not durable. */
+	if (!err && seed_store_is_last_version(store, record->name, store->pending, from))
+		return 0;
 	if (!err && !seed_store_version_row(to, row))
 		err = -ENAMETOOLONG;
 	if (!err)

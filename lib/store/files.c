@@ -48,7 +48,7 @@ errint_t seed_files_sync_parent(int dirfd, const char *path)
 	int fd;
 
 	if (slash) {
-		size_t len = (size_t)(slash - path);
+		size_t len = slash == path ? 1 : (size_t)(slash - path);
 
 		if (len >= sizeof(parent))
 			return -ENAMETOOLONG;
@@ -60,6 +60,27 @@ errint_t seed_files_sync_parent(int dirfd, const char *path)
 		return -errno;
 	err = sync_fd(fd);
 	close(fd);
+	return err;
+}
+
+errint_t seed_files_sync_above(const char *path)
+{
+	char part[4096];
+	size_t len = strlen(path);
+	errint_t err = 0;
+
+	if (len >= sizeof(part))
+		return -ENAMETOOLONG;
+	memcpy(part, path, len + 1);
+	while (len > 0 && !err) {
+		err = seed_files_sync_parent(AT_FDCWD, part);
+		/* One above it that we may only pass through was there before. */
+		if (err == -EACCES)
+			return 0;
+		while (len > 0 && part[len] != '/')
+			len--;
+		part[len] = '\0';
+	}
 	return err;
 }
 
@@ -218,6 +239,19 @@ bool seed_files_is_below(int dirfd, const char *path)
 		if (fstatat(dirfd, above, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(st.st_mode))
 			return false;
 	}
+}
+
+int seed_files_open(int dirfd, const char *path)
+{
+	int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	struct stat st;
+
+	if (fd < 0)
+		return errno == ELOOP ? -ENOENT : -errno;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		return fd;
+	close(fd);
+	return -ENOENT;
 }
 
 static errint_t read_all(int fd, char *data, size_t size, size_t *len)

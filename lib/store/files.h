@@ -19,6 +19,9 @@ errint_t seed_files_make_parents(int dirfd, const char *path) SEED_MUST_CHECK;
 /* fsync of the folder that holds `path`. */
 errint_t seed_files_sync_parent(int dirfd, const char *path) SEED_MUST_CHECK;
 
+/* The same for each folder above an absolute or relative path. */
+errint_t seed_files_sync_above(const char *path) SEED_MUST_CHECK;
+
 /* Puts a whole file in place: written to tmpfd/tmpname, fsynced if `durable`,
  * renamed to dirfd/path (its folders are made), the folder fsynced if
  * `durable`. Readers see the old file or the new one. */
@@ -52,6 +55,10 @@ bool seed_files_are_same(int a_dirfd, const char *a, int b_dirfd, const char *b)
 /* `path` is relative, without "." and "..", and what of its folders is there are
  * folders, not symbolic links. */
 bool seed_files_is_below(int dirfd, const char *path);
+
+/* For reading; the descriptor is the caller's, or -errno. -ENOENT for what is no
+ * file: nothing is followed or waited for. */
+int seed_files_open(int dirfd, const char *path);
 
 /* Reads a whole file of at most `limit` bytes; *data is malloc'd and
  * NUL-terminated. -EFBIG over the limit; -EISDIR, -ELOOP, -EINVAL for what is no

@@ -101,6 +101,14 @@ errint_t seed_store_plan_retire(struct seed_store *store, struct seed_renames *l
 	has_image = seed_files_exists(store->areas[SEED_AREA_IMAGES], image);
 	if (has_image < 0)
 		return has_image;
+	if (has_image && seed_store_is_last_version(store, name, store->areas[SEED_AREA_IMAGES],
+						    image)) {
+		/* Cut off before: only that it has left was not durable. */
+		err = seed_files_unlink(store->areas[SEED_AREA_IMAGES], image);
+		if (err)
+			return err;
+		has_image = 0;
+	}
 	if (!has_image)
 		return plan_row(store, list, row, NULL, id);
 	err = seed_store_history_next(store, name, version);
@@ -165,25 +173,39 @@ void seed_versions_release(struct seed_versions *list)
 	*list = (struct seed_versions){ 0 };
 }
 
-/* The row goes first: one without its image would be taken for that of the
- * next image with this number. */
+/* A row that is left without its image is none: a version's row is taken for
+ * what it says only where it names the image (seed_store_restore). */
 errint_t seed_store_version_remove(struct seed_store *store, const char *version)
 {
 	int dirfd = store->areas[SEED_AREA_HISTORY];
 	char row[SEED_STORE_PATH_BYTES];
-	int has_row;
-	errint_t err = 0;
+	errint_t err;
 
-	if (seed_files_exists(dirfd, version) == 0)
-		return -ENOENT;
 	if (!seed_store_version_row(version, row))
 		return -ENAMETOOLONG;
-	has_row = seed_files_exists(dirfd, row);
-	if (has_row > 0)
-		err = seed_files_unlink(dirfd, row);
-	if (!err && has_row > 0)
-		err = seed_files_sync_parent(dirfd, row);
-	return err ? err : seed_files_unlink(dirfd, version);
+	if (seed_files_exists(dirfd, version) == 0)
+		return -ENOENT;
+	err = seed_files_unlink(dirfd, version);
+	if (!err)
+		err = seed_files_sync_parent(dirfd, version);
+	return err ? err : seed_files_unlink(dirfd, row);
+}
+
+bool seed_store_is_last_version(const struct seed_store *store, const char *name, int dirfd,
+				const char *picture)
+{
+	struct seed_versions list;
+	char path[SEED_STORE_PATH_BYTES];
+	bool is = false;
+
+	if (seed_versions_read(store, name, &list))
+		return false;
+	if (list.count && snprintf(path, sizeof(path), "%s/%s", name,
+				   list.names[list.count - 1]) < (int)sizeof(path))
+		is = seed_files_are_same(dirfd, picture, store->areas[SEED_AREA_HISTORY],
+					 path);
+	seed_versions_release(&list);
+	return is;
 }
 
 void seed_store_history_prune(struct seed_store *store, const char *name)

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "lib/log.h"
 #include "lib/store/renames.h"
 #include "lib/store/store.h"
 
@@ -18,6 +19,13 @@ struct seed_store {
 	/* A list of renames stands in pending/ that could be neither finished
 	 * nor taken back: nothing is changed before it is. */
 	atomic_bool unsettled;
+	/* So do the journal's rows of beginnings that failed and could not be
+	 * removed: one for each disk thread at most, since no other begins. */
+	char dead[16][SEED_STORE_ID_BYTES];
+	size_t dead_count; /* under the mutex */
+	struct seed_log *reporter; /* NULL: not yet */
+	char *notes[16];           /* for it; owned */
+	size_t note_count;
 	pthread_mutex_t settle_mutex; /* disk threads wait here only while that is so */
 };
 
@@ -62,12 +70,20 @@ errint_t seed_versions_read(const struct seed_store *store, const char *name,
 			    struct seed_versions *list) SEED_MUST_CHECK;
 void seed_versions_release(struct seed_versions *list);
 
+/* PICTURE and NAME's last version are one file: a rename that was cut off. */
+bool seed_store_is_last_version(const struct seed_store *store, const char *name, int dirfd,
+				const char *picture);
+
 /* Removes the oldest beyond what is to be kept. */
 void seed_store_history_prune(struct seed_store *store, const char *name);
 
 /* Before a change of the catalogue: finishes or takes back a list of renames
  * that could be neither when it failed. 0 where there is none. */
 errint_t seed_store_settle(struct seed_store *store) SEED_MUST_CHECK;
+
+/* The row of a beginning that failed is removed, if not now then before anything
+ * else is changed. */
+void seed_store_forget_later(struct seed_store *store, const char *id);
 
 /* Does a list as journalled in pending/ID.move, and what was left of it goes.
  * 0 also where only its end could not be made durable. Takes the list. */
@@ -77,8 +93,22 @@ errint_t seed_store_run_list(struct seed_store *store, const char *id, struct se
 /* Removes what in pending/ is named after `id`, whatever stands behind it. */
 void seed_store_sweep_id(struct seed_store *store, const char *id);
 
-/* What was being moved at the last stop (move.c). */
-errint_t seed_store_recover_moves(struct seed_store *store) SEED_MUST_CHECK;
+/* What was being moved at the last stop (move.c). An error's message names the
+ * file. */
+errint_t seed_store_recover_moves(struct seed_store *store, struct seed_error *error)
+	SEED_MUST_CHECK;
+
+/* A line for the log, at once or when there is one. */
+void seed_store_note(struct seed_store *store, const char *format, ...) SEED_PRINTF(2, 3);
+
+/* Reads pending/NAME whole; -EBADMSG where it belongs to somebody else. */
+errint_t seed_store_row_read(struct seed_store *store, const char *name, size_t limit, char **json,
+			     size_t *len) SEED_MUST_CHECK;
+
+/* What `err` of reading pending/NAME means: 0, it was no row and has been set
+ * aside as ID.bad, or the error, and `error` says what to do. */
+errint_t seed_store_judge(struct seed_store *store, const char *name, errint_t err,
+			  struct seed_error *error) SEED_MUST_CHECK;
 
 /* fsync of pending/. */
 errint_t seed_store_sync_pending(struct seed_store *store) SEED_MUST_CHECK;

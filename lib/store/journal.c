@@ -1,6 +1,7 @@
 /* The journal: pending/ID.json and what stands beside it. */
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/store/files.h"
@@ -26,13 +27,22 @@ errint_t seed_store_journal(struct seed_store *store, const struct seed_record *
 	return err;
 }
 
+/* An empty folder may be what a move put aside. */
+static void remove_pending(struct seed_store *store, const char *name)
+{
+	if (seed_files_unlink(store->pending, name) == -EISDIR)
+		SEED_UNUSED(seed_files_rmdir(store->pending, name));
+}
+
 int seed_store_result_open(struct seed_store *store, const char *id)
 {
 	char name[SEED_PENDING_NAME_BYTES];
 	int fd;
 
 	seed_store_pending_name(name, id, ".png");
-	fd = openat(store->pending, name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	/* Anew: what an earlier try left, or somebody put there, is not written to. */
+	remove_pending(store, name);
+	fd = openat(store->pending, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	return fd < 0 ? -errno : fd;
 }
 
@@ -48,11 +58,9 @@ errint_t seed_store_source_write(struct seed_store *store, const char *id, const
 int seed_store_source_open(const struct seed_store *store, const char *id)
 {
 	char name[SEED_PENDING_NAME_BYTES];
-	int fd;
 
 	seed_store_pending_name(name, id, ".source");
-	fd = openat(store->pending, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	return fd < 0 ? -errno : fd;
+	return seed_files_open(store->pending, name);
 }
 
 errint_t seed_store_sync_pending(struct seed_store *store)
@@ -76,16 +84,20 @@ errint_t seed_store_forget(struct seed_store *store, const char *id)
 	return err ? err : seed_store_sync_pending(store);
 }
 
-/* The ids in pending/, sorted: names of 16 hex digits and ".json". */
+/* Ids in pending/, sorted: names of 16 hex digits and a suffix. */
 struct id_list {
 	char (*ids)[SEED_STORE_ID_BYTES];
 	size_t count, alloc;
 };
 
-static bool is_row(const char *name)
+static bool is_of_id(const char *name)
 {
-	return strspn(name, "0123456789abcdef") == SEED_STORE_ID_BYTES - 1 &&
-	       strcmp(name + SEED_STORE_ID_BYTES - 1, ".json") == 0;
+	return strspn(name, "0123456789abcdef") >= SEED_STORE_ID_BYTES - 1;
+}
+
+static bool is_id_with(const char *name, const char *suffix)
+{
+	return is_of_id(name) && strcmp(name + SEED_STORE_ID_BYTES - 1, suffix) == 0;
 }
 
 static errint_t id_list_add(struct id_list *list, const char *name)
@@ -119,7 +131,7 @@ static DIR *open_pending(struct seed_store *store)
 	return dir;
 }
 
-static errint_t list_rows(struct seed_store *store, struct id_list *list)
+static errint_t list_ids(struct seed_store *store, const char *suffix, struct id_list *list)
 {
 	DIR *dir = open_pending(store);
 	struct dirent *entry;
@@ -127,47 +139,45 @@ static errint_t list_rows(struct seed_store *store, struct id_list *list)
 
 	if (!dir)
 		return -errno;
-	while (!err && (entry = readdir(dir)) != NULL)
-		if (is_row(entry->d_name))
+	while (!err && (errno = 0, entry = readdir(dir)) != NULL)
+		if (is_id_with(entry->d_name, suffix))
 			err = id_list_add(list, entry->d_name);
+	if (!err && errno)
+		err = -errno;
 	closedir(dir);
 	if (list->count)
 		qsort(list->ids, list->count, sizeof(list->ids[0]), compare_ids);
 	return err;
 }
 
-static bool is_of_id(const char *name)
+static bool id_list_has(const struct id_list *list, const char *id)
 {
-	return strspn(name, "0123456789abcdef") >= SEED_STORE_ID_BYTES - 1;
+	return list->count && bsearch(id, list->ids, list->count, sizeof(list->ids[0]), compare_ids);
 }
 
-/* An empty folder may be what a move put aside. */
-static void remove_pending(struct seed_store *store, const char *name)
+/* Pictures and bytes whose row is gone belong to nobody; those of a row that was
+ * set aside may be all that is left of it. */
+static errint_t sweep_orphans(struct seed_store *store, const struct id_list *rows)
 {
-	if (seed_files_unlink(store->pending, name) == -EISDIR)
-		SEED_UNUSED(seed_files_rmdir(store->pending, name));
-}
-
-/* Pictures and bytes whose row is gone belong to nobody. */
-static void sweep_orphans(struct seed_store *store, const struct id_list *list)
-{
-	DIR *dir = open_pending(store);
+	struct id_list bad = { 0 };
+	errint_t err = list_ids(store, ".bad", &bad);
+	DIR *dir = err ? NULL : open_pending(store);
 	struct dirent *entry;
 
-	if (!dir)
-		return;
-	while ((entry = readdir(dir)) != NULL) {
+	while (dir && (entry = readdir(dir)) != NULL) {
 		char id[SEED_STORE_ID_BYTES];
 
 		if (!is_of_id(entry->d_name))
 			continue;
 		memcpy(id, entry->d_name, SEED_STORE_ID_BYTES - 1);
 		id[SEED_STORE_ID_BYTES - 1] = '\0';
-		if (!list->count || !bsearch(id, list->ids, list->count, sizeof(list->ids[0]),
-					     compare_ids))
+		if (!id_list_has(rows, id) && !id_list_has(&bad, id))
 			remove_pending(store, entry->d_name);
 	}
-	closedir(dir);
+	if (dir)
+		closedir(dir);
+	free(bad.ids);
+	return err;
 }
 
 void seed_store_sweep_id(struct seed_store *store, const char *id)
@@ -183,6 +193,28 @@ void seed_store_sweep_id(struct seed_store *store, const char *id)
 		closedir(dir);
 }
 
+errint_t seed_store_row_read(struct seed_store *store, const char *name, size_t limit, char **json,
+			     size_t *len)
+{
+	struct stat st;
+
+	*json = NULL;
+	/* The folder is ours, and its files are: what is not was put there. */
+	if (fstatat(store->pending, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	if (st.st_uid != geteuid())
+		return -EBADMSG;
+	return seed_files_read(store->pending, name, limit, json, len);
+}
+
+static bool leads_nowhere(const struct seed_store *store, const char *name)
+{
+	for (size_t i = 0; i < SEED_AREA_COUNT; i++)
+		if (!seed_files_is_below(store->areas[i], name))
+			return true;
+	return false;
+}
+
 static errint_t read_row(struct seed_store *store, const char *id, struct seed_record *record)
 {
 	char name[SEED_PENDING_NAME_BYTES];
@@ -192,16 +224,47 @@ static errint_t read_row(struct seed_store *store, const char *id, struct seed_r
 
 	seed_record_init(record);
 	seed_store_pending_name(name, id, ".json");
-	err = seed_files_read(store->pending, name, SEED_RECORD_MAX_BYTES, &json, &len);
+	err = seed_store_row_read(store, name, SEED_RECORD_MAX_BYTES, &json, &len);
 	if (err)
 		return err;
 	seed_record_release(record);
 	err = seed_record_parse(json, len, record);
 	free(json);
 	if (!err && (!record->id || strcmp(record->id, id) || !record->name || !record->step ||
-		     !record->request || !record->prompt))
+		     !record->request || !record->prompt || leads_nowhere(store, record->name)))
 		err = -EBADMSG;
 	return err;
+}
+
+/* What is found there is none of ours, whenever it is looked at. */
+static bool is_no_row(errint_t err)
+{
+	return err == -EBADMSG || err == -EFBIG || err == -EISDIR || err == -ENOTDIR ||
+	       err == -ELOOP || err == -EINVAL || err == -ENXIO || err == -ENAMETOOLONG ||
+	       err == -ENOTEMPTY || err == -EEXIST;
+}
+
+errint_t seed_store_judge(struct seed_store *store, const char *name, errint_t err,
+			  struct seed_error *error)
+{
+	char bad[SEED_PENDING_NAME_BYTES], id[SEED_STORE_ID_BYTES];
+
+	if (!err || err == -ENOENT)
+		return 0;
+	if (!is_no_row(err))
+		return seed_error_set(error, -err, "pending/%s in the state directory: %s; it may stand "
+				      "for something that is paid: mend the disk, or move the file "
+				      "away to mount without it", name, strerror(-err));
+	memcpy(id, name, SEED_STORE_ID_BYTES - 1);
+	id[SEED_STORE_ID_BYTES - 1] = '\0';
+	seed_store_pending_name(bad, id, ".bad");
+	if (seed_files_rename(store->pending, name, store->pending, bad))
+		seed_store_note(store, "pending/%s in the state directory is not ours: passed over",
+				name);
+	else
+		seed_store_note(store, "pending/%s in the state directory is not ours: set aside as %s",
+				name, bad);
+	return 0;
 }
 
 bool seed_store_renamed(const char *name, const char *from, const char *to, bool folder,
@@ -245,7 +308,7 @@ errint_t seed_store_plan_pending(struct seed_store *store, struct seed_renames *
 	char name[SEED_STORE_PATH_BYTES];
 	struct id_list ids = { 0 };
 	struct seed_record row;
-	errint_t err = list_rows(store, &ids);
+	errint_t err = list_ids(store, ".json", &ids);
 
 	for (size_t i = 0; i < ids.count && !err; i++) {
 		/* One that is no row is not this rename's to judge. */
@@ -302,46 +365,85 @@ static void raise_last_id(struct seed_store *store, const char *id)
 		atomic_store(&store->last_id, value);
 }
 
-static errint_t hand_over(struct seed_store *store, const struct id_list *list,
-			  struct seed_record *rows, seed_store_pending_fn *each, void *context)
+/* The rows that can be read, in order; the rest is set aside. */
+static errint_t read_rows(struct seed_store *store, const struct id_list *list,
+			  struct seed_record *rows, size_t *count, struct seed_error *error)
 {
-	size_t count = 0;
+	char name[SEED_PENDING_NAME_BYTES];
 	errint_t err = 0;
 
-	for (size_t i = 0; i < list->count; i++) {
-		if (read_row(store, list->ids[i], &rows[count]) == 0)
-			count++;
-		else /* a row that was never whole: rows are renamed into place */
-			seed_record_release(&rows[count]);
-	}
-	for (size_t i = 0; i < count; i++) {
-		/* Row i is taken by `each`; only later ones are looked at again. */
-		bool newest = is_newest(rows, count, i) && !is_overtaken(store, &rows[i]);
-
-		if (!err)
-			err = each(context, &rows[i], newest);
-		else
-			seed_record_release(&rows[i]);
+	for (size_t i = 0; i < list->count && !err; i++) {
+		err = read_row(store, list->ids[i], &rows[*count]);
+		if (!err) {
+			(*count)++;
+			continue;
+		}
+		seed_record_release(&rows[*count]);
+		seed_store_pending_name(name, list->ids[i], ".json");
+		err = seed_store_judge(store, name, err, error);
 	}
 	return err;
 }
 
-errint_t seed_store_recover(struct seed_store *store, seed_store_pending_fn *each, void *context)
+/* records/NAME.json need not have been durable: the journal's row says the same. */
+static void mend_record(struct seed_store *store, const struct seed_record *row)
+{
+	struct seed_record record;
+
+	if (seed_store_record_read(store, row->name, &record) == -EIO)
+		SEED_UNUSED(seed_store_record_write(store, row, false) == 0);
+	seed_record_release(&record);
+}
+
+static errint_t hand_over(struct seed_store *store, const struct id_list *list,
+			  struct seed_record *rows, seed_store_pending_fn *each, void *context,
+			  struct seed_error *error)
+{
+	size_t count = 0;
+	errint_t err = read_rows(store, list, rows, &count, error);
+
+	for (size_t i = 0; i < count; i++) {
+		/* Row i is taken by `each`; only later ones are looked at again. */
+		bool newest = !err && is_newest(rows, count, i) &&
+			      !is_overtaken(store, &rows[i]);
+
+		if (newest)
+			mend_record(store, &rows[i]);
+		if (err) {
+			seed_record_release(&rows[i]);
+			continue;
+		}
+		err = each(context, &rows[i], newest);
+		if (err)
+			seed_error_set(error, -err, "cannot take up what was in flight: %s",
+				       strerror(-err));
+	}
+	return err;
+}
+
+errint_t seed_store_recover(struct seed_store *store, seed_store_pending_fn *each, void *context,
+			    struct seed_error *error)
 {
 	struct id_list list = { 0 };
 	struct seed_record *rows = NULL;
 	errint_t err;
 
-	err = seed_store_recover_moves(store);
+	err = seed_store_recover_moves(store, error);
+	if (err)
+		return err;
+	err = list_ids(store, ".json", &list);
 	if (!err)
-		err = list_rows(store, &list);
-	if (!err)
-		sweep_orphans(store, &list);
+		err = sweep_orphans(store, &list);
 	if (!err && list.count) {
 		raise_last_id(store, list.ids[list.count - 1]);
 		rows = calloc(list.count, sizeof(rows[0]));
-		err = rows ? hand_over(store, &list, rows, each, context) : -ENOMEM;
+		if (!rows)
+			err = -ENOMEM;
 	}
+	if (err)
+		seed_error_set(error, -err, "pending in the state directory: %s", strerror(-err));
+	else if (list.count)
+		err = hand_over(store, &list, rows, each, context, error);
 	free(rows);
 	free(list.ids);
 	return err;

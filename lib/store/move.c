@@ -70,6 +70,29 @@ errint_t seed_store_run_list(struct seed_store *store, const char *id, struct se
 	return err;
 }
 
+void seed_store_forget_later(struct seed_store *store, const char *id)
+{
+	if (!seed_store_forget(store, id))
+		return;
+	pthread_mutex_lock(&store->settle_mutex);
+	if (store->dead_count < SEED_ARRAY_LEN(store->dead))
+		memcpy(store->dead[store->dead_count++], id, SEED_STORE_ID_BYTES);
+	atomic_store(&store->unsettled, true);
+	pthread_mutex_unlock(&store->settle_mutex);
+}
+
+static errint_t forget_dead(struct seed_store *store)
+{
+	while (store->dead_count) {
+		errint_t err = seed_store_forget(store, store->dead[store->dead_count - 1]);
+
+		if (err)
+			return err;
+		store->dead_count--;
+	}
+	return 0;
+}
+
 errint_t seed_store_settle(struct seed_store *store)
 {
 	errint_t err = 0;
@@ -77,10 +100,13 @@ errint_t seed_store_settle(struct seed_store *store)
 	if (!atomic_load(&store->unsettled))
 		return 0;
 	pthread_mutex_lock(&store->settle_mutex);
-	if (atomic_load(&store->unsettled))
-		err = seed_store_recover_moves(store);
-	if (!err)
-		atomic_store(&store->unsettled, false);
+	if (atomic_load(&store->unsettled)) {
+		err = forget_dead(store);
+		if (!err)
+			err = seed_store_recover_moves(store, NULL);
+		if (!err)
+			atomic_store(&store->unsettled, false);
+	}
 	pthread_mutex_unlock(&store->settle_mutex);
 	return err;
 }
@@ -218,7 +244,7 @@ errint_t seed_store_move_folder(struct seed_store *store, const char *from, cons
 
 /* ---- at the start ---- */
 
-static errint_t recover_move(struct seed_store *store, const char *name)
+static errint_t recover_move(struct seed_store *store, const char *name, struct seed_error *error)
 {
 	struct seed_renames list = { 0 };
 	char id[SEED_STORE_ID_BYTES];
@@ -226,9 +252,9 @@ static errint_t recover_move(struct seed_store *store, const char *name)
 	size_t len;
 	errint_t err;
 
-	err = seed_files_read(store->pending, name, MOVE_MAX_BYTES, &json, &len);
+	err = seed_store_row_read(store, name, MOVE_MAX_BYTES, &json, &len);
 	if (err)
-		return err;
+		return seed_store_judge(store, name, err, error);
 	memcpy(id, name, SEED_STORE_ID_BYTES - 1);
 	id[SEED_STORE_ID_BYTES - 1] = '\0';
 	err = seed_renames_parse(store, json, len, &list);
@@ -238,10 +264,16 @@ static errint_t recover_move(struct seed_store *store, const char *name)
 	if (!err)
 		err = move_forget(store, id);
 	seed_renames_release(&list);
-	return err;
+	return err ? seed_store_judge(store, name, err, error) : 0;
 }
 
-errint_t seed_store_recover_moves(struct seed_store *store)
+static bool is_move(const char *name)
+{
+	return strspn(name, "0123456789abcdef") == SEED_STORE_ID_BYTES - 1 &&
+	       strcmp(name + SEED_STORE_ID_BYTES - 1, ".move") == 0;
+}
+
+errint_t seed_store_recover_moves(struct seed_store *store, struct seed_error *error)
 {
 	int fd = openat(store->pending, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -249,15 +281,15 @@ errint_t seed_store_recover_moves(struct seed_store *store)
 	errint_t err = 0;
 
 	if (!dir) {
-		err = -errno;
+		err = seed_error_set(error, errno, "pending in the state directory: %s",
+				     strerror(errno));
 		if (fd >= 0)
 			close(fd);
 		return err;
 	}
 	while (!err && (entry = readdir(dir)) != NULL)
-		if (strlen(entry->d_name) == SEED_STORE_ID_BYTES + 4 &&
-		    strcmp(entry->d_name + SEED_STORE_ID_BYTES - 1, ".move") == 0)
-			err = recover_move(store, entry->d_name);
+		if (is_move(entry->d_name))
+			err = recover_move(store, entry->d_name, error);
 	closedir(dir);
 	return err;
 }

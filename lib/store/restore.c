@@ -59,22 +59,26 @@ static errint_t measure(struct seed_store *store, const char *version,
 	return 0;
 }
 
-/* The row beside a version is this image's. */
-static bool is_row_of(struct seed_store *store, const char *row,
-		      const struct seed_image_info *image)
+/* Whether the row beside a version is this image's: 1, 0 or -errno. */
+static int is_row_of(struct seed_store *store, const char *row, const struct seed_image_info *image)
 {
 	struct seed_record record = { 0 };
 	char *json = NULL;
 	size_t len;
-	bool is;
+	errint_t err;
+	int is;
 
-	if (seed_files_read(store->areas[SEED_AREA_HISTORY], row, SEED_RECORD_MAX_BYTES, &json, &len))
-		return false;
-	is = seed_record_parse(json, len, &record) == 0 && record.state == SEED_STATE_VERIFIED &&
+	err = seed_files_read(store->areas[SEED_AREA_HISTORY], row, SEED_RECORD_MAX_BYTES, &json, &len);
+	if (err == -EIO || err == -ENOMEM || err == -EMFILE || err == -ENFILE)
+		return err; /* it may well be */
+	if (err)
+		return 0;
+	err = seed_record_parse(json, len, &record);
+	is = !err && record.state == SEED_STATE_VERIFIED &&
 	     strcmp(record.image.sha256, image->sha256) == 0;
 	seed_record_release(&record);
 	free(json);
-	return is;
+	return err == -ENOMEM ? err : is;
 }
 
 /* A row for an image that has lost its own: what can be seen of it. */
@@ -108,7 +112,7 @@ static errint_t plan_row(struct seed_store *store, struct seed_renames *list, co
 	char file[SEED_PENDING_NAME_BYTES], was[SEED_PENDING_NAME_BYTES];
 	struct seed_image_info image = { 0 };
 	int64_t wall_ms = 0;
-	int has_row;
+	int has_row, is_own;
 	errint_t err;
 
 	if (!seed_store_version_row(old, row) || !seed_store_record_path(name, to))
@@ -116,7 +120,10 @@ static errint_t plan_row(struct seed_store *store, struct seed_renames *list, co
 	err = measure(store, old, &image, &wall_ms);
 	if (err)
 		return err;
-	if (is_row_of(store, row, &image))
+	is_own = is_row_of(store, row, &image);
+	if (is_own < 0)
+		return is_own;
+	if (is_own)
 		return seed_renames_add(list, SEED_RENAME_INTO, SEED_AREA_HISTORY, row,
 					SEED_AREA_RECORDS, to);
 	seed_store_pending_name(file, id, "-row.new");

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -33,7 +34,8 @@ int seed_store_root(const struct seed_store *store)
 }
 
 
-static errint_t make_root_parents(const char *path)
+/* What is made is durable before anything is told to be in it. */
+static errint_t make_root(const char *path)
 {
 	char part[4096];
 
@@ -47,6 +49,28 @@ static errint_t make_root_parents(const char *path)
 		if (mkdir(part, 0755) < 0 && errno != EEXIST)
 			return -errno;
 	}
+	if (mkdir(path, 0700) < 0)
+		return errno == EEXIST ? 0 : -errno;
+	return seed_files_sync_above(path);
+}
+
+/* Prompts are there to be paid for, and a name in it leads to a file: whoever
+ * may write in it is trusted with both. */
+static errint_t check_owner(struct seed_store *store, const char *path, struct seed_error *error)
+{
+	uid_t uid = geteuid();
+	struct stat st;
+
+	if (fstat(store->root, &st) < 0)
+		return seed_error_set(error, errno, "state directory %s: %s", path, strerror(errno));
+	if (st.st_uid != uid)
+		return seed_error_set(error, EPERM, "state directory %s belongs to user %ld, not to %ld; "
+				      "chown -R %ld '%s', or name another with -o state=DIR", path,
+				      (long)st.st_uid, (long)uid, (long)uid, path);
+	if (st.st_mode & (S_IWGRP | S_IWOTH))
+		return seed_error_set(error, EPERM, "state directory %s can be written by others; "
+				      "chmod go-w '%s', or name another with -o state=DIR", path,
+				      path);
 	return 0;
 }
 
@@ -56,9 +80,7 @@ static errint_t open_root(struct seed_store *store, const char *path, struct see
 
 	if (path[0] == '\0')
 		return seed_error_set(error, EINVAL, "state directory: the path is empty");
-	err = make_root_parents(path);
-	if (!err && mkdir(path, 0700) < 0 && errno != EEXIST)
-		err = -errno;
+	err = make_root(path);
 	if (!err) {
 		store->root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (store->root < 0)
@@ -70,7 +92,27 @@ static errint_t open_root(struct seed_store *store, const char *path, struct see
 		return seed_error_set(error, -err,
 				      "state directory %s: %s; name a writable one with -o state=DIR",
 				      path, strerror(-err));
-	return 0;
+	return check_owner(store, path, error);
+}
+
+/* What stands where a file or folder of ours should (a link, a FIFO …) is
+ * neither followed nor waited for nor a reason not to start. */
+static errint_t keep_clear(struct seed_store *store, int dirfd, const char *name, mode_t type)
+{
+	char aside[64];
+	struct stat st;
+	errint_t err;
+
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if ((st.st_mode & S_IFMT) == type)
+		return 0;
+	(void)snprintf(aside, sizeof(aside), "%s.bad", name);
+	err = seed_files_rename(dirfd, name, dirfd, aside);
+	if (!err)
+		seed_store_note(store, "%s in the state directory is no %s: set aside as %s", name,
+				type == S_IFDIR ? "folder" : "file", aside);
+	return err;
 }
 
 static void read_holder(int fd, char *text, size_t size)
@@ -85,7 +127,11 @@ static errint_t take_lock(struct seed_store *store, const char *path, struct see
 {
 	char holder[32];
 	int len;
+	errint_t err = keep_clear(store, store->root, "lock", S_IFREG);
 
+	if (err)
+		return seed_error_set(error, -err, "state directory %s: lock: %s", path,
+				      strerror(-err));
 	store->lock = openat(store->root, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (store->lock < 0)
 		return seed_error_set(error, errno, "state directory %s: lock: %s", path,
@@ -106,14 +152,16 @@ static errint_t take_lock(struct seed_store *store, const char *path, struct see
 static errint_t open_folder(struct seed_store *store, const char *path, const char *name, int *fd,
 			    struct seed_error *error)
 {
-	if (mkdirat(store->root, name, 0700) < 0 && errno != EEXIST)
-		return seed_error_set(error, errno, "state directory %s: %s: %s", path, name,
-				      strerror(errno));
-	*fd = openat(store->root, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (*fd < 0)
-		return seed_error_set(error, errno, "state directory %s: %s: %s", path, name,
-				      strerror(errno));
-	return 0;
+	errint_t err = keep_clear(store, store->root, name, S_IFDIR);
+
+	if (!err && mkdirat(store->root, name, 0700) < 0 && errno != EEXIST)
+		err = -errno;
+	if (!err) {
+		*fd = openat(store->root, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		err = *fd < 0 ? -errno : 0;
+	}
+	return err ? seed_error_set(error, -err, "state directory %s: %s: %s", path, name,
+				    strerror(-err)) : 0;
 }
 
 static void sweep(int dirfd)
@@ -147,7 +195,14 @@ static errint_t open_folders(struct seed_store *store, const char *path, struct 
 		err = open_folder(store, path, "log", &store->log, error);
 	if (!err)
 		err = open_folder(store, path, "reuse", &store->reuse, error);
-	return err;
+	if (err)
+		return err;
+	/* The areas themselves, before anything is durable in them; and what
+	 * the log would wait for or refuse. */
+	err = seed_files_sync_parent(store->root, "lock");
+	if (!err)
+		err = keep_clear(store, store->log, "status", S_IFREG);
+	return err ? seed_error_set(error, -err, "state directory %s: %s", path, strerror(-err)) : 0;
 }
 
 errint_t seed_store_open(const char *path, struct seed_store **out, struct seed_error *error)
@@ -180,6 +235,28 @@ errint_t seed_store_open(const char *path, struct seed_store **out, struct seed_
 	return 0;
 }
 
+void seed_store_note(struct seed_store *store, const char *format, ...)
+{
+	char text[SEED_MESSAGE_MAX_BYTES];
+	va_list arguments;
+
+	va_start(arguments, format);
+	(void)vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	if (store->reporter)
+		seed_log_line(store->reporter, NULL, SEED_LOG_ERROR "%s", text);
+	else if (store->note_count < SEED_ARRAY_LEN(store->notes))
+		store->notes[store->note_count++] = strdup(text);
+}
+
+void seed_store_report_to(struct seed_store *store, struct seed_log *log)
+{
+	store->reporter = log;
+	for (size_t i = 0; i < store->note_count; i++)
+		if (store->notes[i])
+			seed_log_line(log, NULL, SEED_LOG_ERROR "%s", store->notes[i]);
+}
+
 static void close_fd(int fd)
 {
 	if (fd >= 0)
@@ -190,6 +267,8 @@ void seed_store_close(struct seed_store *store)
 {
 	if (!store)
 		return;
+	for (size_t i = 0; i < store->note_count; i++)
+		free(store->notes[i]);
 	for (size_t i = 0; i < SEED_AREA_COUNT; i++)
 		close_fd(store->areas[i]);
 	close_fd(store->pending);
@@ -239,17 +318,7 @@ bool seed_store_record_path(const char *name, char path[SEED_STORE_PATH_BYTES])
 
 int seed_store_open_file(const struct seed_store *store, enum seed_area area, const char *path)
 {
-	int fd = openat(store->areas[area], path,
-			O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	struct stat st;
-
-	if (fd < 0)
-		return -errno;
-	/* What else stands there is none of ours. */
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
-		return fd;
-	close(fd);
-	return -ENOENT;
+	return seed_files_open(store->areas[area], path);
 }
 
 static bool is_there(const struct seed_store *store, enum seed_area area, const char *path)
@@ -308,37 +377,49 @@ errint_t seed_store_record_read(const struct seed_store *store, const char *name
 	return err == -ENOMEM ? -ENOMEM : err ? -EIO : 0;
 }
 
-void seed_store_spent_read(const struct seed_store *store, struct seed_spent *spent)
+errint_t seed_store_spent_read(const struct seed_store *store, struct seed_spent *spent)
 {
-	char *text = NULL;
+	char *text = NULL, end;
 	long long day = 0, count = 0;
 	size_t len;
+	errint_t err;
 
 	*spent = (struct seed_spent){ 0 };
-	if (seed_files_read(store->root, "spent", 128, &text, &len))
-		return;
-	if (sscanf(text, "%lld %lld", &day, &count) == 2 && count >= 0) {
+	err = seed_files_read(store->root, "spent", 128, &text, &len);
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	if (sscanf(text, "%lld %lld%c", &day, &count, &end) == 3 && end == '\n' && day > 0 &&
+	    count >= 0) {
 		spent->day = day;
 		spent->count = count;
+	} else {
+		err = -EBADMSG;
 	}
 	free(text);
+	return err;
 }
 
 errint_t seed_store_spent_write(struct seed_store *store, struct seed_spent spent)
 {
-	char text[64];
-	errint_t err = 0;
+	char text[64], name[SEED_STORE_ID_BYTES];
+	errint_t err;
 	int len;
 
+	seed_store_new_id(store, name);
+	len = snprintf(text, sizeof(text), "%lld %lld\n", (long long)spent.day,
+		       (long long)spent.count);
+	err = seed_files_write(store->tmp, name, text, (size_t)len, true);
+	if (err)
+		return err;
+	/* The lock is held over a rename only: nothing that waits for a disk. */
 	pthread_mutex_lock(&store->spent_mutex);
 	if (spent.serial > store->spent.serial) {
-		len = snprintf(text, sizeof(text), "%lld %lld\n", (long long)spent.day,
-			       (long long)spent.count);
-		err = seed_files_replace(store->tmp, "spent", store->root, "spent", text,
-					 (size_t)len, false);
+		err = seed_files_rename(store->tmp, name, store->root, "spent");
 		if (!err)
 			store->spent = spent;
+	} else {
+		err = seed_files_unlink(store->tmp, name);
 	}
 	pthread_mutex_unlock(&store->spent_mutex);
-	return err;
+	return err ? err : seed_files_sync_parent(store->root, "spent");
 }

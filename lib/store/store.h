@@ -9,7 +9,8 @@
  *     pending/ID.json         the journal: one row for each generation in flight
  *     pending/ID.png          its picture while the worker writes it
  *     pending/ID.source       bytes that an answer itself held (no URL to ask again)
- *     pending/ID.move         a rename that has begun
+ *     pending/ID.move         renames that have begun
+ *     pending/ID.bad          a row or a move that was none; never looked at
  *     tmp/                    files before their first rename; swept at the start
  *     log/status, lock
  *
@@ -40,10 +41,16 @@ enum seed_area {
 #define SEED_STORE_PATH_BYTES (SEED_NAME_MAX_BYTES + 16)
 
 /* Opens or makes the directory (0700) and takes its lock. -EBUSY: another
- * process holds it, and the message says which. Blocks; before any thread. */
+ * process holds it, and the message says which. -EPERM: it is somebody else's,
+ * or others may write in it. Blocks; before any thread. */
 errint_t seed_store_open(const char *path, struct seed_store **store,
 			 struct seed_error *error) SEED_MUST_CHECK;
 void seed_store_close(struct seed_store *store); /* releases the lock; NULL is allowed */
+
+/* Where what is set aside is said; what was found before goes there now. The log
+ * is borrowed. Before any thread. */
+struct seed_log;
+void seed_store_report_to(struct seed_store *store, struct seed_log *log);
 
 /* Descriptors of the areas and of log/, owned by the store. */
 int seed_store_area(const struct seed_store *store, enum seed_area area);
@@ -179,19 +186,23 @@ struct seed_spent {
 	int64_t count;
 	uint64_t serial; /* grows with each change, in memory: the later one counts */
 };
-/* Zeroes where none were written. Before any thread. */
-void seed_store_spent_read(const struct seed_store *store, struct seed_spent *spent);
-/* An older one (by `serial`) never takes the place of a newer one. */
+/* Zeroes where none were written. An error: there is a count, and nobody knows
+ * it. Before any thread. */
+errint_t seed_store_spent_read(const struct seed_store *store, struct seed_spent *spent)
+	SEED_MUST_CHECK;
+/* Durable. An older one (by `serial`) never takes the place of a newer one. */
 errint_t seed_store_spent_write(struct seed_store *store, struct seed_spent spent) SEED_MUST_CHECK;
 
 /* ---- at the start, before any thread ---- */
 
-/* Finishes renames that had begun, sweeps leftovers, then calls `each` for every
+/* Settles renames that had begun, sweeps leftovers, then calls `each` for every
  * generation in flight, oldest first; `each` takes ownership of the record's
  * contents (it may move them out). `newest` tells whether NAME is still this
- * one's: no newer prompt has taken it. */
+ * one's: no newer prompt has taken it. A row that is none is set aside as
+ * pending/ID.bad; one that cannot be read now (-EIO, -ENOMEM …) is an error that
+ * names it, for what it stands for may have been paid. */
 typedef errint_t seed_store_pending_fn(void *context, struct seed_record *record, bool newest);
-errint_t seed_store_recover(struct seed_store *store, seed_store_pending_fn *each, void *context)
-	SEED_MUST_CHECK;
+errint_t seed_store_recover(struct seed_store *store, seed_store_pending_fn *each, void *context,
+			    struct seed_error *error) SEED_MUST_CHECK;
 
 #endif

@@ -1,0 +1,88 @@
+#!/usr/bin/env bats
+# CONTRACT section 7, state=: what stands in the state directory and is not ours.
+
+load helper
+
+# Does not mount, and says one line.
+is_refused() { # OPTIONS TEXT
+	: >"$DIR/err"
+	start_seedfs -o "$1" "$MNT"
+	wait_until mounted_or_ended
+	if mounted; then fail "mounted"; fi
+	wait "$SEED_PID" && fail "it ended with 0"
+	SEED_PID=
+	has "$(cat "$DIR/err")" "$2"
+	same 1 "$(wc -l <"$DIR/err")"
+}
+
+@test "s7: a state directory that others may write is refused with the command that mends it" {
+	local mode
+
+	for mode in 770 707 777; do
+		chmod "$mode" "$STATE"
+		is_refused "$(usual_options)" \
+			"state directory $STATE can be written by others; chmod go-w '$STATE'"
+	done
+	chmod go-w "$STATE"
+	mount_seed
+}
+
+@test "s7: a state directory that belongs to somebody else is refused" {
+	need_root
+	chown 12345 "$STATE"
+	is_refused "$(usual_options)" "belongs to user 12345, not to 0; chown -R 0 '$STATE'"
+	chown 0 "$STATE"
+}
+
+@test "s7: a planted journal moves nothing, waits for nothing, and does not forbid the mount" {
+	local id=0123456789abcdef
+
+	mount_seed
+	write fox "a fox"
+	stop_seedfs
+	printf secret >"$DIR/victim"
+	printf '{"from":"../../victim","to":"loot","folder":false,"retired":true}' >"$STATE/pending/$id.move"
+	printf '[["prompts","../../victim","prompts","loot",3]]' >"$STATE/pending/1$id.move"
+	printf '[["prompts","../../victim","prompts","loot",3]]' >"$STATE/pending/${id/0/1}.move"
+	mkfifo "$STATE/pending/${id/0/2}.json"
+	ln -s "$DIR/victim" "$STATE/pending/${id/0/3}.json"
+	mkdir "$STATE/pending/${id/0/4}.json"
+	printf garbage >"$STATE/pending/${id/0/5}.json"
+	printf paid >"$STATE/pending/${id/0/5}.source"
+	mount_seed
+	same secret "$(cat "$DIR/victim")"
+	same fox "$(ls "$MNT/prompts")"
+	for n in 0 1 2 3 4 5; do
+		has "$(cat "$MNT/status")" "set aside as ${id/0/$n}.bad"
+	done
+	same paid "$(cat "$STATE/pending/${id/0/5}.source")"
+	write owl "an owl"
+	is_verified owl
+}
+
+@test "s7: budget= counts as used up for the day where its count cannot be read" {
+	printf garbage >"$STATE/spent"
+	mount_seed -o budget=5/day
+	has "$(try_write fox "a fox")" EDQUOT
+	has "$(cat "$MNT/status")" "(the file spent in the state directory) cannot be read"
+	same 0 "$(count submit)"
+	# For this day, also at the next mount; without a budget nothing is counted.
+	stop_seedfs
+	mount_seed -o budget=5/day
+	has "$(try_write fox "a fox")" EDQUOT
+	stop_seedfs
+	rm "$STATE/spent"
+	mount_seed -o budget=5/day
+	write fox "a fox"
+}
+
+@test "s7: a state directory below the mount point is refused, also where it is not there yet" {
+	local state
+
+	ln -s "$MNT" "$DIR/link"
+	for state in "$MNT/state" "$MNT/a/b/c" "$MNT/../${MNT##*/}/state" "$DIR/link/state"; do
+		is_refused "provider=sketch,state=$state" \
+			"state directory $state is inside the mount point $MNT"
+		same "" "$(ls "$MNT")"
+	done
+}

@@ -1,0 +1,400 @@
+/*
+ * The state directory as somebody else may have left it: what is not ours is
+ * refused or set aside with a line in the log, never followed or waited for.
+ */
+#include "tests/unit/unit.h"
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/log.h"
+#include "lib/store/store.h"
+
+#define PATH_BYTES 256
+#define ID "0123456789abcdef"
+#define LOG_BYTES 65536
+
+static char work[PATH_BYTES], state_dir[PATH_BYTES];
+static char log_text[LOG_BYTES];
+
+static const char *at(const char *path)
+{
+	static char full[4][2 * PATH_BYTES];
+	static size_t next;
+	char *out = full[next++ % SEED_ARRAY_LEN(full)];
+
+	(void)snprintf(out, sizeof(full[0]), "%s/%s", state_dir, path);
+	return out;
+}
+
+static void put(const char *path, const char *text)
+{
+	int fd = open(at(path), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+}
+
+static bool is_there(const char *path)
+{
+	struct stat st;
+
+	return lstat(at(path), &st) == 0;
+}
+
+static errint_t refuse(void *context, struct seed_record *record, bool newest)
+{
+	int *count = context;
+
+	SEED_UNUSED(newest);
+	(*count)++;
+	seed_record_release(record);
+	return 0;
+}
+
+/* Opens, reads the journal, closes: rows that were taken up; the log in log_text. */
+static int start(void)
+{
+	struct seed_error error = { 0 };
+	struct seed_store *store = NULL;
+	struct seed_log *log = NULL;
+	int count = 0;
+	ssize_t len;
+
+	if (seed_store_open(state_dir, &store, &error))
+		fail_msg("open: %s", error.message);
+	if (seed_log_open(seed_store_log_dir(store), "status", LOG_BYTES, false, &log, &error))
+		fail_msg("log: %s", error.message);
+	seed_store_report_to(store, log);
+	if (seed_store_recover(store, refuse, &count, &error))
+		fail_msg("recover: %s", error.message);
+	len = seed_log_read(log, log_text, sizeof(log_text) - 1, 0);
+	log_text[len > 0 ? len : 0] = '\0';
+	seed_log_close(log);
+	seed_store_close(store);
+	return count;
+}
+
+static void says(const char *text)
+{
+	if (!strstr(log_text, text))
+		fail_msg("no \"%s\" in: %s", text, log_text);
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	SEED_UNUSED(st);
+	SEED_UNUSED(type);
+	SEED_UNUSED(ftw);
+	return remove(path);
+}
+
+static int set_up(void **state)
+{
+	const char *above = getenv("TMPDIR");
+
+	SEED_UNUSED(state);
+	(void)snprintf(work, sizeof(work), "%s/seed-store.XXXXXX", above ? above : "/tmp");
+	if (!mkdtemp(work))
+		return -1;
+	(void)snprintf(state_dir, sizeof(state_dir), "%.200s/state", work);
+	start();
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	SEED_UNUSED(state);
+	nftw(work, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	return 0;
+}
+
+/* ---- the directory ---- */
+
+static void refused(const char *command)
+{
+	struct seed_error error = { 0 };
+	struct seed_store *store = NULL;
+
+	assert_int_equal(seed_store_open(state_dir, &store, &error), -EPERM);
+	assert_non_null(strstr(error.message, state_dir));
+	if (!strstr(error.message, command))
+		fail_msg("no \"%s\" in: %s", command, error.message);
+}
+
+static void test_writable_by_others(void **state)
+{
+	static const mode_t modes[] = { 0770, 0720, 0702, 01777 };
+
+	SEED_UNUSED(state);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(modes); i++) {
+		assert_int_equal(chmod(state_dir, modes[i]), 0);
+		refused("chmod go-w '");
+	}
+	assert_int_equal(chmod(state_dir, 0755), 0);
+	assert_int_equal(start(), 0);
+}
+
+static void test_somebody_elses(void **state)
+{
+	SEED_UNUSED(state);
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(chown(state_dir, 12345, 12345), 0);
+	refused("chown -R 0 '");
+}
+
+/* ---- its files and folders ---- */
+
+struct planted {
+	const char *path, *kind;
+};
+
+static void plant(const char *path, const char *kind)
+{
+	nftw(at(path), remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	if (strcmp(kind, "fifo") == 0)
+		assert_int_equal(mkfifo(at(path), 0600), 0);
+	else if (strcmp(kind, "link") == 0)
+		assert_int_equal(symlink(work, at(path)), 0);
+	else if (strcmp(kind, "folder") == 0)
+		assert_int_equal(mkdir(at(path), 0700), 0);
+	else
+		put(path, "garbage");
+}
+
+static void test_what_is_no_folder(void **state)
+{
+	static const char *const kinds[] = { "fifo", "link", "file" };
+	static const char *const paths[] = {
+		"prompts", "images", "records", "history", "pending", "tmp", "log", "reuse",
+	};
+	char aside[64];
+
+	SEED_UNUSED(state);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(paths); i++)
+		for (size_t k = 0; k < SEED_ARRAY_LEN(kinds); k++) {
+			plant(paths[i], kinds[k]);
+			assert_int_equal(start(), 0);
+			(void)snprintf(aside, sizeof(aside), "%s.bad", paths[i]);
+			assert_true(is_there(aside));
+			assert_true(is_there(paths[i]));
+			says(aside);
+			assert_int_equal(unlink(at(aside)), 0);
+		}
+}
+
+static void test_what_is_no_file(void **state)
+{
+	static const char *const kinds[] = { "fifo", "link", "folder" };
+	static const char *const paths[] = { "lock", "log/status" };
+
+	SEED_UNUSED(state);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(paths); i++)
+		for (size_t k = 0; k < SEED_ARRAY_LEN(kinds); k++) {
+			char aside[64];
+
+			plant(paths[i], kinds[k]);
+			assert_int_equal(start(), 0);
+			(void)snprintf(aside, sizeof(aside), "%s.bad", paths[i]);
+			assert_true(is_there(aside));
+			says(strrchr(aside, '/') ? "status.bad" : aside);
+			assert_int_equal(remove(at(aside)), 0);
+		}
+}
+
+static void test_files_that_are_none(void **state)
+{
+	static const char *const kinds[] = { "fifo", "link", "folder" };
+	struct seed_error error = { 0 };
+	struct seed_store *store = NULL;
+	struct seed_record record;
+
+	SEED_UNUSED(state);
+	for (size_t k = 0; k < SEED_ARRAY_LEN(kinds); k++) {
+		plant("images/x.png", kinds[k]);
+		plant("records/x.json", kinds[k]);
+		plant("pending/" ID ".source", kinds[k]);
+		assert_int_equal(seed_store_open(state_dir, &store, &error), 0);
+		assert_int_equal(seed_store_open_file(store, SEED_AREA_IMAGES, "x.png"), -ENOENT);
+		assert_true(seed_store_source_open(store, ID) < 0);
+		assert_true(seed_store_record_read(store, "x", &record) < 0);
+		seed_record_release(&record);
+		seed_store_close(store);
+	}
+}
+
+/* ---- the journal ---- */
+
+#define ROW(id, name) \
+	"{\"name\":\"" name "\",\"state\":\"queued\",\"prompt\":\"p\",\"request\":\"p\"," \
+	"\"superseded\":false,\"id\":\"" id "\",\"step\":\"accepted\"}"
+
+static void test_rows_that_are_none(void **state)
+{
+	static const char *const rows[] = {
+		"", "garbage", "[]", "{}", "{\"name\":\"x\"}", ROW("0000000000000000", "x"),
+		ROW(ID, "../x"), ROW(ID, "/etc/x"), ROW(ID, "a/../../x"), ROW(ID, ""),
+		ROW(ID, "inside/x"),
+	};
+	static const char *const kinds[] = { "fifo", "link", "folder" };
+
+	SEED_UNUSED(state);
+	assert_int_equal(symlink(work, at("images/inside")), 0);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(rows) + SEED_ARRAY_LEN(kinds); i++) {
+		if (i < SEED_ARRAY_LEN(rows))
+			put("pending/" ID ".json", rows[i]);
+		else
+			plant("pending/" ID ".json", kinds[i - SEED_ARRAY_LEN(rows)]);
+		put("pending/" ID ".png", "a picture that may be paid");
+		put("pending/" ID ".source", "bytes that may be paid");
+		/* Now, and at every later start. */
+		for (int n = 0; n < 3; n++) {
+			assert_int_equal(start(), 0);
+			says("set aside as " ID ".bad");
+			assert_true(is_there("pending/" ID ".bad"));
+			assert_false(is_there("pending/" ID ".json"));
+			assert_true(is_there("pending/" ID ".png"));
+			assert_true(is_there("pending/" ID ".source"));
+		}
+		assert_int_equal(remove(at("pending/" ID ".bad")), 0);
+		assert_int_equal(remove(at("log/status")), 0);
+	}
+	put("pending/" ID ".json", ROW(ID, "x"));
+	assert_int_equal(start(), 1);
+	/* The pictures of a row that was given up belong to nobody. */
+	assert_int_equal(remove(at("pending/" ID ".json")), 0);
+	assert_int_equal(start(), 0);
+	assert_false(is_there("pending/" ID ".png"));
+}
+
+static void test_row_of_somebody_else(void **state)
+{
+	SEED_UNUSED(state);
+	if (geteuid() != 0)
+		skip();
+	put("pending/" ID ".json", ROW(ID, "x"));
+	assert_int_equal(chown(at("pending/" ID ".json"), 12345, 12345), 0);
+	assert_int_equal(start(), 0);
+	says("set aside as " ID ".bad");
+}
+
+static void test_moves_that_are_none(void **state)
+{
+	static const char *const rows[] = {
+		"", "garbage", "{}", "[]", "[[]]", "[1]",
+		"{\"from\":\"../../victim\",\"to\":\"x\",\"folder\":false,\"retired\":true}",
+		"[[\"prompts\",\"../../victim\",\"prompts\",\"x\",3]]",
+		"[[\"prompts\",\"x\",\"prompts\",\"../../victim\",3]]",
+		"[[\"prompts\",\"/tmp/victim\",\"prompts\",\"x\",3]]",
+		"[[\"prompts\",\"a/../../../victim\",\"prompts\",\"x\",3]]",
+		"[[\"prompts\",\"\",\"prompts\",\"x\",3]]",
+		"[[\"prompts\",\".\",\"prompts\",\"x\",3]]",
+		"[[\"prompts\",\"inside/victim\",\"prompts\",\"x\",3]]",
+		"[[\"prompts\",\"x\",\"images\",\"inside/victim\",3]]",
+		"[[\"pending\",\"../prompts/y\",\"prompts\",\"x\",3]]",
+		"[[\"pending\",\"y\",\"prompts\",\"x\",3]]",
+		"[[\"tmp\",\"y\",\"prompts\",\"x\",3]]",
+		"[[\"log\",\"status\",\"prompts\",\"x\",3]]",
+		"[[\"prompts\",\"y\",\"prompts\",\"x\",2]]",
+		"[[\"prompts\",\"y\",\"prompts\",\"x\",1e300]]",
+		"[[\"prompts\",\"y\",\"prompts\",\"x\"]]",
+	};
+	char victim[2 * PATH_BYTES];
+	struct stat st;
+
+	SEED_UNUSED(state);
+	(void)snprintf(victim, sizeof(victim), "%s/victim", work);
+	close(open(victim, O_CREAT | O_WRONLY, 0600));
+	put("prompts/y", "a prompt");
+	assert_int_equal(symlink(work, at("prompts/inside")), 0);
+	assert_int_equal(symlink(work, at("images/inside")), 0);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(rows); i++) {
+		put("pending/" ID ".move", rows[i]);
+		assert_int_equal(start(), 0);
+		says("set aside as " ID ".bad");
+		assert_true(is_there("pending/" ID ".bad"));
+		assert_true(is_there("prompts/y"));
+		assert_false(is_there("prompts/x"));
+		assert_int_equal(stat(victim, &st), 0);
+		assert_int_equal(remove(at("pending/" ID ".bad")), 0);
+		assert_int_equal(remove(at("log/status")), 0);
+	}
+	for (size_t i = 0; i < 3; i++) {
+		static const char *const kinds[] = { "fifo", "link", "folder" };
+
+		plant("pending/" ID ".move", kinds[i]);
+		assert_int_equal(start(), 0);
+		says("set aside as " ID ".bad");
+		assert_int_equal(remove(at("pending/" ID ".bad")), 0);
+	}
+}
+
+/* ---- what was spent ---- */
+
+static errint_t spent(struct seed_spent *out)
+{
+	struct seed_error error = { 0 };
+	struct seed_store *store = NULL;
+	errint_t err;
+
+	assert_int_equal(seed_store_open(state_dir, &store, &error), 0);
+	err = seed_store_spent_read(store, out);
+	seed_store_close(store);
+	return err;
+}
+
+static void test_spent(void **state)
+{
+	static const char *const garbage[] = {
+		"", "garbage", "20000", "20000 ", "20000 -1\n", "20000 3", "20000 3 4\n", "-1 3\n", "0 0\n",
+	};
+	struct seed_error error = { 0 };
+	struct seed_store *store = NULL;
+	struct seed_spent got;
+
+	SEED_UNUSED(state);
+	assert_int_equal(spent(&got), 0);
+	assert_int_equal(got.count, 0);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(garbage); i++) {
+		put("spent", garbage[i]);
+		if (!spent(&got))
+			fail_msg("taken: \"%s\"", garbage[i]);
+	}
+	plant("spent", "fifo");
+	assert_true(spent(&got) < 0);
+	plant("spent", "link");
+	assert_true(spent(&got) < 0);
+	assert_int_equal(remove(at("spent")), 0);
+
+	assert_int_equal(seed_store_open(state_dir, &store, &error), 0);
+	assert_int_equal(seed_store_spent_write(store, (struct seed_spent){ 20000, 7, 2 }), 0);
+	/* An older one comes late. */
+	assert_int_equal(seed_store_spent_write(store, (struct seed_spent){ 20000, 6, 1 }), 0);
+	seed_store_close(store);
+	assert_int_equal(spent(&got), 0);
+	assert_int_equal(got.day, 20000);
+	assert_int_equal(got.count, 7);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_writable_by_others),
+		TEST(test_somebody_elses),
+		TEST(test_what_is_no_folder),
+		TEST(test_what_is_no_file),
+		TEST(test_files_that_are_none),
+		TEST(test_rows_that_are_none),
+		TEST(test_row_of_somebody_else),
+		TEST(test_moves_that_are_none),
+		TEST(test_spent),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
