@@ -106,9 +106,12 @@ $(BUILD)/seedfs: $(FS_OBJ) $(BUILD)/libseed.a
 # One program a file of tests/unit/, named after the file of lib/ it tests.
 # What of fs/ speaks no FUSE request (options, …) is tested there, too.
 FS_TESTABLE = $(filter-out $(BUILD)/fs/main.o,$(FS_OBJ))
+# This one fails the store's system calls.
+LD_store_faults = $(addprefix -Wl$(comma)--wrap=,openat64 mkdirat renameat unlinkat fsync write read)
+comma = ,
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(FS_TESTABLE) $(BUILD)/libseed.a
 	$(if $(V),,@echo '  LD  $@')
-	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) -lcmocka -lz -lm
+	$(Q)$(CC) $(LDFLAGS_ALL) $(LD_$(notdir $@)) -o $@ $^ $(PKG_LIBS) -lcmocka -lz -lm
 
 # The test service shares no code with what it tests.
 $(BUILD)/upstream: $(UPSTREAM_SRC:%.c=$(BUILD)/%.o)

@@ -77,12 +77,12 @@ is_refused() { # OPTIONS TEXT
 }
 
 @test "s7: a state directory below the mount point is refused, also where it is not there yet" {
-	local state
+	local below
 
 	ln -s "$MNT" "$DIR/link"
-	for state in "$MNT/state" "$MNT/a/b/c" "$MNT/../${MNT##*/}/state" "$DIR/link/state"; do
-		is_refused "provider=sketch,state=$state" \
-			"state directory $state is inside the mount point $MNT"
+	for below in "$MNT/state" "$MNT/a/b/c" "$MNT/../${MNT##*/}/state" "$DIR/link/state"; do
+		is_refused "provider=sketch,state=$below" \
+			"state directory $below is inside the mount point $MNT"
 		same "" "$(ls "$MNT")"
 	done
 }
