@@ -58,6 +58,8 @@ struct node_type {
 	const struct writing_kind *writing; /* files that gather text (writing.h) */
 
 	errint_t (*getattr)(struct fs *fs, struct inode *inode, struct stat *st, double *timeout_s);
+	/* Instead of it for a stat(2), where the answer needs the engine's thread; replies. */
+	void (*getattr_later)(struct fs *fs, fuse_req_t req, struct inode *inode);
 	void (*setattr)(struct fs *fs, fuse_req_t req, struct inode *inode, struct stat *st,
 			int to_set, struct handle *handle);
 
@@ -145,6 +147,15 @@ struct gallery {
 	struct timespec time;  /* when it was first seen to be as it is */
 };
 
+/* queue or metrics as they were last made (reports.c). */
+struct report_kept {
+	char *text;          /* owned; NULL: not made yet */
+	size_t len;
+	struct timespec time; /* when */
+	int64_t made_ms;     /* monotonic */
+	pid_t process;       /* for which: it sees the same for a moment; 0: out of sight */
+};
+
 #define INODE_BUCKETS 8192
 
 struct fs {
@@ -168,6 +179,8 @@ struct fs {
 	uint64_t scratch_number; /* of the last one */
 
 	struct gallery gallery;
+	pthread_mutex_t report_mutex; /* of the next */
+	struct report_kept reports[2]; /* by enum seed_report */
 };
 
 /* ---- inode.c ---- */
@@ -286,6 +299,10 @@ errint_t prompt_getxattr(struct fs *fs, struct inode *inode, const char *name, c
 			 size_t size, size_t *len);
 errint_t image_getxattr(struct fs *fs, struct inode *inode, const char *name, char *value,
 			size_t size, size_t *len);
+
+/* ---- reports.c: queue and metrics ---- */
+
+void reports_release(struct fs *fs); /* after the last request */
 
 /* ---- gallery.c: index.html ---- */
 

@@ -47,11 +47,16 @@ static errint_t outcome_of(struct fs *fs, const char *path)
 }
 
 /* The attributes of a pending image: there, and empty. */
-static void pending(struct fs *fs, const struct inode *inode, struct stat *st)
+static void pending(struct fs *fs, const struct inode *inode, const char *path, struct stat *st)
 {
-	*st = (struct stat){ 0 };
-	clock_gettime(CLOCK_REALTIME, &st->st_mtim);
-	st->st_ctim = st->st_atim = st->st_mtim;
+	char name[FS_PATH_BYTES];
+	struct stat prompt = { 0 };
+
+	/* Its time does not change while it is looked at. */
+	if (image_name_of(path, name))
+		SEED_UNUSED(folder_stat(fs, SEED_AREA_PROMPTS, name, &prompt) == 0);
+	*st = (struct stat){ .st_mtim = prompt.st_ctim, .st_ctim = prompt.st_ctim,
+			     .st_atim = prompt.st_ctim };
 	attributes_file(fs, inode, 0444, st);
 }
 
@@ -86,7 +91,7 @@ static errint_t image_getattr(struct fs *fs, struct inode *inode, struct stat *s
 	} else if (err == -ENOENT) {
 		err = outcome_of(fs, path);
 		if (!err)
-			pending(fs, inode, st);
+			pending(fs, inode, path, st);
 	}
 	return err;
 }

@@ -226,6 +226,7 @@ errint_t inodes_init(struct fs *fs)
 	pthread_mutex_init(&fs->inode_mutex, NULL);
 	pthread_mutex_init(&fs->scratch_mutex, NULL);
 	pthread_mutex_init(&fs->gallery.mutex, NULL);
+	pthread_mutex_init(&fs->report_mutex, NULL);
 	fs->last_number = first_number();
 	fs->root = inode_get(fs, &root);
 	return fs->root ? 0 : -ENOMEM;

@@ -439,6 +439,7 @@ static int run(struct fs *fs, struct fuse_args *args)
 		handles_release_all(fs);
 		scratch_release_all(fs);
 		gallery_release(fs);
+		reports_release(fs);
 		inodes_release(fs);
 	}
 	seed_log_close(fs->log);

@@ -175,6 +175,10 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	errint_t err;
 
 	SEED_UNUSED(fi);
+	if (inode->type->getattr_later) {
+		inode->type->getattr_later(fs, req, inode);
+		return;
+	}
 	err = inode->type->getattr(fs, inode, &st, &timeout_s);
 	if (err)
 		fuse_reply_err(req, -err);

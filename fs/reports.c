@@ -1,78 +1,175 @@
-/* queue and metrics: made by the engine when they are opened; an open one stays
- * what it was. Their size is not known before, as in /proc. */
+/*
+ * queue and metrics, made by the engine, for a stat(2) as for an open, so that size
+ * and time are true. For a moment the same process sees the same: programs that
+ * copy (tar, cp, servers) stat, open, read and stat again. Others have a new one
+ * made (also by the stat that the kernel sends before an open, for the
+ * permissions). An open one stays what it was.
+ */
 #include "fs/fs.h"
+#include "lib/clock.h"
+#include "lib/process.h"
 
+#define KEPT_MS 1000
+
+static const char nothing_runs[] = "# nothing runs: the mount is read-only\n";
+
+static enum seed_report kind_of(const struct inode *inode)
+{
+	return inode->type == &queue_file ? SEED_REPORT_QUEUE : SEED_REPORT_METRICS;
+}
+
+/* As it was made last: for a look-up, whose attributes nobody keeps. */
 static errint_t report_getattr(struct fs *fs, struct inode *inode, struct stat *st,
 			       double *timeout_s)
 {
+	const struct report_kept *kept = &fs->reports[kind_of(inode)];
+
 	*st = (struct stat){ 0 };
-	clock_gettime(CLOCK_REALTIME, &st->st_mtim);
-	st->st_ctim = st->st_atim = st->st_mtim;
+	pthread_mutex_lock(&fs->report_mutex);
+	st->st_size = (off_t)kept->len;
+	st->st_mtim = st->st_ctim = st->st_atim = kept->text ? kept->time : fs->started;
+	pthread_mutex_unlock(&fs->report_mutex);
 	attributes_file(fs, inode, 0444, st);
 	*timeout_s = 0;
 	return 0;
 }
 
-struct opening {
-	struct handle *handle;
+/* Takes the text. */
+static void keep(struct fs *fs, enum seed_report kind, char *text, pid_t process)
+{
+	struct report_kept *kept = &fs->reports[kind];
+
+	pthread_mutex_lock(&fs->report_mutex);
+	free(kept->text);
+	kept->text = text;
+	kept->len = strlen(text);
+	kept->made_ms = seed_clock_now_ms();
+	kept->process = process;
+	clock_gettime(CLOCK_REALTIME, &kept->time);
+	pthread_mutex_unlock(&fs->report_mutex);
+}
+
+/* Whether one was made for this process just now. With the mutex held. */
+static bool is_fresh(const struct report_kept *kept, pid_t process)
+{
+	return kept->text && process != 0 && kept->process == process &&
+	       seed_clock_now_ms() - kept->made_ms < KEPT_MS;
+}
+
+/* That one, copied; false: there is none. */
+static bool take_kept(struct fs *fs, enum seed_report kind, struct handle *handle)
+{
+	const struct report_kept *kept = &fs->reports[kind];
+
+	pthread_mutex_lock(&fs->report_mutex);
+	if (is_fresh(kept, handle->opener))
+		handle->text = strdup(kept->text);
+	if (handle->text)
+		handle->text_len = kept->len;
+	pthread_mutex_unlock(&fs->report_mutex);
+	return handle->text != NULL;
+}
+
+struct making {
+	struct inode *inode;
+	char *text;
+	struct handle *handle; /* an open; NULL: a stat */
 	struct fuse_file_info fi;
 };
 
-static void reported(struct fs *fs, fuse_req_t req, int code, void *context)
+static void reply_stat(struct fs *fs, fuse_req_t req, struct inode *inode)
 {
-	struct opening *opening = context;
+	struct stat st;
+	double timeout_s;
 
-	SEED_UNUSED(fs);
-	if (code) {
-		handle_free(opening->handle);
-		fuse_reply_err(req, code);
-	} else {
-		opening->handle->text_len = strlen(opening->handle->text);
-		reply_open(req, opening->handle, &opening->fi);
-	}
-	free(opening);
+	SEED_UNUSED(report_getattr(fs, inode, &st, &timeout_s) == 0);
+	fuse_reply_attr(req, &st, timeout_s);
 }
 
-static void report_open(struct fs *fs, fuse_req_t req, struct inode *inode,
-			struct fuse_file_info *fi, enum seed_report kind)
+static void made(struct fs *fs, fuse_req_t req, int code, void *context)
 {
-	struct opening *opening = calloc(1, sizeof(*opening));
-	struct handle *handle = opening ? handle_new(req, inode, fi) : NULL;
-	struct seed_wait *wait;
+	struct making *making = context;
+	struct handle *handle = making->handle;
 
-	fi->direct_io = 1;
-	if (!handle) {
-		free(opening);
-		fuse_reply_err(req, ENOMEM);
-		return;
+	if (!code && handle && !(handle->text = strdup(making->text)))
+		code = ENOMEM;
+	if (!code) {
+		keep(fs, kind_of(making->inode), making->text,
+		     seed_process_of(fuse_req_ctx(req)->pid));
+		making->text = NULL;
 	}
-	if (!fs->engine) { /* read-only: nothing runs */
-		free(opening);
-		reply_open(req, handle, fi);
-		return;
+	if (code) {
+		handle_free(handle);
+		fuse_reply_err(req, code);
+	} else if (handle) {
+		handle->text_len = strlen(handle->text);
+		reply_open(req, handle, &making->fi);
+	} else {
+		reply_stat(fs, req, making->inode);
 	}
-	opening->handle = handle;
-	opening->fi = *fi;
-	wait = waiting_new(fs, req, reported, opening);
+	free(making->text);
+	free(making);
+}
+
+/* Replies once the engine has made one, for a stat or for `handle`. */
+static void make(struct fs *fs, fuse_req_t req, struct inode *inode, struct handle *handle,
+		 const struct fuse_file_info *fi)
+{
+	struct making *making = calloc(1, sizeof(*making));
+	struct seed_wait *wait = NULL;
+
+	if (making) {
+		making->inode = inode;
+		making->handle = handle;
+		if (fi)
+			making->fi = *fi;
+		wait = waiting_new(fs, req, made, making);
+	}
 	if (!wait) {
-		free(opening);
+		free(making);
 		handle_free(handle);
 		fuse_reply_err(req, ENOMEM);
-	} else if (seed_engine_report(fs->engine, kind, &handle->text, wait)) {
+	} else if (!fs->engine) { /* read-only: nothing runs */
+		making->text = strdup(nothing_runs);
+		waiting_fail(wait, making->text ? 0 : ENOMEM);
+	} else if (seed_engine_report(fs->engine, kind_of(inode), &making->text, wait)) {
 		waiting_fail(wait, ENOMEM);
 	}
 }
 
-static void queue_open(struct fs *fs, fuse_req_t req, struct inode *inode,
-		       struct fuse_file_info *fi)
+static void report_getattr_later(struct fs *fs, fuse_req_t req, struct inode *inode)
 {
-	report_open(fs, req, inode, fi, SEED_REPORT_QUEUE);
+	pid_t process = seed_process_of(fuse_req_ctx(req)->pid);
+	bool fresh;
+
+	pthread_mutex_lock(&fs->report_mutex);
+	fresh = is_fresh(&fs->reports[kind_of(inode)], process);
+	pthread_mutex_unlock(&fs->report_mutex);
+	if (fresh)
+		reply_stat(fs, req, inode);
+	else
+		make(fs, req, inode, NULL, NULL);
 }
 
-static void metrics_open(struct fs *fs, fuse_req_t req, struct inode *inode,
-			 struct fuse_file_info *fi)
+static void report_open(struct fs *fs, fuse_req_t req, struct inode *inode,
+			struct fuse_file_info *fi)
 {
-	report_open(fs, req, inode, fi, SEED_REPORT_METRICS);
+	struct handle *handle = handle_new(req, inode, fi);
+
+	fi->direct_io = 1;
+	if (!handle)
+		fuse_reply_err(req, ENOMEM);
+	else if (take_kept(fs, kind_of(inode), handle))
+		reply_open(req, handle, fi);
+	else
+		make(fs, req, inode, handle, fi);
+}
+
+void reports_release(struct fs *fs)
+{
+	for (size_t i = 0; i < SEED_ARRAY_LEN(fs->reports); i++)
+		free(fs->reports[i].text);
+	pthread_mutex_destroy(&fs->report_mutex);
 }
 
 void text_read(struct fs *fs, fuse_req_t req, struct handle *handle, size_t size, off_t offset)
@@ -97,12 +194,14 @@ void text_read(struct fs *fs, fuse_req_t req, struct handle *handle, size_t size
 
 const struct node_type queue_file = {
 	.getattr = report_getattr,
-	.open = queue_open,
+	.getattr_later = report_getattr_later,
+	.open = report_open,
 	.read = text_read,
 };
 
 const struct node_type metrics_file = {
 	.getattr = report_getattr,
-	.open = metrics_open,
+	.getattr_later = report_getattr_later,
+	.open = report_open,
 	.read = text_read,
 };

@@ -23,9 +23,42 @@ static int by_age(const void *a, const void *b)
 	return strcmp((*x)->record.id, (*y)->record.id);
 }
 
+/* Why nothing of it runs; "" where something does. */
+static const char *why_waits(const struct generation *generation, char *text, size_t size)
+{
+	const struct seed_engine *engine = generation->engine;
+
+	if (generation->shelved)
+		return "  waits for an answer of the service";
+	if (generation->has_slot || generation->adopting)
+		return "";
+	if (engine->blocked_ms)
+		snprintf(text, size, "  waits: %.200s", engine->blocked_error.message);
+	else if (engine->active >= engine->config.jobs)
+		snprintf(text, size, "  waits for one of %d jobs", engine->config.jobs);
+	else
+		snprintf(text, size, "  waits for the rate (%d in %d s)", engine->config.rate_count,
+			 engine->config.rate_seconds);
+	return text;
+}
+
+static errint_t queue_foot(const struct seed_engine *engine, struct seed_buf *out)
+{
+	size_t running = 0, queued = 0, waiting = 0;
+
+	for (const struct generation *g = engine->generations; g; g = g->next) {
+		if (!g->dead)
+			*(g->has_slot || g->adopting ? &running : &queued) += 1;
+		for (const struct seed_wait *wait = g->waits; wait; wait = wait->next)
+			waiting++;
+	}
+	return seed_buf_addf(out, "# %zu generating, %zu queued, %zu waiting callers\n", running,
+			     queued, waiting);
+}
+
 static errint_t queue_line(struct seed_buf *out, const struct generation *generation)
 {
-	char name[4 * SEED_NAME_MAX_BYTES + 1], bar[BAR_WIDTH + 1], far[32];
+	char name[4 * SEED_NAME_MAX_BYTES + 1], bar[BAR_WIDTH + 1], far[32], why[256];
 	int64_t now = seed_clock_now_ms();
 	int64_t elapsed = seed_clock_wall_ms() - generation->record.created_ms;
 	bool estimated;
@@ -40,11 +73,12 @@ static errint_t queue_line(struct seed_buf *out, const struct generation *genera
 		snprintf(far, sizeof(far), "position %d", generation->record.queue_position);
 	else
 		snprintf(far, sizeof(far), "%s%.0f%%", estimated ? "~" : "", progress * 100);
-	return seed_buf_addf(out, "%-24s %-10s %d/%d %8.1fs [%s] %s%s\n", name,
+	return seed_buf_addf(out, "%-24s %-10s %d/%d %8.1fs [%s] %s%s%s\n", name,
 			     generation->has_slot || generation->adopting ? "generating" : "queued",
 			     generation->record.attempt_count, SEED_ATTEMPTS_MAX,
 			     (double)(elapsed > 0 ? elapsed : 0) / 1000, bar, far,
-			     generation->superseded ? " superseded" : "");
+			     generation->superseded ? " superseded" : "",
+			     why_waits(generation, why, sizeof(why)));
 }
 
 static errint_t format_queue(struct seed_engine *engine, struct seed_buf *out)
@@ -62,10 +96,12 @@ static errint_t format_queue(struct seed_engine *engine, struct seed_buf *out)
 		if (!g->dead)
 			all[i++] = g;
 	qsort(all, count, sizeof(all[0]), by_age);
+	/* Names cannot begin with '#' here: it is escaped. */
+	err = seed_buf_addf(out, "# %-22s %-10s try %9s progress\n", "name", "state", "elapsed");
 	for (i = 0; i < count && !err; i++)
 		err = queue_line(out, all[i]);
 	free(all);
-	return err;
+	return err ? err : queue_foot(engine, out);
 }
 
 /* ---- metrics ---- */

@@ -396,3 +396,45 @@ except OSError as error:
 	fails grep -F '\001' "$MNT/status"
 	same 2 "$(count submit)"
 }
+
+@test "s1: tar, cp -a and rsync take the whole mount out, without a word" {
+	mount_seed
+	write x "a fox"
+	mkdir "$MNT/prompts/d"
+	write d/y "a wolf"
+	faults '[{"on":"create","do":{"hold_task":true}}]'
+	background try_write z "a lynx"
+	received accepted 1 lynx
+	mkdir "$DIR/tar" "$DIR/cp" "$DIR/rsync"
+	# A pipe: tar opens nothing for /dev/null.
+	(cd "$MNT" && tar cf - prompts images records history queue metrics README index.html) 2>"$DIR/said" |
+		tar xf - -C "$DIR/tar"
+	same "0 0" "${PIPESTATUS[*]}"
+	same "" "$(cat "$DIR/said")"
+	has "$(cat "$DIR/tar/queue")" "z "
+	has "$(cat "$DIR/tar/metrics")" seedfs_
+	cp -a "$MNT/images" "$MNT/queue" "$DIR/cp/"
+	[ -s "$DIR/cp/queue" ]
+	rsync -a "$MNT/images" "$MNT/queue" "$MNT/metrics" "$DIR/rsync/"
+	[ -s "$DIR/rsync/metrics" ]
+	for to in tar cp rsync; do cmp "$MNT/images/x.png" "$DIR/$to/images/x.png"; done
+	release
+	job_ends 0 "$JOB"
+	same 3 "$(count submit)"
+}
+
+@test "s1: queue and metrics have a true size; queue is never empty" {
+	mount_seed -o jobs=1
+	[ "$(stat -c %s "$MNT/queue")" -gt 0 ]
+	same "$(stat -c %s "$MNT/metrics")" "$(wc -c <"$MNT/metrics")"
+	same "$(stat -c %s "$MNT/queue")" "$(wc -c <"$MNT/queue")"
+	has "$(cat "$MNT/queue")" "# 0 generating, 0 queued, 0 waiting callers"
+	faults '[{"on":"create","do":{"hold_task":true}}]'
+	background try_write fox "a fox"
+	received accepted 1
+	background try_write owl "an owl"
+	wait_until grep -q 'owl .* waits for one of 1 jobs' "$MNT/queue"
+	has "$(cat "$MNT/queue")" "# 1 generating, 1 queued, 2 waiting callers"
+	release
+	wait_until state_is owl verified
+}
