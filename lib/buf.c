@@ -101,9 +101,9 @@ static int base64_value(char digit)
 		return digit - 'a' + 26;
 	if (digit >= '0' && digit <= '9')
 		return digit - '0' + 52;
-	if (digit == '+')
+	if (digit == '+' || digit == '-') /* url-safe, RFC 4648 section 5 */
 		return 62;
-	return digit == '/' ? 63 : -1;
+	return digit == '/' || digit == '_' ? 63 : -1;
 }
 
 static bool is_line_break(char c)

@@ -116,9 +116,19 @@ static bool is_remint(const struct generation *generation)
 	return generation->task.stage == SEED_STAGE_REMINT;
 }
 
+/* The picture is paid for: a person may still fetch it. */
+static void keep_refused(struct generation *generation, const char *url)
+{
+	seed_log_secret(generation->engine->log, generation->record.name, url);
+	generation_log(generation, SEED_LOG_IMAGE "The image's URL as the service gave it is in "
+		       "log/refused-urls of the state directory");
+}
+
 static void step_failed(struct generation *generation, struct seed_step *step)
 {
 	exchange_scrub(generation, &step->error);
+	if (step->refused_url)
+		keep_refused(generation, step->refused_url);
 	if (step->withdraw)
 		cancel_at_service(generation);
 	if (is_remint(generation)) {
@@ -259,6 +269,7 @@ void exchange_read(const struct seed_engine *engine, const struct seed_params *p
 		.status = answer->status,
 		.body = answer->body,
 		.len = answer->len,
+		.redirect = answer->redirect,
 		.retry_after_ms = answer->retry_after_ms,
 	};
 
@@ -530,6 +541,7 @@ void exchange_fetch(struct generation *generation)
 	if (request.guarded && seed_url_host_is_private(url)) {
 		seed_error_set(&error, EPERM, "image download refused: the URL leads to a loopback, "
 			       "private or link-local address");
+		keep_refused(generation, url);
 		attempt_failed(generation, SEED_FAILURE_FAILED, &error, -1);
 		return;
 	}

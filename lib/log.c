@@ -256,6 +256,20 @@ void seed_log_line(struct seed_log *log, const char *name, const char *format, .
 		return;
 }
 
+void seed_log_secret(struct seed_log *log, const char *name, const char *text)
+{
+	char time[SEED_CLOCK_TEXT_BYTES], shown[4 * SEED_NAME_MAX_BYTES + 1];
+	int fd = openat(log->dirfd, "refused-urls",
+			O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+
+	if (fd < 0)
+		return;
+	seed_clock_format(seed_clock_wall_ms(), time);
+	seed_text_escape_name(name, shown, sizeof(shown));
+	(void)dprintf(fd, "%s %s %s\n", time, shown, text);
+	close(fd);
+}
+
 ssize_t seed_log_read(struct seed_log *log, void *data, size_t size, off_t offset)
 {
 	ssize_t got;

@@ -36,6 +36,10 @@ void seed_log_close(struct seed_log *log); /* NULL is allowed */
 void seed_log_line(struct seed_log *log, const char *name, const char *format, ...)
 	SEED_PRINTF(3, 4);
 
+/* The same into `refused-urls` beside the log (0600), which no mount shows: what must
+ * not be in a log and a person may still need, as a signed URL. Any thread. */
+void seed_log_secret(struct seed_log *log, const char *name, const char *text);
+
 /* pread(2) of the log as it is now; bytes read or -errno. Any thread. */
 ssize_t seed_log_read(struct seed_log *log, void *data, size_t size, off_t offset) SEED_MUST_CHECK;
 

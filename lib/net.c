@@ -232,6 +232,8 @@ static bool set_options(struct seed_transfer *transfer, const struct seed_net_re
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
 	/* Some services' gateways refuse unknown or empty agents. */
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "seedfs/" SEEDFS_VERSION);
+	/* Some compress without being asked to. The limit is of what comes out. */
+	curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->message);
 	curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);

@@ -82,6 +82,66 @@ errint_t seed_url_check(const char *url)
 	return good ? 0 : -EINVAL;
 }
 
+static bool is_space(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* Trimmed, and what is white or a control character in it as %XX. */
+static char *encode_white(const char *text)
+{
+	size_t len;
+	char *out, *to;
+
+	while (is_space(*text))
+		text++;
+	len = strnlen(text, SEED_URL_MAX_BYTES + 1);
+	while (len && is_space(text[len - 1]))
+		len--;
+	out = to = malloc(3 * len + 1);
+	for (size_t i = 0; out && i < len; i++) {
+		unsigned char byte = (unsigned char)text[i];
+
+		if (byte > ' ' && byte != 0x7f)
+			*to++ = text[i];
+		else
+			to += snprintf(to, 4, "%%%02X", byte);
+	}
+	if (out)
+		*to = '\0';
+	return out;
+}
+
+/* As a browser on `base` would follow it; malloc'd or NULL. */
+static char *resolve(const char *base, const char *relative)
+{
+	CURLU *parsed = base ? parse(base, NULL) : NULL;
+	char *url = NULL, *copy = NULL;
+
+	if (parsed && curl_url_set(parsed, CURLUPART_URL, relative, 0) == CURLUE_OK &&
+	    curl_url_get(parsed, CURLUPART_URL, &url, 0) == CURLUE_OK)
+		copy = strdup(url);
+	curl_free(url);
+	curl_url_cleanup(parsed);
+	return copy;
+}
+
+char *seed_url_tidy(const char *base, const char *text)
+{
+	char *url = encode_white(text);
+
+	if (url && *url == '/') {
+		char *whole = resolve(base, url);
+
+		free(url);
+		url = whole;
+	}
+	if (url && seed_url_check(url) == 0)
+		return url;
+	free(url);
+	return NULL;
+}
+
 char *seed_url_redacted(const char *url)
 {
 	static const CURLUPart secret[] = {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_OPTIONS,

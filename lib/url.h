@@ -13,6 +13,12 @@ struct sockaddr;
  * at most SEED_URL_MAX_BYTES: 0, else -EINVAL. A user:password@ is refused, too. */
 errint_t seed_url_check(const char *url) SEED_MUST_CHECK;
 
+/* The URL that a service meant: without white space around it, spaces and control
+ * characters percent-encoded, "/path" and "//host/path" completed by `base` (may be
+ * NULL). malloc'd; NULL for what does not pass seed_url_check() even so, and
+ * without memory. */
+char *seed_url_tidy(const char *base, const char *text);
+
 /* The URL as the log may show it: without user info, query and fragment
  * ("?…" stands where a query was). Returns a malloc'd string (caller frees),
  * NULL only without memory; "(invalid URL)" for what does not parse. */

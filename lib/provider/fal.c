@@ -81,10 +81,12 @@ static errint_t fal_request(const struct seed_provider_config *config,
  * tell that the picture beside it was blackened. */
 static bool take_image(struct seed_task *task, const cJSON *json, struct seed_step *step)
 {
-	const char *text = seed_json_text(json, "images[0].url");
+	const char *text = seed_reply_first_image(seed_json_at(json, "images"));
 
 	if (!text)
-		text = seed_json_text(json, "image.url");
+		text = seed_reply_first_image(seed_json_at(json, "image"));
+	if (!text)
+		text = seed_reply_first_image(seed_json_at(json, "output"));
 	if (cJSON_IsTrue(seed_json_at(json, "has_nsfw_concepts[0]")))
 		seed_reply_fail(step, EPERM, 200, "refused by the service's safety checker");
 	else if (text)

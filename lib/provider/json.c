@@ -306,17 +306,27 @@ enum found { FOUND_NOTHING, FOUND_INVALID, FOUND_URL, FOUND_BASE64 };
 static bool is_base64_text(const char *text)
 {
 	size_t len = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-				  "0123456789+/=\r\n");
+				  "0123456789+/-_=\r\n");
 
 	return len >= BASE64_MIN_BYTES && !text[len];
 }
 
+/* Perhaps with white space around it, or without its host: seed_url_tidy(). */
+static bool is_web_url(const char *text)
+{
+	text += strspn(text, " \t\r\n");
+	return *text == '/' || strncasecmp(text, "http://", 7) == 0 ||
+	       strncasecmp(text, "https://", 8) == 0;
+}
+
 static enum found judge_url(const char *text)
 {
-	if (strncasecmp(text, "data:", 5) == 0 || seed_url_check(text) == 0)
+	if (strncasecmp(text, "data:", 5) == 0)
 		return FOUND_URL;
 	/* Some gateways put the bytes where the URL should be. */
-	return is_base64_text(text) ? FOUND_BASE64 : FOUND_INVALID;
+	if (is_base64_text(text))
+		return FOUND_BASE64;
+	return is_web_url(text) ? FOUND_URL : FOUND_INVALID;
 }
 
 /* Looks below one object; *found is borrowed from the tree. */
@@ -330,21 +340,34 @@ static enum found find_below(const cJSON *at, const char **found)
 	static const char *const bytes[] = {
 		"imageBase64", "image_base64", "b64_json", "base64", "images[0].b64_json",
 	};
-	enum found best = FOUND_NOTHING;
+	const char *invalid = NULL;
 
 	for (size_t i = 0; i < SEED_ARRAY_LEN(urls); i++) {
+		enum found kind;
+
 		*found = seed_json_text(at, urls[i]);
-		if (*found)
-			best = judge_url(*found);
-		if (best >= FOUND_URL)
-			return best;
+		kind = *found ? judge_url(*found) : FOUND_NOTHING;
+		if (kind >= FOUND_URL)
+			return kind;
+		if (kind == FOUND_INVALID)
+			invalid = *found;
 	}
 	for (size_t i = 0; i < SEED_ARRAY_LEN(bytes); i++) {
 		*found = seed_json_text(at, bytes[i]);
 		if (*found)
 			return strncasecmp(*found, "data:", 5) == 0 ? FOUND_URL : FOUND_BASE64;
 	}
-	return best;
+	*found = invalid;
+	return invalid ? FOUND_INVALID : FOUND_NOTHING;
+}
+
+/* What is not valid gives way to what is. */
+static void keep_copy(enum found kind, const char *found, char **copy)
+{
+	if (kind < FOUND_INVALID)
+		return;
+	free(*copy);
+	*copy = strdup(found);
 }
 
 /* The same below the JSON that a string holds; *copy is malloc'd. */
@@ -358,8 +381,7 @@ static enum found find_in_string(const cJSON *item, char **copy)
 		return FOUND_NOTHING;
 	inner = seed_json_parse(item->valuestring, strlen(item->valuestring));
 	kind = find_below(inner, &found);
-	if (kind >= FOUND_URL)
-		*copy = strdup(found);
+	keep_copy(kind, found, copy);
 	cJSON_Delete(inner);
 	return kind;
 }
@@ -373,8 +395,7 @@ static enum found find_at(const cJSON *root, const char *place, char **copy)
 	if (cJSON_IsString(at))
 		return find_in_string(at, copy);
 	kind = find_below(at, &found);
-	if (kind >= FOUND_URL)
-		*copy = strdup(found);
+	keep_copy(kind, found, copy);
 	return kind;
 }
 
@@ -393,5 +414,5 @@ errint_t seed_json_find_image(const cJSON *root, char **text, bool *is_base64, b
 		*invalid |= kind == FOUND_INVALID;
 	}
 	*is_base64 = kind == FOUND_BASE64;
-	return kind >= FOUND_URL && !*text ? -ENOMEM : 0;
+	return (kind >= FOUND_URL || *invalid) && !*text ? -ENOMEM : 0;
 }

@@ -70,7 +70,8 @@ void seed_json_copy_text(char *out, size_t size, const char *text);
  * data, data.response, data.info, data.data[0], and data.resultJson, which is
  * JSON in a string). *text is malloc'd: an http(s) URL, a "data:" URI, or bare
  * base64, which *is_base64 tells. NULL where there is none. *invalid is set if
- * something stood there that can be none of these. -ENOMEM without memory.
+ * something stood there that can be none of these; without anything better, *text is
+ * that. -ENOMEM without memory.
  */
 errint_t seed_json_find_image(const cJSON *root, char **text, bool *is_base64,
 			      bool *invalid) SEED_MUST_CHECK;

@@ -131,8 +131,6 @@ static bool take_image(struct seed_task *task, const cJSON *json, struct seed_st
 		seed_reply_base64(step, text);
 	else if (text)
 		seed_reply_image(step, task, text);
-	else if (invalid)
-		seed_reply_fail(step, EIO, 0, "the image URL in the answer is not valid");
 	else
 		return false;
 	free(text);

@@ -164,4 +164,6 @@ void seed_step_init(struct seed_step *step)
 void seed_step_release(struct seed_step *step)
 {
 	seed_buf_release(&step->bytes);
+	free(step->refused_url);
+	step->refused_url = NULL;
 }

@@ -70,6 +70,7 @@ struct seed_response {
 	long status;             /* HTTP's */
 	const char *body;        /* NUL-terminated beyond len */
 	size_t len;
+	const char *redirect;    /* where a 3xx leads, or NULL */
 	int64_t retry_after_ms;  /* from Retry-After; 0: at once, or unreadable; -1: none */
 };
 
@@ -96,6 +97,8 @@ struct seed_step {
 	enum seed_step_kind kind;
 	struct seed_error error;
 	bool refused;    /* FAIL: key or credits refused this request; it says nothing of the task */
+	const char *api_base; /* borrowed: relative URLs are below it */
+	char *refused_url; /* FAIL: an image URL that cannot be used, whole: for a person; or NULL */
 	bool withdraw;   /* FAIL: the service runs a part of it all the same: to be cancelled */
 	struct seed_buf bytes;
 	int64_t retry_after_ms;

@@ -142,12 +142,8 @@ static errint_t replicate_request(const struct seed_provider_config *config,
 
 static void succeeded(struct seed_task *task, const cJSON *json, struct seed_step *step)
 {
-	const char *text = seed_json_text(json, "output");
+	const char *text = seed_reply_first_image(seed_json_at(json, "output"));
 
-	if (!text)
-		text = seed_json_text(json, "output[0]");
-	if (!text)
-		text = seed_json_text(json, "output.url");
 	if (text)
 		seed_reply_image(step, task, text);
 	else if (cJSON_IsTrue(seed_json_at(json, "data_removed")))

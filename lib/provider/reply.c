@@ -197,6 +197,7 @@ void seed_provider_answer(const struct seed_provider *provider,
 	cJSON *json = seed_json_parse(response->body, response->len);
 
 	seed_step_init(step);
+	step->api_base = config->api_base;
 	if (!is_busy(step, response, json))
 		provider->answer(config, params, task, response, json, step);
 	if (is_unknown_model(task, response, json, step))
@@ -232,7 +233,10 @@ void seed_reply_refuse(struct seed_step *step, const struct seed_response *respo
 		code = EIO;
 		whose = " (not in the service's words: a firewall's page?)";
 	}
-	if (*message)
+	if (response->redirect)
+		seed_reply_fail(step, code, status, "%s %ld: moved to %s (put the new place into api_base)",
+				what, status, response->redirect);
+	else if (*message)
 		seed_reply_fail(step, code, status, "%s %ld%s: %s", what, status, whose, message);
 	else
 		seed_reply_fail(step, code, status, "%s %ld%s", what, status, whose);
@@ -288,14 +292,12 @@ void seed_reply_base64(struct seed_step *step, const char *text)
 		set_step(step, SEED_STEP_BYTES);
 }
 
-/* data:[type][;parameters];base64,DATA (RFC 2397) */
+/* data:[type][;parameters];base64,DATA (RFC 2397); some put a parameter last. */
 static void take_data_uri(struct seed_step *step, const char *text)
 {
-	const char *comma = strchr(text, ',');
-	static const char mark[] = ";base64";
-	const size_t len = sizeof(mark) - 1;
+	const char *comma = strchr(text, ','), *mark = strcasestr(text, ";base64");
 
-	if (!comma || (size_t)(comma - text) < len || strncasecmp(comma - len, mark, len) != 0)
+	if (!comma || !mark || mark > comma)
 		seed_reply_fail(step, EIO, 0, "the data URI in the answer is not base64");
 	else
 		seed_reply_base64(step, comma + 1);
@@ -303,12 +305,39 @@ static void take_data_uri(struct seed_step *step, const char *text)
 
 void seed_reply_image(struct seed_step *step, struct seed_task *task, const char *text)
 {
-	if (strncasecmp(text, "data:", 5) == 0)
+	char *url;
+
+	if (strncasecmp(text, "data:", 5) == 0) {
 		take_data_uri(step, text);
-	else if (seed_url_check(text) != 0)
+		return;
+	}
+	url = seed_url_tidy(step->api_base, text);
+	if (!url) {
 		seed_reply_fail(step, EIO, 0, "the image URL in the answer is not valid");
-	else if (seed_reply_keep(step, &task->image_url, text))
+		free(step->refused_url);
+		step->refused_url = strdup(text);
+	} else if (seed_reply_keep(step, &task->image_url, url)) {
 		set_step(step, SEED_STEP_URL);
+	}
+	free(url);
+}
+
+/* Depth first; the answer is no deeper than the parser lets it be. */
+const char *seed_reply_first_image(const cJSON *item)
+{
+	static const char *const places[] = { "url", "image", "images", "output", "outputs", "b64_json" };
+	const char *found = NULL;
+
+	if (cJSON_IsString(item))
+		return *item->valuestring ? item->valuestring : NULL;
+	if (cJSON_IsArray(item)) {
+		for (const cJSON *one = item->child; one && !found; one = one->next)
+			found = seed_reply_first_image(one);
+		return found;
+	}
+	for (size_t i = 0; cJSON_IsObject(item) && i < SEED_ARRAY_LEN(places) && !found; i++)
+		found = seed_reply_first_image(cJSON_GetObjectItemCaseSensitive(item, places[i]));
+	return found;
 }
 
 bool seed_reply_data_image(struct seed_step *step, struct seed_task *task, const cJSON *json)

@@ -49,6 +49,10 @@ int seed_reply_judge_words(const char *words, int otherwise);
 void seed_reply_image(struct seed_step *step, struct seed_task *task, const char *text);
 void seed_reply_base64(struct seed_step *step, const char *text);
 
+/* The first text in a picture's place of an answer: the item itself, or the first
+ * below it in lists and in objects' `url`, `image`, `images` and so on; NULL: none. */
+const char *seed_reply_first_image(const cJSON *item);
+
 /* The first picture of the list that OpenAI's dialect (and ark's) has in
  * `data`: elements with a `url` or a `b64_json`. False if there is none. */
 bool seed_reply_data_image(struct seed_step *step, struct seed_task *task, const cJSON *json);

@@ -48,3 +48,16 @@ export SERVICE=kie BASE=
 	write owl "an owl"
 	has_not "$(status_texts owl)" "not sent"
 }
+
+@test "kie: an image URL with white space is the URL that was meant; one that is none is kept for a person" {
+	mount_service
+	faults '[{"on":"create","prompt":"fox","do":{"url":"%BASE%/files/png/7.png \n"}},
+		{"on":"create","prompt":"owl","do":{"url":"ftp://x.test/owl.png?sig=secret"}}]'
+	write fox "a fox"
+	is_verified fox
+	same "$API/files/png/7.png" "$(record fox .image_url)"
+	same "close EIO" "$(try_write owl "an owl")"
+	has "$(cat "$STATE/log/refused-urls")" " owl ftp://x.test/owl.png?sig=secret"
+	same 600 "$(stat -c %a "$STATE/log/refused-urls")"
+	has_not "$(cat "$MNT/status" "$MNT/records/owl.json")" secret
+}

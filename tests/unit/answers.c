@@ -208,6 +208,87 @@ static void no_figure_spoils_a_record(void **state)
 	}
 }
 
+static void a_moved_api_is_named(void **state)
+{
+	const struct seed_provider *provider = seed_provider_find("openai");
+	struct seed_provider_config config = help_config(provider);
+	struct seed_response response = { .status = 308, .body = "", .retry_after_ms = -1,
+					  .redirect = "https://new.test/v1/images/generations" };
+	struct seed_task task = { 0 };
+	struct seed_params params;
+	struct seed_step step;
+
+	SEED_UNUSED(state);
+	help_params(&params);
+	seed_provider_answer(provider, &config, &params, &task, &response, &step);
+	assert_int_equal(step.kind, SEED_STEP_FAIL);
+	assert_string_equal(step.error.message, "HTTP 308: moved to https://new.test/v1/images/generations "
+			    "(put the new place into api_base)");
+	seed_step_release(&step);
+	seed_params_release(&params);
+}
+
+/* As objects, in lists of lists, without a host, with white space. */
+static void pictures_come_in_many_wraps(void **state)
+{
+	static const struct {
+		const char *service;
+		enum seed_stage stage;
+		const char *body, *url;
+	} rows[] = {
+		{ "replicate", SEED_STAGE_POLL, "{\"status\":\"succeeded\",\"output\":[{\"url\":\"https://x.test/a\"}]}",
+		  "https://x.test/a" },
+		{ "replicate", SEED_STAGE_POLL, "{\"status\":\"succeeded\",\"output\":[[\"\",\"https://x.test/a b \"]]}",
+		  "https://x.test/a%20b" },
+		{ "replicate", SEED_STAGE_POLL, "{\"status\":\"succeeded\",\"output\":{\"images\":[\"/f/a.png\"]}}",
+		  "https://api.replicate.com/f/a.png" },
+		{ "fal", SEED_STAGE_RESULT, "{\"images\":[\"//cdn.test/a.png\\n\"]}", "https://cdn.test/a.png" },
+		{ "fal", SEED_STAGE_RESULT, "{\"image\":{\"url\":\"https://x.test/a\"}}", "https://x.test/a" },
+		{ "openai", SEED_STAGE_SUBMIT, "{\"data\":[{\"url\":\"/v1/files/a.png\",\"b64_json\":\"\"}]}",
+		  "https://api.openai.com/v1/files/a.png" },
+		{ "openai", SEED_STAGE_SUBMIT, "{\"data\":[{\"url\":\"\",\"b64_json\":\"aGVsbG8\"}]}", NULL },
+		{ "kie", SEED_STAGE_POLL, "{\"code\":200,\"data\":{\"state\":\"success\",\"resultJson\":"
+		  "\"{\\\"resultUrls\\\":[\\\"/f/a b.png\\\"]}\"}}", "https://api.kie.ai/f/a%20b.png" },
+	};
+
+	SEED_UNUSED(state);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(rows); i++) {
+		const struct seed_provider *provider = seed_provider_find(rows[i].service);
+		struct seed_provider_config config = help_config(provider);
+		struct seed_response response = { .status = 200, .body = rows[i].body,
+						  .len = strlen(rows[i].body), .retry_after_ms = -1 };
+		struct seed_task task = { .stage = rows[i].stage };
+		struct seed_params params;
+		struct seed_step step;
+
+		help_params(&params);
+		seed_provider_answer(provider, &config, &params, &task, &response, &step);
+		if (step.kind != (rows[i].url ? SEED_STEP_URL : SEED_STEP_BYTES))
+			fail_msg("%s: step %d, %s", rows[i].body, step.kind, step.error.message);
+		if (rows[i].url)
+			assert_string_equal(task.image_url, rows[i].url);
+		seed_step_release(&step);
+		seed_task_release(&task);
+		seed_params_release(&params);
+	}
+}
+
+static void a_refused_url_is_kept_whole(void **state)
+{
+	struct seed_step step;
+
+	SEED_UNUSED(state);
+	ask("openai", SEED_STAGE_SUBMIT, 200, -1, "{\"data\":[{\"url\":\"ftp://x.test/a?sig=1\"}]}", &step);
+	assert_int_equal(step.kind, SEED_STEP_FAIL);
+	assert_string_equal(step.refused_url, "ftp://x.test/a?sig=1");
+	seed_step_release(&step);
+	ask("kie", SEED_STAGE_POLL, 200, -1, "{\"code\":200,\"data\":{\"state\":\"success\",\"resultJson\":"
+	    "\"{\\\"resultUrls\\\":[\\\"s3://b/a?sig=1\\\"]}\"}}", &step);
+	assert_int_equal(step.kind, SEED_STEP_FAIL);
+	assert_string_equal(step.refused_url, "s3://b/a?sig=1");
+	seed_step_release(&step);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -215,6 +296,9 @@ int main(void)
 		cmocka_unit_test(submissions_fail_by_class),
 		cmocka_unit_test(polls_fail_by_class),
 		cmocka_unit_test(no_figure_spoils_a_record),
+		cmocka_unit_test(a_moved_api_is_named),
+		cmocka_unit_test(pictures_come_in_many_wraps),
+		cmocka_unit_test(a_refused_url_is_kept_whole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

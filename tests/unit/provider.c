@@ -342,7 +342,8 @@ static void takes_pictures_of_every_kind(void **state)
 		{ "data:", SEED_STEP_FAIL, NULL }, { "data:;base64,", SEED_STEP_FAIL, NULL },
 		{ "data:;base64,\xff", SEED_STEP_FAIL, NULL }, { "ftp://x.test/", SEED_STEP_FAIL, NULL },
 		{ "https://u:p@x.test/", SEED_STEP_FAIL, NULL }, { "//x.test/a", SEED_STEP_FAIL, NULL },
-		{ "https://x.test/a b", SEED_STEP_FAIL, NULL },
+		{ "data:image/png;base64;name=a,aGVsbG8=", SEED_STEP_BYTES, "hello" },
+		{ "data:image/png;base64,-_-_", SEED_STEP_BYTES, "\xfb\xff\xbf" },
 	};
 
 	SEED_UNUSED(state);

@@ -322,9 +322,40 @@ static void test_encode(void **state)
 	}
 }
 
+static void tidies_what_a_service_meant(void **state)
+{
+	static const struct {
+		const char *base, *text, *url;
+	} rows[] = {
+		{ NULL, "https://x.test/a.png", "https://x.test/a.png" },
+		{ NULL, " https://x.test/a.png\r\n", "https://x.test/a.png" },
+		{ NULL, "https://x.test/a b\tc.png?n=d e", "https://x.test/a%20b%09c.png?n=d%20e" },
+		{ "https://x.test/v1", "/files/a.png?s=1", "https://x.test/files/a.png?s=1" },
+		{ "https://x.test:8443/v1", "//cdn.test/a.png", "https://cdn.test/a.png" },
+		{ "http://127.0.0.1:80/a", "/b c", "http://127.0.0.1:80/b%20c" },
+		{ NULL, "/files/a.png", NULL },
+		{ "https://x.test/", "files/a.png", NULL },
+		{ "https://x.test/", "ftp://x.test/a.png", NULL },
+		{ "https://x.test/", "//user:pw@cdn.test/a.png", NULL },
+		{ "https://x.test/", "", NULL },
+		{ "https://x.test/", " \n", NULL },
+		{ "https://x.test/", "javascript:alert(1)", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SEED_ARRAY_LEN(rows); i++) {
+		char *url = seed_url_tidy(rows[i].base, rows[i].text);
+
+		if (!rows[i].url != !url || (url && strcmp(url, rows[i].url) != 0))
+			fail_msg("%s: %s", rows[i].text, url ? url : "(none)");
+		free(url);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(tidies_what_a_service_meant),
 		cmocka_unit_test(test_check),
 		cmocka_unit_test(test_check_length),
 		cmocka_unit_test(test_redacted),
