@@ -143,7 +143,7 @@ holds_nobody() { # RETRY-AFTER
 
 # The program has tried to send something: it is in no queue any more.
 has_asked() {
-	[ -n "$(status_texts fox | grep -F 'Sending request')" ]
+	[[ $(status_texts fox) == *"Sending request"* ]]
 }
 
 @test "s7: connection refused spends no budget" {
