@@ -572,11 +572,12 @@ char *WRAP(reuse_find)(const struct seed_store *store, uint64_t key)
 
 /* ---- the budget ---- */
 
-void WRAP(spent_read)(const struct seed_store *store, struct seed_spent *spent)
+errint_t WRAP(spent_read)(const struct seed_store *store, struct seed_spent *spent)
 {
 	SEED_UNUSED(store);
 	spent_on_disk.serial = 0;
 	*spent = spent_on_disk;
+	return 0;
 }
 
 errint_t WRAP(spent_write)(struct seed_store *store, struct seed_spent spent)
@@ -607,13 +608,15 @@ static bool is_overtaken(const struct seed_record *row)
 		strcmp(row->step, "commit") != 0);
 }
 
-errint_t WRAP(recover)(struct seed_store *store, seed_store_pending_fn *each, void *context)
+errint_t WRAP(recover)(struct seed_store *store, seed_store_pending_fn *each, void *context,
+		       struct seed_error *error)
 {
 	struct row *list[ROWS_MAX];
 	size_t count = 0;
 	errint_t err = 0;
 
 	SEED_UNUSED(store);
+	SEED_UNUSED(error);
 	for (int i = 0; i < ROWS_MAX; i++)
 		if (rows[i].used)
 			list[count++] = &rows[i];
