@@ -81,7 +81,7 @@ struct node_type {
 	void (*create)(struct fs *fs, fuse_req_t req, const char *path, const char *name,
 		       mode_t mode, struct fuse_file_info *fi);
 	void (*unlink)(struct fs *fs, fuse_req_t req, const char *path, const char *name);
-	errint_t (*mkdir)(struct fs *fs, const char *path, const char *name, struct found *found);
+	void (*mkdir)(struct fs *fs, fuse_req_t req, const char *path, const char *name);
 	errint_t (*rmdir)(struct fs *fs, const char *path, const char *name);
 	/* From this type's folder to the other's; both are whole paths. */
 	void (*rename)(struct fs *fs, fuse_req_t req, const char *from,

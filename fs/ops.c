@@ -517,18 +517,15 @@ static void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t
 {
 	struct fs *fs = fs_of(req);
 	struct inode *folder = inode_of(fs, parent);
-	struct found found = { 0 };
 	char path[FS_PATH_BYTES];
-	errint_t err = -EROFS;
 
 	SEED_UNUSED(mode);
+	if (!folder->type->mkdir) {
+		fuse_reply_err(req, EROFS);
+		return;
+	}
 	inode_path(fs, folder, path);
-	if (folder->type->mkdir)
-		err = folder->type->mkdir(fs, path, name, &found);
-	if (err)
-		fuse_reply_err(req, -err);
-	else
-		reply_found(fs, req, &found);
+	folder->type->mkdir(fs, req, path, name);
 }
 
 static void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)

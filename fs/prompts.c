@@ -261,33 +261,39 @@ static const enum seed_area folder_order[] = {
 	SEED_AREA_IMAGES, SEED_AREA_RECORDS, SEED_AREA_HISTORY, SEED_AREA_PROMPTS,
 };
 
-static errint_t make_folder(struct fs *fs, enum seed_area area, const char *path)
+static void made_folder(struct fs *fs, fuse_req_t req, int code, void *context)
 {
-	struct stat st;
+	struct found *found = context;
 
-	if (mkdirat(seed_store_area(fs->store, area), path, 0755) == 0)
-		return 0;
-	if (errno != EEXIST || area == SEED_AREA_PROMPTS)
-		return -errno;
-	/* Left from a folder of that name whose images were kept. */
-	return folder_stat(fs, area, path, &st) == 0 && S_ISDIR(st.st_mode) ? 0 : -EEXIST;
+	if (code)
+		fuse_reply_err(req, code);
+	else
+		reply_found(fs, req, found);
+	free(found);
 }
 
-static errint_t prompts_mkdir(struct fs *fs, const char *path, const char *name,
-			      struct found *found)
+/* Durable before it is answered, and so on a disk thread. */
+static void prompts_mkdir(struct fs *fs, fuse_req_t req, const char *path, const char *name)
 {
-	struct stat st;
-	errint_t err;
+	struct found *found = calloc(1, sizeof(*found));
+	struct seed_wait *wait;
+	errint_t err = 0;
 
-	if (!path_join(path, name, found->path))
-		return -ENAMETOOLONG;
+	if (!found)
+		err = -ENOMEM;
+	else if (!path_join(path, name, found->path))
+		err = -ENAMETOOLONG;
+	else
+		err = seed_text_check_name(found->path);
+	wait = err ? NULL : waiting_new(fs, req, made_folder, found);
+	if (!wait) {
+		free(found);
+		fuse_reply_err(req, err ? -err : ENOMEM);
+		return;
+	}
 	found->type = &prompts_folder;
-	err = seed_text_check_name(found->path);
-	if (!err && folder_stat(fs, SEED_AREA_PROMPTS, found->path, &st) == 0)
-		err = -EEXIST;
-	for (size_t i = 0; i < SEED_ARRAY_LEN(folder_order) && !err; i++)
-		err = make_folder(fs, folder_order[i], found->path);
-	return err;
+	if (seed_engine_make_folder(fs->engine, found->path, wait))
+		waiting_fail(wait, ENOMEM);
 }
 
 static errint_t prompts_rmdir(struct fs *fs, const char *path, const char *name)

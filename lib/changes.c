@@ -230,6 +230,22 @@ void changes_keep_prompt(struct seed_engine *engine, struct request *request)
 	change_arrived(engine, &change->command);
 }
 
+/* ---- a folder made ---- */
+
+static void make_on_disk(struct seed_disk_job *disk)
+{
+	struct change *change = (struct change *)disk;
+	struct seed_engine *engine = change->engine;
+
+	change->err = seed_store_make_folder(engine->store, change->name);
+	engine_post(engine, &change->command);
+}
+
+static void start_make(struct seed_engine *engine, struct change *change)
+{
+	run_on_lane(engine, change, change->name, make_on_disk, change_ended);
+}
+
 /* ---- rename ---- */
 
 static void move_on_disk(struct seed_disk_job *disk)
@@ -368,6 +384,12 @@ errint_t seed_engine_rename(struct seed_engine *engine, const char *from, const 
 	if (change)
 		change->folder = folder;
 	return order(engine, change);
+}
+
+errint_t seed_engine_make_folder(struct seed_engine *engine, const char *path,
+				 struct seed_wait *wait)
+{
+	return order(engine, change_new(engine, path, NULL, wait, start_make));
 }
 
 errint_t seed_engine_remove_file(struct seed_engine *engine, enum seed_area area, const char *path,

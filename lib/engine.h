@@ -121,6 +121,11 @@ errint_t seed_engine_rename(struct seed_engine *engine, const char *from, const 
 errint_t seed_engine_restore(struct seed_engine *engine, const char *version, const char *name,
 			     struct seed_wait *wait) SEED_MUST_CHECK;
 
+/* Makes the folder below prompts/ and in the other areas, durably; `wait` gets 0,
+ * EEXIST …. */
+errint_t seed_engine_make_folder(struct seed_engine *engine, const char *path,
+				 struct seed_wait *wait) SEED_MUST_CHECK;
+
 /* NAME's image, its record or a version of its history is removed, in order with
  * what else is under way for NAME; `path` stands below the area. `wait` gets 0,
  * ENOENT …. */

@@ -197,6 +197,18 @@ errint_t seed_files_rmdir(int dirfd, const char *path)
 	return unlinkat(dirfd, path, AT_REMOVEDIR) < 0 && errno != ENOENT ? -errno : 0;
 }
 
+errint_t seed_files_mkdir(int dirfd, const char *path)
+{
+	return mkdirat(dirfd, path, 0755) < 0 ? -errno : 0;
+}
+
+bool seed_files_is_folder(int dirfd, const char *path)
+{
+	struct stat st;
+
+	return fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+}
+
 int seed_files_exists(int dirfd, const char *path)
 {
 	struct stat st;

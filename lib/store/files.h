@@ -45,6 +45,9 @@ errint_t seed_files_rename(int from_dirfd, const char *from, int to_dirfd, const
 errint_t seed_files_unlink(int dirfd, const char *path);
 errint_t seed_files_rmdir(int dirfd, const char *path); /* -ENOTEMPTY … */
 
+errint_t seed_files_mkdir(int dirfd, const char *path) SEED_MUST_CHECK; /* 0755; not durable */
+bool seed_files_is_folder(int dirfd, const char *path);
+
 /* 1, 0 or -errno; a symbolic link is not followed. */
 int seed_files_exists(int dirfd, const char *path);
 

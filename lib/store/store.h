@@ -175,6 +175,9 @@ errint_t seed_store_image_copy(struct seed_store *store, const char *name, const
 void seed_store_reuse_note(struct seed_store *store, uint64_t key, const char *name);
 char *seed_store_reuse_find(const struct seed_store *store, uint64_t key); /* malloc'd or NULL */
 
+/* Makes prompts/PATH and the same folder in the other areas. -EEXIST …. */
+errint_t seed_store_make_folder(struct seed_store *store, const char *path) SEED_MUST_CHECK;
+
 /* A user's removal of an image, a record or a version (its row with it): in
  * order with what else is done to the name. -ENOENT …. */
 errint_t seed_store_remove_file(struct seed_store *store, enum seed_area area, const char *path)

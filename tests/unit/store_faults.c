@@ -516,9 +516,14 @@ static int view_one(const char *path, const struct stat *st, int type, struct FT
 
 	SEED_UNUSED(st);
 	SEED_UNUSED(ftw);
-	if (!*below || type == FTW_D)
+	if (!*below)
 		return 0;
 	below++;
+	if (type == FTW_D) {
+		if (strcmp(below, "prompts/made") == 0)
+			view_add(below);
+		return 0;
+	}
 	if (strncmp(below, "log/", 4) == 0 || strcmp(below, "lock") == 0)
 		return 0;
 	if (strncmp(below, "tmp/", 4) == 0)
@@ -695,6 +700,11 @@ static errint_t run_remove_prompt(struct in_flight *all)
 	return seed_store_remove_prompt(all->store, "fox", NULL);
 }
 
+static errint_t run_make_folder(struct in_flight *all)
+{
+	return seed_store_make_folder(all->store, "made");
+}
+
 static errint_t run_remove_image(struct in_flight *all)
 {
 	return seed_store_remove_file(all->store, SEED_AREA_IMAGES, "fox.png");
@@ -720,6 +730,7 @@ static const struct operation operations[] = {
 	{ .name = "restore", .prepare = prepare_two, .run = run_restore, .renames = true },
 	{ .name = "restore after a failure", .prepare = prepare_failed, .run = run_restore,
 	  .renames = true },
+	{ .name = "make a folder", .prepare = prepare_two, .run = run_make_folder },
 	{ .name = "remove a prompt", .prepare = prepare_two, .run = run_remove_prompt,
 	  .removes = true },
 	{ .name = "remove an image", .prepare = prepare_two, .run = run_remove_image,
