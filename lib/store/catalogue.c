@@ -325,8 +325,9 @@ errint_t seed_store_remove_prompt(struct seed_store *store, const char *name,
 
 	if (err)
 		return err;
-	if (unlinkat(dirfd, name, 0) < 0)
-		return -errno;
+	err = seed_files_remove(dirfd, name);
+	if (err)
+		return err;
 	/* An image that stands came in the same moment: the row is its. Without
 	 * space for the row the prompt goes all the same; none is better than
 	 * one that is generating for ever. */
@@ -344,5 +345,5 @@ errint_t seed_store_remove_file(struct seed_store *store, enum seed_area area, c
 		return err;
 	if (area == SEED_AREA_HISTORY)
 		return seed_store_version_remove(store, path);
-	return unlinkat(store->areas[area], path, 0) < 0 ? -errno : 0;
+	return seed_files_remove(store->areas[area], path);
 }

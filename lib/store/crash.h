@@ -1,6 +1,6 @@
 /*
  * Points at which a test can stop the program as a power cut would: right
- * before each fsync and rename of the store. Built with -DSEED_CRASH_POINTS
+ * before each fsync, rename and unlink of the store. Built with -DSEED_CRASH_POINTS
  * the process kills itself at the N-th point, N from $SEED_CRASH_AT; a
  * normal build has nothing here.
  */

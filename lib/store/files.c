@@ -31,7 +31,7 @@ errint_t seed_files_make_parents(int dirfd, const char *path)
 	return 0;
 }
 
-static errint_t sync_fd(int fd)
+errint_t seed_files_sync(int fd)
 {
 	seed_crash_point("fsync");
 	/* Some filesystems cannot fsync a folder and need not (EINVAL). */
@@ -58,7 +58,7 @@ errint_t seed_files_sync_parent(int dirfd, const char *path)
 	fd = openat(dirfd, parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	err = sync_fd(fd);
+	err = seed_files_sync(fd);
 	close(fd);
 	return err;
 }
@@ -115,7 +115,7 @@ static errint_t write_new(int dirfd, const char *name, const void *data, size_t 
 	if (!err && futimens(fd, times) < 0)
 		err = -errno;
 	if (!err && durable)
-		err = sync_fd(fd);
+		err = seed_files_sync(fd);
 	/* The only other report of a failed delayed write (NFS, quotas). */
 	if (close(fd) < 0 && !err)
 		err = -errno;
@@ -186,10 +186,17 @@ errint_t seed_files_replace(int tmpfd, const char *tmpname, int dirfd, const cha
 	return durable ? seed_files_sync_parent(dirfd, path) : 0;
 }
 
-errint_t seed_files_unlink(int dirfd, const char *path)
+errint_t seed_files_remove(int dirfd, const char *path)
 {
 	seed_crash_point("unlink");
-	return unlinkat(dirfd, path, 0) < 0 && errno != ENOENT && errno != ENOTDIR ? -errno : 0;
+	return unlinkat(dirfd, path, 0) < 0 ? -errno : 0;
+}
+
+errint_t seed_files_unlink(int dirfd, const char *path)
+{
+	errint_t err = seed_files_remove(dirfd, path);
+
+	return err == -ENOENT || err == -ENOTDIR ? 0 : err;
 }
 
 errint_t seed_files_rmdir(int dirfd, const char *path)

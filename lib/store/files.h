@@ -16,6 +16,9 @@
 /* Makes the folders above `path` below dirfd (0755). */
 errint_t seed_files_make_parents(int dirfd, const char *path) SEED_MUST_CHECK;
 
+/* fsync of an open file. */
+errint_t seed_files_sync(int fd) SEED_MUST_CHECK;
+
 /* fsync of the folder that holds `path`. */
 errint_t seed_files_sync_parent(int dirfd, const char *path) SEED_MUST_CHECK;
 
@@ -41,7 +44,8 @@ errint_t seed_files_write_timed(int dirfd, const char *name, const void *data, s
 errint_t seed_files_rename(int from_dirfd, const char *from, int to_dirfd, const char *to)
 	SEED_MUST_CHECK;
 
-/* 0 also for what is not there. */
+errint_t seed_files_remove(int dirfd, const char *path) SEED_MUST_CHECK; /* -ENOENT … */
+/* The same, but 0 for what is not there. */
 errint_t seed_files_unlink(int dirfd, const char *path);
 errint_t seed_files_rmdir(int dirfd, const char *path); /* -ENOTEMPTY … */
 

@@ -207,6 +207,12 @@ errint_t seed_store_row_read(struct seed_store *store, const char *name, size_t 
 	return seed_files_read(store->pending, name, limit, json, len);
 }
 
+/* Far beyond any clock: ids given after it would begin again at nothing. */
+static bool is_no_id(const char *id)
+{
+	return strtoull(id, NULL, 16) > UINT64_MAX / 2;
+}
+
 static bool leads_nowhere(const struct seed_store *store, const char *name)
 {
 	for (size_t i = 0; i < SEED_AREA_COUNT; i++)
@@ -231,7 +237,8 @@ static errint_t read_row(struct seed_store *store, const char *id, struct seed_r
 	err = seed_record_parse(json, len, record);
 	free(json);
 	if (!err && (!record->id || strcmp(record->id, id) || !record->name || !record->step ||
-		     !record->request || !record->prompt || leads_nowhere(store, record->name)))
+		     !record->request || !record->prompt || is_no_id(id) ||
+		     leads_nowhere(store, record->name)))
 		err = -EBADMSG;
 	return err;
 }
@@ -402,6 +409,8 @@ static errint_t hand_over(struct seed_store *store, const struct id_list *list,
 	size_t count = 0;
 	errint_t err = read_rows(store, list, rows, &count, error);
 
+	if (count)
+		raise_last_id(store, rows[count - 1].id);
 	for (size_t i = 0; i < count; i++) {
 		/* Row i is taken by `each`; only later ones are looked at again. */
 		bool newest = !err && is_newest(rows, count, i) &&
@@ -435,7 +444,6 @@ errint_t seed_store_recover(struct seed_store *store, seed_store_pending_fn *eac
 	if (!err)
 		err = sweep_orphans(store, &list);
 	if (!err && list.count) {
-		raise_last_id(store, list.ids[list.count - 1]);
 		rows = calloc(list.count, sizeof(rows[0]));
 		if (!rows)
 			err = -ENOMEM;

@@ -18,7 +18,7 @@ static errint_t copy_bytes(int from, int to)
 	}
 	if (n < 0)
 		return -errno;
-	return fsync(to) < 0 ? -errno : 0;
+	return seed_files_sync(to);
 }
 
 errint_t seed_store_image_copy(struct seed_store *store, const char *name, const char *id)
@@ -55,7 +55,7 @@ void seed_store_reuse_note(struct seed_store *store, uint64_t key, const char *n
 	key_name(key, file);
 	seed_store_new_id(store, id);
 	if (seed_files_replace(store->tmp, id, store->reuse, file, name, strlen(name), false))
-		unlinkat(store->reuse, file, 0);
+		SEED_UNUSED(seed_files_unlink(store->reuse, file));
 }
 
 char *seed_store_reuse_find(const struct seed_store *store, uint64_t key)

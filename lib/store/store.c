@@ -177,7 +177,7 @@ static void sweep(int dirfd)
 	}
 	while ((entry = readdir(dir)) != NULL)
 		if (entry->d_type != DT_DIR)
-			unlinkat(dirfd, entry->d_name, 0);
+			SEED_UNUSED(seed_files_unlink(dirfd, entry->d_name));
 	closedir(dir);
 }
 

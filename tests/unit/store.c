@@ -271,6 +271,27 @@ static void test_rows_that_are_none(void **state)
 	assert_false(is_there("pending/" ID ".png"));
 }
 
+/* Ids only grow: one at the end of all would be followed by the first. */
+static void test_the_last_id(void **state)
+{
+	static const char path[] = "pending/ffffffffffffffff.json";
+	char before[SEED_STORE_ID_BYTES], after[SEED_STORE_ID_BYTES];
+	struct seed_error error = { 0 };
+	struct seed_store *store = NULL;
+	int count = 0;
+
+	SEED_UNUSED(state);
+	put(path, ROW("ffffffffffffffff", "x"));
+	assert_int_equal(seed_store_open(state_dir, &store, &error), 0);
+	seed_store_new_id(store, before);
+	assert_int_equal(seed_store_recover(store, refuse, &count, &error), 0);
+	seed_store_new_id(store, after);
+	seed_store_close(store);
+	assert_int_equal(count, 0);
+	assert_true(strcmp(before, after) < 0);
+	assert_false(is_there(path));
+}
+
 static void test_row_of_somebody_else(void **state)
 {
 	SEED_UNUSED(state);
@@ -391,6 +412,7 @@ int main(void)
 		TEST(test_what_is_no_file),
 		TEST(test_files_that_are_none),
 		TEST(test_rows_that_are_none),
+		TEST(test_the_last_id),
 		TEST(test_row_of_somebody_else),
 		TEST(test_moves_that_are_none),
 		TEST(test_spent),
