@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "fs/check.h"
 #include "fs/daemon.h"
 #include "fs/fs.h"
 #include "fs/mount.h"
@@ -360,13 +361,21 @@ static errint_t make_absolute(char **path)
 	return 0;
 }
 
+static errint_t make_paths_absolute(struct options *options)
+{
+	errint_t err = make_absolute(&options->key_file);
+
+	if (!err)
+		err = make_absolute(&options->state);
+	return err ? err : make_absolute(&options->workflow);
+}
+
 static errint_t prepare(struct fs *fs, struct seed_error *error)
 {
 	struct options *options = &fs->options;
 	errint_t err;
 
-	if (make_absolute(&options->key_file) || make_absolute(&options->state) ||
-	    make_absolute(&options->workflow))
+	if (make_paths_absolute(options))
 		return seed_error_set(error, ENOMEM, "out of memory");
 	err = mount_prepare(options, error);
 	if (!err && !options->foreground && (err = daemon_start()) != 0)
@@ -429,6 +438,8 @@ static int run(struct fs *fs, struct fuse_args *args)
 		return print_help();
 	if (!err && fs->options.version)
 		return print_version();
+	if (!err && fs->options.check)
+		return make_paths_absolute(&fs->options) ? 1 : check_run(&fs->options);
 	if (!err && fs->options.fake)
 		return 0;
 	if (!err)

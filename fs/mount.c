@@ -171,7 +171,7 @@ static void warn_request_timeout(struct fs *fs)
 #define IN_A_CONTAINER "in a container, start it with --device /dev/fuse --cap-add SYS_ADMIN"
 
 /* What libfuse would tell in two lines, the useful one first. */
-static errint_t check_device(struct seed_error *error)
+errint_t mount_check_device(struct seed_error *error)
 {
 	struct stat st;
 	int fd;
@@ -244,7 +244,7 @@ errint_t mount_start(struct fs *fs, struct fuse_args *args, struct seed_error *e
 		return seed_error_set(error, EINVAL, "libfuse refuses these options");
 	if (fuse_set_signal_handlers(fs->session) != 0)
 		return seed_error_set(error, EIO, "cannot set signal handlers");
-	err = check_device(error);
+	err = mount_check_device(error);
 	if (!err)
 		err = mount_session(fs, error);
 	if (err)

@@ -8,6 +8,10 @@
  * dead ("Transport endpoint is not connected") is detached first. */
 errint_t mount_prepare(struct options *options, struct seed_error *error) SEED_MUST_CHECK;
 
+/* /dev/fuse, and fusermount3 where it is needed: whether a mount can be made, or
+ * what to do. */
+errint_t mount_check_device(struct seed_error *error) SEED_MUST_CHECK;
+
 /* Creates the session and mounts. `args`: what options_parse left. */
 errint_t mount_start(struct fs *fs, struct fuse_args *args, struct seed_error *error)
 	SEED_MUST_CHECK;

@@ -428,6 +428,8 @@ static int take_flag(struct parsing *parsing, const char *text)
 		options->help = true;
 	else if (strcmp(text, "--version") == 0)
 		options->version = true;
+	else if (strcmp(text, "--check") == 0)
+		options->check = true;
 	else
 		for (const char *letter = text + 1; *letter || letter == text + 1; letter++)
 			if (!take_letter(options, *letter))
@@ -545,7 +547,7 @@ static errint_t settle(struct options *options, struct seed_error *error)
 {
 	errint_t err;
 
-	if (!options->mountpoint)
+	if (!options->mountpoint && !options->check)
 		return seed_error_set(error, EDOM, "no mount point given; try: seedfs -o "
 				      "provider=sketch MOUNTPOINT (no key needed), or seedfs -h");
 	if (options->store || options->s3_endpoint)
@@ -635,6 +637,7 @@ char *options_help(void)
 	      "Writing a text to MOUNTPOINT/prompts/NAME generates MOUNTPOINT/images/NAME.png.\n\n"
 	      "    -h   this help            -V   the version\n"
 	      "    -f   in the foreground    -d   with libfuse's debug output\n"
+	      "    --check   look at what a mount needs, say what is wrong; mounts and spends nothing\n"
 	      "    -s   single-threaded      -o OPTION[,OPTION...] (a comma in a value: \\,)\n\n",
 	      out);
 	for (size_t i = 0; i < SEED_ARRAY_LEN(specs); i++) {

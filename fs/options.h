@@ -62,6 +62,7 @@ struct options {
 	int64_t uid, gid, umask;
 	bool reuse, nometadata, allow_other, ro;
 
+	bool check; /* --check */
 	bool help, version, foreground, debug, single_threaded;
 	bool fake; /* mount -f: all but the mount */
 	char *source, *mountpoint;

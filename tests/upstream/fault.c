@@ -30,7 +30,8 @@ static const char *const actions[] = {
 };
 static const char *const keys[] = { "on", "nth", "times", "prompt", "do", NULL };
 static const char *const kinds[] = {
-	"create", "generate", "poll", "result", "image", "mint", "cancel", "queue", "progress", NULL,
+	"create", "generate", "poll", "result", "image", "mint", "cancel", "queue", "progress",
+	"credit", NULL,
 };
 
 static bool listed(const char *const *list, const char *word)

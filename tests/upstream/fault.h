@@ -1,7 +1,7 @@
 /*
  * Faults by rule. POST /_faults takes an array of
  *
- *     {"on": "create|generate|poll|result|image|mint|cancel|queue|progress", "nth": 2, "times": 3,
+ *     {"on": "create|generate|poll|result|image|mint|cancel|queue|progress|credit", "nth": 2, "times": 3,
  *      "prompt": "fox", "do": {…}}
  *
  * A rule counts the requests of its kind whose prompt contains `prompt`. It

@@ -218,7 +218,15 @@ static void answer_mint(struct request *request, struct reply *reply)
 	free(fresh);
 }
 
+/* The account's credits: docs.kie.ai/common-api/get-account-credits. */
+static void answer_credit(struct request *request, struct reply *reply)
+{
+	(void)request;
+	envelope(reply, 200, "success", cJSON_CreateNumber(100));
+}
+
 const struct route kie_routes[] = {
+	{ "GET", "/api/v1/chat/credit", false, true, "credit", NULL, answer_credit, NULL, NULL },
 	{ "POST", "/api/v1/jobs/createTask", false, true, "create", identify_create, answer_create,
 	  NULL, NULL },
 	{ "GET", "/api/v1/jobs/recordInfo", false, true, "poll", identify_poll, answer_poll,

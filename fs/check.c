@@ -1,0 +1,249 @@
+#include "fs/check.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fs/mount.h"
+#include "lib/clock.h"
+#include "lib/key.h"
+#include "lib/net.h"
+#include "lib/provider/proof.h"
+
+/* Less than this is a few images. */
+#define SPACE_LEAST_BYTES (100.0 * 1024 * 1024)
+#define SERVICE_LIMIT_MS 15000
+#define ANSWER_MAX_BYTES (4 * 1024 * 1024)
+/* When this was written: no clock is earlier. */
+#define CLOCK_LEAST 1764547200 /* 2025-12-01 */
+
+static bool say(const char *what, bool is_ok, const char *text)
+{
+	printf("%-6s %s: %s\n", is_ok ? "ok" : "WRONG", what, text);
+	return is_ok;
+}
+
+static bool check_fuse(void)
+{
+	struct seed_error error = { 0 };
+
+	if (mount_check_device(&error))
+		return say("fuse", false, error.message);
+	return say("fuse", true, geteuid() == 0 ? "/dev/fuse can be opened" :
+		   "/dev/fuse can be opened, fusermount3 is there");
+}
+
+static bool check_clock(void)
+{
+	char text[64];
+	time_t now = time(NULL);
+	struct tm tm;
+
+	gmtime_r(&now, &tm);
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	if (now < CLOCK_LEAST)
+		return say("clock", false, "it is years slow, so no certificate is valid; set it "
+			   "(timedatectl set-ntp true)");
+	return say("clock", true, text);
+}
+
+/* ---- the state directory ---- */
+
+/* The nearest folder above that is there. */
+static void existing_parent(char *path)
+{
+	while (path[0] && access(path, F_OK) < 0) {
+		char *slash = strrchr(path, '/');
+
+		if (!slash)
+			break;
+		slash[slash == path] = '\0'; /* "/" stays */
+		if (slash == path)
+			break;
+	}
+}
+
+static bool check_new_state(const char *state)
+{
+	char parent[4096], text[4400];
+
+	snprintf(parent, sizeof(parent), "%s", state);
+	existing_parent(parent);
+	if (access(parent, W_OK | X_OK) < 0) {
+		snprintf(text, sizeof(text), "%s cannot be made in %s: %s; name another with -o state=DIR",
+			 state, parent, strerror(errno));
+		return say("state", false, text);
+	}
+	snprintf(text, sizeof(text), "%s is made at the first mount", state);
+	return say("state", true, text);
+}
+
+static bool check_owner(const char *state, const struct stat *st)
+{
+	char text[4400];
+
+	if (!S_ISDIR(st->st_mode))
+		snprintf(text, sizeof(text), "%s is not a directory; name another with -o state=DIR",
+			 state);
+	else if (st->st_uid != geteuid())
+		snprintf(text, sizeof(text), "%s belongs to another user: as root, chown %ld %s", state,
+			 (long)geteuid(), state);
+	else if (st->st_mode & (S_IWGRP | S_IWOTH))
+		snprintf(text, sizeof(text), "%s can be written by others: chmod 700 %s", state, state);
+	else
+		return true;
+	return say("state", false, text);
+}
+
+/* Whether a mount holds it; not an error. */
+static bool is_in_use(const char *state)
+{
+	char path[4200];
+	bool busy;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/lock", state);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return false;
+	busy = flock(fd, LOCK_EX | LOCK_NB) < 0;
+	close(fd);
+	return busy;
+}
+
+static bool check_state(const char *state)
+{
+	char text[4400];
+	struct statvfs fs;
+	struct stat st;
+	double space;
+
+	if (stat(state, &st) < 0)
+		return check_new_state(state);
+	if (!check_owner(state, &st))
+		return false;
+	space = statvfs(state, &fs) < 0 ? 0 : (double)fs.f_bavail * (double)fs.f_frsize;
+	if (space < SPACE_LEAST_BYTES) {
+		snprintf(text, sizeof(text), "only %.0f MB are free for %s; make room", space / 1e6, state);
+		return say("state", false, text);
+	}
+	snprintf(text, sizeof(text), "%s, %.1f GB free%s", state, space / 1e9,
+		 is_in_use(state) ? ", in use by a mount" : "");
+	return say("state", true, text);
+}
+
+/* ---- the key and the service ---- */
+
+static bool check_key(const struct options *options, struct seed_key **key)
+{
+	const struct seed_provider *service = options->service;
+	struct seed_error error = { 0 };
+	char text[256];
+
+	if (!service->key_variables && !options->key_file)
+		return say("key", true, "none is needed");
+	if (seed_key_load(options->key_file, service->key_variables, key, &error)) {
+		if (error.code != ENOKEY)
+			return say("key", false, error.message);
+		snprintf(text, sizeof(text), "none: set %s, or name a file with -o key_file=PATH; "
+			 "provider=sketch needs none", service->key_variables ?
+			 service->key_variables[0] : "a key");
+		return say("key", false, text);
+	}
+	return say("key", true, options->key_file ? options->key_file : "from the environment");
+}
+
+struct look {
+	const struct seed_provider *provider;
+	bool done, is_ok;
+	char text[600];
+};
+
+static void looked(void *context, struct seed_net_answer *answer)
+{
+	struct look *look = context;
+	struct seed_response response = {
+		.status = answer->status,
+		.body = answer->body ? answer->body : "",
+		.len = answer->len,
+	};
+
+	look->done = true;
+	if (answer->error.code)
+		snprintf(look->text, sizeof(look->text), "%s; is the network up, and api_base right?",
+			 answer->error.message);
+	else
+		look->is_ok = seed_proof_judge(look->provider, &response, look->text,
+					       sizeof(look->text)) != SEED_PROOF_BAD;
+}
+
+static errint_t ask(const struct options *options, const char *url, const char *authorization,
+		    struct look *look)
+{
+	struct seed_net_request request = {
+		.method = "GET",
+		.url = url,
+		.authorization = authorization,
+		.deadline_ms = seed_clock_now_ms() + SERVICE_LIMIT_MS,
+		.limit_bytes = ANSWER_MAX_BYTES,
+	};
+	struct seed_transfer *transfer;
+	struct seed_net *net;
+	errint_t err = seed_net_new(&net);
+
+	look->provider = options->service;
+	if (err)
+		return err;
+	err = seed_net_send(net, &request, looked, look, &transfer);
+	while (!err && !look->done) {
+		seed_net_wait(net, NULL, 0, 100);
+		seed_net_turn(net);
+	}
+	seed_net_free(net);
+	return err;
+}
+
+static bool check_service(const struct options *options, const struct seed_key *key)
+{
+	const struct seed_provider *service = options->service;
+	char *url = NULL, *authorization = NULL;
+	struct look look = { 0 };
+	errint_t err = 0;
+
+	if (service->draws)
+		return say("service", true, "none is needed: pictures are drawn here");
+	if (asprintf(&url, "%s%s", options->api_base, seed_proof_path(service)) < 0)
+		url = NULL;
+	if (key && service->auth != SEED_AUTH_NONE &&
+	    asprintf(&authorization, "%s %s", service->auth == SEED_AUTH_KEY ? "Key" : "Bearer",
+		     seed_key_text(key)) < 0)
+		authorization = NULL;
+	err = url ? ask(options, url, authorization, &look) : -ENOMEM;
+	if (err)
+		snprintf(look.text, sizeof(look.text), "cannot be asked: %s", strerror(-err));
+	if (authorization)
+		explicit_bzero(authorization, strlen(authorization));
+	free(authorization);
+	free(url);
+	return say(options->api_base, look.is_ok, look.text);
+}
+
+int check_run(const struct options *options)
+{
+	struct seed_key *key = NULL;
+	bool is_ok;
+
+	is_ok = check_fuse();
+	is_ok = check_state(options->state) && is_ok;
+	is_ok = check_clock() && is_ok;
+	if (check_key(options, &key))
+		is_ok = check_service(options, key) && is_ok;
+	else
+		is_ok = false;
+	seed_key_free(key);
+	return is_ok ? 0 : 1;
+}

@@ -1,0 +1,24 @@
+/*
+ * The cheapest request that proves a key: free, changes nothing, and refused
+ * without a valid key. Only documented ones are in the table. Pure functions.
+ */
+#ifndef SEED_PROVIDER_PROOF_H
+#define SEED_PROVIDER_PROOF_H
+
+#include "lib/provider/provider.h"
+
+enum seed_proof_result {
+	SEED_PROOF_OK,      /* the service took the key, or needs none */
+	SEED_PROOF_REACHED, /* it answers, but this proves no key */
+	SEED_PROOF_BAD,     /* `text` says what is wrong and what to do */
+};
+
+/* What is appended to api_base for a GET; "/" where nothing proves a key. */
+const char *seed_proof_path(const struct seed_provider *provider);
+
+/* What the answer means, and a line about it (at most `size` with its NUL). */
+enum seed_proof_result seed_proof_judge(const struct seed_provider *provider,
+					const struct seed_response *response, char *text,
+					size_t size);
+
+#endif

@@ -1,0 +1,77 @@
+#!/usr/bin/env bats
+# CONTRACT section 7: seedfs --check.
+# shellcheck disable=SC2016 # commands for other shells
+
+load helper
+
+bats_require_minimum_version 1.5.0
+
+check() { # STATUS [-o value]: prints nothing; the lines are in $output
+	run --separate-stderr timeout 60 "$SEEDFS" --check -o "${2:-$(usual_options)}"
+	same "$1" "$status"
+	same "" "$stderr"
+	same 0 "$(count submit)"
+}
+
+line() { # WHAT: of the output
+	grep -F " $1: " <<<"$output"
+}
+
+@test "s7: --check looks at everything, spends nothing, and makes nothing" {
+	rmdir "$STATE"
+	check 0
+	same 5 "${#lines[@]}"
+	has "$(line fuse)" "ok     fuse: /dev/fuse can be opened"
+	same "ok     state: $STATE is made at the first mount" "$(line state)"
+	has "$(line clock)" "ok     clock: 20"
+	same "ok     key: $DIR/key" "$(line key)"
+	same "ok     $API: answers and takes the key; 100 credits are left" "$(line "$API")"
+	fails test -e "$STATE"
+	same "" "$(mounts_here)"
+	same 1 "$(count credit)"
+}
+
+@test "s7: --check finds a wrong key, no credits, and a service that is not there" {
+	printf 'wrong-key-5e9d21c4\n' >"$DIR/key"
+	check 1
+	same "WRONG  $API: refuses the key (401); put a valid one into the key file" "$(line "$API")"
+	printf '%s\n' "$KEY" >"$DIR/key"
+	faults '[{"on":"credit","do":{"code":402,"msg":"no credits"}}]'
+	check 1
+	has "$(line "$API")" "no credits left"
+	check 1 "$(usual_options),api_base=http://127.0.0.1:9"
+	has "$(line http://127.0.0.1:9)" "WRONG  http://127.0.0.1:9: "
+	check 1 "$(usual_options),api_base=$API/nothing"
+	has "$(line "$API/nothing")" "is api_base right?"
+}
+
+@test "s7: --check finds a wrong key file and state directory, and goes on" {
+	chmod 644 "$DIR/key"
+	check 1
+	has "$(line key)" "WRONG  key: key file $DIR/key"
+	has "$(line state)" "ok "
+	chmod 600 "$DIR/key"
+	chmod 770 "$STATE"
+	check 1
+	same "WRONG  state: $STATE can be written by others: chmod 700 $STATE" "$(line state)"
+	has "$(line "$API")" "ok "
+	check 1 "$(usual_options),state=$DIR/key"
+	has "$(line state)" "is not a directory"
+}
+
+@test "s7: --check says what it cannot prove, and what needs no proof" {
+	check 0 "provider=fal,api_base=$API,key_file=$DIR/key,state=$STATE"
+	same "ok     $API: answers; the key cannot be proved without paying" "$(line "$API")"
+	check 0 "provider=sketch,state=$STATE"
+	same "ok     key: none is needed" "$(line key)"
+	has "$(line service)" "pictures are drawn here"
+	unset KIE_API_KEY
+	check 1 "provider=kie,api_base=$API,state=$STATE"
+	has "$(line key)" "WRONG  key: none: set KIE_API_KEY"
+}
+
+@test "s7: --check while it is mounted" {
+	mount_seed
+	check 0
+	has "$(line state)" "in use by a mount"
+}

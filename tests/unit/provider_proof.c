@@ -1,0 +1,53 @@
+#include "tests/unit/unit.h"
+
+#include "lib/provider/proof.h"
+
+static void test_judge(void **state)
+{
+	static const struct {
+		const char *provider;
+		long status;
+		const char *body;
+		enum seed_proof_result result;
+		const char *text;
+	} cases[] = {
+		{ "kie", 200, "{\"code\":200,\"msg\":\"success\",\"data\":81.5}", SEED_PROOF_OK,
+		  "answers and takes the key; 82 credits are left" },
+		{ "kie", 200, "{\"code\":200,\"msg\":\"success\",\"data\":0}", SEED_PROOF_BAD,
+		  "takes the key, but has no credits left; buy some at the service" },
+		{ "kie-image", 200, "{\"code\":401,\"msg\":\"no\"}", SEED_PROOF_BAD,
+		  "refuses the key (401); put a valid one into the key file" },
+		{ "kie", 200, "{\"code\":402,\"msg\":\"no\"}", SEED_PROOF_BAD,
+		  "has no credits left; buy some at the service" },
+		{ "kie", 503, "", SEED_PROOF_BAD, "answers with an error (503); try again later" },
+		{ "kie", 404, "<html>", SEED_PROOF_BAD,
+		  "answers, but has no /api/v1/chat/credit; is api_base right?" },
+		{ "replicate", 200, "{\"type\":\"user\"}", SEED_PROOF_OK, "answers and takes the key" },
+		{ "openai", 401, "{\"error\":{}}", SEED_PROOF_BAD,
+		  "refuses the key (401); put a valid one into the key file" },
+		{ "comfyui", 200, "{\"system\":{}}", SEED_PROOF_OK, "answers" },
+		{ "fal", 404, "", SEED_PROOF_REACHED,
+		  "answers; the key cannot be proved without paying" },
+		{ "ark", 200, "", SEED_PROOF_REACHED,
+		  "answers; the key cannot be proved without paying" },
+	};
+
+	SEED_UNUSED(state);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(cases); i++) {
+		const struct seed_provider *provider = seed_provider_find(cases[i].provider);
+		struct seed_response response = { .status = cases[i].status, .body = cases[i].body,
+						  .len = strlen(cases[i].body) };
+		char text[128];
+
+		assert_int_equal(seed_proof_judge(provider, &response, text, sizeof(text)),
+				 cases[i].result);
+		assert_string_equal(text, cases[i].text);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_judge) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
