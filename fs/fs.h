@@ -105,6 +105,7 @@ struct inode {
 #define INODE_MAGIC 0x1d0de5ee
 	struct inode *next, **link; /* its bucket */
 	const struct node_type *type;
+	struct inode *next_number, **link_number; /* its bucket by number */
 	uint64_t number;            /* st_ino; no other file system of the machine has it */
 	uint64_t lookups;           /* the kernel's lookup count */
 	char *path;                 /* below the area; read it by inode_path() */
@@ -169,7 +170,8 @@ struct fs {
 
 	pthread_mutex_t inode_mutex; /* of the following and the inodes' fields */
 	struct inode *buckets[INODE_BUCKETS];
-	uint64_t last_number;
+	struct inode *numbers[INODE_BUCKETS];
+	uint64_t number_salt;
 	struct inode *root;
 	struct handle *handles;
 
@@ -195,6 +197,9 @@ void inode_forget(struct fs *fs, struct inode *inode, uint64_t count);
 
 /* From the kernel's number; checks the magic. */
 struct inode *inode_of(struct fs *fs, fuse_ino_t number);
+
+/* The number that its inode has, or would have if it were looked up now. */
+uint64_t inode_number(struct fs *fs, const struct found *found);
 
 /* The name of such a file was removed, or another file takes it: what has this
  * one open goes on in it, and the next of that name is another inode. */

@@ -4,7 +4,7 @@
 #include "fs/fs.h"
 #include "fs/scratch.h"
 
-static size_t bucket_of(const struct node_type *type, const char *path, struct version version)
+static uint64_t hash_of(const struct node_type *type, const char *path, struct version version)
 {
 	uint64_t hash = 14695981039346656037u ^ (uintptr_t)type;
 
@@ -12,7 +12,12 @@ static size_t bucket_of(const struct node_type *type, const char *path, struct v
 		hash = (hash ^ (unsigned char)*path) * 1099511628211u;
 	hash = (hash ^ version.file) * 1099511628211u;
 	hash = (hash ^ (uint64_t)version.time_ns) * 1099511628211u;
-	return (size_t)((hash ^ (hash >> 29)) % INODE_BUCKETS);
+	return hash ^ (hash >> 29);
+}
+
+static size_t bucket_of(const struct node_type *type, const char *path, struct version version)
+{
+	return (size_t)(hash_of(type, path, version) % INODE_BUCKETS);
 }
 
 struct version version_of(const struct stat *st)
@@ -50,6 +55,69 @@ static void insert(struct fs *fs, struct inode *inode)
 	fs->buckets[bucket] = inode;
 }
 
+/* ---- numbers ---- */
+
+static struct inode **bucket_of_number(struct fs *fs, uint64_t number)
+{
+	return &fs->numbers[number % INODE_BUCKETS];
+}
+
+static bool is_taken(struct fs *fs, uint64_t number)
+{
+	struct inode *inode = *bucket_of_number(fs, number);
+
+	while (inode && inode->number != number)
+		inode = inode->next_number;
+	return inode != NULL;
+}
+
+/*
+ * It follows from type, name and version, so that a listing can tell it before a
+ * look-up; where another inode has it (one that is gone, or was renamed), the next
+ * that is free. Above 32 bits, where most file systems have none, and below 2^53,
+ * which is what programs keep in a double: whoever looks for one of ours in a
+ * process's list of descriptors finds ours.
+ */
+static uint64_t free_number(struct fs *fs, const struct found *found)
+{
+	uint64_t hash = hash_of(found->type, found->path, found->version) ^ fs->number_salt;
+	uint64_t number = ((uint64_t)1 << 52) | (hash & (((uint64_t)1 << 52) - 1));
+
+	while (is_taken(fs, number))
+		number++;
+	return number;
+}
+
+static void insert_number(struct fs *fs, struct inode *inode)
+{
+	struct inode **bucket = bucket_of_number(fs, inode->number);
+
+	inode->next_number = *bucket;
+	inode->link_number = bucket;
+	if (inode->next_number)
+		inode->next_number->link_number = &inode->next_number;
+	*bucket = inode;
+}
+
+static void take_out_number(struct inode *inode)
+{
+	*inode->link_number = inode->next_number;
+	if (inode->next_number)
+		inode->next_number->link_number = inode->link_number;
+}
+
+uint64_t inode_number(struct fs *fs, const struct found *found)
+{
+	const struct inode *inode;
+	uint64_t number;
+
+	pthread_mutex_lock(&fs->inode_mutex);
+	inode = find(fs, bucket_of(found->type, found->path, found->version), found);
+	number = inode ? inode->number : free_number(fs, found);
+	pthread_mutex_unlock(&fs->inode_mutex);
+	return number;
+}
+
 static void take_out(struct inode *inode)
 {
 	*inode->link = inode->next;
@@ -70,7 +138,8 @@ static struct inode *add(struct fs *fs, const struct found *found)
 	inode->version = found->version;
 	if (found->scratch)
 		inode->scratch = scratch_ref(fs, found->scratch);
-	inode->number = ++fs->last_number;
+	inode->number = free_number(fs, found);
+	insert_number(fs, inode);
 	insert(fs, inode);
 	return inode;
 }
@@ -93,6 +162,7 @@ struct inode *inode_get(struct fs *fs, const struct found *found)
 static void inode_free(struct fs *fs, struct inode *inode)
 {
 	take_out(inode);
+	take_out_number(inode);
 	scratch_unref(fs, inode->scratch);
 	inode->magic = 0;
 	free(inode->path);
@@ -207,18 +277,6 @@ void inodes_renamed(struct fs *fs, const char *from, const char *to, bool folder
 	pthread_mutex_unlock(&fs->inode_mutex);
 }
 
-/* Above 32 bits, where most file systems have none, and below 2^53, which is what
- * programs keep in a double: whoever looks for one of ours in a process's list of
- * descriptors finds ours. */
-static uint64_t first_number(void)
-{
-	uint64_t random = 0;
-
-	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
-		random = (uint64_t)getpid();
-	return ((uint64_t)1 << 52) | (random % ((uint64_t)1 << 20) << 32);
-}
-
 errint_t inodes_init(struct fs *fs)
 {
 	struct found root = { .type = &root_folder };
@@ -227,7 +285,8 @@ errint_t inodes_init(struct fs *fs)
 	pthread_mutex_init(&fs->scratch_mutex, NULL);
 	pthread_mutex_init(&fs->gallery.mutex, NULL);
 	pthread_mutex_init(&fs->report_mutex, NULL);
-	fs->last_number = first_number();
+	if (getrandom(&fs->number_salt, sizeof(fs->number_salt), GRND_NONBLOCK) < 0)
+		fs->number_salt = (uint64_t)getpid();
 	fs->root = inode_get(fs, &root);
 	return fs->root ? 0 : -ENOMEM;
 }

@@ -439,6 +439,30 @@ static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	reply_open(req, handle, fi);
 }
 
+/* d_ino is st_ino, so that who lists need not stat. */
+static uint64_t number_of_name(struct fs *fs, struct inode *folder, const char *path,
+			       const char *name)
+{
+	struct found found = { .type = folder->type };
+	uint64_t number = 1; /* gone since the listing was taken */
+	char *slash;
+
+	if (strcmp(name, ".") == 0)
+		return folder->number;
+	if (strcmp(name, "..") == 0) {
+		snprintf(found.path, sizeof(found.path), "%s", path);
+		slash = strrchr(found.path, '/');
+		if (!slash) /* an area, or the top itself */
+			return fs->root->number;
+		*slash = '\0';
+		return inode_number(fs, &found);
+	}
+	if (folder->type->lookup(fs, path, name, &found) == 0)
+		number = inode_number(fs, &found);
+	scratch_unref(fs, found.scratch);
+	return number;
+}
+
 /* Offsets are those of the snapshot's buffer: of the next name. */
 static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 		       struct fuse_file_info *fi)
@@ -446,16 +470,19 @@ static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset
 	const struct listing *listing = &handle_of(fi)->listing;
 	size_t at = offset < 0 ? listing->len : (size_t)offset, used = 0;
 	char *data = malloc(size ? size : 1);
+	struct fs *fs = fs_of(req);
+	struct inode *folder = inode_of(fs, ino);
+	char path[FS_PATH_BYTES];
 
-	SEED_UNUSED(ino);
 	if (!data) {
 		fuse_reply_err(req, ENOMEM);
 		return;
 	}
+	inode_path(fs, folder, path);
 	while (at < listing->len) {
 		const char *name = listing->data + at + 1;
 		size_t next = at + strlen(name) + 2, len;
-		struct stat st = { .st_ino = 1 }; /* not known before a look-up */
+		struct stat st = { .st_ino = number_of_name(fs, folder, path, name) };
 
 		st.st_mode = listing->data[at] == 'd' ? S_IFDIR : S_IFREG;
 		len = fuse_add_direntry(req, data + used, size - used, name, &st, (off_t)next);

@@ -179,3 +179,29 @@ load helper
 	same 1 "$(cat "$DIR"/job.* | sort -u | wc -l)"
 	same "$(record fox .image.sha256)" "$(cut -d' ' -f1 "$DIR/job.0")"
 }
+
+@test "s1: d_ino is st_ino, of every name, looked up before or not" {
+	mount_seed
+	mkdir "$MNT/prompts/d"
+	for name in a b d/c; do write "$name" "a fox"; done
+	write a "a blue fox"
+	echo text >"$MNT/prompts/x.tmp"
+	mv "$MNT/prompts/b" "$MNT/prompts/e"
+	write b "a wolf"
+	rm "$MNT/prompts/a"
+	exec 8>>"$MNT/prompts/e"
+	rm "$MNT/prompts/e"
+	write e "a lynx"
+	python3 -c '
+import os, sys
+numbers, count = {}, 0
+for folder, folders, files in os.walk(sys.argv[1]):
+    for entry in os.scandir(folder):
+        status = entry.stat(follow_symlinks=False)
+        assert entry.inode() == status.st_ino, (entry.path, entry.inode(), status.st_ino)
+        assert numbers.setdefault(status.st_ino, entry.path) == entry.path, entry.path
+        assert 2**32 < status.st_ino < 2**53
+        count += 1
+assert count > 25, count' "$MNT"
+	exec 8>&-
+}
