@@ -219,11 +219,19 @@ $(BUILD)/bench-quality: $(BUILD)/tests/bench/quality.o $(BUILD)/libseed.a
 	$(if $(V),,@echo '  LD  $@')
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) -lcmocka -lm
 
+$(BUILD)/bench-inflate: $(BUILD)/tests/bench/inflate.o $(BUILD)/libseed.a
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) -lz -lm
+
+# The search for the worst stream; 1 if it takes more than three times zlib's time.
+bench-inflate: $(BUILD)/bench-inflate
+	@$< $(or $(SEARCH_SECONDS),60)
+
 bench-image: $(BUILD)/bench-image
 	@tests/bench/image.py $(BUILD)/bench-image $(ROUNDS)
 
 bench-quality: $(BUILD)/bench-quality
 	@tests/bench/image.py --quality $(BUILD)/bench-quality
 
-.PHONY: bench-image bench-quality
--include $(BUILD)/tests/bench/image.d $(BUILD)/tests/bench/quality.d
+.PHONY: bench-image bench-quality bench-inflate
+-include $(BUILD)/tests/bench/image.d $(BUILD)/tests/bench/quality.d $(BUILD)/tests/bench/inflate.d

@@ -27,6 +27,10 @@ enum {
 	TABLE_BITS = 11,
 	DISTANCE_TABLE_BITS = 9,
 	PACKING_TABLE_BITS = 7, /* the longest such code */
+	/* What costs must be worth it: symbols before tables are filled, and bytes
+	 * before their literals are joined, which takes ten times as long. */
+	SLOW_SYMBOLS = 64,
+	JOIN_BYTES = 2048,
 	LITERALS_MAX = 3,	/* in an entry */
 	TURN_LOOKS = 4,		/* of TABLE_BITS each; and one more, of a refill's 56 */
 	TURN_IN_BYTES = 24,	/* three refills */
@@ -85,6 +89,17 @@ struct code {
 	uint16_t symbols[SYMBOLS_MAX];
 };
 
+/* A block's two codes, and tables for the fast way, once they are worth it. */
+struct codes {
+	struct code literals, distances;
+	uint64_t table[1 << TABLE_BITS];
+	uint64_t distance_table[1 << DISTANCE_TABLE_BITS];
+	unsigned slow;  /* symbols that were taken the slow way */
+	size_t fast;    /* bytes of input that were taken the fast way */
+	bool ready;     /* the tables are filled, */
+	bool joined;    /* and their literals joined */
+};
+
 enum state {
 	STATE_HEADER,
 	STATE_BLOCK,  /* the next one begins, or the last has ended */
@@ -109,9 +124,10 @@ struct seed_inflate {
 	unsigned last; /* whether this block is */
 	size_t stored; /* that are left */
 	uint32_t sum;
-	struct code literals, distances;
-	uint64_t table[1 << TABLE_BITS];
-	uint64_t distance_table[1 << DISTANCE_TABLE_BITS];
+	struct codes *codes; /* this block's: one of these two */
+	struct codes fixed, dynamic;
+	bool fixed_known;    /* the fixed codes are built, as they are only once */
+	uint64_t fills, joins;
 	/* Every symbol's entry but for the bits of its code. */
 	uint64_t literal_entries[SYMBOLS_MAX], distance_entries[SYMBOLS_MAX];
 	uint8_t in_buffer[IN_KEPT_BYTES + IN_BYTES];
@@ -310,16 +326,29 @@ static void join_literals(uint64_t *table)
 	}
 }
 
+static void forget_tables(struct codes *codes)
+{
+	codes->slow = 0;
+	codes->fast = 0;
+	codes->ready = codes->joined = false;
+}
+
 static bool fixed_codes(struct seed_inflate *z)
 {
+	struct codes *fixed = &z->fixed;
 	uint8_t lens[SYMBOLS_MAX];
+
+	z->codes = fixed;
+	if (z->fixed_known)
+		return true;
+	z->fixed_known = true;
 
 	for (int i = 0; i < SYMBOLS_MAX; i++)
 		lens[i] = i < 144 ? 8 : i < 256 ? 9 : i < 280 ? 7 : 8;
-	if (!build_code(&z->literals, lens, SYMBOLS_MAX, false))
+	if (!build_code(&fixed->literals, lens, SYMBOLS_MAX, false))
 		return false;
 	memset(lens, 5, 32);
-	return build_code(&z->distances, lens, 32, false);
+	return build_code(&fixed->distances, lens, 32, false);
 }
 
 /* 3.2.7: `count` lengths, packed with the code that is in the distances' table. */
@@ -333,7 +362,7 @@ static bool take_lengths(struct seed_inflate *z, uint8_t *lens, size_t count)
 		uint8_t len = 0;
 
 		refill(z);
-		entry = z->distance_table[z->bits & ((1U << PACKING_TABLE_BITS) - 1)];
+		entry = z->dynamic.distance_table[z->bits & ((1U << PACKING_TABLE_BITS) - 1)];
 		if (!take(z, entry_bits(entry), &repeat))
 			return false;
 		symbol = entry_value(entry);
@@ -363,7 +392,7 @@ static void fill_packing_table(struct seed_inflate *z, const struct code *code)
 
 	for (unsigned i = 0; i < LENGTH_CODES; i++)
 		entries[i] = ENTRY_VALUE(i) | ENTRY_ONLY_LITERALS;
-	fill_table(z->distance_table, PACKING_TABLE_BITS, code, entries);
+	fill_table(z->dynamic.distance_table, PACKING_TABLE_BITS, code, entries);
 }
 
 static bool dynamic_codes(struct seed_inflate *z)
@@ -391,11 +420,13 @@ static bool dynamic_codes(struct seed_inflate *z)
 	if (!build_code(&code, packing, LENGTH_CODES, false) ||
 	    (code.counts[1] == 1 && !packing[code.symbols[0]]))
 		return false;
+	z->codes = &z->dynamic;
+	forget_tables(&z->dynamic);
 	fill_packing_table(z, &code);
 	if (!take_lengths(z, lens, literals + distances))
 		return false;
-	return lens[END_OF_BLOCK] && build_code(&z->literals, lens, literals, false) &&
-	       build_code(&z->distances, lens + literals, distances, true);
+	return lens[END_OF_BLOCK] && build_code(&z->dynamic.literals, lens, literals, false) &&
+	       build_code(&z->dynamic.distances, lens + literals, distances, true);
 }
 
 /* A match whose length's symbol has been read. */
@@ -408,7 +439,7 @@ static bool copy_match(struct seed_inflate *z, int symbol)
 	if (!take(z, length_bits(at), &extra))
 		return false;
 	length = length_bases[at] + extra;
-	symbol = take_symbol(z, &z->distances);
+	symbol = take_symbol(z, &z->codes->distances);
 	if (symbol < 0 || symbol >= DISTANCE_SYMBOLS_MAX)
 		return false;
 	if (!take(z, distance_bits((unsigned)symbol), &extra))
@@ -532,16 +563,17 @@ static uint64_t find_long(const struct code *code, const uint64_t *entries, uint
 
 /* What `entry` begins, after a refill: at most 15 + 5 + 15 + 13 bits. false:
  * nothing was taken, the slow way must see to it. */
-static inline bool match_fast(const struct seed_inflate *z, struct fast *f, uint64_t entry)
+static inline bool match_fast(const struct seed_inflate *z, const struct codes *codes,
+			      struct fast *f, uint64_t entry)
 {
 	struct fast next = *f;
 	unsigned length, distance;
 
 	put_literals(&next, entry);
 	length = take_value(&next, entry);
-	entry = z->distance_table[next.bits & ((1U << DISTANCE_TABLE_BITS) - 1)];
+	entry = codes->distance_table[next.bits & ((1U << DISTANCE_TABLE_BITS) - 1)];
 	if (!entry)
-		entry = find_long(&z->distances, z->distance_entries, next.bits,
+		entry = find_long(&codes->distances, z->distance_entries, next.bits,
 				  DISTANCE_TABLE_BITS);
 	distance = take_value(&next, entry);
 	if (!entry || distance > (size_t)(next.out - z->out_begin))
@@ -552,9 +584,9 @@ static inline bool match_fast(const struct seed_inflate *z, struct fast *f, uint
 	return true;
 }
 
-static inline uint64_t look(const struct seed_inflate *z, const struct fast *f)
+static inline uint64_t look(const struct codes *codes, const struct fast *f)
 {
-	return z->table[f->bits & ((1U << TABLE_BITS) - 1)];
+	return codes->table[f->bits & ((1U << TABLE_BITS) - 1)];
 }
 
 /* Until something comes that the slow way must see to, as the end of the block, or
@@ -564,40 +596,41 @@ static inline uint64_t look(const struct seed_inflate *z, const struct fast *f)
  * each turn begins with an entry that was looked up before the refill: behind
  * TURN_LOOKS literals' entries, and behind a match's length and distance (11 + 5 and 15
  * + 13 bits), enough of 56 bits are left for that. */
-SEED_BITS static void take_fast(struct seed_inflate *z)
+SEED_BITS static void take_fast(struct seed_inflate *z, const uint8_t *in_end)
 {
-	const uint8_t *in_end = z->in_end, *out_end = z->out_end;
+	const uint8_t *out_end = z->out_end;
+	const struct codes *codes = z->codes;
 	struct fast f = {z->in, z->out, z->bits, z->held};
 	uint64_t entry;
 
 	if (in_end - f.in < TURN_IN_BYTES)
 		return;
 	refill_fast(&f);
-	entry = look(z, &f);
+	entry = look(codes, &f);
 	while (in_end - f.in >= TURN_IN_BYTES && out_end - f.out >= TURN_MAX_BYTES) {
 		refill_fast(&f);
 		if (entry & ENTRY_ONLY_LITERALS) {
 			for (int i = 0; i < TURN_LOOKS && entry & ENTRY_ONLY_LITERALS; i++) {
 				put_literals(&f, entry);
 				drop_bits(&f, entry_bits(entry));
-				entry = look(z, &f);
+				entry = look(codes, &f);
 			}
 			if (entry & ENTRY_ONLY_LITERALS)
 				continue;
 			refill_fast(&f);
 		}
 		if (!entry) {
-			entry = find_long(&z->literals, z->literal_entries, f.bits, TABLE_BITS);
+			entry = find_long(&codes->literals, z->literal_entries, f.bits, TABLE_BITS);
 			if (entry & ENTRY_ONLY_LITERALS) {
 				put_literals(&f, entry);
 				drop_bits(&f, entry_bits(entry));
-				entry = look(z, &f);
+				entry = look(codes, &f);
 				continue;
 			}
 		}
-		if (!entry || !match_fast(z, &f, entry))
+		if (!entry || !match_fast(z, codes, &f, entry))
 			break;
-		entry = look(z, &f);
+		entry = look(codes, &f);
 	}
 	z->in = f.in;
 	z->out = f.out;
@@ -606,11 +639,37 @@ SEED_BITS static void take_fast(struct seed_inflate *z)
 	z->held = f.held;
 }
 
-static void make_tables(struct seed_inflate *z)
+static void fill_tables(struct seed_inflate *z)
 {
-	fill_table(z->table, TABLE_BITS, &z->literals, z->literal_entries);
-	join_literals(z->table);
-	fill_table(z->distance_table, DISTANCE_TABLE_BITS, &z->distances, z->distance_entries);
+	struct codes *codes = z->codes;
+
+	fill_table(codes->table, TABLE_BITS, &codes->literals, z->literal_entries);
+	fill_table(codes->distance_table, DISTANCE_TABLE_BITS, &codes->distances,
+		   z->distance_entries);
+	codes->ready = true;
+	z->fills++;
+}
+
+/* The fast way, with tables as good as this block is long. What is done for a
+ * code is thus in proportion to what has come in it: the fixed one's is done once. */
+static void take_some_fast(struct seed_inflate *z)
+{
+	struct codes *codes = z->codes;
+	const uint8_t *start = z->in, *in_end = z->in_end;
+
+	if (!codes->ready && codes->slow++ < SLOW_SYMBOLS)
+		return;
+	if (!codes->ready)
+		fill_tables(z);
+	if (!codes->joined && in_end - start > JOIN_BYTES)
+		in_end = start + JOIN_BYTES;
+	take_fast(z, in_end);
+	codes->fast += (size_t)(z->in - start);
+	if (codes->joined || codes->fast < JOIN_BYTES - TURN_IN_BYTES)
+		return;
+	join_literals(codes->table);
+	codes->joined = true;
+	z->joins++;
 }
 
 static bool is_full(const struct seed_inflate *z)
@@ -624,10 +683,10 @@ static bool take_codes(struct seed_inflate *z)
 	while (!is_full(z)) {
 		int symbol;
 
-		take_fast(z);
+		take_some_fast(z);
 		if (is_full(z))
 			break;
-		symbol = take_symbol(z, &z->literals);
+		symbol = take_symbol(z, &z->codes->literals);
 		if (symbol < 0)
 			return false;
 		if (symbol == END_OF_BLOCK) {
@@ -695,7 +754,6 @@ static bool take_stored(struct seed_inflate *z)
 
 static bool begin_block(struct seed_inflate *z)
 {
-	bool right;
 	unsigned type;
 
 	if (z->last) {
@@ -708,10 +766,7 @@ static bool begin_block(struct seed_inflate *z)
 	z->state = type ? STATE_CODES : STATE_STORED;
 	if (!type)
 		return begin_stored(z);
-	right = type == 1 ? fixed_codes(z) : type == 2 && dynamic_codes(z);
-	if (right)
-		make_tables(z);
-	return right;
+	return type == 1 ? fixed_codes(z) : type == 2 && dynamic_codes(z);
 }
 
 /* RFC 1950, 2.2: deflate with a window of 32 KiB, no dictionary. A smaller
@@ -792,6 +847,9 @@ struct seed_inflate *seed_inflate_new(seed_inflate_read_fn *read, void *context,
 	z->last = 0;
 	z->stored = 0;
 	z->sum = 1;
+	z->fixed_known = false;
+	forget_tables(&z->fixed);
+	z->fills = z->joins = 0;
 	init_entries(z);
 	return z;
 }
@@ -815,6 +873,12 @@ const uint8_t *seed_inflate_next(struct seed_inflate *z, size_t len)
 	next = z->taken;
 	z->taken += len;
 	return next;
+}
+
+void seed_inflate_work(const struct seed_inflate *z, uint64_t *fills, uint64_t *joins)
+{
+	*fills = z->fills;
+	*joins = z->joins;
 }
 
 bool seed_inflate_end(struct seed_inflate *z)

@@ -32,6 +32,10 @@ void seed_inflate_free(struct seed_inflate *z);
  * seed_inflate_end(). */
 const uint8_t *seed_inflate_next(struct seed_inflate *z, size_t len) SEED_MUST_CHECK;
 
+/* How often tables were filled, at most once in 64 symbols that came, and how
+ * often their literals were joined, once in 2 KiB: what costs most. For tests. */
+void seed_inflate_work(const struct seed_inflate *z, uint64_t *fills, uint64_t *joins);
+
 /* Whether the stream ends here, with the right Adler sum and nothing behind it. */
 bool seed_inflate_end(struct seed_inflate *z) SEED_MUST_CHECK;
 

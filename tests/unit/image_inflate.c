@@ -447,6 +447,93 @@ static void every_match(void **state)
 	assert_true(refused > 1000);
 }
 
+/* Bits that repeat, a block's, between the header and a last empty block. */
+struct repeated {
+	const uint8_t *block;
+	size_t block_len, blocks, at;
+};
+
+static size_t read_repeated(void *context, uint8_t *to, size_t size)
+{
+	static const uint8_t header[] = {0x78, 0x01}, end[] = {0x03, 0, 0, 0, 0, 1};
+	struct repeated *r = context;
+	size_t middle = r->block_len * r->blocks, n = 0;
+
+	for (; n < size && r->at < sizeof(header) + middle + sizeof(end); n++, r->at++) {
+		if (r->at < sizeof(header))
+			to[n] = header[r->at];
+		else if (r->at < sizeof(header) + middle)
+			to[n] = r->block[(r->at - sizeof(header)) % r->block_len];
+		else
+			to[n] = end[r->at - sizeof(header) - middle];
+	}
+	return n;
+}
+
+/* Blocks that hold nothing cost no tables, however many there are: four fixed ones
+ * in five bytes, a stored one, a dynamic one of a code of two symbols. */
+static void empty_blocks(void **state)
+{
+	static const uint8_t fixed[] = {0x02, 0x08, 0x20, 0x80, 0x00}, stored[] = {0, 0, 0, 0xff, 0xff};
+	static const struct {
+		const uint8_t *block;
+		size_t len;
+	} cases[] = {{fixed, sizeof(fixed)}, {stored, sizeof(stored)}};
+
+	SEED_UNUSED(state);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(cases); i++) {
+		struct repeated r = {cases[i].block, cases[i].len, 1000 * 1000, 0};
+		struct seed_inflate *z = seed_inflate_new(read_repeated, &r, 100);
+		uint64_t fills, joins;
+
+		assert_non_null(z);
+		assert_null(seed_inflate_next(z, 1));
+		seed_inflate_work(z, &fills, &joins);
+		assert_true(fills <= 1);
+		assert_true(joins <= 1);
+		seed_inflate_free(z);
+	}
+}
+
+/* However a stream is cut into blocks: tables are filled at most once in 64 symbols,
+ * and joined once in 2 KiB of it. */
+static void work_is_bounded(void **state)
+{
+	enum { BYTES = 400 * 1000 };
+
+	SEED_UNUSED(state);
+	for (size_t i = 0; i < BYTES; i++)
+		raw[i] = (uint8_t)((i * i >> 7) % 23 + i % 5);
+	for (size_t block = 10; block <= 100 * 1000; block *= 10) {
+		z_stream deflated = {.next_out = stream, .avail_out = STREAM_MAX};
+		struct source source = {.at = stream};
+		struct seed_inflate *z;
+		uint64_t fills, joins;
+
+		assert_int_equal(deflateInit2(&deflated, 1, Z_DEFLATED, 15, 9, Z_HUFFMAN_ONLY), Z_OK);
+		for (size_t at = 0; at < BYTES; at += block) {
+			deflated.next_in = raw + at;
+			deflated.avail_in = (uInt)block;
+			assert_int_equal(deflate(&deflated, Z_PARTIAL_FLUSH), Z_OK);
+		}
+		assert_int_equal(deflate(&deflated, Z_FINISH), Z_STREAM_END);
+		source.end = stream + deflated.total_out;
+		z = seed_inflate_new(read_source, &source, 1000);
+		assert_non_null(z);
+		for (size_t at = 0; at < BYTES; at += 1000)
+			assert_non_null(seed_inflate_next(z, 1000));
+		assert_true(seed_inflate_end(z));
+		seed_inflate_work(z, &fills, &joins);
+		assert_true(fills <= BYTES / 64 + 1);
+		assert_true(joins <= deflated.total_out / 2000 + 1);
+		/* The fast way is there for what is long. */
+		if (block == 100 * 1000)
+			assert_true(fills && joins);
+		seed_inflate_free(z);
+		deflateEnd(&deflated);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -456,6 +543,8 @@ int main(void)
 		cmocka_unit_test(any_codes),
 		cmocka_unit_test(cut_anywhere),
 		cmocka_unit_test(every_match),
+		cmocka_unit_test(empty_blocks),
+		cmocka_unit_test(work_is_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
