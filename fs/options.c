@@ -304,6 +304,11 @@ static int take_ours(struct parsing *parsing, const struct option_spec *spec, co
 	if (spec->type != FLAG && !value)
 		return seed_error_set(parsing->error, EINVAL, "option %s needs a value: %s",
 				      spec->name, form_of(spec, form, sizeof(form)));
+	/* Without the value: it holds a password. */
+	if (spec->type == URL && strchr(value, '@') && seed_url_check(value))
+		return seed_error_set(parsing->error, EINVAL, "option %s: no user and password in the "
+				      "URL; put user:password into a file and name it with "
+				      "key_file=PATH", spec->name);
 	if (!set_value(spec, value, parsing->options))
 		return seed_error_set(parsing->error, EINVAL, "option %s=%s: must be %s", spec->name,
 				      value ? value : "", form_of(spec, form, sizeof(form)));

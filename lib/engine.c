@@ -339,11 +339,12 @@ static errint_t take_key(struct seed_engine *engine, struct seed_key *key)
 {
 	char *authorization = NULL;
 
-	if (key && engine->config.provider->auth != SEED_AUTH_NONE &&
-	    asprintf(&authorization, "%s %s",
-		     engine->config.provider->auth == SEED_AUTH_KEY ? "Key" : "Bearer",
-		     seed_key_text(key)) < 0)
-		return -ENOMEM;
+	if (key && engine->config.provider->auth != SEED_AUTH_NONE) {
+		authorization = seed_provider_authorization(engine->config.provider,
+							    seed_key_text(key));
+		if (!authorization)
+			return -ENOMEM;
+	}
 	if (engine->authorization)
 		explicit_bzero(engine->authorization, strlen(engine->authorization));
 	free(engine->authorization);

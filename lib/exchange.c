@@ -19,7 +19,12 @@ void exchange_scrub(const struct generation *generation, struct seed_error *erro
 {
 	const struct seed_key *key = generation->engine->key;
 
+	const char *sent = generation->engine->authorization;
+
 	seed_url_scrub(error->message, key ? seed_key_text(key) : NULL);
+	/* Basic's is another text than the key's. */
+	if (sent && strchr(sent, ' '))
+		seed_url_scrub(error->message, strchr(sent, ' ') + 1);
 }
 
 static bool is_submit(const struct generation *generation)

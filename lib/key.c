@@ -60,6 +60,14 @@ static void trim(struct seed_key *key)
 	explicit_bzero(key->text + key->len_bytes, TEXT_BYTES - key->len_bytes);
 }
 
+/* A key may say how it is to be sent: "Basic user:password", "Bearer TOKEN". */
+static size_t scheme_bytes(const struct seed_key *key)
+{
+	if (strncasecmp(key->text, "Basic ", 6) == 0)
+		return 6;
+	return strncasecmp(key->text, "Bearer ", 7) == 0 ? 7 : 0;
+}
+
 /* Trims and judges. `what` and `where` name the origin: the key itself is
  * never in a message. */
 static errint_t check(struct seed_key *key, const char *what, const char *where,
@@ -75,7 +83,7 @@ static errint_t check(struct seed_key *key, const char *what, const char *where,
 	/* Printable ASCII: a key is a header's value, and a byte order mark or a
 	 * non-breaking space from a web page is better found here than by the
 	 * service, which only says that the key is refused. */
-	for (size_t i = 0; i < key->len_bytes; i++)
+	for (size_t i = scheme_bytes(key); i < key->len_bytes; i++)
 		if (key->text[i] <= ' ' || key->text[i] > '~')
 			return seed_error_set(error, EINVAL, "%s %s: byte %zu is white space, a "
 					      "control or a foreign character; put the key alone "

@@ -329,7 +329,7 @@ static void automatic1111_answer(const struct seed_provider_config *config,
 const struct seed_provider seed_provider_automatic1111 = {
 	.name = "automatic1111",
 	.default_base = "http://127.0.0.1:7860",
-	.auth = SEED_AUTH_NONE,
+	.auth = SEED_AUTH_LOCAL,
 	/* Shorter than decoding a picture takes: that long a job that was
 	 * interrupted stays active. */
 	.look_ms = 250,

@@ -485,7 +485,7 @@ static const char *default_model(const struct seed_provider_config *config)
 const struct seed_provider seed_provider_comfyui = {
 	.name = "comfyui",
 	.default_base = "http://127.0.0.1:8188",
-	.auth = SEED_AUTH_NONE,
+	.auth = SEED_AUTH_LOCAL,
 	.default_model = default_model,
 	.request = comfyui_request,
 	.answer = comfyui_answer,

@@ -29,6 +29,75 @@ const struct seed_provider *seed_provider_at(size_t index)
 	return index < SEED_ARRAY_LEN(providers) ? providers[index] : NULL;
 }
 
+/* --- Keys --- */
+
+static char *encode_base64(const char *text)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	size_t len = strlen(text);
+	char *out = malloc((len + 2) / 3 * 4 + 1), *to = out;
+
+	for (size_t i = 0; out && i < len; i += 3) {
+		size_t left = len - i;
+		uint32_t bits = (uint32_t)(unsigned char)text[i] << 16;
+
+		bits |= left > 1 ? (uint32_t)(unsigned char)text[i + 1] << 8 : 0;
+		bits |= left > 2 ? (uint32_t)(unsigned char)text[i + 2] : 0;
+		*to++ = digits[bits >> 18];
+		*to++ = digits[bits >> 12 & 63];
+		*to++ = left > 1 ? digits[bits >> 6 & 63] : '=';
+		*to++ = left > 2 ? digits[bits & 63] : '=';
+	}
+	if (out)
+		*to = 0;
+	return out;
+}
+
+static char *join_scheme(const char *scheme, const char *key)
+{
+	char *value;
+
+	if (!key || asprintf(&value, "%s %s", scheme, key) < 0)
+		return NULL;
+	return value;
+}
+
+/* `user:password` as --api-auth and nginx want it. */
+static char *basic(const char *user)
+{
+	char *encoded = encode_base64(user), *value = join_scheme("Basic", encoded);
+
+	if (encoded)
+		explicit_bzero(encoded, strlen(encoded));
+	free(encoded);
+	return value;
+}
+
+static char *local_authorization(const char *key)
+{
+	if (strncasecmp(key, "Bearer ", 7) == 0)
+		return join_scheme("Bearer", key + 7);
+	if (strncasecmp(key, "Basic ", 6) == 0)
+		return strchr(key, ':') ? basic(key + 6) : join_scheme("Basic", key + 6);
+	return strchr(key, ':') ? basic(key) : join_scheme("Bearer", key);
+}
+
+char *seed_provider_authorization(const struct seed_provider *provider, const char *key)
+{
+	switch (provider->auth) {
+	case SEED_AUTH_BEARER:
+		return join_scheme("Bearer", key);
+	case SEED_AUTH_KEY:
+		return join_scheme("Key", key);
+	case SEED_AUTH_LOCAL:
+		return local_authorization(key);
+	case SEED_AUTH_NONE:
+	default:
+		return NULL;
+	}
+}
+
 /* --- Tasks --- */
 
 /* The names stand in journals on disk: add, never change. */

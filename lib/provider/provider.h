@@ -49,6 +49,7 @@ enum seed_auth {
 	SEED_AUTH_NONE,
 	SEED_AUTH_BEARER, /* Authorization: Bearer KEY */
 	SEED_AUTH_KEY,    /* Authorization: Key KEY */
+	SEED_AUTH_LOCAL,  /* "user:password" as Basic, else Bearer; or as the key itself says */
 };
 
 /* What the engine sends. Strings owned by the request. The key is added by
@@ -176,6 +177,10 @@ void seed_provider_answer(const struct seed_provider *provider,
 
 /* NULL for a name that is not known. */
 const struct seed_provider *seed_provider_find(const char *name);
+
+/* The value of the Authorization header for this key, malloc'd: wipe it before it is
+ * freed. NULL without memory, and where the provider takes no key. */
+char *seed_provider_authorization(const struct seed_provider *provider, const char *key);
 
 /* The i-th provider, NULL past the end: for help texts. */
 const struct seed_provider *seed_provider_at(size_t index);

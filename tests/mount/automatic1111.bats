@@ -25,7 +25,7 @@ export SERVICE=automatic1111 BASE=/a1111
 	has_not "$(status_texts fox)" harmless
 }
 
-@test "automatic1111: no key goes to a service without keys" {
+@test "automatic1111: without a key file no key goes to the service" {
 	mount_service
 	write fox "a fox"
 	same none "$(jq -r .auth "$DIR/received" | sort -u)"
@@ -260,4 +260,36 @@ export SERVICE=automatic1111 BASE=/a1111
 	wait_until state_is fox failed
 	[ -n "$(record fox .error.message)" ]
 	same 1 "$(count create)"
+}
+
+@test "automatic1111: a key file with user:password goes as HTTP Basic, and is shown nowhere" {
+	for text in user:password "Basic user:password" "Basic dXNlcjpwYXNzd29yZA=="; do
+		printf '%s\n' "$text" >"$DIR/password"
+		chmod 600 "$DIR/password"
+		BASE=/a1111auth mount_service -o "key_file=$DIR/password"
+		write fox "a fox"
+		is_verified fox
+		faults '[{"on":"create","do":{"status":401,"msg":"no: %KEY%"}}]'
+		same "close EKEYREJECTED" "$(try_write owl "an owl")"
+		has_not "$(cat "$MNT/status" "$MNT/records/owl.json")" dXNlcjpwYXNzd29yZA
+		faults '[]'
+		stop_seedfs
+	done
+}
+
+@test "automatic1111: without the password the server refuses, and with another" {
+	BASE=/a1111auth mount_service
+	gives EKEYREJECTED "Not authenticated" '[]'
+	stop_seedfs
+	printf 'user:wrong\n' >"$DIR/password"
+	chmod 600 "$DIR/password"
+	BASE=/a1111auth mount_service -o "key_file=$DIR/password"
+	same "close EKEYREJECTED" "$(try_write owl "an owl")"
+}
+
+@test "automatic1111: a password in the URL is refused before mounting, with what to do instead" {
+	run "$SEEDFS" -o "provider=automatic1111,api_base=http://user:password@127.0.0.1:1,state=$STATE" "$MNT"
+	same 1 "$status"
+	has "$output" "key_file=PATH"
+	has_not "$output" password@
 }

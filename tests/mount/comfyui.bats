@@ -39,7 +39,7 @@ uuid='[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}'
 	same "seedfs/$(record fox .task_id)" "$(input SaveImage filename_prefix)"
 }
 
-@test "comfyui: no key goes to a service without keys" {
+@test "comfyui: without a key file no key goes to the service" {
 	mount_service
 	write fox "a fox"
 	same none "$(jq -r .auth "$DIR/received" | sort -u)"

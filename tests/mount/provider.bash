@@ -3,7 +3,13 @@
 # shellcheck shell=bash
 
 mount_service() { # [arguments]
-	PROVIDER=$SERVICE mount_seed -o "api_base=$API$BASE" "$@"
+	case $SERVICE in
+	automatic1111 | comfyui) # without a key, unless one is given
+		start_seedfs -o "provider=$SERVICE,api_base=$API$BASE,state=$STATE,rate=1000/1" "$@" "$MNT"
+		wait_mounted
+		;;
+	*) PROVIDER=$SERVICE mount_seed -o "api_base=$API$BASE" "$@" ;;
+	esac
 }
 
 # The JSON that the Nth submission had.

@@ -18,8 +18,8 @@ static const struct {
 	{ "fal", "https://queue.fal.run", "FAL_KEY ", SEED_AUTH_KEY, false },
 	{ "replicate", "https://api.replicate.com/v1", "REPLICATE_API_TOKEN ", SEED_AUTH_BEARER, false },
 	{ "openai", "https://api.openai.com/v1", "OPENAI_API_KEY ", SEED_AUTH_BEARER, false },
-	{ "automatic1111", "http://127.0.0.1:7860", "", SEED_AUTH_NONE, false },
-	{ "comfyui", "http://127.0.0.1:8188", "", SEED_AUTH_NONE, false },
+	{ "automatic1111", "http://127.0.0.1:7860", "", SEED_AUTH_LOCAL, false },
+	{ "comfyui", "http://127.0.0.1:8188", "", SEED_AUTH_LOCAL, false },
 	{ "sketch", NULL, "", SEED_AUTH_NONE, true },
 };
 
@@ -47,13 +47,40 @@ static void lists_every_provider(void **state)
 			snprintf(variables + len, sizeof(variables) - len, "%s ", p->key_variables[v]);
 		}
 		assert_string_equal(variables, listed[i].variables);
-		assert_int_equal(p->key_variables != NULL, p->auth != SEED_AUTH_NONE);
+		assert_int_equal(p->key_variables != NULL,
+				 p->auth == SEED_AUTH_BEARER || p->auth == SEED_AUTH_KEY);
 	}
 	assert_null(seed_provider_at(SEED_ARRAY_LEN(listed)));
 	assert_null(seed_provider_at(SIZE_MAX));
 	assert_null(seed_provider_find("dall-e"));
 	assert_null(seed_provider_find(""));
 	assert_null(seed_provider_find("KIE"));
+}
+
+static void sends_keys_in_their_way(void **state)
+{
+	static const struct {
+		const char *provider, *key, *value;
+	} rows[] = {
+		{ "kie", "k1", "Bearer k1" }, { "fal", "a:b", "Key a:b" }, { "openai", "a:b", "Bearer a:b" },
+		{ "automatic1111", "user:password", "Basic dXNlcjpwYXNzd29yZA==" },
+		{ "automatic1111", "u:p", "Basic dTpw" }, { "comfyui", "u:pw", "Basic dTpwdw==" },
+		{ "comfyui", "token", "Bearer token" }, { "comfyui", "Bearer a:b", "Bearer a:b" },
+		{ "comfyui", "basic u:p", "Basic dTpw" }, { "comfyui", "Basic dTpw", "Basic dTpw" },
+		{ "sketch", "x", NULL },
+	};
+
+	SEED_UNUSED(state);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(rows); i++) {
+		char *value = seed_provider_authorization(seed_provider_find(rows[i].provider),
+							  rows[i].key);
+
+		if (rows[i].value)
+			assert_string_equal(value, rows[i].value);
+		else
+			assert_null(value);
+		free(value);
+	}
 }
 
 static void keeps_kie_to_its_limits(void **state)
@@ -475,6 +502,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lists_every_provider),
+		cmocka_unit_test(sends_keys_in_their_way),
 		cmocka_unit_test(keeps_kie_to_its_limits),
 		cmocka_unit_test(sketch_asks_nobody),
 		cmocka_unit_test(tasks_survive_the_journal),

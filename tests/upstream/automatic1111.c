@@ -5,6 +5,7 @@
  *     POST /a1111/internal/progress    {"id_task": ID}: of that job
  *     GET  /a1111/sdapi/v1/progress    of whatever runs, or ran last
  *     POST /a1111/sdapi/v1/interrupt   what runs
+ *     …    /a1111auth/…                --api-auth user:password (HTTP Basic)
  *     …    /sdnext/…                   SD.Next: no internal/progress, and the
  *                                      job's id in sdapi/v1/progress
  *
@@ -25,6 +26,7 @@
 
 #define WEBUI "/a1111/"
 #define NEXT "/sdnext/"
+#define CLOSED "/a1111auth/"
 
 /* What decoding a picture of 2048x1152 takes on a good GPU. */
 #define DECODE_MS 1000
@@ -141,6 +143,17 @@ static void add_images(cJSON *json, const struct task *task)
 	free(text);
 }
 
+/* As FastAPI's HTTPBasic has it; "user:password" in base64. */
+static bool may_enter(const struct request *request, struct reply *reply)
+{
+	if (strncmp(request->path, CLOSED, strlen(CLOSED)) != 0 ||
+	    (request->key && !strcmp(request->key, "dXNlcjpwYXNzd29yZA==")))
+		return true;
+	refuse(reply, 401, NULL, request->key && *request->key ? "Incorrect username or password" :
+						"Not authenticated");
+	return false;
+}
+
 static void answer_txt2img(struct request *request, struct reply *reply)
 {
 	const cJSON *json = request->json;
@@ -148,6 +161,8 @@ static void answer_txt2img(struct request *request, struct reply *reply)
 	cJSON *out;
 	char *text;
 
+	if (!may_enter(request, reply))
+		return;
 	if (!dialect_is_integer(dialect_member(json, "steps"), 1, 150)) {
 		refuse_field(reply, "steps", "value is not a valid integer");
 		return;
@@ -263,6 +278,8 @@ const struct route automatic1111_routes[] = {
 	  &automatic1111 },
 	{ "POST", WEBUI "sdapi/v1/interrupt", false, false, "cancel", identify_running,
 	  answer_interrupt, NULL, &automatic1111 },
+	{ "POST", CLOSED "sdapi/v1/txt2img", false, false, "create", identify, answer_txt2img, NULL,
+	  &automatic1111 },
 	{ "POST", NEXT "sdapi/v1/txt2img", false, false, "create", identify, answer_txt2img, NULL,
 	  &automatic1111 },
 	{ "GET", NEXT "sdapi/v1/progress", false, false, "progress", NULL, answer_progress, NULL,
