@@ -189,6 +189,10 @@ check-asan:
 	@$(CHECK) asan
 check-warnings:
 	@$(CHECK) warnings
+# make storm KILLS=300 [STORM_SEED=N]: what a release is tried with.
+storm: all upstream
+	@SEEDFS=$(CURDIR)/$(BUILD)/seedfs KILLS=$(or $(KILLS),300) STORM_LIMIT=3600 \
+		bats --show-output-of-passing-tests tests/mount/storm.bats
 lint:
 	@$(CHECK) lint
 hdr-check:
@@ -203,8 +207,8 @@ demo:
 	@BUILD=$(BUILD) examples/demo.sh
 
 FORCE:
-.PHONY: simulate install uninstall all clean FORCE unit-programs upstream objects headers check check-unit check-mount \
-	check-asan check-warnings lint hdr-check install-deps install-test-deps demo
+.PHONY: simulate storm install uninstall all clean FORCE unit-programs upstream objects headers check check-unit \
+	check-mount check-asan check-warnings lint hdr-check install-deps install-test-deps demo
 .SECONDARY:
 
 -include $(SIM_SRC:%.c=$(BUILD)/%.d) $(LIB_OBJ:.o=.d) $(FS_OBJ:.o=.d) $(UNIT_SRC:%.c=$(BUILD)/%.d) $(UPSTREAM_SRC:%.c=$(BUILD)/%.d)
