@@ -133,6 +133,9 @@ $(BUILD)/tests/unit/simulate: $(SIM_SRC:%.c=$(BUILD)/%.o) $(BUILD)/libseed.a
 	$(if $(V),,@echo '  LD  $@')
 	$(Q)$(CC) $(LDFLAGS_ALL) $(SIM_PORTS:%=-Wl,--wrap=seed_%) -o $@ $^ $(PKG_LIBS) -lm
 
+mutants:
+	@tests/sim/mutants.sh
+
 simulate: $(BUILD)/tests/unit/simulate
 	@$< --seconds $(or $(SECONDS),60) --from $(or $(FROM),1000000)
 
@@ -207,7 +210,7 @@ demo:
 	@BUILD=$(BUILD) examples/demo.sh
 
 FORCE:
-.PHONY: simulate storm install uninstall all clean FORCE unit-programs upstream objects headers check check-unit \
+.PHONY: simulate mutants storm install uninstall all clean FORCE unit-programs upstream objects headers check check-unit \
 	check-mount check-asan check-warnings lint hdr-check install-deps install-test-deps demo
 .SECONDARY:
 

@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# Is the adversary mean enough? Takes one mend after the other out of a copy of
+# the engine and lets the simulation run: it must find each. Not part of make
+# check: each mutant is a build of its own (make mutants).
+# shellcheck disable=SC2016 # the expressions are Perl's
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+RUNS=${RUNS:-100000}
+WORK=$(mktemp -d "${TMPDIR:-/tmp}/seedfs-mutants.XXXXXX")
+trap 'rm -rf "$WORK"' EXIT
+missed=0 count=0
+
+# NAME FILE PERL-EXPRESSION: the expression must change the file.
+mutant() {
+	local name=$1 file=$2 expression=$3 out
+
+	count=$((count + 1))
+	rm -rf "$WORK/tree"
+	mkdir "$WORK/tree"
+	cp -r Makefile lib fs tests docs "$WORK/tree"
+	perl -0pi -e "$expression" "$WORK/tree/$file"
+	if cmp -s "$file" "$WORK/tree/$file"; then
+		echo "not ok $count - $name: nothing was taken out of $file"
+		missed=$((missed + 1))
+		return
+	fi
+	if ! make -s -C "$WORK/tree" -j"$(nproc)" BUILD="$WORK/build" \
+		"$WORK/build/tests/unit/simulate" >"$WORK/make" 2>&1; then
+		echo "not ok $count - $name: does not build"
+		tail -n 5 "$WORK/make"
+		missed=$((missed + 1))
+	elif out=$(timeout 600 "$WORK/build/tests/unit/simulate" --runs "$RUNS"); then
+		echo "not ok $count - $name: not found in $RUNS runs"
+		missed=$((missed + 1))
+	else
+		echo "ok $count - $name: $(grep -m1 -o 'seed [0-9]*: .*' <<<"$out")"
+	fi
+}
+
+mutant "superseded before the newer text is durable" lib/engine.c \
+	's/(generation->phase = PHASE_BEGIN;\n\tif \(engine->config.reuse\))/if (older)\n\t\tgeneration_supersede(older, "x");\n\t$1/'
+mutant "an older one's steps do not wait for the newer one's beginning" lib/disk_steps.c \
+	's/return newest != generation && newest->phase == PHASE_BEGIN;/return false;/'
+mutant "a broken poll is a failed attempt" lib/failure.c \
+	's/("unsure", \{\n.*?\n\t\t\{ )SEED_VERDICT_AGAIN/$1SEED_VERDICT_RETRY/s'
+mutant "a URL that is dead for a moment is a failed attempt" lib/failure.c \
+	's/("gone", \{\n.*?\n\t\t\{ )SEED_VERDICT_AGAIN/$1SEED_VERDICT_RETRY/s'
+mutant "a lack of memory is a failed attempt" lib/failure.c \
+	's/("local", \{\n.*?\n\t\t\{ )SEED_VERDICT_AGAIN/$1SEED_VERDICT_RETRY/s'
+mutant "what was not sent is a failed attempt" lib/failure.c \
+	's/("not sent", \{\n\t\t\{ )SEED_VERDICT_AGAIN/$1SEED_VERDICT_RETRY/'
+mutant "429 is a failed attempt" lib/failure.c \
+	's/("busy", \{\n\t\t\{ )SEED_VERDICT_AGAIN/$1SEED_VERDICT_RETRY/'
+mutant "nothing could be asked, and it is submitted again" lib/failure.c \
+	's/("unsure", \{\n.*?\n\t\t\{ SEED_VERDICT_AGAIN, )SEED_VERDICT_KEEP/$1SEED_VERDICT_RETRY/s'
+mutant "Retry-After of a day holds everybody" lib/queue.c \
+	's/if \(engine->hold_until_ms > generation->ask_until_ms\)/if (false)/'
+mutant "what waits behind an outage waits for ever" lib/queue.c \
+	's/if \(!engine->blocked_ms\)\n\t\treturn INT64_MAX;/return INT64_MAX;/'
+mutant "the same text is paid for again" lib/engine.c \
+	's/if \(older && is_generating\(older, request->text\)\)/if (false \&\& is_generating(older, request->text))/'
+mutant "a submission that was cut off is repeated after a restart" lib/resume.c \
+	's/generation_fail\(generation, &error\);\n\}/attempt_requeue(generation);\n}/'
+mutant "a late task has no row of its own before the retry" lib/attempts.c \
+	's/disk_step\(late, STEP_MARK\);/attempt_split_done(late, 0);/'
+mutant "a mark that found no disk is forgotten" lib/generation.c \
+	's/else if \(step == STEP_MARK && err\)\n\t\tmark_again\(generation\);/else if (step == STEP_MARK)\n\t\treturn;/'
+mutant "what only a later row implies is not marked" lib/engine.c \
+	's/if \(!newest && !marked && !generation->dead\)/if (false)/'
+mutant "a failed removal cancels" lib/changes.c \
+	's/if \(change->err \|\| g->record.state == SEED_STATE_VERIFIED\)/if (g->record.state == SEED_STATE_VERIFIED)/'
+mutant "a failed rename supersedes" lib/changes.c \
+	's/if \(!change->err\) \{\n\t\tif \(!change->folder\)\n\t\t\tsupersede_target\(engine, change\);/if (!change->folder)\n\t\tsupersede_target(engine, change);\n\tif (!change->err) {/'
+mutant "the budget keeps what was none" lib/budget.c \
+	's/engine->spent.count--;/engine->spent.count -= 0;/'
+mutant "a finished row is written again" lib/disk_steps.c \
+	's/if \(step == STEP_FINISH && !err && generation->step_next != STEP_DROP\)/if (false)/'
+mutant "a timer is forgotten" lib/attempts.c \
+	's/(generation->wake_ms = wake_ms;\n)\ttimers_touch\(generation\);/$1/'
+
+echo "1..$count"
+[ "$missed" -eq 0 ]
