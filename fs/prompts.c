@@ -25,12 +25,11 @@ static errint_t prompt_set_time(struct fs *fs, const char *path, struct timespec
 	return seed_store_prompt_time(fs->store, path, mtime);
 }
 
+/* In order with what is committed to the name meanwhile. Without memory it
+ * stays, empty. */
 static void prompt_drop(struct fs *fs, const char *path)
 {
-	struct stat st;
-
-	if (prompt_stat(fs, path, &st) == 0 && st.st_size == 0)
-		unlinkat(seed_store_area(fs->store, SEED_AREA_PROMPTS), path, 0);
+	SEED_UNUSED(seed_engine_remove_empty(fs->engine, path) == 0);
 }
 
 static const struct writing_kind prompt_writing = {

@@ -43,7 +43,8 @@ static void change_free(struct change *change)
 
 static void change_reply(struct seed_engine *engine, struct change *change)
 {
-	wait_finish(engine, change->wait, -change->err);
+	if (change->wait)
+		wait_finish(engine, change->wait, -change->err);
 	change_free(change);
 }
 
@@ -230,6 +231,22 @@ void changes_keep_prompt(struct seed_engine *engine, struct request *request)
 	change_arrived(engine, &change->command);
 }
 
+/* ---- an empty prompt that nobody wrote ---- */
+
+static void drop_empty_on_disk(struct seed_disk_job *disk)
+{
+	struct change *change = (struct change *)disk;
+	struct seed_engine *engine = change->engine;
+
+	change->err = seed_store_remove_empty(engine->store, change->name);
+	engine_post(engine, &change->command);
+}
+
+static void start_drop_empty(struct seed_engine *engine, struct change *change)
+{
+	run_on_lane(engine, change, change->name, drop_empty_on_disk, change_ended);
+}
+
 /* ---- a folder made ---- */
 
 static void make_on_disk(struct seed_disk_job *disk)
@@ -350,7 +367,9 @@ static struct change *change_new(struct seed_engine *engine, const char *name, c
 		change_free(change);
 		return NULL;
 	}
-	change->engine = wait->engine = engine;
+	change->engine = engine;
+	if (wait)
+		wait->engine = engine;
 	change->wait = wait;
 	change->start = start;
 	return change;
@@ -384,6 +403,11 @@ errint_t seed_engine_rename(struct seed_engine *engine, const char *from, const 
 	if (change)
 		change->folder = folder;
 	return order(engine, change);
+}
+
+errint_t seed_engine_remove_empty(struct seed_engine *engine, const char *name)
+{
+	return order(engine, change_new(engine, name, NULL, NULL, start_drop_empty));
 }
 
 errint_t seed_engine_make_folder(struct seed_engine *engine, const char *path,

@@ -121,6 +121,9 @@ errint_t seed_engine_rename(struct seed_engine *engine, const char *from, const 
 errint_t seed_engine_restore(struct seed_engine *engine, const char *version, const char *name,
 			     struct seed_wait *wait) SEED_MUST_CHECK;
 
+/* prompts/NAME was made and not written: it is removed if it is empty still. */
+errint_t seed_engine_remove_empty(struct seed_engine *engine, const char *name) SEED_MUST_CHECK;
+
 /* Makes the folder below prompts/ and in the other areas, durably; `wait` gets 0,
  * EEXIST …. */
 errint_t seed_engine_make_folder(struct seed_engine *engine, const char *path,

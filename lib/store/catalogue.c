@@ -337,6 +337,19 @@ errint_t seed_store_remove_prompt(struct seed_store *store, const char *name,
 	return seed_files_sync_parent(dirfd, name);
 }
 
+errint_t seed_store_remove_empty(struct seed_store *store, const char *name)
+{
+	int dirfd = store->areas[SEED_AREA_PROMPTS];
+	struct stat st;
+	errint_t err = seed_store_settle(store);
+
+	if (err)
+		return err;
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	return S_ISREG(st.st_mode) && st.st_size == 0 ? seed_files_remove(dirfd, name) : 0;
+}
+
 errint_t seed_store_remove_file(struct seed_store *store, enum seed_area area, const char *path)
 {
 	errint_t err = seed_store_settle(store);

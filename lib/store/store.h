@@ -178,6 +178,9 @@ char *seed_store_reuse_find(const struct seed_store *store, uint64_t key); /* ma
 /* Makes prompts/PATH and the same folder in the other areas. -EEXIST …. */
 errint_t seed_store_make_folder(struct seed_store *store, const char *path) SEED_MUST_CHECK;
 
+/* prompts/NAME, if nothing is in it. */
+errint_t seed_store_remove_empty(struct seed_store *store, const char *name) SEED_MUST_CHECK;
+
 /* A user's removal of an image, a record or a version (its row with it): in
  * order with what else is done to the name. -ENOENT …. */
 errint_t seed_store_remove_file(struct seed_store *store, enum seed_area area, const char *path)

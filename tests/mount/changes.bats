@@ -131,7 +131,7 @@ entry() { # NAME
 	all_agree
 }
 
-# The program's rename of fox.png stops until $DIR/go is there: a library made
+# The program's rename of fox.png, and its removal of wolf, stop until $DIR/go is there: a library made
 # here stands before libc's.
 hold_rename() {
 	! nm -D "$SEEDFS" 2>/dev/null | grep -qE '__[at]san_init' || skip "a sanitizer comes first itself"
@@ -142,16 +142,31 @@ hold_rename() {
 		#include <string.h>
 		#include <unistd.h>
 
+		static void hold(void)
+		{
+			if (!getenv("HELD"))
+				return;
+			close(open(getenv("HELD"), O_CREAT | O_WRONLY, 0600));
+			while (access(getenv("GO"), F_OK) < 0)
+				usleep(1000);
+		}
+
 		int renameat(int a, const char *from, int b, const char *to)
 		{
 			int (*real)(int, const char *, int, const char *) = dlsym(RTLD_NEXT, "renameat");
 
-			if (strcmp(from, "fox.png") == 0 && getenv("HELD")) {
-				close(open(getenv("HELD"), O_CREAT | O_WRONLY, 0600));
-				while (access(getenv("GO"), F_OK) < 0)
-					usleep(1000);
-			}
+			if (strcmp(from, "fox.png") == 0)
+				hold();
 			return real(a, from, b, to);
+		}
+
+		int unlinkat(int dir, const char *path, int flags)
+		{
+			int (*real)(int, const char *, int) = dlsym(RTLD_NEXT, "unlinkat");
+
+			if (strcmp(path, "wolf") == 0)
+				hold();
+			return real(dir, path, flags);
 		}
 	C
 }
@@ -172,7 +187,27 @@ hold_rename() {
 	all_agree
 }
 
-# It is in a request that has no answer yet, or it has one.
+# It, or its child, is in a request that has no answer yet, or it has one.
 waits_or_ended() { # PID
-	ended "$1" || grep -q request_wait_answer "/proc/$1/wchan"
+	local pid
+
+	ended "$1" && return
+	for pid in "$1" $(cat "/proc/$1/task/$1/children" 2>/dev/null); do
+		grep -qs request_wait_answer "/proc/$pid/wchan" && return
+	done
+	return 1
+}
+
+@test "s2.7: a file whose text came to nothing never takes another's prompt with it" {
+	hold_rename
+	HELD=$DIR/held GO=$DIR/go LD_PRELOAD=$DIR/hold.so mount_seed
+	echo >"$MNT/prompts/wolf" # white text is none
+	wait_until test -e "$DIR/held"
+	background try_write wolf "a wolf"
+	wait_until waits_or_ended "$JOB"
+	: >"$DIR/go"
+	job_ends 0 "$JOB"
+	same ok "$(cat "$JOB_OUT")"
+	same "a wolf" "$(cat "$MNT/prompts/wolf")"
+	all_agree
 }
