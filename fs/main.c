@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -52,6 +53,17 @@ static void raise_descriptors(void)
 		limit.rlim_cur = limit.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &limit);
 	}
+}
+
+/* The key is in this memory: no core file, no debugger or /proc/PID/mem of another
+ * process of the same user. (A sanitizer traces itself to look for leaks.) */
+static void close_memory(void)
+{
+	const struct rlimit none = { 0, 0 };
+
+	setrlimit(RLIMIT_CORE, &none);
+	if (!SEED_CAGE_SANITIZED)
+		prctl(PR_SET_DUMPABLE, 0);
 }
 
 /* ---- key ---- */
@@ -466,6 +478,7 @@ int main(int argc, char **argv)
 
 	if (argc == 2 && strcmp(argv[1], "--worker") == 0)
 		return seed_worker_main(3);
+	close_memory();
 	daemon_open_standard();
 	block_hangup();
 	raise_descriptors();

@@ -345,11 +345,8 @@ static errint_t take_key(struct seed_engine *engine, struct seed_key *key)
 		if (!authorization)
 			return -ENOMEM;
 	}
-	if (engine->authorization)
-		explicit_bzero(engine->authorization, strlen(engine->authorization));
-	free(engine->authorization);
+	engine->authorization = authorization ? seed_key_take_header(key, authorization) : NULL;
 	seed_key_free(engine->key);
-	engine->authorization = authorization;
 	engine->key = key;
 	engine->key_refused = false;
 	return 0;

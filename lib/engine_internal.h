@@ -158,7 +158,7 @@ struct seed_engine {
 	struct seed_store *store;
 	struct seed_log *log;
 	struct seed_key *key;
-	char *authorization;
+	const char *authorization; /* the key's own */
 	struct seed_net *net;
 	struct seed_disk *disk;
 	struct seed_worker_pool *workers;

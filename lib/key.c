@@ -1,6 +1,7 @@
 #include "lib/key.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,9 +9,13 @@
 /* Room for one byte more than a key file may have, so that it shows. */
 #define TEXT_BYTES (SEED_KEY_MAX_BYTES + 2)
 
+/* The longest is in base64, behind "Basic ". */
+#define HEADER_BYTES (2 * TEXT_BYTES)
+
 struct seed_key {
 	size_t len_bytes;
 	char text[TEXT_BYTES];
+	char header[HEADER_BYTES];
 };
 
 static struct seed_key *key_new(struct seed_error *error)
@@ -40,6 +45,17 @@ void seed_key_free(struct seed_key *key)
 const char *seed_key_text(const struct seed_key *key)
 {
 	return key->text;
+}
+
+const char *seed_key_take_header(struct seed_key *key, char *value)
+{
+	size_t len = strlen(value);
+
+	assert(len < sizeof(key->header));
+	memcpy(key->header, value, len + 1);
+	explicit_bzero(value, len);
+	free(value);
+	return key->header;
 }
 
 static bool is_white(char c)

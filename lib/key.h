@@ -1,5 +1,11 @@
 /*
- * A provider's key: one locked object, zeroed when freed, never printed.
+ * A provider's key: one locked object, zeroed when freed, never printed. It is the
+ * only lasting copy that this program makes, the header's value included. Others
+ * exist for the time of a request: the header's line (lib/net.c clears it) and what
+ * curl and OpenSSL copy it to, which they free without clearing. A key that
+ * came by a variable stays in the environment, where SIGHUP reads it again. Neither
+ * reaches a core file nor another process of the same user: fs/main.c switches off
+ * both.
  *
  * Found in this order: the key file (`key_file=`), $CREDENTIALS_DIRECTORY/seedfs.key,
  * the provider's environment variables. The file's white space at the ends is
@@ -24,6 +30,11 @@ errint_t seed_key_load(const char *file, const char *const *variables,
 
 /* The key's text, valid until freed; never NULL for a non-NULL key. */
 const char *seed_key_text(const struct seed_key *key);
+
+/* Moves the value of an Authorization header, made of the key, into the same locked
+ * memory; `value` is cleared and freed. Returns it there, valid until the key is
+ * freed or gets another. */
+const char *seed_key_take_header(struct seed_key *key, char *value);
 
 void seed_key_free(struct seed_key *key); /* zeroes it first; NULL is allowed */
 

@@ -52,8 +52,21 @@ errint_t seed_net_new(struct seed_net **out)
 	return 0;
 }
 
+/* The line of the key; NULL where none was sent. */
+static char *key_line(const struct seed_transfer *transfer)
+{
+	static const char name[] = "Authorization: ";
+
+	for (struct curl_slist *at = transfer->headers; at; at = at->next)
+		if (strncmp(at->data, name, sizeof(name) - 1) == 0)
+			return at->data;
+	return NULL;
+}
+
 static void transfer_free(struct seed_transfer *transfer)
 {
+	char *line;
+
 	if (transfer->link) {
 		*transfer->link = transfer->next;
 		if (transfer->next)
@@ -63,6 +76,9 @@ static void transfer_free(struct seed_transfer *transfer)
 		curl_multi_remove_handle(transfer->net->multi, transfer->easy);
 		curl_easy_cleanup(transfer->easy);
 	}
+	line = key_line(transfer);
+	if (line)
+		explicit_bzero(line, strlen(line));
 	curl_slist_free_all(transfer->headers);
 	seed_buf_release(&transfer->body);
 	if (transfer->memfd >= 0)
@@ -349,6 +365,17 @@ static int64_t retry_after_ms(CURL *easy)
 	return (int64_t)seconds * 1000;
 }
 
+/* A service that sends the key back must not have it in a message, which is cut
+ * to its length before anybody looks for the key in it. */
+static void scrub_answer(struct seed_transfer *transfer)
+{
+	const char *line = key_line(transfer);
+
+	if (line && transfer->body.len_bytes)
+		seed_url_scrub_bytes(transfer->body.data, transfer->body.len_bytes,
+				     strrchr(line, ' ') + 1);
+}
+
 static void finish(struct seed_transfer *transfer, CURLcode code)
 {
 	struct seed_net_answer answer = { .memfd = transfer->memfd };
@@ -361,6 +388,7 @@ static void finish(struct seed_transfer *transfer, CURLcode code)
 	answer.retry_after_ms = retry_after_ms(transfer->easy);
 	answer.redirect = redirect;
 	answer.sent = transfer->sent;
+	scrub_answer(transfer);
 	answer.body = transfer->body.data;
 	answer.len = transfer->body.len_bytes;
 	if (code != CURLE_OK) {

@@ -49,7 +49,7 @@ struct seed_net_answer {
 	bool local;                 /* it failed for want of memory or descriptors here */
 	bool cut;                   /* the body ended early */
 	long status;
-	const char *body;           /* borrowed for the call; "" with to_memfd */
+	const char *body;           /* borrowed for the call; "" with to_memfd; without the key */
 	size_t len;
 	int memfd;                  /* borrowed unless taken: set to -1 to take it */
 	const char *redirect;       /* absolute target of a 3xx, or NULL */

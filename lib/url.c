@@ -169,50 +169,79 @@ out:
 /* A key that short would star half of the text, and is none. */
 #define SCRUBBED_KEY_MIN_BYTES 4
 
+/* Also what a cut at the text's end has left of it. */
 static void scrub_key(char *text, const char *key)
 {
-	size_t len = key ? strlen(key) : 0;
+	size_t len = key ? strlen(key) : 0, left = strlen(text);
+	char *found;
 
 	if (len < SCRUBBED_KEY_MIN_BYTES)
 		return;
-	while ((text = strstr(text, key))) {
-		memset(text, '*', len);
-		text += len;
+	while ((found = strstr(text, key))) {
+		memset(found, '*', len);
+		left -= (size_t)(found - text) + len;
+		text = found + len;
+	}
+	for (size_t part = left < len ? left : len - 1; part >= SCRUBBED_KEY_MIN_BYTES; part--) {
+		if (strncmp(text + left - part, key, part) == 0) {
+			memset(text + left - part, '*', part);
+			return;
+		}
 	}
 }
 
-/* Bytes of "http://" or "https://" at the beginning of `text`, also with the
- * slashes as JSON may escape them; 0 where none stands. */
-static size_t url_start(const char *text)
+/* Bytes of the "//" in front of a host, also as JSON may escape it; 0: none. */
+static size_t slashes(const char *text)
 {
-	static const char *const starts[] = {"http://", "https://", "http:\\/\\/", "https:\\/\\/"};
-
-	for (size_t i = 0; i < SEED_ARRAY_LEN(starts); i++) {
-		size_t len = strlen(starts[i]);
-
-		if (strncasecmp(text, starts[i], len) == 0)
-			return len;
-	}
-	return 0;
+	if (text[0] == '/' && text[1] == '/')
+		return 2;
+	return strncmp(text, "\\/\\/", 4) == 0 ? 4 : 0;
 }
 
 #define URL_ENDS " \t\n\v\f\r\"'`)>"
 
+/* user:password in front of the host. */
+static void scrub_user(char *host)
+{
+	size_t len = strcspn(host, URL_ENDS "/\\?#");
+
+	while (len && host[len - 1] != '@')
+		len--;
+	if (len)
+		memset(host, '*', len - 1);
+}
+
+/* Of any scheme, or without one. A fragment goes where it holds values. */
 void seed_url_scrub(char *text, const char *key)
 {
 	scrub_key(text, key);
 	while (*text) {
-		size_t len = url_start(text);
-		char *query;
+		size_t len = slashes(text);
+		char *secret;
 
 		if (!len) {
 			text++;
 			continue;
 		}
-		query = text + strcspn(text, URL_ENDS "?");
-		len = strcspn(query, URL_ENDS);
-		memset(query, '*', len);
-		text = query + len;
+		scrub_user(text + len);
+		secret = text + len + strcspn(text + len, URL_ENDS "?#");
+		len = strcspn(secret, URL_ENDS);
+		if (*secret == '?' || memchr(secret, '=', len))
+			memset(secret, '*', len);
+		text = secret + len;
+	}
+}
+
+void seed_url_scrub_bytes(char *data, size_t len, const char *key)
+{
+	size_t key_len = strlen(key);
+	char *found, *end = data + len;
+
+	if (key_len < SCRUBBED_KEY_MIN_BYTES)
+		return;
+	while ((found = memmem(data, (size_t)(end - data), key, key_len))) {
+		memset(found, '*', key_len);
+		data = found + key_len;
 	}
 }
 

@@ -24,10 +24,14 @@ char *seed_url_tidy(const char *base, const char *text);
  * NULL only without memory; "(invalid URL)" for what does not parse. */
 char *seed_url_redacted(const char *url);
 
-/* Replaces, in place, every occurrence of `key` (may be NULL or empty) in text
- * by '*' characters, and every query of a URL in it by '*': for messages of
- * services. */
+/* Replaces by '*' characters, in place, every occurrence of `key` (may be NULL or
+ * empty), its beginning where the text ends within it (a message that was cut), and of
+ * each URL of any scheme or none ("//host/p?sig=x") its user:password and its query:
+ * for messages of services. */
 void seed_url_scrub(char *text, const char *key);
+
+/* The same of every occurrence of `key` in bytes that are no text yet. */
+void seed_url_scrub_bytes(char *data, size_t len, const char *key);
 
 /* Same scheme, host (case-insensitively) and port (defaults filled in). */
 bool seed_url_same_host(const char *a, const char *b);

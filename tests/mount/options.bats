@@ -475,6 +475,29 @@ EOT
 	same file "$(ls "$MNT")"
 }
 
+@test "s7: the program's memory is closed to other processes of its user, and leaves no core" {
+	need_root
+	[[ $("$SEEDFS" -V) != *sanitizer* ]] || skip "a sanitizer looks into its own memory"
+	chmod 755 "$DIR"
+	chown -R 65534 "$DIR"
+	as_nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+	# shellcheck disable=SC2016 # the inner shell's
+	unshare -m sh -c 'mount -t tmpfs none /dev && mknod -m 666 /dev/fuse c 10 229 &&
+		mknod -m 666 /dev/null c 1 3 && exec "$@"' - \
+		"${as_nobody[@]}" "$SEEDFS" -f -o "$(sketch)" "$MNT" 3>&- 4>&- </dev/null 2>>"$DIR/err" &
+	SEED_PID=$!
+	printf '%s\n' "$SEED_PID" >>"$DIR/pids"
+	wait_until grep -q Mounted "$STATE/log/status"
+	same 0 "$(stat -c %u "/proc/$SEED_PID/environ")"
+	fails "${as_nobody[@]}" cat "/proc/$SEED_PID/environ"
+	same "0 0" "$(awk '/^Max core file size/ { print $5, $6 }' "/proc/$SEED_PID/limits")"
+	# shellcheck disable=SC2016
+	nsenter -t "$SEED_PID" -m "${as_nobody[@]}" sh -c 'echo a fox >"$1/prompts/fox" &&
+		head -c 4 "$1/images/fox.png"' - "$MNT" | grep -q PNG
+	stop_seedfs
+	chown -R 0 "$DIR"
+}
+
 # COMMAND… in a mount namespace of its own, in which $1 has prepared /dev.
 in_namespace() { # SHELL-COMMAND PART-OF-THE-LINE [setpriv's options]
 	run --separate-stderr unshare -m sh -c "$1"'; shift; exec setpriv "$@"' - "$1" "${@:3}" -- \

@@ -107,6 +107,7 @@ static struct told ask_bytes(const char *method, const char *text, size_t len)
 	struct seed_net_request request = {
 		.method = method,
 		.url = url,
+		.authorization = "Bearer sk-secret-1",
 		.body = strcmp(method, "POST") == 0 ? "{}" : NULL,
 		.deadline_ms = seed_clock_now_ms() + 60000,
 		.limit_bytes = 4096,
@@ -264,6 +265,17 @@ static void bounds_retry_after(void **state)
 	}
 }
 
+/* Whatever becomes of the answer: the key that it repeats is not in it. */
+static void takes_the_key_out(void **state)
+{
+	struct told told;
+
+	SEED_UNUSED(state);
+	told = ask("POST", "HTTP/1.1 401 No\r\nContent-Length: 25\r\n\r\nno sk-secret-1 sk-secret-2");
+	assert_int_equal(told.status, 401);
+	assert_string_equal(told.body, "no *********** sk-secret-");
+}
+
 static void hands_redirects_back(void **state)
 {
 	struct told told;
@@ -319,6 +331,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bounds_retry_after),
 		cmocka_unit_test(hands_redirects_back),
+		cmocka_unit_test(takes_the_key_out),
 		cmocka_unit_test(unpacks_within_the_limit),
 		cmocka_unit_test(guards_what_has_no_proxy),
 		cmocka_unit_test(believes_a_peer_that_proved_itself),

@@ -116,6 +116,16 @@ static void test_scrub(void **state)
 		{"https://h/?k=é end", NULL, "https://h/***** end"},
 		{"httphttps://h?x", NULL, "httphttps://h**"},
 		{"http", NULL, "http"},
+		{"s3://bucket/p?sig=1 and //h/p?sig=1", NULL, "s3://bucket/p****** and //h/p******"},
+		{"redis://me:secret@h:6379/0 https://a:b@h/?c", NULL,
+		 "redis://*********@h:6379/0 https://***@h/**"},
+		{"https:\\/\\/me:secret@h\\/p", NULL, "https:\\/\\/*********@h\\/p"},
+		{"https://h/p#section https://h/p#token=1", NULL, "https://h/p#section https://h/p********"},
+		{"mail@host // what? a//b", NULL, "mail@host // what? a//b"},
+		{"bad key sk-123", "sk-12345", "bad key ******"},
+		{"sk-12345 bad key sk-1", "sk-12345", "******** bad key ****"},
+		{"bad key sk-", "sk-12345", "bad key sk-"},
+		{"sk-12345", "sk-12345sk-1", "********"},
 	};
 
 	SEED_UNUSED(state);
@@ -126,6 +136,17 @@ static void test_scrub(void **state)
 		seed_url_scrub(text, cases[i].key);
 		assert_string_equal(text, cases[i].scrubbed);
 	}
+}
+
+static void test_scrub_bytes(void **state)
+{
+	char bytes[] = "\0key-\0key-1key-1\0key-";
+
+	SEED_UNUSED(state);
+	seed_url_scrub_bytes(bytes, sizeof(bytes), "key-1");
+	assert_memory_equal(bytes, "\0key-\0**********\0key-", sizeof(bytes));
+	seed_url_scrub_bytes(bytes, sizeof(bytes), "");
+	assert_memory_equal(bytes, "\0key-\0**********\0key-", sizeof(bytes));
 }
 
 static void test_same_host(void **state)
@@ -360,6 +381,7 @@ int main(void)
 		cmocka_unit_test(test_check_length),
 		cmocka_unit_test(test_redacted),
 		cmocka_unit_test(test_scrub),
+		cmocka_unit_test(test_scrub_bytes),
 		cmocka_unit_test(test_same_host),
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_other_families_are_private),
