@@ -111,12 +111,21 @@ static errint_t read_palette(const struct seed_png_chunk *chunk, struct seed_png
 	return 0;
 }
 
+/* One frame that is the picture itself (no fdAT) is a still one in the container of
+ * an animation. */
+static bool is_animation(const struct seed_png_chunk *chunk)
+{
+	if (!strcmp(chunk->name, "acTL"))
+		return chunk->len != 8 || load_be32(chunk->data) != 1;
+	return !strcmp(chunk->name, "fdAT");
+}
+
 static errint_t read_other(const struct seed_png_chunk *chunk, struct seed_png_layout *layout,
 			   struct seed_error *error)
 {
 	if (!strcmp(chunk->name, "PLTE"))
 		return read_palette(chunk, layout, error);
-	if (!strcmp(chunk->name, "acTL"))
+	if (is_animation(chunk))
 		return seed_image_invalid(error, "PNG is animated");
 	if (!strcmp(chunk->name, "tRNS")) {
 		if (layout->idat_end || layout->has_transparency || layout->colour & 4)

@@ -1,6 +1,7 @@
 /*
  * WebP to pixels through libwebp. The RIFF container has no checksum, so its
- * sizes are all there is to compare: they must add up to the file exactly.
+ * sizes are all there is to compare: they must add up. What stands behind its end
+ * is nobody's.
  */
 #include <webp/decode.h>
 #include <webp/demux.h>
@@ -30,15 +31,15 @@ static errint_t check_chunks(const uint8_t *data, size_t len, struct seed_error 
 	return 0;
 }
 
-static errint_t check_container(const uint8_t *data, size_t len, struct seed_error *error)
+/* *len becomes the container's own. */
+static errint_t check_container(const uint8_t *data, size_t *len, struct seed_error *error)
 {
 	size_t riff = (size_t)load_le32(data + 4) + 8;
 
-	if (len < riff)
-		return seed_image_invalid(error, "WebP is cut off after %zu of %zu bytes", len, riff);
-	if (len > riff)
-		return seed_image_invalid(error, "WebP has %zu bytes behind its end", len - riff);
-	return check_chunks(data, len, error);
+	if (*len < riff)
+		return seed_image_invalid(error, "WebP is cut off after %zu of %zu bytes", *len, riff);
+	*len = riff;
+	return check_chunks(data, riff, error);
 }
 
 /* Before anything is allocated for the size that the header claims. */
@@ -49,23 +50,44 @@ static errint_t check_features(const uint8_t *data, size_t len, WebPBitstreamFea
 		return seed_image_invalid(error, "WebP header is damaged");
 	decoded->pixels.width = (uint32_t)features->width;
 	decoded->pixels.height = (uint32_t)features->height;
-	if (features->has_animation)
-		return seed_image_invalid(error, "WebP is animated");
 	return seed_pixels_check_size((uint64_t)features->width, (uint64_t)features->height, error);
 }
 
-/* The demuxer looks at what the decoder skips: one picture, wholly there. */
-static errint_t check_frames(const uint8_t *data, size_t len, struct seed_error *error)
+/* The one frame of an animation is a still picture if it fills the canvas. */
+static bool take_frame(const WebPDemuxer *demux, const WebPBitstreamFeatures *features,
+		       WebPData *picture)
+{
+	WebPIterator frame;
+	bool whole = WebPDemuxGetFrame(demux, 1, &frame) && !frame.x_offset && !frame.y_offset &&
+		     frame.width == features->width && frame.height == features->height;
+
+	if (whole)
+		*picture = frame.fragment; /* lies in the container's bytes */
+	WebPDemuxReleaseIterator(&frame);
+	return whole;
+}
+
+/* The demuxer looks at what the decoder skips: one picture, wholly there.
+ * *picture is what the decoder gets. */
+static errint_t check_frames(const uint8_t *data, size_t len, WebPBitstreamFeatures *features,
+			     WebPData *picture, struct seed_error *error)
 {
 	const WebPData whole = {.bytes = data, .size = len};
 	WebPDemuxState state;
 	WebPDemuxer *demux = WebPDemuxPartial(&whole, &state);
+	int width = features->width, height = features->height;
 	uint32_t frames = 0;
+	bool still = true;
 
+	*picture = whole;
 	if (demux && state == WEBP_DEMUX_DONE)
 		frames = WebPDemuxGetI(demux, WEBP_FF_FRAME_COUNT);
+	if (frames == 1 && features->has_animation)
+		still = take_frame(demux, features, picture) &&
+			WebPGetFeatures(picture->bytes, picture->size, features) == VP8_STATUS_OK &&
+			features->width == width && features->height == height;
 	WebPDemuxDelete(demux);
-	if (frames > 1)
+	if (frames > 1 || !still)
 		return seed_image_invalid(error, "WebP is animated");
 	return frames ? 0 : seed_image_invalid(error, "WebP container is damaged");
 }
@@ -107,18 +129,19 @@ errint_t seed_decode_webp(const uint8_t *data, size_t len, struct seed_decoded *
 {
 	struct seed_pixels *pixels = &decoded->pixels;
 	WebPBitstreamFeatures features;
+	WebPData picture;
 	errint_t err;
 
 	decoded->format = "webp";
-	err = check_container(data, len, error);
+	err = check_container(data, &len, error);
 	if (!err)
 		err = check_features(data, len, &features, decoded, error);
 	if (!err)
-		err = check_frames(data, len, error);
+		err = check_frames(data, len, &features, &picture, error);
 	if (!err)
 		err = seed_pixels_alloc(pixels, pixels->width, pixels->height, error);
 	if (err)
 		return err;
-	return features.has_alpha ? decode_alpha(data, len, pixels, error)
-				  : decode_opaque(data, len, pixels, error);
+	return features.has_alpha ? decode_alpha(picture.bytes, picture.size, pixels, error)
+				  : decode_opaque(picture.bytes, picture.size, pixels, error);
 }
