@@ -1,7 +1,8 @@
 #!/usr/bin/env bats
 # The dialects of openai and ark, spoken by a server that was written by others
 # (tests/peer/): what our own test service and the program would both get wrong
-# is seen here. Skipped where it cannot be had from npm.
+# is seen here. And the test service is judged itself, by the clients of OpenAI,
+# Replicate and fal. Skipped where they cannot be had from npm.
 
 load helper
 
@@ -61,4 +62,15 @@ speaks_with_it() { # PROVIDER PATH MODEL
 
 @test "a peer's Ark dialect" {
 	speaks_with_it ark /api/v3 seedream-4-0-250828
+}
+
+@test "the services' own clients understand our test service" {
+	cp "$BATS_TEST_DIRNAME/../peer/clients.mjs" "$PEER"
+	run timeout 60 node "$PEER/clients.mjs" "$API"
+	same "openai PNG
+openai refuses NotFoundError 404 model_not_found
+replicate true http:
+replicate cancels canceled
+fal http:
+fal refuses ValidationError 422" "$output"
 }
