@@ -41,6 +41,7 @@ REMOVED = ["elk", "hare"]                      # written and removed
 AFTER = ["0", "1", "2", "86400", "999999999999", "-5", "soon"]
 
 chance = random.Random(int(SEED))
+errors = open(os.path.join(os.path.dirname(STATE), "err"), "a")  # where helper.bash looks
 starts, kills, outages = [], [], []  # times, ms; outages of the API
 written = {}                         # text: name
 
@@ -66,7 +67,7 @@ def start():
     starts.append(now())
     process = subprocess.Popen(
         ["setpriv", "--pdeathsig", "KILL", "--", PROGRAM, "-f", "-o", OPTIONS + ",timeout=60",
-         MOUNT], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+         MOUNT], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors)
     end = time.monotonic() + 60
     while not os.path.exists(MOUNT + "/README"):
         if process.poll() is not None or time.monotonic() > end:
@@ -165,9 +166,9 @@ def one_round(number):
             touch(os.rename, *chance.sample(KEPT, 2))
         elif what < 0.85:
             touch(os.unlink, chance.choice(REMOVED))
-        elif what < 0.88:
+        elif what < 0.86:
             take_down(chance.choice(["api", "images"]))
-        elif what < 0.94:
+        elif what < 0.92:
             change_weather()
         time.sleep(chance.choice([0, 0.02, 0.1, 0.3]))
     time.sleep(chance.choice([0, 0.05, 0.5, 1]))
@@ -259,7 +260,8 @@ def judge_twice(made):
             if first.refused() or first.fails:
                 continue
             if second.life != first.life:
-                wrong.append("submitted again after a restart: %s (%s)" % (text, written[text]))
+                wrong.append("submitted again after a restart (the first was answered %d): %s (%s)"
+                             % (first.status, text, written[text]))
             elif first.answered():
                 wrong.append("submitted again after acceptance: %s (%s)" % (text, written[text]))
     return wrong
