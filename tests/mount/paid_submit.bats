@@ -295,6 +295,21 @@ unsure() { # DO
 	same 2 "$(count submit "a fox")"
 }
 
+# The retry that it would have had was not sent before the end.
+@test "s3: a submission cut off, whose retry waits at kill -9, is EIO, and never repeated" {
+	mount_seed
+	faults '[{"on":"create","nth":1,"do":{"lost":true}},
+		{"on":"create","nth":2,"times":9,"do":{"status":429,"retry_after":"5"}}]'
+	background start_write fox "a fox"
+	wait_until is_told_to_wait fox
+	kill_seedfs
+	faults '[]'
+	mount_seed
+	same EIO "$(try_open images/fox.png)"
+	has "$(record fox .error.message)" "may have been accepted"
+	same 1 "$(count accepted)"
+}
+
 # --- the same text again ----------------------------------------------------------
 
 @test "s2.6: the same text committed while it is generated joins" {
