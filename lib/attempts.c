@@ -455,6 +455,8 @@ void attempt_failed(struct generation *generation, enum seed_failure failure,
 	generation->trouble_error = error;
 	if (!paid)
 		submission_ended(generation, failure, verdict);
+	if (!paid && failure == SEED_FAILURE_UNSURE)
+		generation->record.unsure = true;
 	if (failure == SEED_FAILURE_REFUSED && error.code == EKEYREJECTED)
 		generation->engine->key_refused = generation->engine->key_due = true;
 	switch (verdict) {

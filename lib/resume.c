@@ -33,16 +33,12 @@ static bool can_be_asked(struct generation *generation)
 	return can;
 }
 
-static void resume_submission(struct generation *generation)
+/* A request left, and whether it was accepted is not known any more. The retry
+ * is for whoever still waits; after a restart nobody does. */
+static void fail_unsure(struct generation *generation)
 {
 	struct seed_error error;
 
-	if (can_be_asked(generation)) {
-		resume_task(generation);
-		generation->phase = PHASE_POLL_WAIT;
-		generation->wake_ms = 0;
-		return;
-	}
 	seed_error_set(&error, EIO, "seedfs was stopped while the request was being sent: it may have "
 		       "been accepted (and paid) and is not repeated; write the prompt again to "
 		       "generate it");
@@ -51,6 +47,18 @@ static void resume_submission(struct generation *generation)
 		attempt_last(generation)->error = error;
 	}
 	generation_fail(generation, &error);
+}
+
+static void resume_submission(struct generation *generation)
+{
+
+	if (can_be_asked(generation)) {
+		resume_task(generation);
+		generation->phase = PHASE_POLL_WAIT;
+		generation->wake_ms = 0;
+		return;
+	}
+	fail_unsure(generation);
 }
 
 /* The prompt went and the stop came before the journal's row did. At the first
@@ -95,6 +103,8 @@ void generation_resume(struct generation *generation)
 		generation_begin(generation);
 	} else if (generation->superseded) {
 		generation_abandon(generation, ECANCELED);
+	} else if (generation->record.unsure) {
+		fail_unsure(generation);
 	} else {
 		generation_begin(generation);
 	}

@@ -272,7 +272,10 @@ static bool may_follow(const struct submission *before, const struct submission 
 {
 	const struct task *task = before->task >= 0 ? &tasks[before->task] : NULL;
 
-	if (before->delivered && (before->unsure || before->answered_failed))
+	/* After a restart nothing is repeated that may have been accepted. */
+	if (before->delivered && before->unsure)
+		return before->life == fresh->life;
+	if (before->delivered && before->answered_failed)
 		return true;
 	if (!task || !task->told)
 		return false;
