@@ -397,6 +397,17 @@ static errint_t prepare(struct fs *fs, struct seed_error *error)
 	return err;
 }
 
+/* The engine's last: one that runs would have to be stopped. */
+static errint_t start_threads(struct fs *fs, struct reloader *reloader, struct seed_error *error)
+{
+	if (reloader_start(reloader))
+		return seed_error_set(error, EAGAIN, "cannot start a thread");
+	if (!fs->engine || !seed_engine_start(fs->engine))
+		return 0;
+	reloader_stop(reloader);
+	return seed_error_set(error, EAGAIN, "cannot start the engine's thread");
+}
+
 static errint_t serve(struct fs *fs, struct fuse_args *args, struct seed_error *error)
 {
 	struct seed_params params = { 0 };
@@ -414,10 +425,8 @@ static errint_t serve(struct fs *fs, struct fuse_args *args, struct seed_error *
 		err = seed_error_set(error, ENOMEM, "out of memory");
 	if (!err)
 		err = mount_start(fs, args, error);
-	if (!err && fs->engine && seed_engine_start(fs->engine))
-		err = seed_error_set(error, EAGAIN, "cannot start the engine's thread");
-	if (!err && reloader_start(&reloader))
-		err = seed_error_set(error, EAGAIN, "cannot start a thread");
+	if (!err)
+		err = start_threads(fs, &reloader, error);
 	if (!err) {
 		seed_log_line(fs->log, NULL, "Mounted at %s: provider %s, %dx%d",
 			      fs->options.mountpoint, fs->options.service->name,
