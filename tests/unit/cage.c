@@ -42,7 +42,7 @@ static void spin(int times, int dest_fd)
 	limit.rlim_cur = 1;
 	if (setrlimit(RLIMIT_CPU, &limit))
 		return;
-	for (volatile int i = 0;;)
+	for (volatile unsigned i = 0;;)
 		i = i + 1;
 }
 
@@ -401,6 +401,13 @@ static void need_cage(void)
 		skip();
 }
 
+/* A test that makes one must do so first: where there is no cage, it ends here. */
+static struct seed_worker_pool *new_caged_pool(void)
+{
+	need_cage();
+	return new_pool();
+}
+
 static void takes_memory(void **state)
 {
 	struct rlimit before, small;
@@ -426,11 +433,10 @@ static void fills_the_disk(void **state)
 /* Refused and nothing else: a libc may try on its own. */
 static void opens_files(void **state)
 {
-	struct seed_worker_pool *pool = new_pool();
+	struct seed_worker_pool *pool = new_caged_pool();
 	struct outcome outcome;
 
 	SEED_UNUSED(state);
-	need_cage();
 	assert_int_equal(have(pool, "open", PATIENT_MS, &outcome), 1);
 	assert_string_equal(outcome.result.error.message, "");
 	assert_int_equal(have(pool, "code", PATIENT_MS, &outcome), 1);
@@ -454,7 +460,7 @@ static void escapes(void **state)
  * life, the others are nobody's. The bytes of the job stay what they are. */
 static void writes_everywhere(void **state)
 {
-	struct seed_worker_pool *pool = new_pool();
+	struct seed_worker_pool *pool = new_caged_pool();
 	const struct seed_image_job job = {.prompt = "scribble"};
 	int source = memfd_create("source", MFD_CLOEXEC), kept = dup(source);
 	struct outcome outcome = {0};
@@ -475,11 +481,10 @@ static void writes_everywhere(void **state)
 
 static void words(void **state)
 {
-	struct seed_worker_pool *pool = new_pool();
+	struct seed_worker_pool *pool = new_caged_pool();
 	struct outcome outcome;
 
 	SEED_UNUSED(state);
-	need_cage();
 	assert_int_equal(have(pool, "say", PATIENT_MS, &outcome), 2);
 	assert_int_equal(outcome.result.error.code, 0);
 	assert_string_equal(outcome.notice, "image not valid: the decoder crashed (signal 11), saying "
@@ -515,12 +520,11 @@ static void has_line(const char *text, const char *line)
 /* As seen from outside. */
 static void walls_stand(void **state)
 {
-	struct seed_worker_pool *pool = new_pool();
+	struct seed_worker_pool *pool = new_caged_pool();
 	struct outcome outcome;
 	char text[8192];
 
 	SEED_UNUSED(state);
-	need_cage();
 	assert_int_equal(have(pool, "nothing", PATIENT_MS, &outcome), 1);
 	proc_text("status", text, sizeof(text));
 	has_line(text, "\nNoNewPrivs:\t1\n");
