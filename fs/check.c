@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -159,6 +160,7 @@ static bool check_key(const struct options *options, struct seed_key **key)
 
 struct look {
 	const struct seed_provider *provider;
+	const atomic_bool *ending; /* gives up; NULL: never */
 	bool done, is_ok;
 	char text[600];
 };
@@ -199,7 +201,7 @@ static errint_t ask(const struct options *options, const char *url, const char *
 	if (err)
 		return err;
 	err = seed_net_send(net, &request, looked, look, &transfer);
-	while (!err && !look->done) {
+	while (!err && !look->done && !(look->ending && atomic_load(look->ending))) {
 		seed_net_wait(net, NULL, 0, 100);
 		seed_net_turn(net);
 	}
@@ -207,29 +209,81 @@ static errint_t ask(const struct options *options, const char *url, const char *
 	return err;
 }
 
-static bool check_service(const struct options *options, const struct seed_key *key)
+static void look_at_service(const struct options *options, const struct seed_key *key,
+			    struct look *look)
 {
 	const struct seed_provider *service = options->service;
 	char *url = NULL, *authorization = NULL;
-	struct look look = { 0 };
 	errint_t err = 0;
 
-	if (service->draws)
-		return say("service", true, "none is needed: pictures are drawn here");
 	if (asprintf(&url, "%s%s", options->api_base, seed_proof_path(service)) < 0)
 		url = NULL;
 	if (key && service->auth != SEED_AUTH_NONE &&
 	    asprintf(&authorization, "%s %s", service->auth == SEED_AUTH_KEY ? "Key" : "Bearer",
 		     seed_key_text(key)) < 0)
 		authorization = NULL;
-	err = url ? ask(options, url, authorization, &look) : -ENOMEM;
+	err = url ? ask(options, url, authorization, look) : -ENOMEM;
 	if (err)
-		snprintf(look.text, sizeof(look.text), "cannot be asked: %s", strerror(-err));
+		snprintf(look->text, sizeof(look->text), "cannot be asked: %s", strerror(-err));
 	if (authorization)
 		explicit_bzero(authorization, strlen(authorization));
 	free(authorization);
 	free(url);
+}
+
+static bool check_service(const struct options *options, const struct seed_key *key)
+{
+	struct look look = { 0 };
+
+	if (options->service->draws)
+		return say("service", true, "none is needed: pictures are drawn here");
+	look_at_service(options, key, &look);
 	return say(options->api_base, look.is_ok, look.text);
+}
+
+/* ---- at mount, in the background ---- */
+
+static void *background_main(void *argument)
+{
+	struct check_background *background = argument;
+	struct fs *fs = background->fs;
+	const struct options *options = &fs->options;
+	struct look look = { .ending = &background->ending };
+	struct seed_error error = { 0 };
+	struct seed_key *key = NULL;
+
+	/* A key that has gone since the mount read it is told at its use. */
+	if ((options->service->key_variables || options->key_file) &&
+	    seed_key_load(options->key_file, options->service->key_variables, &key, &error))
+		return NULL;
+	look_at_service(options, key, &look);
+	seed_key_free(key);
+	if (look.done)
+		seed_log_line(fs->log, NULL, "%s%s %s", look.is_ok ? SEED_LOG_REQUEST : SEED_LOG_ERROR,
+			      options->api_base, look.text);
+	return NULL;
+}
+
+void check_background_start(struct check_background *background, struct fs *fs)
+{
+	sigset_t all, before;
+
+	background->fs = fs;
+	if (!fs->engine || fs->options.service->draws)
+		return;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	/* Without a thread nobody is told: the first prompt finds the same. */
+	background->running = pthread_create(&background->thread, NULL, background_main,
+					     background) == 0;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+void check_background_stop(struct check_background *background)
+{
+	atomic_store(&background->ending, true);
+	if (background->running)
+		pthread_join(background->thread, NULL);
 }
 
 int check_run(const struct options *options)

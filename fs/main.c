@@ -411,6 +411,7 @@ static errint_t start_threads(struct fs *fs, struct reloader *reloader, struct s
 static errint_t serve(struct fs *fs, struct fuse_args *args, struct seed_error *error)
 {
 	struct seed_params params = { 0 };
+	struct check_background background = { 0 };
 	struct reloader reloader = { .fs = fs };
 	errint_t err;
 
@@ -431,11 +432,13 @@ static errint_t serve(struct fs *fs, struct fuse_args *args, struct seed_error *
 		seed_log_line(fs->log, NULL, "Mounted at %s: provider %s, %dx%d",
 			      fs->options.mountpoint, fs->options.service->name,
 			      fs->options.size.width, fs->options.size.height);
+		check_background_start(&background, fs);
 		daemon_ready(fs->options.foreground);
 		err = mount_serve(fs);
 		block_signals(); /* a second SIGTERM must not cut the end short */
 		if (err)
 			seed_error_set(error, -err, "the session ended: %s", strerror(-err));
+		check_background_stop(&background);
 		reloader_stop(&reloader);
 		if (fs->engine)
 			seed_engine_stop(fs->engine);

@@ -11,7 +11,7 @@ static const struct proof {
 	{ "kie-image", "/api/v1/chat/credit", "data" },
 	{ "replicate", "/account", NULL },
 	{ "openai", "/models", NULL },
-	{ "automatic1111", "/sdapi/v1/progress", NULL },
+	{ "automatic1111", "/sdapi/v1/samplers", NULL },
 	{ "comfyui", "/system_stats", NULL },
 };
 
@@ -27,7 +27,7 @@ const char *seed_proof_path(const struct seed_provider *provider)
 {
 	const struct proof *proof = proof_of(provider);
 
-	return proof ? proof->path : "/";
+	return proof ? proof->path : "";
 }
 
 static enum seed_proof_result judge_credits(const struct proof *proof, bool needs_key,

@@ -13,7 +13,7 @@ enum seed_proof_result {
 	SEED_PROOF_BAD,     /* `text` says what is wrong and what to do */
 };
 
-/* What is appended to api_base for a GET; "/" where nothing proves a key. */
+/* What is appended to api_base for a GET; "" where nothing proves a key. */
 const char *seed_proof_path(const struct seed_provider *provider);
 
 /* What the answer means, and a line about it (at most `size` with its NUL). */

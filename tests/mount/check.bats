@@ -75,3 +75,28 @@ line() { # WHAT: of the output
 	check 0
 	has "$(line state)" "in use by a mount"
 }
+
+logged() { # PART: of the log's line about the service
+	wait_until grep -qF " - $1" "$MNT/status"
+}
+
+@test "s7: at mount the same look runs in the background, and its line goes to the log" {
+	mount_seed
+	logged "🧠 [SYNC IMAGE] $API answers and takes the key; 100 credits are left"
+	stop_seedfs
+	printf 'wrong-key-5e9d21c4\n' >"$DIR/key"
+	mount_seed
+	logged "❌ [SYNC IMAGE] $API refuses the key (401)"
+	has_not "$(cat "$MNT/status")" wrong-key
+	same 0 "$(count submit)"
+}
+
+@test "s7: a dead api_base is told at mount, and does not hold up the end" {
+	mount_seed -o api_base=http://127.0.0.1:9
+	logged "❌ [SYNC IMAGE] http://127.0.0.1:9 "
+	stop_seedfs
+	faults '[{"on":"credit","do":{"hang":true}}]'
+	mount_seed
+	received credit 1
+	WAIT=10 stop_seedfs # less than the look's own limit
+}
