@@ -45,6 +45,7 @@ struct seed_metrics {
 #undef FIELD
 	struct { int code; uint64_t count; } failures[SEED_FAILURES_MAX];
 	struct { int64_t uid; uint64_t count; } spenders[SEED_SPENDERS_MAX]; /* uid -1: not known, or no place left */
+	double cost; /* of verified images, as the service told it, in its own unit */
 	struct seed_histogram generation; /* commit to verified image */
 	struct seed_histogram service;    /* accepted to image there */
 };

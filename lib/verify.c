@@ -76,6 +76,9 @@ static void count_verified(struct generation *generation)
 	const struct seed_record *record = &generation->record;
 
 	metrics->verified++;
+	/* An adopted image was charged for elsewhere. */
+	if (record->cost >= 0 && !generation->adopting)
+		metrics->cost += record->cost;
 	generation->engine->key_refused = false;
 	metrics->image_bytes += record->image.bytes;
 	metrics->callbacks_adopted += generation->adopting;

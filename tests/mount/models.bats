@@ -61,3 +61,11 @@ export SERVICE=kie BASE=
 	same 600 "$(stat -c %a "$STATE/log/refused-urls")"
 	has_not "$(cat "$MNT/status" "$MNT/records/owl.json")" secret
 }
+
+@test "kie: what an image cost is in its record, and summed in metrics" {
+	mount_service
+	write fox "a fox"
+	write owl "an owl"
+	same "5 5" "$(record fox .cost) $(record owl .cost)"
+	has "$(cat "$MNT/metrics")" "seedfs_cost_total 10"
+}
