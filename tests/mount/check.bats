@@ -9,7 +9,7 @@ bats_require_minimum_version 1.5.0
 check() { # STATUS [-o value]: prints nothing; the lines are in $output
 	run --separate-stderr timeout 60 "$SEEDFS" --check -o "${2:-$(usual_options)}"
 	same "$1" "$status"
-	same "" "$stderr"
+	same "" "${stderr-}" # run sets it
 	same 0 "$(count submit)"
 }
 

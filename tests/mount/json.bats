@@ -36,7 +36,7 @@ refused() { # TEXT PART-OF-THE-LOG
 @test "s2.8: the retry of a JSON request uses the retry's steps and cfg_scale" {
 	mount_seed
 	faults '[{"on":"create","nth":1,"do":{"status":500}}]'
-	write fox '{"prompt": "a fox", "steps": 12, "seed": 5}'
+	write fox '{"prompt": "a fox", "model": "some/model", "steps": 12, "seed": 5}'
 	same '[12,25]' "$(log_of create -cs 'map(.body.input.steps)')"
 	same '[5,5]' "$(log_of create -cs 'map(.body.input.seed)')"
 }

@@ -138,7 +138,7 @@ writes_by_builtin() { # SHELL…
 
 @test "s2.1: nothing is committed while the opener still holds a descriptor" {
 	mount_seed
-	F=$MNT/prompts/x COUNT=$API/_count?on=submit python3 -c '
+	F=$MNT/prompts/x COUNT="$API/_count?on=submit" python3 -c '
 import os, urllib.request
 def submitted():
     return int(urllib.request.urlopen(os.environ["COUNT"]).read())
