@@ -247,10 +247,10 @@ static bool add_conditional(scmp_filter_ctx filter)
 				 SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) &&
 	       /* its own limit of processor time, nobody's else */
 	       !seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 2,
-				 SCMP_A0(SCMP_CMP_EQ, 0), SCMP_A1(SCMP_CMP_EQ, RLIMIT_CPU)) &&
+				 SCMP_A0(SCMP_CMP_EQ, 0, 0), SCMP_A1(SCMP_CMP_EQ, RLIMIT_CPU, 0)) &&
 	       /* abort() */
 	       !seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-				 SCMP_A0(SCMP_CMP_EQ, self));
+				 SCMP_A0(SCMP_CMP_EQ, self, 0));
 }
 
 static bool use_seccomp(void)
