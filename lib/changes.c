@@ -155,6 +155,27 @@ static void restore_on_disk(struct seed_disk_job *disk)
 	engine_post(engine, &change->command);
 }
 
+static void restore_ended(struct seed_engine *engine, struct command *command)
+{
+	struct change *change = change_of(command);
+	struct generation *g = engine_find(engine, change->to), *next;
+
+	if (!change->err)
+		seed_log_line(engine->log, change->to, SEED_LOG_IMAGE "Restored from history/%s",
+			      change->name);
+	for (; g; g = next) {
+		next = generation_next_same(g);
+		if (!g->leaving || strcmp(g->record.id, change->id) > 0)
+			continue;
+		g->leaving = false;
+		if (change->err)
+			disk_step_resume(g);
+		else
+			generation_supersede(g, "a restored image");
+	}
+	change_ended(engine, command);
+}
+
 static void start_restore(struct seed_engine *engine, struct change *change)
 {
 	struct generation *running = engine_find(engine, change->to);
@@ -165,10 +186,11 @@ static void start_restore(struct seed_engine *engine, struct change *change)
 		change_reply(engine, change);
 		return;
 	}
-	if (running)
-		generation_supersede(running, "a restored image");
-	seed_log_line(engine->log, change->to, SEED_LOG_IMAGE "Restored from history/%s", change->name);
-	run_on_lane(engine, change, change->to, restore_on_disk, change_ended);
+	/* A shelved task gives way once the restored image is in place. */
+	seed_store_new_id(engine->store, change->id);
+	for (; running; running = generation_next_same(running))
+		running->leaving = true;
+	run_on_lane(engine, change, change->to, restore_on_disk, restore_ended);
 }
 
 /* ---- an image, a record or a version removed ---- */

@@ -349,8 +349,8 @@ static bool is_newest(const struct seed_record *rows, size_t count, size_t index
 }
 
 /* The catalogue may know of a newer prompt whose own row has ended since, or of
- * the image of this prompt's first attempt, while the mark in this row could not
- * be written any more. */
+ * an image (of this prompt's first attempt, or restored) that has taken the name
+ * while the mark in this row could not be written any more. */
 static bool is_overtaken(const struct seed_store *store, const struct seed_record *row)
 {
 	struct seed_record record;
@@ -358,8 +358,8 @@ static bool is_overtaken(const struct seed_store *store, const struct seed_recor
 
 	if (seed_store_record_read(store, row->name, &record) == 0)
 		overtaken = record.created_ms > row->created_ms ||
-			    (record.created_ms == row->created_ms &&
-			     record.state == SEED_STATE_VERIFIED && strcmp(row->step, "commit") != 0);
+			    (record.state == SEED_STATE_VERIFIED && row->attempt_count > 0 &&
+			     strcmp(row->step, "commit") != 0);
 	seed_record_release(&record);
 	return overtaken;
 }

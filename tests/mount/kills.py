@@ -98,7 +98,7 @@ def accepted():
 
 def wait_idle():
     end = time.monotonic() + 120
-    while open(MOUNT + "/queue").read():
+    while "\n# 0 generating, 0 queued" not in "\n" + open(MOUNT + "/queue").read():
         if time.monotonic() > end:
             sys.exit("never idle:\n" + open(MOUNT + "/queue").read())
         time.sleep(0.05)

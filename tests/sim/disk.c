@@ -604,7 +604,7 @@ static bool is_overtaken(const struct seed_record *row)
 	const struct seed_record *record = &entries[name_index(row->name)].record;
 
 	return record->created_ms > row->created_ms ||
-	       (record->created_ms == row->created_ms && record->state == SEED_STATE_VERIFIED &&
+	       (record->state == SEED_STATE_VERIFIED && row->attempt_count > 0 &&
 		strcmp(row->step, "commit") != 0);
 }
 
