@@ -159,6 +159,18 @@ static errint_t open_source(struct generation *generation, int *fd)
 	return *fd < 0 ? -errno : 0;
 }
 
+/* Builds with crash points may wait less for a worker that hangs. */
+static int64_t worker_limit_ms(void)
+{
+#ifdef SEED_CRASH_POINTS
+	const char *limit = getenv("SEED_WORKER_LIMIT_MS");
+
+	if (limit)
+		return strtoll(limit, NULL, 10);
+#endif
+	return WORKER_LIMIT_MS;
+}
+
 static errint_t start_worker(struct generation *generation)
 {
 	struct seed_engine *engine = generation->engine;
@@ -188,7 +200,7 @@ static errint_t start_worker(struct generation *generation)
 		return result;
 	}
 	generation->at_worker = true;
-	return seed_worker_pool_submit(engine->workers, &job, source, result, WORKER_LIMIT_MS,
+	return seed_worker_pool_submit(engine->workers, &job, source, result, worker_limit_ms(),
 				       on_worker, generation);
 }
 
