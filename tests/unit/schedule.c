@@ -1,0 +1,117 @@
+/* lib/schedule.c: rates, durations, when a task is asked next. */
+#include "tests/unit/unit.h"
+
+#include "lib/schedule.h"
+
+static void test_rate_lets_so_many_go_in_any_window(void **state)
+{
+	struct seed_rate rate;
+
+	SEED_UNUSED(state);
+	assert_int_equal(seed_rate_init(&rate, 3, 1000), 0);
+	for (int64_t at = 100; at <= 300; at += 100) {
+		assert_int_equal(seed_rate_next_ms(&rate, at), at);
+		seed_rate_take(&rate, at);
+	}
+	/* The fourth goes a window after the first, the fifth after the second. */
+	assert_int_equal(seed_rate_next_ms(&rate, 400), 1100);
+	seed_rate_take(&rate, 1100);
+	assert_int_equal(seed_rate_next_ms(&rate, 1100), 1200);
+	assert_int_equal(seed_rate_next_ms(&rate, 5000), 5000);
+	seed_rate_release(&rate);
+}
+
+static void test_rate_of_nothing_lets_all_go(void **state)
+{
+	struct seed_rate rate;
+
+	SEED_UNUSED(state);
+	assert_int_equal(seed_rate_init(&rate, 0, 1000), 0);
+	for (int i = 0; i < 100; i++) {
+		assert_int_equal(seed_rate_next_ms(&rate, 7), 7);
+		seed_rate_take(&rate, 7);
+	}
+	seed_rate_release(&rate);
+}
+
+static void test_quantiles_are_of_the_last(void **state)
+{
+	struct seed_durations durations = { .count = 0 };
+
+	SEED_UNUSED(state);
+	assert_int_equal(seed_durations_quantile(&durations, 0.5), 0);
+	for (int64_t ms = 1000; ms <= 5000; ms += 1000)
+		seed_durations_add(&durations, ms);
+	assert_int_equal(seed_durations_quantile(&durations, 0), 1000);
+	assert_int_equal(seed_durations_quantile(&durations, 0.5), 3000);
+	assert_int_equal(seed_durations_quantile(&durations, 1), 5000);
+	for (int i = 0; i < SEED_DURATIONS; i++)
+		seed_durations_add(&durations, 700);
+	assert_int_equal(seed_durations_quantile(&durations, 1), 700);
+}
+
+/* The ages at which a task of that duration is asked, until it is seen to end. */
+static int64_t seen_at(const struct seed_durations *durations, int64_t duration_ms, int *asked)
+{
+	int64_t age = 0;
+
+	for (*asked = 0; age < duration_ms; (*asked)++) {
+		int64_t next = seed_schedule_next_ms(durations, age);
+
+		assert_true(next >= age + 250);
+		age = next;
+	}
+	return age;
+}
+
+static void test_end_is_seen_soon_and_with_few_questions(void **state)
+{
+	static const int64_t usual[] = { 18000, 20000, 22000, 24000, 26000, 28000, 30000, 32000 };
+	struct seed_durations durations = { .count = 0 };
+	int asked;
+
+	SEED_UNUSED(state);
+	/* Nothing is known: a seventh of the age late at most. */
+	for (int64_t ms = 2000; ms <= 60000; ms += 500) {
+		int64_t at = seen_at(&durations, ms, &asked);
+
+		assert_true(at - ms <= ms / 7 + 250);
+		assert_true(asked <= 40);
+	}
+	for (size_t i = 0; i < SEED_ARRAY_LEN(usual); i++)
+		seed_durations_add(&durations, usual[i]);
+	/* The tenth that takes longest is asked for more rarely. */
+	for (size_t i = 0; i + 1 < SEED_ARRAY_LEN(usual); i++) {
+		int64_t at = seen_at(&durations, usual[i], &asked);
+
+		assert_true(at - usual[i] <= 1500);
+		assert_true(asked <= 15);
+	}
+}
+
+static void test_backoff_doubles_up_to_a_bound(void **state)
+{
+	SEED_UNUSED(state);
+	for (unsigned n = 0; n < 64; n++) {
+		int64_t full = n < 5 ? (int64_t)1000 << n : 30000;
+
+		for (int i = 0; i < 50; i++) {
+			int64_t ms = seed_backoff_ms(n);
+
+			assert_true(ms >= full / 2 && ms <= full);
+		}
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rate_lets_so_many_go_in_any_window),
+		cmocka_unit_test(test_rate_of_nothing_lets_all_go),
+		cmocka_unit_test(test_quantiles_are_of_the_last),
+		cmocka_unit_test(test_end_is_seen_soon_and_with_few_questions),
+		cmocka_unit_test(test_backoff_doubles_up_to_a_bound),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
