@@ -274,22 +274,23 @@ static int64_t backoff_ms(struct generation *generation)
 	return ms < SHELVED_BACKOFF_MAX_MS ? ms : SHELVED_BACKOFF_MAX_MS;
 }
 
+int64_t attempt_ask_at_ms(const struct generation *generation, int64_t wanted_ms)
+{
+	int64_t margin = generation->engine->config.timeout_ms / 4, last;
+
+	if (generation->deadline_ms == INT64_MAX)
+		return wanted_ms;
+	last = generation->deadline_ms - (LAST_QUESTION_MS < margin ? LAST_QUESTION_MS : margin);
+	if (wanted_ms <= last)
+		return wanted_ms;
+	return seed_clock_now_ms() < last ? last : generation->deadline_ms;
+}
+
 static void ask_again(struct generation *generation, int64_t delay_ms)
 {
-	const struct seed_engine_config *config = &generation->engine->config;
-	int64_t now = seed_clock_now_ms(), last, wake;
-
 	if (delay_ms <= 0 || generation->shelved)
 		delay_ms = backoff_ms(generation);
-	wake = now + delay_ms;
-	if (generation->deadline_ms != INT64_MAX) {
-		last = generation->deadline_ms -
-		       (LAST_QUESTION_MS < config->timeout_ms / 4 ? LAST_QUESTION_MS :
-								    config->timeout_ms / 4);
-		if (wake > last)
-			wake = now < last ? last : generation->deadline_ms;
-	}
-	wait_until(generation, wake);
+	wait_until(generation, attempt_ask_at_ms(generation, seed_clock_now_ms() + delay_ms));
 }
 
 static void again(struct generation *generation, enum seed_failure failure,

@@ -329,6 +329,9 @@ void attempt_requeue(struct generation *generation);
 void attempt_settle_charge(struct generation *generation, bool counts);
 /* The row of a late task is durable, or could not be written. */
 void attempt_split_done(struct generation *late, errint_t err);
+/* When a question that is wanted then is asked: one is kept for just before the
+ * deadline. */
+int64_t attempt_ask_at_ms(const struct generation *generation, int64_t wanted_ms);
 /* A question that waits is asked at once. */
 void attempt_wake(struct generation *generation);
 /* A shelved task is wanted again: asked for at once, within a new deadline. */

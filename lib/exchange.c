@@ -71,8 +71,9 @@ void exchange_poll_later(struct generation *generation)
 	int64_t age = seed_clock_now_ms() - generation->submitted_ms;
 
 	generation->phase = PHASE_POLL_WAIT;
-	generation->wake_ms = generation->submitted_ms +
-			      seed_schedule_next_ms(&generation->engine->durations, age);
+	/* Also where all that was learned took longer than this may. */
+	generation->wake_ms = attempt_ask_at_ms(generation, generation->submitted_ms +
+			      seed_schedule_next_ms(&generation->engine->durations, age));
 	timers_touch(generation);
 }
 

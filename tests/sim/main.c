@@ -118,6 +118,8 @@ static void run(uint64_t seed)
 	/* Answers that are under way may still refuse the key. */
 	engine = live(engine, now_ms() + 2 * TIMEOUT_MS);
 	users_sighup(engine);
+	engine = live(engine, now_ms() + 3 * TIMEOUT_MS);
+	users_commit(engine);
 	engine = live(engine, now_ms() + REST_MS);
 	check_rest(engine);
 	generations_made += text_count;

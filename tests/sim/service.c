@@ -193,12 +193,12 @@ static void be_busy(struct seed_transfer *t)
  * reached, but for a connection that breaks after that. */
 static bool is_lost(struct seed_transfer *t, unsigned faults)
 {
-	if (now_ms() < down_until_ms) {
+	if (now_ms() < down_until_ms && !world_is_kind()) {
 		fail(t, ECONNREFUSED, false);
 		return true;
 	}
 	if (chance(faults / 20))
-		down_until_ms = now_ms() + roll(60000);
+		down_until_ms = now_ms() + (chance(10) ? roll(600000) : roll(60000));
 	switch (chance(faults / 2) ? roll(6) : 99) {
 	case 0:
 		fail(t, chance(50) ? ECONNREFUSED : EHOSTUNREACH, false);

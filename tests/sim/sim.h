@@ -142,5 +142,7 @@ void check_submission(const struct submission *fresh);
 void check_disk(void);
 void check_rest(struct seed_engine *engine);
 void users_sighup(struct seed_engine *engine);
+/* One more text, which must come to its image. */
+void users_commit(struct seed_engine *engine);
 
 #endif

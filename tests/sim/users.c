@@ -16,6 +16,7 @@ static struct waiter {
 	bool used, answered;
 	const char *what;
 	int text; /* of a commit; -1 */
+	bool must_succeed, first;
 	int64_t since_ms;
 	char *report;
 } waiters[WAITS_MAX];
@@ -51,6 +52,12 @@ static void answered(struct seed_wait *wait, int code)
 	trace("user: %s T%d: %s", waiter->what, waiter->text, code ? strerror(code) : "ok");
 	if (took_ms > ANSWER_MAX_MS && !one_slot)
 		broken("%s waited %lld ms", waiter->what, (long long)took_ms);
+	/* What says nothing of the text ends no wait before its time. */
+	if (waiter->first && took_ms < TIMEOUT_MS &&
+	    (code == ECONNREFUSED || code == EHOSTUNREACH || code == ETIMEDOUT))
+		broken("%s: %s after %lld ms", waiter->what, strerror(code), (long long)took_ms);
+	if (waiter->must_succeed && code)
+		broken("%s: %s, and the adversary is kind", waiter->what, strerror(code));
 	if (code == 0 && waiter->text >= 0)
 		texts[waiter->text].closed_well = true;
 }
@@ -96,6 +103,8 @@ static void commit(struct seed_engine *engine, int name, bool same)
 	if (!running || text_number(running->record.request) != number ||
 	    (running->record.state == SEED_STATE_FAILED && generation_is_ending(running)))
 		texts[number].commits++;
+	((struct waiter *)(void *)wait)->first = number == text_count - 1 && !same;
+	((struct waiter *)(void *)wait)->must_succeed = world_is_kind();
 	newest[name] = number;
 	trace("user: commit T%d to %s", number, name_of(name));
 	wait->until_begun = chance(5);
@@ -228,6 +237,11 @@ static void interrupt(void)
 	waiter->wait.tid = 1;
 	waiter->text = -1;
 	seed_engine_interrupt(&waiter->wait);
+}
+
+void users_commit(struct seed_engine *engine)
+{
+	commit(engine, (int)roll(NAMES), false);
 }
 
 void users_sighup(struct seed_engine *engine)
