@@ -75,9 +75,11 @@ load helper
 }
 
 @test "make install puts the program, its manuals and mount's helper in place" {
-	make -s -C "$ROOT" BUILD="$(dirname "$SEEDFS")" DESTDIR="$DIR/root" install
+	# As it was built: with the flags of this make it would be built anew, under
+	# the tests that run beside this one.
+	make -s -C "$ROOT" -o "$SEEDFS" BUILD="$(dirname "$SEEDFS")" DESTDIR="$DIR/root" install
 	same /usr/local/bin/seedfs "$(readlink "$DIR/root/sbin/mount.seedfs")"
 	"$DIR/root/usr/local/bin/seedfs" -V
-	make -s -C "$ROOT" BUILD="$(dirname "$SEEDFS")" DESTDIR="$DIR/root" uninstall
+	make -s -C "$ROOT" -o "$SEEDFS" BUILD="$(dirname "$SEEDFS")" DESTDIR="$DIR/root" uninstall
 	same "" "$(find "$DIR/root" -name '*seed*' ! -type d)"
 }

@@ -25,6 +25,11 @@ PORT(store_move_entry);
 PORT(store_move_folder);
 PORT(store_restore);
 PORT(store_remove_file);
+PORT(store_prompt_exists);
+PORT(store_prompt_write);
+PORT(store_prompt_time);
+PORT(store_remove_empty);
+PORT(store_make_folder);
 PORT(store_result_open);
 PORT(store_source_write);
 PORT(store_source_open);
@@ -488,6 +493,46 @@ errint_t WRAP(remove_file)(struct seed_store *store, enum seed_area area, const 
 		return err;
 	tasks[found->task].dropped = true;
 	found->name = -1;
+	return 0;
+}
+
+bool WRAP(prompt_exists)(const struct seed_store *store, const char *name)
+{
+	return WRAP(has_prompt)(store, name);
+}
+
+errint_t WRAP(prompt_write)(struct seed_store *store, const char *name, const char *text,
+			    struct timespec mtime)
+{
+	errint_t err = step();
+
+	SEED_UNUSED(store);
+	SEED_UNUSED(mtime);
+	if (!err)
+		entries[name_index(name)].prompt = text_number(text);
+	return err;
+}
+
+errint_t WRAP(prompt_time)(struct seed_store *store, const char *name, struct timespec mtime)
+{
+	SEED_UNUSED(store);
+	SEED_UNUSED(name);
+	SEED_UNUSED(mtime);
+	return 0;
+}
+
+/* Prompts without a text and folders are not simulated. */
+errint_t WRAP(remove_empty)(struct seed_store *store, const char *name)
+{
+	SEED_UNUSED(store);
+	SEED_UNUSED(name);
+	return 0;
+}
+
+errint_t WRAP(make_folder)(struct seed_store *store, const char *path)
+{
+	SEED_UNUSED(store);
+	SEED_UNUSED(path);
 	return 0;
 }
 
