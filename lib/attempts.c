@@ -186,6 +186,12 @@ void attempt_announced(struct generation *generation, errint_t err)
 void attempt_requeue(struct generation *generation)
 {
 	attempt_settle_charge(generation, false);
+	/* A newer text took the name while it was being asked for: nobody wants
+	 * what was not accepted. */
+	if (generation->superseded) {
+		generation_abandon(generation, ECANCELED);
+		return;
+	}
 	generation->submitted_ms = 0;
 	generation->deadline_ms = INT64_MAX;
 	generation_release_slot(generation);

@@ -139,7 +139,9 @@ void callback_not_adopted(struct generation *generation, const struct seed_error
 		generation_fail(generation, error);
 		return;
 	}
-	generation_log(generation, LOG_CALLBACK "No valid image provided, generating new 2K image");
+	if (!generation->superseded)
+		generation_log(generation, LOG_CALLBACK
+			       "No valid image provided, generating new 2K image");
 	free(generation->record.image_url);
 	generation->record.image_url = NULL;
 	seed_task_release(&generation->task);

@@ -51,7 +51,6 @@ static void fail_unsure(struct generation *generation)
 
 static void resume_submission(struct generation *generation)
 {
-
 	if (can_be_asked(generation)) {
 		resume_task(generation);
 		generation->phase = PHASE_POLL_WAIT;
@@ -98,11 +97,11 @@ void generation_resume(struct generation *generation)
 		generation_verify(generation, -1);
 	} else if (strcmp(step, "commit") == 0) {
 		generation_finish(generation);
+	} else if (generation->superseded) { /* a beginning would take the name back */
+		generation_abandon(generation, ECANCELED);
 	} else if (strcmp(step, "adopt") == 0 && generation->record.image_url) {
 		generation->adopting = true;
 		generation_begin(generation);
-	} else if (generation->superseded) {
-		generation_abandon(generation, ECANCELED);
 	} else if (generation->record.unsure) {
 		fail_unsure(generation);
 	} else {

@@ -266,6 +266,20 @@ errint_t WRAP(journal)(struct seed_store *store, const struct seed_record *recor
 	return 0;
 }
 
+/* The name's prompt is another one, or none (-1). */
+static void set_prompt(int name, int text)
+{
+	int before = entries[name].prompt;
+
+	entries[name].prompt = text;
+	if (before >= 0) {
+		texts[before].gone = true;
+		texts[before].gone_ms = now_ms();
+	}
+	if (text >= 0)
+		texts[text].gone = false;
+}
+
 static void write_record(const struct seed_record *record)
 {
 	struct entry *entry = &entries[name_index(record->name)];
@@ -299,7 +313,7 @@ errint_t WRAP(begin)(struct seed_store *store, const struct seed_record *record)
 		err = step();
 	if (!err) {
 		write_record(record);
-		entries[name].prompt = text_number(record->request);
+		set_prompt(name, text_number(record->request));
 		trace("disk: begun %s %s", record->name, record->request);
 		return 0;
 	}
@@ -383,7 +397,7 @@ errint_t WRAP(remove_prompt)(struct seed_store *store, const char *name,
 	err = step();
 	if (err)
 		return err;
-	entry->prompt = -1;
+	set_prompt(name_index(name), -1);
 	trace("disk: removed %s", name);
 	may_die();
 	if (cancelled && !is_dead() && entry->image < 0)
@@ -412,6 +426,7 @@ errint_t WRAP(move_entry)(struct seed_store *store, const char *from, const char
 			add_version(b, versions[i].task, versions[i].has_row);
 		}
 	entries[b].image = entries[a].image;
+	set_prompt(b, -1);
 	entries[b].prompt = entries[a].prompt;
 	entries[a].image = entries[a].prompt = -1;
 	seed_record_release(&entries[b].record);
@@ -509,7 +524,7 @@ errint_t WRAP(prompt_write)(struct seed_store *store, const char *name, const ch
 	SEED_UNUSED(store);
 	SEED_UNUSED(mtime);
 	if (!err)
-		entries[name_index(name)].prompt = text_number(text);
+		set_prompt(name_index(name), text_number(text));
 	return err;
 }
 

@@ -70,6 +70,13 @@ static int task_new(int text)
 	return task_count++;
 }
 
+int service_foreign_picture(void)
+{
+	if (task_count + 8 > TASKS_MAX)
+		return -1;
+	return task_new(-1);
+}
+
 /* ---- the provider: the engine's side of the same words ---- */
 
 static errint_t sim_request(const struct seed_provider_config *config,

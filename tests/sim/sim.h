@@ -99,6 +99,8 @@ extern struct submission submissions[2 * TASKS_MAX];
 extern int submission_count;
 extern const struct seed_provider sim_provider;
 void service_begin(void);
+/* A picture that nobody here paid for, for a callback to name: its task. */
+int service_foreign_picture(void);
 /* When the next answer is due. */
 int64_t service_next_ms(void);
 
@@ -130,6 +132,8 @@ int text_number(const char *request);
 struct text {
 	int commits;             /* that were not answered by one under way */
 	bool closed_well;        /* a close gave 0 */
+	bool gone;               /* on disk no name has it any more */
+	int64_t gone_ms;         /* since then */
 };
 extern struct text texts[TEXTS_MAX];
 extern int text_count;

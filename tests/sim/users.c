@@ -121,17 +121,23 @@ static void commit(struct seed_engine *engine, int name, bool same)
 
 static void callback(struct seed_engine *engine, int name)
 {
+	int picture = chance(60) ? service_foreign_picture() : -1;
 	struct seed_wait *wait;
 	char *body = NULL;
+	int n;
 
 	if (text_count == TEXTS_MAX || !(wait = wait_new("callback", -1)))
 		return;
 	texts[text_count] = (struct text){ .commits = 1 };
 	newest[name] = -1;
 	restored[name] = true; /* whose picture it has is not followed further */
-	trace("user: callback T%d to %s", text_count, name_of(name));
-	if (asprintf(&body, "{\"prompt\":\"T%d\"}", text_count++) < 0 ||
-	    seed_engine_callback(engine, name_of(name), body, NULL, wait))
+	trace("user: callback T%d to %s, picture %d", text_count, name_of(name), picture);
+	if (picture >= 0)
+		n = asprintf(&body, "{\"prompt\":\"T%d\",\"image_url\":\"http://sim.test/image/%d\"}",
+			     text_count++, picture);
+	else
+		n = asprintf(&body, "{\"prompt\":\"T%d\"}", text_count++);
+	if (n < 0 || seed_engine_callback(engine, name_of(name), body, NULL, wait))
 		abort();
 }
 
@@ -298,7 +304,11 @@ static bool may_follow(const struct submission *before, const struct submission 
 	return task->told_running && fresh->sent_ms >= before->sent_ms + TIMEOUT_MS;
 }
 
-/* Invariant 1: at most two, and the second only after a failure that says so. */
+/* The order to send may have been given in the moment in which it went. */
+#define GONE_MS 5000
+
+/* Invariant 1: at most two, and the second only after a failure that says so;
+ * none for a text that has no name any more. */
 void check_submission(const struct submission *fresh)
 {
 	const struct submission *before = NULL;
@@ -309,6 +319,8 @@ void check_submission(const struct submission *fresh)
 			before = s;
 			count++;
 		}
+	if (texts[fresh->text].gone && fresh->sent_ms > texts[fresh->text].gone_ms + GONE_MS)
+		broken("T%d was submitted, and another text has its name", fresh->text);
 	if (count + 1 > 2 * commits)
 		broken("T%d was submitted %d times for %d commits", fresh->text, count + 1, commits);
 	if (before && commits == 1 && !may_follow(before, fresh))
