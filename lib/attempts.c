@@ -104,9 +104,10 @@ static void fail_over_budget(struct generation *generation)
 {
 	struct seed_error error;
 
+	queue_answered(generation, false); /* another may ask for all */
 	seed_error_set(&error, EDQUOT, "the budget of %lld submissions a day is spent; it begins anew "
 		       "at 00:00 UTC", (long long)generation->engine->config.budget);
-	generation_fail(generation, &error);
+	attempt_end(generation, &error);
 }
 
 void attempt_start(struct generation *generation)
@@ -252,7 +253,7 @@ static void retry(struct generation *generation, const struct seed_error *error)
 	attempt_requeue(generation);
 }
 
-static void end(struct generation *generation, const struct seed_error *error)
+void attempt_end(struct generation *generation, const struct seed_error *error)
 {
 	if (generation->record.attempt_count > 0 && !attempt_begins(generation))
 		end_attempt(generation, error);
@@ -474,7 +475,7 @@ void attempt_failed(struct generation *generation, enum seed_failure failure,
 		retry(generation, &error);
 		break;
 	case SEED_VERDICT_END:
-		end(generation, &error);
+		attempt_end(generation, &error);
 		break;
 	case SEED_VERDICT_KEEP:
 		shelve(generation, failure, &error);

@@ -91,10 +91,41 @@ static void remove_on_disk(struct seed_disk_job *disk)
 	engine_post(engine, &change->command);
 }
 
-static void cancel(struct seed_engine *engine, struct generation *generation)
+/* What runs for `name` is to leave it once `change` is on disk, and not before. */
+static void leave(struct seed_engine *engine, struct change *change, const char *name)
 {
+	seed_store_new_id(engine->store, change->id);
+	for (struct generation *g = engine_find(engine, name); g; g = generation_next_same(g))
+		g->leaving = true;
+}
+
+/* It is, or it has failed. What was written to the name since stays in any case. */
+static void left(struct seed_engine *engine, struct change *change, const char *name,
+		 void (*go)(struct generation *))
+{
+	struct generation *g = engine_find(engine, name), *next;
+
+	for (; g; g = next) {
+		next = generation_next_same(g);
+		if (!g->leaving || strcmp(g->record.id, change->id) > 0)
+			continue;
+		g->leaving = false;
+		if (change->err)
+			disk_step_resume(g);
+		else
+			go(g);
+	}
+}
+
+static void cancel(struct generation *generation)
+{
+	/* A verified image may be in place already: it is the row's turn. */
+	if (generation->record.state == SEED_STATE_VERIFIED) {
+		disk_step_resume(generation);
+		return;
+	}
 	generation_log(generation, SEED_LOG_IMAGE "Cancelled: the prompt was removed");
-	engine->metrics.cancelled++;
+	generation->engine->metrics.cancelled++;
 	if (generation->late) {
 		cancel_at_service(generation->late);
 		generation_abandon(generation->late, ECANCELED);
@@ -104,24 +135,12 @@ static void cancel(struct seed_engine *engine, struct generation *generation)
 }
 
 /* First the prompt, then (next on the lane) the journal's rows: a stop between
- * the two finds tasks whose prompt is gone, and drops them. What was written to
- * the name since is another prompt's. */
+ * the two finds tasks whose prompt is gone, and drops them. */
 static void remove_ended(struct seed_engine *engine, struct command *command)
 {
 	struct change *change = change_of(command);
-	struct generation *g = engine_find(engine, change->name), *next;
 
-	for (; g; g = next) {
-		next = generation_next_same(g);
-		if (!g->leaving || strcmp(g->record.id, change->id) > 0)
-			continue;
-		g->leaving = false;
-		/* A verified image may be in place already: it is the row's turn. */
-		if (change->err || g->record.state == SEED_STATE_VERIFIED)
-			disk_step_resume(g);
-		else
-			cancel(engine, g);
-	}
+	left(engine, change, change->name, cancel);
 	change_ended(engine, command);
 }
 
@@ -131,9 +150,7 @@ static void start_remove(struct seed_engine *engine, struct change *change)
 {
 	struct generation *newest = engine_find(engine, change->name);
 
-	seed_store_new_id(engine->store, change->id);
-	for (struct generation *g = newest; g; g = generation_next_same(g))
-		g->leaving = true;
+	leave(engine, change, change->name);
 	/* Without memory the row says less; the prompt goes all the same. */
 	if (newest && seed_record_copy(&change->cancelled, &newest->record) == 0) {
 		change->cancelled.state = SEED_STATE_CANCELLED;
@@ -155,24 +172,19 @@ static void restore_on_disk(struct seed_disk_job *disk)
 	engine_post(engine, &change->command);
 }
 
+static void give_way(struct generation *generation)
+{
+	generation_supersede(generation, "a restored image");
+}
+
 static void restore_ended(struct seed_engine *engine, struct command *command)
 {
 	struct change *change = change_of(command);
-	struct generation *g = engine_find(engine, change->to), *next;
 
 	if (!change->err)
 		seed_log_line(engine->log, change->to, SEED_LOG_IMAGE "Restored from history/%s",
 			      change->name);
-	for (; g; g = next) {
-		next = generation_next_same(g);
-		if (!g->leaving || strcmp(g->record.id, change->id) > 0)
-			continue;
-		g->leaving = false;
-		if (change->err)
-			disk_step_resume(g);
-		else
-			generation_supersede(g, "a restored image");
-	}
+	left(engine, change, change->to, give_way);
 	change_ended(engine, command);
 }
 
@@ -186,10 +198,7 @@ static void start_restore(struct seed_engine *engine, struct change *change)
 		change_reply(engine, change);
 		return;
 	}
-	/* A shelved task gives way once the restored image is in place. */
-	seed_store_new_id(engine->store, change->id);
-	for (; running; running = generation_next_same(running))
-		running->leaving = true;
+	leave(engine, change, change->to);
 	run_on_lane(engine, change, change->to, restore_on_disk, restore_ended);
 }
 

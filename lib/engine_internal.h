@@ -1,7 +1,7 @@
 /*
  * What the engine's files share: engine.c (thread and commands), generation.c
- * (its life and its name), queue.c (who may submit when), attempts.c (what a
- * failure leads to), exchange.c (requests to the service and downloads),
+ * (its life and its name), queue.c (who may submit when), timers.c (who is looked
+ * at when), attempts.c (what a failure leads to), exchange.c (requests to the service and downloads),
  * verify.c (the picture), disk_steps.c, resume.c (after a restart) and
  * waiting.c. All of it belongs to the engine's thread unless said otherwise.
  */
@@ -106,7 +106,7 @@ struct generation {
 	bool shelved;
 	bool no_retry;   /* it was shelved: never submitted again */
 	bool splitting;  /* its late task is getting a row of its own */
-	bool leaving;    /* its prompt is being removed: its steps wait for that */
+	bool leaving;    /* a removal or a restored image is on its way: its steps wait for that */
 	struct seed_error refusal; /* code not 0: the text is no valid request */
 	bool dead;       /* given up: goes once nothing of it is under way */
 
@@ -321,6 +321,8 @@ void attempt_announced(struct generation *generation, errint_t err);
  * decides. `delay_ms`: how long the service wants us to wait; < 0: it did not say. */
 void attempt_failed(struct generation *generation, enum seed_failure failure,
 		    const struct seed_error *error, int64_t delay_ms);
+/* The end without a further attempt; one that is open ends with it. */
+void attempt_end(struct generation *generation, const struct seed_error *error);
 /* What `trouble` is until something else is known. */
 void attempt_nothing_known(struct generation *generation);
 /* Not accepted: back to the head of the queue. */

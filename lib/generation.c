@@ -194,7 +194,8 @@ static void generation_free(struct generation *generation)
 void generation_reap(struct generation *generation)
 {
 	if (generation->dead && !generation->transfer && !generation->at_worker &&
-	    !generation->mark_ms && generation->step_running == STEP_NONE && generation->step_next == STEP_NONE)
+	    !generation->mark_ms && generation->step_running == STEP_NONE &&
+	    generation->step_next == STEP_NONE)
 		generation_free(generation);
 }
 
@@ -496,7 +497,10 @@ static void finished(struct generation *generation, errint_t err)
 	int code = generation->record.error.code;
 
 	if (err) {
-		generation_hold(generation, code ? code : -err, "The outcome cannot be stored");
+		/* Who waits is told what is known: a failure does not become better. */
+		if (code)
+			generation_answer(generation, code);
+		generation_hold(generation, -err, "The outcome cannot be stored");
 		return;
 	}
 	if (!code)

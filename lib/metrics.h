@@ -26,7 +26,7 @@
 	_(superseded, "Generations whose name a newer text took.") \
 	_(cancelled, "Generations whose prompt was removed.") \
 	_(interrupted, "Waits that a signal ended.") \
-	_(disk_held, "Steps that found the state directory full. Growing: make room.")
+	_(disk_held, "Steps that lacked disk space, memory or a worker, and were kept. Growing: see status for what.")
 
 #define SEED_HISTOGRAM_BUCKETS 12
 

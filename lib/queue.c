@@ -116,7 +116,7 @@ static void expire(struct generation *generation)
 	}
 	if (generation->record.attempt_count > 0) /* the retry was due */
 		error = attempt_last(generation)->error;
-	generation_fail(generation, &error);
+	attempt_end(generation, &error);
 }
 
 /* In the queue's order the deadlines grow, but for attempts that came back. */
@@ -149,7 +149,7 @@ void queue_refuse(struct seed_engine *engine)
 	for (struct generation *generation = engine->queue_first; generation; generation = next) {
 		next = generation->next_queued;
 		queue_remove(generation);
-		generation_fail(generation, &error);
+		attempt_end(generation, &error);
 	}
 }
 
