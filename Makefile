@@ -67,9 +67,9 @@ CFLAGS_ALL = -std=gnu11 $(OPTIMISE) $(WARNINGS) $(HARDEN) -fPIE -pthread -MMD -M
 LDFLAGS_ALL = -pie -pthread $(HARDEN_LD) $(LDFLAGS)
 
 # Loops over pixels and samples are written for the compiler to vectorize.
-$(BUILD)/lib/image/%.o: OPTIMISE := $(OPTIMISE:-O2=-O3)
+$(BUILD)/lib/image/%.o $(BUILD)/lib/sketch/%.o: OPTIMISE := $(OPTIMISE:-O2=-O3)
 
-LIB_SRC = $(wildcard lib/*.c lib/provider/*.c lib/image/*.c lib/store/*.c)
+LIB_SRC = $(wildcard lib/*/*.c)
 FS_SRC = $(wildcard fs/*.c)
 LIB_OBJ = $(LIB_SRC:%.c=$(BUILD)/%.o)
 FS_OBJ = $(FS_SRC:%.c=$(BUILD)/%.o)
@@ -176,7 +176,7 @@ upstream: $(BUILD)/upstream
 objects: $(LIB_OBJ) $(FS_OBJ) $(UNIT_SRC:%.c=$(BUILD)/%.o) $(UPSTREAM_SRC:%.c=$(BUILD)/%.o)
 
 # Each header says itself what it needs: it compiles alone.
-HEADERS = $(wildcard fs/*.h lib/*.h lib/*/*.h tests/*/*.h)
+HEADERS = $(wildcard fs/*.h lib/*/*.h tests/*/*.h)
 headers: $(HEADERS:%=$(BUILD)/%.ok)
 $(BUILD)/%.h.ok: %.h $(BUILD)/flags
 	@mkdir -p $(@D)

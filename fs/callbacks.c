@@ -1,7 +1,7 @@
 /* callbacks/NAME: a webhook's body is written here (CONTRACT section 6). The
  * files are there while they are open; the folders are those of prompts/. */
 #include "fs/writing.h"
-#include "lib/text.h"
+#include "lib/base/text.h"
 
 static errint_t callback_load(struct fs *fs, const char *path, char **text, size_t *len)
 {

@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 #include "fs/mount.h"
-#include "lib/clock.h"
-#include "lib/key.h"
-#include "lib/net.h"
+#include "lib/base/clock.h"
+#include "lib/net/key.h"
+#include "lib/net/net.h"
 #include "lib/provider/proof.h"
 
 /* Less than this is a few images. */

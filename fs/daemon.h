@@ -3,7 +3,7 @@
 #ifndef SEED_FS_DAEMON_H
 #define SEED_FS_DAEMON_H
 
-#include "lib/base.h"
+#include "lib/base/base.h"
 
 /* Makes sure that descriptors 0 to 2 are open, so that nothing else becomes them. */
 void daemon_open_standard(void);

@@ -1,6 +1,6 @@
 #include "fs/draft.h"
 
-#include "lib/text.h"
+#include "lib/base/text.h"
 
 struct draft *draft_new(size_t limit, bool is_prompt)
 {

@@ -8,7 +8,7 @@
 
 #include <pthread.h>
 
-#include "lib/engine.h"
+#include "lib/engine/engine.h"
 
 struct draft {
 	pthread_mutex_t mutex;

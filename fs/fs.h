@@ -18,8 +18,8 @@
 #include <sys/stat.h>
 
 #include "fs/options.h"
-#include "lib/engine.h"
-#include "lib/log.h"
+#include "lib/engine/engine.h"
+#include "lib/base/log.h"
 #include "lib/store/store.h"
 
 struct inode;

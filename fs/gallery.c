@@ -14,9 +14,9 @@
 #include <unistd.h>
 
 #include "fs/fs.h"
-#include "lib/buf.h"
-#include "lib/clock.h"
-#include "lib/text.h"
+#include "lib/base/buf.h"
+#include "lib/base/clock.h"
+#include "lib/base/text.h"
 
 #define MAX_SHOWN 500
 #define MAX_LOOKED 20000

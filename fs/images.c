@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include "fs/fs.h"
-#include "lib/process.h"
+#include "lib/base/process.h"
 
 /* An image's inode never changes: the kernel may keep its attributes. */
 #define IMMUTABLE_S 3600.0

@@ -12,8 +12,8 @@
 #include "fs/fs.h"
 #include "fs/mount.h"
 #include "fs/scratch.h"
-#include "lib/image/cage.h"
-#include "lib/image/worker.h"
+#include "lib/worker/cage.h"
+#include "lib/worker/worker.h"
 #include "lib/store/files.h"
 
 #define EXIT_USAGE 2

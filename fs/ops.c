@@ -8,8 +8,8 @@
 #include "fs/fs.h"
 #include "fs/scratch.h"
 #include "fs/writing.h"
-#include "lib/process.h"
-#include "lib/text.h"
+#include "lib/base/process.h"
+#include "lib/base/text.h"
 
 static struct fs *fs_of(fuse_req_t req)
 {

@@ -5,7 +5,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
-#include "lib/url.h"
+#include "lib/base/url.h"
 
 enum option_type { STRING, URL, SIZE, INT, REAL, RATE, BUDGET, FLAG, COUNT, BYTES, OCTAL, USER,
 		   GROUP };

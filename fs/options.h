@@ -5,8 +5,8 @@
 #ifndef SEED_FS_OPTIONS_H
 #define SEED_FS_OPTIONS_H
 
-#include "lib/base.h"
-#include "lib/error.h"
+#include "lib/base/base.h"
+#include "lib/base/error.h"
 #include "lib/provider/provider.h"
 
 struct fuse_args;

@@ -5,7 +5,7 @@
 #include "fs/scratch.h"
 #include "fs/writing.h"
 #include "lib/store/files.h"
-#include "lib/text.h"
+#include "lib/base/text.h"
 
 /* ---- prompts/NAME ---- */
 

@@ -6,7 +6,7 @@
 #include "fs/scratch.h"
 #include "fs/writing.h"
 #include "lib/store/files.h"
-#include "lib/text.h"
+#include "lib/base/text.h"
 
 struct renaming {
 	char from[FS_PATH_BYTES], to[FS_PATH_BYTES];

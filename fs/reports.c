@@ -6,8 +6,8 @@
  * permissions). An open one stays what it was.
  */
 #include "fs/fs.h"
-#include "lib/clock.h"
-#include "lib/process.h"
+#include "lib/base/clock.h"
+#include "lib/base/process.h"
 
 #define KEPT_MS 1000
 

@@ -2,7 +2,7 @@
 
 #include <fcntl.h>
 
-#include "lib/clock.h"
+#include "lib/base/clock.h"
 
 struct scratch {
 	struct scratch *next;

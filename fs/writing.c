@@ -6,8 +6,8 @@
 #include "fs/draft.h"
 #include "fs/fs.h"
 #include "fs/writing.h"
-#include "lib/process.h"
-#include "lib/text.h"
+#include "lib/base/process.h"
+#include "lib/base/text.h"
 
 static bool writes(const struct handle *handle)
 {

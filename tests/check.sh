@@ -243,12 +243,27 @@ long_functions() {
 				bad = 1
 			start = 0
 		}
-		END { exit bad }' fs/*.c lib/*.c lib/*/*.c tests/*/*.c
+		END { exit bad }' fs/*.c lib/*/*.c tests/*/*.c
+}
+
+# A folder of lib/ includes what stands before it here (and itself), nothing else;
+# docs/architecture.md has the same list from above.
+FLOORS="base record net provider store image sketch worker engine"
+
+floors() {
+	awk -v floors="$FLOORS" '
+		BEGIN { n = split(floors, name, " "); for (i = 1; i <= n; i++) floor[name[i]] = i }
+		FNR == 1 { split(FILENAME, path, "/"); here = floor[path[2]]
+			if (!here) { print FILENAME ": a folder that is not in FLOORS"; bad = 1 } }
+		/^#include "fs\// { print FILENAME ":" FNR ": " $0; bad = 1 }
+		/^#include "lib\// { split($2, path, "/")
+			if (floor[path[2]] > here) { print FILENAME ":" FNR ": points up: " $0; bad = 1 } }
+		END { exit bad }' lib/*/*.[ch]
 }
 
 lint() {
 	# shellcheck disable=SC2046 # the project's file names have no spaces
-	shellcheck -x $(scripts) && long_functions
+	shellcheck -x $(scripts) && long_functions && floors
 }
 
 headers() {

@@ -20,8 +20,8 @@
 #ifndef SEED_DECODE_H
 #define SEED_DECODE_H
 
-#include "lib/base.h"
-#include "lib/error.h"
+#include "lib/base/base.h"
+#include "lib/base/error.h"
 #include "lib/image/pixels.h"
 
 struct seed_decoded {

@@ -15,7 +15,7 @@
 #ifndef SEED_DEFLATE_H
 #define SEED_DEFLATE_H
 
-#include "lib/base.h"
+#include "lib/base/base.h"
 #include "lib/image/huffman.h"
 
 /* Literals, the end of a block, and lengths. */

@@ -10,11 +10,11 @@
 #ifndef SEED_ENCODE_H
 #define SEED_ENCODE_H
 
-#include "lib/base.h"
-#include "lib/error.h"
-#include "lib/image/image.h"
+#include "lib/base/base.h"
+#include "lib/base/error.h"
 #include "lib/image/pixels.h"
 #include "lib/image/sink.h"
+#include "lib/image/texts.h"
 
 /* Appends the PNG of `pixels` to `sink`. ENOMEM, and the sink's errors. */
 errint_t seed_encode(const struct seed_pixels *pixels, const struct seed_image_text *texts,

@@ -2,7 +2,7 @@
 #ifndef SEED_EXIF_H
 #define SEED_EXIF_H
 
-#include "lib/base.h"
+#include "lib/base/base.h"
 
 /* Orientation (1 to 8) in the data of a JPEG APP1 segment; 1 where it tells
  * none or is not whole. */

@@ -6,7 +6,7 @@
 #ifndef SEED_FILTER_H
 #define SEED_FILTER_H
 
-#include "lib/base.h"
+#include "lib/base/base.h"
 #include "lib/image/pixels.h"
 
 /* Rows `y` to `y + count` of `pixels`, filtered: a byte for the filter and

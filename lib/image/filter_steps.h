@@ -6,7 +6,7 @@
 #ifndef SEED_FILTER_STEPS_H
 #define SEED_FILTER_STEPS_H
 
-#include "lib/base.h"
+#include "lib/base/base.h"
 
 enum {
 	/* Bytes of a step, however many vectors they fill. */

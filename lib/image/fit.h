@@ -7,8 +7,8 @@
 #ifndef SEED_FIT_H
 #define SEED_FIT_H
 
-#include "lib/base.h"
-#include "lib/error.h"
+#include "lib/base/base.h"
+#include "lib/base/error.h"
 #include "lib/image/pixels.h"
 
 /* CONTRACT section 3: "a 360x360 thumbnail is never valid". A source of at most

@@ -5,7 +5,7 @@
 #ifndef SEED_HUFFMAN_H
 #define SEED_HUFFMAN_H
 
-#include "lib/base.h"
+#include "lib/base/base.h"
 
 /* Deflate's largest alphabet: literals and lengths. */
 enum { SEED_HUFFMAN_MAX_SYMBOLS = 288 };

@@ -14,7 +14,7 @@
 #ifndef SEED_INFLATE_H
 #define SEED_INFLATE_H
 
-#include "lib/base.h"
+#include "lib/base/base.h"
 
 /* Puts up to `size` bytes (at least 1) of the stream to `to` and returns how many;
  * 0: it ends. */

@@ -9,8 +9,8 @@
 #ifndef SEED_PIXELS_H
 #define SEED_PIXELS_H
 
-#include "lib/base.h"
-#include "lib/error.h"
+#include "lib/base/base.h"
+#include "lib/base/error.h"
 
 struct seed_pixels {
 	uint32_t width, height;

@@ -6,8 +6,8 @@
 #ifndef SEED_PNG_CHUNKS_H
 #define SEED_PNG_CHUNKS_H
 
-#include "lib/base.h"
-#include "lib/error.h"
+#include "lib/base/base.h"
+#include "lib/base/error.h"
 
 #define SEED_PNG_SIGNATURE "\x89PNG\r\n\x1a\n"
 

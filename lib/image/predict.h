@@ -6,7 +6,7 @@
 #ifndef SEED_PREDICT_H
 #define SEED_PREDICT_H
 
-#include "lib/base.h"
+#include "lib/base/base.h"
 
 enum {
 	SEED_FILTER_NONE,

@@ -8,7 +8,7 @@
 #ifndef SEED_RESAMPLE_H
 #define SEED_RESAMPLE_H
 
-#include "lib/base.h"
+#include "lib/base/base.h"
 #include "lib/image/pixels.h"
 
 /* Fills `to` from that part of `from`. ENOMEM. */

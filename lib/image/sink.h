@@ -15,9 +15,9 @@
 
 #include <sys/uio.h>
 
-#include "lib/base.h"
-#include "lib/error.h"
-#include "lib/record.h"
+#include "lib/base/base.h"
+#include "lib/base/error.h"
+#include "lib/record/record.h"
 
 /* Of one call. */
 enum { SEED_SINK_PIECES_MAX = 4 };

@@ -14,7 +14,7 @@
 #ifndef SEED_SUMS_H
 #define SEED_SUMS_H
 
-#include "lib/base.h"
+#include "lib/base/base.h"
 #include "lib/image/taps.h"
 
 enum {

@@ -9,7 +9,7 @@
 #ifndef SEED_TAPS_H
 #define SEED_TAPS_H
 
-#include "lib/base.h"
+#include "lib/base/base.h"
 
 /* Bits behind the point. A weight is at most about 1, which fits. */
 enum { SEED_WEIGHT_BITS = 14 };

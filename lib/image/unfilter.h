@@ -5,7 +5,7 @@
 #ifndef SEED_UNFILTER_H
 #define SEED_UNFILTER_H
 
-#include "lib/base.h"
+#include "lib/base/base.h"
 #include "lib/image/pixels.h"
 
 /* A filtered row is its filter's number and its bytes. */

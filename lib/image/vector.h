@@ -9,7 +9,7 @@
 #ifndef SEED_VECTOR_H
 #define SEED_VECTOR_H
 
-#include "lib/base.h"
+#include "lib/base/base.h"
 
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) && \
 	!defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)

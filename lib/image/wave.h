@@ -9,7 +9,7 @@
 #ifndef SEED_WAVE_H
 #define SEED_WAVE_H
 
-#include "lib/base.h"
+#include "lib/base/base.h"
 
 enum { SEED_WAVE_ROWS = 8, SEED_WAVE_BYTES = SEED_WAVE_ROWS * 4 };
 

@@ -3,7 +3,7 @@
 
 #include <sys/random.h>
 
-#include "lib/url.h"
+#include "lib/base/url.h"
 
 errint_t seed_ask_request(struct seed_request *request, const char *method, char *url)
 {

@@ -1,8 +1,8 @@
 /* What a webhook's body says (CONTRACT section 6). */
 #include "lib/provider/json.h"
 #include "lib/provider/provider.h"
-#include "lib/text.h"
-#include "lib/url.h"
+#include "lib/base/text.h"
+#include "lib/base/url.h"
 
 /* The image, if it is one to be downloaded; others count as none. What stands
  * at the top is what the sender says himself, so it goes before what a service

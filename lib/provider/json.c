@@ -5,8 +5,8 @@
 #include <limits.h>
 #include <math.h>
 
-#include "lib/text.h"
-#include "lib/url.h"
+#include "lib/base/text.h"
+#include "lib/base/url.h"
 
 /* --- Parsing --- */
 

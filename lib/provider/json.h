@@ -9,7 +9,7 @@
 
 #include <cjson/cJSON.h>
 
-#include "lib/base.h"
+#include "lib/base/base.h"
 
 enum {
 	/* Deepest answer documented: 7 (ComfyUI's history). */

@@ -6,7 +6,7 @@
 #include "lib/provider/list.h"
 #include "lib/provider/reply.h"
 #include "lib/provider/size.h"
-#include "lib/url.h"
+#include "lib/base/url.h"
 
 #define OPENAI_BASE "https://api.openai.com/v1"
 

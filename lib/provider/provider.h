@@ -16,10 +16,10 @@
 #ifndef SEED_PROVIDER_H
 #define SEED_PROVIDER_H
 
-#include "lib/base.h"
-#include "lib/buf.h"
-#include "lib/error.h"
-#include "lib/params.h"
+#include "lib/base/base.h"
+#include "lib/base/buf.h"
+#include "lib/base/error.h"
+#include "lib/record/params.h"
 
 enum seed_stage {
 	SEED_STAGE_SUBMIT, /* costs money */

@@ -5,7 +5,7 @@
 
 #include "lib/provider/ask.h"
 #include "lib/provider/size.h"
-#include "lib/url.h"
+#include "lib/base/url.h"
 
 /* --- Steps --- */
 

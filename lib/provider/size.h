@@ -9,7 +9,7 @@
 
 #include <cjson/cJSON.h>
 
-#include "lib/params.h"
+#include "lib/record/params.h"
 #include "lib/provider/provider.h"
 
 /* What a family takes besides the prompt and the size. */

@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
-#include "lib/base.h"
+#include "lib/base/base.h"
 
 void seed_crash_point(const char *what)
 {

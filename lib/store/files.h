@@ -11,7 +11,7 @@
 
 #include <time.h>
 
-#include "lib/base.h"
+#include "lib/base/base.h"
 
 /* Makes the folders above `path` below dirfd (0755). */
 errint_t seed_files_make_parents(int dirfd, const char *path) SEED_MUST_CHECK;

@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "lib/log.h"
+#include "lib/base/log.h"
 #include "lib/store/renames.h"
 #include "lib/store/store.h"
 

@@ -13,7 +13,7 @@
 #ifndef SEED_STORE_RENAMES_H
 #define SEED_STORE_RENAMES_H
 
-#include "lib/base.h"
+#include "lib/base/base.h"
 
 struct seed_store;
 

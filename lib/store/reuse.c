@@ -1,4 +1,4 @@
-/* Images that are copied instead of generated again (lib/reuse.c). */
+/* Images that are copied instead of generated again (lib/engine/reuse.c). */
 #include <fcntl.h>
 #include <unistd.h>
 

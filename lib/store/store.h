@@ -4,7 +4,7 @@
  *
  *     prompts/NAME            the committed text
  *     images/NAME.png         the verified image; nothing else is ever here
- *     records/NAME.json       the row of lib/record.h
+ *     records/NAME.json       the row of lib/record/record.h
  *     history/NAME/0001.png   earlier verified images
  *     pending/ID.json         the journal: one row for each generation in flight
  *     pending/ID.png          its picture while the worker writes it
@@ -16,15 +16,15 @@
  *
  * A change of several files is journalled first and then done in steps that
  * can be repeated. Writing functions fsync and so may block: they run on disk
- * threads (lib/disk.h), never on the engine's or a FUSE thread. Functions that
+ * threads (lib/engine/disk.h), never on the engine's or a FUSE thread. Functions that
  * only look (…_open, …_stat, …_state) are a few system calls and run anywhere.
  */
 #ifndef SEED_STORE_H
 #define SEED_STORE_H
 
-#include "lib/base.h"
-#include "lib/error.h"
-#include "lib/record.h"
+#include "lib/base/base.h"
+#include "lib/base/error.h"
+#include "lib/record/record.h"
 
 struct seed_store;
 struct stat;

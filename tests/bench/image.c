@@ -4,7 +4,7 @@
  * takes no disk. Prints the milliseconds and the result's bytes; the file stays
  * as DIRECTORY/ours.png.
  */
-#include "lib/base.h"
+#include "lib/base/base.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,8 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lib/image/heap.h"
-#include "lib/image/image.h"
+#include "lib/worker/heap.h"
+#include "lib/worker/job.h"
 
 static double now_ms(void)
 {

@@ -6,7 +6,7 @@
  *
  *     bench-inflate [SECONDS [SEED]]
  */
-#include "lib/base.h"
+#include "lib/base/base.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,13 +3,13 @@
  * input of the encoder. What is accepted must be what zlib and the decoder say.
  *
  *	clang -g -O1 -fsanitize=fuzzer,address,undefined -I. -D_GNU_SOURCE \
- *		tests/fuzz/image.c $(ls lib/image/[!w]*.c lib/image/webp.c) \
- *		lib/buf.c lib/error.c lib/text.c -lpng -ljpeg -lwebp -lwebpdemux \
+ *		tests/fuzz/image.c $(ls lib/image/[!.]*.c) \
+ *		lib/base/buf.c lib/base/error.c lib/base/text.c -lpng -ljpeg -lwebp -lwebpdemux \
  *		-ldeflate -lcrypto -lz -lm
  *
  * tests/unit/image_fuzz.c runs it for a bounded number of made inputs.
  */
-#include "lib/base.h"
+#include "lib/base/base.h"
 
 #include <stdlib.h>
 #include <string.h>

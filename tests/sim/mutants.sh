@@ -37,45 +37,45 @@ mutant() {
 	fi
 }
 
-mutant "superseded before the newer text is durable" lib/engine.c \
+mutant "superseded before the newer text is durable" lib/engine/engine.c \
 	's/(generation->phase = PHASE_BEGIN;\n\tif \(engine->config.reuse\))/if (older)\n\t\tgeneration_supersede(older, "x");\n\t$1/'
-mutant "an older one's steps do not wait for the newer one's beginning" lib/disk_steps.c \
+mutant "an older one's steps do not wait for the newer one's beginning" lib/engine/disk_steps.c \
 	's/return newest != generation && newest->phase == PHASE_BEGIN;/return false;/'
-mutant "a broken poll is a failed attempt" lib/failure.c \
+mutant "a broken poll is a failed attempt" lib/engine/failure.c \
 	's/("unsure", \{\n.*?\n\t\t\{ )SEED_VERDICT_AGAIN/$1SEED_VERDICT_RETRY/s'
-mutant "a URL that is dead for a moment is a failed attempt" lib/failure.c \
+mutant "a URL that is dead for a moment is a failed attempt" lib/engine/failure.c \
 	's/("gone", \{\n.*?\n\t\t\{ )SEED_VERDICT_AGAIN/$1SEED_VERDICT_RETRY/s'
-mutant "a lack of memory is a failed attempt" lib/failure.c \
+mutant "a lack of memory is a failed attempt" lib/engine/failure.c \
 	's/("local", \{\n.*?\n\t\t\{ )SEED_VERDICT_AGAIN/$1SEED_VERDICT_RETRY/s'
-mutant "what was not sent is a failed attempt" lib/failure.c \
+mutant "what was not sent is a failed attempt" lib/engine/failure.c \
 	's/("not sent", \{\n\t\t\{ )SEED_VERDICT_AGAIN/$1SEED_VERDICT_RETRY/'
-mutant "429 is a failed attempt" lib/failure.c \
+mutant "429 is a failed attempt" lib/engine/failure.c \
 	's/("busy", \{\n\t\t\{ )SEED_VERDICT_AGAIN/$1SEED_VERDICT_RETRY/'
-mutant "nothing could be asked, and it is submitted again" lib/failure.c \
+mutant "nothing could be asked, and it is submitted again" lib/engine/failure.c \
 	's/("unsure", \{\n.*?\n\t\t\{ SEED_VERDICT_AGAIN, )SEED_VERDICT_KEEP/$1SEED_VERDICT_RETRY/s'
-mutant "Retry-After of a day holds everybody" lib/queue.c \
+mutant "Retry-After of a day holds everybody" lib/engine/queue.c \
 	's/if \(engine->hold_until_ms > generation->ask_until_ms\)/if (false)/'
 # Not here: that what waits behind an outage has a deadline of its own. With three
 # names the one that asks ends soon enough for the others.
-mutant "the same text is paid for again" lib/engine.c \
+mutant "the same text is paid for again" lib/engine/engine.c \
 	's/if \(older && is_generating\(older, request->text\)\)/if (false \&\& is_generating(older, request->text))/'
-mutant "a submission that was cut off is repeated after a restart" lib/resume.c \
+mutant "a submission that was cut off is repeated after a restart" lib/engine/resume.c \
 	's/generation_fail\(generation, &error\);\n\}/attempt_requeue(generation);\n}/'
-mutant "a late task has no row of its own before the retry" lib/attempts.c \
+mutant "a late task has no row of its own before the retry" lib/engine/attempts.c \
 	's/disk_step\(late, STEP_MARK\);/attempt_split_done(late, 0);/'
-mutant "a mark that found no disk is forgotten" lib/generation.c \
+mutant "a mark that found no disk is forgotten" lib/engine/generation.c \
 	's/else if \(step == STEP_MARK && err\)\n\t\tmark_again\(generation\);/else if (step == STEP_MARK)\n\t\treturn;/'
-mutant "what only a later row implies is not marked" lib/engine.c \
+mutant "what only a later row implies is not marked" lib/engine/engine.c \
 	's/if \(!newest && !marked && !generation->dead\)/if (false)/'
-mutant "a failed removal cancels" lib/changes.c \
+mutant "a failed removal cancels" lib/engine/changes.c \
 	's/if \(change->err \|\| g->record.state == SEED_STATE_VERIFIED\)/if (g->record.state == SEED_STATE_VERIFIED)/'
-mutant "a failed rename supersedes" lib/changes.c \
+mutant "a failed rename supersedes" lib/engine/changes.c \
 	's/if \(!change->err\) \{\n\t\tif \(!change->folder\)\n\t\t\tsupersede_target\(engine, change\);/if (!change->folder)\n\t\tsupersede_target(engine, change);\n\tif (!change->err) {/'
-mutant "the budget keeps what was none" lib/budget.c \
+mutant "the budget keeps what was none" lib/engine/budget.c \
 	's/engine->spent.count--;/engine->spent.count -= 0;/'
-mutant "a finished row is written again" lib/disk_steps.c \
+mutant "a finished row is written again" lib/engine/disk_steps.c \
 	's/if \(step == STEP_FINISH && !err && generation->step_next != STEP_DROP\)/if (false)/'
-mutant "a timer is forgotten" lib/attempts.c \
+mutant "a timer is forgotten" lib/engine/attempts.c \
 	's/(generation->wake_ms = wake_ms;\n)\ttimers_touch\(generation\);/$1/'
 
 echo "1..$count"

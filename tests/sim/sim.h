@@ -18,7 +18,7 @@
 #ifndef SIM_H
 #define SIM_H
 
-#include "lib/engine_internal.h"
+#include "lib/engine/internal.h"
 
 /* What stands in a port's place has the port's own type. */
 #define PORT(name) __typeof__(seed_##name) __wrap_seed_##name

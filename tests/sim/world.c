@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "lib/clock.h"
-#include "lib/image/worker.h"
-#include "lib/process.h"
+#include "lib/base/clock.h"
+#include "lib/worker/worker.h"
+#include "lib/base/process.h"
 
 PORT(clock_now_ms);
 PORT(clock_wall_ms);

@@ -2,7 +2,7 @@
  * and that no figure in it spoils the catalogue's row. */
 #include "tests/unit/provider_help.h"
 
-#include "lib/record.h"
+#include "lib/record/record.h"
 
 static const char *const services[] = {
 	"kie", "kie-image", "ark", "fal", "replicate", "openai", "automatic1111", "comfyui",

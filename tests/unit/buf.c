@@ -2,7 +2,7 @@
 
 #include <wchar.h>
 
-#include "lib/buf.h"
+#include "lib/base/buf.h"
 
 UNIT_LET_ALLOCATIONS_FAIL
 

@@ -20,10 +20,10 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "lib/clock.h"
-#include "lib/image/cage.h"
-#include "lib/image/wire.h"
-#include "lib/image/worker.h"
+#include "lib/base/clock.h"
+#include "lib/worker/cage.h"
+#include "lib/worker/wire.h"
+#include "lib/worker/worker.h"
 
 #define PATIENT_MS 120000
 #define MEMORY_MIB "1536"
@@ -219,7 +219,7 @@ static const struct {
 	{"root", become_root}, {"keys", use_keys},
 };
 
-/* In the place of lib/image/image.c's. */
+/* In the place of lib/worker/job.c's. */
 void seed_image_make(const struct seed_image_job *job, int source_fd, int dest_fd,
 		     struct seed_image_result *result)
 {

@@ -1,6 +1,6 @@
 #include "tests/unit/unit.h"
 
-#include "lib/clock.h"
+#include "lib/base/clock.h"
 
 /* Both ways. */
 static const struct {

@@ -1,10 +1,10 @@
-/* lib/disk.c: lanes keep their order, and the end waits for all. */
+/* lib/engine/disk.c: lanes keep their order, and the end waits for all. */
 #include "tests/unit/unit.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "lib/disk.h"
+#include "lib/engine/disk.h"
 
 enum { LANES = 4, JOBS = 2000 };
 

@@ -1,6 +1,6 @@
 #include "tests/unit/unit.h"
 
-#include "lib/error.h"
+#include "lib/base/error.h"
 
 static void test_set_fills_and_returns(void **state)
 {

@@ -1,9 +1,9 @@
-/* lib/failure.c: the table, as docs/architecture.md shows it. */
+/* lib/engine/failure.c: the table, as docs/architecture.md shows it. */
 #include "tests/unit/unit.h"
 
 #include <stdio.h>
 
-#include "lib/failure.h"
+#include "lib/engine/failure.h"
 
 /* The cells of a table's line, without the spaces around them; how many. */
 static int cells_of(char *line, char *cells[], int max)

@@ -7,7 +7,7 @@
 
 #include "lib/image/decode.h"
 #include "lib/image/encode.h"
-#include "lib/image/image.h"
+#include "lib/worker/job.h"
 #include "lib/image/png_chunks.h"
 
 static void encode(struct seed_buf *png, const struct seed_pixels *pixels,

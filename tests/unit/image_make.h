@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lib/buf.h"
+#include "lib/base/buf.h"
 #include "lib/image/crc.h"
 #include "lib/image/encode.h"
 #include "lib/image/pixels.h"

@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lib/key.h"
+#include "lib/net/key.h"
 
 static char directory[64];
 static char path[128];

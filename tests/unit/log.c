@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lib/clock.h"
-#include "lib/log.h"
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
 
 #define TIME_BYTES (SEED_CLOCK_TEXT_BYTES - 1)
 #define LIMIT (1024 * 1024)

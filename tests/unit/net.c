@@ -10,8 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "lib/clock.h"
-#include "lib/net.h"
+#include "lib/base/clock.h"
+#include "lib/net/net.h"
 
 /* A server of one answer: it reads a request's head, sends `text`, closes. */
 struct server {

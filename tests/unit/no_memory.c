@@ -13,12 +13,12 @@
 #include <webp/encode.h>
 #include <unistd.h>
 
-#include "lib/buf.h"
-#include "lib/image/image.h"
-#include "lib/key.h"
-#include "lib/log.h"
-#include "lib/record.h"
-#include "lib/url.h"
+#include "lib/base/buf.h"
+#include "lib/worker/job.h"
+#include "lib/net/key.h"
+#include "lib/base/log.h"
+#include "lib/record/record.h"
+#include "lib/base/url.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED 1

@@ -2,7 +2,7 @@
 
 #include <cjson/cJSON.h>
 
-#include "lib/params.h"
+#include "lib/record/params.h"
 
 static char *copy(const char *text)
 {

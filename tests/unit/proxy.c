@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/proxy.h"
+#include "lib/net/proxy.h"
 
 static void set(const char *name, const char *value)
 {

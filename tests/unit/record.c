@@ -2,7 +2,7 @@
 
 #include <cjson/cJSON.h>
 
-#include "lib/record.h"
+#include "lib/record/record.h"
 
 #define SHA "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define SHA_2 "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210"

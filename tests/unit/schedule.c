@@ -1,7 +1,7 @@
-/* lib/schedule.c: rates, durations, when a task is asked next. */
+/* lib/engine/schedule.c: rates, durations, when a task is asked next. */
 #include "tests/unit/unit.h"
 
-#include "lib/schedule.h"
+#include "lib/engine/schedule.h"
 
 static void test_rate_lets_so_many_go_in_any_window(void **state)
 {

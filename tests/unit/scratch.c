@@ -1,7 +1,7 @@
 #include "tests/unit/unit.h"
 
 #include "fs/scratch.h"
-#include "lib/clock.h"
+#include "lib/base/clock.h"
 
 #define HOURS_MS 3600000LL
 

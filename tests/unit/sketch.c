@@ -3,9 +3,9 @@
 #include <locale.h>
 
 #include "lib/image/crc.h"
-#include "lib/image/sketch.h"
-#include "lib/image/sketch_math.h"
-#include "lib/image/sketch_words.h"
+#include "lib/sketch/sketch.h"
+#include "lib/sketch/math.h"
+#include "lib/sketch/words.h"
 
 static uint32_t drawn(const char *prompt, uint32_t width, uint32_t height)
 {

@@ -1,6 +1,6 @@
 #include "tests/unit/unit.h"
 
-#include "lib/text.h"
+#include "lib/base/text.h"
 
 /* Bytes of a literal, NULs included. */
 #define BYTES(literal) (literal), sizeof(literal) - 1

@@ -1,7 +1,7 @@
-/* lib/timers.c: whatever is set, touched and forgotten, the earliest is first. */
+/* lib/engine/timers.c: whatever is set, touched and forgotten, the earliest is first. */
 #include "tests/unit/unit.h"
 
-#include "lib/engine_internal.h"
+#include "lib/engine/internal.h"
 
 enum { COUNT = 300 };
 

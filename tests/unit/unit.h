@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "lib/base.h"
+#include "lib/base/base.h"
 
 /* Allocations too large to succeed are part of some tests. */
 #define UNIT_LET_ALLOCATIONS_FAIL \

@@ -4,7 +4,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include "lib/url.h"
+#include "lib/base/url.h"
 
 static void test_check(void **state)
 {

@@ -10,9 +10,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "lib/clock.h"
-#include "lib/image/wire.h"
-#include "lib/image/worker.h"
+#include "lib/base/clock.h"
+#include "lib/worker/wire.h"
+#include "lib/worker/worker.h"
 
 #define PATIENT_MS 60000
 

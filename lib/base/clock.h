@@ -1,0 +1,24 @@
+/* Clocks: monotonic milliseconds for deadlines, wall time for people; and the
+ * dice for back-offs. What differs from run to run comes from here alone. */
+#ifndef SEED_CLOCK_H
+#define SEED_CLOCK_H
+
+#include "lib/base/base.h"
+
+/* Milliseconds of CLOCK_MONOTONIC; never goes back. */
+int64_t seed_clock_now_ms(void);
+
+/* Milliseconds since 1970 UTC. */
+int64_t seed_clock_wall_ms(void);
+
+/* For jitter: 0 to 65535. Does not block. */
+uint16_t seed_clock_chance(void);
+
+/* "2026-11-22T19:43:02.123Z" (RFC 3339, UTC) and its NUL. */
+#define SEED_CLOCK_TEXT_BYTES 25
+void seed_clock_format(int64_t wall_ms, char text[SEED_CLOCK_TEXT_BYTES]);
+
+/* The other way; -EINVAL for anything but that exact form. */
+errint_t seed_clock_parse(const char *text, int64_t *wall_ms) SEED_MUST_CHECK;
+
+#endif

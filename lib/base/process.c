@@ -1,0 +1,182 @@
+#include "lib/base/process.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* PF_… of linux/sched.h, as field 9 of /proc/PID/stat shows them. */
+#define FLAG_EXITING 0x4
+#define FLAG_SIGNALED 0x400
+
+#define DESCRIPTORS_MAX 256
+
+static bool read_proc(pid_t tid, const char *file, char *text, size_t size)
+{
+	char path[64];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%ld/%s", (long)tid, file);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	n = read(fd, text, size - 1);
+	close(fd);
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	return true;
+}
+
+static uint64_t field(const char *text, const char *name, int base)
+{
+	const char *at = strstr(text, name);
+
+	return at ? strtoull(at + strlen(name), NULL, base) : 0;
+}
+
+pid_t seed_process_of(pid_t tid)
+{
+	char text[4096];
+
+	if (tid <= 0 || !read_proc(tid, "status", text, sizeof(text)))
+		return tid;
+	return (pid_t)field(text, "\nTgid:\t", 10);
+}
+
+static uint64_t bit(int signal_number)
+{
+	return (uint64_t)1 << (signal_number - 1);
+}
+
+bool seed_process_is_ending(pid_t tid)
+{
+	/* Signals whose default action is to do nothing, to stop or to go on. */
+	const uint64_t harmless = bit(SIGCHLD) | bit(SIGURG) | bit(SIGWINCH) | bit(SIGCONT) |
+				  bit(SIGSTOP) | bit(SIGTSTP) | bit(SIGTTIN) | bit(SIGTTOU);
+	const uint64_t asks_to_end = bit(SIGINT) | bit(SIGTERM) | bit(SIGHUP) | bit(SIGQUIT);
+	uint64_t pending, caught, ignored, blocked;
+	char text[4096];
+
+	if (tid <= 0 || !read_proc(tid, "status", text, sizeof(text)))
+		return true;
+	pending = field(text, "\nSigPnd:\t", 16) | field(text, "\nShdPnd:\t", 16);
+	blocked = field(text, "\nSigBlk:\t", 16);
+	ignored = field(text, "\nSigIgn:\t", 16);
+	caught = field(text, "\nSigCgt:\t", 16);
+	if (pending & bit(SIGKILL))
+		return true;
+	pending &= ~blocked & ~ignored;
+	return (pending & asks_to_end) || (pending & ~caught & ~harmless);
+}
+
+/* The kernel shows the exit code to who may trace the process only, else 0. */
+static bool may_look(pid_t tid)
+{
+	char path[64], target[8];
+
+	snprintf(path, sizeof(path), "/proc/%ld/exe", (long)tid);
+	return readlink(path, target, sizeof(target)) >= 0 || errno != EACCES;
+}
+
+bool seed_process_was_killed(pid_t tid)
+{
+	unsigned flags = 0;
+	char status[4096], text[4096];
+	char *at, *last;
+
+	if (tid <= 0 || !read_proc(tid, "status", status, sizeof(status)))
+		return false;
+	/* An exit gives the memory back before it closes descriptors. */
+	if (strstr(status, "\nVmSize:") || !read_proc(tid, "stat", text, sizeof(text)))
+		return false;
+	at = strrchr(text, ')'); /* the name before it may hold anything */
+	last = strrchr(text, ' '); /* field 52, the exit code: status in wait(2)'s form */
+	if (!at || !last || sscanf(at, ") %*c %*d %*d %*d %*d %*d %u", &flags) != 1 ||
+	    !(flags & FLAG_EXITING))
+		return false;
+	if (may_look(tid))
+		return (strtol(last + 1, NULL, 10) & 0x7f) != 0;
+	/* The flag is also set where one thread of several calls exit(). */
+	return (flags & FLAG_SIGNALED) &&
+	       (field(status, "\nThreads:\t", 10) == 1 || field(status, "\nShdPnd:\t", 16) != 0);
+}
+
+/* One descriptor's lines: "flags:" in octal, "ino:". */
+static bool writes_to(int fdinfo, const char *name, uint64_t inode_number)
+{
+	char text[512];
+	ssize_t n;
+	int fd = openat(fdinfo, name, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return false;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	return field(text, "\nino:\t", 10) == inode_number &&
+	       (field(text, "\nflags:\t", 8) & O_ACCMODE) != O_RDONLY;
+}
+
+bool seed_process_holds(pid_t tid, uint64_t inode_number)
+{
+	int looked_at = 0;
+	struct dirent *entry;
+	bool found = false;
+	char path[64];
+	DIR *folder;
+
+	if (tid <= 0)
+		return false;
+	snprintf(path, sizeof(path), "/proc/%ld/fdinfo", (long)tid);
+	folder = opendir(path);
+	if (!folder)
+		return false;
+	while (!found && looked_at < DESCRIPTORS_MAX && (entry = readdir(folder)) != NULL) {
+		if (entry->d_name[0] == '.')
+			continue;
+		looked_at++;
+		found = writes_to(dirfd(folder), entry->d_name, inode_number);
+	}
+	closedir(folder);
+	return found;
+}
+
+bool seed_process_is_in_exec(pid_t tid)
+{
+	char text[4096];
+
+	if (tid <= 0 || !read_proc(tid, "status", text, sizeof(text)))
+		return false;
+	/* The new memory is there when descriptors are closed, the program not
+	 * yet. Every program that runs has code. */
+	return strstr(text, "\nVmExe:") && field(text, "\nVmExe:", 10) == 0;
+}
+
+bool seed_process_is_renaming(pid_t tid)
+{
+	static const long renames[] = {
+#ifdef SYS_rename
+		SYS_rename,
+#endif
+#ifdef SYS_renameat
+		SYS_renameat,
+#endif
+		SYS_renameat2,
+	};
+	char text[256];
+	long number;
+
+	if (tid <= 0 || !read_proc(tid, "syscall", text, sizeof(text)) ||
+	    text[0] < '0' || text[0] > '9')
+		return false;
+	number = strtol(text, NULL, 10);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(renames); i++)
+		if (renames[i] == number)
+			return true;
+	return false;
+}

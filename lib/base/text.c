@@ -1,0 +1,336 @@
+#include "lib/base/text.h"
+
+/* The longest character, and the longest beginning of one that a cut leaves. */
+#define CHAR_MAX_BYTES 4
+#define CHAR_CUT_BYTES (CHAR_MAX_BYTES - 1)
+
+static unsigned char byte_at(const char *text, size_t at)
+{
+	return (unsigned char)text[at];
+}
+
+/* Bytes of the character that `lead` begins, and the bounds of its second
+ * byte, which is where overlong forms, surrogates and what lies beyond
+ * U+10FFFF show (RFC 3629 section 4). 0: begins none. */
+static size_t char_bytes(unsigned char lead, unsigned char *low, unsigned char *high)
+{
+	*low = 0x80;
+	*high = 0xbf;
+	if (lead < 0x80)
+		return 1;
+	if (lead < 0xc2 || lead > 0xf4)
+		return 0;
+	if (lead < 0xe0)
+		return 2;
+	if (lead == 0xe0)
+		*low = 0xa0;
+	if (lead == 0xed)
+		*high = 0x9f;
+	if (lead == 0xf0)
+		*low = 0x90;
+	if (lead == 0xf4)
+		*high = 0x8f;
+	return lead < 0xf0 ? 3 : 4;
+}
+
+size_t seed_text_utf8_prefix(const char *text, size_t len, bool *cut)
+{
+	size_t at = 0;
+
+	if (cut)
+		*cut = false;
+	while (at < len) {
+		unsigned char low, high;
+		size_t bytes = char_bytes(byte_at(text, at), &low, &high);
+
+		if (!bytes)
+			return at;
+		for (size_t i = 1; i < bytes; i++) {
+			if (at + i == len) {
+				if (cut)
+					*cut = true;
+				return at;
+			}
+			if (byte_at(text, at + i) < low || byte_at(text, at + i) > high)
+				return at;
+			low = 0x80;
+			high = 0xbf;
+		}
+		at += bytes;
+	}
+	return len;
+}
+
+static bool is_continuation(unsigned char byte)
+{
+	return (byte & 0xc0) == 0x80;
+}
+
+size_t seed_text_whole(const char *text, size_t len)
+{
+	for (size_t back = 1; back <= CHAR_CUT_BYTES && back <= len; back++) {
+		bool cut;
+
+		if (is_continuation(byte_at(text, len - back)))
+			continue;
+		(void)seed_text_utf8_prefix(text + len - back, back, &cut);
+		return cut ? len - back : len;
+	}
+	return len;
+}
+
+static bool is_c0_or_del(unsigned char byte)
+{
+	return byte < 0x20 || byte == 0x7f;
+}
+
+/* C1 controls are U+0080 to U+009F: C2 80 to C2 9F. `text` is valid UTF-8. */
+static bool is_c1(const char *text, size_t at)
+{
+	return byte_at(text, at) == 0xc2 && byte_at(text, at + 1) < 0xa0;
+}
+
+void seed_text_one_line(char *text, size_t len)
+{
+	size_t at = 0;
+
+	while (at < len) {
+		size_t valid = at + seed_text_utf8_prefix(text + at, len - at, NULL);
+
+		for (; at < valid; at++) {
+			if (is_c0_or_del(byte_at(text, at))) {
+				text[at] = ' ';
+			} else if (is_c1(text, at)) {
+				text[at++] = ' ';
+				text[at] = ' ';
+			}
+		}
+		if (at < len)
+			text[at++] = ' ';
+	}
+}
+
+/* The beginning of a character at the end of `before`, which `data` may go on
+ * with; 0 if `before` ends in a whole one. What is invalid in `before` was
+ * refused when it was written, or is completed by a write yet to come. */
+static size_t cut_tail(const char *before, size_t before_len)
+{
+	return before_len - seed_text_whole(before, before_len);
+}
+
+/* Bytes at the beginning of `data` that may be the end of a character whose
+ * beginning is not there yet (a hole stands before it). */
+static size_t orphans(const char *data, size_t len)
+{
+	size_t count = 0;
+
+	while (count < len && count < CHAR_CUT_BYTES && is_continuation(byte_at(data, count)))
+		count++;
+	return count;
+}
+
+/* UTF-8 across the border: the cut character, joined, must be one or still
+ * be cut. *skip: bytes of `data` that belong to it. */
+static bool join_valid(const char *tail, size_t tail_len, const char *data, size_t len,
+		       size_t *skip)
+{
+	char joined[CHAR_CUT_BYTES + CHAR_MAX_BYTES];
+	unsigned char low, high;
+	size_t bytes = char_bytes(byte_at(tail, 0), &low, &high);
+	size_t more = bytes - tail_len;
+	bool cut;
+
+	if (more > len)
+		more = len;
+	memcpy(joined, tail, tail_len);
+	memcpy(joined + tail_len, data, more);
+	*skip = more;
+	return seed_text_utf8_prefix(joined, tail_len + more, &cut) == tail_len + more || cut;
+}
+
+errint_t seed_text_check_write(const char *before, size_t before_len, size_t offset,
+			       const char *data, size_t len, size_t *at)
+{
+	const char *nul;
+	size_t skip = 0, tail, bad, ignored;
+	bool cut;
+
+	if (!at)
+		at = &ignored;
+	*at = offset;
+	if (!len)
+		return 0;
+	if (offset > SEED_PROMPT_MAX_BYTES || len > SEED_PROMPT_MAX_BYTES - offset) {
+		*at = offset > SEED_PROMPT_MAX_BYTES ? offset : SEED_PROMPT_MAX_BYTES;
+		return -EFBIG;
+	}
+	tail = cut_tail(before, before_len);
+	if (tail && !join_valid(before + before_len - tail, tail, data, len, &skip)) {
+		*at = offset - tail;
+		return -EILSEQ;
+	}
+	if (!before_len && offset)
+		skip = orphans(data, len);
+	bad = skip + seed_text_utf8_prefix(data + skip, len - skip, &cut);
+	nul = memchr(data, '\0', bad);
+	if (nul) {
+		*at = offset + (size_t)(nul - data);
+		return -EINVAL;
+	}
+	if (bad == len || cut)
+		return 0;
+	*at = offset + bad;
+	return -EILSEQ;
+}
+
+errint_t seed_text_check(const char *text, size_t len, size_t *at)
+{
+	size_t bad = seed_text_utf8_prefix(text, len, NULL);
+	const char *nul = len ? memchr(text, '\0', bad) : NULL;
+	errint_t result = 0;
+
+	if (len > SEED_PROMPT_MAX_BYTES) {
+		bad = SEED_PROMPT_MAX_BYTES;
+		result = -EFBIG;
+	} else if (nul) {
+		bad = (size_t)(nul - text);
+		result = -EINVAL;
+	} else if (bad < len) {
+		result = -EILSEQ;
+	}
+	if (result && at)
+		*at = bad;
+	return result;
+}
+
+static bool is_white(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+size_t seed_text_trimmed(const char *text, size_t len)
+{
+	while (len && is_white(text[len - 1]))
+		len--;
+	return len == seed_text_mark(text, len) ? 0 : len;
+}
+
+size_t seed_text_white(const char *text, size_t len)
+{
+	size_t at = 0;
+
+	while (at < len && is_white(text[at]))
+		at++;
+	return at;
+}
+
+size_t seed_text_mark(const char *text, size_t len)
+{
+	return len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+}
+
+/* A part that need not end in a NUL. */
+static errint_t check_part(const char *part, size_t len)
+{
+	if (!len || (len <= 2 && memcmp(part, "..", len) == 0))
+		return -EINVAL;
+	if (len > SEED_NAME_PART_MAX_BYTES)
+		return -ENAMETOOLONG;
+	if (seed_text_utf8_prefix(part, len, NULL) != len)
+		return -EILSEQ;
+	for (size_t at = 0; at < len; at++)
+		if (part[at] == '/' || is_c0_or_del(byte_at(part, at)) || is_c1(part, at))
+			return -EINVAL;
+	return 0;
+}
+
+static bool ends_with(const char *text, size_t len, const char *end)
+{
+	size_t end_len = strlen(end);
+
+	return len >= end_len && memcmp(text + len - end_len, end, end_len) == 0;
+}
+
+static bool is_scratch(const char *part, size_t len)
+{
+	static const char *const ends[] = {
+		"~", ".swp", ".swx", ".tmp", ".part", ".partial", ".crdownload", ".bak",
+		".orig", ".rej", "___jb_tmp___", "___jb_old___",
+	};
+
+	if (len && part[0] == '.')
+		return true;
+	if (len > 2 && part[0] == '#' && part[len - 1] == '#')
+		return true;
+	for (size_t i = 0; i < SEED_ARRAY_LEN(ends); i++)
+		if (ends_with(part, len, ends[i]))
+			return true;
+	return false;
+}
+
+errint_t seed_text_check_name_part(const char *part)
+{
+	return check_part(part, strnlen(part, SEED_NAME_PART_MAX_BYTES + 1));
+}
+
+static errint_t check_parts(const char *name, bool scratch_too)
+{
+	int parts = 0;
+
+	if (strnlen(name, SEED_NAME_MAX_BYTES + 1) > SEED_NAME_MAX_BYTES)
+		return -ENAMETOOLONG;
+	for (;;) {
+		size_t len = strcspn(name, "/");
+		errint_t result = check_part(name, len);
+
+		if (result)
+			return result;
+		if (!scratch_too && is_scratch(name, len))
+			return -EINVAL;
+		if (++parts > SEED_NAME_MAX_PARTS)
+			return -ENAMETOOLONG;
+		if (!name[len])
+			return 0;
+		name += len + 1;
+	}
+}
+
+errint_t seed_text_check_name(const char *name)
+{
+	return check_parts(name, false);
+}
+
+errint_t seed_text_check_stored_name(const char *name)
+{
+	return check_parts(name, true);
+}
+
+bool seed_text_is_scratch(const char *part)
+{
+	return is_scratch(part, strlen(part));
+}
+
+size_t seed_text_escape_name(const char *name, char *out, size_t size)
+{
+	size_t at = 0;
+
+	for (; *name; name++) {
+		unsigned char byte = (unsigned char)*name;
+		char text[4] = {*name};
+		size_t len = 1;
+
+		if (byte < 0x21 || byte == 0x7f || byte == '\\' || byte == '#') {
+			text[0] = '\\';
+			text[1] = (char)('0' + (byte >> 6));
+			text[2] = (char)('0' + (byte >> 3 & 7));
+			text[3] = (char)('0' + (byte & 7));
+			len = 4;
+		}
+		for (size_t i = 0; i < len; i++, at++)
+			if (at + 1 < size)
+				out[at] = text[i];
+	}
+	if (size)
+		out[at < size ? at : size - 1] = '\0';
+	return at;
+}

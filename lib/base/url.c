@@ -1,0 +1,435 @@
+#include "lib/base/url.h"
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+#include <netinet/in.h>
+#include <strings.h>
+#include <sys/socket.h>
+
+#include "lib/base/text.h"
+
+/* NULL if it does not parse; *no_memory tells why. Free with curl_url_cleanup. */
+static CURLU *parse(const char *url, bool *no_memory)
+{
+	CURLU *parsed = curl_url();
+	CURLUcode code = CURLUE_OUT_OF_MEMORY;
+
+	if (parsed)
+		code = curl_url_set(parsed, CURLUPART_URL, url, 0);
+	if (no_memory)
+		*no_memory = code == CURLUE_OUT_OF_MEMORY;
+	if (code == CURLUE_OK)
+		return parsed;
+	curl_url_cleanup(parsed);
+	return NULL;
+}
+
+/* A part of the URL, NULL where it has none. Free with curl_free. */
+static char *get(CURLU *parsed, CURLUPart part)
+{
+	char *text = NULL;
+
+	/* The flag gives the scheme's port where none stands. */
+	if (curl_url_get(parsed, part, &text, CURLU_DEFAULT_PORT) != CURLUE_OK)
+		return NULL;
+	return text;
+}
+
+static bool has(CURLU *parsed, CURLUPart part)
+{
+	char *text = get(parsed, part);
+	bool found = text != NULL;
+
+	curl_free(text);
+	return found;
+}
+
+static bool is_web(CURLU *parsed)
+{
+	char *scheme = get(parsed, CURLUPART_SCHEME);
+	bool web = scheme && (strcasecmp(scheme, "http") == 0 || strcasecmp(scheme, "https") == 0);
+
+	curl_free(scheme);
+	return web;
+}
+
+/* curl looks for control characters, too, but newer versions let some pass in
+ * parts of a URL; and what is shown in a record must be UTF-8. */
+static bool is_clean(const char *url, size_t len)
+{
+	if (seed_text_utf8_prefix(url, len, NULL) != len)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)url[i] <= ' ' || url[i] == 0x7f)
+			return false;
+	return true;
+}
+
+errint_t seed_url_check(const char *url)
+{
+	size_t len = strnlen(url, SEED_URL_MAX_BYTES + 1);
+	CURLU *parsed;
+	bool good;
+
+	if (len > SEED_URL_MAX_BYTES || !is_clean(url, len))
+		return -EINVAL;
+	parsed = parse(url, NULL);
+	if (!parsed)
+		return -EINVAL;
+	good = is_web(parsed) && has(parsed, CURLUPART_HOST) && !has(parsed, CURLUPART_USER) &&
+	       !has(parsed, CURLUPART_PASSWORD);
+	curl_url_cleanup(parsed);
+	return good ? 0 : -EINVAL;
+}
+
+static bool is_space(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* Trimmed, and what is white or a control character in it as %XX. */
+static char *encode_white(const char *text)
+{
+	size_t len;
+	char *out, *to;
+
+	while (is_space(*text))
+		text++;
+	len = strnlen(text, SEED_URL_MAX_BYTES + 1);
+	while (len && is_space(text[len - 1]))
+		len--;
+	out = to = malloc(3 * len + 1);
+	for (size_t i = 0; out && i < len; i++) {
+		unsigned char byte = (unsigned char)text[i];
+
+		if (byte > ' ' && byte != 0x7f)
+			*to++ = text[i];
+		else
+			to += snprintf(to, 4, "%%%02X", byte);
+	}
+	if (out)
+		*to = '\0';
+	return out;
+}
+
+/* As a browser on `base` would follow it; malloc'd or NULL. */
+static char *resolve(const char *base, const char *relative)
+{
+	CURLU *parsed = base ? parse(base, NULL) : NULL;
+	char *url = NULL, *copy = NULL;
+
+	if (parsed && curl_url_set(parsed, CURLUPART_URL, relative, 0) == CURLUE_OK &&
+	    curl_url_get(parsed, CURLUPART_URL, &url, 0) == CURLUE_OK)
+		copy = strdup(url);
+	curl_free(url);
+	curl_url_cleanup(parsed);
+	return copy;
+}
+
+char *seed_url_tidy(const char *base, const char *text)
+{
+	char *url = encode_white(text);
+
+	if (url && *url == '/') {
+		char *whole = resolve(base, url);
+
+		free(url);
+		url = whole;
+	}
+	if (url && seed_url_check(url) == 0)
+		return url;
+	free(url);
+	return NULL;
+}
+
+char *seed_url_redacted(const char *url)
+{
+	static const CURLUPart secret[] = {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_OPTIONS,
+					   CURLUPART_QUERY, CURLUPART_FRAGMENT};
+	char *shown = NULL, *result = NULL;
+	bool no_memory = false, had_query;
+	CURLU *parsed = parse(url, &no_memory);
+
+	if (!parsed)
+		return no_memory ? NULL : strdup("(invalid URL)");
+	had_query = has(parsed, CURLUPART_QUERY);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(secret); i++)
+		if (curl_url_set(parsed, secret[i], NULL, 0) != CURLUE_OK)
+			goto out;
+	if (curl_url_get(parsed, CURLUPART_URL, &shown, 0) != CURLUE_OK)
+		goto out;
+	if (asprintf(&result, "%s%s", shown, had_query ? "?…" : "") < 0)
+		result = NULL;
+out:
+	curl_free(shown);
+	curl_url_cleanup(parsed);
+	return result;
+}
+
+/* A key that short would star half of the text, and is none. */
+#define SCRUBBED_KEY_MIN_BYTES 4
+
+/* Also what a cut at the text's end has left of it. */
+static void scrub_key(char *text, const char *key)
+{
+	size_t len = key ? strlen(key) : 0, left = strlen(text);
+	char *found;
+
+	if (len < SCRUBBED_KEY_MIN_BYTES)
+		return;
+	while ((found = strstr(text, key))) {
+		memset(found, '*', len);
+		left -= (size_t)(found - text) + len;
+		text = found + len;
+	}
+	for (size_t part = left < len ? left : len - 1; part >= SCRUBBED_KEY_MIN_BYTES; part--) {
+		if (strncmp(text + left - part, key, part) == 0) {
+			memset(text + left - part, '*', part);
+			return;
+		}
+	}
+}
+
+/* Bytes of the "//" in front of a host, also as JSON may escape it; 0: none. */
+static size_t slashes(const char *text)
+{
+	if (text[0] == '/' && text[1] == '/')
+		return 2;
+	return strncmp(text, "\\/\\/", 4) == 0 ? 4 : 0;
+}
+
+#define URL_ENDS " \t\n\v\f\r\"'`)>"
+
+/* user:password in front of the host. */
+static void scrub_user(char *host)
+{
+	size_t len = strcspn(host, URL_ENDS "/\\?#");
+
+	while (len && host[len - 1] != '@')
+		len--;
+	if (len)
+		memset(host, '*', len - 1);
+}
+
+/* Of any scheme, or without one. A fragment goes where it holds values. */
+void seed_url_scrub(char *text, const char *key)
+{
+	scrub_key(text, key);
+	while (*text) {
+		size_t len = slashes(text);
+		char *secret;
+
+		if (!len) {
+			text++;
+			continue;
+		}
+		scrub_user(text + len);
+		secret = text + len + strcspn(text + len, URL_ENDS "?#");
+		len = strcspn(secret, URL_ENDS);
+		if (*secret == '?' || memchr(secret, '=', len))
+			memset(secret, '*', len);
+		text = secret + len;
+	}
+}
+
+void seed_url_scrub_bytes(char *data, size_t len, const char *key)
+{
+	size_t key_len = strlen(key);
+	char *found, *end = data + len;
+
+	if (key_len < SCRUBBED_KEY_MIN_BYTES)
+		return;
+	while ((found = memmem(data, (size_t)(end - data), key, key_len))) {
+		memset(found, '*', key_len);
+		data = found + key_len;
+	}
+}
+
+static bool same_part(CURLU *a, CURLU *b, CURLUPart part)
+{
+	char *of_a = get(a, part), *of_b = get(b, part);
+	bool same = of_a && of_b && strcasecmp(of_a, of_b) == 0;
+
+	curl_free(of_a);
+	curl_free(of_b);
+	return same;
+}
+
+bool seed_url_same_host(const char *a, const char *b)
+{
+	CURLU *of_a = parse(a, NULL), *of_b = parse(b, NULL);
+	bool same = of_a && of_b && same_part(of_a, of_b, CURLUPART_SCHEME) &&
+		    same_part(of_a, of_b, CURLUPART_HOST) && same_part(of_a, of_b, CURLUPART_PORT);
+
+	curl_url_cleanup(of_a);
+	curl_url_cleanup(of_b);
+	return same;
+}
+
+/* What of IPv4 is no one's public address (IANA's special-purpose registry). */
+static const struct network {
+	unsigned char prefix[4];
+	int bits;
+} private_networks[] = {
+	{{0, 0, 0, 0}, 8},      /* this host */
+	{{10, 0, 0, 0}, 8},
+	{{100, 64, 0, 0}, 10},  /* shared, RFC 6598 */
+	{{127, 0, 0, 0}, 8},
+	{{169, 254, 0, 0}, 16}, /* link-local: clouds' metadata services */
+	{{172, 16, 0, 0}, 12},
+	{{192, 0, 0, 0}, 24},   /* protocol assignments */
+	{{192, 0, 2, 0}, 24},   /* documentation, as are the other two */
+	{{192, 88, 99, 0}, 24}, /* 6to4 relays, withdrawn */
+	{{192, 168, 0, 0}, 16},
+	{{198, 18, 0, 0}, 15},  /* benchmarks */
+	{{198, 51, 100, 0}, 24},
+	{{203, 0, 113, 0}, 24},
+	{{224, 0, 0, 0}, 3},    /* multicast, reserved, broadcast */
+};
+
+static uint32_t ipv4_number(const unsigned char bytes[4])
+{
+	return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 |
+	       bytes[3];
+}
+
+static bool ipv4_is_private(const unsigned char bytes[4])
+{
+	for (size_t i = 0; i < SEED_ARRAY_LEN(private_networks); i++) {
+		const struct network *network = &private_networks[i];
+		uint32_t differs = ipv4_number(bytes) ^ ipv4_number(network->prefix);
+
+		if (differs >> (32 - network->bits) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool ipv6_is_private(const unsigned char bytes[16])
+{
+	static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
+	static const unsigned char nat64[12] = {0x00, 0x64, 0xff, 0x9b};
+	static const unsigned char documentation[4] = {0x20, 0x01, 0x0d, 0xb8};
+
+	if (memcmp(bytes, mapped, sizeof(mapped)) == 0 || memcmp(bytes, nat64, sizeof(nat64)) == 0)
+		return ipv4_is_private(bytes + 12);
+	/* Global addresses are 2000::/3; in the rest are ::1, fc00::/7, fe80::/10,
+	 * ff00::/8, local NAT64 prefixes, and what is not assigned. */
+	if ((bytes[0] & 0xe0) != 0x20)
+		return true;
+	if (bytes[0] == 0x20 && bytes[1] == 0x02) /* 6to4 */
+		return ipv4_is_private(bytes + 2);
+	/* 2001::/23, protocols' own (Teredo hides an IPv4 address). */
+	if (bytes[0] == 0x20 && bytes[1] == 0x01 && bytes[2] < 2)
+		return true;
+	if (bytes[0] == 0x3f && bytes[1] == 0xff && bytes[2] < 0x10) /* documentation */
+		return true;
+	return memcmp(bytes, documentation, sizeof(documentation)) == 0;
+}
+
+bool seed_url_address_is_private(const struct sockaddr *address)
+{
+	struct sockaddr_in ipv4;
+	struct sockaddr_in6 ipv6;
+
+	switch (address->sa_family) {
+	case AF_INET:
+		memcpy(&ipv4, address, sizeof(ipv4));
+		return ipv4_is_private((const unsigned char *)&ipv4.sin_addr);
+	case AF_INET6:
+		memcpy(&ipv6, address, sizeof(ipv6));
+		return ipv6_is_private(ipv6.sin6_addr.s6_addr);
+	default:
+		return true; /* nothing that the Internet has */
+	}
+}
+
+bool seed_url_text_is_private(const char *address)
+{
+	unsigned char ipv4[4], ipv6[16];
+	char text[INET6_ADDRSTRLEN];
+
+	/* A link-local address names its link behind it. */
+	snprintf(text, sizeof(text), "%.*s", (int)strcspn(address, "%"), address);
+	if (inet_pton(AF_INET, text, ipv4) == 1)
+		return ipv4_is_private(ipv4);
+	return inet_pton(AF_INET6, text, ipv6) != 1 || ipv6_is_private(ipv6);
+}
+
+static bool host_is_private(char *host)
+{
+	static const char local[] = "localhost";
+	const size_t local_len = sizeof(local) - 1;
+	size_t len = strlen(host);
+	unsigned char ipv6[16];
+	struct in_addr ipv4;
+
+	if (len && host[len - 1] == '.')
+		host[--len] = '\0';
+	if (len > 2 && host[0] == '[') {
+		host[len - 1] = '\0';
+		return inet_pton(AF_INET6, host + 1, ipv6) == 1 && ipv6_is_private(ipv6);
+	}
+	/* As the resolver reads numbers: 127.1, 0x7f000001 and so on. */
+	if (inet_aton(host, &ipv4))
+		return ipv4_is_private((const unsigned char *)&ipv4);
+	return len >= local_len && strcasecmp(host + len - local_len, local) == 0 &&
+	       (len == local_len || host[len - local_len - 1] == '.');
+}
+
+bool seed_url_host_is_private(const char *url)
+{
+	CURLU *parsed = parse(url, NULL);
+	char *host = parsed ? get(parsed, CURLUPART_HOST) : NULL;
+	bool private = host && host_is_private(host);
+
+	curl_free(host);
+	curl_url_cleanup(parsed);
+	return private;
+}
+
+char *seed_url_join(const char *base, const char *path)
+{
+	size_t len = strlen(base);
+	const char *between = "";
+	char *joined;
+
+	if (path[0] && path[0] != '?') {
+		while (len && base[len - 1] == '/')
+			len--;
+		if (path[0] != '/')
+			between = "/";
+	}
+	if (asprintf(&joined, "%.*s%s%s", (int)len, base, between, path) < 0)
+		return NULL;
+	return joined;
+}
+
+static bool is_unreserved(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       (c && strchr("-._~", c));
+}
+
+char *seed_url_encode(const char *text)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	char *encoded = malloc(strlen(text) * 3 + 1);
+	char *to = encoded;
+
+	if (!encoded)
+		return NULL;
+	for (; *text; text++) {
+		unsigned char byte = (unsigned char)*text;
+
+		if (is_unreserved(*text)) {
+			*to++ = *text;
+			continue;
+		}
+		*to++ = '%';
+		*to++ = digits[byte >> 4];
+		*to++ = digits[byte & 0xf];
+	}
+	*to = '\0';
+	return encoded;
+}

@@ -1,0 +1,84 @@
+/* What forbids submissions: budget=N/day, counted by UTC day, also over restarts;
+ * a key that the service refused. */
+#include "lib/base/clock.h"
+#include "lib/engine/internal.h"
+
+static int64_t today(void)
+{
+	return seed_clock_wall_ms() / 86400000;
+}
+
+static void roll(struct seed_engine *engine)
+{
+	int64_t day = today();
+
+	if (engine->spent.day == day)
+		return;
+	engine->spent.day = day;
+	engine->spent.count = 0;
+}
+
+static void publish(struct seed_engine *engine)
+{
+	bool empty = engine->config.budget > 0 && engine->spent.count >= engine->config.budget;
+
+	atomic_store(&engine->exhausted_day, empty ? engine->spent.day : -1);
+}
+
+void budget_load(struct seed_engine *engine)
+{
+	errint_t err = seed_store_spent_read(engine->store, &engine->spent);
+
+	/* Nobody knows what was spent today: no more of it, then. Written down,
+	 * so that it holds for this day only. */
+	if (err && engine->config.budget > 0) {
+		engine->spent = (struct seed_spent){ .day = today(), .count = engine->config.budget,
+						     .serial = 1 };
+		seed_log_line(engine->log, NULL, SEED_LOG_ERROR "The count of today's submissions (the "
+			      "file spent in the state directory) cannot be read: %s; budget= counts "
+			      "as used up until tomorrow (UTC)", strerror(-err));
+		SEED_UNUSED(seed_store_spent_write(engine->store, engine->spent) == 0);
+	}
+	roll(engine);
+	publish(engine);
+}
+
+bool budget_take(struct seed_engine *engine, int64_t *day)
+{
+	roll(engine);
+	if (engine->config.budget > 0 && engine->spent.count >= engine->config.budget) {
+		publish(engine);
+		return false;
+	}
+	engine->spent.count++;
+	engine->spent.serial++;
+	*day = engine->spent.day;
+	publish(engine);
+	return true;
+}
+
+void budget_return(struct seed_engine *engine, int64_t day)
+{
+	roll(engine);
+	if (engine->spent.day != day || engine->spent.count == 0)
+		return;
+	engine->spent.count--;
+	engine->spent.serial++;
+	publish(engine);
+}
+
+int64_t budget_left(struct seed_engine *engine)
+{
+	int64_t left;
+
+	if (engine->config.budget <= 0)
+		return -1;
+	roll(engine);
+	left = engine->config.budget - engine->spent.count;
+	return left > 0 ? left : 0;
+}
+
+int seed_engine_admission(struct seed_engine *engine)
+{
+	return atomic_load(&engine->exhausted_day) == today() ? EDQUOT : 0;
+}

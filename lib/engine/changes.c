@@ -1,0 +1,458 @@
+/*
+ * Commands that change names in the catalogue, in order with the generations.
+ *
+ * What concerns one NAME (a removal, a restored version) is a job on the
+ * name's lane. A rename concerns many names and several lanes: the gate is
+ * closed, it runs once nothing else is on a disk thread, and what the
+ * generations want to write meanwhile is noted until the gate opens.
+ */
+#include <sys/stat.h>
+
+#include "lib/engine/internal.h"
+#include "lib/store/store.h"
+
+struct change {
+	struct seed_disk_job disk;
+	struct command command; /* first the order, then the report */
+	struct change *next;    /* waits for the gate */
+	struct seed_engine *engine;
+	struct seed_wait *wait;
+	void (*start)(struct seed_engine *engine, struct change *change);
+	char *name;             /* or the rename's from, or the path of a version or file */
+	char *to;
+	enum seed_area area;    /* of a file that is removed */
+	bool folder;
+	char id[SEED_STORE_ID_BYTES]; /* a generation with a greater one is newer */
+	struct request *request;      /* whose text and time prompts/NAME gets */
+	struct seed_record cancelled; /* the row of what was running; id NULL: nothing was */
+	errint_t err;
+};
+
+static struct change *change_of(struct command *command)
+{
+	return (struct change *)((char *)command - offsetof(struct change, command));
+}
+
+static void change_free(struct change *change)
+{
+	seed_record_release(&change->cancelled);
+	free(change->name);
+	free(change->to);
+	free(change);
+}
+
+static void change_reply(struct seed_engine *engine, struct change *change)
+{
+	if (change->wait)
+		wait_finish(engine, change->wait, -change->err);
+	change_free(change);
+}
+
+/* Started at once, or after the rename that is under way. */
+static void change_arrived(struct seed_engine *engine, struct command *command)
+{
+	struct change *change = change_of(command);
+
+	if (!engine->gate_closed) {
+		change->start(engine, change);
+		return;
+	}
+	change->next = NULL;
+	*engine->changes_last = change;
+	engine->changes_last = &change->next;
+}
+
+static void run_on_lane(struct seed_engine *engine, struct change *change, const char *name,
+			void (*run)(struct seed_disk_job *),
+			void (*ended)(struct seed_engine *, struct command *))
+{
+	change->disk.run = run;
+	change->command.run = ended;
+	engine->steps_running++;
+	seed_disk_submit(engine->disk, seed_disk_lane(name), &change->disk);
+}
+
+static void change_ended(struct seed_engine *engine, struct command *command)
+{
+	engine->steps_running--;
+	change_reply(engine, change_of(command));
+	changes_turn(engine);
+}
+
+/* ---- removal ---- */
+
+static void remove_on_disk(struct seed_disk_job *disk)
+{
+	struct change *change = (struct change *)disk;
+	struct seed_engine *engine = change->engine;
+
+	change->err = seed_store_remove_prompt(engine->store, change->name,
+					       change->cancelled.id ? &change->cancelled : NULL);
+	engine_post(engine, &change->command);
+}
+
+/* What runs for `name` is to leave it once `change` is on disk, and not before. */
+static void leave(struct seed_engine *engine, struct change *change, const char *name)
+{
+	seed_store_new_id(engine->store, change->id);
+	for (struct generation *g = engine_find(engine, name); g; g = generation_next_same(g))
+		g->leaving = true;
+}
+
+/* It is, or it has failed. What was written to the name since stays in any case. */
+static void left(struct seed_engine *engine, struct change *change, const char *name,
+		 void (*go)(struct generation *))
+{
+	struct generation *g = engine_find(engine, name), *next;
+
+	for (; g; g = next) {
+		next = generation_next_same(g);
+		if (!g->leaving || strcmp(g->record.id, change->id) > 0)
+			continue;
+		g->leaving = false;
+		if (change->err)
+			disk_step_resume(g);
+		else
+			go(g);
+	}
+}
+
+static void cancel(struct generation *generation)
+{
+	/* A verified image may be in place already: it is the row's turn. */
+	if (generation->record.state == SEED_STATE_VERIFIED) {
+		disk_step_resume(generation);
+		return;
+	}
+	generation_log(generation, SEED_LOG_IMAGE "Cancelled: the prompt was removed");
+	generation->engine->metrics.cancelled++;
+	if (generation->late) {
+		cancel_at_service(generation->late);
+		generation_abandon(generation->late, ECANCELED);
+	}
+	cancel_at_service(generation);
+	generation_abandon(generation, ECANCELED);
+}
+
+/* First the prompt, then (next on the lane) the journal's rows: a stop between
+ * the two finds tasks whose prompt is gone, and drops them. */
+static void remove_ended(struct seed_engine *engine, struct command *command)
+{
+	struct change *change = change_of(command);
+
+	left(engine, change, change->name, cancel);
+	change_ended(engine, command);
+}
+
+/* Its row says from here on that it was cancelled: nothing else writes to it
+ * while the prompt is being removed. */
+static void start_remove(struct seed_engine *engine, struct change *change)
+{
+	struct generation *newest = engine_find(engine, change->name);
+
+	leave(engine, change, change->name);
+	/* Without memory the row says less; the prompt goes all the same. */
+	if (newest && seed_record_copy(&change->cancelled, &newest->record) == 0) {
+		change->cancelled.state = SEED_STATE_CANCELLED;
+		seed_error_set(&change->cancelled.error, ECANCELED, "the prompt was removed");
+	} else {
+		seed_record_release(&change->cancelled);
+	}
+	run_on_lane(engine, change, change->name, remove_on_disk, remove_ended);
+}
+
+/* ---- a version made current again ---- */
+
+static void restore_on_disk(struct seed_disk_job *disk)
+{
+	struct change *change = (struct change *)disk;
+	struct seed_engine *engine = change->engine;
+
+	change->err = seed_store_restore(engine->store, change->name, change->to);
+	engine_post(engine, &change->command);
+}
+
+static void give_way(struct generation *generation)
+{
+	generation_supersede(generation, "a restored image");
+}
+
+static void restore_ended(struct seed_engine *engine, struct command *command)
+{
+	struct change *change = change_of(command);
+
+	if (!change->err)
+		seed_log_line(engine->log, change->to, SEED_LOG_IMAGE "Restored from history/%s",
+			      change->name);
+	left(engine, change, change->to, give_way);
+	change_ended(engine, command);
+}
+
+static void start_restore(struct seed_engine *engine, struct change *change)
+{
+	struct generation *running = engine_find(engine, change->to);
+
+	/* The newer prompt's image would be hidden behind the old one. */
+	if (running && !running->shelved) {
+		change->err = -EBUSY;
+		change_reply(engine, change);
+		return;
+	}
+	leave(engine, change, change->to);
+	run_on_lane(engine, change, change->to, restore_on_disk, restore_ended);
+}
+
+/* ---- an image, a record or a version removed ---- */
+
+static void drop_on_disk(struct seed_disk_job *disk)
+{
+	struct change *change = (struct change *)disk;
+	struct seed_engine *engine = change->engine;
+
+	change->err = seed_store_remove_file(engine->store, change->area, change->name);
+	engine_post(engine, &change->command);
+}
+
+static void start_drop(struct seed_engine *engine, struct change *change)
+{
+	run_on_lane(engine, change, change->to, drop_on_disk, change_ended);
+}
+
+/* ---- the prompt of the image that is there ---- */
+
+static void keep_on_disk(struct seed_disk_job *disk)
+{
+	struct change *change = (struct change *)disk;
+	struct seed_engine *engine = change->engine;
+	struct timespec time = { .tv_nsec = UTIME_OMIT };
+
+	if (change->request->ticket)
+		time = change->request->ticket->prompt_time;
+	change->err = seed_store_prompt_write(engine->store, change->request->name,
+					      change->request->text, time);
+	engine_post(engine, &change->command);
+}
+
+static void keep_ended(struct seed_engine *engine, struct command *command)
+{
+	struct change *change = change_of(command);
+
+	engine->steps_running--;
+	request_refuse(engine, change->request, -change->err);
+	change_free(change);
+	changes_turn(engine);
+}
+
+static void start_keep(struct seed_engine *engine, struct change *change)
+{
+	run_on_lane(engine, change, change->request->name, keep_on_disk, keep_ended);
+}
+
+void changes_keep_prompt(struct seed_engine *engine, struct request *request)
+{
+	struct change *change = calloc(1, sizeof(*change));
+
+	if (!change) {
+		request_refuse(engine, request, ENOMEM);
+		return;
+	}
+	change->engine = engine;
+	change->request = request;
+	change->start = start_keep;
+	change_arrived(engine, &change->command);
+}
+
+/* ---- an empty prompt that nobody wrote ---- */
+
+static void drop_empty_on_disk(struct seed_disk_job *disk)
+{
+	struct change *change = (struct change *)disk;
+	struct seed_engine *engine = change->engine;
+
+	change->err = seed_store_remove_empty(engine->store, change->name);
+	engine_post(engine, &change->command);
+}
+
+static void start_drop_empty(struct seed_engine *engine, struct change *change)
+{
+	run_on_lane(engine, change, change->name, drop_empty_on_disk, change_ended);
+}
+
+/* ---- a folder made ---- */
+
+static void make_on_disk(struct seed_disk_job *disk)
+{
+	struct change *change = (struct change *)disk;
+	struct seed_engine *engine = change->engine;
+
+	change->err = seed_store_make_folder(engine->store, change->name);
+	engine_post(engine, &change->command);
+}
+
+static void start_make(struct seed_engine *engine, struct change *change)
+{
+	run_on_lane(engine, change, change->name, make_on_disk, change_ended);
+}
+
+/* ---- rename ---- */
+
+static void move_on_disk(struct seed_disk_job *disk)
+{
+	struct change *change = (struct change *)disk;
+	struct seed_engine *engine = change->engine;
+
+	change->err = change->folder ?
+		seed_store_move_folder(engine->store, change->name, change->to) :
+		seed_store_move_entry(engine->store, change->name, change->to);
+	engine_post(engine, &change->command);
+}
+
+static void rename_generations(struct seed_engine *engine, const struct change *change)
+{
+	char name[SEED_STORE_PATH_BYTES];
+	struct generation *next;
+
+	for (struct generation *g = engine->generations; g; g = next) {
+		next = g->next;
+		if (!g->dead && seed_store_renamed(g->record.name, change->name, change->to,
+						   change->folder, name))
+			generation_rename(g, name);
+	}
+}
+
+/* What ran for the target's name gives way to what was renamed to it; what was
+ * written to it since is newer than both. */
+static void supersede_target(struct seed_engine *engine, const struct change *change)
+{
+	struct generation *next;
+
+	for (struct generation *g = engine_find(engine, change->to); g; g = next) {
+		next = generation_next_same(g);
+		if (strcmp(g->record.id, change->id) < 0)
+			generation_supersede(g, "a renamed prompt");
+	}
+}
+
+static void move_ended(struct seed_engine *engine, struct command *command)
+{
+	struct change *change = change_of(command);
+
+	engine->steps_running--;
+	if (!change->err) {
+		if (!change->folder)
+			supersede_target(engine, change);
+		rename_generations(engine, change);
+		seed_log_line(engine->log, change->to, SEED_LOG_IMAGE "Renamed from %s", change->name);
+	}
+	engine->gate_closed = false;
+	change_reply(engine, change);
+	for (struct generation *g = engine->generations; g; g = g->next)
+		disk_step_resume(g);
+	changes_turn(engine);
+}
+
+static void start_move(struct seed_engine *engine, struct change *change)
+{
+	seed_store_new_id(engine->store, change->id);
+	engine->gate_closed = true;
+	change->next = engine->changes_first;
+	engine->changes_first = change;
+	if (!change->next)
+		engine->changes_last = &change->next;
+	changes_turn(engine);
+}
+
+/* Behind a closed gate the first of the list is the rename; it runs alone. */
+void changes_turn(struct seed_engine *engine)
+{
+	while (engine->changes_first) {
+		struct change *change = engine->changes_first;
+
+		if (engine->gate_closed && engine->steps_running > 0)
+			return;
+		engine->changes_first = change->next;
+		if (!engine->changes_first)
+			engine->changes_last = &engine->changes_first;
+		if (!engine->gate_closed) {
+			change->start(engine, change);
+			continue;
+		}
+		run_on_lane(engine, change, change->name, move_on_disk, move_ended);
+		return;
+	}
+}
+
+/* ---- orders ---- */
+
+static struct change *change_new(struct seed_engine *engine, const char *name, const char *to,
+				 struct seed_wait *wait,
+				 void (*start)(struct seed_engine *, struct change *))
+{
+	struct change *change = calloc(1, sizeof(*change));
+
+	if (!change)
+		return NULL;
+	change->name = strdup(name);
+	change->to = to ? strdup(to) : NULL;
+	if (!change->name || (to && !change->to)) {
+		change_free(change);
+		return NULL;
+	}
+	change->engine = engine;
+	if (wait)
+		wait->engine = engine;
+	change->wait = wait;
+	change->start = start;
+	return change;
+}
+
+static errint_t order(struct seed_engine *engine, struct change *change)
+{
+	if (!change)
+		return -ENOMEM;
+	change->command.run = change_arrived;
+	engine_post(engine, &change->command);
+	return 0;
+}
+
+errint_t seed_engine_remove(struct seed_engine *engine, const char *name, struct seed_wait *wait)
+{
+	return order(engine, change_new(engine, name, NULL, wait, start_remove));
+}
+
+errint_t seed_engine_restore(struct seed_engine *engine, const char *version, const char *name,
+			     struct seed_wait *wait)
+{
+	return order(engine, change_new(engine, version, name, wait, start_restore));
+}
+
+errint_t seed_engine_rename(struct seed_engine *engine, const char *from, const char *to,
+			    bool folder, struct seed_wait *wait)
+{
+	struct change *change = change_new(engine, from, to, wait, start_move);
+
+	if (change)
+		change->folder = folder;
+	return order(engine, change);
+}
+
+errint_t seed_engine_remove_empty(struct seed_engine *engine, const char *name)
+{
+	return order(engine, change_new(engine, name, NULL, NULL, start_drop_empty));
+}
+
+errint_t seed_engine_make_folder(struct seed_engine *engine, const char *path,
+				 struct seed_wait *wait)
+{
+	return order(engine, change_new(engine, path, NULL, wait, start_make));
+}
+
+errint_t seed_engine_remove_file(struct seed_engine *engine, enum seed_area area, const char *path,
+				 const char *name, struct seed_wait *wait)
+{
+	struct change *change = change_new(engine, path, name, wait, start_drop);
+
+	if (change)
+		change->area = area;
+	return order(engine, change);
+}

@@ -1,0 +1,192 @@
+/* A generation's steps on disk: prepared here, run on a disk thread. */
+#include <unistd.h>
+
+#include "lib/engine/internal.h"
+
+static void step_ended(struct seed_engine *engine, struct command *command)
+{
+	struct step_job *job = (struct step_job *)((char *)command - offsetof(struct step_job, report));
+	struct generation *generation = job->generation;
+	enum disk_step step = job->step;
+	errint_t err = job->err;
+
+	engine->steps_running--;
+	generation->step_running = STEP_NONE;
+	if (job->source_fd >= 0) {
+		if (generation->source_fd >= 0)
+			close(generation->source_fd);
+		generation->source_fd = job->source_fd;
+	}
+	if (step == STEP_KEEP && err) { /* they are not lost: tried again */
+		seed_buf_release(&generation->bytes);
+		generation->bytes = job->bytes;
+		seed_buf_init(&job->bytes, SEED_ANSWER_MAX_BYTES);
+	}
+	seed_record_release(&job->record);
+	seed_buf_release(&job->bytes);
+	/* Its row is gone: nothing writes it again. */
+	if (step == STEP_FINISH && !err && generation->step_next != STEP_DROP)
+		generation->step_next = STEP_NONE;
+	disk_step_resume(generation);
+	/* May free the generation, if nothing more is under way. */
+	generation_step_done(generation, step, err);
+	if (engine->gate_closed)
+		changes_turn(engine);
+}
+
+static errint_t keep_source(struct seed_store *store, struct step_job *job)
+{
+	errint_t err;
+
+	err = seed_store_source_write(store, job->record.id, job->bytes.data,
+				      job->bytes.len_bytes);
+	if (!err)
+		err = seed_store_journal(store, &job->record);
+	if (err)
+		return err;
+	job->source_fd = seed_store_source_open(store, job->record.id);
+	return job->source_fd < 0 ? job->source_fd : 0;
+}
+
+static errint_t journal(struct seed_store *store, struct step_job *job)
+{
+	errint_t err = seed_store_journal(store, &job->record);
+
+	if (!err && !job->superseded)
+		err = seed_store_record_write(store, &job->record, false);
+	if (!err && (job->step == STEP_ANNOUNCE || job->step == STEP_REQUEUE))
+		err = seed_store_spent_write(store, job->spent);
+	return err;
+}
+
+static void run_step(struct seed_disk_job *disk)
+{
+	struct step_job *job = (struct step_job *)disk;
+	struct seed_engine *engine = job->generation->engine;
+	struct seed_store *store = engine->store;
+
+	switch (job->step) {
+	case STEP_PROGRESS:
+		if (!job->superseded)
+			job->err = seed_store_record_write(store, &job->record, false);
+		if (!job->err) /* a drawing is announced by this step */
+			job->err = seed_store_spent_write(store, job->spent);
+		break;
+	case STEP_BEGIN:
+		job->err = seed_store_begin(store, &job->record);
+		break;
+	case STEP_MARK:
+	case STEP_REQUEUE:
+	case STEP_ANNOUNCE:
+	case STEP_ACCEPT:
+		job->err = journal(store, job);
+		break;
+	case STEP_KEEP:
+		job->err = keep_source(store, job);
+		break;
+	case STEP_REUSE:
+		job->err = seed_store_image_copy(store, job->generation->reuse_name, job->record.id);
+		break;
+	case STEP_FINISH:
+		job->err = seed_store_finish(store, &job->record, job->superseded);
+		if (!job->err && job->record.state == SEED_STATE_VERIFIED && !job->superseded)
+			seed_store_reuse_note(store, job->reuse_key, job->record.name);
+		break;
+	case STEP_DROP:
+		job->err = seed_store_forget(store, job->record.id);
+		break;
+	case STEP_NONE:
+		break;
+	}
+	engine_post(engine, &job->report);
+}
+
+/* What the service told belongs into every row from its acceptance on. */
+static errint_t copy_record(struct generation *generation, struct seed_record *record)
+{
+	errint_t err = 0;
+
+	if (generation->phase >= PHASE_CHECK && generation->phase != PHASE_DROP &&
+	    !generation->reuse_name)
+		err = exchange_note_task(generation);
+	if (!err)
+		err = seed_record_copy(record, &generation->record);
+	else
+		seed_record_init(record);
+	return err;
+}
+
+static void start_step(struct generation *generation, enum disk_step step)
+{
+	struct seed_engine *engine = generation->engine;
+	struct step_job *job = &generation->job;
+
+	/* The engine has stopped: the journal's row stands as it is. */
+	if (!engine->disk)
+		return;
+	*job = (struct step_job){
+		.disk.run = run_step,
+		.report.run = step_ended,
+		.generation = generation,
+		.step = step,
+		.superseded = generation->superseded,
+		.spent = engine->spent,
+		.reuse_key = reuse_key(&generation->record),
+		.source_fd = -1,
+	};
+	seed_buf_init(&job->bytes, SEED_ANSWER_MAX_BYTES);
+	job->err = copy_record(generation, &job->record);
+	if (!job->err && step == STEP_KEEP) {
+		/* Said by this step's row alone, which follows the bytes. */
+		job->record.step = seed_record_step("received");
+		/* Taken, not copied: it may be many megabytes. */
+		job->bytes = generation->bytes;
+		seed_buf_init(&generation->bytes, SEED_ANSWER_MAX_BYTES);
+	}
+	generation->step_running = step;
+	engine->steps_running++;
+	/* A failure is reported as every end is: whoever ordered the step does
+	 * not find the generation moved on, or gone. */
+	if (job->err)
+		engine_post(engine, &job->report);
+	else
+		seed_disk_submit(engine->disk, seed_disk_lane(generation->record.name), &job->disk);
+}
+
+/* A newer text of the name is on its way to the disk: whose the name is, is
+ * known when it is there, or has failed. */
+static bool waits_for_newer(const struct generation *generation)
+{
+	const struct generation *newest;
+
+	if (!generation->link_same)
+		return false;
+	newest = engine_find(generation->engine, generation->record.name);
+	return newest != generation && newest->phase == PHASE_BEGIN;
+}
+
+static bool may_start(const struct generation *generation, enum disk_step step)
+{
+	return generation->step_running == STEP_NONE && !generation->engine->gate_closed &&
+	       (step == STEP_DROP || (!generation->leaving && !waits_for_newer(generation)));
+}
+
+void disk_step(struct generation *generation, enum disk_step step)
+{
+	if (step == STEP_PROGRESS && !may_start(generation, step))
+		return;
+	/* Whatever is noted already writes the journal as well. */
+	if (generation->step_next == STEP_NONE || (step != STEP_MARK && step != STEP_PROGRESS))
+		generation->step_next = step;
+	disk_step_resume(generation);
+}
+
+void disk_step_resume(struct generation *generation)
+{
+	enum disk_step step = generation->step_next;
+
+	if (step == STEP_NONE || !may_start(generation, step))
+		return;
+	generation->step_next = STEP_NONE;
+	start_step(generation, step);
+}

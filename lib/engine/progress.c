@@ -1,0 +1,240 @@
+/* How far a running generation is: as the service tells it, in the answers to
+ * polls or when it is looked at beside them, else guessed from how long others
+ * took. Into the row and, live, into `queue`. */
+#include "lib/base/clock.h"
+#include "lib/engine/internal.h"
+
+/* The row is written again when a person would see it move. */
+#define TOLD_STEP 0.01
+#define GUESSED_STEP 0.05
+/* The end is not ours to foretell. */
+#define GUESSED_MAX 0.95
+
+/* Between two looks at a task; longer where many tasks run, which one server
+ * has to answer for. */
+#define LOOK_MS 1000
+#define LOOK_TASKS 8
+#define LOOK_TIMEOUT_MS 5000
+/* A task that is unknown for so long, with polls in between, is lost. */
+#define UNKNOWN_MS 10000
+
+double progress_of(const struct generation *generation, int64_t now, bool *estimated)
+{
+	const struct seed_record *record = &generation->record;
+	int64_t usual = seed_durations_quantile(&generation->engine->durations, 0.5);
+	double part;
+
+	*estimated = false;
+	if (record->progress > 0 && !record->progress_estimated)
+		return record->progress;
+	/* What waits in the service's queue has not begun. */
+	if (generation->submitted_ms == 0 || usual <= 0 || record->queue_position >= 0)
+		return record->progress;
+	*estimated = true;
+	part = (double)(now - generation->submitted_ms) / (double)usual;
+	return part < GUESSED_MAX ? part : GUESSED_MAX;
+}
+
+void progress_reset(struct generation *generation, double progress)
+{
+	struct seed_record *record = &generation->record;
+
+	record->progress = progress;
+	record->progress_estimated = false;
+	record->queue_position = -1;
+	generation->unknown_ms = 0;
+}
+
+void progress_note(struct generation *generation, const struct seed_step *step)
+{
+	struct seed_record *record = &generation->record;
+	double now = step->progress < 1 ? step->progress : 1;
+	double by = TOLD_STEP;
+	bool estimated = false, moved;
+
+	if (step->progress < 0) {
+		now = progress_of(generation, seed_clock_now_ms(), &estimated);
+		by = estimated ? GUESSED_STEP : TOLD_STEP;
+	}
+	moved = now >= record->progress + by || (record->progress_estimated && !estimated);
+	if (moved) {
+		record->progress = now;
+		record->progress_estimated = estimated;
+	}
+	if (record->queue_position != step->queue_position) {
+		record->queue_position = step->queue_position;
+		moved = true;
+	}
+	if (moved)
+		disk_step(generation, STEP_PROGRESS);
+}
+
+/* ---- looks ---- */
+
+static bool is_at_service(const struct generation *generation)
+{
+	return !generation->dead && !generation->adopting && generation->has_slot &&
+	       (generation->phase == PHASE_SUBMIT || generation->phase == PHASE_CHECK ||
+		generation->phase == PHASE_POLL || generation->phase == PHASE_POLL_WAIT);
+}
+
+static void fail(struct generation *generation, struct seed_error *error)
+{
+	exchange_scrub(generation, error);
+	exchange_stop(generation);
+	attempt_failed(generation, SEED_FAILURE_FAILED, error, -1);
+}
+
+/* Each poll after such a look has its chance to find the task ended. */
+static void not_known(struct generation *generation)
+{
+	int64_t now = seed_clock_now_ms();
+	struct seed_error error;
+
+	if (generation->phase != PHASE_POLL_WAIT)
+		return;
+	if (!generation->unknown_ms)
+		generation->unknown_ms = now;
+	if (now - generation->unknown_ms < UNKNOWN_MS) {
+		attempt_wake(generation);
+		return;
+	}
+	seed_error_set(&error, EIO, "the service does not know the task any more; it may have been "
+		       "started anew");
+	fail(generation, &error);
+}
+
+/* Said once: it is so for every generation of this mount. */
+static void cannot_look(struct generation *generation, const struct seed_error *error)
+{
+	generation->no_looks = true;
+	if (error->code && !generation->engine->no_looks_said)
+		generation_log(generation, SEED_LOG_REQUEST "%s", error->message);
+	generation->engine->no_looks_said = true;
+}
+
+static void follow_look(struct generation *generation, struct seed_step *step)
+{
+	if (step->kind != SEED_STEP_UNKNOWN)
+		generation->unknown_ms = 0;
+	if (step->kind == SEED_STEP_FAIL) {
+		fail(generation, &step->error);
+		return;
+	}
+	if (step->kind == SEED_STEP_DONE)
+		cannot_look(generation, &step->error);
+	if (generation->phase == PHASE_CHECK)
+		exchange_keep(generation);
+	else if (step->kind == SEED_STEP_UNKNOWN)
+		not_known(generation);
+	else
+		progress_note(generation, step);
+}
+
+static struct seed_task looked_at(const struct generation *generation)
+{
+	return (struct seed_task){
+		.stage = generation->phase == PHASE_CHECK ? SEED_STAGE_CHECK : SEED_STAGE_LOOK,
+		.id = generation->task.id, /* lent: neither changes it */
+		.note = generation->task.note,
+		.turn = generation->look_turn,
+	};
+}
+
+static bool look(struct generation *generation);
+
+/* A look that takes another request. */
+static bool look_on(struct generation *generation, int turn, const struct seed_step *step)
+{
+	if (step->progress >= 0)
+		progress_note(generation, step);
+	generation->look_turn = turn;
+	return look(generation);
+}
+
+static void on_look(void *context, struct seed_net_answer *answer)
+{
+	struct generation *generation = context;
+	struct seed_task task = looked_at(generation);
+	struct seed_step step;
+
+	generation->look = NULL;
+	generation->look_turn = 0;
+	if (!is_at_service(generation))
+		return;
+	if (answer->error.code) {
+		seed_step_init(&step);
+		step.kind = SEED_STEP_WAIT; /* it told nothing */
+	} else {
+		exchange_read(generation->engine, &generation->record.params, &task, answer, &step);
+	}
+	if (step.kind != SEED_STEP_NEXT || !look_on(generation, task.turn, &step))
+		follow_look(generation, &step);
+	seed_step_release(&step);
+}
+
+static bool look(struct generation *generation)
+{
+	const struct seed_engine_config *config = &generation->engine->config;
+	struct seed_task task = looked_at(generation);
+	struct seed_request request = { 0 };
+	errint_t err;
+
+	err = config->provider->request(&config->service, &generation->record.params,
+					generation->full_prompt, &task, &request);
+	if (!err)
+		err = exchange_transfer(generation->engine, &request,
+					seed_clock_now_ms() + LOOK_TIMEOUT_MS, on_look, generation,
+					&generation->look);
+	seed_request_release(&request);
+	return !err;
+}
+
+/* What waits in a local server's queue is not worth many questions; what runs
+ * may be. */
+static int64_t look_interval_ms(const struct generation *generation)
+{
+	const struct seed_engine *engine = generation->engine;
+	bool runs = generation->record.progress > 0 && !generation->record.progress_estimated;
+
+	if (engine->config.provider->look_ms && (runs || engine->active == 1))
+		return engine->config.provider->look_ms;
+	return LOOK_MS + LOOK_MS * engine->active / LOOK_TASKS;
+}
+
+int64_t progress_turn(struct generation *generation, int64_t now)
+{
+	struct seed_step nothing_told;
+
+	if (!is_at_service(generation))
+		return INT64_MAX;
+	if (now < generation->look_ms)
+		return generation->look_ms;
+	generation->look_ms = now + look_interval_ms(generation);
+	if (!generation->look && !generation->no_looks)
+		generation->no_looks = !look(generation);
+	if (generation->no_looks) {
+		seed_step_init(&nothing_told);
+		nothing_told.queue_position = generation->record.queue_position;
+		progress_note(generation, &nothing_told);
+		seed_step_release(&nothing_told);
+	}
+	return generation->look_ms;
+}
+
+bool progress_check(struct generation *generation)
+{
+	progress_stop(generation);
+	if (generation->no_looks)
+		return false;
+	generation->phase = PHASE_CHECK;
+	return look(generation);
+}
+
+void progress_stop(struct generation *generation)
+{
+	if (generation->look)
+		seed_net_cancel(generation->engine->net, generation->look);
+	generation->look = NULL;
+	generation->look_turn = 0;
+}

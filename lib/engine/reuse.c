@@ -1,0 +1,106 @@
+/* -o reuse: a text whose image is verified under the same settings is answered
+ * with that image. state/reuse/KEY names where it was made last; the row there
+ * says whether it is still so. */
+#include "lib/engine/internal.h"
+
+static bool same_text(const char *a, const char *b)
+{
+	return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
+/* The settings that the image was asked for with first; a retry's are ours. */
+static bool same_settings(const struct seed_record *made, const struct seed_record *wanted)
+{
+	const struct seed_params *a = &made->params, *b = &wanted->params;
+
+	return made->attempt_count > 0 && made->attempts[0].steps == b->steps &&
+	       !(made->attempts[0].cfg_scale < b->cfg_scale) &&
+	       !(made->attempts[0].cfg_scale > b->cfg_scale) &&
+	       a->width == b->width && a->height == b->height && a->has_seed == b->has_seed &&
+	       a->seed == b->seed && same_text(a->model, b->model) &&
+	       same_text(a->quality, b->quality) && same_text(a->guidance, b->guidance) &&
+	       same_text(a->style, b->style) && same_text(a->negative_prompt, b->negative_prompt) &&
+	       same_text(made->provider, wanted->provider) &&
+	       same_text(made->prompt, wanted->prompt);
+}
+
+/* `made` is released by the caller in any case. */
+static bool is_made_as(struct seed_engine *engine, const char *name,
+		       const struct seed_record *wanted, struct seed_record *made)
+{
+	return seed_store_record_read(engine->store, name, made) == 0 &&
+	       made->state == SEED_STATE_VERIFIED && same_settings(made, wanted) &&
+	       seed_store_has_image(engine->store, name);
+}
+
+bool reuse_is_made(struct seed_engine *engine, const char *name, const char *text)
+{
+	struct seed_record made = { 0 }, wanted;
+	bool same;
+
+	same = engine_fill_record(engine, name, text, &wanted) == 0 &&
+	       is_made_as(engine, name, &wanted, &made);
+	seed_record_release(&wanted);
+	seed_record_release(&made);
+	return same;
+}
+
+/* What is known of the image goes along with its copy. */
+static errint_t take_facts(struct seed_record *to, const struct seed_record *from)
+{
+	errint_t err;
+
+	to->image = from->image;
+	to->source = from->source;
+	to->attempt_count = 1;
+	to->attempts[0] = from->attempts[0];
+	to->attempts[0].task_id = NULL;
+	to->started_ms = from->started_ms;
+	to->cost = -1; /* nothing was paid for this one */
+	err = seed_record_set(&to->image_url, from->image_url);
+	if (!err)
+		err = seed_record_set(&to->task_id, from->task_id);
+	return err;
+}
+
+void reuse_find(struct generation *generation)
+{
+	struct seed_engine *engine = generation->engine;
+	struct seed_record made = { 0 };
+	char *name = seed_store_reuse_find(engine->store, reuse_key(&generation->record));
+
+	if (name && is_made_as(engine, name, &generation->record, &made) &&
+	    take_facts(&generation->record, &made) == 0) {
+		generation->reuse_name = name;
+		name = NULL;
+	}
+	seed_record_release(&made);
+	free(name);
+}
+
+static uint64_t mix(uint64_t hash, const char *text)
+{
+	hash ^= seed_disk_lane(text ? text : "");
+	return hash * 1099511628211u;
+}
+
+uint64_t reuse_key(const struct seed_record *record)
+{
+	const struct seed_params *params = &record->params;
+	bool tried = record->attempt_count > 0; /* a retry's settings are ours */
+	uint64_t hash = 14695981039346656037u;
+	char numbers[128];
+
+	/* Only a place to look: what stands there is compared. */
+	snprintf(numbers, sizeof(numbers), "%dx%d %d %g %d %lld", params->width, params->height,
+		 tried ? record->attempts[0].steps : params->steps,
+		 tried ? record->attempts[0].cfg_scale : params->cfg_scale, params->has_seed,
+		 (long long)params->seed);
+	hash = mix(hash, numbers);
+	hash = mix(hash, params->quality);
+	hash = mix(hash, record->prompt);
+	hash = mix(hash, params->model);
+	hash = mix(hash, params->guidance);
+	hash = mix(hash, params->style);
+	return mix(hash, params->negative_prompt);
+}

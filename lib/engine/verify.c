@@ -1,0 +1,228 @@
+/* The picture: bytes go to a worker, which measures, fits and encodes them. */
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "lib/base/clock.h"
+#include "lib/engine/internal.h"
+
+/* A picture takes a worker well under a second; one that takes this long hangs. */
+#define WORKER_LIMIT_MS 60000
+/* How often what found something lacking is tried again. */
+#define HOLD_MS 2000
+
+struct image_texts {
+	char parameters[1024];
+	struct seed_image_text texts[5];
+	size_t count;
+};
+
+static void fill_texts(struct generation *generation, struct image_texts *texts)
+{
+	const struct seed_record *record = &generation->record;
+	const struct seed_params *params = &record->params;
+	int len;
+
+	len = snprintf(texts->parameters, sizeof(texts->parameters),
+		       "steps: %d, cfg_scale: %g, quality: %.100s, guidance: %.400s, size: %dx%d",
+		       params->steps, params->cfg_scale, params->quality, params->guidance,
+		       params->width, params->height);
+	if (params->has_seed && len > 0 && (size_t)len < sizeof(texts->parameters))
+		snprintf(texts->parameters + len, sizeof(texts->parameters) - (size_t)len,
+			 ", seed: %lld", (long long)params->seed);
+	texts->texts[0] = (struct seed_image_text){ "Software", "seedfs " SEEDFS_VERSION };
+	texts->texts[1] = (struct seed_image_text){ "prompt", generation->full_prompt };
+	texts->count = 2;
+	if (params->model && params->model[0]) /* else the server's own: it does not tell */
+		texts->texts[texts->count++] = (struct seed_image_text){ "model", params->model };
+	texts->texts[texts->count++] =
+		(struct seed_image_text){ "parameters", texts->parameters };
+	if (record->task_id)
+		texts->texts[texts->count++] = (struct seed_image_text){ "task_id", record->task_id };
+}
+
+/* What only the administrator can change, and who waits should know at once. */
+static bool is_disk(int code)
+{
+	return code == ENOSPC || code == EDQUOT || code == EIO || code == EROFS || code == EFBIG;
+}
+
+void generation_hold(struct generation *generation, int code, const char *what)
+{
+	if (generation->held_code != code)
+		generation_log(generation, SEED_LOG_ERROR "%s: %s (%s); kept, tried again every %d s",
+			       what, strerror(code), seed_error_name(code), HOLD_MS / 1000);
+	generation->held_code = code;
+	generation->engine->metrics.disk_held++;
+	if (is_disk(code) || generation->deadline_ms == INT64_MAX)
+		waits_finish(generation, code);
+	generation->held = generation->phase;
+	generation->phase = PHASE_HOLD;
+	generation->wake_ms = seed_clock_now_ms() + HOLD_MS;
+	timers_touch(generation);
+}
+
+static void note_duration(struct generation *generation)
+{
+	struct seed_engine *engine = generation->engine;
+	int64_t ms = seed_clock_now_ms() - generation->submitted_ms;
+
+	seed_durations_add(&engine->durations, ms);
+	seed_histogram_add(&engine->metrics.service, (double)ms / 1000);
+}
+
+static void count_verified(struct generation *generation)
+{
+	struct seed_metrics *metrics = &generation->engine->metrics;
+	const struct seed_record *record = &generation->record;
+
+	metrics->verified++;
+	/* An adopted image was charged for elsewhere. */
+	if (record->cost >= 0 && !generation->adopting)
+		metrics->cost += record->cost;
+	generation->engine->key_refused = false;
+	metrics->image_bytes += record->image.bytes;
+	metrics->callbacks_adopted += generation->adopting;
+	seed_histogram_add(&metrics->generation,
+			   (double)(record->verified_ms - record->created_ms) / 1000);
+}
+
+static void verified(struct generation *generation, const struct seed_image_result *result)
+{
+	struct seed_record *record = &generation->record;
+	struct generation *main;
+
+	record->source = result->source;
+	record->image = result->image;
+	record->state = SEED_STATE_VERIFIED;
+	record->error = (struct seed_error){ 0 }; /* it was shelved */
+	generation->held_code = 0;
+	progress_reset(generation, 1);
+	record->verified_ms = seed_clock_wall_ms();
+	if (record->attempt_count > 0)
+		attempt_last(generation)->ended_ms = record->verified_ms;
+	if (generation->submitted_ms && !generation->resumed && !generation->shelved)
+		note_duration(generation);
+	count_verified(generation);
+	if (strstr(record->source.fit, "up"))
+		generation_log(generation, SEED_LOG_IMAGE "Smaller than asked for: %ux%u came, %dx%d were "
+			       "asked for; scaled up", record->source.width, record->source.height,
+			       record->params.width, record->params.height);
+	generation_log(generation, SEED_LOG_IMAGE "Image verified at %ux%u", record->image.width,
+		       record->image.height);
+	generation_set_step(generation, "commit");
+	main = generation_take_over(generation);
+	generation_finish(generation);
+	/* Behind it on the lane: at no moment is the name nobody's. */
+	if (main)
+		generation_supersede(main, "the image of the first attempt");
+}
+
+static bool draws(const struct generation *generation)
+{
+	return generation->engine->config.provider->draws && !generation->adopting;
+}
+
+static void on_worker(void *context, const struct seed_image_result *result)
+{
+	struct generation *generation = context;
+
+	generation->at_worker = false;
+	if (generation->dead) {
+		generation_reap(generation);
+		return;
+	}
+	/* Given up by the pool's end: the journal's row takes it up again. */
+	if (generation->engine->stopping && result->error.code == ESHUTDOWN)
+		return;
+	if (result->error.code == 0)
+		verified(generation, result);
+	else if (result->local)
+		generation_hold(generation, result->error.code, result->error.message);
+	else if (result->error.code != EBADMSG || !exchange_other(generation, &result->error))
+		attempt_failed(generation, SEED_FAILURE_FAILED, &result->error, -1);
+}
+
+/* The kept answer of an earlier mount, a duplicate of the bytes (they are kept
+ * until the image is stored), or -1 for a drawing. */
+static errint_t open_source(struct generation *generation, int *fd)
+{
+	*fd = -1;
+	if (draws(generation))
+		return 0;
+	if (generation->source_fd < 0) {
+		*fd = seed_store_source_open(generation->engine->store, generation->record.id);
+		if (*fd < 0)
+			return *fd;
+		generation->source_fd = *fd;
+	}
+	*fd = fcntl(generation->source_fd, F_DUPFD_CLOEXEC, 0);
+	return *fd < 0 ? -errno : 0;
+}
+
+/* Builds with crash points may wait less for a worker that hangs. */
+static int64_t worker_limit_ms(void)
+{
+#ifdef SEED_CRASH_POINTS
+	const char *limit = getenv("SEED_WORKER_LIMIT_MS");
+
+	if (limit)
+		return strtoll(limit, NULL, 10);
+#endif
+	return WORKER_LIMIT_MS;
+}
+
+static errint_t start_worker(struct generation *generation)
+{
+	struct seed_engine *engine = generation->engine;
+	struct image_texts texts = { .count = 0 };
+	struct seed_image_job job = {
+		.draw = draws(generation),
+		.no_upscale = generation->adopting,
+		.width = (uint32_t)generation->record.params.width,
+		.height = (uint32_t)generation->record.params.height,
+		.max_upscale = engine->config.max_upscale,
+		.prompt = generation->full_prompt,
+		.texts = texts.texts,
+	};
+	int source = -1, result;
+	errint_t err;
+
+	if (engine->config.metadata)
+		fill_texts(generation, &texts);
+	job.text_count = texts.count;
+	err = open_source(generation, &source);
+	if (err)
+		return err;
+	result = seed_store_result_open(engine->store, generation->record.id);
+	if (result < 0) {
+		if (source >= 0)
+			close(source);
+		return result;
+	}
+	generation->at_worker = true;
+	return seed_worker_pool_submit(engine->workers, &job, source, result, worker_limit_ms(),
+				       on_worker, generation);
+}
+
+void generation_verify(struct generation *generation, int fd)
+{
+	struct seed_error error;
+	errint_t err;
+
+	if (fd >= 0 && fd != generation->source_fd) {
+		if (generation->source_fd >= 0)
+			close(generation->source_fd);
+		generation->source_fd = fd;
+	}
+	generation->phase = PHASE_VERIFY;
+	err = start_worker(generation);
+	if (!err)
+		return;
+	generation->at_worker = false;
+	if (err == -ENOENT && generation->source_fd < 0) {
+		seed_error_set(&error, EIO, "the kept answer is gone: %s", strerror(-err));
+		attempt_failed(generation, SEED_FAILURE_FINAL, &error, -1);
+	} else {
+		generation_hold(generation, -err, "The image cannot be stored");
+	}
+}

@@ -1,0 +1,443 @@
+#include "lib/net/net.h"
+
+#include <curl/curl.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "lib/base/clock.h"
+#include "lib/net/proxy.h"
+#include "lib/base/url.h"
+
+/* A host that does not answer a connection within this is down; well under an
+ * attempt's time, so that the cause can be told apart from a slow service. */
+#define CONNECT_TIMEOUT_MS 30000
+#define WAIT_FDS_MAX 64
+
+struct seed_net {
+	CURLM *multi;
+	struct seed_transfer *transfers;
+};
+
+struct seed_transfer {
+	struct seed_transfer *next, **link;
+	struct seed_net *net;
+	CURL *easy;
+	struct curl_slist *headers;
+	seed_net_done_fn *done;
+	void *context;
+	struct seed_buf body;
+	size_t received, limit;
+	int memfd;
+	bool to_memfd, guarded, proxied, refused, overflow, sent;
+	bool *private_peer;
+	errint_t write_error;
+	int local_error; /* errno of what this machine lacked; 0: nothing */
+	char message[CURL_ERROR_SIZE];
+};
+
+errint_t seed_net_new(struct seed_net **out)
+{
+	struct seed_net *net = calloc(1, sizeof(*net));
+
+	if (!net)
+		return -ENOMEM;
+	net->multi = curl_multi_init();
+	if (!net->multi) {
+		free(net);
+		return -ENOMEM;
+	}
+	*out = net;
+	return 0;
+}
+
+/* The line of the key; NULL where none was sent. */
+static char *key_line(const struct seed_transfer *transfer)
+{
+	static const char name[] = "Authorization: ";
+
+	for (struct curl_slist *at = transfer->headers; at; at = at->next)
+		if (strncmp(at->data, name, sizeof(name) - 1) == 0)
+			return at->data;
+	return NULL;
+}
+
+static void transfer_free(struct seed_transfer *transfer)
+{
+	char *line;
+
+	if (transfer->link) {
+		*transfer->link = transfer->next;
+		if (transfer->next)
+			transfer->next->link = transfer->link;
+	}
+	if (transfer->easy) {
+		curl_multi_remove_handle(transfer->net->multi, transfer->easy);
+		curl_easy_cleanup(transfer->easy);
+	}
+	line = key_line(transfer);
+	if (line)
+		explicit_bzero(line, strlen(line));
+	curl_slist_free_all(transfer->headers);
+	seed_buf_release(&transfer->body);
+	if (transfer->memfd >= 0)
+		close(transfer->memfd);
+	free(transfer);
+}
+
+void seed_net_free(struct seed_net *net)
+{
+	if (!net)
+		return;
+	while (net->transfers)
+		transfer_free(net->transfers);
+	curl_multi_cleanup(net->multi);
+	free(net);
+}
+
+static errint_t write_memfd(int fd, const char *data, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, data, len);
+
+		if (n < 0)
+			return -errno;
+		data += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+static size_t on_body(char *data, size_t size, size_t count, void *context)
+{
+	struct seed_transfer *transfer = context;
+	size_t len = size * count;
+
+	if (len > transfer->limit - transfer->received) {
+		transfer->overflow = true;
+		return CURL_WRITEFUNC_ERROR;
+	}
+	if (transfer->to_memfd)
+		transfer->write_error = write_memfd(transfer->memfd, data, len);
+	else
+		transfer->write_error = seed_buf_add(&transfer->body, data, len);
+	if (transfer->write_error)
+		return CURL_WRITEFUNC_ERROR;
+	transfer->received += len;
+	return len;
+}
+
+/* What says nothing about the peer. */
+static bool is_local(int code)
+{
+	return code == ENOMEM || code == EMFILE || code == ENFILE || code == ENOBUFS;
+}
+
+/* Called before each connection, after the name was resolved: the one place
+ * where neither a redirect nor a name server can lead around the guard. */
+static curl_socket_t on_open_socket(void *context, curlsocktype purpose,
+				    struct curl_sockaddr *address)
+{
+	struct seed_transfer *transfer = context;
+	int fd;
+
+	if (purpose != CURLSOCKTYPE_IPCXN)
+		return CURL_SOCKET_BAD;
+	if (transfer->guarded && !transfer->proxied &&
+	    seed_url_address_is_private(&address->addr)) {
+		transfer->refused = true;
+		return CURL_SOCKET_BAD;
+	}
+	fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+	if (fd < 0 && is_local(errno))
+		transfer->local_error = errno;
+	return fd;
+}
+
+/* The request line is about to go: from here on it may have been accepted. With
+ * https the peer has shown a certificate of the URL's host by now. */
+static int on_request(void *context, char *peer, char *local, int peer_port, int local_port)
+{
+	struct seed_transfer *transfer = context;
+
+	if (transfer->private_peer && !transfer->proxied && seed_url_text_is_private(peer))
+		*transfer->private_peer = true;
+	SEED_UNUSED(local);
+	SEED_UNUSED(peer_port);
+	SEED_UNUSED(local_port);
+	transfer->sent = true;
+	return CURL_PREREQFUNC_OK;
+}
+
+static bool add_header(struct seed_transfer *transfer, const char *line)
+{
+	struct curl_slist *headers = curl_slist_append(transfer->headers, line);
+
+	if (headers)
+		transfer->headers = headers;
+	return headers != NULL;
+}
+
+static bool add_authorization(struct seed_transfer *transfer, const char *value)
+{
+	char *line;
+	bool ok;
+
+	if (asprintf(&line, "Authorization: %s", value) < 0)
+		return false;
+	ok = add_header(transfer, line);
+	explicit_bzero(line, strlen(line));
+	free(line);
+	return ok;
+}
+
+static bool set_headers(struct seed_transfer *transfer, const struct seed_net_request *request)
+{
+	bool ok = true;
+
+	if (request->body)
+		ok = add_header(transfer, "Content-Type: application/json");
+	/* No "Expect: 100-continue": it costs a second with services that ignore it. */
+	ok = ok && add_header(transfer, "Expect:");
+	for (size_t i = 0; ok && request->headers && request->headers[i]; i++)
+		ok = add_header(transfer, request->headers[i]);
+	if (ok && request->authorization)
+		ok = add_authorization(transfer, request->authorization);
+	return ok;
+}
+
+static bool set_method(CURL *easy, const struct seed_net_request *request)
+{
+	bool ok = true;
+
+	if (request->body) {
+		ok = curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
+				      (curl_off_t)strlen(request->body)) == CURLE_OK &&
+		     curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, request->body) == CURLE_OK;
+	} else if (strcmp(request->method, "GET") != 0) {
+		ok = curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, 0L) == CURLE_OK &&
+		     curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, "") == CURLE_OK;
+	}
+	return ok && curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method) == CURLE_OK;
+}
+
+/* A proxy is not asked for an address that is private as it is written: then it is
+ * we who connect, and refuse. */
+static bool set_proxy(struct seed_transfer *transfer, const struct seed_net_request *request)
+{
+	const char *proxy = seed_proxy_for(request->url);
+
+	if (request->guarded && seed_url_host_is_private(request->url))
+		proxy = NULL;
+	transfer->proxied = proxy != NULL;
+	/* "" for none, and without exceptions of its own. */
+	return curl_easy_setopt(transfer->easy, CURLOPT_PROXY, proxy ? proxy : "") == CURLE_OK &&
+	       curl_easy_setopt(transfer->easy, CURLOPT_NOPROXY, "") == CURLE_OK;
+}
+
+static bool set_options(struct seed_transfer *transfer, const struct seed_net_request *request)
+{
+	int64_t left_ms = request->deadline_ms - seed_clock_now_ms();
+	CURL *easy = transfer->easy;
+
+	if (left_ms < 1)
+		left_ms = 1;
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	/* Some services' gateways refuse unknown or empty agents. */
+	curl_easy_setopt(easy, CURLOPT_USERAGENT, "seedfs/" SEEDFS_VERSION);
+	/* Some compress without being asked to. The limit is of what comes out. */
+	curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->message);
+	curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
+	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer);
+	curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request);
+	curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer);
+	/* On a kept connection that the server closes, curl sends a request
+	 * again by itself. What costs money goes over a connection of its own. */
+	if (strcmp(request->method, "GET") != 0) {
+		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+		curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+	}
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
+	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)left_ms);
+	return curl_easy_setopt(easy, CURLOPT_URL, request->url) == CURLE_OK &&
+	       set_proxy(transfer, request) && set_method(easy, request) && set_headers(transfer, request) &&
+	       curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers) == CURLE_OK;
+}
+
+errint_t seed_net_send(struct seed_net *net, const struct seed_net_request *request,
+		       seed_net_done_fn *done, void *context, struct seed_transfer **out)
+{
+	struct seed_transfer *transfer = calloc(1, sizeof(*transfer));
+	errint_t err = -ENOMEM;
+
+	if (!transfer)
+		return err;
+	transfer->net = net;
+	transfer->done = done;
+	transfer->context = context;
+	transfer->limit = request->limit_bytes;
+	transfer->guarded = request->guarded;
+	transfer->private_peer = request->private_peer;
+	transfer->to_memfd = request->to_memfd;
+	transfer->memfd = -1;
+	seed_buf_init(&transfer->body, request->limit_bytes);
+	if (request->to_memfd) {
+		transfer->memfd = memfd_create("seedfs-download", MFD_CLOEXEC);
+		err = transfer->memfd < 0 ? -errno : err;
+	}
+	transfer->easy = curl_easy_init();
+	if (!transfer->easy || (request->to_memfd && transfer->memfd < 0) ||
+	    !set_options(transfer, request) ||
+	    curl_multi_add_handle(net->multi, transfer->easy) != CURLM_OK) {
+		transfer_free(transfer);
+		return err;
+	}
+	transfer->next = net->transfers;
+	transfer->link = &net->transfers;
+	if (transfer->next)
+		transfer->next->link = &transfer->next;
+	net->transfers = transfer;
+	*out = transfer;
+	return 0;
+}
+
+void seed_net_cancel(struct seed_net *net, struct seed_transfer *transfer)
+{
+	SEED_UNUSED(net);
+	transfer_free(transfer);
+}
+
+static int code_of(CURLcode code)
+{
+	/* Everything that is not told apart is "anything else": EIO. */
+	if (code == CURLE_COULDNT_CONNECT)
+		return ECONNREFUSED;
+	if (code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY)
+		return EHOSTUNREACH;
+	if (code == CURLE_OPERATION_TIMEDOUT)
+		return ETIMEDOUT;
+	if (code == CURLE_OUT_OF_MEMORY)
+		return ENOMEM;
+	return EIO;
+}
+
+static void fill_error(const struct seed_transfer *transfer, CURLcode code,
+		       struct seed_error *error)
+{
+	const char *why = transfer->message[0] ? transfer->message : curl_easy_strerror(code);
+
+	if (transfer->refused)
+		seed_error_set(error, EPERM, "refused: the URL leads to a loopback, private or "
+			       "link-local address");
+	else if (transfer->overflow)
+		seed_error_set(error, EFBIG, "the answer is larger than %zu bytes",
+			       transfer->limit);
+	else if (transfer->write_error)
+		seed_error_set(error, -transfer->write_error, "%s",
+			       strerror(-transfer->write_error));
+	else if (transfer->local_error)
+		seed_error_set(error, transfer->local_error, "%s", strerror(transfer->local_error));
+	else
+		seed_error_set(error, code_of(code), "%s", why);
+}
+
+/* curl tells 0 for a header that says 0, for one that it cannot read and for
+ * none: the first two are still a Retry-After. */
+static int64_t retry_after_ms(CURL *easy)
+{
+	struct curl_header *header;
+	curl_off_t seconds = 0;
+
+	if (curl_easy_header(easy, "Retry-After", 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+		return -1;
+	curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &seconds);
+	if (seconds < 0)
+		seconds = 0;
+	if (seconds > SEED_RETRY_AFTER_MAX_SECONDS)
+		seconds = SEED_RETRY_AFTER_MAX_SECONDS;
+	return (int64_t)seconds * 1000;
+}
+
+/* A service that sends the key back must not have it in a message, which is cut
+ * to its length before anybody looks for the key in it. */
+static void scrub_answer(struct seed_transfer *transfer)
+{
+	const char *line = key_line(transfer);
+
+	if (line && transfer->body.len_bytes)
+		seed_url_scrub_bytes(transfer->body.data, transfer->body.len_bytes,
+				     strrchr(line, ' ') + 1);
+}
+
+static void finish(struct seed_transfer *transfer, CURLcode code)
+{
+	struct seed_net_answer answer = { .memfd = transfer->memfd };
+	seed_net_done_fn *done = transfer->done;
+	void *context = transfer->context;
+	char *redirect = NULL;
+
+	curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &answer.status);
+	curl_easy_getinfo(transfer->easy, CURLINFO_REDIRECT_URL, &redirect);
+	answer.retry_after_ms = retry_after_ms(transfer->easy);
+	answer.redirect = redirect;
+	answer.sent = transfer->sent;
+	scrub_answer(transfer);
+	answer.body = transfer->body.data;
+	answer.len = transfer->body.len_bytes;
+	if (code != CURLE_OK) {
+		fill_error(transfer, code, &answer.error);
+		answer.cut = code == CURLE_PARTIAL_FILE;
+		answer.local = is_local(answer.error.code);
+	}
+	done(context, &answer);
+	transfer->memfd = answer.memfd;
+	transfer_free(transfer);
+}
+
+void seed_net_turn(struct seed_net *net)
+{
+	int running, left;
+	CURLMsg *message;
+
+	curl_multi_perform(net->multi, &running);
+	while ((message = curl_multi_info_read(net->multi, &left)) != NULL) {
+		struct seed_transfer *transfer = NULL;
+
+		if (message->msg != CURLMSG_DONE)
+			continue;
+		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
+		finish(transfer, message->data.result);
+	}
+}
+
+void seed_net_wait(struct seed_net *net, struct pollfd *fds, size_t count, int64_t timeout_ms)
+{
+	struct curl_waitfd extra[WAIT_FDS_MAX];
+	int ready;
+
+	assert(count <= WAIT_FDS_MAX);
+	for (size_t i = 0; i < count; i++) {
+		extra[i].fd = fds[i].fd;
+		extra[i].events = CURL_WAIT_POLLIN;
+		extra[i].revents = 0;
+	}
+	if (timeout_ms < 0)
+		timeout_ms = 0;
+	if (timeout_ms > 60000)
+		timeout_ms = 60000;
+	curl_multi_poll(net->multi, extra, (unsigned)count, (int)timeout_ms, &ready);
+	for (size_t i = 0; i < count; i++)
+		fds[i].revents = extra[i].revents ? POLLIN : 0;
+}
+
+void seed_net_wake(struct seed_net *net)
+{
+	curl_multi_wakeup(net->multi);
+}

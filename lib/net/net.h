@@ -1,0 +1,81 @@
+/*
+ * HTTP over curl's multi interface. One thread (the engine's) owns a net and
+ * everything in it; nothing here blocks. Answers arrive through callbacks made
+ * from seed_net_turn().
+ *
+ * Only http and https; certificates are verified; redirects are handed back,
+ * not followed, so that each hop can be judged. A key is added only by
+ * `authorization`, which the caller sets only for the API's own host.
+ *
+ * Address guard: a `guarded` transfer refuses (EPERM) to connect to a loopback,
+ * private or link-local address. A transfer whose own URL goes through a proxy
+ * (lib/net/proxy.h) connects to that, wherever it is; there, only addresses written in
+ * the URL itself can be judged, since it is the proxy that resolves names.
+ *
+ * A service at a private address may hand out URLs of such addresses. That it is
+ * at one is known by its URL, or by the peer of a request to it
+ * (`private_peer`). A name server's word alone does not count: with https the
+ * peer must have proved to be the URL's host. With http nothing can be proved; who
+ * configured that trusts the network with the key, too. A proxy's address says
+ * nothing about the service's.
+ */
+#ifndef SEED_NET_H
+#define SEED_NET_H
+
+#include "lib/base/base.h"
+#include "lib/base/buf.h"
+#include "lib/base/error.h"
+
+struct seed_net;
+struct seed_transfer;
+struct pollfd;
+
+struct seed_net_request {
+	const char *method;         /* "GET", "POST", "PUT" */
+	const char *url;
+	const char *body;           /* JSON, NULL for none */
+	const char *const *headers; /* NULL-terminated list of lines, or NULL */
+	const char *authorization;  /* the header's value, or NULL */
+	bool guarded;
+	bool *private_peer;         /* set when the request goes to a private address; NULL: not asked */
+	int64_t deadline_ms;        /* seed_clock_now_ms() scale: ETIMEDOUT then */
+	size_t limit_bytes;         /* of the answer's body: EFBIG beyond */
+	bool to_memfd;              /* the body goes to a memfd instead of a buffer */
+};
+
+struct seed_net_answer {
+	struct seed_error error;    /* code 0: an HTTP answer arrived whole */
+	bool sent;                  /* the request had left before it failed: it may have been accepted */
+	bool local;                 /* it failed for want of memory or descriptors here */
+	bool cut;                   /* the body ended early */
+	long status;
+	const char *body;           /* borrowed for the call; "" with to_memfd; without the key */
+	size_t len;
+	int memfd;                  /* borrowed unless taken: set to -1 to take it */
+	const char *redirect;       /* absolute target of a 3xx, or NULL */
+	int64_t retry_after_ms;     /* 0 to a year; -1: none */
+};
+
+typedef void seed_net_done_fn(void *context, struct seed_net_answer *answer);
+
+errint_t seed_net_new(struct seed_net **net) SEED_MUST_CHECK;
+void seed_net_free(struct seed_net *net); /* transfers still there are dropped without a callback */
+
+/* Everything in `request` is copied. `done` is called once, unless cancelled.
+ * -ENOMEM, -EMFILE, -ENFILE: nothing was sent. */
+errint_t seed_net_send(struct seed_net *net, const struct seed_net_request *request,
+		       seed_net_done_fn *done, void *context,
+		       struct seed_transfer **transfer) SEED_MUST_CHECK;
+void seed_net_cancel(struct seed_net *net, struct seed_transfer *transfer);
+
+/* Moves transfers on and calls back for those that ended. */
+void seed_net_turn(struct seed_net *net);
+
+/* Sleeps until a transfer, one of `fds` (revents are filled), a wake or the
+ * timeout. The only place where the engine's thread waits. */
+void seed_net_wait(struct seed_net *net, struct pollfd *fds, size_t count, int64_t timeout_ms);
+
+/* Ends the present or next seed_net_wait() at once. Any thread. */
+void seed_net_wake(struct seed_net *net);
+
+#endif

@@ -1,0 +1,277 @@
+#include "lib/record/params.h"
+
+#include <cjson/cJSON.h>
+
+#include "lib/base/text.h"
+
+void seed_params_init(struct seed_params *params)
+{
+	*params = (struct seed_params){
+		.model = strdup(""),
+		.quality = strdup(""),
+		.guidance = strdup(""),
+		.style = strdup(""),
+		.negative_prompt = strdup(""),
+	};
+}
+
+void seed_params_release(struct seed_params *params)
+{
+	free(params->model);
+	free(params->quality);
+	free(params->guidance);
+	free(params->style);
+	free(params->negative_prompt);
+	*params = (struct seed_params){0};
+}
+
+static char *copy_text(const char *text)
+{
+	return strdup(text ? text : "");
+}
+
+errint_t seed_params_copy(struct seed_params *to, const struct seed_params *from)
+{
+	struct seed_params copy = *from;
+
+	copy.model = copy_text(from->model);
+	copy.quality = copy_text(from->quality);
+	copy.guidance = copy_text(from->guidance);
+	copy.style = copy_text(from->style);
+	copy.negative_prompt = copy_text(from->negative_prompt);
+	if (!copy.model || !copy.quality || !copy.guidance || !copy.style ||
+	    !copy.negative_prompt) {
+		seed_params_release(&copy);
+		return -ENOMEM;
+	}
+	seed_params_release(to);
+	*to = copy;
+	return 0;
+}
+
+/* What a JSON request may say. */
+enum key_kind {
+	KEY_PROMPT, /* a string that is not white */
+	KEY_NAME,   /* a string that is not empty */
+	KEY_TEXT,   /* any string */
+	KEY_STEPS,
+	KEY_CFG_SCALE,
+	KEY_SEED,
+};
+
+static const struct request_key {
+	const char *name;
+	enum key_kind kind;
+	size_t offset; /* of a string in struct seed_params */
+} request_keys[] = {
+	{"prompt", KEY_PROMPT, 0},
+	{"model", KEY_NAME, offsetof(struct seed_params, model)},
+	{"quality", KEY_NAME, offsetof(struct seed_params, quality)},
+	{"guidance", KEY_TEXT, offsetof(struct seed_params, guidance)},
+	{"style", KEY_TEXT, offsetof(struct seed_params, style)},
+	{"negative_prompt", KEY_TEXT, offsetof(struct seed_params, negative_prompt)},
+	{"steps", KEY_STEPS, 0},
+	{"cfg_scale", KEY_CFG_SCALE, 0},
+	{"seed", KEY_SEED, 0},
+};
+
+#define STEPS_MAX 150
+#define CFG_SCALE_MAX 30
+/* 2^53: what JSON's numbers, doubles to most, hold without loss. */
+#define SEED_MAX 9007199254740992.0
+
+/* A string's copy into *field; `len` bytes of it. */
+static errint_t put_text(char **field, const char *text, size_t len, struct seed_error *error)
+{
+	char *copy = strndup(text, len);
+
+	if (!copy)
+		return seed_error_set(error, ENOMEM, "no memory");
+	free(*field);
+	*field = copy;
+	return 0;
+}
+
+static errint_t read_string(const cJSON *item, enum key_kind kind, char **field,
+			    struct seed_error *error)
+{
+	const char *text = cJSON_GetStringValue(item);
+	size_t len;
+
+	if (!text)
+		return seed_error_set(error, EINVAL, "JSON request: \"%s\" must be a string",
+				      item->string);
+	len = kind == KEY_PROMPT ? seed_text_trimmed(text, strlen(text)) : strlen(text);
+	if (!len && kind != KEY_TEXT)
+		return seed_error_set(error, EINVAL, "JSON request: \"%s\" must not be empty",
+				      item->string);
+	return put_text(field, text, len, error);
+}
+
+static bool is_integer(const cJSON *item, double min, double max)
+{
+	double value = cJSON_GetNumberValue(item); /* NaN if it is no number */
+
+	return value >= min && value <= max && value == (double)(int64_t)value;
+}
+
+static errint_t read_number(const cJSON *item, enum key_kind kind, struct seed_params *params,
+			    struct seed_error *error)
+{
+	double value = cJSON_GetNumberValue(item);
+
+	if (kind == KEY_STEPS) {
+		if (!is_integer(item, 1, STEPS_MAX))
+			return seed_error_set(error, EINVAL, "JSON request: \"steps\" must be an "
+					      "integer from 1 to %d", STEPS_MAX);
+		params->steps = (int)value;
+	} else if (kind == KEY_CFG_SCALE) {
+		if (!(value >= 0 && value <= CFG_SCALE_MAX))
+			return seed_error_set(error, EINVAL, "JSON request: \"cfg_scale\" must be "
+					      "a number from 0 to %d", CFG_SCALE_MAX);
+		params->cfg_scale = value;
+	} else {
+		/* -1 and null are how many say "none": the service chooses. */
+		params->has_seed = !cJSON_IsNull(item) && !is_integer(item, -1, -1);
+		if (params->has_seed && !is_integer(item, 0, SEED_MAX))
+			return seed_error_set(error, EINVAL, "JSON request: \"seed\" must be an "
+					      "integer from 0 to %.0f, or -1 or null for none",
+					      SEED_MAX);
+		params->seed = params->has_seed ? (int64_t)value : 0;
+	}
+	return 0;
+}
+
+static errint_t read_key(const cJSON *item, const struct request_key *key,
+			 struct seed_params *params, char **prompt, struct seed_error *error)
+{
+	switch (key->kind) {
+	case KEY_PROMPT:
+		return read_string(item, key->kind, prompt, error);
+	case KEY_NAME:
+	case KEY_TEXT:
+		return read_string(item, key->kind, (char **)(void *)((char *)params + key->offset),
+				   error);
+	case KEY_STEPS:
+	case KEY_CFG_SCALE:
+	case KEY_SEED:
+		break;
+	}
+	return read_number(item, key->kind, params, error);
+}
+
+static errint_t read_object(const cJSON *object, struct seed_params *params, char **prompt,
+			    struct seed_error *error)
+{
+	bool seen[SEED_ARRAY_LEN(request_keys)] = {false};
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, object) {
+		errint_t result;
+		size_t i = 0;
+
+		while (i < SEED_ARRAY_LEN(request_keys) &&
+		       strcmp(item->string, request_keys[i].name) != 0)
+			i++;
+		if (i == SEED_ARRAY_LEN(request_keys))
+			return seed_error_set(error, EINVAL, "JSON request: unknown key \"%.80s\"",
+					      item->string);
+		/* Which of two would count, readers of JSON do not agree. */
+		if (seen[i])
+			return seed_error_set(error, EINVAL, "JSON request: \"%s\" is given twice",
+					      item->string);
+		seen[i] = true;
+		result = read_key(item, &request_keys[i], params, prompt, error);
+		if (result)
+			return result;
+	}
+	if (!seen[0])
+		return seed_error_set(error, EINVAL, "JSON request: \"prompt\" is missing");
+	return 0;
+}
+
+/* The escape \u0000 would end a string early in C; NULL where there is none.
+ * A backslash stands in strings only, and always before what it escapes. */
+static const char *find_escaped_nul(const char *text)
+{
+	while ((text = strchr(text, '\\')) && text[1]) {
+		if (strncmp(text + 1, "u0000", 5) == 0)
+			return text;
+		text += 2;
+	}
+	return NULL;
+}
+
+/* The object of `text` begins at `start`. NUL-terminated: this version of cJSON reads a byte beyond the
+ * length of what is cut off behind a comma (CVE-2023-53154). */
+static errint_t parse_request(const char *text, size_t start, struct seed_params *params,
+			      char **prompt, struct seed_error *error)
+{
+	const char *end = text;
+	const char *nul = find_escaped_nul(text);
+	/* With its NUL: else cJSON reports the end of a cut text a byte too early. */
+	cJSON *root = cJSON_ParseWithLengthOpts(text + start, strlen(text + start) + 1, &end, false);
+	errint_t result;
+
+	if (root)
+		end += strspn(end, " \t\r\n");
+	if (!root || *end)
+		result = seed_error_set(error, EINVAL, "JSON request: not valid JSON at byte %zu",
+					(size_t)(end - text));
+	else if (nul)
+		result = seed_error_set(error, EINVAL, "JSON request: NUL at byte %zu",
+					(size_t)(nul - text));
+	else
+		result = read_object(root, params, prompt, error);
+	cJSON_Delete(root);
+	return result;
+}
+
+/* '{' and then, after white space, what can follow in JSON, or the quote that
+ * other languages write there. "{masterpiece}, a fox" is a prompt. */
+static bool is_request(const char *text, size_t len)
+{
+	size_t at;
+
+	if (!len || text[0] != '{')
+		return false;
+	at = 1 + seed_text_white(text + 1, len - 1);
+	return at < len && (text[at] == '"' || text[at] == '\'' || text[at] == '}');
+}
+
+errint_t seed_params_parse(const char *text, size_t len, struct seed_params *params,
+			   char **prompt, struct seed_error *error)
+{
+	char *found = NULL, *copy = NULL;
+	size_t mark, start;
+	errint_t result;
+
+	len = seed_text_trimmed(text, len);
+	mark = seed_text_mark(text, len);
+	start = mark + seed_text_white(text + mark, len - mark);
+	if (!is_request(text + start, len - start)) {
+		result = put_text(&found, text + mark, len - mark, error);
+		goto out;
+	}
+	result = put_text(&copy, text, len, error);
+	if (!result)
+		result = parse_request(copy, start, params, &found, error);
+out:
+	free(copy);
+	if (result)
+		free(found);
+	else
+		*prompt = found;
+	return result;
+}
+
+char *seed_params_full_prompt(const struct seed_params *params, const char *prompt)
+{
+	bool has_style = params->style && params->style[0];
+	char *full;
+
+	if (asprintf(&full, "%s%s%s", prompt, has_style ? ", " : "",
+		     has_style ? params->style : "") < 0)
+		return NULL;
+	return full;
+}

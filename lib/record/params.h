@@ -1,0 +1,52 @@
+/*
+ * What a generation asks for (CONTRACT section 3). Filled from the mount's
+ * options and, for a JSON request (CONTRACT section 2 rule 8), from its keys.
+ */
+#ifndef SEED_PARAMS_H
+#define SEED_PARAMS_H
+
+#include "lib/base/base.h"
+#include "lib/base/error.h"
+
+struct seed_params {
+	char *model;           /* owned, like every string here */
+	char *quality;
+	char *guidance;        /* "" where none */
+	char *style;           /* "" where none: appended to the prompt after ", " */
+	char *negative_prompt; /* "" where none */
+	int width, height;     /* pixels: 2048, 1152 */
+	int steps;
+	double cfg_scale;
+	bool has_seed;
+	int64_t seed;
+};
+
+/* Empty strings (malloc'd; NULL without memory, which every function here takes
+ * for empty), zeroes. */
+void seed_params_init(struct seed_params *params);
+void seed_params_release(struct seed_params *params);
+
+/* `to` is initialised, and unchanged if there is no memory. */
+errint_t seed_params_copy(struct seed_params *to, const struct seed_params *from) SEED_MUST_CHECK;
+
+/*
+ * A committed prompt text becomes what is sent. `text` has passed
+ * seed_text_check() and is not white; a byte order mark at its beginning does
+ * not count. Plain text: *prompt is the trimmed text. Text that begins, after
+ * white space, with '{', white space or none, and '"', "'" or '}': a JSON object
+ * with the string `prompt` (required, not white) and any of model, steps (1..150),
+ * cfg_scale (0..30), guidance, quality, seed (integer, 0..2^53; -1 and null:
+ * none), negative_prompt, style; they are
+ * put into `params`, which the caller filled with the mount's values. Anything
+ * else, a duplicate or unknown key, a wrong type or range: -EINVAL and a
+ * message that names the key or the byte offset; `params` is then unspecified
+ * but releasable. *prompt is malloc'd, the caller's.
+ */
+errint_t seed_params_parse(const char *text, size_t len, struct seed_params *params,
+			   char **prompt, struct seed_error *error) SEED_MUST_CHECK;
+
+/* The text sent as the prompt: `prompt`, and ", " and the style where there is
+ * one. malloc'd; NULL without memory. */
+char *seed_params_full_prompt(const struct seed_params *params, const char *prompt);
+
+#endif

@@ -1,0 +1,254 @@
+#include "lib/sketch/words.h"
+
+/* Longer words mean nothing here. */
+#define WORD_MAX_BYTES 15
+
+enum kind { KIND_TIME, KIND_PLACE, KIND_FEATURE, KIND_COLOUR };
+
+/* With one of the endings below where the entry ends in '*'. */
+static const struct entry {
+	const char *word;
+	enum kind kind;
+	uint32_t value;
+} entries[] = {
+	{"dawn", KIND_TIME, SEED_TIME_DAWN},
+	{"sunrise", KIND_TIME, SEED_TIME_DAWN},
+	{"morning", KIND_TIME, SEED_TIME_DAWN},
+	{"noon", KIND_TIME, SEED_TIME_NOON},
+	{"midday", KIND_TIME, SEED_TIME_NOON},
+	{"day*", KIND_TIME, SEED_TIME_NOON},
+	{"sunny", KIND_TIME, SEED_TIME_NOON},
+	{"summer*", KIND_TIME, SEED_TIME_NOON},
+	{"golden", KIND_TIME, SEED_TIME_GOLDEN},
+	{"afternoon", KIND_TIME, SEED_TIME_GOLDEN},
+	{"low", KIND_TIME, SEED_TIME_GOLDEN},
+	{"sunset*", KIND_TIME, SEED_TIME_SUNSET},
+	{"evening", KIND_TIME, SEED_TIME_SUNSET},
+	{"dusk", KIND_TIME, SEED_TIME_DUSK},
+	{"twilight", KIND_TIME, SEED_TIME_DUSK},
+	{"night*", KIND_TIME, SEED_TIME_NIGHT},
+	{"midnight", KIND_TIME, SEED_TIME_NIGHT},
+	{"moon*", KIND_TIME, SEED_TIME_MOON},
+	{"mountain*", KIND_PLACE, SEED_PLACE_MOUNTAIN},
+	{"peak*", KIND_PLACE, SEED_PLACE_MOUNTAIN},
+	{"alp*", KIND_PLACE, SEED_PLACE_MOUNTAIN},
+	{"summit*", KIND_PLACE, SEED_PLACE_MOUNTAIN},
+	{"valley*", KIND_PLACE, SEED_PLACE_MOUNTAIN},
+	{"hill*", KIND_PLACE, SEED_PLACE_HILLS},
+	{"meadow*", KIND_PLACE, SEED_PLACE_HILLS},
+	{"field*", KIND_PLACE, SEED_PLACE_HILLS},
+	{"forest*", KIND_PLACE, SEED_PLACE_FOREST},
+	{"wood*", KIND_PLACE, SEED_PLACE_FOREST},
+	{"jungle*", KIND_PLACE, SEED_PLACE_FOREST},
+	{"desert*", KIND_PLACE, SEED_PLACE_DESERT},
+	{"dune*", KIND_PLACE, SEED_PLACE_DESERT},
+	{"sand*", KIND_PLACE, SEED_PLACE_DESERT},
+	{"city", KIND_PLACE, SEED_PLACE_CITY},
+	{"cities", KIND_PLACE, SEED_PLACE_CITY},
+	{"town*", KIND_PLACE, SEED_PLACE_CITY},
+	{"street*", KIND_PLACE, SEED_PLACE_CITY},
+	{"skyline*", KIND_PLACE, SEED_PLACE_CITY},
+	{"skyscraper*", KIND_PLACE, SEED_PLACE_CITY},
+	{"neon", KIND_PLACE, SEED_PLACE_CITY},
+	{"cyberpunk", KIND_PLACE, SEED_PLACE_CITY},
+	{"sea*", KIND_PLACE, SEED_PLACE_SEA},
+	{"ocean*", KIND_PLACE, SEED_PLACE_SEA},
+	{"beach*", KIND_PLACE, SEED_PLACE_SEA},
+	{"coast*", KIND_PLACE, SEED_PLACE_SEA},
+	{"wave*", KIND_PLACE, SEED_PLACE_SEA},
+	{"island*", KIND_PLACE, SEED_PLACE_SEA},
+	{"lake*", KIND_FEATURE, SEED_SKETCH_WATER},
+	{"river*", KIND_FEATURE, SEED_SKETCH_WATER},
+	{"fjord*", KIND_FEATURE, SEED_SKETCH_WATER},
+	{"harbour*", KIND_FEATURE, SEED_SKETCH_WATER},
+	{"harbor*", KIND_FEATURE, SEED_SKETCH_WATER},
+	{"reflection*", KIND_FEATURE, SEED_SKETCH_WATER},
+	{"reflect*", KIND_FEATURE, SEED_SKETCH_WATER},
+	{"water*", KIND_FEATURE, SEED_SKETCH_WATER},
+	{"bay", KIND_FEATURE, SEED_SKETCH_WATER},
+	{"tree*", KIND_FEATURE, SEED_SKETCH_TREES},
+	{"pine*", KIND_FEATURE, SEED_SKETCH_TREES},
+	{"fir*", KIND_FEATURE, SEED_SKETCH_TREES},
+	{"fox*", KIND_FEATURE, SEED_SKETCH_TREES},
+	{"deer", KIND_FEATURE, SEED_SKETCH_TREES},
+	{"snow*", KIND_FEATURE, SEED_SKETCH_SNOW},
+	{"winter*", KIND_FEATURE, SEED_SKETCH_SNOW},
+	{"ice", KIND_FEATURE, SEED_SKETCH_SNOW},
+	{"icy", KIND_FEATURE, SEED_SKETCH_SNOW},
+	{"frozen", KIND_FEATURE, SEED_SKETCH_SNOW},
+	{"blizzard", KIND_FEATURE, SEED_SKETCH_SNOW | SEED_SKETCH_STORM},
+	{"rain*", KIND_FEATURE, SEED_SKETCH_RAIN | SEED_SKETCH_CLOUDS},
+	{"fog*", KIND_FEATURE, SEED_SKETCH_FOG},
+	{"mist*", KIND_FEATURE, SEED_SKETCH_FOG},
+	{"haze", KIND_FEATURE, SEED_SKETCH_FOG},
+	{"storm*", KIND_FEATURE, SEED_SKETCH_STORM | SEED_SKETCH_CLOUDS},
+	{"thunder*", KIND_FEATURE, SEED_SKETCH_STORM | SEED_SKETCH_CLOUDS},
+	{"autumn*", KIND_FEATURE, SEED_SKETCH_AUTUMN | SEED_SKETCH_TREES},
+	{"cloud*", KIND_FEATURE, SEED_SKETCH_CLOUDS},
+	{"overcast", KIND_FEATURE, SEED_SKETCH_CLOUDS | SEED_SKETCH_STORM},
+	{"clear", KIND_FEATURE, SEED_SKETCH_CLEAR},
+	{"star*", KIND_FEATURE, SEED_SKETCH_STARS},
+	{"galaxy", KIND_FEATURE, SEED_SKETCH_STARS},
+	{"milky", KIND_FEATURE, SEED_SKETCH_STARS},
+	{"aurora*", KIND_FEATURE, SEED_SKETCH_AURORA | SEED_SKETCH_STARS},
+	{"northern", KIND_FEATURE, SEED_SKETCH_AURORA | SEED_SKETCH_STARS},
+	{"red", KIND_COLOUR, 0xd63a2f},
+	{"crimson", KIND_COLOUR, 0xb4122e},
+	{"scarlet", KIND_COLOUR, 0xe0341f},
+	{"orange", KIND_COLOUR, 0xf08a2c},
+	{"amber", KIND_COLOUR, 0xf0a63a},
+	{"yellow", KIND_COLOUR, 0xf2d04a},
+	{"green", KIND_COLOUR, 0x4f9a5a},
+	{"emerald", KIND_COLOUR, 0x1f9d6b},
+	{"teal", KIND_COLOUR, 0x1f8a8a},
+	{"turquoise", KIND_COLOUR, 0x35b8b0},
+	{"cyan", KIND_COLOUR, 0x3cc4d8},
+	{"blue", KIND_COLOUR, 0x2f6fd0},
+	{"azure", KIND_COLOUR, 0x3f8fe8},
+	{"indigo", KIND_COLOUR, 0x3c3a9c},
+	{"violet", KIND_COLOUR, 0x7d4fc0},
+	{"purple", KIND_COLOUR, 0x8a3fa8},
+	{"lavender", KIND_COLOUR, 0xa892d8},
+	{"magenta", KIND_COLOUR, 0xc43a9a},
+	{"pink", KIND_COLOUR, 0xee8fb0},
+	{"rose", KIND_COLOUR, 0xe0809a},
+	{"white", KIND_COLOUR, 0xe8ecf0},
+	{"grey", KIND_COLOUR, 0x8a9098},
+	{"gray", KIND_COLOUR, 0x8a9098},
+	{"black", KIND_COLOUR, 0x20242c},
+	{"brown", KIND_COLOUR, 0x8a5f3c},
+	{"silver", KIND_COLOUR, 0xb4c0cc},
+};
+
+struct reader {
+	bool seen[4];
+	unsigned colours, sum[3];
+	struct seed_sketch_scene *scene;
+};
+
+/* Any ending would find the sea in a season and a star in a start. */
+static bool is_ending(const char *text)
+{
+	static const char *const endings[] = {
+		"", "s", "y", "es", "ing", "ed", "en", "al", "ous", "ic", "ine", "time", "light",
+		"lit", "side", "shore", "line", "land", "scape", "scapes", "fall", "flakes", "storm",
+		"ry",
+	};
+
+	for (size_t i = 0; i < SEED_ARRAY_LEN(endings); i++)
+		if (!strcmp(text, endings[i]))
+			return true;
+	return false;
+}
+
+static bool matches(const char *word, const char *entry)
+{
+	size_t len = strlen(entry);
+
+	if (entry[len - 1] == '*')
+		return !strncmp(word, entry, len - 1) && is_ending(word + len - 1);
+	return !strcmp(word, entry);
+}
+
+static const struct entry *find(const char *word)
+{
+	for (size_t i = 0; i < SEED_ARRAY_LEN(entries); i++)
+		if (matches(word, entries[i].word))
+			return &entries[i];
+	return NULL;
+}
+
+/* The first time and place count, features and colours add up. */
+static void apply(struct reader *reader, const struct entry *entry)
+{
+	switch (entry->kind) {
+	case KIND_TIME:
+		if (!reader->seen[KIND_TIME])
+			reader->scene->time = (enum seed_sketch_time)entry->value;
+		break;
+	case KIND_PLACE:
+		if (!reader->seen[KIND_PLACE])
+			reader->scene->place = (enum seed_sketch_place)entry->value;
+		break;
+	case KIND_FEATURE:
+		reader->scene->features |= entry->value;
+		break;
+	case KIND_COLOUR:
+		for (int i = 0; i < 3; i++)
+			reader->sum[i] += entry->value >> (16 - 8 * i) & 255;
+		reader->colours++;
+		break;
+	}
+	reader->seen[entry->kind] = true;
+}
+
+static bool is_letter(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (unsigned char)c >= 0x80;
+}
+
+static char folded(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+/* Reads the next word and stirs it into the seed; false at the end. */
+static bool next_word(const char **at, char word[WORD_MAX_BYTES + 1], uint32_t *seed)
+{
+	size_t len = 0;
+
+	while (**at && !is_letter(folded(**at)))
+		++*at;
+	if (!**at)
+		return false;
+	for (; is_letter(folded(**at)); ++*at) {
+		char c = folded(**at);
+
+		if (len < WORD_MAX_BYTES)
+			word[len++] = c;
+		*seed = (*seed ^ (unsigned char)c) * 16777619U;
+	}
+	word[len] = '\0';
+	*seed = (*seed ^ ' ') * 16777619U;
+	return true;
+}
+
+/* What no word decided is decided by all of them. */
+static void fill_in(struct reader *reader)
+{
+	static const enum seed_sketch_time times[] = {SEED_TIME_DAWN, SEED_TIME_GOLDEN,
+						      SEED_TIME_SUNSET, SEED_TIME_DUSK,
+						      SEED_TIME_GOLDEN, SEED_TIME_NOON};
+	static const enum seed_sketch_place places[] = {SEED_PLACE_MOUNTAIN, SEED_PLACE_HILLS,
+							SEED_PLACE_MOUNTAIN, SEED_PLACE_FOREST};
+	struct seed_sketch_scene *scene = reader->scene;
+	bool dark = scene->features & (SEED_SKETCH_AURORA | SEED_SKETCH_STARS);
+
+	if (!reader->seen[KIND_TIME])
+		scene->time = dark ? SEED_TIME_NIGHT
+				   : times[(scene->seed >> 8) % SEED_ARRAY_LEN(times)];
+	if (!reader->seen[KIND_PLACE])
+		scene->place = places[(scene->seed >> 16) % SEED_ARRAY_LEN(places)];
+	if (scene->place == SEED_PLACE_SEA)
+		scene->features |= SEED_SKETCH_WATER;
+	if (scene->place == SEED_PLACE_FOREST)
+		scene->features |= SEED_SKETCH_TREES;
+	scene->tinted = reader->colours > 0;
+	for (int i = 0; scene->tinted && i < 3; i++)
+		scene->tint = scene->tint << 8 | reader->sum[i] / reader->colours;
+}
+
+void seed_sketch_read(const char *prompt, struct seed_sketch_scene *scene)
+{
+	struct reader reader = {.scene = scene};
+	char word[WORD_MAX_BYTES + 1];
+
+	*scene = (struct seed_sketch_scene){.seed = 2166136261U};
+	for (const char *at = prompt ? prompt : ""; next_word(&at, word, &scene->seed);) {
+		const struct entry *entry = find(word);
+
+		if (entry)
+			apply(&reader, entry);
+	}
+	fill_in(&reader);
+}

@@ -1,0 +1,596 @@
+/*
+ * The daemon's side of the workers.
+ *
+ * A slot is one worker process: none yet, idle, busy, or dying (its socket is
+ * closed, it was killed if it lived, and it only has to be reaped). The job of
+ * a worker that dies stays with its slot: how the process ended decides what
+ * becomes of the job, and a new process in the same slot looks at it again.
+ * Reaping is by pid and never blocks; there is no descriptor to poll for it, so
+ * turn() asks again every few milliseconds (the kernel needs that long to tear
+ * a large process down).
+ */
+#include "lib/worker/worker.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/base/clock.h"
+#include "lib/worker/cage.h"
+#include "lib/worker/wire.h"
+
+/* Of a worker's standard error that are looked at; the pipe holds 64 KiB. */
+#define WORDS_BYTES 256
+/* How soon a process that was killed is asked for again. */
+#define REAP_MS 2
+#define KEPT_VARIABLES_MAX 8
+/* Looks at the same bytes that may end without an answer, of either kind. */
+#define FAULTS_MAX 2
+#define MISSES_MAX 2
+/* What the loader ends with where it cannot load the program. */
+#define EXIT_NOT_LOADED 127
+
+struct pool_job {
+	struct pool_job *next;
+	uint64_t id;
+	int job_fd, source_fd, dest_fd; /* owned; -1 */
+	int faults; /* looks that ended by the worker's own fault */
+	int misses; /* that ended by what is none of the bytes' doing */
+	int64_t limit_ms;
+	seed_worker_done_fn *done;
+	void *context;
+};
+
+/* Why a process was ended. */
+enum end {
+	END_NONE,    /* it ended by itself */
+	END_LATE,    /* at its deadline */
+	END_STARVED, /* there was no memory */
+	END_GREEDY,  /* it asked for more than its limit */
+	END_STRAY,   /* what it sent was no answer */
+};
+
+struct slot {
+	pid_t pid;            /* 0: no process */
+	int socket_fd;        /* -1 while none or dying */
+	int error_fd;         /* the end of its standard error; -1: none */
+	struct pool_job *job; /* owned; NULL: idle */
+	int64_t deadline_ms;
+	enum end end;
+};
+
+struct seed_worker_pool {
+	char *program;
+	struct slot *slots;
+	size_t count;
+	struct pool_job *first, **last; /* waiting */
+	uint64_t next_id;
+	seed_worker_notice_fn *notice;
+	void *context;
+};
+
+errint_t seed_worker_pool_new(const struct seed_worker_config *config,
+			      struct seed_worker_pool **pool)
+{
+	struct seed_worker_pool *new;
+
+	assert(config->count > 0);
+	new = calloc(1, sizeof(*new));
+	if (!new)
+		return -ENOMEM;
+	new->count = (size_t)config->count;
+	new->notice = config->notice;
+	new->context = config->context;
+	new->last = &new->first;
+	new->program = strdup(config->program);
+	new->slots = calloc(new->count, sizeof(*new->slots));
+	if (!new->program || !new->slots) {
+		free(new->program);
+		free(new->slots);
+		free(new);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < new->count; i++)
+		new->slots[i].socket_fd = new->slots[i].error_fd = -1;
+	*pool = new;
+	return 0;
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+/* Tells the outcome and ends the job. */
+static void job_finish(struct pool_job *job, const struct seed_image_result *result)
+{
+	close_fd(&job->job_fd);
+	close_fd(&job->source_fd);
+	close_fd(&job->dest_fd);
+	job->done(job->context, result);
+	free(job);
+}
+
+static void job_fail(struct pool_job *job, const struct seed_error *error)
+{
+	struct seed_image_result result = {.error = *error};
+
+	result.local = error->code != EBADMSG && error->code != ESHUTDOWN;
+	job_finish(job, &result);
+}
+
+/* What the worker gets to read, and only that: one that was taken over must not
+ * change what the next one looks at. */
+static errint_t open_job(const struct seed_image_job *job, int *job_fd, int *source_fd)
+{
+	errint_t err = 0;
+
+	*job_fd = seed_wire_pack_job(job);
+	if (*job_fd < 0)
+		return *job_fd;
+	if (*source_fd >= 0)
+		err = seed_wire_read_only(source_fd);
+	return err;
+}
+
+errint_t seed_worker_pool_submit(struct seed_worker_pool *pool, const struct seed_image_job *job,
+				 int source_fd, int dest_fd, int64_t limit_ms,
+				 seed_worker_done_fn *done, void *context)
+{
+	struct pool_job *new = calloc(1, sizeof(*new));
+	errint_t err = new ? 0 : -ENOMEM;
+	int job_fd = -1;
+
+	if (!err)
+		err = open_job(job, &job_fd, &source_fd);
+	if (err) {
+		close_fd(&job_fd);
+		close_fd(&source_fd);
+		close_fd(&dest_fd);
+		free(new);
+		return err;
+	}
+	new->job_fd = job_fd;
+	new->id = ++pool->next_id;
+	new->source_fd = source_fd;
+	new->dest_fd = dest_fd;
+	new->limit_ms = limit_ms;
+	new->done = done;
+	new->context = context;
+	*pool->last = new;
+	pool->last = &new->next;
+	return 0;
+}
+
+static struct pool_job *take_first(struct seed_worker_pool *pool)
+{
+	struct pool_job *job = pool->first;
+
+	pool->first = job->next;
+	if (!pool->first)
+		pool->last = &pool->first;
+	job->next = NULL;
+	return job;
+}
+
+/* The worker starts with the group's signals blocked, so that none ends it
+ * before it ignores them, and with all others at their default. */
+static errint_t set_signals(posix_spawnattr_t *attr)
+{
+	sigset_t blocked, all;
+	int code;
+
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGINT);
+	sigaddset(&blocked, SIGTERM);
+	sigaddset(&blocked, SIGHUP);
+	sigaddset(&blocked, SIGQUIT);
+	sigfillset(&all);
+	code = posix_spawnattr_setsigmask(attr, &blocked);
+	if (!code)
+		code = posix_spawnattr_setsigdefault(attr, &all);
+	if (!code)
+		code = posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGMASK |
+						      POSIX_SPAWN_SETSIGDEF);
+	return -code;
+}
+
+/* A worker reads hostile bytes: it gets nothing of the environment, where the
+ * keys are, but what loading and sanitizers need. */
+static void pick_environment(char *picked[KEPT_VARIABLES_MAX + 1])
+{
+	static const char *const kept[] = {"LD_LIBRARY_PATH=", "ASAN_OPTIONS=", "UBSAN_OPTIONS=",
+					   "LSAN_OPTIONS=", "TSAN_OPTIONS="};
+	size_t n = 0;
+
+	static_assert(SEED_ARRAY_LEN(kept) <= KEPT_VARIABLES_MAX, "each may be there once");
+	for (char **at = environ; *at; at++)
+		for (size_t i = 0; i < SEED_ARRAY_LEN(kept) && n < KEPT_VARIABLES_MAX; i++)
+			if (!strncmp(*at, kept[i], strlen(kept[i])))
+				picked[n++] = *at;
+	picked[n] = NULL;
+}
+
+static errint_t spawn(const char *program, int socket_fd, int error_fd, pid_t *pid)
+{
+	char name[] = "seedfs", mode[] = "--worker";
+	char *const argv[] = {name, mode, NULL};
+	char *environment[KEPT_VARIABLES_MAX + 1];
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attr;
+	errint_t err;
+
+	err = -posix_spawn_file_actions_init(&actions);
+	if (err)
+		return err;
+	err = -posix_spawnattr_init(&attr);
+	if (err)
+		goto out;
+	pick_environment(environment);
+	err = set_signals(&attr);
+	if (!err)
+		err = -posix_spawn_file_actions_adddup2(&actions, socket_fd, SEED_WIRE_SOCKET_FD);
+	if (!err && error_fd >= 0)
+		err = -posix_spawn_file_actions_adddup2(&actions, error_fd, STDERR_FILENO);
+	if (!err)
+		err = -posix_spawn(pid, program, &actions, &attr, argv, environment);
+	posix_spawnattr_destroy(&attr);
+out:
+	posix_spawn_file_actions_destroy(&actions);
+	return err;
+}
+
+/* A worker's standard error: a pipe that neither end waits for, so that what it
+ * says is bounded. A sanitizer's report is long, and goes where ours goes. */
+static errint_t make_error_pipe(int ends[2])
+{
+	ends[0] = ends[1] = -1;
+	if (SEED_CAGE_SANITIZED)
+		return 0;
+	return pipe2(ends, O_CLOEXEC | O_NONBLOCK) ? -errno : 0;
+}
+
+static errint_t slot_start(struct seed_worker_pool *pool, struct slot *slot)
+{
+	int ends[2] = {-1, -1}, errors[2];
+	errint_t err;
+
+	err = make_error_pipe(errors);
+	if (!err && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
+		err = -errno;
+	if (!err)
+		err = spawn(pool->program, ends[1], errors[1], &slot->pid);
+	close_fd(&ends[1]);
+	close_fd(&errors[1]);
+	if (err) {
+		slot->pid = 0;
+		close_fd(&ends[0]);
+		close_fd(&errors[0]);
+		return err;
+	}
+	slot->socket_fd = ends[0];
+	slot->error_fd = errors[0];
+	return 0;
+}
+
+/* There is no process any more. */
+static void slot_clear(struct slot *slot)
+{
+	close_fd(&slot->error_fd);
+	*slot = (struct slot){.socket_fd = -1, .error_fd = -1};
+}
+
+/* From now on the process only has to be reaped. */
+static void slot_kill(struct slot *slot, enum end end)
+{
+	slot->end = end;
+	kill(slot->pid, SIGKILL);
+	close_fd(&slot->socket_fd);
+}
+
+/* Signals that nobody but the worker's own code, its cage or a limit sends. */
+static bool is_own_fault(int signal)
+{
+	static const int signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP,
+				      SIGABRT, SIGSYS, SIGXCPU, SIGXFSZ};
+
+	for (size_t i = 0; i < SEED_ARRAY_LEN(signals); i++)
+		if (signals[i] == signal)
+			return true;
+	return false;
+}
+
+/* A worker whose socket is closed ends with status 0; so does what is none. */
+static bool is_fault(const struct slot *slot, int status)
+{
+	if (slot->end != END_NONE)
+		return slot->end == END_STRAY || slot->end == END_GREEDY;
+	if (WIFSIGNALED(status))
+		return is_own_fault(WTERMSIG(status));
+	return WEXITSTATUS(status) && WEXITSTATUS(status) != EXIT_NOT_LOADED &&
+	       WEXITSTATUS(status) != SEED_WIRE_EXIT_NO_JOB;
+}
+
+static void describe_miss(const struct slot *slot, int status, struct seed_error *error)
+{
+	if (slot->end == END_STARVED)
+		seed_error_set(error, ENOMEM, "a worker had no memory");
+	else if (slot->end == END_LATE)
+		seed_error_set(error, EAGAIN, "a worker gave no answer in %lld ms",
+			       (long long)slot->job->limit_ms);
+	else if (WIFSIGNALED(status))
+		seed_error_set(error, EAGAIN, "a worker was killed from outside (signal %d)",
+			       WTERMSIG(status));
+	else
+		seed_error_set(error, EAGAIN, "a worker could not run (exit status %d)",
+			       WEXITSTATUS(status));
+}
+
+static void describe_fault(const struct slot *slot, int status, struct seed_error *error)
+{
+	static const char prefix[] = "image not valid: the decoder";
+
+	if (slot->end == END_STRAY)
+		seed_error_set(error, EBADMSG, "%s sent what is no answer", prefix);
+	else if (slot->end == END_GREEDY)
+		seed_error_set(error, EBADMSG, "%s took more than %d MiB of memory", prefix,
+			       SEED_WORKER_MEMORY_MAX_BYTES / 1024 / 1024);
+	else if (!WIFSIGNALED(status))
+		seed_error_set(error, EBADMSG, "%s crashed (exit status %d)", prefix,
+			       WEXITSTATUS(status));
+	else if (WTERMSIG(status) == SIGXCPU)
+		seed_error_set(error, EBADMSG, "%s took more than %d s of processor time", prefix,
+			       SEED_WORKER_CPU_SECONDS);
+	else if (WTERMSIG(status) == SIGSYS)
+		seed_error_set(error, EBADMSG, "%s did what its cage forbids", prefix);
+	else
+		seed_error_set(error, EBADMSG, "%s crashed (signal %d)", prefix, WTERMSIG(status));
+}
+
+/* The first line of what a worker wrote to its standard error, if any. */
+static void take_words(const struct slot *slot, char *words, size_t size)
+{
+	ssize_t len = slot->error_fd < 0 ? -1 : read(slot->error_fd, words, size - 1);
+
+	words[len < 0 ? 0 : len] = '\0';
+	words[strcspn(words, "\n")] = '\0';
+}
+
+static void give_notice(const struct seed_worker_pool *pool, const struct pool_job *job,
+			const struct seed_error *error, const char *words, const char *then)
+{
+	char line[SEED_MESSAGE_MAX_BYTES + WORDS_BYTES + 64];
+
+	if (!pool->notice)
+		return;
+	snprintf(line, sizeof(line), "%s%s%s%s; %s", error->message, words[0] ? ", saying \"" : "",
+		 words, words[0] ? "\"" : "", then);
+	pool->notice(pool->context, job->context, line);
+}
+
+/* Whether the worker was sent the job. */
+static errint_t slot_give(struct slot *slot, struct pool_job *job)
+{
+	errint_t err = seed_wire_send_job(slot->socket_fd, job->id, job->job_fd, job->dest_fd,
+					  job->source_fd);
+
+	if (err) {
+		slot_kill(slot, END_NONE);
+		return err;
+	}
+	slot->job = job;
+	slot->deadline_ms = seed_clock_now_ms() + job->limit_ms;
+	return 0;
+}
+
+/* Another look, by a process that has seen no other bytes. */
+static void look_again(struct seed_worker_pool *pool, struct slot *slot, struct pool_job *job)
+{
+	errint_t err = slot_start(pool, slot);
+	struct seed_error error;
+
+	if (!err)
+		err = slot_give(slot, job);
+	if (!err)
+		return;
+	seed_error_set(&error, -err, "cannot start a worker process: %s", strerror(-err));
+	job_fail(job, &error);
+}
+
+/* A worker has ended over a job. */
+static void job_unanswered(struct seed_worker_pool *pool, struct slot *slot, int status)
+{
+	struct pool_job *job = slot->job;
+	char words[WORDS_BYTES];
+	struct seed_error error;
+	bool last;
+
+	take_words(slot, words, sizeof(words));
+	if (is_fault(slot, status)) {
+		describe_fault(slot, status, &error);
+		last = ++job->faults == FAULTS_MAX;
+	} else {
+		describe_miss(slot, status, &error);
+		last = ++job->misses == MISSES_MAX;
+	}
+	slot_clear(slot);
+	if (last) {
+		job_fail(job, &error);
+		return;
+	}
+	give_notice(pool, job, &error, words, "a new one looks at the same bytes");
+	look_again(pool, slot, job);
+}
+
+static void slot_reap(struct seed_worker_pool *pool, struct slot *slot)
+{
+	int status = 0;
+
+	if (!waitpid(slot->pid, &status, WNOHANG))
+		return;
+	if (slot->job)
+		job_unanswered(pool, slot, status);
+	else
+		slot_clear(slot);
+}
+
+static void slot_answered(struct slot *slot, struct seed_wire_answer *answer)
+{
+	struct pool_job *job = slot->job;
+	struct seed_image_result *result = &answer->result;
+
+	seed_wire_check_result(result);
+	/* Its heap may be in pieces: a new one has more. */
+	if (result->error.code == ENOMEM) {
+		slot_kill(slot, answer->over_limit ? END_GREEDY : END_STARVED);
+		return;
+	}
+	slot->job = NULL;
+	result->local = result->error.code && result->error.code != EBADMSG;
+	job_finish(job, result);
+}
+
+static void slot_receive(struct slot *slot)
+{
+	struct seed_wire_answer answer;
+	ssize_t n;
+
+	n = recv(slot->socket_fd, &answer, sizeof(answer), MSG_DONTWAIT);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0)
+		slot_kill(slot, END_NONE); /* its end has closed the socket */
+	else if (n != sizeof(answer) || !slot->job || answer.id != slot->job->id)
+		slot_kill(slot, END_STRAY);
+	else
+		slot_answered(slot, &answer);
+}
+
+static bool slot_is_free(const struct slot *slot)
+{
+	return !slot->job && (!slot->pid || slot->socket_fd >= 0);
+}
+
+/* A slot with a worker that waits rather than one that needs a new process. */
+static struct slot *find_free(struct seed_worker_pool *pool)
+{
+	struct slot *empty = NULL;
+
+	for (size_t i = 0; i < pool->count; i++) {
+		struct slot *slot = &pool->slots[i];
+
+		if (slot_is_free(slot) && slot->pid)
+			return slot;
+		if (slot_is_free(slot) && !empty)
+			empty = slot;
+	}
+	return empty;
+}
+
+static void start_waiting(struct seed_worker_pool *pool)
+{
+	struct slot *slot;
+
+	while (pool->first && (slot = find_free(pool))) {
+		errint_t err = slot->pid ? 0 : slot_start(pool, slot);
+		struct seed_error error;
+
+		if (!err)
+			err = slot_give(slot, pool->first);
+		if (!err) {
+			take_first(pool);
+		} else if (err != -EPIPE && err != -ECONNRESET) {
+			/* Those are of a worker that died idle, which is no job's fault. */
+			seed_error_set(&error, -err, "cannot start a worker process: %s",
+				       strerror(-err));
+			job_fail(take_first(pool), &error);
+		}
+	}
+}
+
+void seed_worker_pool_turn(struct seed_worker_pool *pool)
+{
+	int64_t now_ms = seed_clock_now_ms();
+
+	for (size_t i = 0; i < pool->count; i++) {
+		struct slot *slot = &pool->slots[i];
+
+		if (slot->socket_fd >= 0)
+			slot_receive(slot);
+		if (slot->socket_fd >= 0 && slot->job && now_ms >= slot->deadline_ms) {
+			slot_kill(slot, END_LATE);
+		}
+		if (slot->pid && slot->socket_fd < 0)
+			slot_reap(pool, slot);
+	}
+	start_waiting(pool);
+}
+
+size_t seed_worker_pool_fds(struct seed_worker_pool *pool, struct pollfd *fds, size_t max)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < pool->count && n < max; i++)
+		if (pool->slots[i].socket_fd >= 0)
+			fds[n++] = (struct pollfd){.fd = pool->slots[i].socket_fd, .events = POLLIN};
+	return n;
+}
+
+int64_t seed_worker_pool_next_ms(const struct seed_worker_pool *pool)
+{
+	int64_t next_ms = INT64_MAX, now_ms = seed_clock_now_ms();
+
+	for (size_t i = 0; i < pool->count; i++) {
+		const struct slot *slot = &pool->slots[i];
+		int64_t at_ms = INT64_MAX;
+
+		if (slot->pid && slot->socket_fd < 0)
+			at_ms = now_ms + REAP_MS;
+		else if (slot->job)
+			at_ms = slot->deadline_ms;
+		else if (pool->first)
+			at_ms = now_ms;
+		if (at_ms < next_ms)
+			next_ms = at_ms;
+	}
+	return next_ms;
+}
+
+static void slot_end(struct slot *slot)
+{
+	struct pool_job *job = slot->job;
+	struct seed_error error;
+
+	if (slot->pid) {
+		slot_kill(slot, END_NONE);
+		while (waitpid(slot->pid, NULL, 0) < 0 && errno == EINTR)
+			continue;
+	}
+	slot_clear(slot);
+	if (!job)
+		return;
+	seed_error_set(&error, ESHUTDOWN, "the image work was given up: shutting down");
+	job_fail(job, &error);
+}
+
+void seed_worker_pool_free(struct seed_worker_pool *pool)
+{
+	struct seed_error error;
+
+	if (!pool)
+		return;
+	for (size_t i = 0; i < pool->count; i++)
+		slot_end(&pool->slots[i]);
+	seed_error_set(&error, ESHUTDOWN, "the image work was given up: shutting down");
+	while (pool->first)
+		job_fail(take_first(pool), &error);
+	free(pool->slots);
+	free(pool->program);
+	free(pool);
+}

@@ -1,0 +1,112 @@
+/*
+ * The worker's side: one job after another from the socket, until it is closed.
+ */
+#include "lib/worker/worker.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "lib/worker/cage.h"
+#include "lib/worker/heap.h"
+#include "lib/image/sink.h"
+#include "lib/worker/wire.h"
+
+/* The signals that a terminal or a service manager sends to the whole group:
+ * the daemon decides when its workers end. */
+static void ignore_group_signals(void)
+{
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE};
+
+	for (size_t i = 0; i < SEED_ARRAY_LEN(signals); i++)
+		signal(signals[i], SIG_IGN);
+}
+
+/* Whatever the daemon, or the program that started it, forgot to mark close on
+ * exec: a worker holding such a descriptor would keep it open for ever. Input and
+ * output lead nowhere, and are not free for a job's descriptors to land there. */
+static void close_inherited(int socket_fd)
+{
+	int nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	/* Without that file, standard error, which is bounded and read. */
+	dup2(nowhere >= 0 ? nowhere : STDERR_FILENO, STDIN_FILENO);
+	dup2(nowhere >= 0 ? nowhere : STDERR_FILENO, STDOUT_FILENO);
+	syscall(SYS_close_range, (unsigned)socket_fd + 1, ~0U, 0);
+}
+
+/* What libraries do once, at their first use: OpenSSL reads its configuration.
+ * Whether it worked shows at the first picture. */
+static bool warm_up(void)
+{
+	char sum[SEED_SHA256_HEX_BYTES];
+	struct seed_error error;
+
+	return seed_sha256("", 0, sum, &error) == 0;
+}
+
+static void run_job(int job_fd, int dest_fd, int source_fd, struct seed_wire_answer *message)
+{
+	struct seed_image_result *result = &message->result;
+	struct seed_image_job job;
+	void *memory;
+	errint_t err;
+
+	err = seed_wire_unpack_job(job_fd, &job, &memory);
+	if (!err) {
+		seed_image_make(&job, source_fd, dest_fd, result);
+	} else {
+		*result = (struct seed_image_result){0};
+		seed_error_set(&result->error, err == -ENOMEM ? ENOMEM : EIO,
+			       "the worker cannot read its job: %s", strerror(-err));
+	}
+	free(memory);
+	seed_heap_trim();
+	message->over_limit = result->error.code == ENOMEM && seed_cage_is_limit();
+}
+
+static errint_t answer(int socket_fd, const struct seed_wire_answer *message)
+{
+	ssize_t n;
+
+	do {
+		n = send(socket_fd, message, sizeof(*message), MSG_NOSIGNAL);
+	} while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : 0;
+}
+
+int seed_worker_main(int socket_fd)
+{
+	struct seed_wire_answer message;
+	errint_t err;
+
+	seed_heap_keep();
+	prctl(PR_SET_NAME, "seedfs-worker");
+	ignore_group_signals();
+	close_inherited(socket_fd);
+	SEED_UNUSED(warm_up());
+	/* Whichever walls are missing: the daemon has tried, and said so. */
+	SEED_UNUSED(seed_cage_enter());
+	for (;;) {
+		int job_fd, dest_fd, source_fd;
+
+		memset(&message, 0, sizeof(message));
+		err = seed_wire_receive_job(socket_fd, &message.id, &job_fd, &dest_fd, &source_fd);
+		if (err)
+			break;
+		seed_cage_limit_time();
+		run_job(job_fd, dest_fd, source_fd, &message);
+		close(job_fd);
+		close(dest_fd);
+		if (source_fd >= 0)
+			close(source_fd);
+		err = answer(socket_fd, &message);
+		if (err)
+			break;
+	}
+	/* The other end is gone: the usual end of a worker. */
+	return err == -EPIPE || err == -ECONNRESET ? 0 : SEED_WIRE_EXIT_NO_JOB;
+}

@@ -1,0 +1,90 @@
+/*
+ * Worker processes: the same binary, started by exec, one a core. They get a
+ * job and two descriptors over a SOCK_SEQPACKET socket (SCM_RIGHTS), run
+ * seed_image_make() and answer with its result. The pool keeps descriptors of
+ * its own until then, so a worker that ends without an answer costs nothing
+ * but a new one: the same bytes are looked at again, by a process that has seen
+ * no others. What is told in the end:
+ *
+ *   code 0                the picture is stored
+ *   EBADMSG               the picture is not valid: a worker said so, or two of
+ *                         them ended by their own fault over it (SEGV, BUS, ILL,
+ *                         FPE, TRAP, ABRT, SYS, XCPU, XFSZ, an exit status)
+ *   ESHUTDOWN             the pool was freed meanwhile
+ *   anything else, with   nothing is known about the bytes, and they are to be
+ *   `local` set           kept: two workers were killed from outside or hung
+ *                         (EAGAIN), there was no memory (ENOMEM), no process or
+ *                         descriptor (what the call said), no room for the
+ *                         result (ENOSPC), or it cannot be read or written (EIO)
+ *
+ * A hang is local, too: a decoder that computes without end is ended by its
+ * limit of processor time, which is its own fault, long before; what is left is
+ * a machine or a disk that stands still.
+ *
+ * The pool belongs to one thread (the engine's); no call blocks. Jobs beyond
+ * the number of workers wait in the pool in order. The workers are killed when
+ * the thread that started them ends (PR_SET_PDEATHSIG), so that thread must
+ * outlive the pool. They get none of the environment but what loading and
+ * sanitizers need, and live in a cage (lib/worker/cage.h). The source and the job
+ * reach them for reading only. The first line that a worker writes to its
+ * standard error stands in the notice of its end.
+ */
+#ifndef SEED_WORKER_H
+#define SEED_WORKER_H
+
+#include "lib/base/base.h"
+#include "lib/worker/job.h"
+
+struct seed_worker_pool;
+struct pollfd;
+
+/* Runs on the pool's thread, once for each job, from seed_worker_pool_turn()
+ * or _free(). `result` is borrowed for the call. */
+typedef void seed_worker_done_fn(void *context, const struct seed_image_result *result);
+
+/* A line for the log, from the same calls: a worker ended without an answer,
+ * and what is done about it. `job` is the context that its job was submitted
+ * with. */
+typedef void seed_worker_notice_fn(void *context, void *job, const char *line);
+
+struct seed_worker_config {
+	/* Runs seed_worker_main() when started as `PROGRAM --worker`, with the
+	 * socket as descriptor 3; "/proc/self/exe" for seedfs itself. Copied. */
+	const char *program;
+	int count; /* of processes; each is started when first needed */
+	seed_worker_notice_fn *notice; /* or NULL */
+	void *context;
+};
+
+errint_t seed_worker_pool_new(const struct seed_worker_config *config,
+			      struct seed_worker_pool **pool) SEED_MUST_CHECK;
+
+/* Ends the workers; jobs still there are given up: done(ESHUTDOWN). */
+void seed_worker_pool_free(struct seed_worker_pool *pool);
+
+/* Queues a job. The job and its strings are copied. Takes ownership of both
+ * descriptors (source_fd may be -1), also on failure. `limit_ms`: how long one
+ * look may take on the clock until its worker counts as hung. Returns 0, or
+ * -ENOMEM, -EMFILE, -ENFILE (trouble of this machine) or -EFBIG (texts beyond
+ * SEED_WIRE_JOB_MAX_BYTES); then `done` is not called. */
+errint_t seed_worker_pool_submit(struct seed_worker_pool *pool, const struct seed_image_job *job,
+				 int source_fd, int dest_fd, int64_t limit_ms,
+				 seed_worker_done_fn *done, void *context) SEED_MUST_CHECK;
+
+/* Fills up to `max` entries to poll (fd, events POLLIN); returns how many. */
+size_t seed_worker_pool_fds(struct seed_worker_pool *pool, struct pollfd *fds, size_t max);
+
+/* When turn() must be called at the latest (seed_clock_now_ms() scale), or
+ * INT64_MAX. */
+int64_t seed_worker_pool_next_ms(const struct seed_worker_pool *pool);
+
+/* Takes answers, buries the dead, starts what can start. Call whenever a
+ * descriptor is ready or the time above has come; calling it more often is
+ * harmless. */
+void seed_worker_pool_turn(struct seed_worker_pool *pool);
+
+/* The worker's own main loop on `socket_fd`; returns its exit status when the
+ * socket is closed. */
+int seed_worker_main(int socket_fd);
+
+#endif
