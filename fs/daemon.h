@@ -1,5 +1,4 @@
-/* Into the background and back to those who wait for the mount. Before any
- * thread; main() only. */
+/* Into the background and back to those who wait for the mount. */
 #ifndef SEED_FS_DAEMON_H
 #define SEED_FS_DAEMON_H
 
@@ -8,9 +7,9 @@
 /* Makes sure that descriptors 0 to 2 are open, so that nothing else becomes them. */
 void daemon_open_standard(void);
 
-/* Forks; the parent waits for daemon_ready() and exits with 0, or with the
- * child's status if that ends first. Errors of the child thus reach the
- * terminal and the exit status. Returns in the child (or -errno). */
+/* Before any thread. Forks; the parent waits for daemon_ready() and exits with 0,
+ * or with the child's status if that ends first. Errors of the child thus reach
+ * the terminal and the exit status. Returns in the child (or -errno). */
 errint_t daemon_start(void) SEED_MUST_CHECK;
 
 /* The mount is there: releases the parent, tells systemd, lets go of the

@@ -166,6 +166,7 @@ struct fs {
 	struct seed_engine *engine; /* NULL on a read-only mount */
 	char *workflow;             /* the file's text, or NULL */
 	struct fuse_session *session;
+	bool serving;               /* the kernel has had an answer */
 	struct timespec started;
 
 	pthread_mutex_t inode_mutex; /* of the following and the inodes' fields */

@@ -21,7 +21,11 @@
 
 static int complain(const struct seed_error *error)
 {
-	fprintf(stderr, "seedfs: %s\n", error->message);
+	/* Threads and processes count against one limit. */
+	bool is_crowded = strstr(error->message, strerror(EAGAIN)) != NULL;
+
+	fprintf(stderr, "seedfs: %s%s\n", error->message, is_crowded ?
+		"; this user may have no more processes: end some, or raise ulimit -u" : "");
 	return error->code == EDOM ? EXIT_USAGE : EXIT_FAILURE;
 }
 
@@ -37,10 +41,15 @@ static int print_help(void)
 
 static int print_version(void)
 {
-	char walls[SEED_CAGE_TEXT_BYTES];
+	char text[SEED_CAGE_TEXT_BYTES];
+	unsigned walls;
+	errint_t err = seed_cage_try(&walls);
 
-	seed_cage_describe(seed_cage_try(), walls);
-	printf("seedfs " SEEDFS_VERSION "\nworkers' cage here: %s\n", walls);
+	if (err)
+		snprintf(text, sizeof(text), "cannot be tried: %s", strerror(-err));
+	else
+		seed_cage_describe(walls, text);
+	printf("seedfs " SEEDFS_VERSION "\nworkers' cage here: %s\n", text);
 	return 0;
 }
 
@@ -304,16 +313,22 @@ static errint_t open_state(struct fs *fs, struct seed_error *error)
 }
 
 /* Before any thread is there: a child tries. */
-static void check_cage(struct fs *fs)
+static errint_t check_cage(struct fs *fs, struct seed_error *error)
 {
 	char missing[SEED_CAGE_TEXT_BYTES];
+	unsigned walls;
+	errint_t err;
 
 	if (fs->options.ro)
-		return;
-	seed_cage_missing(seed_cage_try(), missing);
+		return 0;
+	err = seed_cage_try(&walls);
+	if (err)
+		return seed_error_set(error, -err, "cannot start a process: %s", strerror(-err));
+	seed_cage_missing(walls, missing);
 	if (missing[0])
 		seed_log_line(fs->log, NULL, "The workers' cage is incomplete, since this system does "
 			      "not give: %s", missing);
+	return 0;
 }
 
 /* `path` without links; what does not exist yet stands as it is written. NULL
@@ -400,12 +415,14 @@ static errint_t prepare(struct fs *fs, struct seed_error *error)
 /* The engine's last: one that runs would have to be stopped. */
 static errint_t start_threads(struct fs *fs, struct reloader *reloader, struct seed_error *error)
 {
-	if (reloader_start(reloader))
-		return seed_error_set(error, EAGAIN, "cannot start a thread");
-	if (!fs->engine || !seed_engine_start(fs->engine))
+	errint_t err = reloader_start(reloader);
+
+	if (!err && fs->engine)
+		err = seed_engine_start(fs->engine);
+	if (!err)
 		return 0;
 	reloader_stop(reloader);
-	return seed_error_set(error, EAGAIN, "cannot start the engine's thread");
+	return seed_error_set(error, -err, "cannot start a thread: %s", strerror(-err));
 }
 
 static errint_t serve(struct fs *fs, struct fuse_args *args, struct seed_error *error)
@@ -419,7 +436,7 @@ static errint_t serve(struct fs *fs, struct fuse_args *args, struct seed_error *
 	if (!err)
 		err = open_state(fs, error);
 	if (!err)
-		check_cage(fs);
+		err = check_cage(fs, error);
 	if (!err && !fs->options.ro)
 		err = start_engine(fs, &params, error);
 	if (!err && inodes_init(fs))
@@ -429,20 +446,15 @@ static errint_t serve(struct fs *fs, struct fuse_args *args, struct seed_error *
 	if (!err)
 		err = start_threads(fs, &reloader, error);
 	if (!err) {
-		seed_log_line(fs->log, NULL, "Mounted at %s: provider %s, %dx%d",
-			      fs->options.mountpoint, fs->options.service->name,
-			      fs->options.size.width, fs->options.size.height);
 		check_background_start(&background, fs);
-		daemon_ready(fs->options.foreground);
-		err = mount_serve(fs);
+		err = mount_serve(fs, error);
 		block_signals(); /* a second SIGTERM must not cut the end short */
-		if (err)
-			seed_error_set(error, -err, "the session ended: %s", strerror(-err));
 		check_background_stop(&background);
 		reloader_stop(&reloader);
 		if (fs->engine)
 			seed_engine_stop(fs->engine);
-		seed_log_line(fs->log, NULL, "Unmounted from %s", fs->options.mountpoint);
+		if (fs->serving)
+			seed_log_line(fs->log, NULL, "Unmounted from %s", fs->options.mountpoint);
 	}
 	mount_end(fs);
 	seed_engine_free(fs->engine);
@@ -491,6 +503,8 @@ int main(int argc, char **argv)
 	if (argc == 2 && strcmp(argv[1], "--worker") == 0)
 		return seed_worker_main(3);
 	close_memory();
+	/* Too large a file is an error of the one write (EFBIG), not the end of all. */
+	signal(SIGXFSZ, SIG_IGN);
 	daemon_open_standard();
 	block_hangup();
 	raise_descriptors();

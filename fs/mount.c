@@ -1,3 +1,4 @@
+#include "fs/daemon.h"
 #include "fs/mount.h"
 
 #include <dirent.h>
@@ -253,22 +254,44 @@ errint_t mount_start(struct fs *fs, struct fuse_args *args, struct seed_error *e
 	return 0;
 }
 
-errint_t mount_serve(struct fs *fs)
+void mount_began(struct fs *fs)
+{
+	fs->serving = true;
+	fuse_set_log_func(NULL);
+	seed_log_line(fs->log, NULL, "Mounted at %s: provider %s, %dx%d", fs->options.mountpoint,
+		      fs->options.service->name, fs->options.size.width, fs->options.size.height);
+	daemon_ready(fs->options.foreground);
+}
+
+/* Why nothing can be served is our one line. */
+static void say_nothing(enum fuse_log_level level, const char *format, va_list arguments)
+{
+	SEED_UNUSED(level);
+	SEED_UNUSED(format);
+	SEED_UNUSED(arguments);
+}
+
+errint_t mount_serve(struct fs *fs, struct seed_error *error)
 {
 	struct fuse_loop_config *config;
 	int result;
 
+	if (!fs->options.debug)
+		fuse_set_log_func(say_nothing);
 	if (fs->options.single_threaded) {
 		result = fuse_session_loop(fs->session);
 	} else {
 		config = fuse_loop_cfg_create();
 		if (!config)
-			return -ENOMEM;
+			return seed_error_set(error, ENOMEM, "out of memory");
 		result = fuse_session_loop_mt(fs->session, config);
 		fuse_loop_cfg_destroy(config);
 	}
-	/* A positive result is the signal that asked us to end. */
-	return result < 0 ? result : 0;
+	if (result >= 0)
+		return 0; /* a positive one is the signal that asked us to end */
+	if (!fs->serving) /* libfuse's loop has failed before its first thread */
+		return seed_error_set(error, EAGAIN, "cannot start a thread: %s", strerror(EAGAIN));
+	return seed_error_set(error, -result, "the session ended: %s", strerror(-result));
 }
 
 void mount_end(struct fs *fs)

@@ -16,8 +16,12 @@ errint_t mount_check_device(struct seed_error *error) SEED_MUST_CHECK;
 errint_t mount_start(struct fs *fs, struct fuse_args *args, struct seed_error *error)
 	SEED_MUST_CHECK;
 
-/* Serves until unmounted or told to end; 0 or -errno. */
-errint_t mount_serve(struct fs *fs) SEED_MUST_CHECK;
+/* Serves until unmounted or told to end. */
+errint_t mount_serve(struct fs *fs, struct seed_error *error) SEED_MUST_CHECK;
+
+/* The kernel's first request is being answered, so the mount is there: says so to
+ * who waits for it. Once, from whichever thread took that request. */
+void mount_began(struct fs *fs);
 
 /* Unmounts and frees the session; all requests must have been answered. */
 void mount_end(struct fs *fs);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "fs/fs.h"
+#include "fs/mount.h"
 #include "fs/scratch.h"
 #include "fs/writing.h"
 #include "lib/base/process.h"
@@ -129,7 +130,7 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 		conn->want |= FUSE_CAP_SPLICE_WRITE;
 	if (conn->capable & FUSE_CAP_SPLICE_MOVE)
 		conn->want |= FUSE_CAP_SPLICE_MOVE;
-	SEED_UNUSED(fs);
+	mount_began(fs);
 }
 
 static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)

@@ -143,10 +143,10 @@ static errint_t take_lock(struct seed_store *store, const char *path, struct see
 				      "or name another with -o state=DIR", path, holder);
 	}
 	len = snprintf(holder, sizeof(holder), "%ld\n", (long)getpid());
-	if (ftruncate(store->lock, 0) < 0 || pwrite(store->lock, holder, (size_t)len, 0) != len)
-		return seed_error_set(error, errno, "state directory %s: lock: %s", path,
-				      strerror(errno));
-	return 0;
+	err = ftruncate(store->lock, 0) < 0 ? -errno :
+	      seed_files_write_all(store->lock, holder, (size_t)len);
+	return err ? seed_error_set(error, -err, "state directory %s: lock: %s", path,
+				    strerror(-err)) : 0;
 }
 
 static errint_t open_folder(struct seed_store *store, const char *path, const char *name, int *fd,

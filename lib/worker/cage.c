@@ -298,7 +298,7 @@ unsigned seed_cage_enter(void)
 	return walls;
 }
 
-unsigned seed_cage_try(void)
+errint_t seed_cage_try(unsigned *walls)
 {
 	pid_t pid = fork(), ended;
 	int status;
@@ -306,11 +306,12 @@ unsigned seed_cage_try(void)
 	if (!pid)
 		_exit((int)seed_cage_enter());
 	if (pid < 0)
-		return 0;
+		return -errno;
 	do {
 		ended = waitpid(pid, &status, 0);
 	} while (ended < 0 && errno == EINTR);
-	return ended == pid && WIFEXITED(status) ? (unsigned)WEXITSTATUS(status) : 0;
+	*walls = ended == pid && WIFEXITED(status) ? (unsigned)WEXITSTATUS(status) : 0;
+	return 0;
 }
 
 /* ---- in words ---- */

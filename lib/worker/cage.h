@@ -58,9 +58,9 @@ enum seed_wall {
  * set of enum seed_wall. */
 unsigned seed_cage_enter(void);
 
-/* The same as an answer only: a child process tries. 0 where that fails. Before
- * any thread is started; blocks for some milliseconds. */
-unsigned seed_cage_try(void);
+/* The same as an answer only: a child process tries. Fails where there can be
+ * none. Before any thread is started; blocks for some milliseconds. */
+errint_t seed_cage_try(unsigned *walls) SEED_MUST_CHECK;
 
 /* "limits, no privileges, seccomp, Landlock": what stands; and what should and does
  * not, "" for nothing. `text` holds SEED_CAGE_TEXT_BYTES. */

@@ -1,0 +1,152 @@
+#!/usr/bin/env bats
+# A start under limits of threads, processes and file sizes: it runs, or ends with one line and
+# status 1, and leaves nothing behind. (CONTRACT section 7.)
+
+load helper
+
+# One starts threads and processes of its own, and comes before any other library.
+no_sanitizer() {
+	! nm -D "$SEEDFS" 2>/dev/null | grep -qE '__[at]san_init' || skip "under a sanitizer"
+}
+
+# The N-th thread that the program starts fails: a library made here stands before libc's.
+fail_thread() {
+	no_sanitizer
+	cc -shared -fPIC -D_GNU_SOURCE -o "$DIR/fail.so" -x c - <<-'C'
+		#include <dlfcn.h>
+		#include <errno.h>
+		#include <pthread.h>
+		#include <stdatomic.h>
+		#include <stdlib.h>
+
+		int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *),
+				   void *argument)
+		{
+			static atomic_int started;
+			int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *) =
+				dlsym(RTLD_NEXT, "pthread_create");
+			const char *last = getenv("FAIL_THREAD");
+
+			if (last && ++started == atoi(last))
+				return EAGAIN;
+			return real(thread, attr, start, argument);
+		}
+	C
+}
+
+# The program ended by itself, with status 1 and one line; the others are the log's.
+refused() {
+	local status=0
+
+	wait_until ended "$SEED_PID"
+	wait "$SEED_PID" || status=$?
+	SEED_PID=
+	grep -v '^2' "$DIR/err" >"$DIR/said"
+	same "1 1" "$status $(wc -l <"$DIR/said")"
+	has "$(cat "$DIR/said")" "seedfs: cannot "
+	has "$(cat "$DIR/said")" "raise ulimit -u"
+	fails grep -q 'Mounted at' "$DIR/err"
+	same "" "$(mounts_here)"
+}
+
+@test "s7: whichever thread cannot be started, it ends with one line, and what is paid for goes on" {
+	fail_thread
+	mount_seed
+	faults '[{"on":"create","do":{"hold_task":true}}]'
+	background try_write fox "a fox"
+	received poll 1
+	kill_seedfs
+	wait_until ended "$JOB"
+	umount -l "$MNT"
+	: >"$DIR/err"
+	local n
+	# Four of the disk, SIGHUP's, the engine's, the look at the service (without which it goes on),
+	# the first that serves.
+	for n in {1..8}; do
+		FAIL_THREAD=$n LD_PRELOAD=$DIR/fail.so start_seedfs -o "$(usual_options)" "$MNT"
+		wait_until mounted_or_ended
+		if ((n == 7)); then
+			mounted
+			stop_seedfs
+		else
+			refused
+		fi
+		: >"$DIR/err"
+	done
+	release
+	mount_seed
+	same ok "$(try_open images/fox.png)"
+	is_verified fox
+	same 1 "$(count submit)"
+}
+
+# In the foreground it says when it is mounted. (In a namespace of its own nobody else sees it.)
+said_mounted_or_ended() {
+	ended "$SEED_PID" || grep -q 'Mounted at' "$DIR/err"
+}
+
+# The program, as that user and with so many processes; /dev/fuse is open to all there.
+start_with_room() { # N USER
+	unshare -m sh -c 'mount -t tmpfs none /dev && mknod /dev/null c 1 3 && mknod /dev/fuse c 10 229 &&
+		chmod 666 /dev/null /dev/fuse && exec "$@"' - prlimit --nproc="$1:$1" \
+		setpriv --pdeathsig TERM --reuid "$2" --regid "$2" --clear-groups \
+		"$SEEDFS" -f -o "provider=sketch,state=$STATE" "$MNT" \
+		3>&- 4>&- </dev/null >>"$DIR/out" 2>>"$DIR/err" &
+	SEED_PID=$!
+	printf '%s\n' "$SEED_PID" >>"$DIR/pids"
+}
+
+@test "s7: with room for so many processes and no more, it ends with one line or runs" {
+	local user=news n runs=0
+
+	need_root
+	no_sanitizer
+	# A user with a name, which fusermount3 wants, and without processes that count, too.
+	id "$user" >/dev/null || skip "no user $user"
+	[ -z "$(pgrep -u "$user")" ] || skip "$user has processes"
+	chmod 755 "$DIR"
+	chown "$user" "$MNT" "$STATE"
+	for n in {1..15}; do
+		start_with_room "$n" "$user"
+		wait_until said_mounted_or_ended
+		if ended "$SEED_PID"; then
+			refused
+		else
+			stop_seedfs
+			((++runs))
+		fi
+		: >"$DIR/err"
+	done
+	[ "$runs" -ge 4 ]
+}
+
+@test "s3: a limit on file sizes fails the one write, and ends nothing" {
+	mount_seed
+	write fox "a fox"
+	prlimit --pid "$SEED_PID" --fsize=1:unlimited
+	# The thread that takes the request writes the log, too.
+	same "write EILSEQ" "$(try_write owl ff --hex | head -n 1)"
+	fails try_written wolf
+	prlimit --pid "$SEED_PID" --fsize=unlimited:unlimited
+	write wolf "a wolf"
+	is_verified fox
+	is_verified wolf
+	same 2 "$(count submit)"
+}
+
+try_written() { # NAME
+	[ "$(try_write "$1" "a text")" = ok ]
+}
+
+@test "s7: a start under a limit on file sizes ends with one line" {
+	mount_seed
+	write fox "a fox"
+	stop_seedfs
+	# Through a pipe, which is no file.
+	run bash -c 'set -o pipefail; prlimit --fsize=1:1 timeout 20 "$@" 2>&1 | cat' - \
+		"$SEEDFS" -o "$(usual_options)" "$MNT"
+	same "1 1" "$status ${#lines[@]}"
+	has "$output" "File too large"
+	mount_seed
+	is_verified fox
+}
