@@ -39,7 +39,7 @@ errint_t draft_write(struct draft *draft, const char *data, size_t size, size_t 
 		err = -EFBIG;
 	else if (draft->is_prompt && offset == draft->len)
 		/* Elsewhere a later write may make it whole: close() judges. */
-		err = seed_text_check_write(draft->data, offset, offset, data, size, at);
+		err = seed_text_check_write(draft->data, draft->len, data, size, at);
 	else
 		err = 0;
 	if (err) {

@@ -110,23 +110,12 @@ void seed_text_one_line(char *text, size_t len)
 	}
 }
 
-/* The beginning of a character at the end of `before`, which `data` may go on
- * with; 0 if `before` ends in a whole one. What is invalid in `before` was
- * refused when it was written, or is completed by a write yet to come. */
-static size_t cut_tail(const char *before, size_t before_len)
+/* The beginning of a character at the end of `text`, which `data` may go on
+ * with; 0 if `text` ends in a whole one. What is invalid in `text` was refused
+ * when it was written, or is completed by a write yet to come. */
+static size_t cut_tail(const char *text, size_t text_len)
 {
-	return before_len - seed_text_whole(before, before_len);
-}
-
-/* Bytes at the beginning of `data` that may be the end of a character whose
- * beginning is not there yet (a hole stands before it). */
-static size_t orphans(const char *data, size_t len)
-{
-	size_t count = 0;
-
-	while (count < len && count < CHAR_CUT_BYTES && is_continuation(byte_at(data, count)))
-		count++;
-	return count;
+	return text_len - seed_text_whole(text, text_len);
 }
 
 /* UTF-8 across the border: the cut character, joined, must be one or still
@@ -148,8 +137,8 @@ static bool join_valid(const char *tail, size_t tail_len, const char *data, size
 	return seed_text_utf8_prefix(joined, tail_len + more, &cut) == tail_len + more || cut;
 }
 
-errint_t seed_text_check_write(const char *before, size_t before_len, size_t offset,
-			       const char *data, size_t len, size_t *at)
+errint_t seed_text_check_write(const char *text, size_t text_len, const char *data, size_t len,
+			       size_t *at)
 {
 	const char *nul;
 	size_t skip = 0, tail, bad, ignored;
@@ -157,29 +146,27 @@ errint_t seed_text_check_write(const char *before, size_t before_len, size_t off
 
 	if (!at)
 		at = &ignored;
-	*at = offset;
+	*at = text_len;
 	if (!len)
 		return 0;
-	if (offset > SEED_PROMPT_MAX_BYTES || len > SEED_PROMPT_MAX_BYTES - offset) {
-		*at = offset > SEED_PROMPT_MAX_BYTES ? offset : SEED_PROMPT_MAX_BYTES;
+	if (text_len > SEED_PROMPT_MAX_BYTES || len > SEED_PROMPT_MAX_BYTES - text_len) {
+		*at = text_len > SEED_PROMPT_MAX_BYTES ? text_len : SEED_PROMPT_MAX_BYTES;
 		return -EFBIG;
 	}
-	tail = cut_tail(before, before_len);
-	if (tail && !join_valid(before + before_len - tail, tail, data, len, &skip)) {
-		*at = offset - tail;
+	tail = cut_tail(text, text_len);
+	if (tail && !join_valid(text + text_len - tail, tail, data, len, &skip)) {
+		*at = text_len - tail;
 		return -EILSEQ;
 	}
-	if (!before_len && offset)
-		skip = orphans(data, len);
 	bad = skip + seed_text_utf8_prefix(data + skip, len - skip, &cut);
 	nul = memchr(data, '\0', bad);
 	if (nul) {
-		*at = offset + (size_t)(nul - data);
+		*at = text_len + (size_t)(nul - data);
 		return -EINVAL;
 	}
 	if (bad == len || cut)
 		return 0;
-	*at = offset + bad;
+	*at = text_len + bad;
 	return -EILSEQ;
 }
 

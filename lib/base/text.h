@@ -21,13 +21,12 @@ size_t seed_text_whole(const char *text, size_t len);
  * and bytes that are not UTF-8 become spaces. The length stays. */
 void seed_text_one_line(char *text, size_t len);
 
-/* CONTRACT section 2 rule 7, as far as a write can be judged alone: `data` is
- * to be put at `offset` into a text of which `before` (its `before_len` bytes)
- * is what stands right before that offset, contiguous (0 bytes if a hole does).
- * A character may be cut at either end. 0, -EILSEQ, -EINVAL (NUL), -EFBIG.
- * *at (may be NULL) gets the text offset of the offending byte. */
-errint_t seed_text_check_write(const char *before, size_t before_len, size_t offset,
-			       const char *data, size_t len, size_t *at) SEED_MUST_CHECK;
+/* CONTRACT section 2 rule 7, as far as a write can be judged alone: `data` is to
+ * be put behind `text`, which may end in the middle of a character, as `data` may.
+ * 0, -EILSEQ, -EINVAL (NUL), -EFBIG. *at (may be NULL) gets the offset of the
+ * offending byte in the text. */
+errint_t seed_text_check_write(const char *text, size_t text_len, const char *data, size_t len,
+			       size_t *at) SEED_MUST_CHECK;
 
 /* The same rule for a whole text: 0, -EILSEQ, -EINVAL (NUL), -EFBIG. */
 errint_t seed_text_check(const char *text, size_t len, size_t *at) SEED_MUST_CHECK;
