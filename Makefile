@@ -126,7 +126,7 @@ SIM_PORTS = clock_now_ms clock_wall_ms clock_chance disk_new disk_free disk_subm
 	$(addprefix store_,new_id record_read has_prompt has_image prompt_read journal begin \
 	record_write finish remove_prompt move_entry move_folder restore remove_file prompt_exists \
 	prompt_write prompt_time remove_empty make_folder \
-	result_open source_write source_open forget image_copy reuse_note reuse_find \
+	thumb_begin result_open source_write source_open forget image_copy reuse_note reuse_find \
 	spent_read spent_write recover)
 SIM_SRC = $(wildcard tests/sim/*.c)
 $(BUILD)/tests/unit/simulate: $(SIM_SRC:%.c=$(BUILD)/%.o) $(BUILD)/libseed.a

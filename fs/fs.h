@@ -272,6 +272,11 @@ void waiting_drop(struct seed_wait *wait);
 /* Reads from a handle's text, whole since it was opened. */
 void text_read(struct fs *fs, fuse_req_t req, struct handle *handle, size_t size, off_t offset);
 
+/* ---- records.c ---- */
+
+/* Reads from a handle's descriptor. */
+void file_read(struct fs *fs, fuse_req_t req, struct handle *handle, size_t size, off_t offset);
+
 /* ---- the areas ---- */
 
 extern const struct node_type root_folder;
@@ -281,6 +286,7 @@ extern const struct node_type prompts_folder, prompt_file;
 extern const struct node_type images_folder, image_file;
 extern const struct node_type records_folder, record_file;
 extern const struct node_type history_folder, history_file;
+extern const struct node_type thumbs_folder, thumb_file;
 extern const struct node_type callbacks_folder, callback_file;
 extern const struct node_type status_file, index_file, readme_file;
 extern const struct node_type queue_file, metrics_file;

@@ -56,8 +56,7 @@ static void plain_open(struct fs *fs, fuse_req_t req, struct inode *inode,
 	reply_open(req, handle, fi);
 }
 
-static void plain_read(struct fs *fs, fuse_req_t req, struct handle *handle, size_t size,
-		       off_t offset)
+void file_read(struct fs *fs, fuse_req_t req, struct handle *handle, size_t size, off_t offset)
 {
 	struct fuse_bufvec data = FUSE_BUFVEC_INIT(size);
 
@@ -288,5 +287,5 @@ const struct node_type history_folder = {
 const struct node_type history_file = {
 	.getattr = old_getattr,
 	.open = old_open,
-	.read = plain_read,
+	.read = file_read,
 };

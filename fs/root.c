@@ -14,6 +14,7 @@ static const struct top tops[] = {
 	{ "images", &images_folder },
 	{ "records", &records_folder },
 	{ "history", &history_folder },
+	{ "thumbs", &thumbs_folder },
 	{ "callbacks", &callbacks_folder },
 	{ "status", &status_file },
 	{ "queue", &queue_file },

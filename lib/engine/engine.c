@@ -463,6 +463,7 @@ static void run_stop(struct seed_engine *engine, struct command *command)
 	engine->stop_ms = seed_clock_now_ms() + STOP_GRACE_MS;
 	for (struct generation *g = engine->generations; g; g = g->next)
 		waits_finish(g, ESHUTDOWN);
+	thumbs_stop(engine);
 	free(command);
 }
 
@@ -510,8 +511,9 @@ static void on_worker_notice(void *context, void *job, const char *line)
 {
 	const struct seed_engine *engine = context;
 	const struct generation *generation = job;
+	const char *path = thumbs_path(engine, job);
 
-	seed_log_line(engine->log, generation->record.name, SEED_LOG_IMAGE "%s", line);
+	seed_log_line(engine->log, path ? path : generation->record.name, SEED_LOG_IMAGE "%s", line);
 }
 
 static errint_t make_parts(struct seed_engine *engine)

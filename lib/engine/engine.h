@@ -135,6 +135,11 @@ errint_t seed_engine_make_folder(struct seed_engine *engine, const char *path,
 errint_t seed_engine_remove_file(struct seed_engine *engine, enum seed_area area, const char *path,
 				 const char *name, struct seed_wait *wait) SEED_MUST_CHECK;
 
+/* The thumbnail of an image or a version is made by a worker, where it is missing
+ * (lib/store/store.h); `path` stands below the area. `wait` gets 0, ENOENT …. */
+errint_t seed_engine_thumb(struct seed_engine *engine, enum seed_area area, const char *path,
+			   struct seed_wait *wait) SEED_MUST_CHECK;
+
 /* A signal came to a waiter: its process is looked at, and if it is ending the
  * wait ends with EINTR. May be called with libfuse's request lock held. */
 void seed_engine_interrupt(struct seed_wait *wait);

@@ -506,6 +506,8 @@ static void finished(struct generation *generation, errint_t err)
 	if (!code)
 		log_success(generation);
 	generation_answer(generation, code);
+	if (!code && !generation->superseded)
+		thumbs_make(generation->engine, generation->record.name);
 	generation->engine->pump_ms = 0;
 	generation->dead = true;
 	part_from_late(generation);

@@ -196,6 +196,8 @@ struct seed_engine {
 	bool gate_closed;          /* a rename is under way: no step starts (changes.c) */
 	struct change *changes_first, **changes_last; /* wait for the gate */
 	struct cancel *cancels;
+	struct thumb *thumbs;      /* thumbs.c */
+	int thumbs_running;
 	bool private_service;      /* api_base leads to a private address itself */
 	bool stopping;
 	int64_t stop_ms;
@@ -275,6 +277,15 @@ void generation_set_step(struct generation *generation, const char *step);
 void generation_log(struct generation *generation, const char *format, ...) SEED_PRINTF(2, 3);
 /* The other generations of its name that are older: call until NULL. */
 struct generation *generation_next_same(struct generation *generation);
+
+/* ---- thumbs.c ---- */
+
+/* NAME's image is in place: its thumbnail is made beside all else. */
+void thumbs_make(struct seed_engine *engine, const char *name);
+/* The image of a worker's job, where that is a thumbnail; else NULL. */
+const char *thumbs_path(const struct seed_engine *engine, const void *job);
+/* Who waits for one gets ESHUTDOWN. */
+void thumbs_stop(struct seed_engine *engine);
 
 /* ---- timers.c: when each is to be looked at ---- */
 

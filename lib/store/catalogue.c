@@ -358,5 +358,6 @@ errint_t seed_store_remove_file(struct seed_store *store, enum seed_area area, c
 		return err;
 	if (area == SEED_AREA_HISTORY)
 		return seed_store_version_remove(store, path);
-	return seed_files_remove(store->areas[area], path);
+	return area == SEED_AREA_IMAGES ? seed_store_image_unlink(store, store->areas[area], path) :
+					  seed_files_remove(store->areas[area], path);
 }

@@ -185,7 +185,9 @@ errint_t seed_store_version_remove(struct seed_store *store, const char *version
 		return -ENAMETOOLONG;
 	if (seed_files_exists(dirfd, version) == 0)
 		return -ENOENT;
-	err = seed_files_unlink(dirfd, version);
+	err = seed_store_image_unlink(store, dirfd, version);
+	if (err == -ENOENT)
+		err = 0;
 	if (!err)
 		err = seed_files_sync_parent(dirfd, version);
 	return err ? err : seed_files_unlink(dirfd, row);

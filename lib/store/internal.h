@@ -10,7 +10,7 @@
 #include "lib/store/store.h"
 
 struct seed_store {
-	int root, pending, tmp, log, lock, reuse; /* descriptors */
+	int root, pending, tmp, log, lock, reuse, thumbs; /* descriptors */
 	int areas[SEED_AREA_COUNT];
 	_Atomic uint64_t last_id;
 	pthread_mutex_t spent_mutex; /* held over a small write without fsync */
@@ -39,6 +39,10 @@ bool seed_store_version_row(const char *version, char path[SEED_STORE_PATH_BYTES
 
 /* A version's image and row are removed; -ENOENT. */
 errint_t seed_store_version_remove(struct seed_store *store, const char *version) SEED_MUST_CHECK;
+
+/* Removes an image of any area, and its thumbnail. -ENOENT. */
+errint_t seed_store_image_unlink(struct seed_store *store, int dirfd, const char *path)
+	SEED_MUST_CHECK;
 
 /* The journal's rows of generations in flight, under the new name. What is
  * written for it is named after `id` and swept if it is not used. */

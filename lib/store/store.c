@@ -195,6 +195,8 @@ static errint_t open_folders(struct seed_store *store, const char *path, struct 
 		err = open_folder(store, path, "log", &store->log, error);
 	if (!err)
 		err = open_folder(store, path, "reuse", &store->reuse, error);
+	if (!err)
+		err = open_folder(store, path, "thumbs", &store->thumbs, error);
 	if (err)
 		return err;
 	/* The areas themselves, before anything is durable in them; and what
@@ -213,7 +215,7 @@ errint_t seed_store_open(const char *path, struct seed_store **out, struct seed_
 	if (!store)
 		return seed_error_set(error, ENOMEM, "out of memory");
 	store->root = store->pending = store->tmp = store->log = store->lock =
-		store->reuse = -1;
+		store->reuse = store->thumbs = -1;
 	for (size_t i = 0; i < SEED_AREA_COUNT; i++)
 		store->areas[i] = -1;
 	/* Ids are times only so that they differ between state directories. */
@@ -275,6 +277,7 @@ void seed_store_close(struct seed_store *store)
 	close_fd(store->tmp);
 	close_fd(store->log);
 	close_fd(store->reuse);
+	close_fd(store->thumbs);
 	/* The lock file stays: removing it would race with the next holder. */
 	close_fd(store->lock);
 	close_fd(store->root);

@@ -11,6 +11,7 @@
  *     pending/ID.source       bytes that an answer itself held (no URL to ask again)
  *     pending/ID.move         renames that have begun
  *     pending/ID.bad          a row or a move that was none; never looked at
+ *     thumbs/KEY.jpg          thumbnails; KEY is the image file's identity
  *     tmp/                    files before their first rename; swept at the start
  *     log/status, lock
  *
@@ -174,6 +175,31 @@ errint_t seed_store_image_copy(struct seed_store *store, const char *name, const
 /* reuse/KEY: where an image was made last. Best effort: a miss only generates. */
 void seed_store_reuse_note(struct seed_store *store, uint64_t key, const char *name);
 char *seed_store_reuse_find(const struct seed_store *store, uint64_t key); /* malloc'd or NULL */
+
+/* ---- thumbnails ----
+ *
+ * One belongs to an image file, by its number and time, wherever that is renamed
+ * to: so renames, restored and superseded images need nothing, and what does not
+ * fit is not found. It is made from the file when it is missing; thumbs/ may be
+ * removed at any time. None of these waits for a disk: any thread. */
+
+/* Descriptor, the caller's, or -errno; bytes, 0 where there is none. */
+int seed_store_thumb_open(const struct seed_store *store, uint64_t file, int64_t time_ns);
+off_t seed_store_thumb_size(const struct seed_store *store, uint64_t file, int64_t time_ns);
+
+struct seed_thumb_files {
+	int source_fd, dest_fd; /* the image, for reading; the thumbnail: the caller's */
+	uint64_t file;
+	int64_t time_ns;
+	char id[SEED_STORE_ID_BYTES]; /* below tmp/ */
+};
+/* Opens what it is made of and what it is written to. -ENOENT: no such image;
+ * -EEXIST: it is there; …: nothing is open. */
+errint_t seed_store_thumb_begin(struct seed_store *store, enum seed_area area, const char *path,
+				struct seed_thumb_files *files) SEED_MUST_CHECK;
+/* It is `made`, and is shown; or what was written goes. Closes nothing. */
+void seed_store_thumb_end(struct seed_store *store, const struct seed_thumb_files *files,
+			  bool made);
 
 /* Makes prompts/PATH and the same folder in the other areas. -EEXIST …. */
 errint_t seed_store_make_folder(struct seed_store *store, const char *path) SEED_MUST_CHECK;

@@ -6,6 +6,7 @@
 #include "lib/image/encode.h"
 #include "lib/image/fit.h"
 #include "lib/image/sink.h"
+#include "lib/image/thumb.h"
 #include "lib/sketch/sketch.h"
 
 /* The source in memory. Read, not mapped: a file that is cut while it is
@@ -161,6 +162,37 @@ static errint_t finish(const struct seed_image_job *job, struct seed_sink *sink,
 	return err;
 }
 
+static errint_t write_all(int fd, const uint8_t *data, size_t len, struct seed_error *error)
+{
+	for (size_t done = 0; done < len;) {
+		/* From the beginning, also where another worker has ended over it. */
+		ssize_t n = pwrite(fd, data + done, len - done, (off_t)done);
+
+		if (n < 0 && errno != EINTR)
+			return seed_error_set(error, errno == ENOSPC || errno == EDQUOT ? ENOSPC : EIO,
+					      "cannot write a thumbnail: %s", strerror(errno));
+		done += n > 0 ? (size_t)n : 0;
+	}
+	return 0;
+}
+
+static void make_thumbnail(int source_fd, int dest_fd, struct seed_image_result *result)
+{
+	struct source source = {0};
+	uint8_t *jpeg = NULL;
+	size_t len = 0;
+	errint_t err;
+
+	err = read_source(source_fd, &source, &result->error);
+	if (!err)
+		err = seed_thumb(source.data, source.len, &jpeg, &len, &result->error);
+	if (!err)
+		err = write_all(dest_fd, jpeg, len, &result->error);
+	SEED_UNUSED(err); /* the error says the same */
+	free(jpeg);
+	free(source.data);
+}
+
 void seed_image_make(const struct seed_image_job *job, int source_fd, int dest_fd,
 		     struct seed_image_result *result)
 {
@@ -168,6 +200,10 @@ void seed_image_make(const struct seed_image_job *job, int source_fd, int dest_f
 	errint_t err;
 
 	*result = (struct seed_image_result){0};
+	if (job->thumbnail) {
+		make_thumbnail(source_fd, dest_fd, result);
+		return;
+	}
 	err = seed_sink_init(&sink, dest_fd, &result->error);
 	if (!err)
 		err = job->draw ? make_sketch(job, &sink, result)

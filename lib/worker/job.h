@@ -19,6 +19,7 @@
 #include "lib/record/record.h"
 
 struct seed_image_job {
+	bool thumbnail;          /* of a verified picture, the source: a JPEG, and nothing else here counts */
 	bool draw;               /* no source: draw a sketch of `prompt` */
 	bool no_upscale;         /* a callback's picture: smaller is not valid */
 	uint32_t width, height;  /* exact size of the result */
@@ -35,7 +36,9 @@ struct seed_image_result {
 	struct seed_image_info image;
 };
 
-/* Reads `source_fd` (from its beginning, any seekable descriptor; -1 for
+/* A thumbnail is written to `dest_fd`, not fsynced, and not told about.
+ *
+ * Else: reads `source_fd` (from its beginning, any seekable descriptor; -1 for
  * draw), writes the PNG to `dest_fd` (read-write; what an earlier try left there
  * is cut off), fsyncs it. Neither is
  * closed. The outcome is in `result`; result->error.code 0 is success. EBADMSG

@@ -14,7 +14,7 @@ struct job_head {
 	uint32_t width, height;
 	uint32_t text_count;
 	double max_upscale;
-	bool draw, no_upscale, has_prompt;
+	bool thumbnail, draw, no_upscale, has_prompt;
 };
 
 struct job_packet {
@@ -52,6 +52,7 @@ static errint_t format_job(const struct seed_image_job *job, struct seed_buf *bu
 	head.height = job->height;
 	head.text_count = (uint32_t)job->text_count;
 	head.max_upscale = job->max_upscale;
+	head.thumbnail = job->thumbnail;
 	head.draw = job->draw;
 	head.no_upscale = job->no_upscale;
 	head.has_prompt = job->prompt != NULL;
@@ -131,7 +132,7 @@ static errint_t parse_job(const char *data, size_t len, struct seed_image_text *
 	if (head.bytes != len || head.text_count > SEED_WIRE_TEXTS_MAX)
 		return -EBADMSG;
 	*job = (struct seed_image_job){
-		.draw = head.draw, .no_upscale = head.no_upscale, .width = head.width,
+		.thumbnail = head.thumbnail, .draw = head.draw, .no_upscale = head.no_upscale, .width = head.width,
 		.height = head.height, .max_upscale = head.max_upscale, .texts = texts,
 		.text_count = head.text_count,
 	};

@@ -365,6 +365,11 @@ write() { # NAME TEXT: as a program that looks at what close() returns
 	dd of="$MNT/prompts/$1" status=none <<<"$2"
 }
 
+# Its thumbnail is made, so that no worker has anything to do for it.
+has_thumb() { # NAME
+	[ -s "$MNT/thumbs/$1.jpg" ]
+}
+
 # The outcome of each step of writing a prompt, as errno names: "ok", or the
 # step that failed and how, such as "close EIO".
 try_write() { # NAME TEXT [options of fs.py write]

@@ -16,6 +16,7 @@ has_begun() { # a worker was given a picture
 stop_a_worker() {
 	mount_seed
 	write owl "an owl"
+	wait_until has_thumb owl
 	WORKER=$(workers)
 	same 1 "$(wc -w <<<"$WORKER")"
 	kill -STOP "$WORKER"

@@ -13,6 +13,7 @@
 #define WRAP(name) __wrap_seed_store_##name
 PORT(store_new_id);
 PORT(store_record_read);
+PORT(store_thumb_begin);
 PORT(store_has_prompt);
 PORT(store_has_image);
 PORT(store_prompt_read);
@@ -666,6 +667,17 @@ static bool is_overtaken(const struct seed_record *row)
 	return record->created_ms > row->created_ms ||
 	       (record->state == SEED_STATE_VERIFIED && row->attempt_count > 0 &&
 		strcmp(row->step, "commit") != 0);
+}
+
+/* No thumbnails here: they are nobody's outcome. */
+errint_t WRAP(thumb_begin)(struct seed_store *store, enum seed_area area, const char *path,
+			   struct seed_thumb_files *files)
+{
+	SEED_UNUSED(store);
+	SEED_UNUSED(area);
+	SEED_UNUSED(path);
+	SEED_UNUSED(files);
+	return -ENOENT;
 }
 
 errint_t WRAP(recover)(struct seed_store *store, seed_store_pending_fn *each, void *context,

@@ -39,6 +39,7 @@ static long live;
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *block, size_t size);
+void *__libc_memalign(size_t alignment, size_t size);
 void __libc_free(void *block);
 
 static bool fails(void)
@@ -64,6 +65,11 @@ void *malloc(size_t size)
 void *calloc(size_t count, size_t size)
 {
 	return fails() ? NULL : counted(__libc_calloc(count, size));
+}
+
+void *aligned_alloc(size_t alignment, size_t size)
+{
+	return fails() ? NULL : counted(__libc_memalign(alignment, size));
 }
 
 void *realloc(void *block, size_t size)
@@ -291,9 +297,23 @@ static bool make_image(int fd)
 	return !result.error.code;
 }
 
+static bool make_thumbnail(int fd)
+{
+	const struct seed_image_job job = {.thumbnail = true};
+	struct seed_image_result result;
+	int dest = memfd_create("dest", MFD_CLOEXEC);
+
+	seed_image_make(&job, fd, dest, &result);
+	close(dest);
+	if (result.error.code && result.error.code != ENOMEM)
+		fail_msg("%s", result.error.message);
+	return !result.error.code;
+}
+
 static int png_fd, grey_fd, jpeg_fd, webp_fd;
 
 static bool make_png(void) { return make_image(png_fd); }
+static bool make_thumb(void) { return make_thumbnail(png_fd); }
 static bool make_grey(void) { return make_image(grey_fd); }
 static bool make_jpeg(void) { return make_image(jpeg_fd); }
 static bool make_webp(void) { return make_image(webp_fd); }
@@ -365,7 +385,7 @@ static const struct {
 	{"look_at_urls", look_at_urls, 10}, {"judge_urls", judge_urls, 10},
 	{"fill_buf", fill_buf, 2},	    {"make_png", make_png, 5},
 	{"make_grey", make_grey, 8},	    {"make_jpeg", make_jpeg, 8},
-	{"make_webp", make_webp, 5},
+	{"make_webp", make_webp, 5},	    {"make_thumb", make_thumb, 5},
 };
 
 static void starve(bool (*run)(void), const char *name, int least)

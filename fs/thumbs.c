@@ -1,0 +1,243 @@
+/*
+ * thumbs/NAME.jpg of images/NAME.png, thumbs/NAME/0001.jpg of history/NAME/0001.png.
+ *
+ * A thumbnail belongs to a version of an image, and so does its inode: what the
+ * kernel keeps of it is never another's. One that is missing can be looked up,
+ * as a pending image can (size 0), and is made when it is opened, while the
+ * opener waits. Listed are those that are there.
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "fs/fs.h"
+
+#define SUFFIX ".jpg"
+#define SUFFIX_BYTES (sizeof(SUFFIX) - 1)
+
+/* Where in the catalogue the image of a thumbnail's path is: images/ first, so that
+ * a name that looks like a version's number is found. */
+static errint_t find_image(struct fs *fs, const char *path, enum seed_area *area,
+			   char image[FS_PATH_BYTES], struct stat *st)
+{
+	static const enum seed_area areas[] = { SEED_AREA_IMAGES, SEED_AREA_HISTORY };
+	size_t len = strlen(path);
+
+	if (len <= SUFFIX_BYTES || strcmp(path + len - SUFFIX_BYTES, SUFFIX) != 0)
+		return -ENOENT;
+	memcpy(image, path, len + 1);
+	memcpy(image + len - SUFFIX_BYTES, ".png", SUFFIX_BYTES);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(areas); i++) {
+		*area = areas[i];
+		if (folder_stat(fs, *area, image, st) == 0 && S_ISREG(st->st_mode))
+			return 0;
+	}
+	return -ENOENT;
+}
+
+static enum seed_area area_of_folder(struct fs *fs, const char *path)
+{
+	struct stat st;
+
+	return folder_stat(fs, SEED_AREA_IMAGES, path, &st) == 0 && S_ISDIR(st.st_mode) ?
+		SEED_AREA_IMAGES : SEED_AREA_HISTORY;
+}
+
+static off_t size_of(const struct fs *fs, struct version version)
+{
+	return seed_store_thumb_size(fs->store, version.file, version.time_ns);
+}
+
+static errint_t thumbs_lookup(struct fs *fs, const char *path, const char *name,
+			      struct found *found)
+{
+	char image[FS_PATH_BYTES];
+	enum seed_area area;
+
+	if (!path_join(path, name, found->path))
+		return -ENAMETOOLONG;
+	if (find_image(fs, found->path, &area, image, &found->st) == 0) {
+		found->type = &thumb_file;
+		found->version = version_of(&found->st);
+		/* Read-only: nothing will be made. */
+		return fs->engine || size_of(fs, found->version) ? 0 : -ENOENT;
+	}
+	found->type = &thumbs_folder;
+	if (folder_stat(fs, area_of_folder(fs, found->path), found->path, &found->st) != 0 ||
+	    !S_ISDIR(found->st.st_mode))
+		return -ENOENT;
+	return 0;
+}
+
+static errint_t thumbs_getattr(struct fs *fs, struct inode *inode, struct stat *st,
+			       double *timeout_s)
+{
+	char path[FS_PATH_BYTES];
+
+	inode_path(fs, inode, path);
+	*timeout_s = 0;
+	return folder_getattr(fs, area_of_folder(fs, path), inode, st);
+}
+
+static int thumbs_open_folder(struct fs *fs, const char *path)
+{
+	return folder_open(fs, area_of_folder(fs, path), path);
+}
+
+/* What is listed is not what stands there: list_more() has it. */
+static bool thumbs_lists(struct fs *fs, const char *path, const char *name, bool is_folder)
+{
+	SEED_UNUSED(fs);
+	SEED_UNUSED(path);
+	SEED_UNUSED(name);
+	SEED_UNUSED(is_folder);
+	return false;
+}
+
+/* `name` stands in the folder of that area. Of what stands in both, images/ has it. */
+static bool list_name(struct fs *fs, enum seed_area area, const char *path, const char *name,
+		      struct listing *listing)
+{
+	char whole[FS_PATH_BYTES], thumb[FS_PATH_BYTES];
+	size_t len = strlen(name);
+	struct stat st, other;
+
+	if (name[0] == '.' || !path_join(path, name, whole) || folder_stat(fs, area, whole, &st) != 0)
+		return true;
+	if (area == SEED_AREA_HISTORY && folder_stat(fs, SEED_AREA_IMAGES, whole, &other) == 0 &&
+	    (other.st_mode & S_IFMT) == (st.st_mode & S_IFMT))
+		return true;
+	if (S_ISDIR(st.st_mode))
+		return listing_add(listing, name, true);
+	if (!S_ISREG(st.st_mode) || !image_name_of(name, thumb) || !size_of(fs, version_of(&st)))
+		return true;
+	memcpy(thumb + len - SUFFIX_BYTES, SUFFIX, SUFFIX_BYTES + 1);
+	return listing_add(listing, thumb, false);
+}
+
+static bool list_area(struct fs *fs, enum seed_area area, const char *path, struct listing *listing)
+{
+	int fd = folder_open(fs, area, path);
+	DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	bool ok = true;
+
+	if (!folder) {
+		if (fd >= 0)
+			close(fd);
+		return true;
+	}
+	while (ok && (entry = readdir(folder)) != NULL)
+		ok = list_name(fs, area, path, entry->d_name, listing);
+	closedir(folder);
+	return ok;
+}
+
+static bool thumbs_list_more(struct fs *fs, const char *path, struct listing *listing)
+{
+	return list_area(fs, SEED_AREA_IMAGES, path, listing) &&
+	       list_area(fs, SEED_AREA_HISTORY, path, listing);
+}
+
+/* ---- the files ---- */
+
+static errint_t thumb_getattr(struct fs *fs, struct inode *inode, struct stat *st,
+			      double *timeout_s)
+{
+	*timeout_s = 0;
+	*st = (struct stat){ .st_size = size_of(fs, inode->version) };
+	st->st_mtim.tv_sec = inode->version.time_ns / 1000000000;
+	st->st_mtim.tv_nsec = inode->version.time_ns % 1000000000;
+	st->st_ctim = st->st_atim = st->st_mtim;
+	attributes_file(fs, inode, 0444, st);
+	return 0;
+}
+
+struct opening {
+	struct handle *handle;
+	struct fuse_file_info fi;
+};
+
+static errint_t open_thumb(struct fs *fs, struct handle *handle)
+{
+	const struct version *version = &handle->inode->version;
+
+	handle->fd = seed_store_thumb_open(fs->store, version->file, version->time_ns);
+	return handle->fd < 0 ? handle->fd : 0;
+}
+
+static void made(struct fs *fs, fuse_req_t req, int code, void *context)
+{
+	struct opening *opening = context;
+	errint_t err = code ? -code : open_thumb(fs, opening->handle);
+
+	if (err) {
+		handle_free(opening->handle);
+		fuse_reply_err(req, -err);
+	} else {
+		reply_open(req, opening->handle, &opening->fi);
+	}
+	free(opening);
+}
+
+static errint_t make(struct fs *fs, fuse_req_t req, struct handle *handle,
+		     const struct fuse_file_info *fi)
+{
+	char path[FS_PATH_BYTES], image[FS_PATH_BYTES];
+	struct opening *opening;
+	struct seed_wait *wait;
+	enum seed_area area;
+	struct stat st;
+	errint_t err;
+
+	inode_path(fs, handle->inode, path);
+	err = find_image(fs, path, &area, image, &st);
+	if (err)
+		return err;
+	opening = calloc(1, sizeof(*opening));
+	if (!opening)
+		return -ENOMEM;
+	opening->handle = handle;
+	opening->fi = *fi;
+	wait = waiting_new(fs, req, made, opening);
+	if (!wait) {
+		free(opening);
+		return -ENOMEM;
+	}
+	if (seed_engine_thumb(fs->engine, area, image, wait))
+		waiting_fail(wait, ENOMEM);
+	return 0;
+}
+
+static void thumb_open(struct fs *fs, fuse_req_t req, struct inode *inode,
+		       struct fuse_file_info *fi)
+{
+	struct handle *handle = handle_new(req, inode, fi);
+	errint_t err = handle ? open_thumb(fs, handle) : -ENOMEM;
+
+	if (!err) {
+		reply_open(req, handle, fi);
+		return;
+	}
+	if (err == -ENOENT && fs->engine)
+		err = make(fs, req, handle, fi);
+	if (err) {
+		handle_free(handle);
+		fuse_reply_err(req, -err);
+	}
+}
+
+const struct node_type thumbs_folder = {
+	.is_folder = true,
+	.getattr = thumbs_getattr,
+	.lookup = thumbs_lookup,
+	.open_folder = thumbs_open_folder,
+	.lists = thumbs_lists,
+	.list_more = thumbs_list_more,
+};
+
+const struct node_type thumb_file = {
+	.getattr = thumb_getattr,
+	.open = thumb_open,
+	.read = file_read,
+};
