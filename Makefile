@@ -26,7 +26,7 @@ endif
 LIBS_NEEDED = fuse3=libfuse3-dev libcurl=libcurl4-openssl-dev libcjson=libcjson-dev \
 	libpng=libpng-dev libjpeg=libjpeg62-turbo-dev libwebp=libwebp-dev \
 	libwebpdemux=libwebp-dev libcrypto=libssl-dev libdeflate=libdeflate-dev \
-	libseccomp=libseccomp-dev
+	libseccomp=libseccomp-dev lcms2=liblcms2-dev
 PKGS = $(foreach l,$(LIBS_NEEDED),$(firstword $(subst =, ,$(l))))
 TEST_PKGS = cmocka libmicrohttpd
 
@@ -167,7 +167,8 @@ clean:
 BUILD_PACKAGES = gcc libc6-dev make pkg-config fuse3 \
 	$(sort $(foreach l,$(LIBS_NEEDED),$(lastword $(subst =, ,$(l)))))
 TEST_PACKAGES = git bats shellcheck clang jq curl attr procps iproute2 \
-	python3 perl nodejs libcmocka-dev libmicrohttpd-dev vim nano rsync zsh busybox emacs-nox patch
+	python3 perl nodejs libcmocka-dev libmicrohttpd-dev vim nano rsync zsh busybox emacs-nox patch \
+	imagemagick pngcheck libimage-exiftool-perl icc-profiles-free libgs9-common
 
 CHECK = BUILD=$(BUILD) tests/check.sh
 

@@ -31,6 +31,8 @@ enum {
 	SEED_IMAGE_MAX_SIDE = 16384,
 	/* Area: 4096x4096 is the largest that a service sells, four times that. */
 	SEED_IMAGE_MAX_PIXELS = 64 * 1024 * 1024,
+	/* A colour profile: as much as a JPEG can hold (255 segments). */
+	SEED_PROFILE_MAX_BYTES = 16 * 1024 * 1024,
 	/* A URL that a service may hand us (signed URLs reach 2 KiB). */
 	SEED_URL_MAX_BYTES = 8 * 1024,
 	/* Redirects followed when an image is downloaded. */
@@ -44,10 +46,12 @@ enum {
 	/* A key file; keys are under 200 bytes. */
 	SEED_KEY_MAX_BYTES = 4096,
 	/* Processor time of a worker for one picture: a progressive CMYK JPEG of
-	 * SEED_IMAGE_MAX_PIXELS takes four seconds; there are slower machines. */
+	 * SEED_IMAGE_MAX_PIXELS takes four seconds, and a PNG of 16 bits in another
+	 * colour space 17; there are slower machines. */
 	SEED_WORKER_CPU_SECONDS = 40,
 	/* Address space of a worker. Of pictures of SEED_IMAGE_MAX_PIXELS that JPEG
-	 * needs 700 MB, and a lossless WebP with alpha 800. */
+	 * needs 700 MB, a lossless WebP with alpha 800, and so does a PNG of 16 bits in
+	 * another colour space. */
 	SEED_WORKER_MEMORY_MAX_BYTES = 1536 * 1024 * 1024,
 	/* What a worker may write: a result without any compression, and texts. */
 	SEED_WORKER_FILE_MAX_BYTES = 256 * 1024 * 1024,

@@ -4,10 +4,12 @@
  * guessed is not verified. Pure functions over memory.
  *
  * Decided once, for all formats:
- * - Alpha (and tRNS) is composed on black, on the encoded values.
- * - gAMA, cHRM, iCCP and JPEG's ICC profile are not applied: values stay as
- *   they are and are taken for sRGB, as the services' own viewers do.
- * - 16-bit samples are scaled to 8 with rounding.
+ * - Colours of another space than sRGB are converted (lib/image/colour.h): by
+ *   PNG's cICP, iCCP, gAMA and cHRM, JPEG's and WebP's ICC profile. What says
+ *   nothing is sRGB; a profile that cannot be read says nothing. EXIF's hints are
+ *   not heard.
+ * - Alpha (and tRNS) is composed on black, on the encoded values of the result.
+ * - 16-bit samples are converted as they are, then scaled to 8 with rounding.
  * - JPEG's EXIF orientation is applied (browsers and viewers do). PNG's and
  *   WebP's is not: there it is rare, and viewers disagree.
  * - Bytes after PNG's IEND or JPEG's EOI are ignored: both formats mark their
@@ -29,7 +31,7 @@ struct seed_decoded {
 	/* The picture's rows above and below the pixels: decoded, and not kept. */
 	uint32_t rows_above, rows_below;
 	const char *format; /* "png", "jpeg" or "webp"; static */
-	bool keepable;      /* PNG, 8-bit RGB, not interlaced, no tRNS: its IDAT can stay */
+	bool keepable;      /* PNG, 8-bit RGB, not interlaced, no tRNS, sRGB: its IDAT can stay */
 	bool uniform;       /* of one single colour; set where only verified */
 };
 

@@ -13,11 +13,14 @@
 #include <jerror.h>
 #include <setjmp.h>
 
+#include "lib/image/colour.h"
 #include "lib/image/decode.h"
 #include "lib/image/exif.h"
 
 /* Encoders write 10 to 30; a file of thousands is made to burn time. */
 #define SCANS_MAX 200
+
+enum { MARKER_EXIF = JPEG_APP0 + 1, MARKER_PROFILE = JPEG_APP0 + 2 };
 
 struct jpeg_reader {
 	struct jpeg_decompress_struct jpeg;
@@ -29,6 +32,7 @@ struct jpeg_reader {
 	size_t len;
 	uint32_t width, height; /* of the result; 0: all is wanted */
 	uint8_t *row; /* owned: one that does not become pixels as it is */
+	struct seed_colour *colour; /* owned; NULL: sRGB */
 	int orientation;
 	unsigned components_seen; /* a bit each */
 };
@@ -86,7 +90,7 @@ static void find_orientation(struct jpeg_reader *reader)
 {
 	reader->orientation = 1;
 	for (jpeg_saved_marker_ptr m = reader->jpeg.marker_list; m; m = m->next) {
-		int found = seed_exif_orientation(m->data, m->data_length);
+		int found = m->marker == MARKER_EXIF ? seed_exif_orientation(m->data, m->data_length) : 1;
 
 		if (found != 1)
 			reader->orientation = found;
@@ -135,6 +139,41 @@ static void allocate(struct jpeg_reader *reader)
 		fail(reader);
 }
 
+static enum seed_samples samples_of(const struct jpeg_decompress_struct *jpeg)
+{
+	if (jpeg->out_color_space != JCS_CMYK)
+		return SEED_SAMPLES_RGB;
+	/* Adobe's files, which is nearly all, hold the inks inverted. */
+	return jpeg->saw_Adobe_marker ? SEED_SAMPLES_CMYK_INVERTED : SEED_SAMPLES_CMYK;
+}
+
+static void ignore_message(j_common_ptr jpeg, int level)
+{
+	SEED_UNUSED(jpeg);
+	SEED_UNUSED(level);
+}
+
+/* A profile that has lost a piece is none; the picture is no worse for it. */
+static void find_colour(struct jpeg_reader *reader)
+{
+	struct jpeg_decompress_struct *jpeg = &reader->jpeg;
+	struct seed_colour_tags tags = {.grey = jpeg->num_components == 1};
+	unsigned int len = 0;
+	JOCTET *icc = NULL;
+	errint_t err = 0;
+
+	reader->errors.emit_message = ignore_message;
+	if (jpeg_read_icc_profile(jpeg, &icc, &len)) {
+		tags.icc = icc;
+		tags.icc_len = len;
+		err = seed_colour_new(&tags, samples_of(jpeg), &reader->colour, reader->error);
+	}
+	reader->errors.emit_message = on_message;
+	free(icc);
+	if (err)
+		fail(reader);
+}
+
 static void open_picture(struct jpeg_reader *reader, const uint8_t *data)
 {
 	struct jpeg_decompress_struct *jpeg = &reader->jpeg;
@@ -143,20 +182,22 @@ static void open_picture(struct jpeg_reader *reader, const uint8_t *data)
 	jpeg->progress = &reader->progress;
 	jpeg_mem_src(jpeg, data, (unsigned long)reader->len);
 	jpeg->src->fill_input_buffer = on_fill;
-	jpeg_save_markers(jpeg, JPEG_APP0 + 1, 0xffff);
+	jpeg_save_markers(jpeg, MARKER_EXIF, 0xffff);
+	jpeg_save_markers(jpeg, MARKER_PROFILE, 0xffff);
 	jpeg_read_header(jpeg, TRUE);
 	find_orientation(reader);
 	jpeg->out_color_space = JCS_RGB;
 	if (jpeg->jpeg_color_space == JCS_CMYK || jpeg->jpeg_color_space == JCS_YCCK)
 		jpeg->out_color_space = JCS_CMYK;
 	allocate(reader);
+	find_colour(reader);
 }
 
-/* Adobe's files, which is nearly all, hold the inks inverted. */
+/* Without a profile, which is what other decoders do, too. */
 static void cmyk_to_rgb(const struct jpeg_reader *reader, uint8_t *rgb)
 {
 	const uint8_t *cmyk = reader->row;
-	unsigned flip = reader->jpeg.saw_Adobe_marker ? 0 : 255;
+	unsigned flip = samples_of(&reader->jpeg) == SEED_SAMPLES_CMYK_INVERTED ? 0 : 255;
 
 	for (uint32_t x = 0; x < reader->decoded->pixels.width; x++, cmyk += 4, rgb += 3)
 		for (int i = 0; i < 3; i++)
@@ -168,6 +209,18 @@ static void read_row(struct jpeg_reader *reader, uint8_t *row)
 	jpeg_read_scanlines(&reader->jpeg, &row, 1);
 }
 
+static void read_pixel_row(struct jpeg_reader *reader, uint8_t *rgb)
+{
+	bool cmyk = reader->jpeg.out_color_space == JCS_CMYK;
+	uint8_t *row = cmyk ? reader->row : rgb;
+
+	read_row(reader, row);
+	if (reader->colour)
+		seed_colour_convert(reader->colour, row, rgb, reader->decoded->pixels.width);
+	else if (cmyk)
+		cmyk_to_rgb(reader, rgb);
+}
+
 static void read_rows(struct jpeg_reader *reader)
 {
 	struct jpeg_decompress_struct *jpeg = &reader->jpeg;
@@ -176,16 +229,8 @@ static void read_rows(struct jpeg_reader *reader)
 	jpeg_start_decompress(jpeg);
 	note_components(reader);
 	jpeg_skip_scanlines(jpeg, decoded->rows_above);
-	for (uint32_t y = 0; y < decoded->pixels.height; y++) {
-		uint8_t *rgb = seed_pixels_row(&decoded->pixels, y);
-
-		if (jpeg->out_color_space == JCS_CMYK) {
-			read_row(reader, reader->row);
-			cmyk_to_rgb(reader, rgb);
-		} else {
-			read_row(reader, rgb);
-		}
-	}
+	for (uint32_t y = 0; y < decoded->pixels.height; y++)
+		read_pixel_row(reader, seed_pixels_row(&decoded->pixels, y));
 	if (!decoded->rows_below)
 		return;
 	/* To skip the last row would end the picture there, not read so far. */
@@ -238,6 +283,7 @@ errint_t seed_decode_jpeg(const uint8_t *data, size_t len, uint32_t width, uint3
 	err = read_picture(&reader, data);
 	jpeg_destroy_decompress(&reader.jpeg);
 	free(reader.row);
+	seed_colour_free(reader.colour);
 	if (err)
 		return err;
 	return seed_pixels_orient(&decoded->pixels, reader.orientation, error);

@@ -6,8 +6,8 @@
  * all messages are its own.
  *
  * libpng decodes with every warning made an error. It sees neither colour
- * management nor text (whose oddities are not the picture's), and is asked
- * afterwards where it stopped reading: behind the last data, or there was more than
+ * management (lib/image/png_colour.h) nor text (whose oddities are not the
+ * picture's), and is asked afterwards where it stopped reading: behind the last data, or there was more than
  * the picture has.
  */
 #include <png.h>
@@ -15,6 +15,7 @@
 #include "lib/image/decode.h"
 #include "lib/image/inflate.h"
 #include "lib/image/png_chunks.h"
+#include "lib/image/png_colour.h"
 #include "lib/image/unfilter.h"
 #include "lib/image/wave.h"
 
@@ -25,6 +26,9 @@ struct png_reader {
 	png_infop info;
 	struct seed_pixels *pixels;
 	uint8_t **rows;
+	enum seed_samples samples;
+	struct seed_colour *colour; /* owned; NULL: sRGB */
+	uint8_t *unconverted;       /* owned: rows of RGBA, which become pixels */
 	struct seed_error *error;
 	bool failed; /* `error` is set */
 };
@@ -78,18 +82,35 @@ static void set_options(struct png_reader *reader)
 
 /* Palettes come as their indices, a byte each: libpng would take an index
  * behind the palette's end for black. */
-static void ask_for_rgb(png_structp png, int colour)
+static void ask_for_rgb(const struct png_reader *reader, int colour)
 {
 	static const png_color_16 black = {0};
+	png_structp png = reader->png;
 
 	if (colour == PNG_COLOR_TYPE_PALETTE) {
 		png_set_packing(png);
 		return;
 	}
 	png_set_expand(png);
-	png_set_scale_16(png);
 	png_set_gray_to_rgb(png);
+	if (reader->unconverted) {
+		/* Every bit, and alpha by itself. */
+		png_set_add_alpha(png, 0xffff, PNG_FILLER_AFTER);
+		if (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+			png_set_swap(png);
+		return;
+	}
+	png_set_scale_16(png);
 	png_set_background(png, &black, PNG_BACKGROUND_GAMMA_SCREEN, 0, 1.0);
+}
+
+static size_t pixel_bytes(const struct png_reader *reader, int colour)
+{
+	if (colour == PNG_COLOR_TYPE_PALETTE)
+		return 1;
+	if (!reader->unconverted)
+		return 3;
+	return reader->samples == SEED_SAMPLES_RGBA16 ? 8 : 4;
 }
 
 /* The palette's colours on black; returns how many there are. */
@@ -101,6 +122,8 @@ static int read_palette(struct png_reader *reader, uint8_t colours[256][3])
 
 	png_get_PLTE(reader->png, reader->info, &palette, &count);
 	png_get_tRNS(reader->png, reader->info, &alphas, &alpha_count, NULL);
+	if (reader->colour)
+		seed_colour_convert(reader->colour, palette, &palette->red, (size_t)count);
 	for (int i = 0; i < count; i++) {
 		unsigned alpha = i < alpha_count ? alphas[i] : 255;
 
@@ -131,25 +154,50 @@ static void apply_palette(struct png_reader *reader)
 	}
 }
 
+static void convert_rows(struct png_reader *reader)
+{
+	for (uint32_t y = 0; y < reader->pixels->height; y++)
+		seed_colour_convert(reader->colour, reader->rows[y], seed_pixels_row(reader->pixels, y),
+				    reader->pixels->width);
+}
+
 /* Alone in its function, so that setjmp meets no local variable that changes. */
 static bool read_pixels(struct png_reader *reader, const struct seed_png_layout *layout)
 {
-	size_t bytes = layout->colour == PNG_COLOR_TYPE_PALETTE ? 1 : 3;
-
 	if (setjmp(png_jmpbuf(reader->png)))
 		return false;
 	set_options(reader);
 	png_read_info(reader->png, reader->info);
-	ask_for_rgb(reader->png, layout->colour);
+	ask_for_rgb(reader, layout->colour);
 	png_set_interlace_handling(reader->png);
 	png_read_update_info(reader->png, reader->info);
-	if (png_get_rowbytes(reader->png, reader->info) != reader->pixels->width * bytes)
+	if (png_get_rowbytes(reader->png, reader->info) != reader->pixels->width * pixel_bytes(reader, layout->colour))
 		png_error(reader->png, "its rows are not what the header says");
 	png_read_image(reader->png, reader->rows);
 	if (reader->offset != layout->data_end)
 		png_error(reader->png, "there is more data than the picture has");
 	if (layout->colour == PNG_COLOR_TYPE_PALETTE)
 		apply_palette(reader);
+	else if (reader->colour)
+		convert_rows(reader);
+	return true;
+}
+
+/* Where libpng puts the rows: at once where they belong, or, for the conversion of
+ * samples that are larger, in a place of their own. */
+static bool place_rows(struct png_reader *reader)
+{
+	uint32_t width = reader->pixels->width, height = reader->pixels->height;
+	size_t bytes = reader->samples == SEED_SAMPLES_RGBA16 ? 8 : 4;
+
+	reader->rows = malloc(height * sizeof(*reader->rows));
+	if (reader->colour && reader->samples != SEED_SAMPLES_RGB)
+		reader->unconverted = malloc((size_t)width * height * bytes);
+	if (!reader->rows || (reader->colour && reader->samples != SEED_SAMPLES_RGB && !reader->unconverted))
+		return false;
+	for (uint32_t y = 0; y < height; y++)
+		reader->rows[y] = reader->unconverted ? reader->unconverted + (size_t)y * width * bytes
+						      : seed_pixels_row(reader->pixels, y);
 	return true;
 }
 
@@ -157,18 +205,16 @@ static errint_t read_with_libpng(struct png_reader *reader, const struct seed_pn
 {
 	errint_t err = 0;
 
-	reader->rows = malloc(reader->pixels->height * sizeof(*reader->rows));
-	if (!reader->rows || !setup(reader)) {
+	if (!place_rows(reader) || !setup(reader)) {
 		err = seed_error_set(reader->error, ENOMEM, "no memory to decode a PNG");
 		goto out;
 	}
-	for (uint32_t y = 0; y < reader->pixels->height; y++)
-		reader->rows[y] = seed_pixels_row(reader->pixels, y);
 	if (!read_pixels(reader, layout))
 		err = -EBADMSG;
 out:
 	png_destroy_read_struct(&reader->png, &reader->info, NULL);
 	free(reader->rows);
+	free(reader->unconverted);
 	return err;
 }
 
@@ -263,6 +309,37 @@ static bool decode_plain(const uint8_t *data, const struct seed_png_layout *layo
 	return inflate_rows(data, layout, unfilter, decoded, NULL);
 }
 
+static bool is_plain(const struct seed_png_layout *layout)
+{
+	return layout->depth == 8 && layout->colour == PNG_COLOR_TYPE_RGB && !layout->interlace &&
+	       !layout->has_transparency;
+}
+
+static enum seed_samples samples_of(const struct seed_png_layout *layout)
+{
+	if (is_plain(layout) || layout->colour == PNG_COLOR_TYPE_PALETTE)
+		return SEED_SAMPLES_RGB;
+	return layout->depth == 16 ? SEED_SAMPLES_RGBA16 : SEED_SAMPLES_RGBA;
+}
+
+static errint_t decode_pixels(struct png_reader *reader, const struct seed_png_layout *layout,
+			      struct seed_decoded *decoded)
+{
+	size_t count = (size_t)layout->width * layout->height;
+	uint8_t *rgb;
+	errint_t err;
+
+	err = seed_pixels_alloc(&decoded->pixels, layout->width, layout->height, reader->error);
+	if (err)
+		return err;
+	if (!is_plain(layout) || !decode_plain(reader->data, layout, decoded))
+		return read_with_libpng(reader, layout);
+	rgb = decoded->pixels.data;
+	if (reader->colour)
+		seed_colour_convert(reader->colour, rgb, rgb, count);
+	return 0;
+}
+
 errint_t seed_decode_png(const uint8_t *data, size_t len, uint32_t width, uint32_t height,
 			 struct seed_decoded *decoded, struct seed_error *error)
 {
@@ -277,15 +354,14 @@ errint_t seed_decode_png(const uint8_t *data, size_t len, uint32_t width, uint32
 	if (err)
 		return err;
 	reader.len = layout.end;
-	decoded->keepable = layout.depth == 8 && layout.colour == PNG_COLOR_TYPE_RGB &&
-			    !layout.interlace && !layout.has_transparency;
-	if (decoded->keepable && layout.width == width && layout.height == height &&
-	    verify_plain(data, &layout, decoded))
-		return 0;
-	err = seed_pixels_alloc(&decoded->pixels, layout.width, layout.height, error);
+	reader.samples = samples_of(&layout);
+	err = seed_png_colour(data, &layout, reader.samples, &reader.colour, error);
 	if (err)
 		return err;
-	if (decoded->keepable && decode_plain(data, &layout, decoded))
-		return 0;
-	return read_with_libpng(&reader, &layout);
+	decoded->keepable = is_plain(&layout) && !reader.colour;
+	if (!decoded->keepable || layout.width != width || layout.height != height ||
+	    !verify_plain(data, &layout, decoded))
+		err = decode_pixels(&reader, &layout, decoded);
+	seed_colour_free(reader.colour);
+	return err;
 }

@@ -6,6 +6,7 @@
 #include <webp/decode.h>
 #include <webp/demux.h>
 
+#include "lib/image/colour.h"
 #include "lib/image/decode.h"
 
 static uint32_t load_le32(const uint8_t *p)
@@ -67,10 +68,19 @@ static bool take_frame(const WebPDemuxer *demux, const WebPBitstreamFeatures *fe
 	return whole;
 }
 
+static void find_profile(const WebPDemuxer *demux, WebPData *profile)
+{
+	WebPChunkIterator chunk;
+
+	if (WebPDemuxGetChunk(demux, "ICCP", 1, &chunk))
+		*profile = chunk.chunk;
+	WebPDemuxReleaseChunkIterator(&chunk);
+}
+
 /* The demuxer looks at what the decoder skips: one picture, wholly there.
- * *picture is what the decoder gets. */
+ * *picture is what the decoder gets, *profile may be empty. Both lie in the bytes. */
 static errint_t check_frames(const uint8_t *data, size_t len, WebPBitstreamFeatures *features,
-			     WebPData *picture, struct seed_error *error)
+			     WebPData *picture, WebPData *profile, struct seed_error *error)
 {
 	const WebPData whole = {.bytes = data, .size = len};
 	WebPDemuxState state;
@@ -80,8 +90,11 @@ static errint_t check_frames(const uint8_t *data, size_t len, WebPBitstreamFeatu
 	bool still = true;
 
 	*picture = whole;
-	if (demux && state == WEBP_DEMUX_DONE)
+	*profile = (WebPData){0};
+	if (demux && state == WEBP_DEMUX_DONE) {
 		frames = WebPDemuxGetI(demux, WEBP_FF_FRAME_COUNT);
+		find_profile(demux, profile);
+	}
 	if (frames == 1 && features->has_animation)
 		still = take_frame(demux, features, picture) &&
 			WebPGetFeatures(picture->bytes, picture->size, features) == VP8_STATUS_OK &&
@@ -92,19 +105,31 @@ static errint_t check_frames(const uint8_t *data, size_t len, WebPBitstreamFeatu
 	return frames ? 0 : seed_image_invalid(error, "WebP container is damaged");
 }
 
-static errint_t decode_opaque(const uint8_t *data, size_t len, struct seed_pixels *pixels,
-			      struct seed_error *error)
+static errint_t find_colour(const WebPData *profile, bool alpha, struct seed_colour **colour,
+			    struct seed_error *error)
+{
+	const struct seed_colour_tags tags = {.icc = profile->bytes, .icc_len = profile->size};
+
+	return seed_colour_new(&tags, alpha ? SEED_SAMPLES_RGBA : SEED_SAMPLES_RGB, colour, error);
+}
+
+static errint_t decode_opaque(const uint8_t *data, size_t len, const struct seed_colour *colour,
+			      struct seed_pixels *pixels, struct seed_error *error)
 {
 	size_t stride = seed_pixels_stride_bytes(pixels);
 
 	if (!WebPDecodeRGBInto(data, len, pixels->data, stride * pixels->height, (int)stride))
 		return seed_image_invalid(error, "WebP pixels are damaged");
+	if (colour)
+		seed_colour_convert(colour, pixels->data, pixels->data,
+				    (size_t)pixels->width * pixels->height);
 	return 0;
 }
 
-/* Premultiplied values are the picture on black. */
-static errint_t decode_alpha(const uint8_t *data, size_t len, struct seed_pixels *pixels,
-			     struct seed_error *error)
+/* Premultiplied values are the picture on black; where colours are converted that
+ * comes afterwards. */
+static errint_t decode_alpha(const uint8_t *data, size_t len, const struct seed_colour *colour,
+			     struct seed_pixels *pixels, struct seed_error *error)
 {
 	size_t count = (size_t)pixels->width * pixels->height;
 	WebPDecoderConfig config;
@@ -112,12 +137,14 @@ static errint_t decode_alpha(const uint8_t *data, size_t len, struct seed_pixels
 
 	if (!WebPInitDecoderConfig(&config))
 		return seed_error_set(error, EIO, "libwebp is of another version");
-	config.output.colorspace = MODE_rgbA;
+	config.output.colorspace = colour ? MODE_RGBA : MODE_rgbA;
 	if (WebPDecode(data, len, &config) != VP8_STATUS_OK) {
 		err = seed_image_invalid(error, "WebP pixels are damaged");
 		goto out;
 	}
-	for (size_t i = 0; i < count; i++)
+	if (colour)
+		seed_colour_convert(colour, config.output.u.RGBA.rgba, pixels->data, count);
+	for (size_t i = 0; !colour && i < count; i++)
 		memcpy(pixels->data + i * 3, config.output.u.RGBA.rgba + i * 4, 3);
 out:
 	WebPFreeDecBuffer(&config.output);
@@ -128,8 +155,9 @@ errint_t seed_decode_webp(const uint8_t *data, size_t len, struct seed_decoded *
 			  struct seed_error *error)
 {
 	struct seed_pixels *pixels = &decoded->pixels;
+	struct seed_colour *colour = NULL;
 	WebPBitstreamFeatures features;
-	WebPData picture;
+	WebPData picture, profile;
 	errint_t err;
 
 	decoded->format = "webp";
@@ -137,11 +165,15 @@ errint_t seed_decode_webp(const uint8_t *data, size_t len, struct seed_decoded *
 	if (!err)
 		err = check_features(data, len, &features, decoded, error);
 	if (!err)
-		err = check_frames(data, len, &features, &picture, error);
+		err = check_frames(data, len, &features, &picture, &profile, error);
+	if (!err)
+		err = find_colour(&profile, features.has_alpha, &colour, error);
 	if (!err)
 		err = seed_pixels_alloc(pixels, pixels->width, pixels->height, error);
-	if (err)
-		return err;
-	return features.has_alpha ? decode_alpha(picture.bytes, picture.size, pixels, error)
-				  : decode_opaque(picture.bytes, picture.size, pixels, error);
+	if (!err)
+		err = features.has_alpha
+			      ? decode_alpha(picture.bytes, picture.size, colour, pixels, error)
+			      : decode_opaque(picture.bytes, picture.size, colour, pixels, error);
+	seed_colour_free(colour);
+	return err;
 }

@@ -5,7 +5,7 @@
  *	clang -g -O1 -fsanitize=fuzzer,address,undefined -I. -D_GNU_SOURCE \
  *		tests/fuzz/image.c $(ls lib/image/[!.]*.c) \
  *		lib/base/buf.c lib/base/error.c lib/base/text.c -lpng -ljpeg -lwebp -lwebpdemux \
- *		-ldeflate -lcrypto -lz -lm
+ *		-llcms2 -ldeflate -lcrypto -lz -lm
  *
  * tests/unit/image_fuzz.c runs it for a bounded number of made inputs.
  */

@@ -146,7 +146,7 @@ start_watchdog() {
 
 start_upstream() {
 	rm -f "$DIR/port"
-	"$UPSTREAM" --port-file "$DIR/port" --log "$DIR/received" 3>&- 4>&- \
+	"$UPSTREAM" --port-file "$DIR/port" --log "$DIR/received" --images "$DIR/images" 3>&- 4>&- \
 		</dev/null >/dev/null 2>>"$DIR/err" &
 	UPSTREAM_PID=$!
 	wait_until test -s "$DIR/port"

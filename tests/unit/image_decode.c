@@ -198,7 +198,7 @@ static void png_palette_transparency(void **state)
 	seed_buf_release(&png);
 }
 
-/* Colour management is not applied, and its oddities are not the picture's. */
+/* What is said of colours badly is not said, and no fault of the picture. */
 static void png_ancillary(void **state)
 {
 	static const struct {
