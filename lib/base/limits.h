@@ -33,6 +33,9 @@ enum {
 	SEED_IMAGE_MAX_PIXELS = 64 * 1024 * 1024,
 	/* A colour profile: as much as a JPEG can hold (255 segments). */
 	SEED_PROFILE_MAX_BYTES = 16 * 1024 * 1024,
+	/* CONTRACT: the source's own texts, as they are read; and how many. */
+	SEED_SOURCE_TEXTS_MAX_BYTES = 256 * 1024,
+	SEED_SOURCE_TEXTS_MAX = 256,
 	/* A URL that a service may hand us (signed URLs reach 2 KiB). */
 	SEED_URL_MAX_BYTES = 8 * 1024,
 	/* Redirects followed when an image is downloaded. */

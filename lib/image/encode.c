@@ -6,11 +6,11 @@
 #include "lib/image/deflate.h"
 #include "lib/image/filter.h"
 #include "lib/image/png_chunks.h"
+#include "lib/image/source_texts.h"
 #include "lib/image/unfilter.h"
 
-/* PNG specification 11.3.4.2: 1 to 79 bytes; longer texts than this go to
- * iTXt, so that a viewer that limits tEXt still shows the short ones. */
-#define KEYWORD_MAX_BYTES 79
+/* Longer texts than this go to iTXt, so that a viewer that limits tEXt still shows
+ * the short ones. */
 #define PLAIN_TEXT_MAX_BYTES 1024
 /* Perceptual: what pictures are for (11.3.3.5). */
 #define SRGB_INTENT 0
@@ -82,34 +82,51 @@ static bool text_is_plain(const char *text, size_t len)
 	return true;
 }
 
-static errint_t put_text(const struct output *output, const struct seed_image_text *text)
+static errint_t put_text(const struct output *output, const struct seed_image_text *text,
+			 bool beside_source)
 {
 	/* Behind the keyword and its NUL: not compressed, method 0, no
 	 * language, no translated keyword. */
 	static const char international[4] = {0, 0, 0, 0};
-	char head[KEYWORD_MAX_BYTES + 1 + sizeof(international)] = {0};
-	size_t keyword_len = strlen(text->keyword);
-	size_t len = strlen(text->text);
+	char head[SEED_IMAGE_KEYWORD_MAX_BYTES + 1 + sizeof(international)] = {0};
+	size_t len = strlen(text->text), keyword_len;
 
-	if (!keyword_len || keyword_len > KEYWORD_MAX_BYTES)
+	keyword_len = (size_t)snprintf(head, SEED_IMAGE_KEYWORD_MAX_BYTES + 1, "%s%s",
+				       beside_source ? "seedfs:" : "", text->keyword);
+	if (!*text->keyword || keyword_len > SEED_IMAGE_KEYWORD_MAX_BYTES)
 		return seed_error_set(output->error, EINVAL, "cannot write a text chunk: its keyword "
 				      "has %zu bytes", keyword_len);
-	memcpy(head, text->keyword, keyword_len);
 	if (text_is_plain(text->text, len))
 		return put_chunk(output, "tEXt", head, keyword_len + 1, text->text, len);
 	return put_chunk(output, "iTXt", head, keyword_len + 1 + sizeof(international), text->text, len);
 }
 
+static errint_t put_source_text(const struct output *output, const struct seed_source_text *text)
+{
+	uint8_t head[SEED_IMAGE_KEYWORD_MAX_BYTES];
+	size_t prefix_len = strlen(text->prefix);
+
+	memcpy(head, text->prefix, prefix_len);
+	memcpy(head + prefix_len, text->keyword, text->keyword_len);
+	return put_chunk(output, text->name, head, prefix_len + text->keyword_len, text->rest,
+			 text->rest_len);
+}
+
 /* Everything between IHDR and the pixels. */
-static errint_t put_ancillary(const struct output *output, const struct seed_image_text *texts,
-			      size_t text_count)
+static errint_t put_ancillary(const struct output *output, const struct seed_image_texts *texts)
 {
 	static const uint8_t intent = SRGB_INTENT;
+	struct seed_source_texts kept;
 	errint_t err;
 
-	err = put_chunk(output, "sRGB", &intent, 1, NULL, 0);
-	for (size_t i = 0; !err && i < text_count; i++)
-		err = put_text(output, &texts[i]);
+	err = seed_source_texts(texts->source, texts->source_len, &kept, output->error);
+	if (!err)
+		err = put_chunk(output, "sRGB", &intent, 1, NULL, 0);
+	for (size_t i = 0; !err && i < texts->count; i++)
+		err = put_text(output, &texts->ours[i],
+			       seed_source_texts_have(&kept, texts->ours[i].keyword));
+	for (size_t i = 0; !err && i < kept.count; i++)
+		err = put_source_text(output, &kept.texts[i]);
 	return err;
 }
 
@@ -264,8 +281,8 @@ static errint_t put_header(const struct output *output, const struct seed_pixels
 	return put_chunk(output, "IHDR", header, sizeof(header), NULL, 0);
 }
 
-errint_t seed_encode(const struct seed_pixels *pixels, const struct seed_image_text *texts,
-		     size_t text_count, struct seed_sink *sink, struct seed_error *error)
+errint_t seed_encode(const struct seed_pixels *pixels, const struct seed_image_texts *texts,
+		     struct seed_sink *sink, struct seed_error *error)
 {
 	const struct output output = {sink, error};
 	errint_t err;
@@ -274,7 +291,7 @@ errint_t seed_encode(const struct seed_pixels *pixels, const struct seed_image_t
 	if (!err)
 		err = put_header(&output, pixels);
 	if (!err)
-		err = put_ancillary(&output, texts, text_count);
+		err = put_ancillary(&output, texts);
 	if (!err)
 		err = write_pixels(pixels, &output);
 	if (!err)
@@ -282,8 +299,8 @@ errint_t seed_encode(const struct seed_pixels *pixels, const struct seed_image_t
 	return err;
 }
 
-errint_t seed_encode_keep(const uint8_t *data, size_t len, const struct seed_image_text *texts,
-			  size_t text_count, struct seed_sink *sink, struct seed_error *error)
+errint_t seed_encode_keep(const uint8_t *data, size_t len, const struct seed_image_texts *texts,
+			  struct seed_sink *sink, struct seed_error *error)
 {
 	const struct output output = {sink, error};
 	/* What is kept and not yet written begins with the signature. */
@@ -304,7 +321,7 @@ errint_t seed_encode_keep(const uint8_t *data, size_t len, const struct seed_ima
 		err = put_bytes(&output, data + kept, end - kept);
 		kept = offset;
 		if (!err && is_header)
-			err = put_ancillary(&output, texts, text_count);
+			err = put_ancillary(&output, texts);
 	}
 	return err ? err : put_bytes(&output, data + kept, layout.end - kept);
 }

@@ -80,10 +80,23 @@ static errint_t decode_source(const struct seed_image_job *job, const struct sou
 	return err;
 }
 
+/* Without ours (nometadata) there are no others either. */
+static struct seed_image_texts texts_of(const struct seed_image_job *job, const struct source *source,
+					const struct seed_decoded *decoded)
+{
+	bool kept = job->text_count && !strcmp(decoded->format, "png");
+
+	return (struct seed_image_texts){
+		.ours = job->texts, .count = job->text_count,
+		.source = kept ? source->data : NULL, .source_len = kept ? source->len : 0,
+	};
+}
+
 static errint_t fit_and_encode(const struct seed_image_job *job, const struct source *source,
 			       struct seed_decoded *decoded, struct seed_sink *sink,
 			       struct seed_image_result *result)
 {
+	const struct seed_image_texts texts = texts_of(job, source, decoded);
 	struct seed_pixels *pixels = &decoded->pixels;
 	struct seed_error *error = &result->error;
 	struct seed_fit_plan plan;
@@ -104,9 +117,8 @@ static errint_t fit_and_encode(const struct seed_image_job *job, const struct so
 					  result->source.width, result->source.height);
 	memcpy(result->source.fit, plan.name, sizeof(plan.name));
 	if (decoded->keepable && !plan.crop && !plan.resample)
-		return seed_encode_keep(source->data, source->len, job->texts, job->text_count,
-					sink, error);
-	return seed_encode(pixels, job->texts, job->text_count, sink, error);
+		return seed_encode_keep(source->data, source->len, &texts, sink, error);
+	return seed_encode(pixels, &texts, sink, error);
 }
 
 static errint_t make_from_source(const struct seed_image_job *job, int source_fd,
@@ -129,12 +141,13 @@ static errint_t make_from_source(const struct seed_image_job *job, int source_fd
 static errint_t make_sketch(const struct seed_image_job *job, struct seed_sink *sink,
 			    struct seed_image_result *result)
 {
+	const struct seed_image_texts texts = {.ours = job->texts, .count = job->text_count};
 	struct seed_pixels pixels = {0};
 	errint_t err;
 
 	err = seed_sketch(job->prompt, job->width, job->height, &pixels, &result->error);
 	if (!err)
-		err = seed_encode(&pixels, job->texts, job->text_count, sink, &result->error);
+		err = seed_encode(&pixels, &texts, sink, &result->error);
 	seed_pixels_release(&pixels);
 	if (err)
 		return err;

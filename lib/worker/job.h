@@ -25,7 +25,7 @@ struct seed_image_job {
 	uint32_t width, height;  /* exact size of the result */
 	double max_upscale;      /* 2: a side may be doubled */
 	const char *prompt;      /* for `draw`; may be NULL otherwise */
-	const struct seed_image_text *texts; /* none where nometadata */
+	const struct seed_image_text *texts; /* none where nometadata: then the source's go, too */
 	size_t text_count;
 };
 

@@ -61,6 +61,39 @@ static void as_cut(const uint8_t *data, size_t len, const struct seed_decoded *w
 	seed_decoded_release(&cut);
 }
 
+/* With the texts of `source`, a PNG that was decoded, or NULL. */
+static void encode(const struct seed_pixels *pixels, const uint8_t *source, uint8_t **png, size_t *len)
+{
+	const struct seed_image_text ours = {"prompt", "hills"};
+	const struct seed_image_texts texts = {&ours, 1, source, source ? *len : 0};
+	char sha256[SEED_SHA256_HEX_BYTES];
+	int fd = memfd_create("png", MFD_CLOEXEC);
+	struct seed_error error;
+	struct seed_sink sink;
+
+	CHECK(!seed_sink_init(&sink, fd, &error));
+	CHECK(!seed_encode(pixels, &texts, &sink, &error));
+	CHECK(!seed_sink_finish(&sink, sha256, &error));
+	seed_sink_release(&sink);
+	*len = (size_t)sink.bytes;
+	*png = malloc(*len);
+	CHECK(*png && pread(fd, *png, *len, 0) == (ssize_t)*len);
+	close(fd);
+}
+
+/* Whatever texts it brings, the result is whole. */
+static void with_texts(const uint8_t *data, size_t len, const struct seed_decoded *whole)
+{
+	struct seed_decoded decoded;
+	struct seed_error error;
+	uint8_t *png;
+
+	encode(&whole->pixels, strcmp(whole->format, "png") ? NULL : data, &png, &len);
+	CHECK(!seed_decode(png, len, &decoded, &error));
+	seed_decoded_release(&decoded);
+	free(png);
+}
+
 static void as_picture(const uint8_t *data, size_t len)
 {
 	struct seed_decoded decoded, again;
@@ -72,6 +105,8 @@ static void as_picture(const uint8_t *data, size_t len)
 				   &again, &ignored);
 	CHECK(err == verified);
 	as_cut(data, len, &decoded, &error);
+	if (!err)
+		with_texts(data, len, &decoded);
 	if (!err && !again.pixels.data)
 		CHECK(again.uniform == seed_pixels_uniform(&decoded.pixels));
 	seed_decoded_release(&again);
@@ -138,23 +173,6 @@ static void as_stream(const uint8_t *data, size_t len)
 	inflateEnd(&z);
 }
 
-static void encode(const struct seed_pixels *pixels, uint8_t **png, size_t *len)
-{
-	char sha256[SEED_SHA256_HEX_BYTES];
-	int fd = memfd_create("png", MFD_CLOEXEC);
-	struct seed_error error;
-	struct seed_sink sink;
-
-	CHECK(!seed_sink_init(&sink, fd, &error));
-	CHECK(!seed_encode(pixels, NULL, 0, &sink, &error));
-	CHECK(!seed_sink_finish(&sink, sha256, &error));
-	seed_sink_release(&sink);
-	*len = (size_t)sink.bytes;
-	*png = malloc(*len);
-	CHECK(*png && pread(fd, *png, *len, 0) == (ssize_t)*len);
-	close(fd);
-}
-
 /* The first byte is the width. */
 static void as_pixels(const uint8_t *data, size_t len)
 {
@@ -168,7 +186,7 @@ static void as_pixels(const uint8_t *data, size_t len)
 	if (seed_pixels_alloc(&pixels, data[0], (uint32_t)((len - 1) / 3 / data[0]), &error))
 		return;
 	memcpy(pixels.data, data + 1, seed_pixels_stride_bytes(&pixels) * pixels.height);
-	encode(&pixels, &png, &len);
+	encode(&pixels, NULL, &png, &len);
 	CHECK(!seed_decode(png, len, &decoded, &error));
 	CHECK(!memcmp(decoded.pixels.data, pixels.data,
 		      seed_pixels_stride_bytes(&pixels) * pixels.height));

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
-# CONTRACT section 3: "with sRGB (a picture in another colour space is converted)". The pictures are made by ImageMagick,
+# CONTRACT section 3: "with sRGB (a picture in another colour space is converted)"
+# and "the source's own text chunks are kept". The pictures are made by ImageMagick,
 # with profiles of Debian; it converts them, too, and says whether ours are the same.
 # pngcheck and exiftool read the results.
 
@@ -81,4 +82,27 @@ levels() { # FILE FILE: the largest difference of a sample
 	serve a.png
 	same "$(python3 "$FS" png "$DIR/images/a.png" idat)" "$(python3 "$FS" png "$MNT/images/a.png.png" idat)"
 	has_not "$(python3 "$FS" png "$MNT/images/a.png.png" chunks)" iCCP
+}
+
+@test "s3: the source's texts are kept, and prompt is ours" {
+	mount_seed
+	convert "$DIR/plain.png" -set parameters 'Steps: 30, Sampler: Euler' -set workflow '{"nodes": []}' \
+		-set prompt '{"3": {}}' "$DIR/images/a.png"
+	has "$(python3 "$FS" png "$DIR/images/a.png" texts)" 'workflow={"nodes": []}'
+	serve a.png
+	texts=$(python3 "$FS" png "$MNT/images/a.png.png" texts)
+	has "$texts" 'parameters=Steps: 30, Sampler: Euler'
+	has "$texts" 'workflow={"nodes": []}'
+	has "$texts" 'source:prompt={"3": {}}'
+	has "$texts" "prompt=a picture: a.png"
+	has "$texts" "seedfs:parameters=steps: 30"
+	same 1 "$(grep -c '^prompt=' <<<"$texts")"
+	same 'Steps: 30, Sampler: Euler' "$(exiftool -s3 -PNG:Parameters "$MNT/images/a.png.png")"
+}
+
+@test "s3: nometadata drops the source's texts, too" {
+	mount_seed -o nometadata
+	convert "$DIR/plain.png" -set parameters 'Steps: 30' "$DIR/images/a.png"
+	serve a.png
+	same "" "$(python3 "$FS" png "$MNT/images/a.png.png" texts)"
 }

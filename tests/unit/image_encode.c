@@ -238,8 +238,8 @@ static void one_colour(void **state)
 	}
 }
 
-/* A right PNG with text, time, a palette suggestion and bytes behind its end:
- * IHDR and IDAT come through byte for byte, the rest is ours. */
+/* A right PNG with text, gamma, a palette suggestion and bytes behind its end:
+ * IHDR and IDAT come through byte for byte, its text too, the rest is ours. */
 static void kept_idat(void **state)
 {
 	static const struct png_kind kind = {.width = 64, .height = 36, .depth = 8, .colour = 2};
@@ -264,6 +264,7 @@ static void kept_idat(void **state)
 	add_head(&want, &kind);
 	add_chunk(&want, "sRGB", "\0", 1);
 	add_chunk(&want, "tEXt", "Prompt\0hills", 12);
+	add_chunk(&want, "tEXt", "Software\0other", 14);
 	add_chunk(&want, "PLTE", "abcdef", 6);
 	add(&want, idat.data, idat.len_bytes);
 	make(&job, &source, &made, &result);
@@ -275,6 +276,154 @@ static void kept_idat(void **state)
 	seed_buf_release(&made);
 	seed_buf_release(&want);
 	seed_buf_release(&idat);
+}
+
+/* A row is a chunk of the source and what it is in the result. */
+struct source_text {
+	const char *name, *data;
+	size_t len;
+	const char *want;
+	size_t want_len;
+};
+
+#define KEPT(name, data) {name, data, sizeof(data) - 1, data, sizeof(data) - 1}
+#define GONE(name, data) {name, data, sizeof(data) - 1, NULL, 0}
+#define RENAMED(name, data, want) {name, data, sizeof(data) - 1, want, sizeof(want) - 1}
+#define KEYWORD_72 "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk"
+/* "steps: 30", deflated. */
+#define STREAM "\170\234\053\056\111\055\050\266\122\060\066\000\000\021\064\002\355"
+
+static const struct source_text source_texts[] = {
+	KEPT("tEXt", "parameters\0a fox\nSteps: 30"),
+	KEPT("tEXt", "workflow\0{\"nodes\": []}"),
+	RENAMED("tEXt", "prompt\0{\"3\": 1}", "source:prompt\0{\"3\": 1}"),
+	RENAMED("iTXt", "seedfs:model\0\0\0\0\0m", "source:seedfs:model\0\0\0\0\0m"),
+	KEPT("tEXt", "Comment\0"),
+	KEPT("tEXt", "Comment\0gr\xfc\xdf" "e"),
+	KEPT("zTXt", "Notes\0\0" STREAM),
+	KEPT("iTXt", "Notes\0\1\0de\0Notizen\0" STREAM),
+	KEPT("iTXt", "XML:com.adobe.xmp\0\0\0\0\0<x:xmpmeta/>"),
+	KEPT("tEXt", KEYWORD_72 "1234567\0x"),
+	GONE("tEXt", KEYWORD_72 "12345678\0x"),
+	GONE("iTXt", "seedfs:" KEYWORD_72 "\0\0\0\0\0x"),
+	GONE("tEXt", "no end"),
+	GONE("tEXt", "\0no keyword"),
+	GONE("tEXt", " space\0x"), GONE("tEXt", "space \0x"), GONE("tEXt", "two  spaces\0x"),
+	GONE("tEXt", "line\nfeed\0x"), GONE("tEXt", "no-break\xa0\0x"),
+	GONE("tEXt", "NUL\0in\0it"),
+	GONE("iTXt", "no UTF-8\0\0\0\0\0\xff"), GONE("iTXt", "flag\0\2\0\0\0x"),
+	GONE("iTXt", "method\0\0\1\0\0x"), GONE("iTXt", "short\0\0\0x"), GONE("iTXt", "shorter\0\0"),
+	GONE("zTXt", "method\0\1" STREAM), GONE("zTXt", "damaged\0\0x\x9c++"), GONE("zTXt", "empty\0"),
+	GONE("zTXt", "Raw profile type icc\0\0" STREAM),
+	GONE("tIME", "1234567"),
+};
+
+/* `made` has the text chunks `want`, and then pixels. */
+static void assert_texts(const struct seed_buf *made, const struct seed_buf *want)
+{
+	const size_t at = 8 + 25 + 13;
+
+	if (made->len_bytes < at + want->len_bytes || memcmp(made->data + at, want->data, want->len_bytes))
+		fail_msg("the texts are not as wanted");
+	assert_memory_equal(made->data + at + want->len_bytes + 4, "IDAT", 4);
+}
+
+static void source_with(struct seed_buf *source, const struct png_kind *kind, bool behind)
+{
+	struct seed_buf pixels;
+
+	seed_buf_init(source, MADE_MAX_BYTES);
+	seed_buf_init(&pixels, MADE_MAX_BYTES);
+	add_head(source, kind);
+	add_pixels(&pixels, kind);
+	if (behind)
+		add(source, pixels.data, pixels.len_bytes - 12);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(source_texts); i++)
+		add_chunk(source, source_texts[i].name, source_texts[i].data, source_texts[i].len);
+	if (behind)
+		add_chunk(source, "IEND", NULL, 0);
+	else
+		add(source, pixels.data, pixels.len_bytes);
+	seed_buf_release(&pixels);
+}
+
+/* The source's texts, before or behind the pixels, of a picture that is kept and of
+ * one that is encoded; none without ours. */
+static void kept_texts(void **state)
+{
+	static const struct seed_image_text ours[] = {
+		{"Software", "seedfs"}, {"prompt", "a fox"}, {"parameters", "steps 30"}};
+	static const struct png_kind kinds[] = {{.width = 64, .height = 36, .depth = 8, .colour = 2},
+						{.width = 64, .height = 36, .depth = 8, .colour = 6}};
+	struct seed_image_job job = small_job;
+	struct seed_buf want, none;
+
+	SEED_UNUSED(state);
+	seed_buf_init(&want, MADE_MAX_BYTES);
+	seed_buf_init(&none, MADE_MAX_BYTES);
+	add_chunk(&want, "tEXt", "Software\0seedfs", 15);
+	add_chunk(&want, "tEXt", "prompt\0a fox", 12);
+	add_chunk(&want, "tEXt", "seedfs:parameters\0steps 30", 26);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(source_texts); i++)
+		if (source_texts[i].want)
+			add_chunk(&want, source_texts[i].name, source_texts[i].want,
+				  source_texts[i].want_len);
+	for (int i = 0; i < 8; i++) {
+		struct seed_image_result result;
+		struct seed_buf source, made;
+
+		job.texts = i & 4 ? NULL : ours;
+		job.text_count = i & 4 ? 0 : SEED_ARRAY_LEN(ours);
+		source_with(&source, &kinds[i & 1], i & 2);
+		make(&job, &source, &made, &result);
+		assert_string_equal(result.error.message, "");
+		assert_texts(&made, i & 4 ? &none : &want);
+		seed_buf_release(&source);
+		seed_buf_release(&made);
+	}
+	seed_buf_release(&want);
+	seed_buf_release(&none);
+}
+
+/* 256 KiB as they are read: what is beyond is left out, what still fits is not. */
+static void kept_texts_are_bounded(void **state)
+{
+	static const struct png_kind kind = {.width = 64, .height = 36, .depth = 8, .colour = 2};
+	static const struct seed_image_text ours = {"prompt", "a fox"};
+	const size_t most = 256 * 1024;
+	struct seed_buf source, made, want, packed;
+	struct seed_image_job job = small_job;
+	struct seed_image_result result;
+	char *text = calloc(1, most + 3);
+
+	SEED_UNUSED(state);
+	job.texts = &ours;
+	job.text_count = 1;
+	memset(text, 'x', most + 2);
+	text[1] = '\0';
+	seed_buf_init(&source, MADE_MAX_BYTES);
+	seed_buf_init(&want, MADE_MAX_BYTES);
+	seed_buf_init(&packed, MADE_MAX_BYTES);
+	add(&packed, "z\0\0", 3);
+	add_zlib(&packed, (const uint8_t *)text + 2, 1001);
+	add_head(&source, &kind);
+	add_chunk(&want, "tEXt", "prompt\0a fox", 12);
+	add_chunk(&source, "tEXt", text, most + 3);
+	add_chunk(&source, "tEXt", text, most - 1000 + 2);
+	add_chunk(&want, "tEXt", text, most - 1000 + 2);
+	add_chunk(&source, "zTXt", packed.data, packed.len_bytes);
+	add_chunk(&source, "tEXt", text, 1000 + 2);
+	add_chunk(&want, "tEXt", text, 1000 + 2);
+	add_chunk(&source, "tEXt", text, 3);
+	add_pixels(&source, &kind);
+	make(&job, &source, &made, &result);
+	assert_string_equal(result.error.message, "");
+	assert_texts(&made, &want);
+	free(text);
+	seed_buf_release(&packed);
+	seed_buf_release(&source);
+	seed_buf_release(&made);
+	seed_buf_release(&want);
 }
 
 /* Right in size but of another kind: encoded anew, as 8-bit RGB. */
@@ -382,6 +531,8 @@ int main(void)
 		cmocka_unit_test(make_results),
 		cmocka_unit_test(one_colour),
 		cmocka_unit_test(kept_idat),
+		cmocka_unit_test(kept_texts),
+		cmocka_unit_test(kept_texts_are_bounded),
 		cmocka_unit_test(other_kinds_are_encoded),
 		cmocka_unit_test(destination_full),
 		cmocka_unit_test(source_sizes),

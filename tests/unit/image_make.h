@@ -191,6 +191,7 @@ static inline void read_back(int fd, struct seed_buf *buf)
 static inline errint_t encode_png(const struct seed_pixels *pixels, const struct seed_image_text *texts,
 				  size_t count, struct seed_buf *png)
 {
+	const struct seed_image_texts all = {.ours = texts, .count = count};
 	int fd = memfd_create("png", MFD_CLOEXEC);
 	char sha256[SEED_SHA256_HEX_BYTES];
 	struct seed_error error;
@@ -199,7 +200,7 @@ static inline errint_t encode_png(const struct seed_pixels *pixels, const struct
 
 	assert_true(fd >= 0);
 	assert_int_equal(seed_sink_init(&sink, fd, &error), 0);
-	err = seed_encode(pixels, texts, count, &sink, &error);
+	err = seed_encode(pixels, &all, &sink, &error);
 	if (!err)
 		assert_int_equal(seed_sink_finish(&sink, sha256, &error), 0);
 	seed_sink_release(&sink);
