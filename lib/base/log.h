@@ -23,6 +23,7 @@ struct seed_log;
 #define SEED_LOG_RETRY "🔄 [SYNC IMAGE] "
 #define SEED_LOG_SUCCESS "✅ [SYNC IMAGE] "
 #define SEED_LOG_ERROR "❌ [SYNC IMAGE] "
+#define SEED_LOG_CALLBACK "🎨 [CALLBACK] "
 
 /* Opens (or creates) `name` in the directory `dirfd` (borrowed; must outlive
  * the log). `limit_bytes` bounds the file. `echo_stderr`: lines go to standard

@@ -43,8 +43,10 @@ void budget_load(struct seed_engine *engine)
 	publish(engine);
 }
 
-bool budget_take(struct seed_engine *engine, int64_t *day)
+bool budget_take(struct generation *generation)
 {
+	struct seed_engine *engine = generation->engine;
+
 	roll(engine);
 	if (engine->config.budget > 0 && engine->spent.count >= engine->config.budget) {
 		publish(engine);
@@ -52,12 +54,12 @@ bool budget_take(struct seed_engine *engine, int64_t *day)
 	}
 	engine->spent.count++;
 	engine->spent.serial++;
-	*day = engine->spent.day;
+	generation->charged_day = engine->spent.day;
 	publish(engine);
 	return true;
 }
 
-void budget_return(struct seed_engine *engine, int64_t day)
+static void give_back(struct seed_engine *engine, int64_t day)
 {
 	roll(engine);
 	if (engine->spent.day != day || engine->spent.count == 0)
@@ -65,6 +67,22 @@ void budget_return(struct seed_engine *engine, int64_t day)
 	engine->spent.count--;
 	engine->spent.serial++;
 	publish(engine);
+}
+
+void budget_settle(struct generation *generation, bool counts)
+{
+	struct seed_engine *engine = generation->engine;
+	int64_t day = generation->charged_day;
+
+	if (day < 0)
+		return;
+	generation->charged_day = -1;
+	if (!counts) {
+		give_back(engine, day);
+		return;
+	}
+	engine->metrics.submissions++;
+	seed_metrics_spent(&engine->metrics, generation->uid);
 }
 
 int64_t budget_left(struct seed_engine *engine)

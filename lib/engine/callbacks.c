@@ -3,11 +3,9 @@
  * runs for its NAME: while something does, it waits for that end, so that a
  * verified image is never replaced, however late, often or at once bodies come.
  */
-#include "lib/base/clock.h"
-#include "lib/engine/internal.h"
 #include "lib/base/text.h"
+#include "lib/engine/internal.h"
 
-#define LOG_CALLBACK "🎨 [CALLBACK] "
 #define LOG_KEPT "ℹ️ [CALLBACK] "
 
 struct body {
@@ -47,7 +45,7 @@ static struct generation *start(struct seed_engine *engine, const char *name, st
 	struct seed_record record;
 	errint_t err;
 
-	err = engine_fill_record(engine, name, body->prompt, &record);
+	err = generation_fill_record(engine, name, body->prompt, &record);
 	if (!err)
 		err = seed_record_set(&record.image_url, body->image_url);
 	generation = err ? NULL : generation_new(engine, &record, true);
@@ -56,7 +54,6 @@ static struct generation *start(struct seed_engine *engine, const char *name, st
 		return NULL;
 	}
 	generation->adopting = body->image_url != NULL;
-	generation->phase = PHASE_BEGIN;
 	return generation;
 }
 
@@ -65,7 +62,7 @@ static void follow(struct seed_engine *engine, struct request *request, struct b
 	struct generation *generation;
 
 	if (!body->image_url)
-		seed_log_line(engine->log, request->name, LOG_CALLBACK
+		seed_log_line(engine->log, request->name, SEED_LOG_CALLBACK
 			      "No valid image provided, generating new 2K image");
 	if (!body->image_url && !*body->prompt) {
 		seed_log_line(engine->log, request->name, SEED_LOG_ERROR
@@ -80,7 +77,7 @@ static void follow(struct seed_engine *engine, struct request *request, struct b
 		return;
 	}
 	request_attach(generation, request);
-	generation_begin(generation);
+	machine_start(generation, PHASE_BEGIN);
 }
 
 static void run_callback(struct seed_engine *engine, struct command *command)
@@ -115,44 +112,6 @@ static void run_callback(struct seed_engine *engine, struct command *command)
 		follow(engine, request, &body);
 	}
 	body_release(&body);
-}
-
-void callbacks_rerun(struct seed_engine *engine, struct command *first)
-{
-	struct command *next;
-
-	for (; first; first = next) {
-		next = first->next;
-		run_callback(engine, first);
-	}
-}
-
-void callback_not_adopted(struct generation *generation, const struct seed_error *error)
-{
-	struct seed_error none;
-
-	generation->adopting = false;
-	generation_log(generation, SEED_LOG_ERROR "The callback's image is not taken: %s (%s)",
-		       error->message, seed_error_name(error->code));
-	/* An address inside is not an image that failed: nothing is spent on it. */
-	if (error->code == EPERM) {
-		generation_fail(generation, error);
-		return;
-	}
-	if (!generation->superseded)
-		generation_log(generation, LOG_CALLBACK
-			       "No valid image provided, generating new 2K image");
-	free(generation->record.image_url);
-	generation->record.image_url = NULL;
-	seed_task_release(&generation->task);
-	generation->deadline_ms = INT64_MAX;
-	if (*generation->full_prompt) {
-		attempt_requeue(generation);
-		return;
-	}
-	seed_error_set(&none, ENODATA, "the callback has no valid image and no prompt, and there is "
-		       "none for this name");
-	generation_fail(generation, &none);
 }
 
 errint_t seed_engine_callback(struct seed_engine *engine, const char *name, char *body,

@@ -76,7 +76,6 @@ static void change_ended(struct seed_engine *engine, struct command *command)
 {
 	engine->steps_running--;
 	change_reply(engine, change_of(command));
-	changes_turn(engine);
 }
 
 /* ---- removal ---- */
@@ -119,6 +118,8 @@ static void left(struct seed_engine *engine, struct change *change, const char *
 
 static void cancel(struct generation *generation)
 {
+	const struct event given_up = { .kind = EVENT_GIVEN_UP, .code = ECANCELED };
+
 	/* A verified image may be in place already: it is the row's turn. */
 	if (generation->record.state == SEED_STATE_VERIFIED) {
 		disk_step_resume(generation);
@@ -128,10 +129,10 @@ static void cancel(struct generation *generation)
 	generation->engine->metrics.cancelled++;
 	if (generation->late) {
 		cancel_at_service(generation->late);
-		generation_abandon(generation->late, ECANCELED);
+		machine_deliver(generation->late, &given_up);
 	}
 	cancel_at_service(generation);
-	generation_abandon(generation, ECANCELED);
+	machine_deliver(generation, &given_up);
 }
 
 /* First the prompt, then (next on the lane) the journal's rows: a stop between
@@ -172,9 +173,16 @@ static void restore_on_disk(struct seed_disk_job *disk)
 	engine_post(engine, &change->command);
 }
 
+static void supersede(struct generation *generation, const char *by)
+{
+	const struct event event = { .kind = EVENT_SUPERSEDED, .by = by };
+
+	machine_deliver(generation, &event);
+}
+
 static void give_way(struct generation *generation)
 {
-	generation_supersede(generation, "a restored image");
+	supersede(generation, "a restored image");
 }
 
 static void restore_ended(struct seed_engine *engine, struct command *command)
@@ -240,7 +248,6 @@ static void keep_ended(struct seed_engine *engine, struct command *command)
 	engine->steps_running--;
 	request_refuse(engine, change->request, -change->err);
 	change_free(change);
-	changes_turn(engine);
 }
 
 static void start_keep(struct seed_engine *engine, struct change *change)
@@ -314,7 +321,7 @@ static void rename_generations(struct seed_engine *engine, const struct change *
 
 	for (struct generation *g = engine->generations; g; g = next) {
 		next = g->next;
-		if (!g->dead && seed_store_renamed(g->record.name, change->name, change->to,
+		if (!generation_is_over(g) && seed_store_renamed(g->record.name, change->name, change->to,
 						   change->folder, name))
 			generation_rename(g, name);
 	}
@@ -329,7 +336,7 @@ static void supersede_target(struct seed_engine *engine, const struct change *ch
 	for (struct generation *g = engine_find(engine, change->to); g; g = next) {
 		next = generation_next_same(g);
 		if (strcmp(g->record.id, change->id) < 0)
-			generation_supersede(g, "a renamed prompt");
+			supersede(g, "a renamed prompt");
 	}
 }
 
@@ -348,7 +355,6 @@ static void move_ended(struct seed_engine *engine, struct command *command)
 	change_reply(engine, change);
 	for (struct generation *g = engine->generations; g; g = g->next)
 		disk_step_resume(g);
-	changes_turn(engine);
 }
 
 static void start_move(struct seed_engine *engine, struct change *change)
@@ -359,7 +365,6 @@ static void start_move(struct seed_engine *engine, struct change *change)
 	engine->changes_first = change;
 	if (!change->next)
 		engine->changes_last = &change->next;
-	changes_turn(engine);
 }
 
 /* Behind a closed gate the first of the list is the rename; it runs alone. */

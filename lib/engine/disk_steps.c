@@ -7,6 +7,7 @@ static void step_ended(struct seed_engine *engine, struct command *command)
 {
 	struct step_job *job = (struct step_job *)((char *)command - offsetof(struct step_job, report));
 	struct generation *generation = job->generation;
+	const struct event event = { .kind = EVENT_STEP, .step = job->step, .err = job->err };
 	enum disk_step step = job->step;
 	errint_t err = job->err;
 
@@ -28,10 +29,7 @@ static void step_ended(struct seed_engine *engine, struct command *command)
 	if (step == STEP_FINISH && !err && generation->step_next != STEP_DROP)
 		generation->step_next = STEP_NONE;
 	disk_step_resume(generation);
-	/* May free the generation, if nothing more is under way. */
-	generation_step_done(generation, step, err);
-	if (engine->gate_closed)
-		changes_turn(engine);
+	engine->deliver(generation, &event);
 }
 
 static errint_t keep_source(struct seed_store *store, struct step_job *job)
@@ -52,7 +50,7 @@ static errint_t journal(struct seed_store *store, struct step_job *job)
 {
 	errint_t err = seed_store_journal(store, &job->record);
 
-	if (!err && !job->superseded)
+	if (!err && !job->record.superseded)
 		err = seed_store_record_write(store, &job->record, false);
 	if (!err && (job->step == STEP_ANNOUNCE || job->step == STEP_REQUEUE))
 		err = seed_store_spent_write(store, job->spent);
@@ -67,7 +65,7 @@ static void run_step(struct seed_disk_job *disk)
 
 	switch (job->step) {
 	case STEP_PROGRESS:
-		if (!job->superseded)
+		if (!job->record.superseded)
 			job->err = seed_store_record_write(store, &job->record, false);
 		if (!job->err) /* a drawing is announced by this step */
 			job->err = seed_store_spent_write(store, job->spent);
@@ -88,8 +86,8 @@ static void run_step(struct seed_disk_job *disk)
 		job->err = seed_store_image_copy(store, job->generation->reuse_name, job->record.id);
 		break;
 	case STEP_FINISH:
-		job->err = seed_store_finish(store, &job->record, job->superseded);
-		if (!job->err && job->record.state == SEED_STATE_VERIFIED && !job->superseded)
+		job->err = seed_store_finish(store, &job->record, job->record.superseded);
+		if (!job->err && job->record.state == SEED_STATE_VERIFIED && !job->record.superseded)
 			seed_store_reuse_note(store, job->reuse_key, job->record.name);
 		break;
 	case STEP_DROP:
@@ -106,8 +104,7 @@ static errint_t copy_record(struct generation *generation, struct seed_record *r
 {
 	errint_t err = 0;
 
-	if (generation->phase >= PHASE_CHECK && generation->phase != PHASE_DROP &&
-	    !generation->reuse_name)
+	if (generation_is_paid(generation) && !generation->reuse_name)
 		err = exchange_note_task(generation);
 	if (!err)
 		err = seed_record_copy(record, &generation->record);
@@ -129,7 +126,6 @@ static void start_step(struct generation *generation, enum disk_step step)
 		.report.run = step_ended,
 		.generation = generation,
 		.step = step,
-		.superseded = generation->superseded,
 		.spent = engine->spent,
 		.reuse_key = reuse_key(&generation->record),
 		.source_fd = -1,
@@ -162,7 +158,7 @@ static bool waits_for_newer(const struct generation *generation)
 	if (!generation->link_same)
 		return false;
 	newest = engine_find(generation->engine, generation->record.name);
-	return newest != generation && newest->phase == PHASE_BEGIN;
+	return newest != generation && !generation_has_begun(newest);
 }
 
 static bool may_start(const struct generation *generation, enum disk_step step)
@@ -189,4 +185,14 @@ void disk_step_resume(struct generation *generation)
 		return;
 	generation->step_next = STEP_NONE;
 	start_step(generation, step);
+}
+
+void disk_steps_resume_older(struct seed_engine *engine, const char *name)
+{
+	struct generation *older = engine_find(engine, name), *next;
+
+	for (; older; older = next) {
+		next = generation_next_same(older);
+		disk_step_resume(older);
+	}
 }

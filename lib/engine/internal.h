@@ -1,9 +1,24 @@
 /*
- * What the engine's files share: engine.c (thread and commands), generation.c
- * (its life and its name), queue.c (who may submit when), timers.c (who is looked
- * at when), attempts.c (what a failure leads to), exchange.c (requests to the service and downloads),
- * verify.c (the picture), disk_steps.c, resume.c (after a restart) and
- * waiting.c. All of it belongs to the engine's thread unless said otherwise.
+ * What the engine's files share. They stand in this order, and whoever stands
+ * above calls what stands below, never the other way round (`make lint` draws the
+ * calls and fails on a circle):
+ *
+ *     engine.c                     the thread, its life. Knows no phase
+ *     commit.c callbacks.c changes.c commands.c report.c resume.c
+ *                                  what callers order
+ *     machine.c                    the table of phases: the only code that moves a
+ *                                  generation on, and the only one that frees one
+ *     begin.c submit.c poll.c fetch.c verify.c finish.c
+ *                                  the phases. A handler returns the next phase;
+ *                                  none calls another
+ *     answers.c ends.c attempts.c  what phases have in common: what an answer
+ *                                  means, how it ends, what a failure leads to
+ *     exchange.c cancel.c progress.c disk_steps.c queue.c budget.c reuse.c
+ *     generation.c waiting.c ticket.c timers.c post.c failure.c schedule.c metrics.c disk.c
+ *                                  leaves: they do one thing, and report its end
+ *                                  through engine->deliver
+ *
+ * All of it belongs to the engine's thread unless said otherwise.
  */
 #ifndef SEED_ENGINE_INTERNAL_H
 #define SEED_ENGINE_INTERNAL_H
@@ -13,34 +28,38 @@
 #include "lib/engine/disk.h"
 #include "lib/engine/engine.h"
 #include "lib/engine/failure.h"
-#include "lib/worker/worker.h"
 #include "lib/engine/metrics.h"
+#include "lib/engine/schedule.h"
 #include "lib/net/net.h"
 #include "lib/record/record.h"
-#include "lib/engine/schedule.h"
+#include "lib/worker/worker.h"
 
 /*
- * A generation's phases. Each but those that wait in a queue or for a time has
- * exactly one thing under way (a disk step, a transfer or a worker's job) whose
- * end moves the generation on. Beside it, progress.c may have a look at how far
- * the task is. From PHASE_CHECK on the attempt is paid for.
+ * A generation's phases: the table is in machine.c, the diagram in
+ * docs/architecture.md. Each but those that wait for a slot or a time has exactly
+ * one thing under way (a disk step, a transfer or a worker's job), whose end moves
+ * the generation on. From PHASE_CHECK on the attempt is paid for.
  */
 enum phase {
-	PHASE_BEGIN,     /* disk: journal, prompt, old image to history, row */
-	PHASE_QUEUED,    /* waits for a slot and the rate */
-	PHASE_ANNOUNCE,  /* disk: journal "submitting" */
-	PHASE_SUBMIT,    /* transfer: the request that costs money */
-	PHASE_CHECK,     /* look: whether the picture that came with its answer is whole */
-	PHASE_ACCEPT,    /* disk: journal the task id */
-	PHASE_POLL_WAIT, /* timer */
-	PHASE_POLL,      /* transfer */
-	PHASE_KEEP,      /* disk: the bytes of the answer */
-	PHASE_FETCH,     /* transfer: the image, or timer before another try */
-	PHASE_FETCH_WAIT,
-	PHASE_VERIFY,    /* worker */
-	PHASE_FINISH,    /* disk: image, row, end of the journal's row */
-	PHASE_HOLD,      /* timer: something is lacking here; tried again */
-	PHASE_DROP,      /* disk: the journal's row goes */
+	PHASE_STAY = -1,  /* a handler's: no other phase */
+	PHASE_BEGIN,      /* disk: journal, prompt, old image to history, row */
+	PHASE_REUSE,      /* disk: a copy of the image that was made of the same text */
+	PHASE_QUEUED,     /* waits for a slot and the rate */
+	PHASE_ANNOUNCE,   /* disk: journal "submitting" */
+	PHASE_SUBMIT,     /* transfer: the request that costs money */
+	PHASE_CHECK,      /* look: whether the picture that came with its answer is whole */
+	PHASE_ACCEPT,     /* disk: journal the task id */
+	PHASE_POLL_WAIT,  /* timer */
+	PHASE_POLL,       /* transfer */
+	PHASE_SPLIT,      /* its late task is getting a row of its own */
+	PHASE_KEEP,       /* disk: the bytes of the answer */
+	PHASE_FETCH_WAIT, /* timer */
+	PHASE_FETCH,      /* transfer: the image */
+	PHASE_VERIFY,     /* worker */
+	PHASE_FINISH,     /* disk: image, row, end of the journal's row */
+	PHASE_DROP,       /* disk: the journal's row is removed; there is no outcome */
+	PHASE_GONE,       /* freed once nothing of it is under way */
+	PHASE_COUNT
 };
 
 enum disk_step {
@@ -68,6 +87,48 @@ struct command {
 };
 void engine_post(struct seed_engine *engine, struct command *command);
 
+/* ---- what moves a generation on ---- */
+
+enum event_kind {
+	EVENT_STEP,       /* a step on disk has ended: `step`, `err` */
+	EVENT_ANSWER,     /* the transfer has: `answer` */
+	EVENT_LOOK,       /* … the look beside it: `look` */
+	EVENT_PICTURE,    /* … the worker: `picture` */
+	EVENT_WAKE,       /* wake_ms has come */
+	EVENT_DEADLINE,   /* deadline_ms has */
+	EVENT_SLOT,       /* it may submit, and has a slot */
+	EVENT_EXPIRED,    /* it has waited for one too long */
+	EVENT_KEY_REFUSED,/* … by the service, for another */
+	EVENT_SPLIT,      /* the row of its late task is durable, or could not be written: `err` */
+	EVENT_WANTED,     /* the text of a shelved one was written anew */
+	EVENT_SUPERSEDED, /* the name is another's: `by` */
+	EVENT_GIVEN_UP,   /* its waiters get `code`, and there is no outcome */
+};
+
+/* What it points to is the sender's, and is valid until the call returns. */
+struct event {
+	enum event_kind kind;
+	enum disk_step step;
+	errint_t err;
+	int code;
+	const char *by;
+	struct seed_net_answer *answer;
+	struct seed_step *look;
+	const struct seed_image_result *picture;
+};
+
+/* One row of the table. Handlers return the next phase, or PHASE_STAY. */
+struct phase_row {
+	const char *name;
+	/* Starts what the phase waits for; again after a hold. NULL: nothing. */
+	enum phase (*enter)(struct generation *generation);
+	/* NULL: nothing can happen to it here. */
+	enum phase (*event)(struct generation *generation, const struct event *event);
+	enum disk_step step; /* that it waits for: others' ends do not concern it */
+	bool looks;          /* the service may be asked beside it how far it is */
+	const char *waits_for, *after_restart; /* for docs/architecture.md */
+};
+
 /* A step on its way through a disk thread. A generation has one at a time, and
  * the place for it: so a step can always be reported, also one that failed
  * before it began. */
@@ -78,7 +139,6 @@ struct step_job {
 	enum disk_step step;
 	struct seed_record record; /* a copy: the engine goes on with its own */
 	struct seed_buf bytes;
-	bool superseded;
 	struct seed_spent spent;
 	uint64_t reuse_key;
 	int source_fd;
@@ -87,8 +147,8 @@ struct step_job {
 
 struct generation {
 	struct generation *next, **link;           /* all of them */
-	struct generation *next_same, **link_same; /* bucket of names; NULL link: superseded */
-	struct generation *next_queued, **link_queued; /* the queue of PHASE_QUEUED */
+	struct generation *next_same, **link_same; /* bucket of names; NULL link: not the name's any more */
+	struct generation *next_queued, **link_queued; /* queue.c; NULL link: not in it */
 	int64_t due_ms; /* timers.c */
 	size_t due_at;  /* its place there and 1; 0: none */
 	struct seed_engine *engine;
@@ -98,17 +158,15 @@ struct generation {
 	struct seed_request request; /* built before it is announced in the journal */
 	char *full_prompt;
 	enum phase phase;
-	enum phase held; /* to go back to from PHASE_HOLD */
-	bool has_slot, queued, superseded, resumed;
+	bool has_slot, resumed;
+	bool holding;    /* something is lacking here: its phase begins again at wake_ms */
 	/* Paid for, but nothing could be asked within the deadline, or key or
 	 * credits were refused: the waiters were told. No slot, no deadline; it
 	 * is asked for again until an answer decides. */
 	bool shelved;
 	bool no_retry;   /* it was shelved: never submitted again */
-	bool splitting;  /* its late task is getting a row of its own */
 	bool leaving;    /* a removal or a restored image is on its way: its steps wait for that */
 	struct seed_error refusal; /* code not 0: the text is no valid request */
-	bool dead;       /* given up: goes once nothing of it is under way */
 
 	int64_t queued_ms;    /* when it joined the queue */
 	int64_t ask_until_ms; /* an open attempt that does not get through; INT64_MAX: none */
@@ -117,11 +175,11 @@ struct generation {
 	enum seed_failure trouble;
 	struct seed_error trouble_error;
 	int64_t charged_day;  /* whose budget the submission under way was taken from; -1: none */
-	int64_t wake_ms;      /* PHASE_*_WAIT, PHASE_HOLD */
+	int64_t wake_ms;      /* PHASE_*_WAIT, and where it holds */
 	int64_t mark_ms;      /* when a mark or drop that found no disk is tried again; 0: none */
 	int64_t submitted_ms; /* when the request was sent; 0: none is under way */
 	unsigned backoffs;    /* in a row */
-	int held_code;        /* the errno that PHASE_HOLD has logged */
+	int held_code;        /* the errno that the log has of what is lacking */
 	unsigned redirects;
 	bool reminted;
 	char *fetch_url;      /* where the redirects have led */
@@ -129,6 +187,7 @@ struct generation {
 	struct seed_transfer *look; /* progress.c; NULL: none under way */
 	int64_t look_ms;      /* when to look again */
 	int64_t unknown_ms;   /* since when looks find the task unknown; 0: they do not */
+	enum seed_stage look_stage; /* of the look under way */
 	int look_turn;        /* the task's turn in a look of several requests */
 	bool no_looks;        /* this service cannot be looked at */
 
@@ -154,6 +213,8 @@ struct generation {
 #define NAME_BUCKETS 4096
 
 struct seed_engine {
+	/* machine_deliver(): what a leaf reports. May free the generation. */
+	void (*deliver)(struct generation *generation, const struct event *event);
 	struct seed_engine_config config;
 	struct seed_store *store;
 	struct seed_log *log;
@@ -203,13 +264,48 @@ struct seed_engine {
 	int64_t stop_ms;
 };
 
-/* ---- engine.c ---- */
+/* ---- helpers that need no file ---- */
+
+static inline bool generation_has_begun(const struct generation *generation)
+{
+	return generation->phase > PHASE_BEGIN;
+}
+
+/* It is paid for. */
+static inline bool generation_is_paid(const struct generation *generation)
+{
+	return generation->phase >= PHASE_CHECK && generation->phase < PHASE_DROP;
+}
+
+/* Its request may have left: its image is somebody's. */
+static inline bool generation_is_at_service(const struct generation *generation)
+{
+	return generation->phase >= PHASE_SUBMIT;
+}
+
+/* It has an outcome, which is being stored, or there will be none. */
+static inline bool generation_is_ending(const struct generation *generation)
+{
+	return generation->phase >= PHASE_FINISH;
+}
+
+/* Given up, or at its end: nothing concerns it any more. */
+static inline bool generation_is_over(const struct generation *generation)
+{
+	return generation->phase >= PHASE_DROP;
+}
+
+/* ==== engine.c ==== */
 
 /* One turn of the engine's thread: runs the commands, moves on what has ended
  * and what is due. When to be called again at the latest; *stopped: not any more. */
 int64_t engine_turn(struct seed_engine *engine, bool *stopped);
 /* Posts the order to stop; engine_turn() says when that is done. */
 void engine_order_stop(struct seed_engine *engine);
+
+/* ==== commands ==== */
+
+/* ---- commands.c: what they have in common; waiting; the key ---- */
 
 /* A command of a caller that waits for an outcome. */
 struct request {
@@ -229,54 +325,171 @@ void request_free(struct request *request);
 void request_refuse(struct seed_engine *engine, struct request *request, int code);
 /* The ticket and the waiter belong to the generation from now on; frees. */
 void request_attach(struct generation *generation, struct request *request);
+/* Takes ownership; the old one is freed. -ENOMEM: nothing was changed. */
+errint_t commands_take_key(struct seed_engine *engine, struct seed_key *key) SEED_MUST_CHECK;
 
-/* A new row of NAME for a committed text ("" : an adopted image without a prompt),
- * which need not be a valid request. Release it in any case. */
-errint_t engine_fill_record(struct seed_engine *engine, const char *name, const char *text,
-			    struct seed_record *record) SEED_MUST_CHECK;
+/* ---- changes.c ---- */
 
-/* The newest of NAME. */
-struct generation *engine_find(struct seed_engine *engine, const char *name);
+/* Starts what has waited for a rename or for the disk threads. */
+void changes_turn(struct seed_engine *engine);
+/* The request's text is that of NAME's image: only prompts/NAME and its time are
+ * written, and then the request is answered. */
+void changes_keep_prompt(struct seed_engine *engine, struct request *request);
 
-/* ---- generation.c: its life and its name ---- */
+/* ---- resume.c ---- */
 
-/* A new generation of NAME; takes `record`'s contents. NULL without memory. */
-struct generation *generation_new(struct seed_engine *engine, struct seed_record *record,
-				  bool newest);
-/* From an initialised generation: onto its way. */
-void generation_begin(struct generation *generation);
-/* Its entry was renamed. */
-void generation_rename(struct generation *generation, const char *name);
+/* A row of the journal, onto its way again; takes `record`. */
+errint_t resume_row(struct seed_engine *engine, struct seed_record *record,
+		    bool newest) SEED_MUST_CHECK;
+
+/* ==== machine.c ==== */
+
+/* An answer is awaited that says whether money was spent. */
+bool machine_is_submitting(const struct seed_engine *engine);
+extern const struct phase_row machine_phases[PHASE_COUNT];
+
+/* Something has happened to it. May free it. */
+void machine_deliver(struct generation *generation, const struct event *event);
+/* A new one, or one of the journal, onto its way. May free it. */
+void machine_start(struct generation *generation, enum phase phase);
+/* Timers of all; returns when to be called again. */
+int64_t machine_turn(struct seed_engine *engine, int64_t now_ms);
+/* The engine is being freed, and nothing of it is under way. */
+void machine_free(struct seed_engine *engine);
+
+/* ==== phases ==== */
+
+/* begin.c */
+enum phase begin_enter(struct generation *generation);
+enum phase begin_event(struct generation *generation, const struct event *event);
+enum phase reuse_event(struct generation *generation, const struct event *event);
+/* submit.c */
+enum phase queued_enter(struct generation *generation);
+enum phase queued_event(struct generation *generation, const struct event *event);
+enum phase announce_enter(struct generation *generation);
+enum phase announce_event(struct generation *generation, const struct event *event);
+enum phase submit_enter(struct generation *generation);
+enum phase submit_event(struct generation *generation, const struct event *event);
+enum phase check_enter(struct generation *generation);
+enum phase check_event(struct generation *generation, const struct event *event);
+enum phase accept_event(struct generation *generation, const struct event *event);
+/* poll.c */
+enum phase poll_wait_event(struct generation *generation, const struct event *event);
+enum phase poll_enter(struct generation *generation);
+enum phase poll_event(struct generation *generation, const struct event *event);
+enum phase split_event(struct generation *generation, const struct event *event);
+/* fetch.c */
+enum phase keep_event(struct generation *generation, const struct event *event);
+enum phase fetch_wait_event(struct generation *generation, const struct event *event);
+enum phase fetch_enter(struct generation *generation);
+enum phase fetch_event(struct generation *generation, const struct event *event);
+/* verify.c */
+enum phase verify_enter(struct generation *generation);
+enum phase verify_event(struct generation *generation, const struct event *event);
+/* finish.c */
+enum phase finish_enter(struct generation *generation);
+enum phase finish_event(struct generation *generation, const struct event *event);
+enum phase drop_event(struct generation *generation, const struct event *event);
+
+/* ==== what phases have in common ==== */
+
+/* ---- answers.c: what an answer to the submission or to a poll means ---- */
+
+enum phase answer_follow(struct generation *generation, struct seed_net_answer *answer);
+/* Until the task is to be asked for by its age. */
+enum phase answer_poll_later(struct generation *generation);
+/* What a look told: failed, not known any more, or how far. */
+enum phase answer_follow_look(struct generation *generation, struct seed_step *step);
+
+/* ---- attempts.c: what a failure leads to ---- */
+
+/* A request, the task, the picture met a failure: the table of lib/engine/failure.h
+ * decides. `delay_ms`: how long the service wants us to wait; < 0: it did not say. */
+enum phase attempt_failed(struct generation *generation, enum seed_failure failure,
+			  const struct seed_error *error, int64_t delay_ms);
+/* The request could not even be made. */
+enum phase attempt_not_sent(struct generation *generation, errint_t err);
+/* The end without a further attempt; one that is open ends with it. */
+enum phase attempt_end(struct generation *generation, const struct seed_error *error);
+/* A deadline for the attempt, from now. */
+void attempt_new_deadline(struct generation *generation);
+/* Not accepted: back to the head of the queue. */
+enum phase attempt_requeue(struct generation *generation);
+/* The row of its late task is durable, or could not be written. */
+enum phase attempt_split(struct generation *generation, errint_t err);
+/* When a question that is wanted then is asked: one is kept for just before the
+ * deadline. */
+int64_t attempt_ask_at_ms(const struct generation *generation, int64_t wanted_ms);
+/* A shelved task is wanted again: asked for at once, within a new deadline. */
+void attempt_rearm(struct generation *generation);
+/* Shelved for a day, and the service still says the same. */
+bool attempt_is_hopeless(const struct generation *generation);
+
+/* ---- ends.c: how it ends, and whose the name is then ---- */
+
+/* Something is lacking here: the phase begins again after a while. */
+enum phase generation_hold(struct generation *generation, int code, const char *what);
+/* Given up without an outcome of its own: waiters get `code`. */
+enum phase generation_give_up(struct generation *generation, int code);
+/* A newer text (or what else) has taken the name. */
+enum phase generation_superseded(struct generation *generation, const char *by);
+/* It has failed, and no further attempt is made. */
+enum phase generation_fail(struct generation *generation, const struct seed_error *error);
 /* NAME, which a failed retry has left, is that of its late task. */
-void generation_inherit(struct generation *late, const struct generation *failed);
+void generation_inherit(struct generation *late, struct generation *failed);
 /* The late task's image is good first: waiters and name are its own from now on.
  * Returns whose they were, to be superseded, or NULL: it has them not. */
 struct generation *generation_take_over(struct generation *late);
-/* A newer text has taken the name. */
-void generation_supersede(struct generation *generation, const char *by);
-/* Given up without an outcome of its own (removed): waiters get `code`. */
-void generation_abandon(struct generation *generation, int code);
-/* Its outcome is known, and is being stored. */
-bool generation_is_ending(const struct generation *generation);
-/* The end of the row, on disk. */
-void generation_finish(struct generation *generation);
-/* The end without a further attempt. */
-void generation_fail(struct generation *generation, const struct seed_error *error);
+
+/* ==== leaves ==== */
+
+/* ---- post.c ---- */
+
+/* Runs what was posted, in that order. */
+void engine_run_posted(struct seed_engine *engine);
+
+/* ---- generation.c: the structure, its name, who waits for it ---- */
+
+/* A new row of NAME for a committed text ("" : an adopted image without a prompt),
+ * which need not be a valid request. Release it in any case. */
+errint_t generation_fill_record(struct seed_engine *engine, const char *name, const char *text,
+				struct seed_record *record) SEED_MUST_CHECK;
+/* A new generation of NAME; takes `record`'s contents. NULL without memory. */
+struct generation *generation_new(struct seed_engine *engine, struct seed_record *record,
+				  bool newest);
+/* The newest of NAME. */
+struct generation *engine_find(struct seed_engine *engine, const char *name);
+/* The other generations of its name that are older: call until NULL. */
+struct generation *generation_next_same(struct generation *generation);
+void generation_link_name(struct generation *generation);
+/* Behind `newer`, of the same name. */
+void generation_link_behind(struct generation *generation, struct generation *newer);
+void generation_unlink_name(struct generation *generation);
+/* Its entry was renamed. */
+void generation_rename(struct generation *generation, const char *name);
+void generation_part_from_late(struct generation *generation);
 void generation_release_slot(struct generation *generation);
 /* Waiters and tickets get `code`. */
 void generation_answer(struct generation *generation, int code);
 /* Callbacks that came meanwhile are looked at: it has ended, or is shelved. */
 void generation_rerun_callbacks(struct generation *generation);
-/* A disk step ended. */
-void generation_step_done(struct generation *generation, enum disk_step step, errint_t err);
-/* Frees a dead generation once nothing of it is under way. */
-void generation_reap(struct generation *generation);
 /* Where it is, in the journal's word for it: static. */
 void generation_set_step(struct generation *generation, const char *step);
 /* A line of the log about it, without keys and queries. */
 void generation_log(struct generation *generation, const char *format, ...) SEED_PRINTF(2, 3);
-/* The other generations of its name that are older: call until NULL. */
-struct generation *generation_next_same(struct generation *generation);
+/* Whether its next submission begins an attempt (else the one that is open is
+ * tried again). */
+bool attempt_begins(const struct generation *generation);
+struct seed_attempt *attempt_last(struct generation *generation); /* one must exist */
+/* What `trouble` is until something else is known. */
+void attempt_nothing_known(struct generation *generation);
+/* A question that waits is asked at once. */
+void attempt_wake(struct generation *generation);
+/* The journal's row could not be marked, or removed: again after a while. */
+void generation_mark_again(struct generation *generation);
+/* A URL that is refused stands whole in the state directory: what it leads to is
+ * paid for, and a person may still fetch it. */
+void generation_keep_url(struct generation *generation, const char *url);
 
 /* ---- thumbs.c ---- */
 
@@ -310,68 +523,17 @@ void queue_block(struct generation *generation, enum seed_failure failure,
 		 const struct seed_error *error, int64_t delay_ms);
 /* Its submission was answered, or is given up. */
 void queue_answered(struct generation *generation, bool got_through);
-/* The service refused the key for one: the others of the queue would only be
- * refused one by one. */
-void queue_refuse(struct seed_engine *engine);
 /* Starts what may start and ends what has waited too long; returns when to be
  * called again. */
 int64_t queue_turn(struct seed_engine *engine, int64_t now_ms);
 
-/* ---- attempts.c: submissions, and what a failure leads to ---- */
-
-/* Out of the queue, with a slot. */
-void attempt_start(struct generation *generation);
-/* Whether its next submission begins an attempt (else the one that is open is
- * tried again). */
-bool attempt_begins(const struct generation *generation);
-struct seed_attempt *attempt_last(struct generation *generation); /* one must exist */
-/* The journal says "submitting": now. */
-void attempt_submit(struct generation *generation);
-void attempt_announced(struct generation *generation, errint_t err);
-/* A request, the task, the picture met a failure: the table of lib/engine/failure.h
- * decides. `delay_ms`: how long the service wants us to wait; < 0: it did not say. */
-void attempt_failed(struct generation *generation, enum seed_failure failure,
-		    const struct seed_error *error, int64_t delay_ms);
-/* The end without a further attempt; one that is open ends with it. */
-void attempt_end(struct generation *generation, const struct seed_error *error);
-/* What `trouble` is until something else is known. */
-void attempt_nothing_known(struct generation *generation);
-/* Not accepted: back to the head of the queue. */
-void attempt_requeue(struct generation *generation);
-/* The submission under way was one for the budget, or was none. */
-void attempt_settle_charge(struct generation *generation, bool counts);
-/* The row of a late task is durable, or could not be written. */
-void attempt_split_done(struct generation *late, errint_t err);
-/* When a question that is wanted then is asked: one is kept for just before the
- * deadline. */
-int64_t attempt_ask_at_ms(const struct generation *generation, int64_t wanted_ms);
-/* A question that waits is asked at once. */
-void attempt_wake(struct generation *generation);
-/* A shelved task is wanted again: asked for at once, within a new deadline. */
-void attempt_rearm(struct generation *generation);
-/* Timers of all; returns when to be called again. */
-int64_t generations_turn(struct seed_engine *engine, int64_t now_ms);
-
-/* ---- verify.c: the picture ---- */
-
-/* The image's bytes are in `fd` (taken; -1: to be drawn, or kept on disk). */
-void generation_verify(struct generation *generation, int fd);
-/* Something is lacking here: the work is kept and tried again. */
-void generation_hold(struct generation *generation, int code, const char *what);
-
-/* ---- resume.c ---- */
-
-/* From the journal's row, onto its way again. */
-void generation_resume(struct generation *generation);
-
 /* ---- budget.c ---- */
 
 void budget_load(struct seed_engine *engine);
-/* One more submission; false: the day's budget is spent. *day is what to hand to
- * budget_return(). */
-bool budget_take(struct seed_engine *engine, int64_t *day);
-/* It was no submission. */
-void budget_return(struct seed_engine *engine, int64_t day);
+/* One more submission; false: the day's budget is spent. */
+bool budget_take(struct generation *generation);
+/* The submission under way was one for the budget, or was none. */
+void budget_settle(struct generation *generation, bool counts);
 int64_t budget_left(struct seed_engine *engine); /* -1: not limited */
 
 /* ---- reuse.c ---- */
@@ -383,31 +545,24 @@ void reuse_find(struct generation *generation);
 /* The key under which a verified image's text and settings are found. */
 uint64_t reuse_key(const struct seed_record *record);
 
-/* ---- callbacks.c ---- */
-
-/* The image that a callback named is not one: generates, or fails with ENODATA. */
-void callback_not_adopted(struct generation *generation, const struct seed_error *error);
-/* The end of a generation: what came for its name meanwhile is looked at again. */
-void callbacks_rerun(struct seed_engine *engine, struct command *first);
-
-/* ---- exchange.c ---- */
+/* ---- exchange.c: requests to the service; downloads ---- */
 
 /* Builds task.stage's request; a service's id that we choose is then known. */
 errint_t exchange_prepare(struct generation *generation) SEED_MUST_CHECK;
-/* Sends it: as prepared for SEED_STAGE_SUBMIT, else prepared here. */
-void exchange_send(struct generation *generation);
-void exchange_fetch(struct generation *generation); /* task.image_url */
-/* Asks for another image of the task than the one that `error` is about; false:
- * the service has no such request. */
-bool exchange_other(struct generation *generation, const struct seed_error *error);
-/* PHASE_POLL_WAIT, until the task is to be asked for by its age. */
-void exchange_poll_later(struct generation *generation);
-/* What the answers told goes into the row. */
-errint_t exchange_note_task(struct generation *generation) SEED_MUST_CHECK;
-/* The picture that came as bytes goes to disk. */
-void exchange_keep(struct generation *generation);
+/* Whether the service has a request of that stage for this task, which stands at
+ * it from then on. */
+bool exchange_can(struct generation *generation, enum seed_stage stage);
+/* Sends the request that was prepared. EVENT_ANSWER follows. */
+errint_t exchange_send(struct generation *generation) SEED_MUST_CHECK;
+/* Downloads `url`. EVENT_ANSWER follows. */
+errint_t exchange_download(struct generation *generation, const char *url) SEED_MUST_CHECK;
+/* What it is that broke a transfer. A request that has left may have been
+ * accepted, whatever broke then. */
+enum seed_failure exchange_failure(const struct seed_net_answer *answer);
 /* Ends the transfer that is under way; its answer does not come any more. */
 void exchange_stop(struct generation *generation);
+/* What the answers told goes into the row. */
+errint_t exchange_note_task(struct generation *generation) SEED_MUST_CHECK;
 /* Without the key and what a signed URL ends in. */
 void exchange_scrub(const struct generation *generation, struct seed_error *error);
 /* What the provider makes of an answer; `step` is initialised here. */
@@ -430,8 +585,11 @@ void progress_note(struct generation *generation, const struct seed_step *step);
 void progress_reset(struct generation *generation, double progress);
 /* Looks if it is time to; returns when to be called again. */
 int64_t progress_turn(struct generation *generation, int64_t now_ms);
-/* PHASE_CHECK if this service is to be asked; false: it is not. */
-bool progress_check(struct generation *generation);
+/* Looks at the task at `stage`; EVENT_LOOK follows. False: this service has no
+ * such request. */
+bool progress_look(struct generation *generation, enum seed_stage stage);
+/* It cannot be looked at: said once, with the service's reason if there is one. */
+void progress_cannot_look(struct generation *generation, const struct seed_error *error);
 /* Ends a look that is under way. */
 void progress_stop(struct generation *generation);
 
@@ -443,18 +601,12 @@ void cancels_free(struct seed_engine *engine);
 
 /* ---- disk_steps.c ---- */
 
-/* Starts a step, or notes it until the one under way has ended. */
+/* Starts a step, or notes it until the one under way has ended. EVENT_STEP follows. */
 void disk_step(struct generation *generation, enum disk_step step);
-/* The gate is open again: starts what was noted. */
+/* Starts what was noted, if nothing is in its way any more. */
 void disk_step_resume(struct generation *generation);
-
-/* ---- changes.c ---- */
-
-/* Starts what has waited for a rename or for the disk threads. */
-void changes_turn(struct seed_engine *engine);
-/* The request's text is that of NAME's image: only prompts/NAME and its time are
- * written, and then the request is answered. */
-void changes_keep_prompt(struct seed_engine *engine, struct request *request);
+/* What waited for the beginning of a newer one of this name. */
+void disk_steps_resume_older(struct seed_engine *engine, const char *name);
 
 /* ---- waiting.c ---- */
 

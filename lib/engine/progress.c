@@ -15,9 +15,6 @@
 #define LOOK_MS 1000
 #define LOOK_TASKS 8
 #define LOOK_TIMEOUT_MS 5000
-/* A task that is unknown for so long, with polls in between, is lost. */
-#define UNKNOWN_MS 10000
-
 double progress_of(const struct generation *generation, int64_t now, bool *estimated)
 {
 	const struct seed_record *record = &generation->record;
@@ -71,85 +68,23 @@ void progress_note(struct generation *generation, const struct seed_step *step)
 
 /* ---- looks ---- */
 
-static bool is_at_service(const struct generation *generation)
+void progress_cannot_look(struct generation *generation, const struct seed_error *error)
 {
-	return !generation->dead && !generation->adopting && generation->has_slot &&
-	       (generation->phase == PHASE_SUBMIT || generation->phase == PHASE_CHECK ||
-		generation->phase == PHASE_POLL || generation->phase == PHASE_POLL_WAIT);
-}
-
-static void fail(struct generation *generation, struct seed_error *error)
-{
-	exchange_scrub(generation, error);
-	exchange_stop(generation);
-	attempt_failed(generation, SEED_FAILURE_FAILED, error, -1);
-}
-
-/* Each poll after such a look has its chance to find the task ended. */
-static void not_known(struct generation *generation)
-{
-	int64_t now = seed_clock_now_ms();
-	struct seed_error error;
-
-	if (generation->phase != PHASE_POLL_WAIT)
-		return;
-	if (!generation->unknown_ms)
-		generation->unknown_ms = now;
-	if (now - generation->unknown_ms < UNKNOWN_MS) {
-		attempt_wake(generation);
-		return;
-	}
-	seed_error_set(&error, EIO, "the service does not know the task any more; it may have been "
-		       "started anew");
-	fail(generation, &error);
-}
-
-/* Said once: it is so for every generation of this mount. */
-static void cannot_look(struct generation *generation, const struct seed_error *error)
-{
+	/* Said once: it is so for every generation of this mount. */
 	generation->no_looks = true;
 	if (error->code && !generation->engine->no_looks_said)
 		generation_log(generation, SEED_LOG_REQUEST "%s", error->message);
 	generation->engine->no_looks_said = true;
 }
 
-static void follow_look(struct generation *generation, struct seed_step *step)
-{
-	if (step->kind != SEED_STEP_UNKNOWN)
-		generation->unknown_ms = 0;
-	if (step->kind == SEED_STEP_FAIL) {
-		fail(generation, &step->error);
-		return;
-	}
-	if (step->kind == SEED_STEP_DONE)
-		cannot_look(generation, &step->error);
-	if (generation->phase == PHASE_CHECK)
-		exchange_keep(generation);
-	else if (step->kind == SEED_STEP_UNKNOWN)
-		not_known(generation);
-	else
-		progress_note(generation, step);
-}
-
 static struct seed_task looked_at(const struct generation *generation)
 {
 	return (struct seed_task){
-		.stage = generation->phase == PHASE_CHECK ? SEED_STAGE_CHECK : SEED_STAGE_LOOK,
+		.stage = generation->look_stage,
 		.id = generation->task.id, /* lent: neither changes it */
 		.note = generation->task.note,
 		.turn = generation->look_turn,
 	};
-}
-
-static bool look(struct generation *generation);
-
-/* A look that takes another request. */
-static bool look_on(struct generation *generation, int turn, const struct seed_step *step)
-{
-	if (step->progress >= 0)
-		progress_note(generation, step);
-	generation->look_turn = turn;
-	return look(generation);
 }
 
 static void on_look(void *context, struct seed_net_answer *answer)
@@ -157,29 +92,29 @@ static void on_look(void *context, struct seed_net_answer *answer)
 	struct generation *generation = context;
 	struct seed_task task = looked_at(generation);
 	struct seed_step step;
+	const struct event event = { .kind = EVENT_LOOK, .look = &step };
 
 	generation->look = NULL;
-	generation->look_turn = 0;
-	if (!is_at_service(generation))
-		return;
 	if (answer->error.code) {
 		seed_step_init(&step);
 		step.kind = SEED_STEP_WAIT; /* it told nothing */
 	} else {
 		exchange_read(generation->engine, &generation->record.params, &task, answer, &step);
 	}
-	if (step.kind != SEED_STEP_NEXT || !look_on(generation, task.turn, &step))
-		follow_look(generation, &step);
+	generation->look_turn = step.kind == SEED_STEP_NEXT ? task.turn : 0;
+	generation->engine->deliver(generation, &event);
 	seed_step_release(&step);
 }
 
-static bool look(struct generation *generation)
+bool progress_look(struct generation *generation, enum seed_stage stage)
 {
 	const struct seed_engine_config *config = &generation->engine->config;
-	struct seed_task task = looked_at(generation);
 	struct seed_request request = { 0 };
+	struct seed_task task;
 	errint_t err;
 
+	generation->look_stage = stage;
+	task = looked_at(generation);
 	err = config->provider->request(&config->service, &generation->record.params,
 					generation->full_prompt, &task, &request);
 	if (!err)
@@ -187,6 +122,8 @@ static bool look(struct generation *generation)
 					seed_clock_now_ms() + LOOK_TIMEOUT_MS, on_look, generation,
 					&generation->look);
 	seed_request_release(&request);
+	if (err)
+		generation->look_turn = 0;
 	return !err;
 }
 
@@ -206,13 +143,11 @@ int64_t progress_turn(struct generation *generation, int64_t now)
 {
 	struct seed_step nothing_told;
 
-	if (!is_at_service(generation))
-		return INT64_MAX;
 	if (now < generation->look_ms)
 		return generation->look_ms;
 	generation->look_ms = now + look_interval_ms(generation);
 	if (!generation->look && !generation->no_looks)
-		generation->no_looks = !look(generation);
+		generation->no_looks = !progress_look(generation, SEED_STAGE_LOOK);
 	if (generation->no_looks) {
 		seed_step_init(&nothing_told);
 		nothing_told.queue_position = generation->record.queue_position;
@@ -220,15 +155,6 @@ int64_t progress_turn(struct generation *generation, int64_t now)
 		seed_step_release(&nothing_told);
 	}
 	return generation->look_ms;
-}
-
-bool progress_check(struct generation *generation)
-{
-	progress_stop(generation);
-	if (generation->no_looks)
-		return false;
-	generation->phase = PHASE_CHECK;
-	return look(generation);
 }
 
 void progress_stop(struct generation *generation)

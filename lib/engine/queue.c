@@ -24,8 +24,6 @@ void queue_add(struct generation *generation, bool first)
 {
 	struct seed_engine *engine = generation->engine;
 
-	generation->phase = PHASE_QUEUED;
-	generation->queued = true;
 	generation->queued_ms = seed_clock_now_ms();
 	engine->pump_ms = 0;
 	link_at(generation, first ? &engine->queue_first : engine->queue_last);
@@ -33,14 +31,14 @@ void queue_add(struct generation *generation, bool first)
 
 void queue_remove(struct generation *generation)
 {
-	if (!generation->queued)
+	if (!generation->link_queued)
 		return;
-	generation->queued = false;
 	*generation->link_queued = generation->next_queued;
 	if (generation->next_queued)
 		generation->next_queued->link_queued = generation->link_queued;
 	else
 		generation->engine->queue_last = generation->link_queued;
+	generation->link_queued = NULL;
 }
 
 /* ---- a service that takes nothing ---- */
@@ -100,23 +98,11 @@ static int64_t queued_deadline_ms(const struct generation *generation)
 	return since + engine->config.timeout_ms;
 }
 
-static void expire(struct generation *generation)
+static void tell(struct generation *generation, enum event_kind kind)
 {
-	struct seed_error error = generation->engine->blocked_error;
+	const struct event event = { .kind = kind };
 
-	queue_remove(generation);
-	if (!attempt_begins(generation)) {
-		if (generation->ask_until_ms == INT64_MAX) { /* open since the last stop */
-			generation->ask_until_ms = 0;
-			generation->trouble = SEED_FAILURE_NOT_SENT;
-			generation->trouble_error = error;
-		}
-		attempt_failed(generation, generation->trouble, &generation->trouble_error, -1);
-		return;
-	}
-	if (generation->record.attempt_count > 0) /* the retry was due */
-		error = attempt_last(generation)->error;
-	attempt_end(generation, &error);
+	generation->engine->deliver(generation, &event);
 }
 
 /* In the queue's order the deadlines grow, but for attempts that came back. */
@@ -127,29 +113,31 @@ static int64_t expire_due(struct seed_engine *engine, int64_t now)
 
 	for (struct generation *g = engine->queue_first; g; g = next) {
 		int64_t at = queued_deadline_ms(g);
+		bool first_try = g->record.attempt_count == 0;
 
 		next = g->next_queued;
-		if (at <= now)
-			expire(g);
-		else if (at < first)
+		if (at <= now) {
+			queue_remove(g);
+			tell(g, EVENT_EXPIRED);
+		} else if (at < first) {
 			first = at;
-		if (at > now && g->record.attempt_count == 0)
+		}
+		if (at > now && first_try)
 			break;
 	}
 	return first;
 }
 
-void queue_refuse(struct seed_engine *engine)
+/* The service refused the key for one: the others of the queue would only be
+ * refused one by one. */
+static void refuse_all(struct seed_engine *engine)
 {
 	struct generation *next;
-	struct seed_error error;
 
-	seed_error_set(&error, EKEYREJECTED, "not submitted: the service refused the key; put a valid "
-		       "one in place and send SIGHUP, or mount again");
 	for (struct generation *generation = engine->queue_first; generation; generation = next) {
 		next = generation->next_queued;
 		queue_remove(generation);
-		attempt_end(generation, &error);
+		tell(generation, EVENT_KEY_REFUSED);
 	}
 }
 
@@ -178,7 +166,9 @@ static int64_t pump(struct seed_engine *engine, int64_t now)
 		queue_remove(generation);
 		if (engine->blocked_ms)
 			engine->probe = generation;
-		attempt_start(generation);
+		engine->active++;
+		generation->has_slot = true;
+		tell(generation, EVENT_SLOT);
 	}
 	return INT64_MAX;
 }
@@ -189,7 +179,7 @@ int64_t queue_turn(struct seed_engine *engine, int64_t now)
 
 	if (engine->key_due) {
 		engine->key_due = false;
-		queue_refuse(engine);
+		refuse_all(engine);
 	}
 	expires = expire_due(engine, now);
 	if (now >= engine->pump_ms)

@@ -47,7 +47,7 @@ static errint_t queue_foot(const struct seed_engine *engine, struct seed_buf *ou
 	size_t running = 0, queued = 0, waiting = 0;
 
 	for (const struct generation *g = engine->generations; g; g = g->next) {
-		if (!g->dead)
+		if (!generation_is_over(g))
 			*(g->has_slot || g->adopting ? &running : &queued) += 1;
 		for (const struct seed_wait *wait = g->waits; wait; wait = wait->next)
 			waiting++;
@@ -77,7 +77,7 @@ static errint_t queue_line(struct seed_buf *out, const struct generation *genera
 			     generation->has_slot || generation->adopting ? "generating" : "queued",
 			     generation->record.attempt_count, SEED_ATTEMPTS_MAX,
 			     (double)(elapsed > 0 ? elapsed : 0) / 1000, bar, far,
-			     generation->superseded ? " superseded" : "",
+			     generation->record.superseded ? " superseded" : "",
 			     why_waits(generation, why, sizeof(why)));
 }
 
@@ -88,12 +88,12 @@ static errint_t format_queue(struct seed_engine *engine, struct seed_buf *out)
 	errint_t err = 0;
 
 	for (struct generation *g = engine->generations; g; g = g->next)
-		count += !g->dead;
+		count += !generation_is_over(g);
 	all = calloc(count + 1, sizeof(all[0]));
 	if (!all)
 		return -ENOMEM;
 	for (struct generation *g = engine->generations; g; g = g->next)
-		if (!g->dead)
+		if (!generation_is_over(g))
 			all[i++] = g;
 	qsort(all, count, sizeof(all[0]), by_age);
 	/* Names cannot begin with '#' here: it is escaped. */
@@ -112,7 +112,7 @@ static errint_t format_metrics(struct seed_engine *engine, struct seed_buf *out)
 	errint_t err;
 
 	for (struct generation *g = engine->generations; g; g = g->next) {
-		if (!g->dead)
+		if (!generation_is_over(g))
 			*(g->has_slot || g->adopting ? &running : &queued) += 1;
 		for (const struct seed_wait *wait = g->waits; wait; wait = wait->next)
 			waiting++;

@@ -23,19 +23,12 @@ static void resume_task(struct generation *generation)
  * tasks (automatic1111's id is for cancelling only) cannot be asked. */
 static bool can_be_asked(struct generation *generation)
 {
-	bool can;
-
-	if (!generation->task.id)
-		return false;
-	generation->task.stage = SEED_STAGE_POLL;
-	can = exchange_prepare(generation) == 0;
-	seed_request_release(&generation->request);
-	return can;
+	return generation->task.id && exchange_can(generation, SEED_STAGE_POLL);
 }
 
 /* A request left, and whether it was accepted is not known any more. The retry
  * is for whoever still waits; after a restart nobody does. */
-static void fail_unsure(struct generation *generation)
+static enum phase fail_unsure(struct generation *generation)
 {
 	struct seed_error error;
 
@@ -46,18 +39,15 @@ static void fail_unsure(struct generation *generation)
 		attempt_last(generation)->ended_ms = seed_clock_wall_ms();
 		attempt_last(generation)->error = error;
 	}
-	generation_fail(generation, &error);
+	return generation_fail(generation, &error);
 }
 
-static void resume_submission(struct generation *generation)
+static enum phase resume_submission(struct generation *generation)
 {
-	if (can_be_asked(generation)) {
-		resume_task(generation);
-		generation->phase = PHASE_POLL_WAIT;
-		generation->wake_ms = 0;
-		return;
-	}
-	fail_unsure(generation);
+	if (!can_be_asked(generation))
+		return fail_unsure(generation);
+	resume_task(generation);
+	return PHASE_POLL_WAIT;
 }
 
 /* The prompt went and the stop came before the journal's row did. At the first
@@ -66,45 +56,56 @@ static bool was_removed(const struct generation *generation)
 {
 	const struct seed_record *record = &generation->record;
 
-	if (generation->superseded || record->request[0] == '\0' || record->attempt_count == 0 ||
+	if (generation->record.superseded || record->request[0] == '\0' || record->attempt_count == 0 ||
 	    record->state == SEED_STATE_VERIFIED)
 		return false;
 	return !seed_store_has_prompt(generation->engine->store, record->name);
 }
 
-void generation_resume(struct generation *generation)
+/* The row's step and what else it says: the phase that it goes on in. */
+static enum phase phase_of(struct generation *generation)
 {
 	const char *step = generation->record.step;
 	bool tried = generation->record.attempt_count > 0;
 
-	generation->resumed = true;
 	if (was_removed(generation)) {
 		generation_log(generation, SEED_LOG_IMAGE "Cancelled: the prompt was removed");
-		generation_abandon(generation, ECANCELED);
-		return;
+		return generation_give_up(generation, ECANCELED);
 	}
 	if (generation->record.task &&
 	    seed_task_parse(generation->record.task, &generation->task) != 0)
 		seed_task_release(&generation->task);
-	if (strcmp(step, "submitting") == 0) {
-		resume_submission(generation);
-	} else if (strcmp(step, "accepted") == 0 && tried) {
+	if (strcmp(step, "submitting") == 0)
+		return resume_submission(generation);
+	if (strcmp(step, "accepted") == 0 && tried) {
 		resume_task(generation);
-		generation->wake_ms = 0;
-		generation->phase = generation->task.image_url ? PHASE_FETCH_WAIT : PHASE_POLL_WAIT;
-	} else if (strcmp(step, "received") == 0 && tried) {
-		resume_task(generation);
-		generation_verify(generation, -1);
-	} else if (strcmp(step, "commit") == 0) {
-		generation_finish(generation);
-	} else if (generation->superseded) { /* a beginning would take the name back */
-		generation_abandon(generation, ECANCELED);
-	} else if (strcmp(step, "adopt") == 0 && generation->record.image_url) {
-		generation->adopting = true;
-		generation_begin(generation);
-	} else if (generation->record.unsure) {
-		fail_unsure(generation);
-	} else {
-		generation_begin(generation);
+		return generation->task.image_url ? PHASE_FETCH_WAIT : PHASE_POLL_WAIT;
 	}
+	if (strcmp(step, "received") == 0 && tried) {
+		resume_task(generation);
+		return PHASE_VERIFY;
+	}
+	if (strcmp(step, "commit") == 0)
+		return PHASE_FINISH;
+	if (generation->record.superseded) /* a beginning would take the name back */
+		return generation_give_up(generation, ECANCELED);
+	generation->adopting = strcmp(step, "adopt") == 0 && generation->record.image_url;
+	return generation->record.unsure ? fail_unsure(generation) : PHASE_BEGIN;
+}
+
+errint_t resume_row(struct seed_engine *engine, struct seed_record *record, bool newest)
+{
+	bool marked = record->superseded;
+	struct generation *generation = generation_new(engine, record, newest);
+
+	if (!generation) {
+		seed_record_release(record);
+		return -ENOMEM;
+	}
+	generation->resumed = true;
+	machine_start(generation, phase_of(generation));
+	/* Only the newer one's row says so, and that one may end before this. */
+	if (!newest && !marked && !generation_is_over(generation))
+		disk_step(generation, STEP_MARK);
+	return 0;
 }

@@ -38,7 +38,7 @@ bool reuse_is_made(struct seed_engine *engine, const char *name, const char *tex
 	struct seed_record made = { 0 }, wanted;
 	bool same;
 
-	same = engine_fill_record(engine, name, text, &wanted) == 0 &&
+	same = generation_fill_record(engine, name, text, &wanted) == 0 &&
 	       is_made_as(engine, name, &wanted, &made);
 	seed_record_release(&wanted);
 	seed_record_release(&made);

@@ -7,8 +7,6 @@
 
 /* A picture takes a worker well under a second; one that takes this long hangs. */
 #define WORKER_LIMIT_MS 60000
-/* How often what found something lacking is tried again. */
-#define HOLD_MS 2000
 
 struct image_texts {
 	char parameters[1024];
@@ -40,27 +38,6 @@ static void fill_texts(struct generation *generation, struct image_texts *texts)
 		texts->texts[texts->count++] = (struct seed_image_text){ "task_id", record->task_id };
 }
 
-/* What only the administrator can change, and who waits should know at once. */
-static bool is_disk(int code)
-{
-	return code == ENOSPC || code == EDQUOT || code == EIO || code == EROFS || code == EFBIG;
-}
-
-void generation_hold(struct generation *generation, int code, const char *what)
-{
-	if (generation->held_code != code)
-		generation_log(generation, SEED_LOG_ERROR "%s: %s (%s); kept, tried again every %d s",
-			       what, strerror(code), seed_error_name(code), HOLD_MS / 1000);
-	generation->held_code = code;
-	generation->engine->metrics.disk_held++;
-	if (is_disk(code) || generation->deadline_ms == INT64_MAX)
-		waits_finish(generation, code);
-	generation->held = generation->phase;
-	generation->phase = PHASE_HOLD;
-	generation->wake_ms = seed_clock_now_ms() + HOLD_MS;
-	timers_touch(generation);
-}
-
 static void note_duration(struct generation *generation)
 {
 	struct seed_engine *engine = generation->engine;
@@ -86,10 +63,9 @@ static void count_verified(struct generation *generation)
 			   (double)(record->verified_ms - record->created_ms) / 1000);
 }
 
-static void verified(struct generation *generation, const struct seed_image_result *result)
+static enum phase verified(struct generation *generation, const struct seed_image_result *result)
 {
 	struct seed_record *record = &generation->record;
-	struct generation *main;
 
 	record->source = result->source;
 	record->image = result->image;
@@ -110,11 +86,7 @@ static void verified(struct generation *generation, const struct seed_image_resu
 	generation_log(generation, SEED_LOG_IMAGE "Image verified at %ux%u", record->image.width,
 		       record->image.height);
 	generation_set_step(generation, "commit");
-	main = generation_take_over(generation);
-	generation_finish(generation);
-	/* Behind it on the lane: at no moment is the name nobody's. */
-	if (main)
-		generation_supersede(main, "the image of the first attempt");
+	return PHASE_FINISH;
 }
 
 static bool draws(const struct generation *generation)
@@ -125,21 +97,40 @@ static bool draws(const struct generation *generation)
 static void on_worker(void *context, const struct seed_image_result *result)
 {
 	struct generation *generation = context;
+	const struct event event = { .kind = EVENT_PICTURE, .picture = result };
 
 	generation->at_worker = false;
-	if (generation->dead) {
-		generation_reap(generation);
-		return;
-	}
+	generation->engine->deliver(generation, &event);
+}
+
+/* The picture is not valid: another one of the same task, where the service has
+ * several, before the attempt counts as failed. */
+static bool ask_for_another(struct generation *generation, const struct seed_error *error)
+{
+	if (generation->adopting || !generation->task.id ||
+	    !exchange_can(generation, SEED_STAGE_OTHER))
+		return false;
+	generation_log(generation, SEED_LOG_IMAGE "%s: asking for another image of the same task",
+		       error->message);
+	return true;
+}
+
+enum phase verify_event(struct generation *generation, const struct event *event)
+{
+	const struct seed_image_result *picture = event->picture;
+
+	if (event->kind != EVENT_PICTURE)
+		return PHASE_STAY;
 	/* Given up by the pool's end: the journal's row takes it up again. */
-	if (generation->engine->stopping && result->error.code == ESHUTDOWN)
-		return;
-	if (result->error.code == 0)
-		verified(generation, result);
-	else if (result->local)
-		generation_hold(generation, result->error.code, result->error.message);
-	else if (result->error.code != EBADMSG || !exchange_other(generation, &result->error))
-		attempt_failed(generation, SEED_FAILURE_FAILED, &result->error, -1);
+	if (generation->engine->stopping && picture->error.code == ESHUTDOWN)
+		return PHASE_STAY;
+	if (picture->error.code == 0)
+		return verified(generation, picture);
+	if (picture->local)
+		return generation_hold(generation, picture->error.code, picture->error.message);
+	if (picture->error.code == EBADMSG && ask_for_another(generation, &picture->error))
+		return PHASE_POLL;
+	return attempt_failed(generation, SEED_FAILURE_FAILED, &picture->error, -1);
 }
 
 /* The kept answer of an earlier mount, a duplicate of the bytes (they are kept
@@ -204,25 +195,16 @@ static errint_t start_worker(struct generation *generation)
 				       on_worker, generation);
 }
 
-void generation_verify(struct generation *generation, int fd)
+enum phase verify_enter(struct generation *generation)
 {
 	struct seed_error error;
-	errint_t err;
+	errint_t err = start_worker(generation);
 
-	if (fd >= 0 && fd != generation->source_fd) {
-		if (generation->source_fd >= 0)
-			close(generation->source_fd);
-		generation->source_fd = fd;
-	}
-	generation->phase = PHASE_VERIFY;
-	err = start_worker(generation);
 	if (!err)
-		return;
+		return PHASE_STAY;
 	generation->at_worker = false;
-	if (err == -ENOENT && generation->source_fd < 0) {
-		seed_error_set(&error, EIO, "the kept answer is gone: %s", strerror(-err));
-		attempt_failed(generation, SEED_FAILURE_FINAL, &error, -1);
-	} else {
-		generation_hold(generation, -err, "The image cannot be stored");
-	}
+	if (err != -ENOENT || generation->source_fd >= 0)
+		return generation_hold(generation, -err, "The image cannot be stored");
+	seed_error_set(&error, EIO, "the kept answer is gone: %s", strerror(-err));
+	return attempt_failed(generation, SEED_FAILURE_FINAL, &error, -1);
 }

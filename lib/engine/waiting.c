@@ -32,7 +32,7 @@ void wait_add(struct generation *generation, struct seed_wait *wait)
 		wait_finish(engine, wait, ESHUTDOWN);
 		return;
 	}
-	if (wait->until_begun && generation->phase != PHASE_BEGIN) {
+	if (wait->until_begun && generation_has_begun(generation)) {
 		wait_finish(engine, wait, 0);
 		return;
 	}

@@ -16,7 +16,7 @@ extern bool verbose;
 #define CELL_MIN 1000
 #define RUNS 100000
 
-static long cells[PHASE_DROP + 1][CELL_CLASSES];
+static long cells[PHASE_COUNT][CELL_CLASSES];
 static long deaths, stops, generations_made, submissions_made;
 
 /* A program that is killed frees nothing: no leak is one here. */
@@ -139,17 +139,12 @@ static const char *const class_names[CELL_CLASSES] = {
 	"kill", "good",
 };
 
-static const char *const phase_names[PHASE_DROP + 1] = {
-	"begin", "queued", "announce", "submit", "check", "accept", "poll wait", "poll", "keep",
-	"fetch", "fetch wait", "verify", "finish", "hold", "drop",
-};
-
 /* Which cells there are: the adversary must reach each. */
 static bool is_cell(int phase, int class)
 {
 	switch (class) {
 	case CELL_KILL:
-		return phase != PHASE_CHECK && phase != PHASE_DROP;
+		return phase != PHASE_REUSE && phase != PHASE_CHECK && phase != PHASE_SPLIT && phase < PHASE_DROP;
 	case CELL_NOT_SENT:
 	case CELL_BUSY:
 	case CELL_UNSURE:
@@ -175,11 +170,11 @@ static bool show_cells(long runs)
 {
 	bool enough = true;
 
-	for (int p = 0; p <= PHASE_DROP; p++)
+	for (int p = 0; p < PHASE_COUNT; p++)
 		for (int c = 0; c < CELL_CLASSES; c++) {
 			if (!is_cell(p, c))
 				continue;
-			printf("# %-10s %-8s %9ld\n", phase_names[p], class_names[c], cells[p][c]);
+			printf("# %-10s %-8s %9ld\n", machine_phases[p].name, class_names[c], cells[p][c]);
 			if (runs >= RUNS && cells[p][c] < CELL_MIN) {
 				printf("# the adversary is too kind: fewer than %d\n", CELL_MIN);
 				enough = false;

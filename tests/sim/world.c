@@ -389,7 +389,7 @@ static void run_lanes(void)
 static void note_death(const struct seed_engine *engine)
 {
 	for (const struct generation *g = engine->generations; g; g = g->next)
-		if (!g->dead)
+		if (!generation_is_over(g))
 			reached(g->phase, CELL_KILL);
 }
 

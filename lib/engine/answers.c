@@ -1,0 +1,261 @@
+/* What an answer to the submission or to a poll means, and what a look told. */
+#include "lib/base/clock.h"
+#include "lib/engine/internal.h"
+
+/* A task that is unknown to looks for so long, with polls in between, is lost. */
+#define UNKNOWN_MS 10000
+
+static bool is_submit(const struct generation *generation)
+{
+	return generation->phase == PHASE_SUBMIT;
+}
+
+/* ---- failures ---- */
+
+/* 429 and the like; to a poll, any answer that tells nothing of the task. */
+static enum phase backed_off(struct generation *generation, const struct seed_net_answer *answer,
+		       const struct seed_step *step)
+{
+	struct seed_error error;
+
+	seed_error_set(&error, ETIMEDOUT, "no image within %lld s: the service answers HTTP %ld",
+		       (long long)(generation->engine->config.timeout_ms / 1000), answer->status);
+	error.http_status = (int)answer->status;
+	if (is_submit(generation))
+		generation->engine->metrics.rate_limited++;
+	return attempt_failed(generation, SEED_FAILURE_BUSY, &error, step->retry_after_ms);
+}
+
+static enum seed_failure failure_of(const struct generation *generation,
+				    const struct seed_step *step)
+{
+	if (step->refused)
+		return SEED_FAILURE_REFUSED;
+	if (step->error.final)
+		return SEED_FAILURE_FINAL;
+	if (step->error.code == ENOMEM) /* it left, and its answer could not be read */
+		return is_submit(generation) ? SEED_FAILURE_UNSURE : SEED_FAILURE_LOCAL;
+	return SEED_FAILURE_FAILED;
+}
+
+/* The URL was refused, and the service has no other: it may still come to life. */
+static bool is_remint(const struct generation *generation)
+{
+	return generation->task.stage == SEED_STAGE_REMINT;
+}
+
+static enum phase step_failed(struct generation *generation, struct seed_step *step)
+{
+	exchange_scrub(generation, &step->error);
+	if (step->refused_url)
+		generation_keep_url(generation, step->refused_url);
+	if (step->withdraw)
+		cancel_at_service(generation);
+	return attempt_failed(generation, is_remint(generation) ? SEED_FAILURE_GONE :
+			      failure_of(generation, step), &step->error, -1);
+}
+
+/* Some services know a task a moment after they have accepted it. */
+static enum phase not_known(struct generation *generation, const struct seed_net_answer *answer)
+{
+	struct seed_error error;
+
+	seed_error_set(&error, EIO, "the service does not know the task (HTTP %ld)", answer->status);
+	error.http_status = (int)answer->status;
+	return attempt_failed(generation, SEED_FAILURE_GONE, &error, -1);
+}
+
+static enum phase transport_failed(struct generation *generation, struct seed_net_answer *answer)
+{
+	struct seed_error *error = &answer->error;
+
+	exchange_scrub(generation, error);
+	if (error->code == ETIMEDOUT && answer->sent)
+		seed_error_set(error, ETIMEDOUT, "no answer within %lld s",
+			       (long long)(generation->engine->config.timeout_ms / 1000));
+	/* A URL that the service named, to where nothing may go. */
+	return attempt_failed(generation, error->code == EPERM ? SEED_FAILURE_FAILED :
+			      exchange_failure(answer), error, -1);
+}
+
+/* ---- what is no failure ---- */
+
+static enum phase accepted(struct generation *generation, const struct seed_step *step)
+{
+	generation->record.queue_position = step->queue_position;
+	generation->backoffs = 0;
+	generation_set_step(generation, "accepted");
+	return PHASE_ACCEPT;
+}
+
+enum phase answer_poll_later(struct generation *generation)
+{
+	int64_t age = seed_clock_now_ms() - generation->submitted_ms;
+
+	/* Also where all that was learned took longer than this may. */
+	generation->wake_ms = attempt_ask_at_ms(generation, generation->submitted_ms +
+			      seed_schedule_next_ms(&generation->engine->durations, age));
+	return PHASE_POLL_WAIT;
+}
+
+static enum phase still_running(struct generation *generation, const struct seed_step *step)
+{
+	generation->trouble = SEED_FAILURE_RUNNING;
+	seed_error_set(&generation->trouble_error, ETIMEDOUT, "no image within %lld s",
+		       (long long)(generation->engine->config.timeout_ms / 1000));
+	if (generation->shelved)
+		return attempt_failed(generation, SEED_FAILURE_RUNNING,
+				      &generation->trouble_error, -1);
+	generation->backoffs = 0;
+	if (generation->no_looks) /* else those tell it */
+		progress_note(generation, step);
+	return answer_poll_later(generation);
+}
+
+static enum phase fetch_first(struct generation *generation)
+{
+	free(generation->fetch_url);
+	generation->fetch_url = NULL;
+	generation->redirects = 0;
+	return PHASE_FETCH;
+}
+
+static void take_bytes(struct generation *generation, struct seed_step *step)
+{
+	seed_buf_release(&generation->bytes);
+	generation->bytes = step->bytes;
+	seed_buf_init(&step->bytes, SEED_ANSWER_MAX_BYTES);
+}
+
+/* An answer to the submission that is no failure: it is paid for from here on. */
+static void got_through(struct generation *generation)
+{
+	budget_settle(generation, true);
+	queue_answered(generation, true);
+}
+
+/* ---- the answer ---- */
+
+static enum phase follow_submission(struct generation *generation,
+				    const struct seed_net_answer *answer, struct seed_step *step)
+{
+	if (step->kind == SEED_STEP_FAIL)
+		return step_failed(generation, step);
+	if (step->kind == SEED_STEP_BACKOFF)
+		return backed_off(generation, answer, step);
+	got_through(generation);
+	if (step->kind == SEED_STEP_UNKNOWN)
+		return not_known(generation, answer);
+	if (step->kind != SEED_STEP_BYTES)
+		return accepted(generation, step);
+	take_bytes(generation, step);
+	return PHASE_CHECK;
+}
+
+static enum phase follow_poll(struct generation *generation, const struct seed_net_answer *answer,
+			      struct seed_step *step)
+{
+	switch (step->kind) {
+	case SEED_STEP_FAIL:
+		return step_failed(generation, step);
+	case SEED_STEP_WAIT:
+		return still_running(generation, step);
+	case SEED_STEP_NEXT:
+		return PHASE_POLL;
+	case SEED_STEP_BACKOFF:
+		return backed_off(generation, answer, step);
+	case SEED_STEP_URL:
+		return fetch_first(generation);
+	case SEED_STEP_BYTES:
+		take_bytes(generation, step);
+		return PHASE_KEEP;
+	case SEED_STEP_UNKNOWN:
+		return not_known(generation, answer);
+	case SEED_STEP_DONE: /* of what is only told: looks, cancels */
+		break;
+	}
+	return PHASE_STAY;
+}
+
+static void log_status(struct generation *generation, const struct seed_net_answer *answer,
+		       const struct seed_step *step)
+{
+	if (step->kind == SEED_STEP_FAIL && step->error.http_status &&
+	    step->error.http_status != answer->status)
+		generation_log(generation, SEED_LOG_REQUEST "Response status: %ld (code %d)",
+			       answer->status, step->error.http_status);
+	else
+		generation_log(generation, SEED_LOG_REQUEST "Response status: %ld", answer->status);
+}
+
+enum phase answer_follow(struct generation *generation, struct seed_net_answer *answer)
+{
+	struct seed_step step;
+	enum phase next;
+
+	if (answer->error.code)
+		return transport_failed(generation, answer);
+	exchange_read(generation->engine, &generation->record.params, &generation->task, answer,
+		      &step);
+	if (step.cost >= 0)
+		generation->record.cost = step.cost;
+	if (is_submit(generation)) {
+		log_status(generation, answer, &step);
+		next = follow_submission(generation, answer, &step);
+	} else {
+		next = follow_poll(generation, answer, &step);
+	}
+	seed_step_release(&step);
+	return next;
+}
+
+/* ---- looks ---- */
+
+static enum phase look_failed(struct generation *generation, struct seed_error *error)
+{
+	exchange_scrub(generation, error);
+	exchange_stop(generation);
+	return attempt_failed(generation, SEED_FAILURE_FAILED, error, -1);
+}
+
+/* Each poll after such a look has its chance to find the task ended. */
+static enum phase look_not_known(struct generation *generation)
+{
+	int64_t now = seed_clock_now_ms();
+	struct seed_error error;
+
+	if (generation->phase != PHASE_POLL_WAIT)
+		return PHASE_STAY;
+	if (!generation->unknown_ms)
+		generation->unknown_ms = now;
+	if (now - generation->unknown_ms < UNKNOWN_MS) {
+		attempt_wake(generation);
+		return PHASE_STAY;
+	}
+	seed_error_set(&error, EIO, "the service does not know the task any more; it may have been "
+		       "started anew");
+	return look_failed(generation, &error);
+}
+
+enum phase answer_follow_look(struct generation *generation, struct seed_step *step)
+{
+	/* A look that takes another request. */
+	if (step->kind == SEED_STEP_NEXT) {
+		if (step->progress >= 0)
+			progress_note(generation, step);
+		if (progress_look(generation, generation->look_stage))
+			return PHASE_STAY;
+	}
+	if (step->kind != SEED_STEP_UNKNOWN)
+		generation->unknown_ms = 0;
+	if (step->kind == SEED_STEP_FAIL)
+		return look_failed(generation, &step->error);
+	if (step->kind == SEED_STEP_DONE)
+		progress_cannot_look(generation, &step->error);
+	if (generation->phase == PHASE_CHECK)
+		return PHASE_KEEP;
+	if (step->kind == SEED_STEP_UNKNOWN)
+		return look_not_known(generation);
+	progress_note(generation, step);
+	return PHASE_STAY;
+}

@@ -1,0 +1,97 @@
+/* The beginning: text, journal and name. */
+#include "lib/base/clock.h"
+#include "lib/engine/internal.h"
+
+/* A refused JSON request is this prompt's outcome (`man seed`), also after a
+ * restart: so it is judged here, where every text passes. */
+static void judge_request(struct generation *generation)
+{
+	const char *text = generation->record.request;
+	struct seed_params params;
+	char *prompt = NULL;
+
+	seed_params_init(&params);
+	/* An adopted image may have no prompt at all. */
+	if (!*text ||
+	    seed_params_parse(text, strlen(text), &params, &prompt, &generation->refusal) == 0)
+		generation->refusal.code = 0;
+	free(prompt);
+	seed_params_release(&params);
+}
+
+enum phase begin_enter(struct generation *generation)
+{
+	judge_request(generation);
+	generation_set_step(generation, generation->adopting ? "adopt" : "queued");
+	generation->record.state = SEED_STATE_QUEUED;
+	disk_step(generation, STEP_BEGIN);
+	return PHASE_STAY;
+}
+
+/* A callback's image takes the place of an attempt's: it is fetched and
+ * verified, but must not be enlarged. */
+static enum phase adopt(struct generation *generation)
+{
+	struct seed_error error;
+
+	attempt_new_deadline(generation);
+	generation->record.state = SEED_STATE_GENERATING;
+	if (seed_record_set(&generation->task.image_url, generation->record.image_url) == 0)
+		return PHASE_FETCH;
+	seed_error_set(&error, ENOMEM, "out of memory");
+	return generation_fail(generation, &error);
+}
+
+static enum phase not_begun(struct generation *generation, errint_t err)
+{
+	/* Its row was in the journal at the start: the text was committed. */
+	if (generation->resumed)
+		return generation_hold(generation, -err, "The prompt cannot be stored");
+	generation_log(generation, SEED_LOG_ERROR "The prompt cannot be stored: %s (%s)",
+		       strerror(-err), seed_error_name(-err));
+	return generation_give_up(generation, -err);
+}
+
+/* On disk: from now on the name is this one's, and not before. */
+static void supersede_older(struct generation *generation)
+{
+	const struct event event = { .kind = EVENT_SUPERSEDED, .by = "a newer prompt" };
+	struct generation *older;
+
+	while ((older = generation_next_same(generation)) != NULL)
+		generation->engine->deliver(older, &event);
+}
+
+enum phase begin_event(struct generation *generation, const struct event *event)
+{
+	if (event->kind != EVENT_STEP)
+		return PHASE_STAY;
+	if (event->err)
+		return not_begun(generation, event->err);
+	supersede_older(generation);
+	waits_begun(generation);
+	if (generation->reuse_name)
+		return PHASE_REUSE;
+	if (generation->adopting)
+		return adopt(generation);
+	if (generation->refusal.code)
+		return generation_fail(generation, &generation->refusal);
+	return PHASE_QUEUED;
+}
+
+/* The image that was there is copied; without it the text is generated. */
+enum phase reuse_event(struct generation *generation, const struct event *event)
+{
+	struct seed_record *record = &generation->record;
+
+	if (event->kind != EVENT_STEP)
+		return PHASE_STAY;
+	if (event->err)
+		return PHASE_QUEUED;
+	record->state = SEED_STATE_VERIFIED;
+	progress_reset(generation, 1);
+	record->verified_ms = seed_clock_wall_ms();
+	generation->engine->metrics.reused++;
+	generation_set_step(generation, "commit");
+	return PHASE_FINISH;
+}

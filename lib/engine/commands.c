@@ -1,0 +1,184 @@
+/* What commands of callers have in common, and the small ones: waiting, the key. */
+#include "lib/engine/internal.h"
+
+/* ---- requests ---- */
+
+void request_free(struct request *request)
+{
+	free(request->name);
+	free(request->text);
+	seed_ticket_unref(request->ticket);
+	free(request);
+}
+
+struct request *request_new(struct seed_engine *engine, const char *name,
+			    struct seed_wait *wait,
+			    void (*run)(struct seed_engine *, struct command *))
+{
+	struct request *request = calloc(1, sizeof(*request));
+
+	if (!request)
+		return NULL;
+	request->command.run = run;
+	request->wait = wait;
+	if (wait)
+		wait->engine = engine;
+	if (name && !(request->name = strdup(name))) {
+		free(request);
+		return NULL;
+	}
+	return request;
+}
+
+void request_refuse(struct seed_engine *engine, struct request *request, int code)
+{
+	if (request->ticket)
+		atomic_store(&request->ticket->outcome, code);
+	if (request->wait)
+		wait_finish(engine, request->wait, code);
+	request_free(request);
+}
+
+void request_attach(struct generation *generation, struct request *request)
+{
+	struct seed_ticket *ticket = request->ticket;
+
+	generation->engine->metrics.prompts++;
+	if (ticket) {
+		request->ticket = NULL;
+		ticket->generation = generation;
+		ticket->next = generation->tickets;
+		generation->tickets = ticket;
+		if (generation->uid < 0)
+			generation->uid = ticket->uid;
+	}
+	if (request->wait)
+		wait_add(generation, request->wait);
+	request_free(request);
+}
+
+/* ---- waiting ---- */
+
+static void run_wait_ticket(struct seed_engine *engine, struct command *command)
+{
+	struct request *request = (struct request *)command;
+	int outcome = atomic_load(&request->ticket->outcome);
+
+	if (outcome != SEED_OUTCOME_UNKNOWN)
+		wait_finish(engine, request->wait, outcome);
+	else if (request->ticket->generation)
+		wait_add(request->ticket->generation, request->wait);
+	else
+		wait_finish(engine, request->wait, engine->stopping ? ESHUTDOWN : EIO);
+	request_free(request);
+}
+
+errint_t seed_engine_wait_ticket(struct seed_engine *engine, struct seed_ticket *ticket,
+				 struct seed_wait *wait)
+{
+	struct request *request = request_new(engine, NULL, wait, run_wait_ticket);
+
+	if (!request)
+		return -ENOMEM;
+	request->ticket = seed_ticket_ref(ticket);
+	engine_post(engine, &request->command);
+	return 0;
+}
+
+/* Of a row of which nothing is in flight. */
+static int outcome_of(const struct seed_record *record)
+{
+	switch (record->state) {
+	case SEED_STATE_FAILED:
+		return record->error.code ? record->error.code : EIO;
+	case SEED_STATE_QUEUED:
+	case SEED_STATE_GENERATING:
+		return EIO; /* its generation is gone: nothing will come */
+	case SEED_STATE_VERIFIED:
+	case SEED_STATE_CANCELLED:
+		break;
+	}
+	return 0;
+}
+
+static void run_wait_name(struct seed_engine *engine, struct command *command)
+{
+	struct request *request = (struct request *)command;
+	struct generation *generation = engine_find(engine, request->name);
+	struct seed_record record;
+	int code = 0;
+
+	if (generation && generation->shelved) {
+		wait_finish(engine, request->wait, generation->record.error.code);
+	} else if (generation) {
+		wait_add(generation, request->wait);
+	} else {
+		if (seed_store_record_read(engine->store, request->name, &record) == 0)
+			code = outcome_of(&record);
+		seed_record_release(&record);
+		wait_finish(engine, request->wait, code);
+	}
+	request_free(request);
+}
+
+errint_t seed_engine_wait_name(struct seed_engine *engine, const char *name,
+			       struct seed_wait *wait)
+{
+	struct request *request = request_new(engine, name, wait, run_wait_name);
+
+	if (!request)
+		return -ENOMEM;
+	engine_post(engine, &request->command);
+	return 0;
+}
+
+/* ---- key ---- */
+
+errint_t commands_take_key(struct seed_engine *engine, struct seed_key *key)
+{
+	char *authorization = NULL;
+
+	if (key && engine->config.provider->auth != SEED_AUTH_NONE) {
+		authorization = seed_provider_authorization(engine->config.provider,
+							    seed_key_text(key));
+		if (!authorization)
+			return -ENOMEM;
+	}
+	engine->authorization = authorization ? seed_key_take_header(key, authorization) : NULL;
+	seed_key_free(engine->key);
+	engine->key = key;
+	engine->key_refused = false;
+	return 0;
+}
+
+/* Tasks whose questions the old key was refused. */
+static void ask_refused_again(struct seed_engine *engine)
+{
+	for (struct generation *g = engine->generations; g; g = g->next)
+		if (g->shelved && g->wake_ms == INT64_MAX && !(g->main && g->main->phase == PHASE_SPLIT))
+			attempt_wake(g);
+}
+
+static void run_set_key(struct seed_engine *engine, struct command *command)
+{
+	struct request *request = (struct request *)command;
+
+	if (commands_take_key(engine, request->key)) {
+		seed_key_free(request->key);
+	} else {
+		ask_refused_again(engine);
+		seed_log_line(engine->log, NULL, SEED_LOG_REQUEST "Key read again");
+	}
+	request_free(request);
+}
+
+errint_t seed_engine_set_key(struct seed_engine *engine, struct seed_key *key)
+{
+	struct request *request = request_new(engine, NULL, NULL, run_set_key);
+
+	if (!request)
+		return -ENOMEM;
+	request->key = key;
+	engine_post(engine, &request->command);
+	return 0;
+}

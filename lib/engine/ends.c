@@ -1,0 +1,136 @@
+/* How a generation ends, and whose the name is then. */
+#include "lib/base/clock.h"
+#include "lib/engine/internal.h"
+
+/* How often what found something lacking is tried again. */
+#define HOLD_MS 2000
+
+/* What only the administrator can change, and who waits should know at once. */
+static bool is_disk(int code)
+{
+	return code == ENOSPC || code == EDQUOT || code == EIO || code == EROFS || code == EFBIG;
+}
+
+enum phase generation_hold(struct generation *generation, int code, const char *what)
+{
+	if (generation->held_code != code)
+		generation_log(generation, SEED_LOG_ERROR "%s: %s (%s); kept, tried again every %d s",
+			       what, strerror(code), seed_error_name(code), HOLD_MS / 1000);
+	generation->held_code = code;
+	generation->engine->metrics.disk_held++;
+	if (is_disk(code) || generation->deadline_ms == INT64_MAX)
+		waits_finish(generation, code);
+	generation->holding = true;
+	generation->wake_ms = seed_clock_now_ms() + HOLD_MS;
+	timers_touch(generation);
+	return PHASE_STAY;
+}
+
+static void stop_work(struct generation *generation)
+{
+	queue_remove(generation);
+	exchange_stop(generation);
+	budget_settle(generation, generation->phase == PHASE_SUBMIT);
+	queue_answered(generation, false);
+}
+
+enum phase generation_give_up(struct generation *generation, int code)
+{
+	bool was_beginning = generation->link_same && !generation_has_begun(generation);
+
+	stop_work(generation);
+	generation_part_from_late(generation);
+	generation_unlink_name(generation);
+	generation_answer(generation, code);
+	generation_release_slot(generation);
+	/* Steps of the older ones waited for what became of this one's beginning. */
+	if (was_beginning)
+		disk_steps_resume_older(generation->engine, generation->record.name);
+	generation_rerun_callbacks(generation);
+	return PHASE_DROP;
+}
+
+enum phase generation_superseded(struct generation *generation, const char *by)
+{
+	bool at_service = generation_is_at_service(generation);
+
+	generation_log(generation, SEED_LOG_IMAGE "Superseded by %s%s", by,
+		       at_service ? ": its image will go to history" : "");
+	generation->engine->metrics.superseded++;
+	generation_unlink_name(generation);
+	generation->record.superseded = true;
+	generation->leaving = false; /* a removal is of what has the name */
+	generation_answer(generation, ECANCELED);
+	if (!at_service)
+		return generation_give_up(generation, ECANCELED);
+	disk_step(generation, STEP_MARK);
+	return PHASE_STAY;
+}
+
+enum phase generation_fail(struct generation *generation, const struct seed_error *error)
+{
+	struct seed_record *record = &generation->record;
+
+	generation_log(generation, SEED_LOG_ERROR "%s (%s)", error->message,
+		       seed_error_name(error->code));
+	seed_metrics_failed(&generation->engine->metrics, error->code);
+	record->state = SEED_STATE_FAILED;
+	record->error = *error;
+	progress_reset(generation, 0);
+	return record->superseded ? generation_give_up(generation, ECANCELED) : PHASE_FINISH;
+}
+
+/* ---- a late task beside the retry ---- */
+
+/* Best effort: the row then tells of both attempts. */
+static void take_attempts(struct seed_record *to, const struct seed_record *from)
+{
+	struct seed_attempt *attempt = &to->attempts[SEED_ATTEMPTS_MAX - 1];
+
+	if (to->attempt_count != SEED_ATTEMPTS_MAX - 1 || from->attempt_count != SEED_ATTEMPTS_MAX)
+		return;
+	*attempt = from->attempts[SEED_ATTEMPTS_MAX - 1];
+	attempt->task_id = NULL;
+	if (seed_record_set(&attempt->task_id, from->attempts[SEED_ATTEMPTS_MAX - 1].task_id) == 0)
+		to->attempt_count = SEED_ATTEMPTS_MAX;
+}
+
+void generation_inherit(struct generation *late, struct generation *failed)
+{
+	take_attempts(&late->record, &failed->record);
+	late->record.superseded = false;
+	late->record.state = SEED_STATE_FAILED;
+	late->record.error = failed->record.error;
+	/* Behind a newer text's generation that is not on disk yet, if there is one. */
+	generation_link_behind(late, failed);
+	disk_step(late, STEP_MARK);
+}
+
+static void take_waiters(struct generation *to, struct generation *from)
+{
+	to->tickets = from->tickets;
+	from->tickets = NULL;
+	for (struct seed_ticket *ticket = to->tickets; ticket; ticket = ticket->next)
+		ticket->generation = to;
+	to->waits = from->waits;
+	from->waits = NULL;
+	if (to->waits)
+		to->waits->link = &to->waits;
+	to->after = from->after;
+	from->after = NULL;
+	to->uid = from->uid;
+}
+
+struct generation *generation_take_over(struct generation *late)
+{
+	struct generation *main = late->main;
+
+	if (!main || generation_is_ending(main) || !main->link_same)
+		return NULL;
+	take_attempts(&late->record, &main->record);
+	take_waiters(late, main);
+	generation_part_from_late(late);
+	late->record.superseded = false;
+	generation_link_behind(late, main);
+	return main;
+}

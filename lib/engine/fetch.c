@@ -1,0 +1,148 @@
+/* The picture's bytes: kept from an answer, or downloaded. */
+#include <unistd.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/url.h"
+#include "lib/engine/internal.h"
+
+enum phase keep_event(struct generation *generation, const struct event *event)
+{
+	if (event->kind != EVENT_STEP)
+		return PHASE_STAY;
+	if (event->err)
+		return generation_hold(generation, -event->err, "The answer cannot be stored");
+	generation_set_step(generation, "received");
+	seed_buf_release(&generation->bytes);
+	return PHASE_VERIFY;
+}
+
+enum phase fetch_wait_event(struct generation *generation, const struct event *event)
+{
+	if (event->kind == EVENT_DEADLINE)
+		return attempt_failed(generation, generation->trouble, &generation->trouble_error,
+				      -1);
+	if (event->kind != EVENT_WAKE)
+		return PHASE_STAY;
+	if (attempt_is_hopeless(generation))
+		return generation_fail(generation, &generation->trouble_error);
+	return PHASE_FETCH;
+}
+
+enum phase fetch_enter(struct generation *generation)
+{
+	struct seed_engine *engine = generation->engine;
+	const char *url = generation->fetch_url ? generation->fetch_url : generation->task.image_url;
+	struct seed_error error;
+	errint_t err;
+
+	if (seed_url_check(url)) {
+		seed_error_set(&error, EIO, "the image's URL is not an http or https URL");
+		return attempt_failed(generation, SEED_FAILURE_FAILED, &error, -1);
+	}
+	if (!engine->private_service && seed_url_host_is_private(url)) {
+		seed_error_set(&error, EPERM, "image download refused: the URL leads to a loopback, "
+			       "private or link-local address");
+		generation_keep_url(generation, url);
+		return attempt_failed(generation, SEED_FAILURE_FAILED, &error, -1);
+	}
+	engine->metrics.downloads++;
+	err = exchange_download(generation, url);
+	return err ? attempt_not_sent(generation, err) : PHASE_STAY;
+}
+
+/* The URL is refused: it may have expired. A new one, where the service can
+ * make one, before the attempt counts as failed. */
+static bool ask_for_new_url(struct generation *generation)
+{
+	if (generation->adopting || generation->reminted)
+		return false;
+	generation->reminted = true;
+	if (!exchange_can(generation, SEED_STAGE_REMINT))
+		return false;
+	generation_log(generation, SEED_LOG_IMAGE "Image URL refused: asking for a new one");
+	return true;
+}
+
+/* 429, 408 and 5xx say nothing about the picture. */
+static bool is_passing(long status)
+{
+	return status >= 500 || status == 429 || status == 408;
+}
+
+static enum phase not_ok(struct generation *generation, const struct seed_net_answer *answer)
+{
+	bool gone = answer->status == 403 || answer->status == 404 || answer->status == 410;
+	struct seed_error error;
+
+	seed_error_set(&error, EIO, "the image's URL answers HTTP %ld", answer->status);
+	error.http_status = (int)answer->status;
+	if (is_passing(answer->status))
+		return attempt_failed(generation, SEED_FAILURE_BUSY, &error, answer->retry_after_ms);
+	if (!gone)
+		return attempt_failed(generation, SEED_FAILURE_FAILED, &error, -1);
+	if (ask_for_new_url(generation))
+		return PHASE_POLL;
+	return attempt_failed(generation, SEED_FAILURE_GONE, &error, -1);
+}
+
+static enum phase follow_redirect(struct generation *generation, const char *target)
+{
+	struct seed_error error;
+
+	free(generation->fetch_url);
+	generation->fetch_url = strdup(target);
+	if (!generation->fetch_url)
+		return attempt_not_sent(generation, -ENOMEM);
+	if (++generation->redirects <= SEED_REDIRECTS_MAX)
+		return PHASE_FETCH;
+	seed_error_set(&error, EIO, "the image's URL is redirected more than %d times",
+		       SEED_REDIRECTS_MAX);
+	return attempt_failed(generation, SEED_FAILURE_FAILED, &error, -1);
+}
+
+static enum phase broken(struct generation *generation, struct seed_net_answer *answer)
+{
+	struct seed_error *error = &answer->error;
+	char cause[SEED_MESSAGE_MAX_BYTES];
+
+	exchange_scrub(generation, error);
+	snprintf(cause, sizeof(cause), "%s", error->message);
+	/* Redirects are followed anew each time: where they lead may change. */
+	free(generation->fetch_url);
+	generation->fetch_url = NULL;
+	generation->redirects = 0;
+	if (error->code == EFBIG) {
+		seed_error_set(error, EBADMSG, "image not valid: %.400s", cause);
+		return attempt_failed(generation, SEED_FAILURE_FAILED, error, -1);
+	}
+	seed_error_set(error, error->code, "image download: %.400s", cause);
+	return attempt_failed(generation, error->code == EPERM ? SEED_FAILURE_FAILED :
+			      answer->local ? SEED_FAILURE_LOCAL : exchange_failure(answer), error, -1);
+}
+
+static enum phase take_picture(struct generation *generation, struct seed_net_answer *answer)
+{
+	off_t size = lseek(answer->memfd, 0, SEEK_END); /* the worker reads by offset */
+
+	if (size > 0)
+		generation->engine->metrics.download_bytes += (uint64_t)size;
+	if (generation->source_fd >= 0)
+		close(generation->source_fd);
+	generation->source_fd = answer->memfd;
+	answer->memfd = -1;
+	return PHASE_VERIFY;
+}
+
+enum phase fetch_event(struct generation *generation, const struct event *event)
+{
+	struct seed_net_answer *answer = event->answer;
+
+	if (event->kind != EVENT_ANSWER)
+		return PHASE_STAY;
+	if (answer->error.code)
+		return broken(generation, answer);
+	if (answer->redirect)
+		return follow_redirect(generation, answer->redirect);
+	return answer->status == 200 ? take_picture(generation, answer) :
+				       not_ok(generation, answer);
+}

@@ -1,0 +1,83 @@
+/* The end: the image is put in its place, or the failure is written down. */
+#include "lib/base/clock.h"
+#include "lib/base/url.h"
+#include "lib/engine/internal.h"
+
+enum phase finish_enter(struct generation *generation)
+{
+	const struct event event = { .kind = EVENT_SUPERSEDED, .by = "the image of the first attempt" };
+	struct generation *main = NULL;
+
+	if (generation->record.state == SEED_STATE_VERIFIED)
+		main = generation_take_over(generation);
+	disk_step(generation, STEP_FINISH);
+	/* Behind it on the lane: at no moment is the name nobody's. */
+	if (main)
+		generation->engine->deliver(main, &event);
+	return PHASE_STAY;
+}
+
+static void log_success(struct generation *generation)
+{
+	const struct seed_record *record = &generation->record;
+	char *url = record->image_url ? seed_url_redacted(record->image_url) : NULL;
+	double seconds = (double)(record->verified_ms - record->created_ms) / 1000;
+
+	if (generation->reuse_name) {
+		generation_log(generation, SEED_LOG_SUCCESS "Reused: this text's image is verified "
+			       "already, as %s", generation->reuse_name);
+		free(url);
+		return;
+	}
+	if (generation->adopting)
+		generation_log(generation, "🖼️ [CALLBACK] Final image resolution: %ux%u",
+			       record->image.width, record->image.height);
+	else if (generation->engine->config.provider->draws)
+		generation_log(generation, SEED_LOG_IMAGE "Image drawn here (no service)");
+	else
+		generation_log(generation, SEED_LOG_IMAGE "Image generated at: %s",
+			       url ? url : "(in the answer itself)");
+	generation_log(generation, SEED_LOG_SUCCESS "Ready after %.1f s: %llu bytes, source %s %ux%u, "
+		       "fit %s%s", seconds, (unsigned long long)record->image.bytes,
+		       record->source.format, record->source.width, record->source.height,
+		       record->source.fit, record->superseded ? ", kept in history" : "");
+	free(url);
+}
+
+enum phase finish_event(struct generation *generation, const struct event *event)
+{
+	struct generation *late = generation->late;
+	int code = generation->record.error.code;
+
+	if (event->kind != EVENT_STEP)
+		return PHASE_STAY;
+	if (event->err) {
+		/* Who waits is told what is known: a failure does not become better. */
+		if (code)
+			generation_answer(generation, code);
+		return generation_hold(generation, -event->err, "The outcome cannot be stored");
+	}
+	if (!code)
+		log_success(generation);
+	generation_answer(generation, code);
+	if (!code && !generation->record.superseded)
+		thumbs_make(generation->engine, generation->record.name);
+	generation_release_slot(generation);
+	generation_part_from_late(generation);
+	if (code && late && generation->link_same)
+		generation_inherit(late, generation);
+	generation_unlink_name(generation);
+	generation_rerun_callbacks(generation);
+	return PHASE_GONE;
+}
+
+/* A row that stays would be taken up at the next mount. */
+enum phase drop_event(struct generation *generation, const struct event *event)
+{
+	if (event->kind != EVENT_STEP)
+		return PHASE_STAY;
+	if (!event->err)
+		return PHASE_GONE;
+	generation_mark_again(generation);
+	return PHASE_STAY;
+}

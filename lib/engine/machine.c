@@ -1,0 +1,318 @@
+/*
+ * The table of phases, and the only code that moves a generation from one to the
+ * next. A handler says which is next; the machine enters it, which starts what
+ * that phase waits for. What happens to a generation in any phase alike (it is
+ * superseded, given up; a mark in the journal has ended) is decided here.
+ */
+#include <unistd.h>
+
+#include "lib/base/clock.h"
+#include "lib/engine/internal.h"
+
+const struct phase_row machine_phases[PHASE_COUNT] = {
+	[PHASE_BEGIN] = {
+		.name = "begin", .enter = begin_enter, .event = begin_event, .step = STEP_BEGIN,
+		.waits_for = "disk: journal, prompt, the earlier image to history, row",
+		.after_restart = "begin, if its row is in the journal; else nothing was changed" },
+	[PHASE_REUSE] = {
+		.name = "reuse", .event = reuse_event, .step = STEP_REUSE,
+		.waits_for = "disk: a copy of the image made of the same text",
+		.after_restart = "begin" },
+	[PHASE_QUEUED] = {
+		.name = "queued", .enter = queued_enter, .event = queued_event,
+		.waits_for = "a slot and the rate",
+		.after_restart = "begin" },
+	[PHASE_ANNOUNCE] = {
+		.name = "announce", .enter = announce_enter, .event = announce_event,
+		.step = STEP_ANNOUNCE,
+		.waits_for = "disk: that it is about to be sent",
+		.after_restart = "begin, or as submit" },
+	[PHASE_SUBMIT] = {
+		.name = "submit", .enter = submit_enter, .event = submit_event, .looks = true,
+		.waits_for = "the answer to the request that costs money",
+		.after_restart = "poll wait, if its id was ours to choose; else failed (EIO): never sent again" },
+	[PHASE_CHECK] = {
+		.name = "check", .enter = check_enter, .event = check_event, .looks = true,
+		.waits_for = "a look whether the picture in the answer is whole",
+		.after_restart = "as submit" },
+	[PHASE_ACCEPT] = {
+		.name = "accept", .event = accept_event, .step = STEP_ACCEPT,
+		.waits_for = "disk: task id or image URL",
+		.after_restart = "poll wait or fetch wait, or as submit" },
+	[PHASE_POLL_WAIT] = {
+		.name = "poll wait", .event = poll_wait_event, .looks = true,
+		.waits_for = "a time",
+		.after_restart = "poll wait" },
+	[PHASE_POLL] = {
+		.name = "poll", .enter = poll_enter, .event = poll_event, .looks = true,
+		.waits_for = "the answer to a question about the task",
+		.after_restart = "poll wait" },
+	[PHASE_SPLIT] = {
+		.name = "split", .event = split_event,
+		.waits_for = "disk: a row of its own for the late task",
+		.after_restart = "poll wait" },
+	[PHASE_KEEP] = {
+		.name = "keep", .event = keep_event, .step = STEP_KEEP,
+		.waits_for = "disk: the bytes of the answer",
+		.after_restart = "verify, or as submit" },
+	[PHASE_FETCH_WAIT] = {
+		.name = "fetch wait", .event = fetch_wait_event,
+		.waits_for = "a time",
+		.after_restart = "fetch wait" },
+	[PHASE_FETCH] = {
+		.name = "fetch", .enter = fetch_enter, .event = fetch_event,
+		.waits_for = "the image",
+		.after_restart = "fetch wait" },
+	[PHASE_VERIFY] = {
+		.name = "verify", .enter = verify_enter, .event = verify_event,
+		.waits_for = "a worker",
+		.after_restart = "fetch wait or verify; a drawing: begin" },
+	[PHASE_FINISH] = {
+		.name = "finish", .enter = finish_enter, .event = finish_event, .step = STEP_FINISH,
+		.waits_for = "disk: image, row, the journal's row is removed",
+		.after_restart = "finish, once the row says `commit`; else as before it" },
+	[PHASE_DROP] = {
+		.name = "drop", .event = drop_event, .step = STEP_DROP,
+		.waits_for = "disk: the journal's row is removed",
+		.after_restart = "drop: its prompt is gone, or a newer row has the name" },
+	[PHASE_GONE] = {
+		.name = "gone",
+		.waits_for = "what is still under way; then it is freed",
+		.after_restart = "nothing" },
+};
+
+/* ---- life ---- */
+
+static void generation_free(struct generation *generation)
+{
+	struct generation *next = generation->next;
+
+	progress_stop(generation);
+	timers_forget(generation);
+	queue_answered(generation, false);
+	generation_part_from_late(generation);
+	*generation->link = next;
+	if (next)
+		next->link = generation->link;
+	generation_unlink_name(generation);
+	generation_release_slot(generation);
+	generation_answer(generation, ESHUTDOWN);
+	generation_rerun_callbacks(generation);
+	if (generation->source_fd >= 0)
+		close(generation->source_fd);
+	seed_buf_release(&generation->bytes);
+	seed_record_release(&generation->record);
+	seed_task_release(&generation->task);
+	seed_request_release(&generation->request);
+	free(generation->full_prompt);
+	free(generation->fetch_url);
+	free(generation->reuse_name);
+	free(generation);
+}
+
+static void reap(struct generation *generation)
+{
+	if (generation->phase == PHASE_GONE && !generation->transfer && !generation->at_worker &&
+	    generation->step_running == STEP_NONE)
+		generation_free(generation);
+}
+
+void machine_free(struct seed_engine *engine)
+{
+	/* Nothing of them is under way any more: the journal has them. */
+	while (engine->generations)
+		generation_free(engine->generations);
+}
+
+/* ---- moves ---- */
+
+static enum phase enter(struct generation *generation)
+{
+	const struct phase_row *row = &machine_phases[generation->phase];
+
+	generation->holding = false;
+	timers_touch(generation);
+	if (row->enter)
+		return row->enter(generation);
+	if (row->step != STEP_NONE)
+		disk_step(generation, row->step);
+	return PHASE_STAY;
+}
+
+static void move(struct generation *generation, enum phase next)
+{
+	while (next != PHASE_STAY) {
+		generation->phase = next;
+		next = enter(generation);
+	}
+	reap(generation);
+}
+
+void machine_start(struct generation *generation, enum phase phase)
+{
+	move(generation, phase);
+}
+
+/* ---- events ---- */
+
+static void marked(struct generation *generation, errint_t err)
+{
+	const struct event split = { .kind = EVENT_SPLIT, .err = err };
+	struct generation *main = generation->main;
+
+	if (main && main->phase == PHASE_SPLIT)
+		machine_deliver(main, &split);
+	else if (err && !generation_is_over(generation))
+		generation_mark_again(generation);
+}
+
+/* A phase hears of the step that it waits for. Marks, and what only shows how far
+ * it is, are written beside. */
+static enum phase step_ended(struct generation *generation, const struct event *event)
+{
+	const struct phase_row *row = &machine_phases[generation->phase];
+
+	if (event->step == STEP_MARK)
+		marked(generation, event->err);
+	else if (event->step == row->step)
+		return row->event(generation, event);
+	return PHASE_STAY;
+}
+
+static bool may_be_looked_at(const struct generation *generation)
+{
+	return machine_phases[generation->phase].looks && generation->has_slot &&
+	       !generation->adopting;
+}
+
+static enum phase next_phase(struct generation *generation, const struct event *event)
+{
+	const struct phase_row *row = &machine_phases[generation->phase];
+
+	switch (event->kind) {
+	case EVENT_STEP:
+		return step_ended(generation, event);
+	case EVENT_SUPERSEDED:
+		return generation_superseded(generation, event->by);
+	case EVENT_GIVEN_UP:
+		return generation_give_up(generation, event->code);
+	case EVENT_WANTED:
+		attempt_rearm(generation);
+		return PHASE_STAY;
+	case EVENT_LOOK:
+		if (!may_be_looked_at(generation))
+			return PHASE_STAY;
+		break;
+	case EVENT_ANSWER:
+	case EVENT_PICTURE:
+	case EVENT_WAKE:
+	case EVENT_DEADLINE:
+	case EVENT_SLOT:
+	case EVENT_EXPIRED:
+	case EVENT_KEY_REFUSED:
+	case EVENT_SPLIT:
+		break;
+	}
+	return row->event ? row->event(generation, event) : PHASE_STAY;
+}
+
+void machine_deliver(struct generation *generation, const struct event *event)
+{
+	move(generation, next_phase(generation, event));
+}
+
+/* ---- time ---- */
+
+static bool waits_for_time(const struct generation *generation)
+{
+	return generation->holding || generation->phase == PHASE_POLL_WAIT ||
+	       generation->phase == PHASE_FETCH_WAIT;
+}
+
+/* What lacked something has its waiters told; it goes on being tried. */
+static void hold_is_due(struct generation *generation)
+{
+	generation->deadline_ms = INT64_MAX;
+	generation_release_slot(generation);
+	generation_answer(generation, generation->held_code);
+}
+
+static void over_deadline(struct generation *generation)
+{
+	const struct event deadline = { .kind = EVENT_DEADLINE };
+
+	if (generation->holding)
+		hold_is_due(generation);
+	else
+		machine_deliver(generation, &deadline);
+}
+
+static void wake(struct generation *generation)
+{
+	const struct event event = { .kind = EVENT_WAKE };
+
+	if (generation->holding)
+		move(generation, generation->phase);
+	else
+		machine_deliver(generation, &event);
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static void mark_if_due(struct generation *generation, int64_t now)
+{
+	if (!generation->mark_ms || now < generation->mark_ms)
+		return;
+	generation->mark_ms = 0;
+	disk_step(generation, generation->phase == PHASE_DROP ? STEP_DROP : STEP_MARK);
+}
+
+/* Frees nothing: what ends here ends with a step on disk. */
+static int64_t turn(struct generation *generation, int64_t now)
+{
+	int64_t at;
+
+	mark_if_due(generation, now);
+	at = generation->mark_ms ? generation->mark_ms : INT64_MAX;
+	if (generation_is_over(generation))
+		return at;
+	/* A transfer ends by itself at the deadline; queue.c looks after its own. */
+	if (waits_for_time(generation) && now >= generation->deadline_ms) {
+		over_deadline(generation);
+		return now;
+	}
+	if (waits_for_time(generation) && now >= generation->wake_ms)
+		wake(generation);
+	if (waits_for_time(generation))
+		at = earlier(at, generation->wake_ms);
+	if (generation->deadline_ms > now)
+		at = earlier(at, generation->deadline_ms);
+	return may_be_looked_at(generation) ? earlier(at, progress_turn(generation, now)) : at;
+}
+
+int64_t machine_turn(struct seed_engine *engine, int64_t now)
+{
+	struct generation *generation;
+	int64_t at;
+
+	if (engine->stopping)
+		return INT64_MAX;
+	(void)queue_turn(engine, now);
+	while ((generation = timers_due(engine, now)) != NULL)
+		timers_set(generation, turn(generation, now));
+	/* What happened above may have freed a slot or joined the queue, and
+	 * what starts there has timers of its own. */
+	at = queue_turn(engine, now);
+	return earlier(at, timers_next_ms(engine));
+}
+
+bool machine_is_submitting(const struct seed_engine *engine)
+{
+	for (const struct generation *g = engine->generations; g; g = g->next)
+		if (g->phase == PHASE_SUBMIT || g->phase == PHASE_CHECK)
+			return true;
+	return false;
+}

@@ -1,0 +1,228 @@
+/* Submissions: from the queue to the journal's row that says what was accepted. */
+#include "lib/base/clock.h"
+#include "lib/engine/internal.h"
+
+/* ---- the queue ---- */
+
+enum phase queued_enter(struct generation *generation)
+{
+	queue_add(generation, generation->record.attempt_count > 0);
+	return PHASE_STAY;
+}
+
+/* For so long it may wait for a service that takes nothing. What the attempt
+ * itself may take is counted from when its request is sent: else one that waited
+ * long for an outage's end would be late, and paid for again, in a moment. */
+static void may_ask(struct generation *generation)
+{
+	generation->ask_until_ms = seed_clock_now_ms() + generation->engine->config.timeout_ms;
+}
+
+static void new_attempt(struct generation *generation)
+{
+	const struct seed_engine_config *config = &generation->engine->config;
+	struct seed_record *record = &generation->record;
+	struct seed_attempt *attempt = &record->attempts[record->attempt_count++];
+	int64_t now = seed_clock_wall_ms();
+
+	if (record->attempt_count > 1) {
+		record->params.steps = config->retry_steps;
+		record->params.cfg_scale = config->retry_cfg_scale;
+		generation->engine->metrics.retries++;
+	} else {
+		generation_log(generation, SEED_LOG_IMAGE "Model: %s | Resolution: %dx%d",
+			       record->params.model && record->params.model[0] ? record->params.model :
+			       "the server's own", record->params.width, record->params.height);
+		record->started_ms = now;
+	}
+	attempt->steps = record->params.steps;
+	attempt->cfg_scale = record->params.cfg_scale;
+	attempt->started_ms = now;
+	attempt->ended_ms = 0;
+	record->state = SEED_STATE_GENERATING;
+	may_ask(generation);
+	generation->backoffs = generation->redirects = 0;
+	generation->reminted = generation->no_looks = false;
+	free(generation->fetch_url);
+	generation->fetch_url = NULL;
+	attempt_nothing_known(generation);
+}
+
+static enum phase fail_over_budget(struct generation *generation)
+{
+	struct seed_error error;
+
+	queue_answered(generation, false); /* another may ask for all */
+	seed_error_set(&error, EDQUOT, "the budget of %lld submissions a day is spent; it begins anew "
+		       "at 00:00 UTC", (long long)generation->engine->config.budget);
+	return attempt_end(generation, &error);
+}
+
+static enum phase start(struct generation *generation)
+{
+	struct seed_engine *engine = generation->engine;
+
+	/* Before an attempt exists: it was never made. */
+	if (!budget_take(generation))
+		return fail_over_budget(generation);
+	if (attempt_begins(generation))
+		new_attempt(generation);
+	else if (generation->ask_until_ms == INT64_MAX) /* it was open at the last stop */
+		may_ask(generation);
+	seed_rate_take(&engine->rate, seed_clock_now_ms());
+	if (!engine->config.provider->draws)
+		return PHASE_ANNOUNCE;
+	budget_settle(generation, true);
+	attempt_new_deadline(generation);
+	disk_step(generation, STEP_PROGRESS);
+	return PHASE_VERIFY;
+}
+
+static enum phase expired(struct generation *generation)
+{
+	struct seed_error error = generation->engine->blocked_error;
+
+	if (!attempt_begins(generation)) {
+		if (generation->ask_until_ms == INT64_MAX) { /* open since the last stop */
+			generation->ask_until_ms = 0;
+			generation->trouble = SEED_FAILURE_NOT_SENT;
+			generation->trouble_error = error;
+		}
+		return attempt_failed(generation, generation->trouble, &generation->trouble_error,
+				      -1);
+	}
+	if (generation->record.attempt_count > 0) /* the retry was due */
+		error = attempt_last(generation)->error;
+	return attempt_end(generation, &error);
+}
+
+static enum phase key_refused(struct generation *generation)
+{
+	struct seed_error error;
+
+	seed_error_set(&error, EKEYREJECTED, "not submitted: the service refused the key; put a valid "
+		       "one in place and send SIGHUP, or mount again");
+	return attempt_end(generation, &error);
+}
+
+enum phase queued_event(struct generation *generation, const struct event *event)
+{
+	if (event->kind == EVENT_SLOT)
+		return start(generation);
+	if (event->kind == EVENT_EXPIRED)
+		return expired(generation);
+	return event->kind == EVENT_KEY_REFUSED ? key_refused(generation) : PHASE_STAY;
+}
+
+/* ---- the announcement ---- */
+
+enum phase announce_enter(struct generation *generation)
+{
+	struct seed_error error;
+	errint_t err;
+
+	seed_task_release(&generation->task);
+	err = exchange_prepare(generation);
+	if (err) {
+		seed_error_set(&error, -err, "cannot build the request: %s", strerror(-err));
+		return attempt_failed(generation, err == -ENOMEM ? SEED_FAILURE_LOCAL :
+				      SEED_FAILURE_FINAL, &error, -1);
+	}
+	free(generation->record.task);
+	generation->record.task = seed_task_format(&generation->task);
+	generation_set_step(generation, "submitting");
+	disk_step(generation, STEP_ANNOUNCE);
+	return PHASE_STAY;
+}
+
+enum phase announce_event(struct generation *generation, const struct event *event)
+{
+	struct seed_error error;
+
+	if (event->kind != EVENT_STEP)
+		return PHASE_STAY;
+	/* Announced but not sent: the row must not say that it may have been. */
+	if (generation->engine->stopping)
+		return attempt_requeue(generation);
+	if (!event->err)
+		return PHASE_SUBMIT;
+	/* Nothing is sent that could be lost: without a journal, no submission. */
+	seed_error_set(&error, -event->err, "the journal cannot be written: %s",
+		       strerror(-event->err));
+	return attempt_failed(generation, event->err == -ENOMEM ? SEED_FAILURE_LOCAL :
+			      SEED_FAILURE_FINAL, &error, -1);
+}
+
+/* ---- the request that costs money ---- */
+
+/* What is worth knowing of a request that is about to be sent. */
+static void log_request(struct generation *generation)
+{
+	const struct seed_request *request = &generation->request;
+
+	if (request->neutralised)
+		generation_log(generation, SEED_LOG_REQUEST "Markup in the prompt that this server would "
+			       "execute was made harmless");
+	if (request->unknown_model)
+		generation_log(generation, SEED_LOG_REQUEST "The sizes of this model are not known: the "
+			       "image may come smaller than asked for");
+	if (request->no_negative || request->no_seed)
+		generation_log(generation, SEED_LOG_REQUEST "This model has no %s: not sent",
+			       !request->no_seed ? "negative_prompt" :
+			       request->no_negative ? "negative_prompt and no seed" : "seed");
+}
+
+enum phase submit_enter(struct generation *generation)
+{
+	errint_t err;
+
+	generation_log(generation, SEED_LOG_REQUEST "Sending request … to %s (attempt %d of %d)",
+		       generation->engine->config.provider->name,
+		       generation->record.attempt_count, SEED_ATTEMPTS_MAX);
+	attempt_new_deadline(generation);
+	generation->submitted_ms = seed_clock_now_ms();
+	generation->resumed = false;
+	generation->look_ms = generation->submitted_ms;
+	log_request(generation);
+	err = exchange_send(generation);
+	return err ? attempt_not_sent(generation, err) : PHASE_STAY;
+}
+
+enum phase submit_event(struct generation *generation, const struct event *event)
+{
+	if (event->kind == EVENT_LOOK)
+		return answer_follow_look(generation, event->look);
+	return event->kind == EVENT_ANSWER ? answer_follow(generation, event->answer) : PHASE_STAY;
+}
+
+/* ---- a picture that came with the answer ---- */
+
+enum phase check_enter(struct generation *generation)
+{
+	progress_stop(generation);
+	if (generation->no_looks || !progress_look(generation, SEED_STAGE_CHECK))
+		return PHASE_KEEP;
+	return PHASE_STAY;
+}
+
+enum phase check_event(struct generation *generation, const struct event *event)
+{
+	return event->kind == EVENT_LOOK ? answer_follow_look(generation, event->look) : PHASE_STAY;
+}
+
+/* ---- accepted ---- */
+
+enum phase accept_event(struct generation *generation, const struct event *event)
+{
+	if (event->kind != EVENT_STEP)
+		return PHASE_STAY;
+	/* It is paid for: it goes on in memory, and the next step journals again. */
+	if (event->err)
+		generation_log(generation, SEED_LOG_ERROR "The task id cannot be stored: %s (%s); the "
+			       "task goes on", strerror(-event->err), seed_error_name(-event->err));
+	if (generation->engine->stopping)
+		return PHASE_STAY;
+	if (generation->task.image_url)
+		return PHASE_FETCH;
+	return generation->task.stage == SEED_STAGE_POLL ? answer_poll_later(generation) : PHASE_POLL;
+}
