@@ -29,18 +29,6 @@ struct land {
 	int64_t *memory;      /* owned */
 };
 
-struct seed_rgb seed_hazed(const struct seed_view *view, struct seed_rgb colour, int near)
-{
-	int far = ONE - near;
-	int part = seed_mul(PERCENT(78), seed_mul(far, PERCENT(60) + seed_mul(far, PERCENT(40))));
-
-	if (seed_view_has(view, SEED_SKETCH_FOG))
-		part = part + seed_mul(ONE - part, seed_mul(far, PERCENT(55)));
-	else if (seed_view_has(view, SEED_SKETCH_RAIN | SEED_SKETCH_STORM))
-		part = part + seed_mul(ONE - part, seed_mul(far, PERCENT(25)));
-	return seed_rgb_mix(colour, view->palette.haze, part);
-}
-
 /* Where the crest of a layer is above its base: 0 to about ONE. */
 static int crest(const struct layer *layer, int64_t x)
 {

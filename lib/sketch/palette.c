@@ -133,3 +133,15 @@ void seed_palette_choose(const struct seed_sketch_scene *scene, struct seed_pale
 		colour_words(scene, palette);
 	colour_snow(palette);
 }
+
+struct seed_rgb seed_hazed(const struct seed_view *view, struct seed_rgb colour, int near)
+{
+	int far = ONE - near;
+	int part = seed_mul(PERCENT(78), seed_mul(far, PERCENT(60) + seed_mul(far, PERCENT(40))));
+
+	if (seed_view_has(view, SEED_SKETCH_FOG))
+		part = part + seed_mul(ONE - part, seed_mul(far, PERCENT(55)));
+	else if (seed_view_has(view, SEED_SKETCH_RAIN | SEED_SKETCH_STORM))
+		part = part + seed_mul(ONE - part, seed_mul(far, PERCENT(25)));
+	return seed_rgb_mix(colour, view->palette.haze, part);
+}

@@ -1,0 +1,140 @@
+/* The plain data that providers work on: tasks, requests, steps. */
+#include "lib/provider/json.h"
+#include "lib/provider/provider.h"
+
+/* The names stand in journals on disk: add, never change. */
+static const char *const stage_names[] = {
+	[SEED_STAGE_SUBMIT] = "submit", [SEED_STAGE_POLL] = "poll",
+	[SEED_STAGE_RESULT] = "result", [SEED_STAGE_REMINT] = "remint",
+	[SEED_STAGE_CANCEL] = "cancel", [SEED_STAGE_LOOK] = "look",
+	[SEED_STAGE_CHECK] = "check", [SEED_STAGE_OTHER] = "other",
+};
+
+static const struct field {
+	const char *name;
+	size_t offset;
+} fields[] = {
+	{ "id", offsetof(struct seed_task, id) },
+	{ "poll_url", offsetof(struct seed_task, poll_url) },
+	{ "result_url", offsetof(struct seed_task, result_url) },
+	{ "cancel_url", offsetof(struct seed_task, cancel_url) },
+	{ "image_url", offsetof(struct seed_task, image_url) },
+	{ "note", offsetof(struct seed_task, note) },
+};
+
+static char **field_of(struct seed_task *task, const struct field *field)
+{
+	return (char **)(void *)((char *)task + field->offset);
+}
+
+void seed_task_release(struct seed_task *task)
+{
+	for (size_t i = 0; i < SEED_ARRAY_LEN(fields); i++)
+		free(*field_of(task, &fields[i]));
+	memset(task, 0, sizeof(*task));
+}
+
+errint_t seed_task_copy(struct seed_task *to, const struct seed_task *from)
+{
+	struct seed_task source = *from; /* lent */
+
+	*to = (struct seed_task){ .stage = from->stage };
+	for (size_t i = 0; i < SEED_ARRAY_LEN(fields); i++) {
+		const char *text = *field_of(&source, &fields[i]);
+		char *copy = text ? strdup(text) : NULL;
+
+		if (text && !copy) {
+			seed_task_release(to);
+			return -ENOMEM;
+		}
+		*field_of(to, &fields[i]) = copy;
+	}
+	return 0;
+}
+
+char *seed_task_format(const struct seed_task *task)
+{
+	struct seed_task copy = *task;
+	cJSON *json = cJSON_CreateObject();
+	char *text = NULL;
+	bool ok = json && cJSON_AddStringToObject(json, "stage", stage_names[task->stage]);
+
+	for (size_t i = 0; ok && i < SEED_ARRAY_LEN(fields); i++) {
+		const char *value = *field_of(&copy, &fields[i]);
+
+		ok = !value || cJSON_AddStringToObject(json, fields[i].name, value);
+	}
+	if (ok)
+		text = cJSON_PrintUnformatted(json);
+	cJSON_Delete(json);
+	return text;
+}
+
+static errint_t parse_stage(const cJSON *json, enum seed_stage *stage)
+{
+	const char *name = seed_json_text(json, "stage");
+
+	for (size_t i = 0; name && i < SEED_ARRAY_LEN(stage_names); i++) {
+		if (strcmp(stage_names[i], name) == 0) {
+			*stage = (enum seed_stage)i;
+			return 0;
+		}
+	}
+	return -EBADMSG;
+}
+
+static errint_t parse_field(const cJSON *json, const char *name, char **value)
+{
+	const cJSON *item = seed_json_at(json, name);
+
+	if (!item || cJSON_IsNull(item))
+		return 0;
+	if (!cJSON_IsString(item) || strlen(item->valuestring) > SEED_URL_MAX_BYTES)
+		return -EBADMSG;
+	*value = strdup(item->valuestring);
+	return *value ? 0 : -ENOMEM;
+}
+
+errint_t seed_task_parse(const char *text, struct seed_task *task)
+{
+	cJSON *json = seed_json_parse(text, text ? strlen(text) : 0);
+	errint_t result;
+
+	memset(task, 0, sizeof(*task));
+	result = parse_stage(json, &task->stage);
+	for (size_t i = 0; !result && i < SEED_ARRAY_LEN(fields); i++)
+		result = parse_field(json, fields[i].name, field_of(task, &fields[i]));
+	cJSON_Delete(json);
+	if (result)
+		seed_task_release(task);
+	return result;
+}
+
+/* --- Requests and steps --- */
+
+void seed_request_release(struct seed_request *request)
+{
+	free(request->url);
+	free(request->body);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(request->headers); i++)
+		free(request->headers[i]);
+	memset(request, 0, sizeof(*request));
+}
+
+void seed_step_init(struct seed_step *step)
+{
+	memset(step, 0, sizeof(*step));
+	step->kind = SEED_STEP_FAIL;
+	seed_buf_init(&step->bytes, SEED_DOWNLOAD_MAX_BYTES);
+	step->retry_after_ms = -1;
+	step->progress = -1;
+	step->queue_position = -1;
+	step->cost = -1;
+}
+
+void seed_step_release(struct seed_step *step)
+{
+	seed_buf_release(&step->bytes);
+	free(step->refused_url);
+	step->refused_url = NULL;
+}
