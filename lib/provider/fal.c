@@ -178,12 +178,22 @@ static bool is_unfinished(const struct seed_response *response, const cJSON *jso
 		strcasestr(detail, "not finished") || strcasestr(detail, "not completed"));
 }
 
-/* A status with JSON is the model's own, and final; without it is a proxy's,
- * and the paid result is worth asking for again. */
+/* The outcome of the task itself: the model's words are a list, the
+ * infrastructure's have an error_type. Whatever else comes with such a status is
+ * trouble on the way, and the paid result is worth asking for again. */
+static bool is_outcome(const struct seed_response *response, const cJSON *json)
+{
+	bool passing = response->status >= 500 || response->status == 429 ||
+		       response->status == 408 || response->status == 404;
+
+	return !passing || cJSON_IsArray(seed_json_at(json, "detail")) ||
+	       seed_json_text(json, "error_type");
+}
+
 static void result_answer(struct seed_task *task, const struct seed_response *response,
 			  const cJSON *json, struct seed_step *step)
 {
-	if (!json) {
+	if (!json || !is_outcome(response, json)) {
 		seed_reply_poll_trouble(step, response, json);
 	} else if (is_unfinished(response, json)) {
 		task->stage = SEED_STAGE_POLL;
