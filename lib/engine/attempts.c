@@ -328,11 +328,24 @@ enum phase attempt_failed(struct generation *generation, enum seed_failure failu
 	return attempt_end(generation, &error);
 }
 
+/* As a key that is refused: it waits for another mount. */
+static enum phase is_elsewhere(struct generation *generation)
+{
+	const char *provider = generation->record.provider;
+	struct seed_error error;
+
+	seed_error_set(&error, EIO, "its task is at %.32s: mount with provider=%.32s to get the image",
+		       provider, provider);
+	return attempt_failed(generation, SEED_FAILURE_REFUSED, &error, -1);
+}
+
 enum phase attempt_not_sent(struct generation *generation, errint_t err)
 {
 	bool lacking = err == -ENOMEM || err == -EMFILE || err == -ENFILE;
 	struct seed_error error;
 
+	if (err == -EXDEV)
+		return is_elsewhere(generation);
 	seed_error_set(&error, lacking ? -err : EIO, "cannot send the request: %s", strerror(-err));
 	return attempt_failed(generation, lacking ? SEED_FAILURE_LOCAL : SEED_FAILURE_FAILED, &error,
 			      -1);

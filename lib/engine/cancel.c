@@ -72,7 +72,7 @@ void cancel_at_service(struct generation *generation)
 	struct seed_engine *engine = generation->engine;
 	struct cancel *cancel;
 
-	if (!generation->task.id || !(cancel = calloc(1, sizeof(*cancel))))
+	if (!generation->task.id || generation_is_foreign(generation) || !(cancel = calloc(1, sizeof(*cancel))))
 		return;
 	cancel->engine = engine;
 	cancel->next = engine->cancels;

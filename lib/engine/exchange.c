@@ -114,6 +114,8 @@ errint_t exchange_prepare(struct generation *generation)
 	const struct seed_engine *engine = generation->engine;
 
 	seed_request_release(&generation->request);
+	if (generation_is_foreign(generation))
+		return -EXDEV;
 	return engine->config.provider->request(&engine->config.service,
 						&generation->record.params,
 						generation->full_prompt, &generation->task,

@@ -95,18 +95,13 @@ struct generation *engine_find(struct seed_engine *engine, const char *name)
 
 /* ---- life ---- */
 
-errint_t generation_fill_record(struct seed_engine *engine, const char *name, const char *text,
-				struct seed_record *record)
+/* What the service is to be asked for, by this mount's settings and the text. */
+static errint_t fill_request(struct seed_engine *engine, const char *text,
+			     struct seed_record *record)
 {
-	char id[SEED_STORE_ID_BYTES];
 	errint_t err = 0;
 
-	seed_record_init(record);
-	seed_store_new_id(engine->store, id);
-	record->created_ms = seed_clock_wall_ms();
 	if (seed_params_copy(&record->params, &engine->config.params) ||
-	    seed_record_set(&record->name, name) || seed_record_set(&record->request, text) ||
-	    seed_record_set(&record->id, id) ||
 	    seed_record_set(&record->provider, engine->config.provider->name))
 		return -ENOMEM;
 	if (*text)
@@ -117,6 +112,36 @@ errint_t generation_fill_record(struct seed_engine *engine, const char *name, co
 	if (err == -EINVAL)
 		err = seed_record_set(&record->prompt, text);
 	return err;
+}
+
+errint_t generation_fill_record(struct seed_engine *engine, const char *name, const char *text,
+				struct seed_record *record)
+{
+	char id[SEED_STORE_ID_BYTES];
+
+	seed_record_init(record);
+	seed_store_new_id(engine->store, id);
+	record->created_ms = seed_clock_wall_ms();
+	if (seed_record_set(&record->name, name) || seed_record_set(&record->request, text) ||
+	    seed_record_set(&record->id, id))
+		return -ENOMEM;
+	return fill_request(engine, text, record);
+}
+
+bool generation_is_foreign(const struct generation *generation)
+{
+	const char *provider = generation->record.provider;
+
+	return provider && strcmp(provider, generation->engine->config.provider->name) != 0;
+}
+
+errint_t generation_ask_here(struct seed_engine *engine, struct seed_record *record)
+{
+	seed_params_release(&record->params);
+	seed_params_init(&record->params);
+	free(record->prompt);
+	record->prompt = NULL;
+	return fill_request(engine, record->request, record);
 }
 
 struct generation *generation_new(struct seed_engine *engine, struct seed_record *record,

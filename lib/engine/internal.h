@@ -126,6 +126,7 @@ struct phase_row {
 	enum phase (*event)(struct generation *generation, const struct event *event);
 	enum disk_step step; /* that it waits for: others' ends do not concern it */
 	bool looks;          /* the service may be asked beside it how far it is */
+	unsigned next;       /* the phases that it leads to, a bit each; PHASE_DROP from any */
 	const char *waits_for, *after_restart; /* for docs/architecture.md */
 };
 
@@ -454,6 +455,12 @@ void engine_run_posted(struct seed_engine *engine);
  * which need not be a valid request. Release it in any case. */
 errint_t generation_fill_record(struct seed_engine *engine, const char *name, const char *text,
 				struct seed_record *record) SEED_MUST_CHECK;
+/* It was accepted by another service than this mount's: this one cannot be asked
+ * for it, nor told to stop it. Its row stays for a mount that has that provider. */
+bool generation_is_foreign(const struct generation *generation);
+/* A row that no service has accepted yet is asked for here, by this mount's settings. */
+errint_t generation_ask_here(struct seed_engine *engine,
+			     struct seed_record *record) SEED_MUST_CHECK;
 /* A new generation of NAME; takes `record`'s contents. NULL without memory. */
 struct generation *generation_new(struct seed_engine *engine, struct seed_record *record,
 				  bool newest);
@@ -547,7 +554,8 @@ uint64_t reuse_key(const struct seed_record *record);
 
 /* ---- exchange.c: requests to the service; downloads ---- */
 
-/* Builds task.stage's request; a service's id that we choose is then known. */
+/* Builds task.stage's request; a service's id that we choose is then known.
+ * -EXDEV: the task is another provider's. */
 errint_t exchange_prepare(struct generation *generation) SEED_MUST_CHECK;
 /* Whether the service has a request of that stage for this task, which stands at
  * it from then on. */

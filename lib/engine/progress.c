@@ -113,6 +113,8 @@ bool progress_look(struct generation *generation, enum seed_stage stage)
 	struct seed_task task;
 	errint_t err;
 
+	if (generation_is_foreign(generation))
+		return false;
 	generation->look_stage = stage;
 	task = looked_at(generation);
 	err = config->provider->request(&config->service, &generation->record.params,

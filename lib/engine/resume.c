@@ -23,7 +23,8 @@ static void resume_task(struct generation *generation)
  * tasks (automatic1111's id is for cancelling only) cannot be asked. */
 static bool can_be_asked(struct generation *generation)
 {
-	return generation->task.id && exchange_can(generation, SEED_STAGE_POLL);
+	return generation->task.id && (generation_is_foreign(generation) ||
+				       exchange_can(generation, SEED_STAGE_POLL));
 }
 
 /* A request left, and whether it was accepted is not known any more. The retry
@@ -93,11 +94,21 @@ static enum phase phase_of(struct generation *generation)
 	return generation->record.unsure ? fail_unsure(generation) : PHASE_BEGIN;
 }
 
+/* What no service knows of yet may be asked for at any. */
+static bool is_unsent(const struct seed_record *record)
+{
+	return record->step && (strcmp(record->step, "queued") == 0 || strcmp(record->step, "adopt") == 0);
+}
+
 errint_t resume_row(struct seed_engine *engine, struct seed_record *record, bool newest)
 {
 	bool marked = record->superseded;
-	struct generation *generation = generation_new(engine, record, newest);
+	bool refit = is_unsent(record) &&
+		     (!record->provider || strcmp(record->provider, engine->config.provider->name) != 0);
+	struct generation *generation = NULL;
 
+	if (!refit || generation_ask_here(engine, record) == 0)
+		generation = generation_new(engine, record, newest);
 	if (!generation) {
 		seed_record_release(record);
 		return -ENOMEM;

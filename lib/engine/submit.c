@@ -216,10 +216,13 @@ enum phase accept_event(struct generation *generation, const struct event *event
 {
 	if (event->kind != EVENT_STEP)
 		return PHASE_STAY;
-	/* It is paid for: it goes on in memory, and the next step journals again. */
-	if (event->err)
+	/* It is paid for: it goes on in memory, and into the journal as soon as
+	 * that takes it. */
+	if (event->err) {
 		generation_log(generation, SEED_LOG_ERROR "The task id cannot be stored: %s (%s); the "
 			       "task goes on", strerror(-event->err), seed_error_name(-event->err));
+		generation_mark_again(generation);
+	}
 	if (generation->engine->stopping)
 		return PHASE_STAY;
 	if (generation->task.image_url)

@@ -91,7 +91,8 @@ static enum phase verified(struct generation *generation, const struct seed_imag
 
 static bool draws(const struct generation *generation)
 {
-	return generation->engine->config.provider->draws && !generation->adopting;
+	return generation->engine->config.provider->draws && !generation->adopting &&
+	       !generation_is_foreign(generation);
 }
 
 static void on_worker(void *context, const struct seed_image_result *result)

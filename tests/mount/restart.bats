@@ -155,3 +155,59 @@ goes_on() {
 	same fox.png "$(ls "$MNT/images")"
 	same 1 "$(mounts_here | wc -l)"
 }
+
+tells_where() {
+	[[ $(status_texts fox) == *"its task is at kie: mount with provider=kie"* ]]
+}
+
+@test "s3: a task of another provider is not asked for, not submitted again, and not lost" {
+	with_a_running_task
+	kill_seedfs
+	PROVIDER=fal mount_seed -o "api_base=$API/fal"
+	wait_until tells_where
+	same EIO "$(try_open images/fox.png)"
+	same 1 "$(count submit)"
+	stop_seedfs
+	release
+	mount_seed
+	wait_until is_verified fox
+	same "$TASK" "$(record fox .task_id)"
+	same 1 "$(count submit)"
+	same "" "$(ls "$STATE/pending")"
+}
+
+@test "s3: what no service has accepted yet is asked for at the provider of the next mount" {
+	mount_seed
+	faults '[{"on":"create","times":1000,"do":{"status":429,"retry_after":"1"}}]'
+	background try_write fox "a fox"
+	received create 1
+	kill_seedfs
+	faults '[]'
+	PROVIDER=fal mount_seed -o "api_base=$API/fal"
+	same ok "$(try_open images/fox.png)"
+	is_verified fox
+	same fal "$(record fox .provider)"
+	has "$(record fox .model)" fal-ai
+	same 1 "$(count accepted)"
+}
+
+@test "s3: a task id that could not be stored is stored as soon as there is space" {
+	need_root
+	mount -t tmpfs -o size=8m,mode=700 tmpfs "$STATE" || skip "no tmpfs may be mounted here"
+	mount_seed
+	faults '[{"on":"create","do":{"hold_task":true,"delay_ms":1500}}]'
+	background try_write fox "a fox"
+	received create 1
+	head -c 9m /dev/zero >"$STATE/full" 2>/dev/null || :
+	received poll 1
+	rm "$STATE/full"
+	wait_until grep -qs accepted "$STATE"/pending/*.json
+	kill_seedfs
+	release
+	mount_seed
+	same ok "$(try_open images/fox.png)"
+	is_verified fox
+	same 1 "$(count submit)"
+	stop_seedfs
+	umount "$STATE"
+}

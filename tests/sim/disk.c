@@ -110,6 +110,13 @@ static void row_drop(struct row *row)
 	row->used = false;
 }
 
+static int64_t fault_ms;
+
+int64_t disk_fault_ms(void)
+{
+	return fault_ms;
+}
+
 /* Before each step: dead programs change nothing. */
 static errint_t step(void)
 {
@@ -121,6 +128,7 @@ static errint_t step(void)
 	if (chance((unsigned)world_faults() / 6)) {
 		int code = codes[roll(SEED_ARRAY_LEN(codes))];
 
+		fault_ms = now_ms();
 		trace("disk: %s", strerror(code));
 		return -code;
 	}
@@ -179,6 +187,7 @@ int disk_rows(void)
 
 void disk_begin(void)
 {
+	fault_ms = 0;
 	for (int i = 0; i < NAMES; i++) {
 		seed_record_release(&entries[i].record);
 		entries[i].prompt = entries[i].image = -1;

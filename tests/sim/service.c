@@ -459,8 +459,10 @@ static void note_told(const struct seed_transfer *t)
 		note_running(task, !t->code && strncmp(t->body, "running", 7) == 0);
 	if (t->code)
 		return;
-	if (t->ask == ASK_SUBMIT)
+	if (t->ask == ASK_SUBMIT) {
 		task->told = true;
+		task->told_ms = now_ms();
+	}
 	if (t->ask == ASK_POLL) {
 		task->told_unknown = t->status == 404;
 		task->told_failed |= strncmp(t->body, "failed", 6) == 0 ||

@@ -71,6 +71,7 @@ struct task {
 	bool fails;
 	bool told;               /* the program has seen the answer that accepted it */
 	bool durable;            /* … and it is in the journal */
+	int64_t told_ms;
 	/* What the program was told of it since. */
 	bool told_failed, told_invalid, told_gone, told_running, told_unknown, cancelled;
 	bool excused;            /* its user removed it, or a crash came before it was durable */
@@ -121,6 +122,7 @@ extern struct entry entries[NAMES];
 extern struct version versions[VERSIONS_MAX];
 void disk_begin(void);
 int disk_rows(void);
+int64_t disk_fault_ms(void);        /* when a step failed last */
 bool disk_has_picture(int task); /* current or in a history */
 const char *name_of(int name);
 int name_index(const char *name);

@@ -74,13 +74,27 @@ static struct seed_wait *wait_new(const char *what, int text)
 	return &waiter->wait;
 }
 
+/* What the program knows, and the disk took everything for a while: it is in the
+ * journal, or has ended. */
+static bool should_be_durable(const struct task *task)
+{
+	int64_t since = task->told_ms > disk_fault_ms() ? task->told_ms : disk_fault_ms();
+
+	return task->life == life && now_ms() - since > 15000 && !task->told_failed &&
+	       !task->told_invalid && !task->told_gone && !task->told_unknown && !task->cancelled &&
+	       !task->placed && !task->bytes && task->text >= 0 && !texts[task->text].gone;
+}
+
 void users_died(void)
 {
 	for (int i = 0; i < waiter_count; i++)
 		waiters[i].answered = true; /* the kernel does that */
 	for (int i = 0; i < task_count; i++)
-		if (tasks[i].told && !tasks[i].durable)
+		if (tasks[i].told && !tasks[i].durable) {
+			if (should_be_durable(&tasks[i]))
+				broken("task %d was accepted and never written down", i);
 			tasks[i].excused = true;
+		}
 }
 
 /* ---- what they do ---- */
