@@ -9,70 +9,89 @@
 #include "lib/base/clock.h"
 #include "lib/engine/internal.h"
 
+#define TO(phase) (1u << PHASE_##phase)
+
 const struct phase_row machine_phases[PHASE_COUNT] = {
 	[PHASE_BEGIN] = {
 		.name = "begin", .enter = begin_enter, .event = begin_event, .step = STEP_BEGIN,
+		.next = TO(REUSE) | TO(QUEUED) | TO(FETCH) | TO(FINISH),
 		.waits_for = "disk: journal, prompt, the earlier image to history, row",
 		.after_restart = "begin, if its row is in the journal; else nothing was changed" },
 	[PHASE_REUSE] = {
 		.name = "reuse", .event = reuse_event, .step = STEP_REUSE,
+		.next = TO(QUEUED) | TO(FINISH),
 		.waits_for = "disk: a copy of the image made of the same text",
 		.after_restart = "begin" },
 	[PHASE_QUEUED] = {
 		.name = "queued", .enter = queued_enter, .event = queued_event,
+		.next = TO(ANNOUNCE) | TO(QUEUED) | TO(VERIFY) | TO(FINISH),
 		.waits_for = "a slot and the rate",
 		.after_restart = "begin" },
 	[PHASE_ANNOUNCE] = {
 		.name = "announce", .enter = announce_enter, .event = announce_event,
 		.step = STEP_ANNOUNCE,
+		.next = TO(SUBMIT) | TO(QUEUED) | TO(FINISH),
 		.waits_for = "disk: that it is about to be sent",
 		.after_restart = "begin, or as submit" },
 	[PHASE_SUBMIT] = {
 		.name = "submit", .enter = submit_enter, .event = submit_event, .looks = true,
+		.next = TO(ACCEPT) | TO(CHECK) | TO(QUEUED) | TO(FINISH),
 		.waits_for = "the answer to the request that costs money",
 		.after_restart = "poll wait, if its id was ours to choose; else failed (EIO): never sent again" },
 	[PHASE_CHECK] = {
 		.name = "check", .enter = check_enter, .event = check_event, .looks = true,
+		.next = TO(KEEP) | TO(QUEUED) | TO(FINISH),
 		.waits_for = "a look whether the picture in the answer is whole",
 		.after_restart = "as submit" },
 	[PHASE_ACCEPT] = {
 		.name = "accept", .event = accept_event, .step = STEP_ACCEPT,
+		.next = TO(POLL_WAIT) | TO(POLL) | TO(FETCH),
 		.waits_for = "disk: task id or image URL",
 		.after_restart = "poll wait or fetch wait, or as submit" },
 	[PHASE_POLL_WAIT] = {
 		.name = "poll wait", .event = poll_wait_event, .looks = true,
+		.next = TO(POLL) | TO(POLL_WAIT) | TO(SPLIT) | TO(QUEUED) | TO(FINISH),
 		.waits_for = "a time",
 		.after_restart = "poll wait" },
 	[PHASE_POLL] = {
 		.name = "poll", .enter = poll_enter, .event = poll_event, .looks = true,
+		.next = TO(POLL_WAIT) | TO(POLL) | TO(FETCH) | TO(FETCH_WAIT) |
+			TO(KEEP) | TO(SPLIT) | TO(QUEUED) | TO(FINISH),
 		.waits_for = "the answer to a question about the task",
 		.after_restart = "poll wait" },
 	[PHASE_SPLIT] = {
 		.name = "split", .event = split_event,
+		.next = TO(QUEUED) | TO(POLL_WAIT) | TO(FINISH),
 		.waits_for = "disk: a row of its own for the late task",
 		.after_restart = "poll wait" },
 	[PHASE_KEEP] = {
 		.name = "keep", .event = keep_event, .step = STEP_KEEP,
+		.next = TO(VERIFY),
 		.waits_for = "disk: the bytes of the answer",
 		.after_restart = "verify, or as submit" },
 	[PHASE_FETCH_WAIT] = {
 		.name = "fetch wait", .event = fetch_wait_event,
+		.next = TO(FETCH) | TO(FETCH_WAIT) | TO(QUEUED) | TO(FINISH),
 		.waits_for = "a time",
 		.after_restart = "fetch wait" },
 	[PHASE_FETCH] = {
 		.name = "fetch", .enter = fetch_enter, .event = fetch_event,
+		.next = TO(VERIFY) | TO(FETCH) | TO(FETCH_WAIT) | TO(POLL) | TO(QUEUED) | TO(FINISH),
 		.waits_for = "the image",
 		.after_restart = "fetch wait" },
 	[PHASE_VERIFY] = {
 		.name = "verify", .enter = verify_enter, .event = verify_event,
+		.next = TO(FINISH) | TO(POLL) | TO(QUEUED),
 		.waits_for = "a worker",
 		.after_restart = "fetch wait or verify; a drawing: begin" },
 	[PHASE_FINISH] = {
 		.name = "finish", .enter = finish_enter, .event = finish_event, .step = STEP_FINISH,
+		.next = TO(GONE),
 		.waits_for = "disk: image, row, the journal's row is removed",
 		.after_restart = "finish, once the row says `commit`; else as before it" },
 	[PHASE_DROP] = {
 		.name = "drop", .event = drop_event, .step = STEP_DROP,
+		.next = TO(GONE),
 		.waits_for = "disk: the journal's row is removed",
 		.after_restart = "drop: its prompt is gone, or a newer row has the name" },
 	[PHASE_GONE] = {
@@ -142,6 +161,7 @@ static enum phase enter(struct generation *generation)
 static void move(struct generation *generation, enum phase next)
 {
 	while (next != PHASE_STAY) {
+		assert(next == PHASE_DROP || machine_phases[generation->phase].next & 1u << next);
 		generation->phase = next;
 		next = enter(generation);
 	}
@@ -150,7 +170,8 @@ static void move(struct generation *generation, enum phase next)
 
 void machine_start(struct generation *generation, enum phase phase)
 {
-	move(generation, phase);
+	generation->phase = phase;
+	move(generation, enter(generation));
 }
 
 /* ---- events ---- */
@@ -252,7 +273,7 @@ static void wake(struct generation *generation)
 	const struct event event = { .kind = EVENT_WAKE };
 
 	if (generation->holding)
-		move(generation, generation->phase);
+		machine_start(generation, generation->phase);
 	else
 		machine_deliver(generation, &event);
 }
