@@ -13,7 +13,7 @@
  *                                  none calls another
  *     answers.c ends.c attempts.c  what phases have in common: what an answer
  *                                  means, how it ends, what a failure leads to
- *     exchange.c cancel.c progress.c disk_steps.c queue.c budget.c reuse.c
+ *     exchange.c cancel.c progress.c disk_steps.c queue.c budget.c reuse.c thumbs.c
  *     generation.c waiting.c ticket.c timers.c post.c failure.c schedule.c metrics.c disk.c
  *                                  leaves: they do one thing, and report its end
  *                                  through engine->deliver
