@@ -54,8 +54,12 @@ GOALS_WITHOUT_LIBS = clean demo check install-deps install-test-deps
 ifneq ($(filter-out $(GOALS_WITHOUT_LIBS),$(or $(MAKECMDGOALS),all)),)
 MISSING := $(sort $(foreach l,$(LIBS_NEEDED),$(if $(shell $(PKG_CONFIG) --exists \
 	$(firstword $(subst =, ,$(l))) 2>/dev/null && echo yes),,$(lastword $(subst =, ,$(l))))))
+# A header of libc stands for all of them.
+ifeq ($(shell $(CC) -E -include stdio.h -x c /dev/null >/dev/null 2>&1 && echo yes),)
+MISSING += $(patsubst cc,gcc,$(firstword $(CC))) libc6-dev
+endif
 ifneq ($(MISSING),)
-$(error Libraries are missing. As root: apt-get install pkg-config $(MISSING))
+$(error Packages are missing. As root: apt-get install pkg-config $(MISSING))
 endif
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS))
 PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS))

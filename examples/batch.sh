@@ -39,6 +39,14 @@ if [ $# -lt 2 ] || [ $# -gt 3 ]; then
 fi
 mount=$1 list=$2 parallel=${3:-16}
 failed=$list.failed
+if [ ! -d "$mount/prompts" ]; then
+	echo "$0: $mount is no mount of seedfs; mount it first: seedfs -o provider=sketch $mount" >&2
+	exit 2
+fi
+if [ ! -r "$list" ]; then
+	echo "$0: $list cannot be read; it has a line of NAME<tab>PROMPT for each image" >&2
+	exit 2
+fi
 
 : >"$failed" || exit 1
 grep -v '^[[:space:]]*$' "$list" | tr '\n' '\0' |

@@ -12,6 +12,10 @@ cd "$(dirname "$0")/.."
 BUILD=${BUILD:-build}
 PICTURES=${PICTURES:-demo-pictures}
 
+if ! command -v make >/dev/null; then
+	echo "make is missing. As root: apt-get install make" >&2
+	exit 1
+fi
 env -u MAKEFLAGS -u MFLAGS make -s install-deps
 env -u MAKEFLAGS -u MFLAGS make BUILD="$BUILD" all
 

@@ -14,6 +14,10 @@ if [ $# -lt 3 ] || [ $# -gt 4 ]; then
 	exit 2
 fi
 mount=$1 name=$2 prompt=$3 output=${4:-}
+if [ ! -d "$mount/prompts" ]; then
+	echo "$0: $mount is no mount of seedfs; mount it first: seedfs -o provider=sketch $mount" >&2
+	exit 2
+fi
 
 # The log and `queue` write NAME as /proc/mounts does.
 escaped() {

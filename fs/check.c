@@ -151,7 +151,7 @@ static bool check_key(const struct options *options, struct seed_key **key)
 		if (error.code != ENOKEY)
 			return say("key", false, error.message);
 		snprintf(text, sizeof(text), "none: set %s, or name a file with -o key_file=PATH; "
-			 "provider=sketch needs none", service->key_variables ?
+			 "-o provider=sketch needs none", service->key_variables ?
 			 service->key_variables[0] : "a key");
 		return say("key", false, text);
 	}

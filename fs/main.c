@@ -90,7 +90,7 @@ static errint_t load_key(const struct options *options, struct seed_key **key,
 	err = seed_key_load(options->key_file, service->key_variables, key, &cause);
 	if (err == -ENOKEY)
 		return seed_error_set(error, ENOKEY, "no key for provider %s: set %s, or name a file "
-				      "with -o key_file=PATH; provider=sketch needs none",
+				      "with -o key_file=PATH; -o provider=sketch needs none",
 				      service->name, service->key_variables ?
 				      service->key_variables[0] : "a key");
 	if (err)

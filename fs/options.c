@@ -304,6 +304,10 @@ static int take_ours(struct parsing *parsing, const struct option_spec *spec, co
 	if (spec->type != FLAG && !value)
 		return seed_error_set(parsing->error, EINVAL, "option %s needs a value: %s",
 				      spec->name, form_of(spec, form, sizeof(form)));
+	if (spec->type == STRING && strncmp(value, "~/", 2) == 0)
+		return seed_error_set(parsing->error, EINVAL, "option %s=%s: the shell leaves a ~ as it "
+				      "is there; write %s=$HOME%s", spec->name, value, spec->name,
+				      value + 1);
 	/* Without the value: it holds a password. */
 	if (spec->type == URL && strchr(value, '@') && seed_url_check(value))
 		return seed_error_set(parsing->error, EINVAL, "option %s: no user and password in the "
@@ -435,6 +439,9 @@ static int take_flag(struct parsing *parsing, const char *text)
 		options->version = true;
 	else if (strcmp(text, "--check") == 0)
 		options->check = true;
+	else if (strncmp(text, "--", 2) == 0 && find_spec(text + 2, strcspn(text + 2, "=")))
+		return seed_error_set(parsing->error, EDOM, "unknown flag %s; write -o %s", text,
+				      text + 2);
 	else
 		for (const char *letter = text + 1; *letter || letter == text + 1; letter++)
 			if (!take_letter(options, *letter))

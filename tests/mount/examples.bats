@@ -18,6 +18,23 @@ load helper
 	fails test -e "$DIR/list.failed"
 }
 
+@test "examples: without a mount, a list or make they say so in one line" {
+	run "$ROOT/examples/prompt.sh" "$MNT" fox "a fox"
+	same "2 1" "$status ${#lines[@]}"
+	has "$output" "$MNT is no mount of seedfs; mount it first: seedfs -o provider=sketch $MNT"
+	run "$ROOT/examples/batch.sh" "$MNT" "$DIR/list"
+	same "2 1" "$status ${#lines[@]}"
+	has "$output" "$MNT is no mount of seedfs"
+	mount_seed
+	run "$ROOT/examples/batch.sh" "$MNT" "$DIR/list"
+	same "2 1" "$status ${#lines[@]}"
+	has "$output" "$DIR/list cannot be read"
+	mkdir "$DIR/bin"
+	for program in bash env dirname; do ln -s "$(type -P "$program")" "$DIR/bin/"; done
+	run env PATH="$DIR/bin" "$ROOT/examples/demo.sh"
+	same "1 make is missing. As root: apt-get install make" "$status $output"
+}
+
 @test "examples: prompt.sh shows the log of a name with a space when it fails" {
 	mount_seed
 	faults '[{"on":"create","do":{"code":402,"msg":"no credits"}}]'
@@ -59,6 +76,15 @@ load helper
 	same 1 "${#lines[@]}"
 	has "$output" "As root: apt-get install pkg-config libcjson-dev libcurl4-openssl-dev"
 	has "$output" libpng-dev
+}
+
+@test "make: a missing compiler is one line with what to install" {
+	mkdir "$DIR/bin"
+	for program in make sh grep sed awk pkg-config; do ln -s "$(type -P "$program")" "$DIR/bin/"; done
+	run env -u MAKEFLAGS PATH="$DIR/bin" make -s -C "$ROOT" BUILD="$DIR/build" all
+	same 2 "$status"
+	same 1 "${#lines[@]}"
+	has "$output" "As root: apt-get install pkg-config gcc libc6-dev."
 }
 
 @test "make: without sudo, what is missing is one line for root" {

@@ -4,14 +4,20 @@
 
 load helper
 
-# One starts threads and processes of its own, and comes before any other library.
+# It starts threads and processes of its own.
 no_sanitizer() {
 	! nm -D "$SEEDFS" 2>/dev/null | grep -qE '__[at]san_init' || skip "under a sanitizer"
 }
 
-# The N-th thread that the program starts fails: a library made here stands before libc's.
+# The N-th thread that the program starts fails: a library made here stands before libc's, and
+# AddressSanitizer's before that.
 fail_thread() {
-	no_sanitizer
+	PRELOAD=$DIR/fail.so
+	if nm -D "$SEEDFS" 2>/dev/null | grep -q __asan_init; then
+		PRELOAD=$(cc -print-file-name=libasan.so):$PRELOAD
+	else
+		no_sanitizer
+	fi
 	cc -shared -fPIC -D_GNU_SOURCE -o "$DIR/fail.so" -x c - <<-'C'
 		#include <dlfcn.h>
 		#include <errno.h>
@@ -63,7 +69,7 @@ refused() {
 	# Four of the disk, SIGHUP's, the engine's, the look at the service (without which it goes on),
 	# the first that serves.
 	for n in {1..8}; do
-		FAIL_THREAD=$n LD_PRELOAD=$DIR/fail.so start_seedfs -o "$(usual_options)" "$MNT"
+		FAIL_THREAD=$n LD_PRELOAD=$PRELOAD start_seedfs -o "$(usual_options)" "$MNT"
 		wait_until mounted_or_ended
 		if ((n == 7)); then
 			mounted

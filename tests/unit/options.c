@@ -521,6 +521,8 @@ static const struct {
 	{ "steps=0,size=1", "option steps=0: " STEPS },
 	{ "store=s3://bucket/prefix",
 	  "option store: this version keeps its catalogue in the state directory only" },
+	{ "key_file=~/.key",
+	  "option key_file=~/.key: the shell leaves a ~ as it is there; write key_file=$HOME/.key" },
 	{ "s3_endpoint=http://127.0.0.1:9000",
 	  "option store: this version keeps its catalogue in the state directory only" },
 };
@@ -561,7 +563,7 @@ static void test_wrong_usage(void **state)
 		{ { "-fdx", MNT, NULL }, "unknown flag -fdx; seedfs -h lists them" },
 		{ { MNT, "-o", NULL }, "-o needs options after it, like -o provider=sketch; "
 		  "seedfs -h lists them" },
-		{ { "--provider=sketch", MNT, NULL }, "unknown flag --provider=sketch; seedfs -h lists them" },
+		{ { "--provider=sketch", MNT, NULL }, "unknown flag --provider=sketch; write -o provider=sketch" },
 	};
 	struct parsed parsed;
 
