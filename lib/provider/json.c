@@ -277,8 +277,8 @@ void seed_json_message(const cJSON *root, char *out, size_t size)
 void seed_json_error_words(const cJSON *root, char *out, size_t size)
 {
 	static const char *const places[] = {
-		"error.code", "error.type", "error.innererror.code", "code", "error_type",
-		"detail[0].type", "type",
+		"error.code", "error.type", "error.innererror.code", "error.inner_error.code",
+		"code", "error_type", "detail[0].type", "type",
 	};
 	size_t len;
 

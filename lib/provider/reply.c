@@ -158,7 +158,8 @@ static bool is_busy(struct seed_step *step, const struct seed_response *response
 	return true;
 }
 
-/* A 404 that speaks of the model, and is not the page of a wrong api_base. */
+/* A 404, of HTTP or of kie's envelope, that speaks of the model, and is not the page
+ * of a wrong api_base. */
 static bool is_unknown_model(const struct seed_task *task, const struct seed_response *response,
 			     const cJSON *json, const struct seed_step *step)
 {
@@ -168,9 +169,9 @@ static bool is_unknown_model(const struct seed_task *task, const struct seed_res
 		"requested resource",              /* Replicate */
 	};
 	char words[2 * SEED_MESSAGE_MAX_BYTES];
+	long status = response->status == 200 ? seed_json_int(json, "code", 0) : response->status;
 
-	if (task->stage != SEED_STAGE_SUBMIT || response->status != 404 ||
-	    step->kind != SEED_STEP_FAIL)
+	if (task->stage != SEED_STAGE_SUBMIT || status != 404 || step->kind != SEED_STEP_FAIL)
 		return false;
 	seed_json_error_words(json, words, sizeof(words));
 	return holds_one_of(words, names, SEED_ARRAY_LEN(names));

@@ -31,7 +31,8 @@ export SERVICE=fal BASE=/fal
 @test "fal: each model is asked in its own words for a size that need not be enlarged" {
 	mount_service
 	for model in fal-ai/bytedance/seedream/v4.5/text-to-image fal-ai/bytedance/seedream/v5/lite/text-to-image \
-		bytedance/seedream/v5.5/text-to-image fal-ai/nano-banana-pro fal-ai/nano-banana-2 \
+		bytedance/seedream/v5/pro/text-to-image bytedance/seedream/v5.5/text-to-image \
+		fal-ai/bytedance/seedream/v3/text-to-image fal-ai/gpt-image-2 fal-ai/nano-banana-pro fal-ai/nano-banana-2 \
 		fal-ai/kling-image/v3/text-to-image fal-ai/imagen4/preview fal-ai/flux-2 fal-ai/flux-2-pro \
 		fal-ai/qwen-image-2/text-to-image fal-ai/wan/v2.7/text-to-image fal-ai/z-image/turbo; do
 		name=${model//\//_}
@@ -114,6 +115,11 @@ export SERVICE=fal BASE=/fal
 @test "fal: a request that the model refuses is EINVAL" {
 	mount_service
 	gives EINVAL "Input should be a valid integer" '[{"on":"create","do":{"status":422,"code":"int_parsing","msg":"Input should be a valid integer"}}]'
+}
+
+@test "fal: a model that does not exist is EINVAL, and named" {
+	mount_service -o model=fal-ai/none
+	gives EINVAL "model fal-ai/none: HTTP 404: Application 'none' not found" '[{"on":"create","do":{"status":404,"msg":"Application '"'none'"' not found"}}]'
 }
 
 @test "fal: a refusal of the request by the result is EINVAL" {

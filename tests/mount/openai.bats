@@ -61,6 +61,9 @@ mount_local() { # sdcpp or localai
 	mount_gpt
 	gives EPERM "rejected by the safety system" '[{"on":"create","do":{"status":400,"code":"moderation_blocked","msg":"Your request was rejected by the safety system."}}]'
 	gives EPERM "content policy" '[{"on":"create","do":{"status":400,"code":"content_policy_violation","msg":"This request violates our content policy."}}]'
+	# Azure, and gateways to it.
+	gives EPERM "was filtered" '[{"on":"create","do":{"status":400,"code":"content_filter","msg":"The response was filtered"}}]'
+	gives EPERM "content management policy" '[{"on":"create","do":{"status":400,"code":"BadRequest","msg":"Filtered due to the prompt triggering Azure OpenAI'"'"'s content management policy."}}]'
 }
 
 @test "openai: a request that is refused is EINVAL" {

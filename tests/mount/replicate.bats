@@ -31,7 +31,7 @@ export SERVICE=replicate BASE=/replicate
 @test "replicate: each model is asked in its own words for a size that need not be enlarged" {
 	mount_service
 	for model in bytedance/seedream-4.5 bytedance/seedream-5-lite bytedance/seedream-5-pro google/nano-banana-pro \
-		black-forest-labs/flux-2-pro; do
+		google/nano-banana-2 black-forest-labs/flux-2-pro; do
 		name=${model//\//_}
 		write "$name" '{"prompt": "a fox", "model": "'"$model"'", "seed": 7, "negative_prompt": "snow"}'
 		is_verified "$name"
@@ -42,6 +42,13 @@ export SERVICE=replicate BASE=/replicate
 		"$(log_of create -c -S 'select(.path | contains("flux-2-pro")) | .body.input')"
 	write dev '{"prompt": "a fox", "model": "black-forest-labs/flux-2-dev"}'
 	has "$(status_texts dev)" "Smaller than asked for: 1440x832 came"
+	write banana '{"prompt": "a fox", "model": "google/nano-banana"}'
+	has "$(status_texts banana)" "Smaller than asked for: "
+}
+
+@test "replicate: a model that does not exist is EINVAL, and named" {
+	mount_service -o model=owner/none
+	gives EINVAL "model owner/none: HTTP 404: The requested resource could not be found." '[{"on":"create","do":{"status":404,"msg":"The requested resource could not be found."}}]'
 }
 
 @test "replicate: the key is a bearer's, and goes to no image" {

@@ -228,6 +228,66 @@ static void a_moved_api_is_named(void **state)
 	seed_params_release(&params);
 }
 
+/* The policy of Azure, and of gateways to it, in each place where they say so. */
+static void policy_of_azure_and_gateways(void **state)
+{
+	static const char *const bodies[] = {
+		"{\"error\":{\"code\":\"content_filter\",\"message\":\"no\"}}",
+		"{\"error\":{\"code\":\"contentFilter\",\"message\":\"no\"}}",
+		"{\"error\":{\"code\":\"BadRequest\",\"message\":\"The response was filtered due to the prompt "
+		"triggering Azure OpenAI's content management policy.\"}}",
+		"{\"error\":{\"code\":\"BadRequest\",\"message\":\"no\","
+		"\"innererror\":{\"code\":\"ResponsibleAIPolicyViolation\"}}}",
+		"{\"error\":{\"code\":\"BadRequest\",\"message\":\"no\","
+		"\"inner_error\":{\"code\":\"ResponsibleAIPolicyViolation\"}}}",
+		"{\"error\":{\"code\":\"400\",\"type\":null,\"message\":\"litellm.BadRequestError: "
+		"litellm.ContentPolicyViolationError: no\"}}",
+	};
+
+	SEED_UNUSED(state);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(bodies); i++) {
+		struct seed_step step;
+
+		ask("openai", SEED_STAGE_SUBMIT, 400, -1, bodies[i], &step);
+		if (step.kind != SEED_STEP_FAIL || step.error.code != EPERM)
+			fail_msg("%s: %d", bodies[i], step.error.code);
+		seed_step_release(&step);
+	}
+}
+
+/* A model that there is not is the request's fault, and named; any other 404 is
+ * perhaps that of a wrong api_base. */
+static void an_unknown_model_is_named(void **state)
+{
+	static const struct {
+		const char *service;
+		long status;
+		const char *body;
+		int code;
+	} rows[] = {
+		{ "openai", 404, "{\"error\":{\"code\":\"model_not_found\",\"message\":\"x\"}}", EINVAL },
+		{ "openai", 404, "{\"error\":{\"code\":\"DeploymentNotFound\",\"message\":\"x\"}}", EINVAL },
+		{ "ark", 404, "{\"error\":{\"code\":\"InvalidEndpointOrModel.NotFound\"}}", EINVAL },
+		{ "fal", 404, "{\"detail\":\"Application 'x' not found\"}", EINVAL },
+		{ "replicate", 404, "{\"detail\":\"The requested resource could not be found.\"}", EINVAL },
+		{ "kie", 200, "{\"code\":404,\"msg\":\"The model is not found\"}", EINVAL },
+		{ "kie", 200, "{\"code\":404,\"msg\":\"no such path\"}", EIO },
+		{ "openai", 404, "<html>Not Found</html>", EIO },
+		{ "openai", 404, "{\"detail\":\"Not Found\"}", EIO },
+	};
+
+	SEED_UNUSED(state);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(rows); i++) {
+		struct seed_step step;
+
+		ask(rows[i].service, SEED_STAGE_SUBMIT, rows[i].status, -1, rows[i].body, &step);
+		if (step.kind != SEED_STEP_FAIL || step.error.code != rows[i].code ||
+		    !strncmp(step.error.message, "model ", 6) != (rows[i].code == EINVAL))
+			fail_msg("%s: %d, %s", rows[i].body, step.error.code, step.error.message);
+		seed_step_release(&step);
+	}
+}
+
 /* As objects, in lists of lists, without a host, with white space. */
 static void pictures_come_in_many_wraps(void **state)
 {
@@ -297,6 +357,8 @@ int main(void)
 		cmocka_unit_test(polls_fail_by_class),
 		cmocka_unit_test(no_figure_spoils_a_record),
 		cmocka_unit_test(a_moved_api_is_named),
+		cmocka_unit_test(policy_of_azure_and_gateways),
+		cmocka_unit_test(an_unknown_model_is_named),
 		cmocka_unit_test(pictures_come_in_many_wraps),
 		cmocka_unit_test(a_refused_url_is_kept_whole),
 	};

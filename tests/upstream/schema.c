@@ -54,6 +54,11 @@ static const struct {
 	{ "fal", "*seedream/v4.5/*", FAL_SAFE FAL_SIZES "|auto_2K|auto_4K max_images:i" },
 	{ "fal", "*seedream/v5/lite/*", FAL FAL_SIZES "|auto_2K|auto_3K max_images:i"
 	  " enable_safety_checker:b" },
+	/* Not in the client yet: what all of the family have, and what fal's pages name. */
+	{ "fal", "*seedream/v5/pro/*", FAL FAL_SIZES " output_format:jpeg|png enable_safety_checker:b" },
+	{ "fal", "*seedream/v5.5/*", FAL FAL_SIZES " enable_safety_checker:b" },
+	{ "fal", "*seedream/v3/*", FAL_SAFE FAL_SIZES " guidance_scale:n" },
+	{ "fal", "*gpt-image-2", FAL FAL_SIZES },
 	{ "fal", "fal-ai/nano-banana-pro", FAL FORMATS " aspect_ratio:auto|" BANANA_RATIOS
 	  " resolution:1K|2K|4K seed:i safety_tolerance:s limit_generations:b enable_web_search:b" },
 	{ "fal", "fal-ai/nano-banana-2", FAL FORMATS " aspect_ratio:auto|" BANANA_RATIOS
@@ -64,7 +69,7 @@ static const struct {
 	  " resolution:1K|2K negative_prompt:s" },
 	{ "fal", "fal-ai/imagen4/preview*", FAL FORMATS " aspect_ratio:1:1|16:9|9:16|4:3|3:4"
 	  " resolution:1K|2K seed:i safety_tolerance:s" },
-	{ "fal", "fal-ai/gpt-image-1.5", FAL FORMATS " image_size:1024x1024|1536x1024|1024x1536"
+	{ "fal", "fal-ai/gpt-image-1*", FAL FORMATS " image_size:1024x1024|1536x1024|1024x1536"
 	  " quality:low|medium|high background:auto|transparent|opaque" },
 	{ "fal", "fal-ai/flux-2-*", "prompt!:s sync_mode:b enable_safety_checker:b seed:i" FAL_SIZES
 	  " output_format:jpeg|png safety_tolerance:s" },
@@ -85,7 +90,8 @@ static const struct {
 	  " output_format:png|jpeg" },
 	{ "replicate", "black-forest-labs/flux-2-*", "prompt!:s aspect_ratio:" RATIOS "|custom width:i"
 	  " height:i resolution:s seed:i output_format:webp|jpg|png output_quality:i" },
-	{ "replicate", "google/nano-banana-pro", "prompt!:s aspect_ratio:" BANANA_RATIOS
+	{ "replicate", "google/nano-banana", "prompt!:s aspect_ratio:" BANANA_RATIOS " output_format:jpg|png" },
+	{ "replicate", "google/nano-banana-[2p]*", "prompt!:s aspect_ratio:" BANANA_RATIOS
 	  " resolution:1K|2K|4K output_format:jpg|png" },
 
 	{ "ark", "*seedream-4-[05]*", "model!:s prompt!:s size:s response_format:url|b64_json watermark:b"
@@ -97,6 +103,8 @@ static const struct {
 	{ "ark", "*seedream-5-0*", "model!:s prompt!:s size:s response_format:url|b64_json watermark:b"
 	  " sequential_image_generation:disabled|auto output_format:jpeg|png" },
 	{ "ark", "*seedream-5-5*", "model!:s prompt!:s size:s response_format:url|b64_json watermark:b" },
+	{ "ark", "*seedream-3-0*", "model!:s prompt!:s size:s response_format:url|b64_json watermark:b seed:i"
+	  " guidance_scale:n" },
 	{ "ark", "ep-*", "model!:s prompt!:s size:s response_format:url|b64_json watermark:b" },
 };
 
