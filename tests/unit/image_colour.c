@@ -13,6 +13,7 @@
 #include <lcms2.h>
 #include <webp/encode.h>
 
+#include "lib/image/colour.h"
 #include "lib/image/decode.h"
 
 /* In levels: rounding, and one. */
@@ -687,6 +688,52 @@ static void webp_profiles(void **state)
 	seed_buf_release(&file);
 }
 
+/* ---- what no profile is ---- */
+
+/* Whatever stands in a profile, a picture is converted or left, and nothing else
+ * happens (under a sanitizer, this says). */
+static void survives_damaged_profiles(void **state)
+{
+	static const enum seed_samples samples[] = {SEED_SAMPLES_RGB, SEED_SAMPLES_CMYK_INVERTED,
+						    SEED_SAMPLES_RGBA16, SEED_SAMPLES_RGBA};
+	cmsHPROFILE profiles[] = {rgb_profile(of_p3, 2.2, 0), ink_profile(), rgb_profile(of_p3, 0, 0),
+				  grey_profile(1.8)};
+	uint32_t random = 1;
+	int converted = 0;
+
+	SEED_UNUSED(state);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(profiles); i++) {
+		uint8_t *icc, from[64 * 8], rgb[64 * 3];
+		cmsUInt32Number len = profile_bytes(profiles[i], &icc);
+
+		memset(from, 99, sizeof(from));
+		/* A table for inks takes 0.1 s. */
+		for (int round = 0; round < (i == 1 ? 20 : 200); round++) {
+			struct seed_colour_tags tags = {.icc = malloc(len), .icc_len = len, .grey = i == 3};
+			struct seed_colour *colour;
+			struct seed_error error;
+
+			memcpy((uint8_t *)(uintptr_t)tags.icc, icc, len);
+			for (int flips = round % 5; flips; flips--) {
+				random = random * 1664525 + 1013904223;
+				/* Most of what decides stands at the beginning. */
+				((uint8_t *)(uintptr_t)tags.icc)[(random >> 8) % (flips & 1 ? 400 : len)] ^=
+					(uint8_t)(1 << (random >> 5 & 7));
+			}
+			tags.icc_len -= round % 7 ? 0 : (random >> 8) % len;
+			if (seed_colour_new(&tags, samples[i], &colour, &error))
+				fail_msg("%s", error.message);
+			if (colour)
+				seed_colour_convert(colour, from, rgb, 64);
+			converted += colour != NULL;
+			seed_colour_free(colour);
+			free((void *)(uintptr_t)tags.icc);
+		}
+		free(icc);
+	}
+	assert_in_range(converted, 200, 619);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -698,6 +745,7 @@ int main(void)
 		cmocka_unit_test(jpeg_profiles),
 		cmocka_unit_test(jpeg_inks),
 		cmocka_unit_test(webp_profiles),
+		cmocka_unit_test(survives_damaged_profiles),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
