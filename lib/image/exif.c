@@ -37,13 +37,15 @@ static int orientation_of_directory(const struct tiff *tiff, size_t at)
 
 int seed_exif_orientation(const uint8_t *data, size_t len)
 {
+	size_t name_len;
 	struct tiff tiff;
 
-	if (len < 14 || memcmp(data, "Exif\0\0", 6))
+	if (len < 14)
 		return 1;
-	tiff.data = data + 6;
-	tiff.len = len - 6;
-	tiff.big_endian = data[6] == 'M';
+	name_len = memcmp(data, "Exif\0\0", 6) ? 0 : 6;
+	tiff.data = data + name_len;
+	tiff.len = len - name_len;
+	tiff.big_endian = *tiff.data == 'M';
 	if (memcmp(tiff.data, tiff.big_endian ? "MM\0*" : "II*\0", 4))
 		return 1;
 	return orientation_of_directory(&tiff, load(&tiff, 4, 4));

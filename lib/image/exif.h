@@ -4,8 +4,9 @@
 
 #include "lib/base/base.h"
 
-/* Orientation (1 to 8) in the data of a JPEG APP1 segment; 1 where it tells
- * none or is not whole. */
+/* Orientation (1 to 8) in the data of a JPEG APP1 segment, a PNG's eXIf chunk or a
+ * WebP's EXIF chunk, which may lack the name before it; 1 where it tells none or is
+ * not whole. */
 int seed_exif_orientation(const uint8_t *data, size_t len);
 
 #endif

@@ -13,6 +13,7 @@
 #include <png.h>
 
 #include "lib/image/decode.h"
+#include "lib/image/exif.h"
 #include "lib/image/inflate.h"
 #include "lib/image/png_chunks.h"
 #include "lib/image/png_colour.h"
@@ -322,6 +323,18 @@ static enum seed_samples samples_of(const struct seed_png_layout *layout)
 	return layout->depth == 16 ? SEED_SAMPLES_RGBA16 : SEED_SAMPLES_RGBA;
 }
 
+/* The chunk may stand anywhere (PNG specification 11.3.4.5). */
+static int find_orientation(const uint8_t *data, const struct seed_png_layout *layout)
+{
+	size_t offset = SEED_PNG_SIGNATURE_BYTES;
+	struct seed_png_chunk chunk;
+
+	while (seed_png_next(data, layout->end, &offset, &chunk))
+		if (!strcmp(chunk.name, "eXIf"))
+			return seed_exif_orientation(chunk.data, chunk.len);
+	return 1;
+}
+
 static errint_t decode_pixels(struct png_reader *reader, const struct seed_png_layout *layout,
 			      struct seed_decoded *decoded)
 {
@@ -345,6 +358,7 @@ errint_t seed_decode_png(const uint8_t *data, size_t len, uint32_t width, uint32
 {
 	struct png_reader reader = {.data = data, .pixels = &decoded->pixels, .error = error};
 	struct seed_png_layout layout;
+	int orientation;
 	errint_t err;
 
 	decoded->format = "png";
@@ -358,10 +372,11 @@ errint_t seed_decode_png(const uint8_t *data, size_t len, uint32_t width, uint32
 	err = seed_png_colour(data, &layout, reader.samples, &reader.colour, error);
 	if (err)
 		return err;
-	decoded->keepable = is_plain(&layout) && !reader.colour;
+	orientation = find_orientation(data, &layout);
+	decoded->keepable = is_plain(&layout) && !reader.colour && orientation == 1;
 	if (!decoded->keepable || layout.width != width || layout.height != height ||
 	    !verify_plain(data, &layout, decoded))
 		err = decode_pixels(&reader, &layout, decoded);
 	seed_colour_free(reader.colour);
-	return err;
+	return err ? err : seed_pixels_orient(&decoded->pixels, orientation, error);
 }

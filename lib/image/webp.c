@@ -8,6 +8,7 @@
 
 #include "lib/image/colour.h"
 #include "lib/image/decode.h"
+#include "lib/image/exif.h"
 
 static uint32_t load_le32(const uint8_t *p)
 {
@@ -68,19 +69,26 @@ static bool take_frame(const WebPDemuxer *demux, const WebPBitstreamFeatures *fe
 	return whole;
 }
 
-static void find_profile(const WebPDemuxer *demux, WebPData *profile)
+/* What the decoder gets, and what is done with its pixels. All lie in the
+ * container's bytes; profile and EXIF may be empty. */
+struct parts {
+	WebPData picture, profile, exif;
+};
+
+static WebPData find_chunk(const WebPDemuxer *demux, const char *name)
 {
+	WebPData data = {0};
 	WebPChunkIterator chunk;
 
-	if (WebPDemuxGetChunk(demux, "ICCP", 1, &chunk))
-		*profile = chunk.chunk;
+	if (WebPDemuxGetChunk(demux, name, 1, &chunk))
+		data = chunk.chunk;
 	WebPDemuxReleaseChunkIterator(&chunk);
+	return data;
 }
 
-/* The demuxer looks at what the decoder skips: one picture, wholly there.
- * *picture is what the decoder gets, *profile may be empty. Both lie in the bytes. */
+/* The demuxer looks at what the decoder skips: one picture, wholly there. */
 static errint_t check_frames(const uint8_t *data, size_t len, WebPBitstreamFeatures *features,
-			     WebPData *picture, WebPData *profile, struct seed_error *error)
+			     struct parts *parts, struct seed_error *error)
 {
 	const WebPData whole = {.bytes = data, .size = len};
 	WebPDemuxState state;
@@ -89,15 +97,15 @@ static errint_t check_frames(const uint8_t *data, size_t len, WebPBitstreamFeatu
 	uint32_t frames = 0;
 	bool still = true;
 
-	*picture = whole;
-	*profile = (WebPData){0};
+	*parts = (struct parts){.picture = whole};
 	if (demux && state == WEBP_DEMUX_DONE) {
 		frames = WebPDemuxGetI(demux, WEBP_FF_FRAME_COUNT);
-		find_profile(demux, profile);
+		parts->profile = find_chunk(demux, "ICCP");
+		parts->exif = find_chunk(demux, "EXIF");
 	}
 	if (frames == 1 && features->has_animation)
-		still = take_frame(demux, features, picture) &&
-			WebPGetFeatures(picture->bytes, picture->size, features) == VP8_STATUS_OK &&
+		still = take_frame(demux, features, &parts->picture) &&
+			WebPGetFeatures(parts->picture.bytes, parts->picture.size, features) == VP8_STATUS_OK &&
 			features->width == width && features->height == height;
 	WebPDemuxDelete(demux);
 	if (frames > 1 || !still)
@@ -157,7 +165,7 @@ errint_t seed_decode_webp(const uint8_t *data, size_t len, struct seed_decoded *
 	struct seed_pixels *pixels = &decoded->pixels;
 	struct seed_colour *colour = NULL;
 	WebPBitstreamFeatures features;
-	WebPData picture, profile;
+	struct parts parts;
 	errint_t err;
 
 	decoded->format = "webp";
@@ -165,15 +173,17 @@ errint_t seed_decode_webp(const uint8_t *data, size_t len, struct seed_decoded *
 	if (!err)
 		err = check_features(data, len, &features, decoded, error);
 	if (!err)
-		err = check_frames(data, len, &features, &picture, &profile, error);
+		err = check_frames(data, len, &features, &parts, error);
 	if (!err)
-		err = find_colour(&profile, features.has_alpha, &colour, error);
+		err = find_colour(&parts.profile, features.has_alpha, &colour, error);
 	if (!err)
 		err = seed_pixels_alloc(pixels, pixels->width, pixels->height, error);
 	if (!err)
 		err = features.has_alpha
-			      ? decode_alpha(picture.bytes, picture.size, colour, pixels, error)
-			      : decode_opaque(picture.bytes, picture.size, colour, pixels, error);
+			      ? decode_alpha(parts.picture.bytes, parts.picture.size, colour, pixels, error)
+			      : decode_opaque(parts.picture.bytes, parts.picture.size, colour, pixels, error);
 	seed_colour_free(colour);
-	return err;
+	if (err)
+		return err;
+	return seed_pixels_orient(pixels, seed_exif_orientation(parts.exif.bytes, parts.exif.size), error);
 }

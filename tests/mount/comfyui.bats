@@ -246,7 +246,7 @@ save='"class_type": "SaveImage", "inputs": {"images": ["3", 0], "filename_prefix
 	background try_write fox "a fox"
 	received held 1
 	kill_seedfs
-	mount_service -o timeout=2
+	mount_service -o timeout=8
 	same ok "$(try_open images/fox.png)"
 	is_verified fox
 	same ETIMEDOUT "$(record fox '.attempts[0].error.errno')"

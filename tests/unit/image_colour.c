@@ -631,17 +631,6 @@ static void jpeg_inks(void **state)
 	}
 }
 
-static void add_riff(struct seed_buf *file, const char *name, const void *data, size_t len)
-{
-	const uint8_t size[4] = {(uint8_t)len, (uint8_t)(len >> 8), (uint8_t)(len >> 16), 0};
-
-	add(file, name, 4);
-	add(file, size, 4);
-	add(file, data, len);
-	if (len & 1)
-		add(file, "", 1);
-}
-
 /* One colour; takes the profile. */
 static void make_webp(struct seed_buf *file, const uint8_t rgba[4], cmsHPROFILE profile)
 {

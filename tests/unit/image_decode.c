@@ -703,19 +703,20 @@ static unsigned make_exif(uint8_t exif[64], bool big, uint8_t orientation)
 	return sizeof(head[big]) + sizeof(entries[big]);
 }
 
+/* The stored corners are 0 1 / 2 3; what is seen where, upright. */
+static const struct {
+	uint8_t orientation;
+	bool turned;
+	int corners[4];
+} orientations[] = {
+	{1, false, {0, 1, 2, 3}}, {2, false, {1, 0, 3, 2}}, {3, false, {3, 2, 1, 0}},
+	{4, false, {2, 3, 0, 1}}, {5, true, {0, 2, 1, 3}}, {6, true, {2, 0, 3, 1}},
+	{7, true, {3, 1, 2, 0}}, {8, true, {1, 3, 0, 2}}, {9, false, {0, 1, 2, 3}},
+	{0, false, {0, 1, 2, 3}},
+};
+
 static void jpeg_orientation(void **state)
 {
-	/* The stored corners are 0 1 / 2 3; what is seen where, upright. */
-	static const struct {
-		uint8_t orientation;
-		bool turned;
-		int corners[4];
-	} cases[] = {
-		{1, false, {0, 1, 2, 3}}, {2, false, {1, 0, 3, 2}}, {3, false, {3, 2, 1, 0}},
-		{4, false, {2, 3, 0, 1}}, {5, true, {0, 2, 1, 3}}, {6, true, {2, 0, 3, 1}},
-		{7, true, {3, 1, 2, 0}}, {8, true, {1, 3, 0, 2}}, {9, false, {0, 1, 2, 3}},
-		{0, false, {0, 1, 2, 3}},
-	};
 	static const uint8_t colours[4][3] = {{220, 20, 20}, {20, 220, 20}, {20, 20, 220}, {220, 220, 20}};
 	enum { W = 48, H = 16 };
 	uint8_t samples[W * H * 3];
@@ -723,8 +724,8 @@ static void jpeg_orientation(void **state)
 	SEED_UNUSED(state);
 	for (size_t p = 0; p < W * H; p++)
 		memcpy(samples + p * 3, colours[(p % W >= W / 2) + 2 * (p / W >= H / 2)], 3);
-	for (size_t i = 0; i < SEED_ARRAY_LEN(cases) * 2; i++) {
-		uint32_t w = cases[i / 2].turned ? H : W, h = cases[i / 2].turned ? W : H;
+	for (size_t i = 0; i < SEED_ARRAY_LEN(orientations) * 2; i++) {
+		uint32_t w = orientations[i / 2].turned ? H : W, h = orientations[i / 2].turned ? W : H;
 		struct jpeg_kind kind = jpeg_rgb;
 		struct seed_decoded decoded;
 		struct seed_error error;
@@ -732,13 +733,13 @@ static void jpeg_orientation(void **state)
 		uint8_t exif[64];
 
 		kind.app1 = exif;
-		kind.app1_len = make_exif(exif, i % 2, cases[i / 2].orientation);
+		kind.app1_len = make_exif(exif, i % 2, orientations[i / 2].orientation);
 		make_jpeg(&jpeg, &kind, samples, W, H);
 		assert_int_equal(decode(&jpeg, &decoded, &error), 0);
 		assert_int_equal(decoded.pixels.width, w);
 		assert_int_equal(decoded.pixels.height, h);
 		for (int c = 0; c < 4; c++) {
-			const uint8_t *want = colours[cases[i / 2].corners[c]];
+			const uint8_t *want = colours[orientations[i / 2].corners[c]];
 
 			assert_near(&decoded.pixels, c % 2 ? w - 1 : 0, c / 2 ? h - 1 : 0, want[0],
 				    want[1], want[2]);
@@ -800,6 +801,86 @@ static void webp_lossless(void **state)
 	seed_decoded_release(&decoded);
 	seed_pixels_release(&pixels);
 	seed_buf_release(&webp);
+}
+
+/* EXIF before or behind the pixels, with JPEG's name before it or without, of a PNG
+ * and of a WebP. */
+static void make_turned(struct seed_buf *file, bool webp, const uint8_t *samples, uint32_t w, uint32_t h,
+			const uint8_t *exif, size_t exif_len, bool behind)
+{
+	const struct png_kind kind = {.width = w, .height = h, .depth = 8, .colour = 2};
+	const uint8_t head[10] = {0x08, 0, 0, 0, (uint8_t)(w - 1), 0, 0, (uint8_t)(h - 1), 0, 0};
+	struct seed_buf body;
+	uint8_t *data;
+	size_t len;
+
+	seed_buf_init(file, MADE_MAX_BYTES);
+	seed_buf_init(&body, MADE_MAX_BYTES);
+	if (webp) {
+		len = WebPEncodeLosslessRGB(samples, (int)w, (int)h, (int)w * 3, &data);
+		add(&body, "WEBP", 4);
+		add_riff(&body, "VP8X", head, sizeof(head));
+		add(&body, data + 12, len - 12);
+		add_riff(&body, "EXIF", exif, exif_len);
+		add_riff(file, "RIFF", body.data, body.len_bytes);
+		WebPFree(data);
+	} else {
+		struct seed_buf raw;
+
+		seed_buf_init(&raw, MADE_MAX_BYTES);
+		for (uint32_t y = 0; y < h; y++) {
+			add(&raw, "", 1);
+			add(&raw, samples + (size_t)y * w * 3, (size_t)w * 3);
+		}
+		add_zlib(&body, bytes_of(&raw), raw.len_bytes);
+		add_head(file, &kind);
+		if (!behind)
+			add_chunk(file, "eXIf", exif, exif_len);
+		add_chunk(file, "IDAT", body.data, body.len_bytes);
+		if (behind)
+			add_chunk(file, "eXIf", exif, exif_len);
+		add_chunk(file, "IEND", NULL, 0);
+		seed_buf_release(&raw);
+	}
+	seed_buf_release(&body);
+}
+
+static void other_orientations(void **state)
+{
+	static const uint8_t colours[4][3] = {{220, 20, 20}, {20, 220, 20}, {20, 20, 220}, {220, 220, 20}};
+	enum { W = 48, H = 16 };
+	uint8_t samples[W * H * 3];
+
+	SEED_UNUSED(state);
+	for (size_t p = 0; p < W * H; p++)
+		memcpy(samples + p * 3, colours[(p % W >= W / 2) + 2 * (p / W >= H / 2)], 3);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(orientations) * 8; i++) {
+		bool turned = orientations[i / 8].turned, webp = i & 1;
+		uint32_t w = turned ? H : W, h = turned ? W : H;
+		struct seed_decoded decoded;
+		struct seed_error error;
+		struct seed_buf file;
+		uint8_t exif[64];
+		size_t len = make_exif(exif, i & 2, orientations[i / 8].orientation);
+		size_t named = i & 4 ? 0 : 6;
+
+		make_turned(&file, webp, samples, W, H, exif + named, len - named, i & 2);
+		assert_int_equal(decode(&file, &decoded, &error), 0);
+		assert_int_equal(decoded.pixels.width, w);
+		assert_int_equal(decoded.pixels.height, h);
+		for (int c = 0; c < 4; c++) {
+			const uint8_t *want = colours[orientations[i / 8].corners[c]];
+
+			assert_near(&decoded.pixels, c % 2 ? w - 1 : 0, c / 2 ? h - 1 : 0, want[0],
+				    want[1], want[2]);
+		}
+		/* What is upright already keeps its bytes. */
+		assert_int_equal(decoded.keepable,
+				 !webp && (orientations[i / 8].orientation < 2 ||
+					   orientations[i / 8].orientation > 8));
+		seed_decoded_release(&decoded);
+		seed_buf_release(&file);
+	}
 }
 
 static void webp_alpha(void **state)
@@ -870,18 +951,6 @@ static void webp_cut(void **state)
 		assert_valid(&webp);
 		seed_buf_release(&webp);
 	}
-}
-
-static void add_riff(struct seed_buf *buf, const char *name, const void *data, size_t len)
-{
-	char size[4];
-
-	set_le32(size, (uint32_t)len);
-	add(buf, name, 4);
-	add(buf, size, 4);
-	add(buf, data, len);
-	if (len & 1)
-		add(buf, "", 1);
 }
 
 /* Extended format: flags, frames of 40x24 each out of a still picture. */
@@ -1012,6 +1081,7 @@ int main(void)
 		cmocka_unit_test(jpeg_exif_cut),
 		cmocka_unit_test(webp_lossless),
 		cmocka_unit_test(webp_alpha),
+		cmocka_unit_test(other_orientations),
 		cmocka_unit_test(webp_cut),
 		cmocka_unit_test(webp_animated),
 		cmocka_unit_test(webp_sizes),

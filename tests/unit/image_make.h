@@ -173,6 +173,18 @@ static inline void make_pixels(struct seed_pixels *pixels, uint32_t width, uint3
 	}
 }
 
+/* A chunk of WebP's container, or all of it. */
+static inline void add_riff(struct seed_buf *file, const char *name, const void *data, size_t len)
+{
+	const uint8_t size[4] = {(uint8_t)len, (uint8_t)(len >> 8), (uint8_t)(len >> 16), 0};
+
+	add(file, name, 4);
+	add(file, size, 4);
+	add(file, data, len);
+	if (len & 1)
+		add(file, "", 1);
+}
+
 static inline void read_back(int fd, struct seed_buf *buf)
 {
 	struct stat st;
