@@ -141,6 +141,24 @@ $(BUILD)/tests/unit/simulate: $(SIM_SRC:%.c=$(BUILD)/%.o) $(BUILD)/libseed.a
 mutants:
 	@tests/sim/mutants.sh
 
+# ---- fuzz targets: tests/fuzz/fuzz.h ----
+
+# With libFuzzer where it is built for that (make fuzz), else with a program that
+# gives the kept inputs and what damage makes of them.
+FUZZ_SRC = $(filter-out tests/fuzz/replay.c,$(wildcard tests/fuzz/*.c))
+FUZZ_MAIN = $(if $(findstring fuzzer,$(SANITIZE)),,$(BUILD)/tests/fuzz/replay.o)
+FUZZ_LD = $(if $(findstring fuzzer,$(SANITIZE)),-fsanitize=fuzzer)
+fuzz-programs: $(FUZZ_SRC:%.c=$(BUILD)/%)
+$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(FUZZ_MAIN) $(FS_TESTABLE) $(BUILD)/libseed.a
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $(LDFLAGS_ALL) $(FUZZ_LD) -o $@ $^ $(PKG_LIBS) -lz -lm
+
+# make fuzz SECONDS=60 [TARGETS='png jpeg']
+fuzz:
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)-fuzz CC=clang \
+		SANITIZE=fuzzer-no-link,address,undefined fuzz-programs
+	@tests/fuzz/run.sh $(BUILD)-fuzz $(or $(SECONDS),60) $(TARGETS)
+
 simulate: $(BUILD)/tests/unit/simulate
 	@$< --seconds $(or $(SECONDS),60) --from $(or $(FROM),1000000)
 
@@ -178,7 +196,7 @@ CHECK = BUILD=$(BUILD) tests/check.sh
 
 upstream: $(BUILD)/upstream
 
-objects: $(LIB_OBJ) $(FS_OBJ) $(UNIT_SRC:%.c=$(BUILD)/%.o) $(UPSTREAM_SRC:%.c=$(BUILD)/%.o)
+objects: $(LIB_OBJ) $(FS_OBJ) $(UNIT_SRC:%.c=$(BUILD)/%.o) $(FUZZ_SRC:%.c=$(BUILD)/%.o) $(UPSTREAM_SRC:%.c=$(BUILD)/%.o)
 
 # Each header says itself what it needs: it compiles alone.
 HEADERS = $(wildcard fs/*.h lib/*/*.h tests/*/*.h)
@@ -216,11 +234,11 @@ demo:
 	@BUILD=$(BUILD) examples/demo.sh
 
 FORCE:
-.PHONY: simulate mutants storm install uninstall all clean FORCE unit-programs upstream objects headers check check-unit \
+.PHONY: simulate mutants fuzz fuzz-programs storm install uninstall all clean FORCE unit-programs upstream objects headers check check-unit \
 	check-mount check-asan check-warnings lint hdr-check install-deps install-test-deps demo
 .SECONDARY:
 
--include $(SIM_SRC:%.c=$(BUILD)/%.d) $(LIB_OBJ:.o=.d) $(FS_OBJ:.o=.d) $(UNIT_SRC:%.c=$(BUILD)/%.d) $(UPSTREAM_SRC:%.c=$(BUILD)/%.d)
+-include $(SIM_SRC:%.c=$(BUILD)/%.d) $(FUZZ_SRC:%.c=$(BUILD)/%.d) $(LIB_OBJ:.o=.d) $(FS_OBJ:.o=.d) $(UNIT_SRC:%.c=$(BUILD)/%.d) $(UPSTREAM_SRC:%.c=$(BUILD)/%.d)
 
 # ---- speed and exactness of the image work: tests/bench/, docs/performance.md ----
 

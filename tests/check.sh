@@ -5,7 +5,7 @@
 #   tests/check.sh [all]        everything below, after installing what is missing
 #   tests/check.sh unit         the programs of tests/unit/
 #   tests/check.sh mount [FILE…] the files of tests/mount/
-#   tests/check.sh asan         both again under AddressSanitizer and UBSan
+#   tests/check.sh asan         both again under AddressSanitizer and UBSan, and the fuzz targets' kept inputs
 #   tests/check.sh warnings     compiles everything with gcc and clang, warnings are errors
 #   tests/check.sh lint         shellcheck; functions that have grown too long
 #   tests/check.sh headers      each header compiles alone
@@ -172,7 +172,7 @@ build() { # DIRECTORY [make's arguments]
 	local dir=$1
 
 	shift
-	make -j"$(nproc)" BUILD="$dir" "$@" all upstream unit-programs
+	make -j"$(nproc)" BUILD="$dir" "$@" all upstream unit-programs fuzz-programs
 }
 
 # The simulation runs as often as its cells are judged by; less under sanitizers.
@@ -183,6 +183,16 @@ unit_suites() { # BUILD-DIRECTORY [RUNS]
 	for source in tests/unit/*.c; do
 		name=$(basename "$source" .c)
 		echo "unit/$name 300 $1/tests/unit/$name"
+	done
+}
+
+# Each target's kept inputs, and what damage makes of them.
+fuzz_suites() { # BUILD-DIRECTORY
+	local source name
+
+	for source in tests/fuzz/*.c; do
+		name=$(basename "$source" .c)
+		[ "$name" = replay ] || echo "fuzz/$name 300 $1/tests/fuzz/$name"
 	done
 }
 
@@ -220,6 +230,7 @@ run_asan() {
 		UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 run_suites asan < <(
 		mount_suites 900
 		unit_suites "$BUILD-asan" 20000
+		fuzz_suites "$BUILD-asan"
 	)
 }
 

@@ -207,7 +207,8 @@ static bool is_listed(const char *list, const char *word)
 {
 	size_t len = strlen(word);
 
-	for (const char *at = list; (at = strstr(at, word)) != NULL; at++)
+	/* The empty word is found beyond the list's end, too. */
+	for (const char *at = list; len && (at = strstr(at, word)) != NULL; at++)
 		if ((at == list || at[-1] == ' ') && at[len] == ' ')
 			return true;
 	return false;

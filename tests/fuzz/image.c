@@ -1,18 +1,10 @@
 /*
  * Fuzz target (libFuzzer): any bytes as a picture, as a zlib stream, and as the
  * input of the encoder. What is accepted must be what zlib and the decoder say.
- *
- *	clang -g -O1 -fsanitize=fuzzer,address,undefined -I. -D_GNU_SOURCE \
- *		tests/fuzz/image.c $(ls lib/image/[!.]*.c) \
- *		lib/base/buf.c lib/base/error.c lib/base/text.c -lpng -ljpeg -lwebp -lwebpdemux \
- *		-llcms2 -ldeflate -lcrypto -lz -lm
- *
  * tests/unit/image_fuzz.c runs it for a bounded number of made inputs.
  */
-#include "lib/base/base.h"
+#include "tests/fuzz/fuzz.h"
 
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -21,16 +13,8 @@
 #include "lib/image/encode.h"
 #include "lib/image/inflate.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
 /* Larger pictures only cost time. */
-enum { FUZZ_PIXELS_MAX = 1 << 20, FUZZ_STREAM_MAX = 1 << 16, FUZZ_PIECE = 5000 };
-
-#define CHECK(condition)         \
-	do {                     \
-		if (!(condition)) \
-			abort(); \
-	} while (0)
+enum { FUZZ_STREAM_MAX = 1 << 16, FUZZ_PIECE = 5000 };
 
 static bool is_small(const uint8_t *data, size_t len)
 {

@@ -19,6 +19,8 @@ static void asks_each_model_in_its_way(void **state)
 					      "\"output_format\":\"png\"" },
 		{ OWN, "gpt-image-1-mini", "low", "\"model\":\"gpt-image-1-mini\",\"size\":\"1536x1024\","
 						  "\"output_format\":\"png\",\"quality\":\"low\"" },
+		{ OWN, "gpt-image-2", "", "\"model\":\"gpt-image-2\",\"size\":\"2048x1152\","
+					  "\"output_format\":\"png\"" },
 		{ OWN, "dall-e-3", "high", "\"model\":\"dall-e-3\",\"size\":\"1792x1024\","
 					   "\"response_format\":\"url\",\"quality\":\"hd\"" },
 		{ OWN, "dall-e-3", "low", "\"model\":\"dall-e-3\",\"size\":\"1792x1024\","
