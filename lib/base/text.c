@@ -3,6 +3,7 @@
 /* The longest character, and the longest beginning of one that a cut leaves. */
 #define CHAR_MAX_BYTES 4
 #define CHAR_CUT_BYTES (CHAR_MAX_BYTES - 1)
+#define TURN_BYTES 3
 
 static unsigned char byte_at(const char *text, size_t at)
 {
@@ -90,6 +91,16 @@ static bool is_c1(const char *text, size_t at)
 	return byte_at(text, at) == 0xc2 && byte_at(text, at + 1) < 0xa0;
 }
 
+/* Line separators, and what turns the direction of the text behind it: U+2028 to
+ * U+202E and U+2066 to U+2069. A NUL ends the text, or `left` does. */
+static bool is_turn(const char *text, size_t left)
+{
+	if (left < TURN_BYTES || byte_at(text, 0) != 0xe2)
+		return false;
+	return (byte_at(text, 1) == 0x80 && byte_at(text, 2) >= 0xa8 && byte_at(text, 2) <= 0xae) ||
+	       (byte_at(text, 1) == 0x81 && byte_at(text, 2) >= 0xa6 && byte_at(text, 2) <= 0xa9);
+}
+
 void seed_text_one_line(char *text, size_t len)
 {
 	size_t at = 0;
@@ -103,6 +114,8 @@ void seed_text_one_line(char *text, size_t len)
 			} else if (is_c1(text, at)) {
 				text[at++] = ' ';
 				text[at] = ' ';
+			} else if (is_turn(text + at, valid - at)) {
+				memset(text + at, ' ', TURN_BYTES);
 			}
 		}
 		if (at < len)
@@ -255,12 +268,28 @@ static bool is_scratch(const char *part, size_t len)
 	return false;
 }
 
-errint_t seed_text_check_name_part(const char *part)
+static bool turns(const char *part, size_t len)
 {
-	return check_part(part, strnlen(part, SEED_NAME_PART_MAX_BYTES + 1));
+	for (size_t at = 0; at < len; at++)
+		if (is_turn(part + at, len - at))
+			return true;
+	return false;
 }
 
-static errint_t check_parts(const char *name, bool scratch_too)
+/* One that is to be made. */
+static errint_t check_new_part(const char *part, size_t len)
+{
+	errint_t result = check_part(part, len);
+
+	return result ? result : turns(part, len) ? -EINVAL : 0;
+}
+
+errint_t seed_text_check_name_part(const char *part)
+{
+	return check_new_part(part, strnlen(part, SEED_NAME_PART_MAX_BYTES + 1));
+}
+
+static errint_t check_parts(const char *name, bool stored)
 {
 	int parts = 0;
 
@@ -268,11 +297,11 @@ static errint_t check_parts(const char *name, bool scratch_too)
 		return -ENAMETOOLONG;
 	for (;;) {
 		size_t len = strcspn(name, "/");
-		errint_t result = check_part(name, len);
+		errint_t result = stored ? check_part(name, len) : check_new_part(name, len);
 
 		if (result)
 			return result;
-		if (!scratch_too && is_scratch(name, len))
+		if (!stored && is_scratch(name, len))
 			return -EINVAL;
 		if (++parts > SEED_NAME_MAX_PARTS)
 			return -ENAMETOOLONG;
@@ -299,19 +328,22 @@ bool seed_text_is_scratch(const char *part)
 
 size_t seed_text_escape_name(const char *name, char *out, size_t size)
 {
-	size_t at = 0;
+	size_t at = 0, turn = 0; /* bytes left of a character that turns the direction */
 
 	for (; *name; name++) {
 		unsigned char byte = (unsigned char)*name;
 		char text[4] = {*name};
 		size_t len = 1;
 
-		if (byte < 0x21 || byte == 0x7f || byte == '\\' || byte == '#') {
+		if (is_turn(name, strnlen(name, TURN_BYTES)))
+			turn = TURN_BYTES;
+		if (turn > 0 || byte < 0x21 || byte == 0x7f || byte == '\\' || byte == '#') {
 			text[0] = '\\';
 			text[1] = (char)('0' + (byte >> 6));
 			text[2] = (char)('0' + (byte >> 3 & 7));
 			text[3] = (char)('0' + (byte & 7));
 			len = 4;
+			turn -= turn > 0;
 		}
 		for (size_t i = 0; i < len; i++, at++)
 			if (at + 1 < size)

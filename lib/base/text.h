@@ -17,8 +17,10 @@ size_t seed_text_utf8_prefix(const char *text, size_t len, bool *cut);
 /* `len`, or less if the end cuts a character: without its beginning, then. */
 size_t seed_text_whole(const char *text, size_t len);
 
-/* Makes one printable line of it, in place: control characters (C0, DEL, C1)
- * and bytes that are not UTF-8 become spaces. The length stays. */
+/* Makes one printable line of it, in place: control characters (C0, DEL, C1),
+ * separators of lines, characters that turn the direction of what follows them
+ * (U+2028 to U+202E, U+2066 to U+2069) and bytes that are not UTF-8 become spaces.
+ * The length stays. */
 void seed_text_one_line(char *text, size_t len);
 
 /* CONTRACT section 2 rule 7, as far as a write can be judged alone: `data` is to
@@ -41,7 +43,8 @@ size_t seed_text_white(const char *text, size_t len);
 size_t seed_text_mark(const char *text, size_t len);
 
 /* One part of a NAME (CONTRACT section 1): 1 to 250 bytes of valid UTF-8
- * without '/' or control characters (C0, DEL and C1), not "." or "..".
+ * without '/' or control characters (C0, DEL, C1, and as above, so that no name
+ * looks like another), not "." or "..".
  * 0, -ENAMETOOLONG, -EILSEQ (not UTF-8), -EINVAL. */
 errint_t seed_text_check_name_part(const char *part) SEED_MUST_CHECK;
 
@@ -49,8 +52,8 @@ errint_t seed_text_check_name_part(const char *part) SEED_MUST_CHECK;
  * most 16 parts and 1,024 bytes. Errors as above. */
 errint_t seed_text_check_name(const char *name) SEED_MUST_CHECK;
 
-/* The same for a NAME that is in the catalogue already: what is a scratch name
- * now may have been none when it was stored. */
+/* The same for a NAME that is in the catalogue already: what is refused now, or is
+ * a scratch name, may have been none when it was stored. */
 errint_t seed_text_check_stored_name(const char *name) SEED_MUST_CHECK;
 
 /* Whether a part names a scratch file, as editors, rsync, patch and browsers call
@@ -59,7 +62,8 @@ errint_t seed_text_check_stored_name(const char *name) SEED_MUST_CHECK;
 bool seed_text_is_scratch(const char *part);
 
 /* NAME for the log, as /proc/mounts writes it: space, tab, newline, backslash
- * and '#' and every other byte below 0x21 or 0x7f as \ooo. Writes at most
+ * and '#' and every other byte below 0x21 or 0x7f as \ooo, and so the bytes of the
+ * characters that seed_text_one_line() takes out. Writes at most
  * `size` bytes with the NUL; returns the full length (snprintf's way). */
 size_t seed_text_escape_name(const char *name, char *out, size_t size);
 

@@ -112,6 +112,8 @@ static void test_one_line(void **state)
 		{BYTES("x\xe2\x82"), "x  "},
 		{BYTES("\xe2\x82\n"), "   "},
 		{BYTES("❌ [SYNC IMAGE] 🖼️"), "❌ [SYNC IMAGE] 🖼️"},
+		{BYTES("a\u202egpj.exe\u2028b\u2066c\u2069"), "a   gpj.exe   b   c   "},
+		{BYTES("\u2027\u202f\u2065\u206a\u2014"), "\u2027\u202f\u2065\u206a\u2014"},
 		/* 9f and 80 that are not C1 */
 		{BYTES("\xf0\x9f\x80\x80"), "\xf0\x9f\x80\x80"},
 	};
@@ -300,6 +302,10 @@ static void test_name_part(void **state)
 		{"\x7f", -EINVAL},
 		{"a\xc2\x80", -EINVAL},
 		{"a\xc2\x9f", -EINVAL},
+		{"a\u202egpj", -EINVAL},
+		{"\u2028", -EINVAL},
+		{"a\u2069", -EINVAL},
+		{"\u200f\u2014\u202f", 0},
 		{"a\xff", -EILSEQ},
 		{"a\xe2\x82", -EILSEQ},
 		{"\n\xff", -EILSEQ},
@@ -308,6 +314,7 @@ static void test_name_part(void **state)
 	SEED_UNUSED(state);
 	for (size_t i = 0; i < SEED_ARRAY_LEN(cases); i++)
 		assert_int_equal(seed_text_check_name_part(cases[i].part), cases[i].result);
+	assert_int_equal(seed_text_check_stored_name("a\u202egpj"), 0);
 	assert_int_equal(seed_text_check_name_part(repeated("x", 250, "")), 0);
 	assert_int_equal(seed_text_check_name_part(repeated("x", 251, "")), -ENAMETOOLONG);
 	assert_int_equal(seed_text_check_name_part(repeated("€", 83, "x")), 0);
@@ -391,6 +398,8 @@ static void test_escape_name(void **state)
 		{"a\tb\nc\\d#e", "a\\011b\\012c\\134d\\043e"},
 		{"\x01\x20\x21\x7e\x7f", "\\001\\040!~\\177"},
 		{"shot010/é", "shot010/é"},
+		{"a\u202eb\u2066", "a\\342\\200\\256b\\342\\201\\246"},
+		{"\u200f\xe2\x80", "\u200f\xe2\x80"},
 	};
 
 	SEED_UNUSED(state);
