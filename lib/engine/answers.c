@@ -188,15 +188,21 @@ static void log_status(struct generation *generation, const struct seed_net_answ
 		generation_log(generation, SEED_LOG_REQUEST "Response status: %ld", answer->status);
 }
 
-enum phase answer_follow(struct generation *generation, struct seed_net_answer *answer)
+enum phase answer_follow(struct generation *generation, const struct event *event)
 {
+	struct seed_net_answer *answer = event->answer;
 	struct seed_step step;
 	enum phase next;
 
 	if (answer->error.code)
 		return transport_failed(generation, answer);
-	exchange_read(generation->engine, &generation->record.params, &generation->task, answer,
-		      &step);
+	if (event->read) {
+		step = *event->read;
+		seed_step_init(event->read);
+	} else {
+		exchange_read(generation->engine, &generation->record.params, &generation->task,
+			      answer, &step);
+	}
 	if (step.cost >= 0)
 		generation->record.cost = step.cost;
 	if (is_submit(generation)) {

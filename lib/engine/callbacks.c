@@ -117,7 +117,7 @@ static void run_callback(struct seed_engine *engine, struct command *command)
 errint_t seed_engine_callback(struct seed_engine *engine, const char *name, char *body,
 			      struct seed_ticket *ticket, struct seed_wait *wait)
 {
-	struct request *request = request_new(engine, name, wait, run_callback);
+	struct request *request = request_new(name, wait, run_callback);
 
 	if (!request) {
 		free(body);

@@ -59,7 +59,7 @@ static void send_next(struct cancel *cancel)
 	if (!err && !seed_url_same_host(request.url, config->service.api_base))
 		err = -EPERM;
 	if (!err)
-		err = exchange_transfer(cancel->engine, &request,
+		err = exchange_transfer(cancel->engine, &request, SEED_LOOK_MAX_BYTES,
 					seed_clock_now_ms() + CANCEL_TIMEOUT_MS, on_answer, cancel,
 					&transfer);
 	seed_request_release(&request);

@@ -404,8 +404,6 @@ static struct change *change_new(struct seed_engine *engine, const char *name, c
 		return NULL;
 	}
 	change->engine = engine;
-	if (wait)
-		wait->engine = engine;
 	change->wait = wait;
 	change->start = start;
 	return change;

@@ -11,8 +11,7 @@ void request_free(struct request *request)
 	free(request);
 }
 
-struct request *request_new(struct seed_engine *engine, const char *name,
-			    struct seed_wait *wait,
+struct request *request_new(const char *name, struct seed_wait *wait,
 			    void (*run)(struct seed_engine *, struct command *))
 {
 	struct request *request = calloc(1, sizeof(*request));
@@ -21,8 +20,6 @@ struct request *request_new(struct seed_engine *engine, const char *name,
 		return NULL;
 	request->command.run = run;
 	request->wait = wait;
-	if (wait)
-		wait->engine = engine;
 	if (name && !(request->name = strdup(name))) {
 		free(request);
 		return NULL;
@@ -76,7 +73,7 @@ static void run_wait_ticket(struct seed_engine *engine, struct command *command)
 errint_t seed_engine_wait_ticket(struct seed_engine *engine, struct seed_ticket *ticket,
 				 struct seed_wait *wait)
 {
-	struct request *request = request_new(engine, NULL, wait, run_wait_ticket);
+	struct request *request = request_new(NULL, wait, run_wait_ticket);
 
 	if (!request)
 		return -ENOMEM;
@@ -124,7 +121,7 @@ static void run_wait_name(struct seed_engine *engine, struct command *command)
 errint_t seed_engine_wait_name(struct seed_engine *engine, const char *name,
 			       struct seed_wait *wait)
 {
-	struct request *request = request_new(engine, name, wait, run_wait_name);
+	struct request *request = request_new(name, wait, run_wait_name);
 
 	if (!request)
 		return -ENOMEM;
@@ -174,7 +171,7 @@ static void run_set_key(struct seed_engine *engine, struct command *command)
 
 errint_t seed_engine_set_key(struct seed_engine *engine, struct seed_key *key)
 {
-	struct request *request = request_new(engine, NULL, NULL, run_set_key);
+	struct request *request = request_new(NULL, NULL, run_set_key);
 
 	if (!request)
 		return -ENOMEM;

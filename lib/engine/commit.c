@@ -90,7 +90,7 @@ static void run_commit(struct seed_engine *engine, struct command *command)
 errint_t seed_engine_commit(struct seed_engine *engine, const char *name, char *text,
 			    struct seed_ticket *ticket, struct seed_wait *wait)
 {
-	struct request *request = request_new(engine, name, wait, run_commit);
+	struct request *request = request_new(name, wait, run_commit);
 
 	if (!request) {
 		free(text);

@@ -19,7 +19,7 @@
 static bool stopped(const struct seed_engine *engine, int64_t now)
 {
 	/* Steps on disk always end; what they report may need another. */
-	return engine->stopping && engine->steps_running == 0 &&
+	return engine->stopping && engine->steps_running == 0 && !engine->readings &&
 	       (now >= engine->stop_ms || !machine_is_submitting(engine));
 }
 
@@ -134,9 +134,11 @@ static errint_t make_parts(struct seed_engine *engine)
 	};
 	errint_t err;
 
-	err = seed_net_new(&engine->net);
+	err = seed_net_new(SEED_ANSWERS_ALL_BYTES, &engine->net);
 	if (!err)
 		err = seed_disk_new(DISK_THREADS, &engine->disk);
+	if (!err)
+		err = seed_disk_new(1, &engine->reader);
 	if (!err)
 		err = seed_worker_pool_new(&workers, &engine->workers);
 	if (!err)
@@ -189,6 +191,7 @@ void seed_engine_free(struct seed_engine *engine)
 	if (!engine)
 		return;
 	engine->stopping = true;
+	seed_disk_free(engine->reader);
 	seed_disk_free(engine->disk);
 	engine->disk = NULL;
 	if (engine->net)
@@ -197,6 +200,7 @@ void seed_engine_free(struct seed_engine *engine)
 	machine_free(engine);
 	if (engine->net) /* callbacks that waited for another's end */
 		engine_run_posted(engine);
+	exchange_forget(engine);
 	seed_net_free(engine->net);
 	cancels_free(engine);
 	free(engine->due);

@@ -64,12 +64,12 @@ struct seed_wait {
 	/* The caller's. */
 	void (*done)(struct seed_wait *wait, int code); /* 0 or a positive errno; owns `wait` again */
 	pid_t tid;        /* who waits: its signals are looked at after an interrupt */
+	struct seed_engine *engine; /* for seed_engine_interrupt(), which may come at once */
 	bool until_begun; /* content once the prompt is on disk */
 	/* Set by seed_engine_interrupt(). */
 	atomic_bool interrupted;
 	/* The engine's. */
 	struct seed_wait *next, **link;
-	struct seed_engine *engine;
 	bool watched;
 };
 

@@ -64,6 +64,104 @@ void exchange_read(const struct seed_engine *engine, const struct seed_params *p
 			     &response, step);
 }
 
+/* ---- answers that take long to read ---- */
+
+/* Pictures in base64, of up to 96 MB: half a second of parsing and decoding, in
+ * which nobody else would be served. A thread reads a copy of what the provider may
+ * change; the transfer is kept, with the body. */
+struct reading {
+	struct seed_disk_job disk;
+	struct command report;
+	struct reading *next, **link;
+	struct seed_engine *engine;
+	struct generation *generation; /* NULL: nobody wants it any more */
+	struct seed_transfer *transfer;
+	struct seed_net_answer answer;
+	struct seed_params params;
+	struct seed_task task;
+	struct seed_step step;
+};
+
+static void reading_free(struct reading *reading)
+{
+	*reading->link = reading->next;
+	if (reading->next)
+		reading->next->link = reading->link;
+	seed_net_cancel(reading->engine->net, reading->transfer);
+	seed_params_release(&reading->params);
+	seed_task_release(&reading->task);
+	seed_step_release(&reading->step);
+	free(reading);
+}
+
+static void reading_ended(struct seed_engine *engine, struct command *command)
+{
+	struct reading *reading = (struct reading *)((char *)command -
+						     offsetof(struct reading, report));
+	struct generation *generation = reading->generation;
+
+	const struct event event = {
+		.kind = EVENT_ANSWER, .answer = &reading->answer, .read = &reading->step,
+	};
+
+	if (generation) {
+		generation->transfer = NULL;
+		generation->reading = NULL;
+		seed_task_release(&generation->task);
+		generation->task = reading->task;
+		reading->task = (struct seed_task){ 0 };
+		engine->deliver(generation, &event);
+	}
+	reading_free(reading);
+}
+
+static void read_on_thread(struct seed_disk_job *disk)
+{
+	struct reading *reading = (struct reading *)disk;
+
+	exchange_read(reading->engine, &reading->params, &reading->task, &reading->answer,
+		      &reading->step);
+	engine_post(reading->engine, &reading->report);
+}
+
+/* False without memory: it is read at once. */
+static bool read_aside(struct generation *generation, struct seed_net_answer *answer)
+{
+	struct seed_engine *engine = generation->engine;
+	struct reading *reading = calloc(1, sizeof(*reading));
+
+	if (!reading)
+		return false;
+	seed_params_init(&reading->params);
+	if (seed_params_copy(&reading->params, &generation->record.params) ||
+	    seed_task_copy(&reading->task, &generation->task)) {
+		seed_params_release(&reading->params);
+		free(reading);
+		return false;
+	}
+	seed_step_init(&reading->step);
+	answer->keep = true;
+	reading->answer = *answer;
+	reading->disk.run = read_on_thread;
+	reading->report.run = reading_ended;
+	reading->engine = engine;
+	reading->generation = generation;
+	reading->transfer = generation->transfer;
+	reading->next = engine->readings;
+	reading->link = &engine->readings;
+	if (reading->next)
+		reading->next->link = &reading->next;
+	engine->readings = generation->reading = reading;
+	seed_disk_submit(engine->reader, 0, &reading->disk);
+	return true;
+}
+
+void exchange_forget(struct seed_engine *engine)
+{
+	while (engine->readings)
+		reading_free(engine->readings);
+}
+
 /* ---- sending ---- */
 
 static void on_answer(void *context, struct seed_net_answer *answer)
@@ -72,6 +170,9 @@ static void on_answer(void *context, struct seed_net_answer *answer)
 	const struct event event = { .kind = EVENT_ANSWER, .answer = answer };
 
 	/* A generation that is given up takes its transfer along: it is alive. */
+	if (!answer->error.code && answer->len > SEED_ANSWER_SMALL_BYTES &&
+	    read_aside(generation, answer))
+		return;
 	generation->transfer = NULL;
 	generation->engine->deliver(generation, &event);
 }
@@ -82,8 +183,8 @@ static bool key_may_go(const struct seed_engine *engine, const char *url)
 }
 
 errint_t exchange_transfer(struct seed_engine *engine, const struct seed_request *request,
-			   int64_t deadline_ms, seed_net_done_fn *done, void *context,
-			   struct seed_transfer **transfer)
+			   size_t limit_bytes, int64_t deadline_ms, seed_net_done_fn *done,
+			   void *context, struct seed_transfer **transfer)
 {
 	const char *headers[SEED_ARRAY_LEN(request->headers) + 1] = { NULL };
 	struct seed_net_request out = {
@@ -92,7 +193,7 @@ errint_t exchange_transfer(struct seed_engine *engine, const struct seed_request
 		.body = request->body,
 		.headers = headers,
 		.deadline_ms = deadline_ms,
-		.limit_bytes = SEED_ANSWER_MAX_BYTES,
+		.limit_bytes = limit_bytes,
 	};
 
 	for (size_t i = 0; i < SEED_ARRAY_LEN(request->headers); i++)
@@ -146,7 +247,7 @@ static int64_t answer_by_ms(const struct generation *generation)
 errint_t exchange_send(struct generation *generation)
 {
 	errint_t err = exchange_transfer(generation->engine, &generation->request,
-					 answer_by_ms(generation), on_answer, generation,
+					 SEED_ANSWER_MAX_BYTES, answer_by_ms(generation), on_answer, generation,
 					 &generation->transfer);
 
 	seed_request_release(&generation->request);
@@ -170,7 +271,11 @@ errint_t exchange_download(struct generation *generation, const char *url)
 
 void exchange_stop(struct generation *generation)
 {
-	if (generation->transfer)
+	/* What is being read keeps its transfer until it has been. */
+	if (generation->reading)
+		generation->reading->generation = NULL;
+	else if (generation->transfer)
 		seed_net_cancel(generation->engine->net, generation->transfer);
 	generation->transfer = NULL;
+	generation->reading = NULL;
 }

@@ -113,6 +113,7 @@ struct event {
 	int code;
 	const char *by;
 	struct seed_net_answer *answer;
+	struct seed_step *read; /* what the provider made of it; NULL: it is still to be asked */
 	struct seed_step *look;
 	const struct seed_image_result *picture;
 };
@@ -193,6 +194,7 @@ struct generation {
 	bool no_looks;        /* this service cannot be looked at */
 
 	struct seed_transfer *transfer;
+	struct reading *reading; /* of the transfer's answer, on its thread; NULL: none */
 	enum disk_step step_running, step_next;
 	struct step_job job;   /* of step_running */
 	bool at_worker;
@@ -223,6 +225,8 @@ struct seed_engine {
 	const char *authorization; /* the key's own */
 	struct seed_net *net;
 	struct seed_disk *disk;
+	struct seed_disk *reader;    /* one thread, for answers that take long to read */
+	struct reading *readings;
 	struct seed_worker_pool *workers;
 
 	pthread_t thread;
@@ -319,7 +323,7 @@ struct request {
 };
 
 /* NULL without memory. `name` may be NULL. */
-struct request *request_new(struct seed_engine *engine, const char *name, struct seed_wait *wait,
+struct request *request_new(const char *name, struct seed_wait *wait,
 			    void (*run)(struct seed_engine *, struct command *));
 void request_free(struct request *request);
 /* Answers with `code` and frees. */
@@ -396,7 +400,7 @@ enum phase drop_event(struct generation *generation, const struct event *event);
 
 /* ---- answers.c: what an answer to the submission or to a poll means ---- */
 
-enum phase answer_follow(struct generation *generation, struct seed_net_answer *answer);
+enum phase answer_follow(struct generation *generation, const struct event *event);
 /* Until the task is to be asked for by its age. */
 enum phase answer_poll_later(struct generation *generation);
 /* What a look told: failed, not known any more, or how far. */
@@ -571,6 +575,8 @@ enum seed_failure exchange_failure(const struct seed_net_answer *answer);
 void exchange_stop(struct generation *generation);
 /* What the answers told goes into the row. */
 errint_t exchange_note_task(struct generation *generation) SEED_MUST_CHECK;
+/* Answers that nobody reads any more: the threads are gone. */
+void exchange_forget(struct seed_engine *engine);
 /* Without the key and what a signed URL ends in. */
 void exchange_scrub(const struct generation *generation, struct seed_error *error);
 /* What the provider makes of an answer; `step` is initialised here. */
@@ -579,7 +585,7 @@ void exchange_read(const struct seed_engine *engine, const struct seed_params *p
 		   struct seed_step *step);
 /* One request, with the key where its host is the API's own. */
 errint_t exchange_transfer(struct seed_engine *engine, const struct seed_request *request,
-			   int64_t deadline_ms, seed_net_done_fn *done, void *context,
+			   size_t limit_bytes, int64_t deadline_ms, seed_net_done_fn *done, void *context,
 			   struct seed_transfer **transfer) SEED_MUST_CHECK;
 
 /* ---- progress.c ---- */

@@ -45,7 +45,7 @@ enum phase poll_event(struct generation *generation, const struct event *event)
 {
 	if (event->kind == EVENT_LOOK)
 		return answer_follow_look(generation, event->look);
-	return event->kind == EVENT_ANSWER ? answer_follow(generation, event->answer) : PHASE_STAY;
+	return event->kind == EVENT_ANSWER ? answer_follow(generation, event) : PHASE_STAY;
 }
 
 enum phase split_event(struct generation *generation, const struct event *event)

@@ -164,7 +164,6 @@ errint_t seed_engine_report(struct seed_engine *engine, enum seed_report kind, c
 	report->wait = wait;
 	report->kind = kind;
 	report->text = text;
-	wait->engine = engine;
 	engine_post(engine, &report->command);
 	return 0;
 }

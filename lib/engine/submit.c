@@ -192,7 +192,7 @@ enum phase submit_event(struct generation *generation, const struct event *event
 {
 	if (event->kind == EVENT_LOOK)
 		return answer_follow_look(generation, event->look);
-	return event->kind == EVENT_ANSWER ? answer_follow(generation, event->answer) : PHASE_STAY;
+	return event->kind == EVENT_ANSWER ? answer_follow(generation, event) : PHASE_STAY;
 }
 
 /* ---- a picture that came with the answer ---- */

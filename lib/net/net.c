@@ -18,6 +18,9 @@
 struct seed_net {
 	CURLM *multi;
 	struct seed_transfer *transfers;
+	size_t held, most;             /* bytes of answers */
+	struct seed_transfer *beyond;  /* the one that is received although `most` is reached */
+	bool paused;                   /* some wait for that */
 };
 
 struct seed_transfer {
@@ -30,19 +33,20 @@ struct seed_transfer {
 	struct seed_buf body;
 	size_t received, limit;
 	int memfd;
-	bool to_memfd, guarded, proxied, refused, overflow, sent;
+	bool to_memfd, guarded, proxied, refused, overflow, sent, paused;
 	bool *private_peer;
 	errint_t write_error;
 	int local_error; /* errno of what this machine lacked; 0: nothing */
 	char message[CURL_ERROR_SIZE];
 };
 
-errint_t seed_net_new(struct seed_net **out)
+errint_t seed_net_new(size_t most_bytes, struct seed_net **out)
 {
 	struct seed_net *net = calloc(1, sizeof(*net));
 
 	if (!net)
 		return -ENOMEM;
+	net->most = most_bytes;
 	net->multi = curl_multi_init();
 	if (!net->multi) {
 		free(net);
@@ -65,15 +69,21 @@ static char *key_line(const struct seed_transfer *transfer)
 
 static void transfer_free(struct seed_transfer *transfer)
 {
+	struct seed_net *net = transfer->net;
 	char *line;
 
+	net->held -= transfer->received;
+	if (net->beyond == transfer)
+		net->beyond = NULL;
+	if (net->paused)
+		seed_net_wake(net);
 	if (transfer->link) {
 		*transfer->link = transfer->next;
 		if (transfer->next)
 			transfer->next->link = transfer->link;
 	}
 	if (transfer->easy) {
-		curl_multi_remove_handle(transfer->net->multi, transfer->easy);
+		curl_multi_remove_handle(net->multi, transfer->easy);
 		curl_easy_cleanup(transfer->easy);
 	}
 	line = key_line(transfer);
@@ -109,6 +119,19 @@ static errint_t write_memfd(int fd, const char *data, size_t len)
 	return 0;
 }
 
+/* Whether `len` bytes more may be held for it. */
+static bool has_room(struct seed_transfer *transfer, size_t len)
+{
+	struct seed_net *net = transfer->net;
+
+	if (net->held + len <= net->most || net->beyond == transfer)
+		return true;
+	if (net->beyond)
+		return false;
+	net->beyond = transfer;
+	return true;
+}
+
 static size_t on_body(char *data, size_t size, size_t count, void *context)
 {
 	struct seed_transfer *transfer = context;
@@ -118,6 +141,10 @@ static size_t on_body(char *data, size_t size, size_t count, void *context)
 		transfer->overflow = true;
 		return CURL_WRITEFUNC_ERROR;
 	}
+	if (!has_room(transfer, len)) {
+		transfer->paused = transfer->net->paused = true;
+		return CURL_WRITEFUNC_PAUSE;
+	}
 	if (transfer->to_memfd)
 		transfer->write_error = write_memfd(transfer->memfd, data, len);
 	else
@@ -125,6 +152,7 @@ static size_t on_body(char *data, size_t size, size_t count, void *context)
 	if (transfer->write_error)
 		return CURL_WRITEFUNC_ERROR;
 	transfer->received += len;
+	transfer->net->held += len;
 	return len;
 }
 
@@ -398,7 +426,30 @@ static void finish(struct seed_transfer *transfer, CURLcode code)
 	}
 	done(context, &answer);
 	transfer->memfd = answer.memfd;
-	transfer_free(transfer);
+	if (!answer.keep)
+		transfer_free(transfer);
+}
+
+/* The oldest of those that wait for room tries again. */
+static void resume(struct seed_net *net)
+{
+	struct seed_transfer *oldest = NULL;
+
+	if (!net->paused || net->beyond)
+		return;
+	net->paused = false;
+	for (struct seed_transfer *at = net->transfers; at; at = at->next) {
+		if (!at->paused)
+			continue;
+		net->paused = oldest != NULL;
+		oldest = at;
+	}
+	if (!oldest)
+		return;
+	oldest->paused = false;
+	curl_easy_pause(oldest->easy, CURLPAUSE_CONT);
+	if (net->paused && !net->beyond) /* then the next */
+		seed_net_wake(net);
 }
 
 void seed_net_turn(struct seed_net *net)
@@ -406,6 +457,7 @@ void seed_net_turn(struct seed_net *net)
 	int running, left;
 	CURLMsg *message;
 
+	resume(net);
 	curl_multi_perform(net->multi, &running);
 	while ((message = curl_multi_info_read(net->multi, &left)) != NULL) {
 		struct seed_transfer *transfer = NULL;

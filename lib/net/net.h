@@ -54,11 +54,14 @@ struct seed_net_answer {
 	int memfd;                  /* borrowed unless taken: set to -1 to take it */
 	const char *redirect;       /* absolute target of a 3xx, or NULL */
 	int64_t retry_after_ms;     /* 0 to a year; -1: none */
+	bool keep;                  /* set it, and what is borrowed lives until seed_net_cancel() */
 };
 
 typedef void seed_net_done_fn(void *context, struct seed_net_answer *answer);
 
-errint_t seed_net_new(struct seed_net **net) SEED_MUST_CHECK;
+/* Holds at most `most_bytes` of answers at once: the others are not read from their
+ * sockets meanwhile, but for one, so that this comes to an end. */
+errint_t seed_net_new(size_t most_bytes, struct seed_net **net) SEED_MUST_CHECK;
 void seed_net_free(struct seed_net *net); /* transfers still there are dropped without a callback */
 
 /* Everything in `request` is copied. `done` is called once, unless cancelled.

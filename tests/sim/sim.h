@@ -41,6 +41,8 @@ bool chance(unsigned percent);
 int64_t now_ms(void);
 /* The program is dead: whatever its memory still does reaches nothing. */
 bool is_dead(void);
+/* On the thread that reads large answers. */
+bool world_is_reader(void);
 /* A point at which it may be killed. */
 void may_die(void);
 void world_begin(uint64_t seed);

@@ -24,6 +24,7 @@ static int waiter_count;
 static int newest[NAMES];     /* the text that was last committed to it; -1: none */
 static bool restored[NAMES];  /* an earlier picture was made current, or a name moved */
 static bool one_slot;
+static struct seed_engine *asked; /* the engine of this life */
 
 void users_begin(struct seed_engine *engine)
 {
@@ -34,6 +35,7 @@ void users_begin(struct seed_engine *engine)
 			restored[i] = false;
 		}
 	}
+	asked = engine;
 	one_slot = engine->config.jobs == 1;
 }
 
@@ -71,6 +73,7 @@ static struct seed_wait *wait_new(const char *what, int text)
 	waiter = &waiters[waiter_count++];
 	*waiter = (struct waiter){ .used = true, .what = what, .text = text, .since_ms = now_ms() };
 	waiter->wait.done = answered;
+	waiter->wait.engine = asked;
 	return &waiter->wait;
 }
 

@@ -155,42 +155,49 @@ uint64_t __wrap_seed_log_lost(struct seed_log *log)
 
 /* ---- disk threads: jobs of a lane one after the other ---- */
 
-enum { LANES = 4 };
+enum { LANES = 4, READER = LANES /* the thread that reads large answers */ };
 
 static struct lane {
 	struct seed_disk_job *first, **last;
 	int64_t at_ms; /* when the first is run */
-} lanes[LANES];
+} lanes[LANES + 1];
 
 static void lanes_clear(void)
 {
-	for (int i = 0; i < LANES; i++)
+	for (int i = 0; i <= READER; i++)
 		lanes[i] = (struct lane){ .last = &lanes[i].first, .at_ms = INT64_MAX };
 }
 
-static int64_t disk_delay_ms(void)
+static int64_t delay_ms(const struct lane *lane)
 {
-	return chance(5) ? roll(3000) : roll(20);
+	return lane != &lanes[READER] && chance(5) ? roll(3000) : roll(20);
 }
 
 errint_t __wrap_seed_disk_new(int threads, struct seed_disk **disk)
 {
-	SEED_UNUSED(threads);
 	lanes_clear();
-	*disk = (struct seed_disk *)(void *)lanes;
+	*disk = (struct seed_disk *)(void *)&lanes[threads == 1 ? READER : 0];
 	return 0;
 }
 
 void __wrap_seed_disk_submit(struct seed_disk *disk, uint64_t key, struct seed_disk_job *job)
 {
-	struct lane *lane = &lanes[key % LANES];
+	struct lane *lane = (struct lane *)(void *)disk;
 
-	SEED_UNUSED(disk);
+	if (lane != &lanes[READER])
+		lane += key % LANES;
 	if (!lane->first)
-		lane->at_ms = clock_ms + disk_delay_ms();
+		lane->at_ms = clock_ms + delay_ms(lane);
 	job->next = NULL;
 	*lane->last = job;
 	lane->last = &job->next;
+}
+
+static const struct lane *running;
+
+bool world_is_reader(void)
+{
+	return running == &lanes[READER];
 }
 
 static bool lane_run(struct lane *lane)
@@ -202,8 +209,10 @@ static bool lane_run(struct lane *lane)
 	lane->first = job->next;
 	if (!lane->first)
 		lane->last = &lane->first;
-	lane->at_ms = lane->first ? clock_ms + disk_delay_ms() : INT64_MAX;
+	lane->at_ms = lane->first ? clock_ms + delay_ms(lane) : INT64_MAX;
+	running = lane;
 	job->run(job);
+	running = NULL;
 	return true;
 }
 
@@ -212,7 +221,7 @@ void __wrap_seed_disk_free(struct seed_disk *disk)
 	if (!disk)
 		return;
 	/* A stop waits for what was ordered; a death does not. */
-	for (int i = 0; i < LANES && !dead; i++)
+	for (int i = 0; i <= READER && !dead; i++)
 		while (lanes[i].first) {
 			lanes[i].at_ms = clock_ms;
 			lane_run(&lanes[i]);
@@ -372,7 +381,7 @@ static int64_t next_event_ms(void)
 
 	if (workers < at)
 		at = workers;
-	for (int i = 0; i < LANES; i++)
+	for (int i = 0; i <= READER; i++)
 		if (lanes[i].first && lanes[i].at_ms < at)
 			at = lanes[i].at_ms;
 	return at;
@@ -380,10 +389,10 @@ static int64_t next_event_ms(void)
 
 static void run_lanes(void)
 {
-	int first = (int)roll(LANES);
+	int first = (int)roll(READER + 1);
 
-	for (int i = 0; i < LANES && !dead; i++)
-		lane_run(&lanes[(first + i) % LANES]);
+	for (int i = 0; i <= READER && !dead; i++)
+		lane_run(&lanes[(first + i) % (READER + 1)]);
 }
 
 static void note_death(const struct seed_engine *engine)

@@ -115,7 +115,7 @@ static struct told ask_bytes(const char *method, const char *text, size_t len)
 
 	start(&server, text, len);
 	snprintf(url, sizeof(url), "http://127.0.0.1:%u/a/b?c=d", server.port);
-	assert_int_equal(seed_net_new(&net), 0);
+	assert_int_equal(seed_net_new(SEED_ANSWERS_ALL_BYTES, &net), 0);
 	assert_int_equal(seed_net_send(net, &request, on_answer, &told, &transfer), 0);
 	while (!told.done) {
 		seed_net_turn(net);
@@ -153,7 +153,7 @@ static struct told ask_at(const char *url, bool guarded, bool *private_peer)
 		setenv(proxy, whole, 1);
 	}
 	snprintf(whole, sizeof(whole), "%s%u", url, server.port);
-	assert_int_equal(seed_net_new(&net), 0);
+	assert_int_equal(seed_net_new(SEED_ANSWERS_ALL_BYTES, &net), 0);
 	assert_int_equal(seed_net_send(net, &request, on_answer, &told, &transfer), 0);
 	while (!told.done) {
 		seed_net_turn(net);
@@ -326,6 +326,63 @@ static void unpacks_within_the_limit(void **state)
 	assert_int_equal(told.error.code, EFBIG);
 }
 
+/* ---- a bound on all answers together ---- */
+
+enum { MANY = 6, LARGE = 1 << 20, MOST = 2 << 20 };
+
+static struct asked {
+	struct seed_transfer *transfer;
+} asked[MANY];
+static struct asked *kept[MANY];
+static int came, whole;
+
+static void count_whole(void *context, struct seed_net_answer *answer)
+{
+	whole += !answer->error.code && answer->len == LARGE;
+	kept[came++] = context;
+	answer->keep = true;
+}
+
+/* What waits for room waits, but for one; it comes whole once there is some. */
+static void holds_a_bounded_sum(void **state)
+{
+	static char text[LARGE + 128];
+	struct server servers[MANY];
+	struct seed_net *net;
+	int head, freed = 0;
+
+	SEED_UNUSED(state);
+	head = snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", LARGE);
+	memset(text + head, 'x', LARGE);
+	assert_int_equal(seed_net_new(MOST, &net), 0);
+	for (int i = 0; i < MANY; i++) {
+		char url[64];
+		struct seed_net_request request = {
+			.method = "GET", .url = url, .limit_bytes = 2 * LARGE,
+			.deadline_ms = seed_clock_now_ms() + 60000,
+		};
+
+		start(&servers[i], text, (size_t)head + LARGE);
+		snprintf(url, sizeof(url), "http://127.0.0.1:%d/", servers[i].port);
+		assert_int_equal(seed_net_send(net, &request, count_whole, &asked[i],
+					       &asked[i].transfer), 0);
+	}
+	while (came < MANY) {
+		seed_net_turn(net);
+		/* MOST and the one beyond it, of those that are kept. */
+		assert_true(came - freed <= MOST / LARGE + 1);
+		if (came - freed == MOST / LARGE + 1)
+			for (; freed < came; freed++)
+				seed_net_cancel(net, kept[freed]->transfer);
+		else
+			seed_net_wait(net, NULL, 0, 100);
+	}
+	assert_int_equal(whole, MANY);
+	seed_net_free(net);
+	for (int i = 0; i < MANY; i++)
+		stop(&servers[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -333,6 +390,7 @@ int main(void)
 		cmocka_unit_test(hands_redirects_back),
 		cmocka_unit_test(takes_the_key_out),
 		cmocka_unit_test(unpacks_within_the_limit),
+		cmocka_unit_test(holds_a_bounded_sum),
 		cmocka_unit_test(guards_what_has_no_proxy),
 		cmocka_unit_test(believes_a_peer_that_proved_itself),
 	};
