@@ -66,6 +66,12 @@ static void run_on_lane(struct seed_engine *engine, struct change *change, const
 			void (*run)(struct seed_disk_job *),
 			void (*ended)(struct seed_engine *, struct command *))
 {
+	/* The engine has stopped: nothing is begun any more. */
+	if (!engine->disk) {
+		change->err = -ESHUTDOWN;
+		change_reply(engine, change);
+		return;
+	}
 	change->disk.run = run;
 	change->command.run = ended;
 	engine->steps_running++;

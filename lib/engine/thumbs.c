@@ -159,7 +159,6 @@ errint_t seed_engine_thumb(struct seed_engine *engine, enum seed_area area, cons
 
 	if (!thumb)
 		return -ENOMEM;
-	wait->engine = engine;
 	engine_post(engine, &thumb->command);
 	return 0;
 }

@@ -42,9 +42,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	cut = data[0] < len - 1 ? data[0] : len - 1;
 	text = text_of(data + 1, --len);
 	whole = seed_text_check(text, len, NULL);
-	first = seed_text_check_write("", 0, 0, text, cut, NULL);
+	first = seed_text_check_write("", 0, text, cut, NULL);
 	if (!first)
-		second = seed_text_check_write(text, cut, cut, text + cut, len - cut, NULL);
+		second = seed_text_check_write(text, cut, text + cut, len - cut, NULL);
 	/* The end of the text may still cut a character. */
 	CHECK(whole || (!first && !second));
 	CHECK(whole != -EINVAL || first || second);
