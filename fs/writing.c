@@ -55,6 +55,10 @@ static errint_t draft_get(struct fs *fs, struct inode *inode, struct draft **out
 	if (inode_is_gone(fs, inode))
 		return -ENOENT; /* opened by /proc/PID/fd: what it held is gone, too */
 	inode_path(fs, inode, path);
+	/* Stored by an earlier version under what is a scratch name now, and those
+	 * never generate. */
+	if (kind->is_prompt && seed_text_check_name(path))
+		return -EROFS;
 	err = kind->load(fs, path, &text, &len);
 	if (err)
 		return err;

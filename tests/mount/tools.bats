@@ -377,6 +377,18 @@ except OSError as error:
 	fails test -e "$MNT/prompts/x"
 }
 
+@test "s1: what cannot be done here gives the errno that a file system gives" {
+	need_root # for devices
+	mount_seed
+	mkdir "$MNT/prompts/d"
+	for name in x x y d/z; do write "$name" "a fox"; done
+	echo "a wolf" >"$MNT/prompts/s.tmp"
+	same "" "$(python3 "$HERE/errnos.py" "$MNT")"
+	same "d s.tmp x y" "$(cd "$MNT/prompts" && echo *)"
+	same 4 "$(count submit)"
+	is_verified x
+}
+
 @test "s1: a name of more than 250 bytes is ENAMETOOLONG, at stat as at create" {
 	mount_seed
 	long=$(printf 'x%.0s' {1..251})
@@ -395,6 +407,126 @@ except OSError as error:
 	has "$(status_texts x)" "Not committed: the prompt was removed or replaced"
 	fails grep -F '\001' "$MNT/status"
 	same 2 "$(count submit)"
+}
+
+# An entry as an earlier version stored it, under what is a scratch name now. Not while mounted.
+store_as() { # NAME SCRATCH-NAME
+	mv "$STATE/prompts/$1" "$STATE/prompts/$2"
+	mv "$STATE/images/$1.png" "$STATE/images/$2.png"
+	mv "$STATE/records/$1.json" "$STATE/records/$2.json"
+	[ ! -e "$STATE/history/$1" ] || mv "$STATE/history/$1" "$STATE/history/$2"
+}
+
+@test "s1: what is stored under a scratch name is readable, listed, removable and renamable" {
+	local name
+
+	mount_seed
+	write a "the first a"
+	for name in a b c d; do write "$name" "a fox $name"; done
+	stop_seedfs
+	for name in a b c d; do store_as "$name" "$name.bak"; done
+	mount_seed
+	same "a.bak b.bak c.bak d.bak" "$(cd "$MNT/prompts" && echo *)"
+	same "a fox a" "$(cat "$MNT/prompts/a.bak")"
+	is_verified a.bak
+	same a.bak "$(record a.bak .name)"
+	same 0001.png "$(ls "$MNT/history/a.bak")"
+	mv "$MNT/prompts/a.bak" "$MNT/prompts/a"
+	is_verified a
+	same a "$(record a .name)"
+	same 0001.png "$(ls "$MNT/history/a")"
+	# To another scratch name, and back.
+	mv "$MNT/prompts/b.bak" "$MNT/prompts/b~"
+	mv "$MNT/prompts/b~" "$MNT/prompts/b"
+	is_verified b
+	rm "$MNT/prompts/c.bak"
+	fails test -e "$MNT/prompts/c.bak"
+	rm "$MNT/images/c.bak.png"
+	# It is not written any more, for that would be paid for; a scratch file may take its place.
+	same "open EROFS" "$(try_write d.bak "a wolf")"
+	fails truncate -s 3 "$MNT/prompts/d.bak"
+	same "a fox d" "$(cat "$MNT/prompts/d.bak")"
+	echo "a backup" >"$MNT/prompts/d.tmp"
+	mv "$MNT/prompts/d.tmp" "$MNT/prompts/d.bak"
+	same "a backup" "$(cat "$MNT/prompts/d.bak")"
+	rm "$MNT/prompts/d.bak"
+	same "a fox d" "$(cat "$MNT/prompts/d.bak")"
+	same "a b d.bak" "$(cd "$MNT/prompts" && echo *)"
+	same 5 "$(count submit)"
+}
+
+all_made() {
+	[ "$(find "$MNT/images" -name '*.png' -printf x | wc -c)" -eq 100 ]
+}
+
+@test "s1: a directory of 100 prompts is synced 60 times without one submission" {
+	needs rsync
+	mount_seed -o size=64x36 # many, so small ones
+	mkdir -p "$DIR/s/d"
+	for i in {1..50}; do
+		echo "a fox $i" >"$DIR/s/f$i"
+		echo "a wolf $i" >"$DIR/s/d/w$i"
+	done
+	rsync -a "$DIR/s/" "$MNT/prompts/"
+	WAIT=60 wait_until all_made
+	same 100 "$(count submit)"
+	for _ in {1..60}; do rsync -a "$DIR/s/" "$MNT/prompts/"; done
+	same 100 "$(count submit)"
+	same "" "$(find "$MNT/history" -name '*.png')"
+}
+
+# Each of these changes red to blue, and then blue to green.
+edit() { # EDITOR FROM TO
+	local file=$MNT/prompts/fox
+
+	case $1 in
+	vim) vim -N -u NONE -i NONE -es +"%s/$2/$3/" +wq "$file" ;;
+	vim-backup) vim -N -u NONE -i NONE -es +"set backup backupcopy=no" +"%s/$2/$3/" +wq "$file" ;;
+	nano) F=$file python3 "$HERE/keys.py" nano -I "$file" -- Exit "\\x1c" Search "$2\\r" Replace "$3\\r" instance "A" \
+		eplaced "\\x0f" Write "\\r" Wrote "\\x18" >/dev/null ;;
+	emacs) F=$file emacs --batch -Q --eval "(progn (find-file (getenv \"F\"))
+		(while (search-forward \"$2\" nil t) (replace-match \"$3\")) (save-buffer))" 2>/dev/null ;;
+	ed) printf '%s\n' ",s/$2/$3/" w q | ed -s "$file" ;;
+	sed) sed -i "s/$2/$3/" "$file" ;;
+	busybox) busybox sed -i "s/$2/$3/" "$file" ;;
+	perl) perl -i.bak -pe "s/$2/$3/" "$file" ;;
+	esac
+}
+
+@test "s1: each editor twice: two generations, the history stays, and nothing else is left" {
+	local editor number=0
+
+	mount_seed
+	for editor in vim vim-backup nano emacs ed sed busybox perl; do
+		[ -n "$(type -P "${editor%-*}")" ] || continue
+		write fox "a red fox"
+		edit "$editor" red blue
+		same "$editor ok" "$editor $(try_open images/fox.png)"
+		edit "$editor" blue green
+		same "$editor ok" "$editor $(try_open images/fox.png)"
+		same "$editor: a green fox" "$editor: $(record fox .prompt)"
+		same "$editor $((number += 3))" "$editor $(count submit)"
+		same "$editor $((number - 1))" "$editor $(files history/fox)"
+		same "$editor fox.png" "$editor $(ls "$MNT/images")"
+		rm -f "$MNT/prompts/fox~" "$MNT/prompts/fox.bak"
+		same "$editor fox" "$editor $(ls -A "$MNT/prompts")"
+	done
+}
+
+@test "s1: patch that does not apply pays for its temporary files; --dry-run tells before" {
+	needs patch
+	mount_seed
+	write x "a red fox"
+	printf -- '--- x\n+++ x\n@@ -1 +1 @@\n-a green fox\n+a blue fox\n' >"$DIR/bad"
+	cd "$MNT/prompts"
+	fails patch --dry-run x "$DIR/bad"
+	same 1 "$(count submit)"
+	fails patch x "$DIR/bad"
+	same "x x.orig x.rej" "$(echo *)"
+	cd "$DIR"
+	is_verified x
+	same "a red fox" "$(cat "$MNT/prompts/x")"
+	same 3 "$(count submit)"
 }
 
 @test "s1: tar, cp -a and rsync take the whole mount out, without a word" {
