@@ -101,6 +101,7 @@ enum phase answer_poll_later(struct generation *generation)
 static enum phase still_running(struct generation *generation, const struct seed_step *step)
 {
 	generation->trouble = SEED_FAILURE_RUNNING;
+	generation->told_ms = seed_clock_now_ms();
 	seed_error_set(&generation->trouble_error, ETIMEDOUT, "no image within %lld s",
 		       (long long)(generation->engine->config.timeout_ms / 1000));
 	if (generation->shelved)

@@ -110,13 +110,23 @@ static int64_t backoff_ms(struct generation *generation)
 	return ms < SHELVED_BACKOFF_MAX_MS ? ms : SHELVED_BACKOFF_MAX_MS;
 }
 
+int64_t attempt_last_question_ms(const struct generation *generation)
+{
+	const struct seed_engine *engine = generation->engine;
+	int64_t most = engine->config.timeout_ms / 4, margin = LAST_QUESTION_MS;
+
+	/* All that run may have the same deadline, and ask in turn. */
+	if (engine->queries.count)
+		margin += engine->active * engine->queries.window_ms / engine->queries.count;
+	return generation->deadline_ms - (margin < most ? margin : most);
+}
+
 int64_t attempt_ask_at_ms(const struct generation *generation, int64_t wanted_ms)
 {
-	int64_t margin = generation->engine->config.timeout_ms / 4, last;
+	int64_t last = attempt_last_question_ms(generation);
 
 	if (generation->deadline_ms == INT64_MAX)
 		return wanted_ms;
-	last = generation->deadline_ms - (LAST_QUESTION_MS < margin ? LAST_QUESTION_MS : margin);
 	if (wanted_ms <= last)
 		return wanted_ms;
 	return seed_clock_now_ms() < last ? last : generation->deadline_ms;

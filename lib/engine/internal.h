@@ -179,6 +179,8 @@ struct generation {
 	int64_t charged_day;  /* whose budget the submission under way was taken from; -1: none */
 	int64_t wake_ms;      /* PHASE_*_WAIT, and where it holds */
 	int64_t mark_ms;      /* when a mark or drop that found no disk is tried again; 0: none */
+	int64_t told_ms;      /* when the service last said that the task is running */
+	int64_t turn_ms;      /* its place among all questions (queries_per_second); 0: none taken */
 	int64_t submitted_ms; /* when the request was sent; 0: none is under way */
 	unsigned backoffs;    /* in a row */
 	int held_code;        /* the errno that the log has of what is lacking */
@@ -422,6 +424,8 @@ void attempt_new_deadline(struct generation *generation);
 enum phase attempt_requeue(struct generation *generation);
 /* The row of its late task is durable, or could not be written. */
 enum phase attempt_split(struct generation *generation, errint_t err);
+/* From when on the last question before the deadline is asked. */
+int64_t attempt_last_question_ms(const struct generation *generation);
 /* When a question that is wanted then is asked: one is kept for just before the
  * deadline. */
 int64_t attempt_ask_at_ms(const struct generation *generation, int64_t wanted_ms);

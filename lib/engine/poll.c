@@ -2,18 +2,38 @@
 #include "lib/base/clock.h"
 #include "lib/engine/internal.h"
 
-static enum phase poll_now(struct generation *generation)
+/* Where the service bounds questions, each takes its place behind the others':
+ * with many tasks everyone's turn comes. */
+static enum phase poll_in_turn(struct generation *generation)
 {
 	struct seed_rate *queries = &generation->engine->queries;
-	int64_t now = seed_clock_now_ms(), at = seed_rate_next_ms(queries, now);
+	int64_t now = seed_clock_now_ms();
 
-	if (at > now) {
-		generation->wake_ms = at;
+	if (!generation->turn_ms) {
+		generation->turn_ms = seed_rate_next_ms(queries, now);
+		seed_rate_take(queries, generation->turn_ms);
+	}
+	if (generation->turn_ms > now) {
+		generation->wake_ms = generation->turn_ms;
 		timers_touch(generation);
 		return PHASE_STAY;
 	}
-	seed_rate_take(queries, now);
+	generation->turn_ms = 0;
 	return PHASE_POLL;
+}
+
+/* What the service last said counts if it was asked near the deadline. Where it
+ * was not, for lack of turns, nobody knows: nothing is paid for on that. */
+static enum phase at_deadline(struct generation *generation)
+{
+	if (generation->trouble == SEED_FAILURE_RUNNING &&
+	    generation->told_ms < attempt_last_question_ms(generation)) {
+		generation->trouble = SEED_FAILURE_UNSURE;
+		seed_error_set(&generation->trouble_error, ETIMEDOUT,
+			       "no image within %lld s, and no turn left to ask for it",
+			       (long long)(generation->engine->config.timeout_ms / 1000));
+	}
+	return attempt_failed(generation, generation->trouble, &generation->trouble_error, -1);
 }
 
 enum phase poll_wait_event(struct generation *generation, const struct event *event)
@@ -21,13 +41,12 @@ enum phase poll_wait_event(struct generation *generation, const struct event *ev
 	if (event->kind == EVENT_LOOK)
 		return answer_follow_look(generation, event->look);
 	if (event->kind == EVENT_DEADLINE)
-		return attempt_failed(generation, generation->trouble, &generation->trouble_error,
-				      -1);
+		return at_deadline(generation);
 	if (event->kind != EVENT_WAKE)
 		return PHASE_STAY;
 	if (attempt_is_hopeless(generation))
 		return generation_fail(generation, &generation->trouble_error);
-	return poll_now(generation);
+	return poll_in_turn(generation);
 }
 
 enum phase poll_enter(struct generation *generation)

@@ -120,6 +120,18 @@ busiest() { # MILLISECONDS
 	same 40 "$(count accepted)"
 }
 
+@test "s3: a task that nobody had a turn to ask for is not paid for again" {
+	mount_seed -o jobs=400,timeout=15
+	config '{"image":"png-1024x576"}'
+	faults '[{"on":"create","do":{"duration_ms":11000}}]'
+	# With ten questions a second many are asked once, early, and not again in time.
+	background python3 "$FS" many "$MNT/prompts" 200
+	WAIT=100 job_ends 0 "$JOB"
+	same 200 "$(count submit)"
+	same "" "$(log_of submit .prompt | sort | uniq -d)"
+	has "$(cat "$MNT/status")" "no turn left to ask for it"
+}
+
 @test "s7: the default rate is the provider's documented limit of new submissions" {
 	start_seedfs -o "provider=kie,api_base=$API,key_file=$DIR/key,state=$STATE" "$MNT"
 	wait_mounted

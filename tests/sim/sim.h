@@ -73,7 +73,7 @@ struct task {
 	bool fails;
 	bool told;               /* the program has seen the answer that accepted it */
 	bool durable;            /* … and it is in the journal */
-	int64_t told_ms;
+	int64_t told_ms, told_running_ms;
 	/* What the program was told of it since. */
 	bool told_failed, told_invalid, told_gone, told_running, told_unknown, cancelled;
 	bool excused;            /* its user removed it, or a crash came before it was durable */
@@ -100,7 +100,7 @@ extern struct task tasks[TASKS_MAX];
 extern int task_count;
 extern struct submission submissions[2 * TASKS_MAX];
 extern int submission_count;
-extern const struct seed_provider sim_provider;
+extern struct seed_provider sim_provider;
 void service_begin(void);
 /* A picture that nobody here paid for, for a callback to name: its task. */
 int service_foreign_picture(void);

@@ -318,7 +318,11 @@ static bool may_follow(const struct submission *before, const struct submission 
 		return false;
 	if (task->told_failed || task->told_invalid || task->told_gone || task->told_unknown)
 		return true;
-	return task->told_running && fresh->sent_ms >= before->sent_ms + TIMEOUT_MS;
+	if (!task->told_running || fresh->sent_ms < before->sent_ms + TIMEOUT_MS)
+		return false;
+	/* Late is what was running when it was asked near its deadline, not before. */
+	return task->life != fresh->life ||
+	       task->told_running_ms >= before->sent_ms + TIMEOUT_MS - TIMEOUT_MS / 4;
 }
 
 /* The order to send may have been given in the moment in which it went. */
