@@ -105,6 +105,8 @@ static int64_t backoff_ms(struct generation *generation)
 
 	if (!generation->shelved)
 		return seed_backoff_ms(generation->backoffs++) / 2;
+	if (generation->main) /* somebody waits for whichever comes first */
+		return seed_backoff_ms(0);
 	ms = seed_backoff_ms(generation->backoffs) << (generation->backoffs > 5);
 	generation->backoffs++;
 	return ms < SHELVED_BACKOFF_MAX_MS ? ms : SHELVED_BACKOFF_MAX_MS;

@@ -91,6 +91,8 @@ static void take_attempts(struct seed_record *to, const struct seed_record *from
 		return;
 	*attempt = from->attempts[SEED_ATTEMPTS_MAX - 1];
 	attempt->task_id = NULL;
+	if (!attempt->ended_ms) /* it goes on, for the history */
+		attempt->ended_ms = seed_clock_wall_ms();
 	if (seed_record_set(&attempt->task_id, from->attempts[SEED_ATTEMPTS_MAX - 1].task_id) == 0)
 		to->attempt_count = SEED_ATTEMPTS_MAX;
 }

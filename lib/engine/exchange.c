@@ -28,8 +28,7 @@ errint_t exchange_note_task(struct generation *generation)
 		err = seed_record_set(&record->task_id, generation->task.id);
 	/* An image that is adopted has no attempt. */
 	if (!err && record->attempt_count > 0)
-		err = seed_record_set(&record->attempts[record->attempt_count - 1].task_id,
-				      generation->task.id);
+		err = seed_record_set(&attempt_own(generation)->task_id, generation->task.id);
 	if (!err)
 		err = seed_record_set(&record->image_url, generation->task.image_url);
 	if (err) {

@@ -249,6 +249,17 @@ bool attempt_begins(const struct generation *generation)
 	       record->attempts[record->attempt_count - 1].ended_ms != 0;
 }
 
+struct seed_attempt *attempt_own(struct generation *generation)
+{
+	const char *task = generation->task.id;
+	struct seed_record *record = &generation->record;
+
+	for (int i = 0; task && i < record->attempt_count; i++)
+		if (record->attempts[i].task_id && strcmp(record->attempts[i].task_id, task) == 0)
+			return &record->attempts[i];
+	return attempt_last(generation);
+}
+
 void attempt_nothing_known(struct generation *generation)
 {
 	generation->trouble = SEED_FAILURE_UNSURE;

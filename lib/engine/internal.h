@@ -496,6 +496,8 @@ void generation_log(struct generation *generation, const char *format, ...) SEED
  * tried again). */
 bool attempt_begins(const struct generation *generation);
 struct seed_attempt *attempt_last(struct generation *generation); /* one must exist */
+/* Whose task this is: of a late one that has the name, not the last. */
+struct seed_attempt *attempt_own(struct generation *generation);
 /* What `trouble` is until something else is known. */
 void attempt_nothing_known(struct generation *generation);
 /* A question that waits is asked at once. */

@@ -75,7 +75,7 @@ static enum phase verified(struct generation *generation, const struct seed_imag
 	progress_reset(generation, 1);
 	record->verified_ms = seed_clock_wall_ms();
 	if (record->attempt_count > 0)
-		attempt_last(generation)->ended_ms = record->verified_ms;
+		attempt_own(generation)->ended_ms = record->verified_ms;
 	if (generation->submitted_ms && !generation->resumed && !generation->shelved)
 		note_duration(generation);
 	count_verified(generation);

@@ -377,3 +377,14 @@ stores_whatever_it_cost() { # JSON
 @test "s3: a picture with a price that is no number is stored" {
 	stores_whatever_it_cost '{"credits":[5]}'
 }
+
+@test "s5: the row of a late image that came first tells of both attempts" {
+	mount_seed -o timeout=4
+	faults '[{"on":"create","nth":1,"do":{"duration_ms":6000}},{"on":"create","nth":2,"do":{"duration_ms":60000}}]'
+	same ok "$(try_write fox "a fox")"
+	is_verified fox
+	same 2 "$(count submit)"
+	same "$(log_of accepted .task)" "$(record fox '.attempts[].task_id')"
+	same "$(log_of accepted .task | head -n 1)" "$(record fox .task_id)"
+	same true "$(record fox '[.attempts[].ended_at != null] | all')"
+}
