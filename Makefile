@@ -238,6 +238,9 @@ FORCE:
 	check-mount check-asan check-warnings lint hdr-check install-deps install-test-deps demo
 .SECONDARY:
 
+# These two stand in it as they are (.incbin).
+$(BUILD)/lib/page/assets.o: lib/page/page.css lib/page/page.js
+
 -include $(SIM_SRC:%.c=$(BUILD)/%.d) $(FUZZ_SRC:%.c=$(BUILD)/%.d) $(LIB_OBJ:.o=.d) $(FS_OBJ:.o=.d) $(UNIT_SRC:%.c=$(BUILD)/%.d) $(UPSTREAM_SRC:%.c=$(BUILD)/%.d)
 
 # ---- speed and exactness of the image work: tests/bench/, docs/performance.md ----

@@ -144,11 +144,12 @@ struct gallery {
 	pthread_mutex_t mutex; /* of the following; a leaf, held while rendering */
 	char *text;            /* owned; NULL: not rendered yet */
 	size_t len;
-	int64_t rendered_ms;   /* monotonic */
+	uint64_t changes;      /* of the catalogue, before it was rendered */
+	int64_t kept_until_ms; /* monotonic */
 	struct timespec time;  /* when it was first seen to be as it is */
 };
 
-/* queue or metrics as they were last made (reports.c). */
+/* queue, metrics or gallery.json as they were last made (reports.c). */
 struct report_kept {
 	char *text;          /* owned; NULL: not made yet */
 	size_t len;
@@ -183,7 +184,7 @@ struct fs {
 
 	struct gallery gallery;
 	pthread_mutex_t report_mutex; /* of the next */
-	struct report_kept reports[2]; /* by enum seed_report */
+	struct report_kept reports[SEED_REPORT_COUNT]; /* by enum seed_report */
 };
 
 /* ---- inode.c ---- */
@@ -289,7 +290,7 @@ extern const struct node_type history_folder, history_file;
 extern const struct node_type thumbs_folder, thumb_file;
 extern const struct node_type callbacks_folder, callback_file;
 extern const struct node_type status_file, index_file, readme_file;
-extern const struct node_type queue_file, metrics_file;
+extern const struct node_type queue_file, metrics_file, gallery_file;
 
 /* ---- rename.c ---- */
 
@@ -312,7 +313,7 @@ errint_t prompt_getxattr(struct fs *fs, struct inode *inode, const char *name, c
 errint_t image_getxattr(struct fs *fs, struct inode *inode, const char *name, char *value,
 			size_t size, size_t *len);
 
-/* ---- reports.c: queue and metrics ---- */
+/* ---- reports.c: queue, metrics and gallery.json ---- */
 
 void reports_release(struct fs *fs); /* after the last request */
 

@@ -1,5 +1,5 @@
 /*
- * queue and metrics, made by the engine, for a stat(2) as for an open, so that size
+ * queue, metrics and gallery.json, made by the engine, for a stat(2) as for an open, so that size
  * and time are true. For a moment the same process sees the same: programs that
  * copy (tar, cp, servers) stat, open, read and stat again. Others have a new one
  * made (also by the stat that the kernel sends before an open, for the
@@ -11,10 +11,17 @@
 
 #define KEPT_MS 1000
 
-static const char nothing_runs[] = "# nothing runs: the mount is read-only\n";
+/* On a read-only mount. */
+static const char *const nothing_runs[SEED_REPORT_COUNT] = {
+	[SEED_REPORT_QUEUE] = "# nothing runs: the mount is read-only\n",
+	[SEED_REPORT_METRICS] = "# nothing runs: the mount is read-only\n",
+	[SEED_REPORT_GALLERY] = "{\"running\":[]}\n",
+};
 
 static enum seed_report kind_of(const struct inode *inode)
 {
+	if (inode->type == &gallery_file)
+		return SEED_REPORT_GALLERY;
 	return inode->type == &queue_file ? SEED_REPORT_QUEUE : SEED_REPORT_METRICS;
 }
 
@@ -130,7 +137,7 @@ static void make(struct fs *fs, fuse_req_t req, struct inode *inode, struct hand
 		handle_free(handle);
 		fuse_reply_err(req, ENOMEM);
 	} else if (!fs->engine) { /* read-only: nothing runs */
-		making->text = strdup(nothing_runs);
+		making->text = strdup(nothing_runs[kind_of(inode)]);
 		waiting_fail(wait, making->text ? 0 : ENOMEM);
 	} else if (seed_engine_report(fs->engine, kind_of(inode), &making->text, wait)) {
 		waiting_fail(wait, ENOMEM);
@@ -200,6 +207,13 @@ const struct node_type queue_file = {
 };
 
 const struct node_type metrics_file = {
+	.getattr = report_getattr,
+	.getattr_later = report_getattr_later,
+	.open = report_open,
+	.read = text_read,
+};
+
+const struct node_type gallery_file = {
 	.getattr = report_getattr,
 	.getattr_later = report_getattr_later,
 	.open = report_open,

@@ -20,6 +20,7 @@ static const struct top tops[] = {
 	{ "queue", &queue_file },
 	{ "metrics", &metrics_file },
 	{ "index.html", &index_file },
+	{ "gallery.json", &gallery_file },
 	{ "README", &readme_file },
 };
 

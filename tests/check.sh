@@ -259,7 +259,7 @@ long_functions() {
 
 # A folder of lib/ includes what stands before it here (and itself), nothing else;
 # docs/architecture.md has the same list from above.
-FLOORS="base record net provider store image sketch worker engine"
+FLOORS="base record net provider store page image sketch worker engine"
 
 floors() {
 	awk -v floors="$FLOORS" '

@@ -1,5 +1,9 @@
 #include "lib/base/text.h"
 
+#include <locale.h>
+#include <pthread.h>
+#include <wchar.h>
+
 /* The longest character, and the longest beginning of one that a cut leaves. */
 #define CHAR_MAX_BYTES 4
 #define CHAR_CUT_BYTES (CHAR_MAX_BYTES - 1)
@@ -352,4 +356,40 @@ size_t seed_text_escape_name(const char *name, char *out, size_t size)
 	if (size)
 		out[at < size ? at : size - 1] = '\0';
 	return at;
+}
+
+/* libc knows the widths, where it knows the characters: that is not left to the
+ * locale in which the program was started. */
+static locale_t utf8_locale;
+
+static void make_locale(void)
+{
+	utf8_locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+}
+
+int seed_text_columns(const char *text)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	const char *end = text + strlen(text);
+	mbstate_t state = { 0 };
+	int columns = 0;
+	locale_t before;
+
+	pthread_once(&once, make_locale);
+	before = uselocale(utf8_locale); /* none: it only tells */
+	while (text < end) {
+		wchar_t wide;
+		size_t len = mbrtowc(&wide, text, (size_t)(end - text), &state);
+		int width = len <= (size_t)(end - text) && len ? wcwidth(wide) : -1;
+
+		/* Without that locale: a byte a column. */
+		if (!len || len > (size_t)(end - text)) {
+			len = 1;
+			state = (mbstate_t){ 0 };
+		}
+		columns += width < 0 ? 1 : width;
+		text += len;
+	}
+	uselocale(before);
+	return columns;
 }

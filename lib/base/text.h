@@ -61,6 +61,10 @@ errint_t seed_text_check_stored_name(const char *name) SEED_MUST_CHECK;
  * one of their endings. */
 bool seed_text_is_scratch(const char *part);
 
+/* How many columns of a terminal a text takes: two for a CJK character or an emoji,
+ * none for what combines. Every character is valid and printable. */
+int seed_text_columns(const char *text);
+
 /* NAME for the log, as /proc/mounts writes it: space, tab, newline, backslash
  * and '#' and every other byte below 0x21 or 0x7f as \ooo, and so the bytes of the
  * characters that seed_text_one_line() takes out. Writes at most

@@ -148,9 +148,9 @@ void seed_engine_interrupt(struct seed_wait *wait);
  * is spent. Any thread; no lock. */
 int seed_engine_admission(struct seed_engine *engine);
 
-/* The text of `queue` or `metrics` as things stand: *text is malloc'd and the
+/* The text of `queue`, `metrics` or `gallery.json` as things stand: *text is malloc'd and the
  * caller's once `wait` got 0. */
-enum seed_report { SEED_REPORT_QUEUE, SEED_REPORT_METRICS };
+enum seed_report { SEED_REPORT_QUEUE, SEED_REPORT_METRICS, SEED_REPORT_GALLERY, SEED_REPORT_COUNT };
 errint_t seed_engine_report(struct seed_engine *engine, enum seed_report kind, char **text,
 			    struct seed_wait *wait) SEED_MUST_CHECK;
 

@@ -599,6 +599,8 @@ errint_t exchange_transfer(struct seed_engine *engine, const struct seed_request
 /* 0 to 1: as the service told it, else guessed (*estimated) from how long others
  * took, else 0. */
 double progress_of(const struct generation *generation, int64_t now_ms, bool *estimated);
+/* Until its task has ended, as far as that is known; -1: it is not. */
+int64_t progress_left_ms(const struct generation *generation, int64_t now_ms);
 /* What an answer told, or did not. */
 void progress_note(struct generation *generation, const struct seed_step *step);
 /* Forgets it: back in the queue or failed (0), or the end (1: there is an image). */

@@ -10,6 +10,9 @@
 /* The end is not ours to foretell. */
 #define GUESSED_MAX 0.95
 
+/* From here on the speed so far tells how long the rest takes. */
+#define TOLD_LEAST 0.03
+
 /* Between two looks at a task; longer where many tasks run, which one server
  * has to answer for. */
 #define LOOK_MS 1000
@@ -30,6 +33,21 @@ double progress_of(const struct generation *generation, int64_t now, bool *estim
 	*estimated = true;
 	part = (double)(now - generation->submitted_ms) / (double)usual;
 	return part < GUESSED_MAX ? part : GUESSED_MAX;
+}
+
+int64_t progress_left_ms(const struct generation *generation, int64_t now)
+{
+	int64_t usual = seed_durations_quantile(&generation->engine->durations, 0.5), age;
+	bool estimated;
+	double part = progress_of(generation, now, &estimated);
+
+	if (!generation->submitted_ms || generation->record.queue_position >= 0)
+		return -1;
+	age = now - generation->submitted_ms;
+	if (estimated)
+		return usual > age ? usual - age : -1;
+	/* The first steps tell too little. */
+	return part >= TOLD_LEAST && part <= 1 ? (int64_t)((double)age / part * (1 - part)) : -1;
 }
 
 void progress_reset(struct generation *generation, double progress)

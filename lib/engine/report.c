@@ -1,11 +1,14 @@
-/* What people and machines are told of the engine's present state: `queue` and
- * `metrics`. Made on the engine's thread, which owns all of it. */
+/* What people and machines are told of the engine's present state: `queue`,
+ * `metrics` and `gallery.json`. Made on the engine's thread, which owns all of it. */
+#include <cjson/cJSON.h>
+
 #include "lib/base/clock.h"
 #include "lib/engine/internal.h"
 #include "lib/base/text.h"
 
 #define REPORT_MAX_BYTES (64 * 1024 * 1024)
 #define BAR_WIDTH 20
+#define NAME_COLUMNS 24
 
 struct report {
 	struct command command;
@@ -14,7 +17,68 @@ struct report {
 	char **text;
 };
 
-/* ---- queue ---- */
+/* ---- a generation, as it is told ---- */
+
+struct told {
+	const char *state;
+	double progress;
+	bool estimated;
+	int64_t elapsed_ms, left_ms; /* left: < 0 where nobody knows */
+	char why[SEED_MESSAGE_MAX_BYTES + 128]; /* nothing of it runs; "" where something does */
+};
+
+/* "in 12 s", or "" where that is now. */
+static void put_when(char *text, size_t size, int64_t at_ms, int64_t now_ms)
+{
+	text[0] = '\0';
+	if (at_ms != INT64_MAX && at_ms > now_ms)
+		snprintf(text, size, ", in %lld s", (long long)(at_ms - now_ms + 999) / 1000);
+}
+
+static void tell_why(const struct generation *generation, int64_t now_ms, char *text, size_t size)
+{
+	const struct seed_engine *engine = generation->engine;
+	char when[32];
+
+	text[0] = '\0';
+	if (generation->holding && generation->held_code == ENOSPC) {
+		snprintf(text, size, "waits for disk space in the state directory");
+	} else if (generation->holding) {
+		snprintf(text, size, "waits: %s here", strerror(generation->held_code));
+	} else if (generation->shelved) {
+		snprintf(text, size, "waits for an answer of the service: %s",
+			 generation->record.error.message);
+	} else if (generation->has_slot || generation->adopting) {
+		return;
+	} else if (engine->blocked_ms) {
+		put_when(when, sizeof(when), engine->hold_until_ms, now_ms);
+		snprintf(text, size, "waits: %s; next try%s", engine->blocked_error.message,
+			 when[0] ? when + 1 : " now");
+	} else if (engine->key_refused) {
+		snprintf(text, size, "waits until the service takes the key for another");
+	} else if (engine->active >= engine->config.jobs) {
+		snprintf(text, size, "waits for one of %d jobs", engine->config.jobs);
+	} else {
+		put_when(when, sizeof(when), seed_rate_next_ms(&engine->rate, now_ms), now_ms);
+		snprintf(text, size, "waits for the rate (%d in %d s)%s", engine->config.rate_count,
+			 engine->config.rate_seconds, when);
+	}
+}
+
+static void tell(const struct generation *generation, struct told *told)
+{
+	int64_t now_ms = seed_clock_now_ms();
+
+	*told = (struct told){ .left_ms = -1 };
+	told->state = generation->has_slot || generation->adopting ? "generating" : "queued";
+	told->progress = progress_of(generation, now_ms, &told->estimated);
+	told->elapsed_ms = seed_clock_wall_ms() - generation->record.created_ms;
+	if (told->elapsed_ms < 0)
+		told->elapsed_ms = 0;
+	if (generation->has_slot)
+		told->left_ms = progress_left_ms(generation, now_ms);
+	tell_why(generation, now_ms, told->why, sizeof(told->why));
+}
 
 static int by_age(const void *a, const void *b)
 {
@@ -23,109 +87,185 @@ static int by_age(const void *a, const void *b)
 	return strcmp((*x)->record.id, (*y)->record.id);
 }
 
-/* Why nothing of it runs; "" where something does. */
-static const char *why_waits(const struct generation *generation, char *text, size_t size)
-{
-	const struct seed_engine *engine = generation->engine;
+struct sums {
+	size_t running, queued, waiting;
+};
 
-	if (generation->shelved)
-		return "  waits for an answer of the service";
-	if (generation->has_slot || generation->adopting)
-		return "";
-	if (engine->blocked_ms)
-		snprintf(text, size, "  waits: %.200s", engine->blocked_error.message);
-	else if (engine->active >= engine->config.jobs)
-		snprintf(text, size, "  waits for one of %d jobs", engine->config.jobs);
-	else
-		snprintf(text, size, "  waits for the rate (%d in %d s)", engine->config.rate_count,
-			 engine->config.rate_seconds);
-	return text;
-}
-
-static errint_t queue_foot(const struct seed_engine *engine, struct seed_buf *out)
+static struct sums sum_up(const struct seed_engine *engine)
 {
-	size_t running = 0, queued = 0, waiting = 0;
+	struct sums sums = { 0 };
 
 	for (const struct generation *g = engine->generations; g; g = g->next) {
 		if (!generation_is_over(g))
-			*(g->has_slot || g->adopting ? &running : &queued) += 1;
+			*(g->has_slot || g->adopting ? &sums.running : &sums.queued) += 1;
 		for (const struct seed_wait *wait = g->waits; wait; wait = wait->next)
-			waiting++;
+			sums.waiting++;
 	}
-	return seed_buf_addf(out, "# %zu generating, %zu queued, %zu waiting callers\n", running,
-			     queued, waiting);
+	return sums;
+}
+
+/* Those that are alive, oldest first; the caller's to free. NULL without memory. */
+static struct generation **list_all(const struct seed_engine *engine, size_t *count)
+{
+	struct generation **all = calloc(engine->generation_count + 1, sizeof(all[0]));
+
+	*count = 0;
+	if (!all)
+		return NULL;
+	for (struct generation *g = engine->generations; g; g = g->next)
+		if (!generation_is_over(g))
+			all[(*count)++] = g;
+	qsort(all, *count, sizeof(all[0]), by_age);
+	return all;
+}
+
+/* ---- queue ---- */
+
+/* What a person counts in: "1:05" of "h:mm:ss". */
+static void put_duration(char *text, size_t size, int64_t ms)
+{
+	long long s = (ms + 500) / 1000;
+
+	if (ms < 0)
+		snprintf(text, size, "-");
+	else if (s < 3600)
+		snprintf(text, size, "%lld:%02lld", s / 60, s % 60);
+	else
+		snprintf(text, size, "%lld:%02lld:%02lld", s / 3600, s / 60 % 60, s % 60);
 }
 
 static errint_t queue_line(struct seed_buf *out, const struct generation *generation)
 {
-	char name[4 * SEED_NAME_MAX_BYTES + 1], bar[BAR_WIDTH + 1], far[32], why[256];
-	int64_t now = seed_clock_now_ms();
-	int64_t elapsed = seed_clock_wall_ms() - generation->record.created_ms;
-	bool estimated;
-	double progress = progress_of(generation, now, &estimated);
-	int full = (int)(progress * BAR_WIDTH);
+	char name[4 * SEED_NAME_MAX_BYTES + 1], bar[BAR_WIDTH + 1], far[32], elapsed[32], left[32];
+	struct told told;
+	int full, pad;
 
+	tell(generation, &told);
 	seed_text_escape_name(generation->record.name, name, sizeof(name));
+	pad = NAME_COLUMNS - seed_text_columns(name);
+	full = (int)(told.progress * BAR_WIDTH);
 	memset(bar, '.', BAR_WIDTH);
 	memset(bar, '#', (size_t)full);
 	bar[BAR_WIDTH] = '\0';
+	put_duration(elapsed, sizeof(elapsed), told.elapsed_ms);
+	put_duration(left, sizeof(left), told.left_ms);
 	if (generation->record.queue_position >= 0)
 		snprintf(far, sizeof(far), "position %d", generation->record.queue_position);
 	else
-		snprintf(far, sizeof(far), "%s%.0f%%", estimated ? "~" : "", progress * 100);
-	return seed_buf_addf(out, "%-24s %-10s %d/%d %8.1fs [%s] %s%s%s\n", name,
-			     generation->has_slot || generation->adopting ? "generating" : "queued",
-			     generation->record.attempt_count, SEED_ATTEMPTS_MAX,
-			     (double)(elapsed > 0 ? elapsed : 0) / 1000, bar, far,
-			     generation->record.superseded ? " superseded" : "",
-			     why_waits(generation, why, sizeof(why)));
+		snprintf(far, sizeof(far), "%s%.0f%%", told.estimated ? "~" : "",
+			 told.progress * 100);
+	return seed_buf_addf(out, "%s%*s %-10s %d/%d %9s %9s [%s] %s%s%s%s\n", name,
+			     pad > 0 ? pad : 0, "", told.state, generation->record.attempt_count,
+			     SEED_ATTEMPTS_MAX, elapsed, left, bar, far,
+			     generation->record.superseded ? " superseded" : "", told.why[0] ? "  " : "",
+			     told.why);
+}
+
+static errint_t queue_foot(struct seed_engine *engine, struct seed_buf *out)
+{
+	struct sums sums = sum_up(engine);
+
+	return seed_buf_addf(out, "%s# %zu generating, %zu queued, %zu waiting callers\n",
+			     sums.running || sums.queued ? "" : "# nothing is running\n",
+			     sums.running, sums.queued, sums.waiting);
 }
 
 static errint_t format_queue(struct seed_engine *engine, struct seed_buf *out)
 {
 	struct generation **all;
-	size_t count = 0, i = 0;
-	errint_t err = 0;
+	size_t count = 0;
+	errint_t err;
 
-	for (struct generation *g = engine->generations; g; g = g->next)
-		count += !generation_is_over(g);
-	all = calloc(count + 1, sizeof(all[0]));
+	all = list_all(engine, &count);
 	if (!all)
 		return -ENOMEM;
-	for (struct generation *g = engine->generations; g; g = g->next)
-		if (!generation_is_over(g))
-			all[i++] = g;
-	qsort(all, count, sizeof(all[0]), by_age);
 	/* Names cannot begin with '#' here: it is escaped. */
-	err = seed_buf_addf(out, "# %-22s %-10s try %9s progress\n", "name", "state", "elapsed");
-	for (i = 0; i < count && !err; i++)
+	err = seed_buf_addf(out, "# %-*s %-10s try %9s %9s progress\n", NAME_COLUMNS - 2, "name",
+			    "state", "elapsed", "left");
+	for (size_t i = 0; i < count && !err; i++)
 		err = queue_line(out, all[i]);
 	free(all);
 	return err ? err : queue_foot(engine, out);
+}
+
+/* ---- gallery.json ---- */
+
+static void add_change(void *context, uint64_t number, const char *name)
+{
+	cJSON *change = cJSON_CreateArray();
+
+	cJSON_AddItemToArray(change, cJSON_CreateNumber((double)number));
+	cJSON_AddItemToArray(change, cJSON_CreateString(name));
+	cJSON_AddItemToArray(context, change);
+}
+
+static cJSON *running_of(const struct generation *generation)
+{
+	const struct seed_record *record = &generation->record;
+	cJSON *out = cJSON_CreateObject();
+	struct told told;
+
+	tell(generation, &told);
+	cJSON_AddStringToObject(out, "name", record->name);
+	cJSON_AddStringToObject(out, "state", told.state);
+	cJSON_AddNumberToObject(out, "attempt", record->attempt_count);
+	cJSON_AddNumberToObject(out, "progress", told.progress);
+	cJSON_AddBoolToObject(out, "estimated", told.estimated);
+	cJSON_AddNumberToObject(out, "elapsed_s", (double)(told.elapsed_ms / 1000));
+	if (told.left_ms >= 0)
+		cJSON_AddNumberToObject(out, "left_s", (double)(told.left_ms / 1000));
+	if (record->queue_position >= 0)
+		cJSON_AddNumberToObject(out, "queue_position", record->queue_position);
+	if (told.why[0])
+		cJSON_AddStringToObject(out, "why", told.why);
+	return out;
+}
+
+/* Without memory it says less, and is JSON all the same. */
+static errint_t format_gallery(struct seed_engine *engine, struct seed_buf *out)
+{
+	cJSON *root = cJSON_CreateObject(), *list;
+	struct generation **all;
+	size_t count = 0;
+	uint64_t first = 0, last;
+	errint_t err = -ENOMEM;
+	char *text;
+
+	list = cJSON_CreateArray();
+	last = seed_store_each_change(engine->store, add_change, list, &first);
+	cJSON_AddNumberToObject(root, "changes", (double)last);
+	cJSON_AddNumberToObject(root, "since", (double)first);
+	cJSON_AddItemToObject(root, "changed", list);
+	list = cJSON_AddArrayToObject(root, "running");
+	all = list_all(engine, &count);
+	for (size_t i = 0; i < count; i++)
+		if (!all[i]->record.superseded)
+			cJSON_AddItemToArray(list, running_of(all[i]));
+	free(all);
+	text = cJSON_PrintUnformatted(root);
+	if (text)
+		err = seed_buf_addf(out, "%s\n", text);
+	cJSON_free(text);
+	cJSON_Delete(root);
+	return err;
 }
 
 /* ---- metrics ---- */
 
 static errint_t format_metrics(struct seed_engine *engine, struct seed_buf *out)
 {
-	size_t running = 0, queued = 0, waiting = 0;
+	struct sums sums = sum_up(engine);
 	errint_t err;
 
-	for (struct generation *g = engine->generations; g; g = g->next) {
-		if (!generation_is_over(g))
-			*(g->has_slot || g->adopting ? &running : &queued) += 1;
-		for (const struct seed_wait *wait = g->waits; wait; wait = wait->next)
-			waiting++;
-	}
 	err = seed_metrics_format(&engine->metrics, out);
 	if (!err)
-		err = seed_metrics_gauge(out, "running", "Generations under way.", (double)running);
+		err = seed_metrics_gauge(out, "running", "Generations under way.", (double)sums.running);
 	if (!err)
 		err = seed_metrics_gauge(out, "queued", "Generations waiting for a slot or the rate.",
-					 (double)queued);
+					 (double)sums.queued);
 	if (!err)
 		err = seed_metrics_gauge(out, "waiting", "Callers waiting for an outcome.",
-					 (double)waiting);
+					 (double)sums.waiting);
 	if (!err)
 		err = seed_metrics_gauge(out, "budget_left", "Submissions left today; -1: no budget.",
 					 (double)budget_left(engine));
@@ -144,8 +284,12 @@ static void run_report(struct seed_engine *engine, struct command *command)
 	errint_t err;
 
 	seed_buf_init(&out, REPORT_MAX_BYTES);
-	err = report->kind == SEED_REPORT_QUEUE ? format_queue(engine, &out) :
-						  format_metrics(engine, &out);
+	if (report->kind == SEED_REPORT_QUEUE)
+		err = format_queue(engine, &out);
+	else if (report->kind == SEED_REPORT_METRICS)
+		err = format_metrics(engine, &out);
+	else
+		err = format_gallery(engine, &out);
 	if (!err && !(*report->text = strdup(out.data)))
 		err = -ENOMEM;
 	seed_buf_release(&out);

@@ -167,6 +167,7 @@ errint_t seed_store_begin(struct seed_store *store, const struct seed_record *re
 	}
 	drop_aside(store, record->id);
 	seed_store_history_prune(store, record->name);
+	seed_store_changed(store, record->name);
 	return 0;
 }
 
@@ -274,6 +275,8 @@ errint_t seed_store_finish(struct seed_store *store, const struct seed_record *r
 		drop_temporary(store, record->id);
 	else if (superseded)
 		seed_store_history_prune(store, record->name);
+	if (!err)
+		seed_store_changed(store, record->name);
 	return err ? err : seed_store_forget(store, record->id);
 }
 
@@ -334,6 +337,7 @@ errint_t seed_store_remove_prompt(struct seed_store *store, const char *name,
 	if (cancelled && !seed_store_has_image(store, name) &&
 	    seed_store_record_write(store, cancelled, false) && seed_store_record_path(name, row))
 		SEED_UNUSED(seed_files_unlink(store->areas[SEED_AREA_RECORDS], row));
+	seed_store_changed(store, name);
 	return seed_files_sync_parent(dirfd, name);
 }
 
@@ -357,7 +361,12 @@ errint_t seed_store_remove_file(struct seed_store *store, enum seed_area area, c
 	if (err)
 		return err;
 	if (area == SEED_AREA_HISTORY)
-		return seed_store_version_remove(store, path);
-	return area == SEED_AREA_IMAGES ? seed_store_image_unlink(store, store->areas[area], path) :
-					  seed_files_remove(store->areas[area], path);
+		err = seed_store_version_remove(store, path);
+	else if (area == SEED_AREA_IMAGES)
+		err = seed_store_image_unlink(store, store->areas[area], path);
+	else
+		err = seed_files_remove(store->areas[area], path);
+	if (!err)
+		seed_store_file_changed(store, area, path);
+	return err;
 }

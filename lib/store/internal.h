@@ -9,7 +9,15 @@
 #include "lib/store/renames.h"
 #include "lib/store/store.h"
 
+#define SEED_CHANGES_KEPT 64
+struct seed_changes {
+	pthread_mutex_t mutex; /* a leaf */
+	uint64_t first, last;  /* numbers; those behind `first` are kept */
+	char names[SEED_CHANGES_KEPT][SEED_NAME_MAX_BYTES + 1]; /* by number */
+};
+
 struct seed_store {
+	struct seed_changes changes;
 	int root, pending, tmp, log, lock, reuse, thumbs; /* descriptors */
 	int areas[SEED_AREA_COUNT];
 	_Atomic uint64_t last_id;
@@ -40,6 +48,12 @@ bool seed_store_version_row(const char *version, char path[SEED_STORE_PATH_BYTES
 /* A version's image and row are removed; -ENOENT. */
 errint_t seed_store_version_remove(struct seed_store *store, const char *version) SEED_MUST_CHECK;
 
+/* What is shown of NAME has changed; NULL: what is shown of any has. */
+void seed_store_changed(struct seed_store *store, const char *name);
+/* So has what is shown of the name of a file of images/, records/ or history/. */
+void seed_store_file_changed(struct seed_store *store, enum seed_area area, const char *path);
+void seed_store_changes_init(struct seed_store *store);
+
 /* Removes an image of any area, and its thumbnail. -ENOENT. */
 errint_t seed_store_image_unlink(struct seed_store *store, int dirfd, const char *path)
 	SEED_MUST_CHECK;
@@ -62,17 +76,6 @@ errint_t seed_store_plan_retire(struct seed_store *store, struct seed_renames *l
 /* history/FROM/ behind what history/TO/ has, and what the list retires there. */
 errint_t seed_store_plan_history(struct seed_store *store, struct seed_renames *list,
 				 const char *from, const char *to) SEED_MUST_CHECK;
-
-/* The versions of NAME, oldest first. */
-struct seed_versions {
-	char **names; /* "0001.png"; owned */
-	size_t count;
-	bool others;  /* there is more than versions and their rows */
-};
-/* An error leaves an empty list. */
-errint_t seed_versions_read(const struct seed_store *store, const char *name,
-			    struct seed_versions *list) SEED_MUST_CHECK;
-void seed_versions_release(struct seed_versions *list);
 
 /* PICTURE and NAME's last version are one file: a rename that was cut off. */
 bool seed_store_is_last_version(const struct seed_store *store, const char *name, int dirfd,

@@ -232,14 +232,21 @@ errint_t seed_store_move_entry(struct seed_store *store, const char *from, const
 
 	/* What is empty now; folders that others are in stay. */
 	SEED_UNUSED(seed_files_rmdir(store->areas[SEED_AREA_HISTORY], err ? to : from));
-	if (!err)
+	if (!err) {
 		seed_store_history_prune(store, to);
+		seed_store_changed(store, from);
+		seed_store_changed(store, to);
+	}
 	return err;
 }
 
 errint_t seed_store_move_folder(struct seed_store *store, const char *from, const char *to)
 {
-	return run_move(store, from, to, true);
+	errint_t err = run_move(store, from, to, true);
+
+	if (!err)
+		seed_store_changed(store, NULL);
+	return err;
 }
 
 /* ---- at the start ---- */

@@ -158,8 +158,11 @@ errint_t seed_store_restore(struct seed_store *store, const char *old, const cha
 				       SEED_AREA_IMAGES, image);
 	if (!err) {
 		err = seed_store_run_list(store, id, &list);
-		if (!err)
+		if (!err) {
 			seed_store_history_prune(store, name);
+			seed_store_changed(store, name);
+			seed_store_file_changed(store, SEED_AREA_HISTORY, old);
+		}
 		return err;
 	}
 	seed_store_sweep_id(store, id);

@@ -221,6 +221,7 @@ errint_t seed_store_open(const char *path, struct seed_store **out, struct seed_
 	/* Ids are times only so that they differ between state directories. */
 	pthread_mutex_init(&store->spent_mutex, NULL);
 	pthread_mutex_init(&store->settle_mutex, NULL);
+	seed_store_changes_init(store);
 	store->keep = -1;
 	atomic_store(&store->last_id, (uint64_t)seed_clock_wall_ms() << 12);
 	err = open_root(store, path, error);
@@ -283,6 +284,7 @@ void seed_store_close(struct seed_store *store)
 	close_fd(store->root);
 	pthread_mutex_destroy(&store->spent_mutex);
 	pthread_mutex_destroy(&store->settle_mutex);
+	pthread_mutex_destroy(&store->changes.mutex);
 	free(store);
 }
 

@@ -77,6 +77,17 @@ char *seed_store_record_text(const struct seed_store *store, const char *name, e
 
 bool seed_store_prompt_exists(const struct seed_store *store, const char *name);
 
+/* The versions of NAME, oldest first. */
+struct seed_versions {
+	char **names; /* "0001.png"; owned */
+	size_t count;
+	bool others;  /* there is more than versions and their rows */
+};
+/* An error leaves an empty list. */
+errint_t seed_versions_read(const struct seed_store *store, const char *name,
+			    struct seed_versions *list) SEED_MUST_CHECK;
+void seed_versions_release(struct seed_versions *list);
+
 /* prompts/NAME, read-only. Descriptor or -errno; the caller's. Only files. */
 int seed_store_open_file(const struct seed_store *store, enum seed_area area, const char *path);
 
@@ -98,6 +109,16 @@ bool seed_store_has_image(const struct seed_store *store, const char *name);
  * is none. */
 errint_t seed_store_prompt_read(const struct seed_store *store, const char *name, char **text,
 				size_t *len) SEED_MUST_CHECK;
+
+/* Grows with each change of an entry, also over mounts; 15 digits at most. */
+uint64_t seed_store_changes(struct seed_store *store);
+
+/* The last changes, in order, with their numbers; `each` runs with a lock held and
+ * calls nothing of the store. Returns the last's number; *first: who has seen that
+ * one, or a later one, misses nothing. */
+typedef void seed_store_change_fn(void *context, uint64_t number, const char *name);
+uint64_t seed_store_each_change(struct seed_store *store, seed_store_change_fn *each, void *context,
+				uint64_t *first);
 
 /* ---- writing; disk threads only ---- */
 

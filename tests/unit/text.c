@@ -429,6 +429,18 @@ static void test_escape_name_bounded(void **state)
 	}
 }
 
+static void test_columns(void **state)
+{
+	static const struct { const char *text; int columns; } cases[] = {
+		{"", 0}, {"fox", 3}, {"a\\040b", 6}, {"F\u00fcchse", 6}, {"\u5bcc\u58eb\u5c71", 6},
+		{"\uc5ec\uc6b0", 4}, {"\U0001f98a", 2}, {"e\u0301", 1}, {"a\u3000b", 4}, {"\xff", 1},
+	};
+
+	SEED_UNUSED(state);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(cases); i++)
+		assert_int_equal(seed_text_columns(cases[i].text), cases[i].columns);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -444,6 +456,7 @@ int main(void)
 		cmocka_unit_test(test_is_scratch),
 		cmocka_unit_test(test_escape_name),
 		cmocka_unit_test(test_escape_name_bounded),
+		cmocka_unit_test(test_columns),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,36 @@
+/*
+ * Text for browsers, out of names and prompts that anybody wrote: HTML, JSON
+ * inside of HTML, addresses. A page remembers that it could not grow, so that
+ * nobody needs to ask before its end. Pure.
+ */
+#ifndef SEED_PAGE_PUT_H
+#define SEED_PAGE_PUT_H
+
+#include "lib/base/base.h"
+#include "lib/base/buf.h"
+
+struct seed_page {
+	struct seed_buf buf;
+	errint_t err;
+};
+
+void seed_page_put(struct seed_page *page, const char *html);
+void seed_page_put_bytes(struct seed_page *page, const char *data, size_t len);
+void seed_page_put_number(struct seed_page *page, uint64_t number);
+
+/* As it may stand between tags and in a quoted attribute. */
+void seed_page_put_escaped(struct seed_page *page, const char *text);
+
+/* One line of at most `max` bytes, escaped: files that somebody else put into the
+ * state directory make a sound page, too. */
+void seed_page_put_line(struct seed_page *page, const char *text, size_t max);
+
+/* A relative address: each part percent-encoded, the slashes between them not. */
+void seed_page_put_url(struct seed_page *page, const char *area, const char *name,
+		       const char *suffix);
+
+/* A JSON string of at most `max` bytes, in quotes. It holds no '<': nothing in it
+ * ends a script element. */
+void seed_page_put_json(struct seed_page *page, const char *text, size_t max);
+
+#endif
