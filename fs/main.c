@@ -11,6 +11,7 @@
 #include "fs/daemon.h"
 #include "fs/fs.h"
 #include "fs/mount.h"
+#include "fs/privileges.h"
 #include "fs/scratch.h"
 #include "lib/worker/cage.h"
 #include "lib/worker/worker.h"
@@ -312,6 +313,17 @@ static errint_t open_state(struct fs *fs, struct seed_error *error)
 	return err;
 }
 
+/* Before any thread is there, and after the last file is made outside of the state
+ * directory. */
+static void drop_privileges(struct fs *fs)
+{
+	errint_t err = privileges_drop();
+
+	if (err)
+		seed_log_line(fs->log, NULL, "Privileges that are not needed cannot be given up: %s",
+			      strerror(-err));
+}
+
 /* Before any thread is there: a child tries. */
 static errint_t check_cage(struct fs *fs, struct seed_error *error)
 {
@@ -435,8 +447,10 @@ static errint_t serve(struct fs *fs, struct fuse_args *args, struct seed_error *
 	err = load_workflow(fs, error);
 	if (!err)
 		err = open_state(fs, error);
-	if (!err)
+	if (!err) {
+		drop_privileges(fs);
 		err = check_cage(fs, error);
+	}
 	if (!err && !fs->options.ro)
 		err = start_engine(fs, &params, error);
 	if (!err && inodes_init(fs))

@@ -475,6 +475,22 @@ EOT
 	same file "$(ls "$MNT")"
 }
 
+@test "s7: root's mount keeps the capabilities that it needs, and no others" {
+	local mine kept=$((0x2801e4)) file
+
+	need_root
+	mine=$((16#$(awk '/^CapEff/ { print $2 }' /proc/self/status)))
+	mount_seed
+	for file in "/proc/$SEED_PID"/task/*/status; do
+		same "$(printf '%016x\n' $((mine & kept)) $((mine & kept)))" \
+			"$(awk '/^Cap(Prm|Eff)/ { print $2 }' "$file")"
+		same 0000000000000000 "$(awk '/^CapInh/ { print $2 }' "$file")"
+		same 0 $((16#$(awk '/^CapBnd/ { print $2 }' "$file") & ~kept))
+	done
+	write fox "a fox"
+	stop_seedfs
+}
+
 @test "s7: the program's memory is closed to other processes of its user, and leaves no core" {
 	need_root
 	[[ $("$SEEDFS" -V) != *sanitizer* ]] || skip "a sanitizer looks into its own memory"
