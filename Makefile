@@ -180,6 +180,7 @@ install: $(BUILD)/seedfs
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 \
 		$(DESTDIR)$(PREFIX)/share/man/man7 $(DESTDIR)$(PREFIX)/share/doc/seedfs
 	install -m 755 $(BUILD)/seedfs $(DESTDIR)$(PREFIX)/bin/seedfs
+	install -m 755 examples/seed $(DESTDIR)$(PREFIX)/bin/seed
 	install -d $(DESTDIR)$(HELPERDIR)
 	ln -sf $(PREFIX)/bin/seedfs $(DESTDIR)$(HELPERDIR)/mount.seedfs
 	install -m 644 docs/seedfs.1 $(DESTDIR)$(PREFIX)/share/man/man1/
@@ -187,7 +188,7 @@ install: $(BUILD)/seedfs
 	install -m 644 README.md SECURITY.md LICENSE docs/*.md $(DESTDIR)$(PREFIX)/share/doc/seedfs/
 
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/seedfs $(DESTDIR)$(HELPERDIR)/mount.seedfs
+	rm -f $(DESTDIR)$(PREFIX)/bin/seedfs $(DESTDIR)$(PREFIX)/bin/seed $(DESTDIR)$(HELPERDIR)/mount.seedfs
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man1/seedfs.1 $(DESTDIR)$(PREFIX)/share/man/man7/seed.7
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/seedfs
 

@@ -240,7 +240,7 @@ run_warnings() {
 }
 
 scripts() {
-	git ls-files 2>/dev/null | grep -E '\.(sh|bash|bats)$|^\.ci/' || find tests examples .ci -name '*.sh'
+	git ls-files 2>/dev/null | grep -E '\.(sh|bash|bats)$|^\.ci/|^examples/seed$' || find tests examples .ci -name '*.sh'
 }
 
 long_functions() {

@@ -4,6 +4,10 @@
 
 load helper
 
+seed() {
+	SEED=$MNT "$ROOT/examples/seed" "$@"
+}
+
 @test "examples: batch.sh generates what has a name and a prompt, in folders, too" {
 	mount_seed
 	printf 'a\ta fox\nshots/day 1/b\ta wolf\na line without a tab\n\nc\t\n\tno name\n' >"$DIR/list"
@@ -19,7 +23,7 @@ load helper
 }
 
 @test "examples: without a mount, a list or make they say so in one line" {
-	run "$ROOT/examples/prompt.sh" "$MNT" fox "a fox"
+	run seed fox "a fox"
 	same "2 1" "$status ${#lines[@]}"
 	has "$output" "$MNT is no mount of seedfs; mount it first: seedfs -o provider=sketch $MNT"
 	run "$ROOT/examples/batch.sh" "$MNT" "$DIR/list"
@@ -35,38 +39,78 @@ load helper
 	same "1 make is missing. As root: apt-get install make" "$status $output"
 }
 
-@test "examples: prompt.sh shows the log of a name with a space when it fails" {
+@test "seed: writes, in a folder that it makes, and says where the picture is" {
+	mount_seed
+	same "$MNT/images/shot/fox.png" "$(seed shot/fox a red fox)"
+	same "a red fox" "$(<"$MNT/prompts/shot/fox")"
+	same "$MNT/images/a b.png" "$(seed 'a b' <<<"a bear")"
+	same "$MNT/images/wait.png" "$(seed -- wait "a waiter")"
+	same 3 "$(count submit)"
+}
+
+@test "seed: finds the mount by itself" {
+	mount_seed
+	# Another one may be mounted on this machine, too.
+	[ "$(grep -c ' fuse.seedfs ' /proc/self/mounts)" -eq 1 ] || skip "there is another mount here"
+	same "$MNT/images/fox.png" "$(env -u SEED "$ROOT/examples/seed" fox "a fox")"
+}
+
+@test "seed: again makes another picture of the same prompt, versions lists them" {
+	mount_seed
+	seed fox "a fox" >/dev/null
+	same "$MNT/images/fox.png" "$(seed again fox)"
+	same 2 "$(count submit "a fox")"
+	same "$MNT/history/fox/0001.png $MNT/images/fox.png" \
+		"$(seed versions fox | awk '{ print $3 }' | paste -sd' ')"
+	run seed versions owl
+	same "1 seed: there is no picture owl in $MNT" "$status $output"
+	run seed wait owl
+	same "1 seed: there is no prompt owl in $MNT" "$status $output"
+	run seed
+	same 2 "$status"
+	has "$output" "seed wait fox"
+}
+
+@test "seed: a failure has its reason and the log, also of a name with a space" {
 	mount_seed
 	faults '[{"on":"create","do":{"code":402,"msg":"no credits"}}]'
-	run "$ROOT/examples/prompt.sh" "$MNT" 'a name #1' "a fox"
+	run seed 'a name #1' "a fox"
 	same 1 "$status"
-	has "$output" "Disk quota exceeded"
+	has "$output" "a name #1 failed: EDQUOT"
 	has "$output" 'a\040name\040\0431 ❌'
+	has "$output" "no credits"
+	run seed wait 'a name #1'
+	same 1 "$status"
 	has "$output" "no credits"
 }
 
-@test "examples: prompt.sh writes the image, and shows progress on a terminal" {
+@test "seed: shows how far it is on a terminal, and the picture where it can" {
 	mount_seed
 	faults '[{"on":"create","do":{"hold_task":true}}]'
-	background script -qfec "'$ROOT/examples/prompt.sh' '$MNT' 'a name' 'a fox' '$DIR/out.png'" "$DIR/terminal"
+	background env SEED="$MNT" KITTY_WINDOW_ID=1 script -qfec "'$ROOT/examples/seed' 'a name' 'a fox'" "$DIR/terminal"
 	received accepted 1
-	wait_until grep -q 'a.040name  *generating' "$DIR/terminal"
+	wait_until grep -q '\[\.*\] generating 0%' "$DIR/terminal"
 	release
 	job_ends 0 "$JOB"
-	cmp "$DIR/out.png" "$MNT/images/a name.png"
+	has "$(<"$DIR/terminal")" "$MNT/images/a name.png"
+	has "$(<"$DIR/terminal")" "$(printf %s "$MNT/images/a name.png" | base64 -w0)"
 }
 
-@test "examples: prompt.sh says at Ctrl-C that it goes on" {
+@test "seed: says at Ctrl-C that it goes on, and comes back to it" {
 	mount_seed
 	faults '[{"on":"create","do":{"hold_task":true}}]'
-	background env --default-signal=INT setsid "$ROOT/examples/prompt.sh" "$MNT" fox "a fox"
+	background env --default-signal=INT SEED="$MNT" setsid "$ROOT/examples/seed" fox "a fox"
 	received accepted 1
 	wait_until pgrep -s "$JOB" tee
 	kill -INT -- "-$JOB"
 	job_ends 130 "$JOB"
 	has "$(cat "$JOB_OUT")" "the generation of fox goes on"
+	has "$(cat "$JOB_OUT")" "seed wait fox"
+	background env SEED="$MNT" "$ROOT/examples/seed" wait fox
+	wait_until pgrep -P "$JOB" cat
 	release
-	same ok "$(try_open images/fox.png)"
+	job_ends 0 "$JOB"
+	same "$MNT/images/fox.png" "$(<"$JOB_OUT")"
 	same 1 "$(count submit)"
 }
 
