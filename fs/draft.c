@@ -15,6 +15,7 @@ struct draft *draft_new(size_t limit, bool is_prompt)
 	}
 	draft->limit = limit;
 	draft->is_prompt = is_prompt;
+	draft->text_number = 1; /* 0 is no text's */
 	pthread_mutex_init(&draft->mutex, NULL);
 	return draft;
 }

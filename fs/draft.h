@@ -24,6 +24,7 @@ struct draft {
 	pid_t owed_by;
 	bool changed;         /* written to since it was last committed */
 	uint64_t text_number; /* of the text in it: a new one begins when it is emptied */
+	pid_t begun_by;       /* the thread that emptied it; 0: none, or out of sight */
 	int refused;          /* errno of text that was not taken: nothing is committed */
 	struct seed_ticket *ticket; /* of the newest commit; NULL: none yet */
 };

@@ -125,11 +125,11 @@ struct handle {
 	int fd;               /* of the state directory's file, -1: none */
 	int flags;            /* of open(2) */
 	int64_t uid;          /* of the opener */
-	pid_t opener;         /* process; 0: out of sight */
+	pid_t opener, thread; /* process, and its thread; 0: out of sight */
 	uint64_t owner;       /* lock owner of the first flush, where opener is 0 */
 	bool owner_known;
 	bool wrote;           /* this open has written */
-	uint64_t text_number; /* of the draft's text that it wrote to, once it has */
+	uint64_t text_number; /* of the draft's text that it began or wrote to; 0: none yet */
 	atomic_bool killed;   /* a signal ended the process that closed it last */
 	atomic_bool told;     /* that its text was overwritten is in the log */
 	bool created;         /* this open made the file */

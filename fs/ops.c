@@ -45,7 +45,8 @@ struct handle *handle_new(fuse_req_t req, struct inode *inode, const struct fuse
 	handle->fd = -1;
 	handle->flags = fi->flags;
 	handle->uid = fuse_req_ctx(req)->uid;
-	handle->opener = seed_process_of(fuse_req_ctx(req)->pid);
+	handle->thread = fuse_req_ctx(req)->pid;
+	handle->opener = seed_process_of(handle->thread);
 	return handle;
 }
 

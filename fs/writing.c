@@ -133,14 +133,31 @@ errint_t writing_getattr(struct fs *fs, struct inode *inode, struct stat *st, do
 	return err;
 }
 
-/* Whether the handle writes to the draft's text as it is now, and it goes on
- * with it. False: another writer began a new text since this one wrote. With
- * draft->mutex held. */
-static bool joins_text(struct handle *handle, const struct draft *draft)
+/* A new text, this handle's own. With draft->mutex held. */
+static void begin_text(struct handle *handle, struct draft *draft)
 {
-	if (handle->wrote && handle->text_number != draft->text_number)
-		return false;
+	SEED_UNUSED(draft_truncate(draft, 0) == 0);
+	draft->begun_by = handle->thread;
+	handle->text_number = draft->text_number;
+}
+
+/* Before a write. False: since its last one another writer began a new text,
+ * of which this handle's is no part. With draft->mutex held.
+ *
+ * Who emptied the file when it opened it, and finds at its first write that
+ * somebody did so later, begins anew: neither's text is part of the other's. One
+ * thread that opened it twice is one writer (`command >x 2>x`). */
+static bool joins_text(struct handle *handle, struct draft *draft)
+{
+	bool first = !handle->wrote;
+
 	handle->wrote = true;
+	if (handle->text_number == draft->text_number)
+		return true;
+	if (!first)
+		return false;
+	if (handle->text_number && (!handle->thread || handle->thread != draft->begun_by))
+		begin_text(handle, draft);
 	handle->text_number = draft->text_number;
 	return true;
 }
@@ -149,17 +166,17 @@ static bool joins_text(struct handle *handle, const struct draft *draft)
 static errint_t truncate_open(struct handle *handle, off_t size)
 {
 	struct draft *draft = handle->draft;
-	errint_t err;
+	errint_t err = 0;
 
 	if (!draft)
 		return -EBADF;
 	pthread_mutex_lock(&draft->mutex);
-	if (size > 0 && !joins_text(handle, draft))
-		err = -ECANCELED;
-	else
+	if (size == 0)
+		begin_text(handle, draft);
+	else if (joins_text(handle, draft))
 		err = draft_truncate(draft, (size_t)size);
-	if (size == 0) /* its own new text */
-		handle->text_number = draft->text_number;
+	else
+		err = -ECANCELED;
 	pthread_mutex_unlock(&draft->mutex);
 	return err;
 }
@@ -240,10 +257,10 @@ static errint_t begin_writing(struct fs *fs, struct handle *handle)
 	pthread_mutex_unlock(&fs->inode_mutex);
 	if (handle->flags & O_TRUNC) {
 		pthread_mutex_lock(&handle->draft->mutex);
-		err = draft_truncate(handle->draft, 0);
+		begin_text(handle, handle->draft);
 		pthread_mutex_unlock(&handle->draft->mutex);
 	}
-	return err;
+	return 0;
 }
 
 void writing_open(struct fs *fs, fuse_req_t req, struct inode *inode,
@@ -486,12 +503,12 @@ static void wait_outcome(struct fs *fs, struct seed_wait *wait, struct seed_tick
 }
 
 /* Replies once the draft's text, where there is new one, is committed and has
- * its outcome; `unwatched`: once it has begun. False: there is no text at all,
- * and nothing was replied. */
+ * its outcome; `unwatched`: once it has begun. `reply` as in waiting_new(). False:
+ * there is no text at all, and nothing was replied. */
 static bool commit_or_reply(struct fs *fs, fuse_req_t req, struct inode *inode,
-			    struct draft *draft, bool unwatched)
+			    struct draft *draft, bool unwatched, waiting_reply_fn *reply)
 {
-	struct seed_wait *wait = waiting_new(fs, req, NULL, NULL);
+	struct seed_wait *wait = waiting_new(fs, req, reply, NULL);
 	struct seed_ticket *ticket;
 	bool posted;
 	errint_t err;
@@ -576,8 +593,8 @@ static void truncate_path(struct fs *fs, fuse_req_t req, struct inode *inode, si
 }
 
 /* Whether the text that this handle wrote is not what a commit would take: its
- * name is another file's or nobody's, or another writer has begun a new text.
- * Its close must not give 0, as if there were an image of it. */
+ * name is another file's or nobody's, or a new text was begun since. Its close
+ * must not give 0, as if there were an image of it. */
 static bool is_overwritten(struct fs *fs, struct handle *handle)
 {
 	bool gone = inode_is_gone(fs, handle->inode), other;
@@ -590,7 +607,7 @@ static bool is_overwritten(struct fs *fs, struct handle *handle)
 	return gone || other;
 }
 
-static void reply_overwritten(struct fs *fs, fuse_req_t req, struct handle *handle)
+static void log_overwritten(struct fs *fs, struct handle *handle)
 {
 	char path[FS_PATH_BYTES];
 
@@ -598,8 +615,8 @@ static void reply_overwritten(struct fs *fs, fuse_req_t req, struct handle *hand
 	if (!atomic_exchange(&handle->told, true))
 		seed_log_line(fs->log, path, SEED_LOG_ERROR "Not committed: %s before it was closed "
 			      "(ECANCELED)", inode_is_gone(fs, handle->inode) ?
-			      "the prompt was removed or replaced" : "another writer began a new text");
-	fuse_reply_err(req, ECANCELED);
+			      "the prompt was removed or replaced" :
+			      "a new text was begun through another descriptor");
 }
 
 /* Whether this flush is the end of the text (CONTRACT section 2 rule 1): the
@@ -621,17 +638,21 @@ static bool ends_text(fuse_req_t req, struct handle *handle, bool opener)
 	return false;
 }
 
-/* Its own writes, or those through another descriptor that the process has closed. */
-static bool has_written(struct handle *handle)
+/* The process wrote through another descriptor, which it has closed: its last
+ * close commits. */
+static bool is_owed(struct handle *handle)
 {
 	bool owed;
 
-	if (!handle->draft || handle->wrote)
-		return handle->draft != NULL;
 	pthread_mutex_lock(&handle->draft->mutex);
 	owed = handle->draft->owed_by > 0 && handle->draft->owed_by == handle->opener;
 	pthread_mutex_unlock(&handle->draft->mutex);
 	return owed;
+}
+
+static bool has_written(struct handle *handle)
+{
+	return handle->draft && (handle->wrote || is_owed(handle));
 }
 
 /* Nobody is there to look at a result in execve(), with which whoever looks at
@@ -641,6 +662,25 @@ static bool is_unwatched(fuse_req_t req, const struct handle *handle)
 	return (handle->flags & O_NONBLOCK) || seed_process_is_in_exec(fuse_req_ctx(req)->pid);
 }
 
+/* The newer text has its outcome; the descriptor's own has none. */
+static void reply_overwritten(struct fs *fs, fuse_req_t req, int code, void *context)
+{
+	SEED_UNUSED(fs);
+	SEED_UNUSED(context);
+	fuse_reply_err(req, code ? code : ECANCELED);
+}
+
+/* Its own text is lost; the newer one is not: the process wrote it through a
+ * descriptor that it has closed, and this may be its last. */
+static void flush_overwritten(struct fs *fs, fuse_req_t req, struct handle *handle, bool opener)
+{
+	log_overwritten(fs, handle);
+	if (!is_owed(handle) || inode_is_gone(fs, handle->inode) || !ends_text(req, handle, opener) ||
+	    !commit_or_reply(fs, req, handle->inode, handle->draft, is_unwatched(req, handle),
+			     reply_overwritten))
+		fuse_reply_err(req, ECANCELED);
+}
+
 void writing_flush(struct fs *fs, fuse_req_t req, struct handle *handle, uint64_t lock_owner)
 {
 	bool opener = is_opener(req, handle, lock_owner);
@@ -648,9 +688,9 @@ void writing_flush(struct fs *fs, fuse_req_t req, struct handle *handle, uint64_
 	if (!has_written(handle))
 		fuse_reply_err(req, 0);
 	else if (is_overwritten(fs, handle))
-		reply_overwritten(fs, req, handle);
+		flush_overwritten(fs, req, handle, opener);
 	else if (!ends_text(req, handle, opener) ||
-		 !commit_or_reply(fs, req, handle->inode, handle->draft, is_unwatched(req, handle)))
+		 !commit_or_reply(fs, req, handle->inode, handle->draft, is_unwatched(req, handle), NULL))
 		fuse_reply_err(req, 0);
 }
 
@@ -674,12 +714,13 @@ void writing_fsync(struct fs *fs, fuse_req_t req, struct handle *handle)
 	bool replied = false;
 
 	if (handle->draft && handle->wrote && is_overwritten(fs, handle)) {
-		reply_overwritten(fs, req, handle);
+		log_overwritten(fs, handle);
+		fuse_reply_err(req, ECANCELED);
 		return;
 	}
 	draft = writing_draft(fs, handle->inode);
 	if (draft) {
-		replied = commit_or_reply(fs, req, handle->inode, draft, false);
+		replied = commit_or_reply(fs, req, handle->inode, draft, false, NULL);
 		writing_draft_put(fs, handle->inode, draft);
 	}
 	if (!replied)
@@ -718,23 +759,25 @@ static void log_killed(struct fs *fs, struct inode *inode, struct draft *draft)
 			      "before it had closed the prompt; nothing was changed");
 }
 
-/* The last chance, at the last descriptor; nobody waits for a release. */
+/* The last chance, at the last descriptor; nobody waits for a release. What is
+ * owed is committed also where this one's own text was overwritten. */
 static void commit_released(struct fs *fs, struct handle *handle)
 {
 	struct draft *draft = handle->draft;
-	bool last, owed;
+	bool last, wrote, owed;
 
 	pthread_mutex_lock(&fs->inode_mutex);
 	last = --draft->writers == 0;
 	pthread_mutex_unlock(&fs->inode_mutex);
 	pthread_mutex_lock(&draft->mutex);
-	if (!last && handle->wrote && !handle->killed && draft->changed && draft->owed_by == 0)
+	wrote = handle->wrote && handle->text_number == draft->text_number;
+	if (!last && wrote && !handle->killed && draft->changed && draft->owed_by == 0)
 		draft->owed_by = -1;
 	owed = draft->owed_by != 0;
 	pthread_mutex_unlock(&draft->mutex);
 	if (handle->killed)
 		log_killed(fs, handle->inode, draft);
-	else if (last && (handle->wrote || owed) && !is_overwritten(fs, handle))
+	else if (last && (wrote || owed) && !inode_is_gone(fs, handle->inode))
 		commit_unwatched(fs, handle->inode, draft, handle->uid);
 }
 

@@ -635,7 +635,109 @@ fails(os.close, a)
 fails(os.close, late)
 os.close(b)'
 	generated_once "a fox"
-	has "$(status_texts x)" "Not committed: another writer began a new text"
+	has "$(status_texts x)" "Not committed: a new text was begun through another descriptor"
+}
+
+@test "s2.1: a text that the process overwrote itself is ECANCELED; the newer one is committed" {
+	mount_seed
+	F=$MNT/prompts/x python3 -c '
+import errno, os
+path = os.environ["F"]
+flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+a = os.open(path, flags)
+os.write(a, b"a wolf")
+b = os.open(path, flags)
+os.write(b, b"a fox")
+os.close(b)
+try:
+    os.close(a)
+    raise SystemExit("closed")
+except OSError as error:
+    assert error.errno == errno.ECANCELED, error
+# It waited.
+assert open(os.path.dirname(path) + "/../images/x.png", "rb").read(4) == b"\x89PNG"'
+	generated_once "a fox"
+	has_not "$(cat "$MNT/status")" "another writer"
+}
+
+@test "s2.1: so is the text of > inside exec 3>, in bash" {
+	writes_once "a fox" bash -c 'exec 3>"$F"; echo a wolf >&3; echo a fox >"$F"; exec 3>&-'
+}
+
+@test "s2.1: so is that of a child that has inherited the descriptor, at the latest when it goes" {
+	mount_seed
+	F=$MNT/prompts/x bash -c 'exec 3>"$F"; echo a wolf >&3; bash -c "echo a fox >\"\$F\""; exec 3>&-'
+	same ok "$(try_open images/x.png)"
+	generated_once "a fox"
+}
+
+@test "s2.1: > FILE 2> FILE is one writer" {
+	writes_once "a fox" bash -c '/bin/echo a fox >"$F" 2>"$F"'
+}
+
+# Two processes, and what each of them does in turn: prints how the closes end.
+in_turn() { # STEPS, such as "a-open b-open a-write"
+	F=$MNT/prompts/x python3 - "$1" <<-'EOT'
+		import errno, os, sys
+		texts = {"a": b"a long text of a wolf", "b": b"a fox"}
+		def step(what, fd):
+		    if what == "open":
+		        return os.open(os.environ["F"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "ok"
+		    try:
+		        os.write(fd, texts[who]) if what == "write" else os.close(fd)
+		    except OSError as error:
+		        return fd, errno.errorcode[error.errno]
+		    return fd, "ok"
+		steps = [each.split("-") for each in sys.argv[1].split()]
+		pipes = {}
+		for who in texts:
+		    order, told = os.pipe(), os.pipe()
+		    if os.fork() == 0:
+		        fd = None
+		        while (what := os.read(order[0], 16).decode()) != "end":
+		            fd, result = step(what, fd)
+		            os.write(told[1], result.encode())
+		        os._exit(0)
+		    pipes[who] = order[1], told[0]
+		for who, what in steps:
+		    os.write(pipes[who][0], what.encode())
+		    result = os.read(pipes[who][1], 16).decode()
+		    if what == "close" or result != "ok":
+		        print(f"{who}-{what} {result}")
+		for who in pipes:
+		    os.write(pipes[who][0], b"end")
+		    os.wait()
+	EOT
+}
+
+@test "s2.9: of two that opened it, who writes last has it, and of the other's text no part" {
+	mount_seed
+	same $'a-close ECANCELED\nb-close ok' \
+		"$(in_turn "a-open b-open a-write b-write a-close b-close")"
+	generated_once "a fox"
+}
+
+@test "s2.9: so has who was opened first and writes last" {
+	mount_seed
+	same $'b-close ECANCELED\na-close ok' \
+		"$(in_turn "a-open b-open b-write a-write b-close a-close")"
+	generated_once "a long text of a wolf"
+}
+
+@test "s2.9: who writes after the other's text was committed begins its own" {
+	mount_seed
+	same $'a-close ok\nb-close ok' \
+		"$(in_turn "a-open b-open a-write a-close b-write b-close")"
+	same $'a long text of a wolf\na fox' "$(log_of create .prompt)"
+	same "a fox" "$(cat "$MNT/prompts/x")"
+	is_verified x
+}
+
+@test "s2.9: a write to a text that another has overwritten is ECANCELED, and so is its close" {
+	mount_seed
+	same $'a-write ECANCELED\na-close ECANCELED\nb-close ok' \
+		"$(in_turn "a-open b-open a-write b-write a-write a-close b-close")"
+	generated_once "a fox"
 }
 
 @test "s2.9: a writer that empties its own text is not overwritten" {
