@@ -207,24 +207,42 @@ errint_t seed_text_check(const char *text, size_t len, size_t *at)
 	return result;
 }
 
-static bool is_white(char c)
+/* Unicode's property White_Space (PropList.txt). */
+static const char *const white[] = {
+	" ", "\t", "\n", "\v", "\f", "\r", "\xc2\x85", "\xc2\xa0", "\xe1\x9a\x80",
+	"\xe2\x80\x80", "\xe2\x80\x81", "\xe2\x80\x82", "\xe2\x80\x83", "\xe2\x80\x84",
+	"\xe2\x80\x85", "\xe2\x80\x86", "\xe2\x80\x87", "\xe2\x80\x88", "\xe2\x80\x89",
+	"\xe2\x80\x8a", "\xe2\x80\xa8", "\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f",
+	"\xe3\x80\x80",
+};
+
+/* Bytes of the white space at the beginning, or at the end; 0: there is none. */
+static size_t white_bytes(const char *text, size_t len, bool at_end)
 {
-	return c == ' ' || (c >= '\t' && c <= '\r');
+	for (size_t i = 0; i < SEED_ARRAY_LEN(white); i++) {
+		size_t bytes = strlen(white[i]);
+
+		if (bytes <= len && memcmp(at_end ? text + len - bytes : text, white[i], bytes) == 0)
+			return bytes;
+	}
+	return 0;
 }
 
 size_t seed_text_trimmed(const char *text, size_t len)
 {
-	while (len && is_white(text[len - 1]))
-		len--;
+	size_t bytes;
+
+	while ((bytes = white_bytes(text, len, true)) != 0)
+		len -= bytes;
 	return len == seed_text_mark(text, len) ? 0 : len;
 }
 
 size_t seed_text_white(const char *text, size_t len)
 {
-	size_t at = 0;
+	size_t at = 0, bytes;
 
-	while (at < len && is_white(text[at]))
-		at++;
+	while ((bytes = white_bytes(text + at, len - at, false)) != 0)
+		at += bytes;
 	return at;
 }
 

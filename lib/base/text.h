@@ -34,7 +34,7 @@ errint_t seed_text_check_write(const char *text, size_t text_len, const char *da
 errint_t seed_text_check(const char *text, size_t len, size_t *at) SEED_MUST_CHECK;
 
 /* Length without white space at the end; 0 for white text, also where a byte
- * order mark begins it. White space is ASCII's (space, \t \n \v \f \r). */
+ * order mark begins it. White space is what Unicode calls so. Valid UTF-8 only. */
 size_t seed_text_trimmed(const char *text, size_t len);
 
 /* Length of the white space, or of the byte order mark (UTF-8's), at the

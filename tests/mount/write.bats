@@ -290,6 +290,10 @@ os._exit(0)'
 	writes_nothing bash -c ': >"$F"'
 }
 
+@test "s2.7: ideographic and other white space of Unicode alone starts nothing" {
+	writes_nothing bash -c 'printf "\xe3\x80\x80\xc2\xa0\n" >"$F"; printf "\xe2\x80\x83" >"$F"'
+}
+
 @test "s2.1: > starts nothing" {
 	writes_nothing bash -c '>"$F"'
 }
