@@ -42,7 +42,8 @@ static const struct writing_kind prompt_writing = {
 	.set_time = prompt_set_time,
 };
 
-/* The folder shown at images/NAME.png would hide the image, and so on. */
+/* Where its image and record will be no folder stands, which one of an earlier
+ * version may; nor, where its history will be, an image of another's. */
 static errint_t check_free(struct fs *fs, const char *name)
 {
 	char path[FS_PATH_BYTES];
@@ -56,6 +57,8 @@ static errint_t check_free(struct fs *fs, const char *name)
 		return -ENAMETOOLONG;
 	if (folder_stat(fs, SEED_AREA_RECORDS, path, &st) == 0 && S_ISDIR(st.st_mode))
 		return -EISDIR;
+	if (folder_stat(fs, SEED_AREA_HISTORY, name, &st) == 0 && !S_ISDIR(st.st_mode))
+		return -ENOTDIR;
 	return 0;
 }
 
@@ -283,7 +286,7 @@ static void prompts_mkdir(struct fs *fs, fuse_req_t req, const char *path, const
 	else if (!path_join(path, name, found->path))
 		err = -ENAMETOOLONG;
 	else
-		err = seed_text_check_name(found->path);
+		err = seed_text_check_folder(found->path);
 	wait = err ? NULL : waiting_new(fs, req, made_folder, found);
 	if (!wait) {
 		free(found);

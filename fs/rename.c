@@ -247,10 +247,10 @@ static void rename_on_disk(struct fs *fs, fuse_req_t req, const char *from, cons
 	err = folder_stat(fs, SEED_AREA_PROMPTS, from, &st);
 	if (!err)
 		err = check_target(fs, to, S_ISDIR(st.st_mode), flags);
-	if (!err && !to_scratch)
+	if (!err && S_ISDIR(st.st_mode))
+		err = seed_text_check_folder(to);
+	else if (!err && !to_scratch)
 		err = prompt_check_name(fs, to);
-	if (!err && to_scratch && S_ISDIR(st.st_mode))
-		err = -EINVAL;
 	if (err)
 		fuse_reply_err(req, -err);
 	else if (strcmp(from, to) == 0)

@@ -311,7 +311,17 @@ errint_t seed_text_check_name_part(const char *part)
 	return check_new_part(part, strnlen(part, SEED_NAME_PART_MAX_BYTES + 1));
 }
 
-static errint_t check_parts(const char *name, bool stored)
+/* What the files of an entry are called: a folder of that name would stand in the
+ * place of one. */
+static bool is_entry_file(const char *part, size_t len)
+{
+	return ends_with(part, len, ".png") || ends_with(part, len, ".json") ||
+	       ends_with(part, len, ".jpg");
+}
+
+enum parts { PARTS_STORED, PARTS_ENTRY, PARTS_FOLDER };
+
+static errint_t check_parts(const char *name, enum parts kind)
 {
 	int parts = 0;
 
@@ -319,11 +329,13 @@ static errint_t check_parts(const char *name, bool stored)
 		return -ENAMETOOLONG;
 	for (;;) {
 		size_t len = strcspn(name, "/");
-		errint_t result = stored ? check_part(name, len) : check_new_part(name, len);
+		bool folder = kind == PARTS_FOLDER || name[len];
+		errint_t result = kind == PARTS_STORED ? check_part(name, len) :
+							 check_new_part(name, len);
 
 		if (result)
 			return result;
-		if (!stored && is_scratch(name, len))
+		if (kind != PARTS_STORED && (is_scratch(name, len) || (folder && is_entry_file(name, len))))
 			return -EINVAL;
 		if (++parts > SEED_NAME_MAX_PARTS)
 			return -ENAMETOOLONG;
@@ -335,12 +347,17 @@ static errint_t check_parts(const char *name, bool stored)
 
 errint_t seed_text_check_name(const char *name)
 {
-	return check_parts(name, false);
+	return check_parts(name, PARTS_ENTRY);
+}
+
+errint_t seed_text_check_folder(const char *path)
+{
+	return check_parts(path, PARTS_FOLDER);
 }
 
 errint_t seed_text_check_stored_name(const char *name)
 {
-	return check_parts(name, true);
+	return check_parts(name, PARTS_STORED);
 }
 
 bool seed_text_is_scratch(const char *part)

@@ -48,12 +48,16 @@ size_t seed_text_mark(const char *text, size_t len);
  * 0, -ENAMETOOLONG, -EILSEQ (not UTF-8), -EINVAL. */
 errint_t seed_text_check_name_part(const char *part) SEED_MUST_CHECK;
 
-/* A whole NAME, a relative path: every part as above, none a scratch name; at
- * most 16 parts and 1,024 bytes. Errors as above. */
+/* A whole NAME, a relative path: every part as above, none a scratch name, and no
+ * folder of it called as an entry's files are (.png, .json, .jpg), so that
+ * images/NAME.png and the like are never a folder; at most 16 parts and 1,024
+ * bytes. Errors as above. */
 errint_t seed_text_check_name(const char *name) SEED_MUST_CHECK;
+/* The same for a folder's path. */
+errint_t seed_text_check_folder(const char *path) SEED_MUST_CHECK;
 
-/* The same for a NAME that is in the catalogue already: what is refused now, or is
- * a scratch name, may have been none when it was stored. */
+/* The same for a NAME that is in the catalogue already: what is not allowed now
+ * may have been when it was stored. Only its form is checked. */
 errint_t seed_text_check_stored_name(const char *name) SEED_MUST_CHECK;
 
 /* Whether a part names a scratch file, as editors, rsync, patch and browsers call

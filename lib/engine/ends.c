@@ -8,7 +8,8 @@
 /* What only the administrator can change, and who waits should know at once. */
 static bool is_disk(int code)
 {
-	return code == ENOSPC || code == EDQUOT || code == EIO || code == EROFS || code == EFBIG;
+	return code == ENOSPC || code == EDQUOT || code == EIO || code == EROFS || code == EFBIG ||
+	       code == EISDIR || code == ENOTDIR;
 }
 
 enum phase generation_hold(struct generation *generation, int code, const char *what)
@@ -19,7 +20,7 @@ enum phase generation_hold(struct generation *generation, int code, const char *
 	generation->held_code = code;
 	generation->engine->metrics.disk_held++;
 	if (is_disk(code) || generation->deadline_ms == INT64_MAX)
-		waits_finish(generation, code);
+		waits_finish(generation, code == EISDIR || code == ENOTDIR ? EIO : code);
 	generation->holding = true;
 	generation->wake_ms = seed_clock_now_ms() + HOLD_MS;
 	timers_touch(generation);

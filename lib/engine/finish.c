@@ -44,6 +44,13 @@ static void log_success(struct generation *generation)
 	free(url);
 }
 
+/* A folder where a file is to be, or a file above it: from an earlier version, or by
+ * whoever changed the state directory. */
+static bool is_in_way(errint_t err)
+{
+	return err == -EISDIR || err == -ENOTDIR;
+}
+
 enum phase finish_event(struct generation *generation, const struct event *event)
 {
 	struct generation *late = generation->late;
@@ -55,7 +62,10 @@ enum phase finish_event(struct generation *generation, const struct event *event
 		/* Who waits is told what is known: a failure does not become better. */
 		if (code)
 			generation_answer(generation, code);
-		return generation_hold(generation, -event->err, "The outcome cannot be stored");
+		return generation_hold(generation, -event->err, is_in_way(event->err) ?
+				       "The outcome cannot be stored: rename what stands in the place "
+				       "of its image, its record or its history" :
+				       "The outcome cannot be stored");
 	}
 	if (!code)
 		log_success(generation);

@@ -194,7 +194,7 @@ static errint_t plan_place(struct seed_store *store, struct seed_renames *list,
 
 	if (!seed_store_image_path(record->name, image))
 		return -ENAMETOOLONG;
-	is_there = seed_files_exists(store->areas[SEED_AREA_IMAGES], image);
+	is_there = seed_files_has_file(store->areas[SEED_AREA_IMAGES], image);
 	if (is_there < 0)
 		return is_there;
 	if (is_there && !seed_files_are_same(store->pending, from, store->areas[SEED_AREA_IMAGES],
@@ -265,9 +265,11 @@ errint_t seed_store_finish(struct seed_store *store, const struct seed_record *r
 
 	if (err)
 		return err;
-	err = plan_finish(store, &list, record, superseded);
-	if (!err && record->state == SEED_STATE_VERIFIED)
+	/* First: what stands in the image's way does not make it less verified. */
+	if (record->state == SEED_STATE_VERIFIED)
 		err = seed_store_journal(store, record);
+	if (!err)
+		err = plan_finish(store, &list, record, superseded);
 	if (!err)
 		err = seed_renames_run(store, &list);
 	seed_renames_release(&list);

@@ -225,6 +225,11 @@ int seed_files_exists(int dirfd, const char *path)
 	return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
 }
 
+int seed_files_has_file(int dirfd, const char *path)
+{
+	return seed_files_is_folder(dirfd, path) ? -EISDIR : seed_files_exists(dirfd, path);
+}
+
 bool seed_files_are_same(int a_dirfd, const char *a, int b_dirfd, const char *b)
 {
 	struct stat x, y;
@@ -255,7 +260,7 @@ bool seed_files_is_below(int dirfd, const char *path)
 			return true;
 		memcpy(above, path, (size_t)(end - path));
 		above[end - path] = '\0';
-		if (fstatat(dirfd, above, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(st.st_mode))
+		if (fstatat(dirfd, above, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode))
 			return false;
 	}
 }

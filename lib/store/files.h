@@ -55,12 +55,15 @@ bool seed_files_is_folder(int dirfd, const char *path);
 /* 1, 0 or -errno; a symbolic link is not followed. */
 int seed_files_exists(int dirfd, const char *path);
 
+/* Whether a file stands there: 1, 0 or -errno; -EISDIR: a folder does. */
+int seed_files_has_file(int dirfd, const char *path);
+
 /* Both are there and one file: a file system without a journal may show both
  * names of a rename that was cut off. */
 bool seed_files_are_same(int a_dirfd, const char *a, int b_dirfd, const char *b);
 
-/* `path` is relative, without "." and "..", and what of its folders is there are
- * folders, not symbolic links. */
+/* `path` is relative, without "." and "..", and leads through no symbolic link. A
+ * file above it is only in its way. */
 bool seed_files_is_below(int dirfd, const char *path);
 
 /* For reading; the descriptor is the caller's, or -errno. -ENOENT for what is no

@@ -74,7 +74,7 @@ static errint_t plan_row(struct seed_store *store, struct seed_renames *list, co
 {
 	char path[SEED_PENDING_NAME_BYTES];
 	char to[SEED_STORE_PATH_BYTES];
-	int has_row = seed_files_exists(store->areas[SEED_AREA_RECORDS], row);
+	int has_row = seed_files_has_file(store->areas[SEED_AREA_RECORDS], row);
 
 	if (has_row <= 0)
 		return has_row;
@@ -98,7 +98,9 @@ errint_t seed_store_plan_retire(struct seed_store *store, struct seed_renames *l
 
 	if (!seed_store_image_path(name, image) || !seed_store_record_path(name, row))
 		return -ENAMETOOLONG;
-	has_image = seed_files_exists(store->areas[SEED_AREA_IMAGES], image);
+	has_image = seed_files_has_file(store->areas[SEED_AREA_IMAGES], image);
+	if (has_image >= 0 && seed_files_has_file(store->areas[SEED_AREA_HISTORY], name) == 1)
+		return -ENOTDIR; /* a version of another entry: where would NAME's go? */
 	if (has_image < 0)
 		return has_image;
 	if (has_image && seed_store_is_last_version(store, name, store->areas[SEED_AREA_IMAGES],

@@ -94,6 +94,110 @@ makes_once() { # EXPECTED COMMAND…
 	same 1 "$(count submit)"
 }
 
+# Folders that would stand in the place of z's image, record and thumbnail.
+no_folder_for() { # COMMAND… given the folder's path
+	local suffix
+
+	for suffix in png json jpg; do
+		fails "$@" "$MNT/prompts/z.$suffix"
+		fails test -d "$MNT/images/z.$suffix"
+	done
+}
+
+@test "s1: no folder takes the place of NAME's files, also while NAME is pending" {
+	mount_seed
+	mkdir -p "$MNT/prompts/other/in"
+	write other/in/x "a fox"
+	faults '[{"on":"create","do":{"hold_task":true}}]'
+	background try_write z "a red fox"
+	received accepted 1 red
+	no_folder_for mkdir
+	no_folder_for mv -T "$MNT/prompts/other"
+	no_folder_for mv -T "$MNT/prompts/other/in"
+	release
+	job_ends 0 "$JOB"
+	same ok "$(cat "$JOB_OUT")"
+	no_folder_for mkdir
+	is_verified z
+	is_verified other/in/x
+	fails test -e "$MNT/history/z"
+	same 2 "$(count submit)"
+}
+
+# Folders that an earlier version could make, put into the state directory.
+plant_folder() { # PATH
+	mkdir "$STATE/images/$1" "$STATE/records/$1" "$STATE/history/$1" "$STATE/prompts/$1"
+}
+
+is_told_twice() {
+	[ "$(grep -c ' z .*The outcome cannot be stored: rename' "$MNT/status")" -ge 2 ]
+}
+
+@test "s3: a folder of an earlier version in the image's place: the image is kept, and comes" {
+	mount_seed
+	faults '[{"on":"create","do":{"hold_task":true}}]'
+	background try_write z "a red fox"
+	received poll 1
+	kill_seedfs
+	job_ends 0 "$JOB"
+	plant_folder z.png
+	release
+	mount_seed
+	wait_until grep -q ' z .*The outcome cannot be stored: rename what stands in the place' "$MNT/status"
+	test -d "$MNT/images/z.png"
+	same "" "$(ls "$MNT/history/z.png")"
+	# So it is for another mount; nothing of ours is set aside.
+	stop_seedfs
+	mount_seed
+	wait_until is_told_twice
+	has_not "$(cat "$MNT/status")" "set aside"
+	rmdir "$MNT/prompts/z.png"
+	wait_until test -f "$MNT/images/z.png"
+	is_verified z
+	same 1 "$(count submit)"
+	same 1 "$(count image)"
+}
+
+@test "s3: an image in the way of a folder that an earlier version made is no reason to lose what is paid for" {
+	local area
+
+	mount_seed
+	mkdir "$MNT/prompts/folder"
+	faults '[{"on":"create","do":{"hold_task":true}}]'
+	background try_write folder/in "a red fox"
+	received poll 1
+	kill_seedfs
+	for area in prompts images records history; do
+		mv "$STATE/$area/folder" "$STATE/$area/z.png" 2>/dev/null || true
+	done
+	rm -rf "$STATE/images/z.png"
+	echo "not ours" >"$STATE/images/z.png"
+	sed -i 's:folder/in:z.png/in:' "$STATE"/pending/*.json
+	release
+	mount_seed
+	wait_until grep -q ' z.png/in .*The outcome cannot be stored: rename' "$MNT/status"
+	has_not "$(cat "$MNT/status")" "set aside"
+	rm "$STATE/images/z.png"
+	wait_until test -f "$MNT/images/z.png/in.png"
+	same 1 "$(count submit)"
+}
+
+@test "s1: a prompt whose image, or history, another's file stands for is refused" {
+	mount_seed
+	write z "one"
+	write z "two"
+	rm "$MNT/prompts/z"
+	mkdir "$MNT/prompts/z"
+	same "open ENOTDIR" "$(try_write z/0001.png "three")"
+	write z/0002.png "three"
+	stop_seedfs
+	plant_folder y.png
+	mount_seed
+	same "open EISDIR" "$(try_write y "four")"
+	same "open EINVAL" "$(try_write y.png/y "four")"
+	same 3 "$(count submit)"
+}
+
 @test "s1: rmdir removes an empty folder everywhere, and no other" {
 	mount_seed
 	mkdir "$MNT/prompts/empty" "$MNT/prompts/full"

@@ -348,6 +348,12 @@ static void test_name(void **state)
 		{"dir.tmp/fox", -EINVAL},
 		{"a/\xff", -EILSEQ},
 		{"a\n/b", -EINVAL},
+		{"fox.png", 0},
+		{"a/0001.png", 0},
+		{"a.png/fox", -EINVAL},
+		{"a.json/fox", -EINVAL},
+		{"a/b.jpg/fox", -EINVAL},
+		{"a.pngs/fox", 0},
 	};
 
 	SEED_UNUSED(state);
@@ -364,6 +370,10 @@ static void test_name(void **state)
 			 "345678901234567890123456789012345678901234567890123456789012345678901234"
 			 "5678901234567890123456789012345678901234567890123456789/", 5,
 			 "1234567890123456789012345")), -ENAMETOOLONG);
+	assert_int_equal(seed_text_check_folder("a/b"), 0);
+	assert_int_equal(seed_text_check_folder("a/b.png"), -EINVAL);
+	assert_int_equal(seed_text_check_folder("a/b.jpg"), -EINVAL);
+	assert_int_equal(seed_text_check_stored_name("a.png/fox.tmp"), 0);
 	assert_int_equal(seed_text_check_name(repeated("x", 250, "/y")), 0);
 	assert_int_equal(seed_text_check_name(repeated("x", 251, "/y")), -ENAMETOOLONG);
 }
