@@ -111,7 +111,7 @@ static enum phase broken(struct generation *generation, struct seed_net_answer *
 	free(generation->fetch_url);
 	generation->fetch_url = NULL;
 	generation->redirects = 0;
-	if (error->code == EFBIG) {
+	if (error->code == EFBIG && !answer->local) {
 		seed_error_set(error, EBADMSG, "image not valid: %.400s", cause);
 		return attempt_failed(generation, SEED_FAILURE_FAILED, error, -1);
 	}

@@ -156,7 +156,7 @@ static size_t on_body(char *data, size_t size, size_t count, void *context)
 	return len;
 }
 
-/* What says nothing about the peer. */
+/* Errors of our own calls that say nothing about the peer. */
 static bool is_local(int code)
 {
 	return code == ENOMEM || code == EMFILE || code == ENFILE || code == ENOBUFS;
@@ -422,7 +422,9 @@ static void finish(struct seed_transfer *transfer, CURLcode code)
 	if (code != CURLE_OK) {
 		fill_error(transfer, code, &answer.error);
 		answer.cut = code == CURLE_PARTIAL_FILE;
-		answer.local = is_local(answer.error.code);
+		/* What came could not be kept, for whatever reason (EFBIG: a limit
+		 * on the size of files). */
+		answer.local = is_local(answer.error.code) || (transfer->write_error && !transfer->overflow);
 	}
 	done(context, &answer);
 	transfer->memfd = answer.memfd;

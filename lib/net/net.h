@@ -46,7 +46,7 @@ struct seed_net_request {
 struct seed_net_answer {
 	struct seed_error error;    /* code 0: an HTTP answer arrived whole */
 	bool sent;                  /* the request had left before it failed: it may have been accepted */
-	bool local;                 /* it failed for want of memory or descriptors here */
+	bool local;                 /* it failed for want of something here: memory, descriptors, room */
 	bool cut;                   /* the body ended early */
 	long status;
 	const char *body;           /* borrowed for the call; "" with to_memfd; without the key */

@@ -298,7 +298,7 @@ static void slot_kill(struct slot *slot, enum end end)
 static bool is_own_fault(int signal)
 {
 	static const int signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP,
-				      SIGABRT, SIGSYS, SIGXCPU, SIGXFSZ};
+				      SIGABRT, SIGSYS, SIGXCPU};
 
 	for (size_t i = 0; i < SEED_ARRAY_LEN(signals); i++)
 		if (signals[i] == signal)

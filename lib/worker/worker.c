@@ -17,9 +17,10 @@
 
 /* The signals that a terminal or a service manager sends to the whole group:
  * the daemon decides when its workers end. */
-static void ignore_group_signals(void)
+static void ignore_signals(void)
 {
-	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE};
+	/* XFSZ: a file too large is an error of the write, not the picture's fault. */
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGXFSZ};
 
 	for (size_t i = 0; i < SEED_ARRAY_LEN(signals); i++)
 		signal(signals[i], SIG_IGN);
@@ -85,7 +86,7 @@ int seed_worker_main(int socket_fd)
 
 	seed_heap_keep();
 	prctl(PR_SET_NAME, "seedfs-worker");
-	ignore_group_signals();
+	ignore_signals();
 	close_inherited(socket_fd);
 	SEED_UNUSED(warm_up());
 	/* Whichever walls are missing: the daemon has tried, and said so. */

@@ -9,7 +9,7 @@
  *   code 0                the picture is stored
  *   EBADMSG               the picture is not valid: a worker said so, or two of
  *                         them ended by their own fault over it (SEGV, BUS, ILL,
- *                         FPE, TRAP, ABRT, SYS, XCPU, XFSZ, an exit status)
+ *                         FPE, TRAP, ABRT, SYS, XCPU, an exit status)
  *   ESHUTDOWN             the pool was freed meanwhile
  *   anything else, with   nothing is known about the bytes, and they are to be
  *   `local` set           kept: two workers were killed from outside or hung

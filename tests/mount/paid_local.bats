@@ -67,6 +67,41 @@ thirty_writers_with() { # DESCRIPTORS
 	same 1 "$(count submit)"
 }
 
+# --- a limit on the size of files ---------------------------------------------------
+
+limit_files() { # SOFT:[HARD]
+	prlimit --pid "$SEED_PID" --fsize="$1"
+}
+
+is_kept() {
+	is_verified fox && same 1 "$(count submit)" && same 1 "$(record fox '.attempts | length')"
+}
+
+@test "s3: a download that is larger than a file may be here is no invalid image" {
+	mount_seed
+	limit_files 20000:
+	background start_write fox "a fox"
+	received image 2
+	limit_files unlimited:
+	job_ends 0 "$JOB"
+	same ok "$(cat "$JOB_OUT")"
+	is_kept
+}
+
+@test "s3: nor is an image that is larger than a file may be for the worker" {
+	mount_seed
+	config '{"image":"jpeg-2048x1152"}'
+	limit_files 400000:400000 # the worker, too, when it begins
+	background start_write fox "a fox"
+	job_ends 0 "$JOB"
+	same "close EIO" "$(cat "$JOB_OUT")"
+	has "$(status_texts fox)" "File too large"
+	stop_seedfs
+	mount_seed
+	wait_until state_is fox verified
+	is_kept
+}
+
 # --- workers -------------------------------------------------------------------------
 
 workers() {
