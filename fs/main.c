@@ -249,7 +249,7 @@ static errint_t check_service(const struct seed_engine_config *config, struct se
 	struct seed_task task = { 0 };
 	errint_t err;
 
-	if (config->provider->draws)
+	if (config->provider->draws && !config->provider->dry_run)
 		return 0;
 	err = config->provider->request(&config->service, params, "a test", &task, &request);
 	seed_request_release(&request);

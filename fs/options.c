@@ -555,6 +555,22 @@ static errint_t settle_provider(struct options *options, struct seed_error *erro
 	return 0;
 }
 
+/* It builds the service's requests and is told to draw. Another name, so that what
+ * was drawn is never taken for the service's, nor asked of it. */
+static void settle_dry_run(struct options *options)
+{
+	if (!options->dry_run || options->service->draws)
+		return;
+	options->dry = *options->service;
+	(void)snprintf(options->dry_name, sizeof(options->dry_name), "%s (dry run)",
+		       options->service->name);
+	options->dry.name = options->dry_name;
+	options->dry.draws = options->dry.dry_run = true;
+	options->dry.auth = SEED_AUTH_NONE;
+	options->dry.key_variables = NULL;
+	options->service = &options->dry;
+}
+
 static errint_t settle(struct options *options, struct seed_error *error)
 {
 	errint_t err;
@@ -566,6 +582,8 @@ static errint_t settle(struct options *options, struct seed_error *error)
 		return seed_error_set(error, EINVAL, "option store: this version keeps its catalogue "
 				      "in the state directory only");
 	err = settle_provider(options, error);
+	if (!err)
+		settle_dry_run(options);
 	if (!err && !options->state)
 		err = default_state(options, error);
 	return err;

@@ -36,6 +36,7 @@ struct option_rate {
 	_(jobs, INT, "32", 1, 100000, "generations at the service at once") \
 	_(rate, RATE, NULL, 1, 1000000, "new submissions, N/SECONDS (default: the service's limit)") \
 	_(budget, BUDGET, NULL, 1, 1000000000, "at most N submissions in a UTC day, N/day") \
+	_(dry_run, FLAG, NULL, 0, 0, "submit nothing: write down each request, and draw the picture") \
 	_(reuse, FLAG, NULL, 0, 0, "answer a text that was already generated with its image") \
 	_(nometadata, FLAG, NULL, 0, 0, "no prompt, model and parameters in the images") \
 	_(history, COUNT, "all", 0, 1000000000, "earlier images kept for each name") \
@@ -60,11 +61,13 @@ struct options {
 	int64_t history; /* -1: all */
 	int64_t log_size;
 	int64_t uid, gid, umask;
-	bool reuse, nometadata, allow_other, ro;
+	bool dry_run, reuse, nometadata, allow_other, ro;
 
 	bool check; /* --check */
 	bool help, version, foreground, debug, single_threaded;
 	bool fake; /* mount -f: all but the mount */
+	struct seed_provider dry; /* `service` with -o dry_run */
+	char dry_name[64];
 	char *source, *mountpoint;
 	const struct seed_provider *service; /* of `provider` */
 };

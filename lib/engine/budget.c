@@ -3,6 +3,9 @@
 #include "lib/base/clock.h"
 #include "lib/engine/internal.h"
 
+/* Of the budget, from when on the log says how much is used. */
+#define WARN_PERCENT 80
+
 static int64_t today(void)
 {
 	return seed_clock_wall_ms() / 86400000;
@@ -14,8 +17,7 @@ static void roll(struct seed_engine *engine)
 
 	if (engine->spent.day == day)
 		return;
-	engine->spent.day = day;
-	engine->spent.count = 0;
+	engine->spent = (struct seed_spent){ .day = day, .serial = engine->spent.serial };
 }
 
 static void publish(struct seed_engine *engine)
@@ -43,6 +45,45 @@ void budget_load(struct seed_engine *engine)
 	publish(engine);
 }
 
+/* One more or less of a user's. The last place takes those that find none. */
+static void count_user(struct seed_spent *spent, int64_t uid, int64_t by)
+{
+	size_t i = 0;
+
+	while (i + 1 < SEED_SPENT_USERS && spent->users[i].count && spent->users[i].uid != uid)
+		i++;
+	if (!spent->users[i].count && by > 0)
+		spent->users[i].uid = i + 1 < SEED_SPENT_USERS ? uid : -1;
+	if (spent->users[i].count + by >= 0)
+		spent->users[i].count += by;
+}
+
+/* Once a day. */
+static void warn(struct seed_engine *engine)
+{
+	const int64_t budget = engine->config.budget, count = engine->spent.count;
+
+	if (budget <= 0 || engine->warned_day == engine->spent.day ||
+	    count < (budget * WARN_PERCENT + 99) / 100)
+		return;
+	engine->warned_day = engine->spent.day;
+	seed_log_line(engine->log, NULL, SEED_LOG_REQUEST "Budget: %lld of %lld submissions of this day "
+		      "(UTC) are used", (long long)count, (long long)budget);
+}
+
+void budget_cost(struct seed_engine *engine, double cost)
+{
+	roll(engine);
+	engine->spent.cost += cost;
+	engine->spent.serial++;
+}
+
+const struct seed_spent *budget_today(struct seed_engine *engine)
+{
+	roll(engine);
+	return &engine->spent;
+}
+
 bool budget_take(struct generation *generation)
 {
 	struct seed_engine *engine = generation->engine;
@@ -54,18 +95,21 @@ bool budget_take(struct generation *generation)
 	}
 	engine->spent.count++;
 	engine->spent.serial++;
+	count_user(&engine->spent, generation->uid, 1);
+	warn(engine);
 	generation->charged_day = engine->spent.day;
 	publish(engine);
 	return true;
 }
 
-static void give_back(struct seed_engine *engine, int64_t day)
+static void give_back(struct seed_engine *engine, int64_t day, int64_t uid)
 {
 	roll(engine);
 	if (engine->spent.day != day || engine->spent.count == 0)
 		return;
 	engine->spent.count--;
 	engine->spent.serial++;
+	count_user(&engine->spent, uid, -1);
 	publish(engine);
 }
 
@@ -78,7 +122,7 @@ void budget_settle(struct generation *generation, bool counts)
 		return;
 	generation->charged_day = -1;
 	if (!counts) {
-		give_back(engine, day);
+		give_back(engine, day, generation->uid);
 		return;
 	}
 	engine->metrics.submissions++;

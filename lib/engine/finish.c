@@ -33,7 +33,8 @@ static void log_success(struct generation *generation)
 		generation_log(generation, "🖼️ [CALLBACK] Final image resolution: %ux%u",
 			       record->image.width, record->image.height);
 	else if (generation->engine->config.provider->draws)
-		generation_log(generation, SEED_LOG_IMAGE "Image drawn here (no service)");
+		generation_log(generation, SEED_LOG_IMAGE "Image drawn here (%s)",
+			       generation->engine->config.provider->dry_run ? "dry run" : "no service");
 	else
 		generation_log(generation, SEED_LOG_IMAGE "Image generated at: %s",
 			       url ? url : "(in the answer itself)");

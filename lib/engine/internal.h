@@ -258,6 +258,7 @@ struct seed_engine {
 	struct seed_durations durations;
 	struct seed_metrics metrics;
 	struct seed_spent spent;   /* budget.c */
+	int64_t warned_day;        /* on which most of the budget was used, and the log says so */
 	bool key_refused;          /* by the service: one prompt at a time tries it */
 	bool key_due;              /* … and what is queued is to be refused */
 	_Atomic int64_t exhausted_day; /* on which the budget is spent; -1: it is not */
@@ -552,6 +553,10 @@ bool budget_take(struct generation *generation);
 /* The submission under way was one for the budget, or was none. */
 void budget_settle(struct generation *generation, bool counts);
 int64_t budget_left(struct seed_engine *engine); /* -1: not limited */
+/* What the service charged for an image. */
+void budget_cost(struct seed_engine *engine, double cost);
+/* As it is now: of this day. */
+const struct seed_spent *budget_today(struct seed_engine *engine);
 
 /* ---- reuse.c ---- */
 

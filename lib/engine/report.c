@@ -163,11 +163,26 @@ static errint_t queue_line(struct seed_buf *out, const struct generation *genera
 
 static errint_t queue_foot(struct seed_engine *engine, struct seed_buf *out)
 {
+	const struct seed_spent *spent = budget_today(engine);
 	struct sums sums = sum_up(engine);
+	errint_t err;
 
-	return seed_buf_addf(out, "%s# %zu generating, %zu queued, %zu waiting callers\n",
+	err = seed_buf_addf(out, "%s# %zu generating, %zu queued, %zu waiting callers\n",
 			     sums.running || sums.queued ? "" : "# nothing is running\n",
 			     sums.running, sums.queued, sums.waiting);
+	if (!err)
+		err = seed_buf_addf(out, "# today (UTC): %lld", (long long)spent->count);
+	if (!err && engine->config.budget > 0)
+		err = seed_buf_addf(out, " of %lld", (long long)engine->config.budget);
+	if (!err)
+		err = seed_buf_addf(out, " submissions");
+	if (!err && spent->cost > 0)
+		err = seed_buf_addf(out, ", cost %.15g", spent->cost);
+	for (size_t i = 0; i < SEED_SPENT_USERS && !err; i++)
+		if (spent->users[i].count > 0)
+			err = seed_buf_addf(out, "; uid %lld: %lld", (long long)spent->users[i].uid,
+					    (long long)spent->users[i].count);
+	return err ? err : seed_buf_addf(out, "\n");
 }
 
 static errint_t format_queue(struct seed_engine *engine, struct seed_buf *out)
@@ -221,6 +236,26 @@ static cJSON *running_of(const struct generation *generation)
 	return out;
 }
 
+static cJSON *today_of(struct seed_engine *engine)
+{
+	const struct seed_spent *spent = budget_today(engine);
+	cJSON *out = cJSON_CreateObject(), *users;
+	char uid[24];
+
+	cJSON_AddNumberToObject(out, "submissions", (double)spent->count);
+	if (engine->config.budget > 0)
+		cJSON_AddNumberToObject(out, "budget", (double)engine->config.budget);
+	cJSON_AddNumberToObject(out, "cost", spent->cost);
+	users = cJSON_AddObjectToObject(out, "by_uid");
+	for (size_t i = 0; i < SEED_SPENT_USERS; i++) {
+		if (spent->users[i].count <= 0)
+			continue;
+		snprintf(uid, sizeof(uid), "%lld", (long long)spent->users[i].uid);
+		cJSON_AddNumberToObject(users, uid, (double)spent->users[i].count);
+	}
+	return out;
+}
+
 /* Without memory it says less, and is JSON all the same. */
 static errint_t format_gallery(struct seed_engine *engine, struct seed_buf *out)
 {
@@ -242,6 +277,7 @@ static errint_t format_gallery(struct seed_engine *engine, struct seed_buf *out)
 		if (!all[i]->record.superseded)
 			cJSON_AddItemToArray(list, running_of(all[i]));
 	free(all);
+	cJSON_AddItemToObject(root, "today", today_of(engine));
 	text = cJSON_PrintUnformatted(root);
 	if (text)
 		err = seed_buf_addf(out, "%s\n", text);
@@ -254,10 +290,26 @@ static errint_t format_gallery(struct seed_engine *engine, struct seed_buf *out)
 
 static errint_t format_metrics(struct seed_engine *engine, struct seed_buf *out)
 {
+	const struct seed_spent *spent = budget_today(engine);
 	struct sums sums = sum_up(engine);
 	errint_t err;
 
 	err = seed_metrics_format(&engine->metrics, out);
+	if (!err)
+		err = seed_metrics_gauge(out, "submissions_today", "Submissions of this day (UTC), also of "
+					 "earlier mounts.", (double)spent->count);
+	if (!err)
+		err = seed_metrics_gauge(out, "cost_today", "What the service charged on this day (UTC), in "
+					 "its own unit.", spent->cost);
+	if (!err)
+		err = seed_buf_addf(out, "# HELP seedfs_submissions_today_by_uid Those by the user who "
+				    "wrote the prompt (-1: not known).\n"
+				    "# TYPE seedfs_submissions_today_by_uid gauge\n");
+	for (size_t i = 0; i < SEED_SPENT_USERS && !err; i++)
+		if (spent->users[i].count > 0)
+			err = seed_buf_addf(out, "seedfs_submissions_today_by_uid{uid=\"%lld\"} %lld\n",
+					    (long long)spent->users[i].uid,
+					    (long long)spent->users[i].count);
 	if (!err)
 		err = seed_metrics_gauge(out, "running", "Generations under way.", (double)sums.running);
 	if (!err)

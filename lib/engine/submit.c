@@ -58,6 +58,25 @@ static enum phase fail_over_budget(struct generation *generation)
 	return attempt_end(generation, &error);
 }
 
+/* What would be sent, without the key, which is added on the way out. The record has
+ * it whole. */
+static void tell_request(struct generation *generation)
+{
+	const struct seed_request *request = &generation->request;
+	char *text = NULL;
+
+	seed_task_release(&generation->task);
+	if (exchange_prepare(generation) ||
+	    asprintf(&text, "%s %s%s%s", request->method, request->url, request->body ? " " : "",
+		     request->body ? request->body : "") < 0)
+		text = NULL;
+	generation_log(generation, SEED_LOG_REQUEST "Dry run, not sent: %s",
+		       text ? text : "this request cannot be built");
+	free(generation->record.dry_run);
+	generation->record.dry_run = text;
+	seed_task_release(&generation->task);
+}
+
 static enum phase start(struct generation *generation)
 {
 	struct seed_engine *engine = generation->engine;
@@ -72,7 +91,9 @@ static enum phase start(struct generation *generation)
 	seed_rate_take(&engine->rate, seed_clock_now_ms());
 	if (!engine->config.provider->draws)
 		return PHASE_ANNOUNCE;
-	budget_settle(generation, true);
+	if (engine->config.provider->dry_run)
+		tell_request(generation);
+	budget_settle(generation, !engine->config.provider->dry_run);
 	attempt_new_deadline(generation);
 	disk_step(generation, STEP_PROGRESS);
 	return PHASE_VERIFY;

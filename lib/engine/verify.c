@@ -54,8 +54,10 @@ static void count_verified(struct generation *generation)
 
 	metrics->verified++;
 	/* An adopted image was charged for elsewhere. */
-	if (record->cost >= 0 && !generation->adopting)
+	if (record->cost >= 0 && !generation->adopting) {
 		metrics->cost += record->cost;
+		budget_cost(generation->engine, record->cost);
+	}
 	generation->engine->key_refused = false;
 	metrics->image_bytes += record->image.bytes;
 	metrics->callbacks_adopted += generation->adopting;

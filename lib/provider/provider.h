@@ -132,6 +132,7 @@ struct seed_provider {
 	 * result: the server chooses, and does not say. */
 	const char *(*default_model)(const struct seed_provider_config *config);
 	bool draws;                        /* no service: the worker draws the picture */
+	bool dry_run;                      /* … instead of sending the request, which is told */
 
 	/* Builds the request for task->stage. `prompt` is the full prompt
 	 * (style included). 0, -ENOMEM, -EOPNOTSUPP where the service has no

@@ -31,6 +31,7 @@ static const size_t owned_texts[] = {
 	offsetof(struct seed_record, image_url), offsetof(struct seed_record, provider),
 	offsetof(struct seed_record, task_id),   offsetof(struct seed_record, id),
 	offsetof(struct seed_record, request),   offsetof(struct seed_record, task),
+	offsetof(struct seed_record, dry_run),
 };
 
 static char **text_at(struct seed_record *record, size_t offset)
@@ -295,6 +296,8 @@ char *seed_record_format(const struct seed_record *record, const char *const *ve
 	put_versions(&out, versions, version_count);
 	if (record->cost >= 0)
 		put_number(&out, "cost", record->cost);
+	if (record->dry_run)
+		put_text(&out, "dry_run", record->dry_run);
 	if (record->id) {
 		put_bool(&out, "superseded", record->superseded);
 		if (record->unsure)

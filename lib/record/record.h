@@ -68,6 +68,7 @@ struct seed_record {
 	int queue_position;      /* at the service, as it counts; < 0: not told */
 	int64_t created_ms, started_ms, verified_ms; /* wall; 0: null */
 	double cost;             /* < 0: not told */
+	char *dry_run;           /* the request that was not sent; NULL: it was, or none */
 
 	/* Journal only; written when `id` is not NULL. */
 	bool superseded; /* a newer prompt has taken NAME */

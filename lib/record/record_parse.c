@@ -302,6 +302,7 @@ static errint_t read_record(const cJSON *root, struct seed_record *record)
 	read_step(&in, &record->step);
 	read_text(&in, "request", &record->request);
 	read_text(&in, "task", &record->task);
+	read_text(&in, "dry_run", &record->dry_run);
 	check_row(&in, record);
 	return in.result;
 }

@@ -233,11 +233,15 @@ errint_t seed_store_remove_empty(struct seed_store *store, const char *name) SEE
 errint_t seed_store_remove_file(struct seed_store *store, enum seed_area area, const char *path)
 	SEED_MUST_CHECK;
 
-/* Submissions of a day, for the budget. */
+/* Submissions of a day, for the budget and for who asks. */
+#define SEED_SPENT_USERS 32
 struct seed_spent {
 	int64_t day; /* days since 1970, UTC */
 	int64_t count;
 	uint64_t serial; /* grows with each change, in memory: the later one counts */
+	double cost;     /* of its images, as the service told it */
+	/* By who wrote the prompts; uid -1: not known, or no place left. */
+	struct { int64_t uid, count; } users[SEED_SPENT_USERS];
 };
 /* Zeroes where none were written. An error: there is a count, and nobody knows
  * it. Before any thread. */

@@ -92,21 +92,22 @@ for line in sys.stdin:
 }
 
 @test "s1: queue says why something waits: disk space" {
+	local small=$DIR/small
+
 	need_root
-	STATE=$DIR/small
-	mkdir -m 700 "$STATE"
-	mount -t tmpfs -o size=6m,mode=700 none "$STATE"
-	mount_seed
+	mkdir -m 700 "$small"
+	mount -t tmpfs -o size=6m,mode=700 none "$small"
+	mount_seed -o "state=$small"
 	faults '[{"on":"create","do":{"hold_task":true}}]'
 	background write fox "a fox"
 	received poll 1
-	dd if=/dev/zero of="$STATE/filler" bs=64k status=none 2>/dev/null || true
+	dd if=/dev/zero of="$small/filler" bs=64k status=none 2>/dev/null || true
 	release
 	wait_until in_queue fox 'waits for disk space'
-	rm "$STATE/filler"
+	rm "$small/filler"
 	wait_until is_verified fox
 	stop_seedfs
-	umount "$STATE"
+	umount "$small"
 }
 
 @test "s1: gallery.json says which names have changed, and goes on counting over mounts" {
@@ -132,4 +133,56 @@ for line in sys.stdin:
 	stop_seedfs
 	mount_seed -o ro
 	same "[]" "$(jq -c .running "$MNT/gallery.json")"
+}
+
+# --- money -------------------------------------------------------------------------
+
+@test "queue, metrics and gallery.json tell what was spent today, and by whom, over mounts" {
+	need_root
+	chmod 755 "$DIR"
+	mount_seed -o allow_other,umask=000,budget=10/day
+	write fox "a fox"
+	setpriv --reuid 4711 --clear-groups -- dd of="$MNT/prompts/owl" status=none <<<"an owl"
+	has "$(queue)" "# today (UTC): 2 of 10 submissions, cost $(record fox '.cost * 2'); uid 0: 1; uid 4711: 1"
+	has "$(<"$MNT/metrics")" $'\nseedfs_submissions_today 2\n'
+	has "$(<"$MNT/metrics")" $'\nseedfs_submissions_today_by_uid{uid="4711"} 1\n'
+	same "2 10 1" "$(jq -r '.today | "\(.submissions) \(.budget) \(.by_uid["4711"])"' "$MNT/gallery.json")"
+	# The cost of the last one is written with the next submission.
+	same "cost $(record fox .cost)" "$(grep ^cost "$STATE/spent")"
+	stop_seedfs
+	mount_seed -o budget=10/day
+	has "$(queue)" "# today (UTC): 2 of 10 submissions"
+	has "$(queue)" "; uid 0: 1; uid 4711: 1"
+	write hare "a hare"
+	has "$(queue)" "# today (UTC): 3 of 10 submissions"
+	has "$(queue)" "; uid 0: 2; uid 4711: 1"
+}
+
+@test "the log says once when most of the budget is used" {
+	mount_seed -o budget=5/day
+	for i in 1 2 3; do write "n$i" "picture $i"; done
+	has_not "$(<"$MNT/status")" "Budget:"
+	write n4 "picture 4"
+	has "$(<"$MNT/status")" "Budget: 4 of 5 submissions of this day (UTC) are used"
+	write n5 "picture 5"
+	same 1 "$(grep -c "Budget:" "$MNT/status")"
+}
+
+@test "dry_run submits nothing, tells the exact request, and draws" {
+	start_seedfs -o "provider=kie,api_base=$API,state=$STATE,dry_run,budget=5/day,style=in oil" "$MNT"
+	wait_mounted
+	write fox "a fox"
+	is_verified fox
+	same 0 "$(count create)"
+	has "$(status_texts fox)" "Dry run, not sent: POST $API/api/v1/jobs/createTask {"
+	same "kie (dry run)" "$(record fox .provider)"
+	same "a fox, in oil" "$(record fox .dry_run | sed 's/^[^{]*//' | jq -r .input.prompt)"
+	has "$(queue)" "# today (UTC): 0 of 5 submissions"
+	stop_seedfs
+	# What was drawn is not what a real mount would have made.
+	mount_seed -o reuse,style="in oil"
+	write owl "a fox"
+	same 1 "$(count create)"
+	same "$(log_of create -c .body.input | jq -Sc .)" \
+		"$(record fox .dry_run | sed 's/^[^{]*//' | jq -Sc .input)"
 }

@@ -115,7 +115,7 @@ static void test_default_numbers(void **state)
 	assert_int_equal(options->uid, geteuid());
 	assert_int_equal(options->gid, getegid());
 	assert_int_equal(options->umask, 022);
-	assert_false(options->reuse || options->nometadata || options->allow_other || options->ro);
+	assert_false(options->dry_run || options->reuse || options->nometadata || options->allow_other || options->ro);
 	assert_false(options->help || options->version || options->foreground);
 	assert_false(options->debug || options->single_threaded);
 	release(&parsed);
@@ -286,7 +286,10 @@ static void test_flags(void **state)
 	struct parsed parsed;
 
 	SEED_UNUSED(state);
-	parse_option(&parsed, "reuse,nometadata,allow_other,ro");
+	parse_option(&parsed, "dry_run,reuse,nometadata,allow_other,ro");
+	assert_true(parsed.options.dry_run);
+	assert_string_equal(parsed.options.service->name, "kie (dry run)");
+	assert_true(parsed.options.service->draws);
 	assert_true(parsed.options.reuse);
 	assert_true(parsed.options.nometadata);
 	assert_true(parsed.options.allow_other);

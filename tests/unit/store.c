@@ -392,9 +392,9 @@ static void test_spent(void **state)
 	assert_int_equal(remove(at("spent")), 0);
 
 	assert_int_equal(seed_store_open(state_dir, &store, &error), 0);
-	assert_int_equal(seed_store_spent_write(store, (struct seed_spent){ 20000, 7, 2 }), 0);
+	assert_int_equal(seed_store_spent_write(store, (struct seed_spent){ .day = 20000, .count = 7, .serial = 2 }), 0);
 	/* An older one comes late. */
-	assert_int_equal(seed_store_spent_write(store, (struct seed_spent){ 20000, 6, 1 }), 0);
+	assert_int_equal(seed_store_spent_write(store, (struct seed_spent){ .day = 20000, .count = 6, .serial = 1 }), 0);
 	seed_store_close(store);
 	assert_int_equal(spent(&got), 0);
 	assert_int_equal(got.day, 20000);
