@@ -8,11 +8,6 @@ struct draft *draft_new(size_t limit, bool is_prompt)
 
 	if (!draft)
 		return NULL;
-	draft->data = malloc(limit);
-	if (!draft->data) {
-		free(draft);
-		return NULL;
-	}
 	draft->limit = limit;
 	draft->is_prompt = is_prompt;
 	draft->text_number = 1; /* 0 is no text's */
@@ -30,6 +25,24 @@ void draft_free(struct draft *draft)
 	free(draft);
 }
 
+/* Most texts are short, and ten thousand of them may wait. */
+static errint_t reserve(struct draft *draft, size_t size)
+{
+	size_t room = draft->room ? 2 * draft->room : 128;
+	char *data;
+
+	if (size <= draft->room)
+		return 0;
+	if (room < size)
+		room = size;
+	data = realloc(draft->data, room);
+	if (!data)
+		return -ENOMEM;
+	draft->data = data;
+	draft->room = room;
+	return 0;
+}
+
 errint_t draft_write(struct draft *draft, const char *data, size_t size, size_t offset, size_t *at)
 {
 	errint_t err;
@@ -43,7 +56,9 @@ errint_t draft_write(struct draft *draft, const char *data, size_t size, size_t 
 		err = seed_text_check_write(draft->data, draft->len, data, size, at);
 	else
 		err = 0;
-	if (err) {
+	if (!err)
+		err = reserve(draft, offset + size);
+	if (err) { /* nothing is committed of a text that is not whole */
 		draft->refused = -err;
 		return err;
 	}
@@ -72,6 +87,8 @@ errint_t draft_truncate(struct draft *draft, size_t size)
 		draft->len = 0;
 		return 0;
 	}
+	if (reserve(draft, size))
+		return -ENOMEM;
 	if (size != draft->len)
 		draft->changed = true;
 	if (size > draft->len)

@@ -13,8 +13,8 @@
 struct draft {
 	pthread_mutex_t mutex;
 	unsigned users;       /* open handles; the inode table's mutex */
-	char *data;           /* owned; `limit` bytes of room */
-	size_t len, limit;
+	char *data;           /* owned; `room` bytes, as many as were needed yet */
+	size_t len, room, limit;
 	struct timespec mtime; /* of what is not committed yet */
 	bool is_prompt;       /* the rules for prompts hold: UTF-8, no NUL */
 	unsigned writers;     /* of `users`, those that can write to it; so, too */

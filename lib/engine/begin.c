@@ -4,24 +4,23 @@
 
 /* A refused JSON request is this prompt's outcome (`man seed`), also after a
  * restart: so it is judged here, where every text passes. */
-static void judge_request(struct generation *generation)
+static errint_t judge_request(const struct generation *generation, struct seed_error *refusal)
 {
 	const char *text = generation->record.request;
 	struct seed_params params;
 	char *prompt = NULL;
+	errint_t err = 0;
 
 	seed_params_init(&params);
-	/* An adopted image may have no prompt at all. */
-	if (!*text ||
-	    seed_params_parse(text, strlen(text), &params, &prompt, &generation->refusal) == 0)
-		generation->refusal.code = 0;
+	if (*text) /* an adopted image may have no prompt at all */
+		err = seed_params_parse(text, strlen(text), &params, &prompt, refusal);
 	free(prompt);
 	seed_params_release(&params);
+	return err;
 }
 
 enum phase begin_enter(struct generation *generation)
 {
-	judge_request(generation);
 	generation_set_step(generation, generation->adopting ? "adopt" : "queued");
 	generation->record.state = SEED_STATE_QUEUED;
 	disk_step(generation, STEP_BEGIN);
@@ -64,6 +63,8 @@ static void supersede_older(struct generation *generation)
 
 enum phase begin_event(struct generation *generation, const struct event *event)
 {
+	struct seed_error refusal;
+
 	if (event->kind != EVENT_STEP)
 		return PHASE_STAY;
 	if (event->err)
@@ -74,8 +75,8 @@ enum phase begin_event(struct generation *generation, const struct event *event)
 		return PHASE_REUSE;
 	if (generation->adopting)
 		return adopt(generation);
-	if (generation->refusal.code)
-		return generation_fail(generation, &generation->refusal);
+	if (judge_request(generation, &refusal))
+		return generation_fail(generation, &refusal);
 	return PHASE_QUEUED;
 }
 

@@ -25,9 +25,23 @@ static void step_ended(struct seed_engine *engine, struct command *command)
 	}
 	seed_record_release(&job->record);
 	seed_buf_release(&job->bytes);
+	free(job);
 	/* Its row is gone: nothing writes it again. */
 	if (step == STEP_FINISH && !err && generation->step_next != STEP_DROP)
 		generation->step_next = STEP_NONE;
+	disk_step_resume(generation);
+	engine->deliver(generation, &event);
+}
+
+static void step_not_made(struct seed_engine *engine, struct command *command)
+{
+	struct generation *generation =
+		(struct generation *)((char *)command - offsetof(struct generation, not_made.report));
+	const struct event event = { .kind = EVENT_STEP, .step = generation->not_made.step,
+				     .err = -ENOMEM };
+
+	engine->steps_running--;
+	generation->step_running = STEP_NONE;
 	disk_step_resume(generation);
 	engine->deliver(generation, &event);
 }
@@ -116,11 +130,20 @@ static errint_t copy_record(struct generation *generation, struct seed_record *r
 static void start_step(struct generation *generation, enum disk_step step)
 {
 	struct seed_engine *engine = generation->engine;
-	struct step_job *job = &generation->job;
+	struct step_job *job;
 
 	/* The engine has stopped: the journal's row stands as it is. */
 	if (!engine->disk)
 		return;
+	generation->step_running = step;
+	engine->steps_running++;
+	job = malloc(sizeof(*job));
+	if (!job) {
+		generation->not_made.step = step;
+		generation->not_made.report.run = step_not_made;
+		engine_post(engine, &generation->not_made.report);
+		return;
+	}
 	*job = (struct step_job){
 		.disk.run = run_step,
 		.report.run = step_ended,
@@ -139,8 +162,6 @@ static void start_step(struct generation *generation, enum disk_step step)
 		job->bytes = generation->bytes;
 		seed_buf_init(&generation->bytes, SEED_ANSWER_MAX_BYTES);
 	}
-	generation->step_running = step;
-	engine->steps_running++;
 	/* A failure is reported as every end is: whoever ordered the step does
 	 * not find the generation moved on, or gone. */
 	if (job->err)

@@ -86,10 +86,12 @@ enum phase generation_fail(struct generation *generation, const struct seed_erro
 /* Best effort: the row then tells of both attempts. */
 static void take_attempts(struct seed_record *to, const struct seed_record *from)
 {
-	struct seed_attempt *attempt = &to->attempts[SEED_ATTEMPTS_MAX - 1];
+	struct seed_attempt *attempt;
 
-	if (to->attempt_count != SEED_ATTEMPTS_MAX - 1 || from->attempt_count != SEED_ATTEMPTS_MAX)
+	if (to->attempt_count != SEED_ATTEMPTS_MAX - 1 || from->attempt_count != SEED_ATTEMPTS_MAX ||
+	    seed_record_reserve_attempts(to))
 		return;
+	attempt = &to->attempts[SEED_ATTEMPTS_MAX - 1];
 	*attempt = from->attempts[SEED_ATTEMPTS_MAX - 1];
 	attempt->task_id = NULL;
 	if (!attempt->ended_ms) /* it goes on, for the history */

@@ -156,7 +156,7 @@ struct generation *generation_new(struct seed_engine *engine, struct seed_record
 		return NULL;
 	}
 	generation->engine = engine;
-	generation->source_fd = generation->job.source_fd = -1;
+	generation->source_fd = -1;
 	generation->uid = generation->charged_day = -1;
 	generation->deadline_ms = generation->ask_until_ms = INT64_MAX;
 	seed_buf_init(&generation->bytes, SEED_ANSWER_MAX_BYTES);

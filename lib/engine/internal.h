@@ -131,9 +131,7 @@ struct phase_row {
 	const char *waits_for, *after_restart; /* for docs/architecture.md */
 };
 
-/* A step on its way through a disk thread. A generation has one at a time, and
- * the place for it: so a step can always be reported, also one that failed
- * before it began. */
+/* A step on its way through a disk thread. A generation has one at a time. */
 struct step_job {
 	struct seed_disk_job disk;
 	struct command report;
@@ -145,6 +143,13 @@ struct step_job {
 	uint64_t reuse_key;
 	int source_fd;
 	errint_t err;
+};
+
+/* The report of a step for which there was no memory: its place is there from the
+ * beginning, so every step has an end. */
+struct step_not_made {
+	struct command report;
+	enum disk_step step;
 };
 
 struct generation {
@@ -168,7 +173,6 @@ struct generation {
 	bool shelved;
 	bool no_retry;   /* it was shelved: never submitted again */
 	bool leaving;    /* a removal or a restored image is on its way: its steps wait for that */
-	struct seed_error refusal; /* code not 0: the text is no valid request */
 
 	int64_t queued_ms;    /* when it joined the queue */
 	int64_t ask_until_ms; /* an open attempt that does not get through; INT64_MAX: none */
@@ -198,7 +202,7 @@ struct generation {
 	struct seed_transfer *transfer;
 	struct reading *reading; /* of the transfer's answer, on its thread; NULL: none */
 	enum disk_step step_running, step_next;
-	struct step_job job;   /* of step_running */
+	struct step_not_made not_made;
 	bool at_worker;
 	struct seed_buf bytes; /* PHASE_KEEP */
 	int source_fd;

@@ -48,8 +48,10 @@ bool reuse_is_made(struct seed_engine *engine, const char *name, const char *tex
 /* What is known of the image goes along with its copy. */
 static errint_t take_facts(struct seed_record *to, const struct seed_record *from)
 {
-	errint_t err;
+	errint_t err = seed_record_reserve_attempts(to);
 
+	if (err)
+		return err;
 	to->image = from->image;
 	to->source = from->source;
 	to->attempt_count = 1;

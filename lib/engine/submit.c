@@ -80,10 +80,15 @@ static void tell_request(struct generation *generation)
 static enum phase start(struct generation *generation)
 {
 	struct seed_engine *engine = generation->engine;
+	struct seed_error error;
 
 	/* Before an attempt exists: it was never made. */
 	if (!budget_take(generation))
 		return fail_over_budget(generation);
+	if (seed_record_reserve_attempts(&generation->record)) {
+		seed_error_set(&error, ENOMEM, "out of memory");
+		return attempt_failed(generation, SEED_FAILURE_LOCAL, &error, -1);
+	}
 	if (attempt_begins(generation))
 		new_attempt(generation);
 	else if (generation->ask_until_ms == INT64_MAX) /* it was open at the last stop */

@@ -41,12 +41,20 @@ static char **text_at(struct seed_record *record, size_t offset)
 
 void seed_record_release(struct seed_record *record)
 {
-	for (int i = 0; i < SEED_ATTEMPTS_MAX; i++)
+	for (int i = 0; record->attempts && i < SEED_ATTEMPTS_MAX; i++)
 		free(record->attempts[i].task_id);
+	free(record->attempts);
 	seed_params_release(&record->params);
 	for (size_t i = 0; i < SEED_ARRAY_LEN(owned_texts); i++)
 		free(*text_at(record, owned_texts[i]));
 	*record = (struct seed_record){.queue_position = -1, .cost = -1};
+}
+
+errint_t seed_record_reserve_attempts(struct seed_record *record)
+{
+	if (!record->attempts)
+		record->attempts = calloc(SEED_ATTEMPTS_MAX, sizeof(record->attempts[0]));
+	return record->attempts ? 0 : -ENOMEM;
 }
 
 errint_t seed_record_set(char **field, const char *text)
@@ -326,6 +334,22 @@ const char *seed_record_step(const char *word)
 	return NULL;
 }
 
+static errint_t copy_attempts(struct seed_record *to, const struct seed_record *from)
+{
+	errint_t err;
+
+	to->attempts = NULL;
+	if (!from->attempts)
+		return 0;
+	err = seed_record_reserve_attempts(to);
+	for (int i = 0; i < SEED_ATTEMPTS_MAX && !err; i++) {
+		to->attempts[i] = from->attempts[i];
+		to->attempts[i].task_id = NULL;
+		err = seed_record_set(&to->attempts[i].task_id, from->attempts[i].task_id);
+	}
+	return err;
+}
+
 errint_t seed_record_copy(struct seed_record *to, const struct seed_record *from)
 {
 	struct seed_record source = *from; /* borrows everything */
@@ -335,12 +359,12 @@ errint_t seed_record_copy(struct seed_record *to, const struct seed_record *from
 	seed_params_init(&to->params);
 	for (size_t i = 0; i < SEED_ARRAY_LEN(owned_texts); i++)
 		*text_at(to, owned_texts[i]) = NULL;
-	for (int i = 0; i < SEED_ATTEMPTS_MAX; i++)
-		to->attempts[i].task_id = NULL;
-	err = seed_params_copy(&to->params, &from->params);
+	err = copy_attempts(to, from);
+	if (!to->attempts)
+		to->attempt_count = 0;
+	if (!err)
+		err = seed_params_copy(&to->params, &from->params);
 	for (size_t i = 0; i < SEED_ARRAY_LEN(owned_texts) && !err; i++)
 		err = seed_record_set(text_at(to, owned_texts[i]), *text_at(&source, owned_texts[i]));
-	for (int i = 0; i < SEED_ATTEMPTS_MAX && !err; i++)
-		err = seed_record_set(&to->attempts[i].task_id, from->attempts[i].task_id);
 	return err;
 }

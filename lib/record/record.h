@@ -60,7 +60,7 @@ struct seed_record {
 	char *provider;
 	struct seed_params params;
 	char *task_id;   /* NULL: null */
-	struct seed_attempt attempts[SEED_ATTEMPTS_MAX];
+	struct seed_attempt *attempts; /* owned; room for SEED_ATTEMPTS_MAX, or NULL: none */
 	int attempt_count;
 	struct seed_error error; /* code 0: null */
 	double progress;         /* 0 to 1 */
@@ -101,6 +101,9 @@ errint_t seed_record_copy(struct seed_record *to, const struct seed_record *from
 /* The journal's own copy of the word for a step, or NULL for one that it does
  * not know: queued, adopt, submitting, accepted, received, commit. */
 const char *seed_record_step(const char *word);
+
+/* Room for attempts, if there is none yet. A text that only waits has none. */
+errint_t seed_record_reserve_attempts(struct seed_record *record) SEED_MUST_CHECK;
 
 /* A text field: replaces *field by a copy of text (NULL: NULL). */
 errint_t seed_record_set(char **field, const char *text) SEED_MUST_CHECK;

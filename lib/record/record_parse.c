@@ -220,6 +220,10 @@ static void read_attempts(struct reader *outer, struct seed_record *record)
 		bad(outer);
 		return;
 	}
+	if (cJSON_GetArraySize(array) > 0 && seed_record_reserve_attempts(record)) {
+		outer->result = -ENOMEM;
+		return;
+	}
 	cJSON_ArrayForEach(item, array) {
 		struct seed_attempt *attempt = &record->attempts[record->attempt_count++];
 		struct reader in = {.object = item};

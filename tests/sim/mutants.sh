@@ -37,10 +37,10 @@ mutant() {
 	fi
 }
 
-mutant "superseded before the newer text is durable" lib/engine/engine.c \
-	's/(generation->phase = PHASE_BEGIN;\n\tif \(engine->config.reuse\))/if (older)\n\t\tgeneration_supersede(older, "x");\n\t$1/'
+mutant "superseded before the newer text is durable" lib/engine/commit.c \
+	's/(\tif \(engine->config.reuse\)\n\t\treuse_find)/\tif (older)\n\t\tmachine_deliver(older, \&(struct event){ .kind = EVENT_SUPERSEDED, .by = "x" });\n$1/'
 mutant "an older one's steps do not wait for the newer one's beginning" lib/engine/disk_steps.c \
-	's/return newest != generation && newest->phase == PHASE_BEGIN;/return false;/'
+	's/return newest != generation && !generation_has_begun\(newest\);/return false;/'
 mutant "a broken poll is a failed attempt" lib/engine/failure.c \
 	's/("unsure", \{\n.*?\n\t\t\{ )SEED_VERDICT_AGAIN/$1SEED_VERDICT_RETRY/s'
 mutant "a URL that is dead for a moment is a failed attempt" lib/engine/failure.c \
@@ -53,22 +53,26 @@ mutant "429 is a failed attempt" lib/engine/failure.c \
 	's/("busy", \{\n\t\t\{ )SEED_VERDICT_AGAIN/$1SEED_VERDICT_RETRY/'
 mutant "nothing could be asked, and it is submitted again" lib/engine/failure.c \
 	's/("unsure", \{\n.*?\n\t\t\{ SEED_VERDICT_AGAIN, )SEED_VERDICT_KEEP/$1SEED_VERDICT_RETRY/s'
+mutant "what was running long ago is late" lib/engine/poll.c \
+	's/generation->told_ms < attempt_last_question_ms\(generation\)/false/'
 mutant "Retry-After of a day holds everybody" lib/engine/queue.c \
 	's/if \(engine->hold_until_ms > generation->ask_until_ms\)/if (false)/'
 # Not here: that what waits behind an outage has a deadline of its own. With three
 # names the one that asks ends soon enough for the others.
-mutant "the same text is paid for again" lib/engine/engine.c \
+mutant "the same text is paid for again" lib/engine/commit.c \
 	's/if \(older && is_generating\(older, request->text\)\)/if (false \&\& is_generating(older, request->text))/'
 mutant "a submission that was cut off is repeated after a restart" lib/engine/resume.c \
-	's/generation_fail\(generation, &error\);\n\}/attempt_requeue(generation);\n}/'
+	's/return generation_fail\(generation, &error\);/return PHASE_BEGIN;/'
 mutant "a late task has no row of its own before the retry" lib/engine/attempts.c \
-	's/disk_step\(late, STEP_MARK\);/attempt_split_done(late, 0);/'
-mutant "a mark that found no disk is forgotten" lib/engine/generation.c \
-	's/else if \(step == STEP_MARK && err\)\n\t\tmark_again\(generation\);/else if (step == STEP_MARK)\n\t\treturn;/'
-mutant "what only a later row implies is not marked" lib/engine/engine.c \
-	's/if \(!newest && !marked && !generation->dead\)/if (false)/'
+	's/disk_step\(late, STEP_MARK\);\n\treturn PHASE_SPLIT;/return attempt_split(generation, 0);/'
+mutant "a mark that found no disk is forgotten" lib/engine/machine.c \
+	's/else if \(err && !generation_is_over\(generation\)\)/else if (false)/'
+mutant "a task id that found no disk is forgotten" lib/engine/submit.c \
+	's/\t\tgeneration_mark_again\(generation\);\n//'
+mutant "what only a later row implies is not marked" lib/engine/resume.c \
+	's/if \(!newest && !marked && !generation_is_over\(generation\)\)/if (false)/'
 mutant "a failed removal cancels" lib/engine/changes.c \
-	's/if \(change->err \|\| g->record.state == SEED_STATE_VERIFIED\)/if (g->record.state == SEED_STATE_VERIFIED)/'
+	's/if \(change->err\)\n\t\t\tdisk_step_resume\(g\);\n\t\telse\n\t\t\tgo\(g\);/go(g);/'
 mutant "a failed rename supersedes" lib/engine/changes.c \
 	's/if \(!change->err\) \{\n\t\tif \(!change->folder\)\n\t\t\tsupersede_target\(engine, change\);/if (!change->folder)\n\t\tsupersede_target(engine, change);\n\tif (!change->err) {/'
 mutant "the budget keeps what was none" lib/engine/budget.c \
@@ -77,6 +81,8 @@ mutant "a finished row is written again" lib/engine/disk_steps.c \
 	's/if \(step == STEP_FINISH && !err && generation->step_next != STEP_DROP\)/if (false)/'
 mutant "a timer is forgotten" lib/engine/attempts.c \
 	's/(generation->wake_ms = wake_ms;\n)\ttimers_touch\(generation\);/$1/'
+mutant "a move that the table does not have" lib/engine/verify.c \
+	's/(\t\treturn verified\(generation, picture\);)/\t\t(void)verified(generation, picture);\n\treturn PHASE_GONE;/'
 
 echo "1..$count"
 [ "$missed" -eq 0 ]

@@ -316,8 +316,11 @@ static bool may_follow(const struct submission *before, const struct submission 
 		return true;
 	if (!task || !task->told)
 		return false;
-	if (task->told_failed || task->told_invalid || task->told_gone || task->told_unknown)
+	if (task->told_failed || task->told_invalid)
 		return true;
+	/* A URL, or a task, that is not there may come to life until the deadline. */
+	if (task->told_gone || task->told_unknown)
+		return task->life != fresh->life || fresh->sent_ms >= before->sent_ms + TIMEOUT_MS;
 	if (!task->told_running || fresh->sent_ms < before->sent_ms + TIMEOUT_MS)
 		return false;
 	/* Late is what was running when it was asked near its deadline, not before. */

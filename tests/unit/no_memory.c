@@ -174,6 +174,8 @@ static bool copy_record(void)
 
 	seed_record_init(&from);
 	result = seed_record_set(&from.name, "fox");
+	if (!result)
+		result = seed_record_reserve_attempts(&from);
 	if (!result) {
 		from.attempt_count = 1;
 		result = seed_record_copy(&to, &from);

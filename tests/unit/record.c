@@ -43,6 +43,7 @@ static void fill(struct seed_record *record)
 	fill_params(&record->params);
 	put(&record->task_id, "task_1");
 	record->attempt_count = 2;
+	assert_int_equal(seed_record_reserve_attempts(record), 0);
 	record->attempts[0] = (struct seed_attempt){.steps = 30, .cfg_scale = 8,
 						    .started_ms = NOON, .ended_ms = NOON + 1};
 	(void)seed_error_set(&record->attempts[0].error, ETIMEDOUT, "no answer");
