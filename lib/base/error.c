@@ -34,6 +34,27 @@ errint_t seed_error_set(struct seed_error *error, int code, const char *format, 
 	return -code;
 }
 
+void seed_error_keep(struct seed_kept_error *kept, const struct seed_error *error)
+{
+	/* It may be the same message, recalled. */
+	char *message = *error->message ? strdup(error->message) : NULL;
+
+	free(kept->message);
+	*kept = (struct seed_kept_error){ error->code, error->http_status, message };
+}
+
+void seed_error_drop(struct seed_kept_error *kept)
+{
+	free(kept->message);
+	*kept = (struct seed_kept_error){ 0 };
+}
+
+void seed_error_recall(const struct seed_kept_error *kept, struct seed_error *error)
+{
+	SEED_UNUSED(seed_error_set(error, kept->code, "%s", kept->message ? kept->message : "") == 0);
+	error->http_status = kept->http_status;
+}
+
 const char *seed_error_name(int code)
 {
 	const char *name = strerrorname_np(code);

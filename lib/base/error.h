@@ -23,6 +23,20 @@ struct seed_error {
 errint_t seed_error_set(struct seed_error *error, int code, const char *format, ...)
 	SEED_PRINTF(3, 4);
 
+/* An error as it is kept: with room for its own words only. Zeroed: none. */
+struct seed_kept_error {
+	int code, http_status; /* as above */
+	char *message;         /* owned; NULL: none, or there was no memory for it */
+};
+
+/* Keeps `error` in the place of what was kept. Cannot fail: without memory the code
+ * stays. */
+void seed_error_keep(struct seed_kept_error *kept, const struct seed_error *error);
+/* Nothing is kept. */
+void seed_error_drop(struct seed_kept_error *kept);
+/* What was kept, as it was (but `final`). */
+void seed_error_recall(const struct seed_kept_error *kept, struct seed_error *error);
+
 /* "EPERM" for EPERM. Never NULL; "E?" for what libc does not know. */
 const char *seed_error_name(int code);
 

@@ -100,13 +100,14 @@ enum phase answer_poll_later(struct generation *generation)
 
 static enum phase still_running(struct generation *generation, const struct seed_step *step)
 {
-	generation->trouble = SEED_FAILURE_RUNNING;
+	struct seed_error error;
+
 	generation->told_ms = seed_clock_now_ms();
-	seed_error_set(&generation->trouble_error, ETIMEDOUT, "no image within %lld s",
+	seed_error_set(&error, ETIMEDOUT, "no image within %lld s",
 		       (long long)(generation->engine->config.timeout_ms / 1000));
+	attempt_trouble(generation, SEED_FAILURE_RUNNING, &error);
 	if (generation->shelved)
-		return attempt_failed(generation, SEED_FAILURE_RUNNING,
-				      &generation->trouble_error, -1);
+		return attempt_failed(generation, SEED_FAILURE_RUNNING, &error, -1);
 	generation->backoffs = 0;
 	if (generation->no_looks) /* else those tell it */
 		progress_note(generation, step);

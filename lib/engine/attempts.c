@@ -50,7 +50,7 @@ static void end_attempt(struct generation *generation, const struct seed_error *
 
 	progress_stop(generation);
 	attempt->ended_ms = seed_clock_wall_ms();
-	attempt->error = *error;
+	seed_error_keep(&attempt->error, error);
 	if (generation->source_fd >= 0)
 		close(generation->source_fd);
 	generation->source_fd = -1;
@@ -77,6 +77,22 @@ static enum phase retry(struct generation *generation, const struct seed_error *
 	/* The journal's row says at once that this attempt is over, so that a
 	 * restart does not take up its task again. */
 	return attempt_requeue(generation);
+}
+
+enum phase attempt_over(struct generation *generation)
+{
+	struct seed_error error;
+
+	seed_error_recall(&generation->trouble_error, &error);
+	return attempt_failed(generation, generation->trouble, &error, -1);
+}
+
+enum phase attempt_hopeless(struct generation *generation)
+{
+	struct seed_error error;
+
+	seed_error_recall(&generation->trouble_error, &error);
+	return generation_fail(generation, &error);
 }
 
 enum phase attempt_end(struct generation *generation, const struct seed_error *error)
@@ -165,7 +181,7 @@ static enum phase shelve(struct generation *generation, enum seed_failure failur
 	generation->shelved = generation->no_retry = true;
 	generation->deadline_ms = INT64_MAX;
 	generation->record.state = SEED_STATE_FAILED;
-	generation->record.error = *error;
+	seed_error_keep(&generation->record.error, error);
 	generation->backoffs = 0;
 	generation_release_slot(generation);
 	generation_answer(generation, error->code);
@@ -179,7 +195,7 @@ void attempt_rearm(struct generation *generation)
 {
 	generation->shelved = false;
 	generation->record.state = SEED_STATE_GENERATING;
-	generation->record.error = (struct seed_error){ 0 };
+	seed_error_drop(&generation->record.error);
 	attempt_new_deadline(generation);
 	attempt_nothing_known(generation);
 	generation->backoffs = 0;
@@ -211,7 +227,7 @@ static struct generation *split(struct generation *generation, const struct seed
 	late->uid = generation->uid;
 	late->shelved = late->no_retry = true;
 	late->record.state = SEED_STATE_FAILED;
-	late->record.error = *error;
+	seed_error_keep(&late->record.error, error);
 	late->phase = PHASE_POLL_WAIT;
 	late->wake_ms = INT64_MAX; /* until its row is durable */
 	late->main = generation;
@@ -237,9 +253,10 @@ static enum phase be_late(struct generation *generation, const struct seed_error
 enum phase attempt_split(struct generation *generation, errint_t err)
 {
 	const struct event give_up = { .kind = EVENT_GIVEN_UP, .code = ECANCELED };
-	struct seed_error error = generation->trouble_error;
 	struct generation *late = generation->late;
+	struct seed_error error;
 
+	seed_error_recall(&generation->trouble_error, &error);
 	cancel_at_service(generation);
 	if (!err) {
 		late->wake_ms = seed_clock_now_ms() + backoff_ms(late);
@@ -317,8 +334,7 @@ enum phase attempt_failed(struct generation *generation, enum seed_failure failu
 	if (generation->adopting)
 		return adoption_failed(generation, failure, &error);
 	verdict = seed_failure_verdict(failure, paid, due);
-	generation->trouble = failure;
-	generation->trouble_error = error;
+	attempt_trouble(generation, failure, &error);
 	if (!paid)
 		submission_ended(generation, failure, verdict);
 	if (!paid && failure == SEED_FAILURE_UNSURE)

@@ -156,12 +156,14 @@ static void remove_ended(struct seed_engine *engine, struct command *command)
 static void start_remove(struct seed_engine *engine, struct change *change)
 {
 	struct generation *newest = engine_find(engine, change->name);
+	struct seed_error removed;
 
+	seed_error_set(&removed, ECANCELED, "the prompt was removed");
 	leave(engine, change, change->name);
 	/* Without memory the row says less; the prompt goes all the same. */
 	if (newest && seed_record_copy(&change->cancelled, &newest->record) == 0) {
 		change->cancelled.state = SEED_STATE_CANCELLED;
-		seed_error_set(&change->cancelled.error, ECANCELED, "the prompt was removed");
+		seed_error_keep(&change->cancelled.error, &removed);
 	} else {
 		seed_record_release(&change->cancelled);
 	}

@@ -76,7 +76,7 @@ enum phase generation_fail(struct generation *generation, const struct seed_erro
 		       seed_error_name(error->code));
 	seed_metrics_failed(&generation->engine->metrics, error->code);
 	record->state = SEED_STATE_FAILED;
-	record->error = *error;
+	seed_error_keep(&record->error, error);
 	progress_reset(generation, 0);
 	return record->superseded ? generation_give_up(generation, ECANCELED) : PHASE_FINISH;
 }
@@ -87,6 +87,7 @@ enum phase generation_fail(struct generation *generation, const struct seed_erro
 static void take_attempts(struct seed_record *to, const struct seed_record *from)
 {
 	struct seed_attempt *attempt;
+	struct seed_error error;
 
 	if (to->attempt_count != SEED_ATTEMPTS_MAX - 1 || from->attempt_count != SEED_ATTEMPTS_MAX ||
 	    seed_record_reserve_attempts(to))
@@ -94,6 +95,9 @@ static void take_attempts(struct seed_record *to, const struct seed_record *from
 	attempt = &to->attempts[SEED_ATTEMPTS_MAX - 1];
 	*attempt = from->attempts[SEED_ATTEMPTS_MAX - 1];
 	attempt->task_id = NULL;
+	attempt->error.message = NULL;
+	seed_error_recall(&from->attempts[SEED_ATTEMPTS_MAX - 1].error, &error);
+	seed_error_keep(&attempt->error, &error);
 	if (!attempt->ended_ms) /* it goes on, for the history */
 		attempt->ended_ms = seed_clock_wall_ms();
 	if (seed_record_set(&attempt->task_id, from->attempts[SEED_ATTEMPTS_MAX - 1].task_id) == 0)
@@ -102,10 +106,13 @@ static void take_attempts(struct seed_record *to, const struct seed_record *from
 
 void generation_inherit(struct generation *late, struct generation *failed)
 {
+	struct seed_error error;
+
 	take_attempts(&late->record, &failed->record);
 	late->record.superseded = false;
 	late->record.state = SEED_STATE_FAILED;
-	late->record.error = failed->record.error;
+	seed_error_recall(&failed->record.error, &error);
+	seed_error_keep(&late->record.error, &error);
 	/* Behind a newer text's generation that is not on disk yet, if there is one. */
 	generation_link_behind(late, failed);
 	disk_step(late, STEP_MARK);

@@ -19,12 +19,11 @@ enum phase keep_event(struct generation *generation, const struct event *event)
 enum phase fetch_wait_event(struct generation *generation, const struct event *event)
 {
 	if (event->kind == EVENT_DEADLINE)
-		return attempt_failed(generation, generation->trouble, &generation->trouble_error,
-				      -1);
+		return attempt_over(generation);
 	if (event->kind != EVENT_WAKE)
 		return PHASE_STAY;
 	if (attempt_is_hopeless(generation))
-		return generation_fail(generation, &generation->trouble_error);
+		return attempt_hopeless(generation);
 	return PHASE_FETCH;
 }
 

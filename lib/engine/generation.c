@@ -260,11 +260,20 @@ struct seed_attempt *attempt_own(struct generation *generation)
 	return attempt_last(generation);
 }
 
+void attempt_trouble(struct generation *generation, enum seed_failure failure,
+		     const struct seed_error *error)
+{
+	generation->trouble = failure;
+	seed_error_keep(&generation->trouble_error, error);
+}
+
 void attempt_nothing_known(struct generation *generation)
 {
-	generation->trouble = SEED_FAILURE_UNSURE;
-	seed_error_set(&generation->trouble_error, ETIMEDOUT, "no image within %lld s",
+	struct seed_error error;
+
+	seed_error_set(&error, ETIMEDOUT, "no image within %lld s",
 		       (long long)(generation->engine->config.timeout_ms / 1000));
+	attempt_trouble(generation, SEED_FAILURE_UNSURE, &error);
 }
 
 void attempt_wake(struct generation *generation)

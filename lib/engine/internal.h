@@ -179,7 +179,7 @@ struct generation {
 	int64_t deadline_ms;  /* of the attempt, from its request's sending; INT64_MAX: none */
 	/* What the last question met: decides at the deadline. */
 	enum seed_failure trouble;
-	struct seed_error trouble_error;
+	struct seed_kept_error trouble_error;
 	int64_t charged_day;  /* whose budget the submission under way was taken from; -1: none */
 	int64_t wake_ms;      /* PHASE_*_WAIT, and where it holds */
 	int64_t mark_ms;      /* when a mark or drop that found no disk is tried again; 0: none */
@@ -419,6 +419,10 @@ enum phase answer_follow_look(struct generation *generation, struct seed_step *s
  * decides. `delay_ms`: how long the service wants us to wait; < 0: it did not say. */
 enum phase attempt_failed(struct generation *generation, enum seed_failure failure,
 			  const struct seed_error *error, int64_t delay_ms);
+/* Its deadline has come: what the last question met decides. */
+enum phase attempt_over(struct generation *generation);
+/* The end of a shelved one that is hopeless. */
+enum phase attempt_hopeless(struct generation *generation);
 /* The request could not even be made. */
 enum phase attempt_not_sent(struct generation *generation, errint_t err);
 /* The end without a further attempt; one that is open ends with it. */
@@ -505,6 +509,8 @@ struct seed_attempt *attempt_last(struct generation *generation); /* one must ex
 struct seed_attempt *attempt_own(struct generation *generation);
 /* What `trouble` is until something else is known. */
 void attempt_nothing_known(struct generation *generation);
+void attempt_trouble(struct generation *generation, enum seed_failure failure,
+		     const struct seed_error *error);
 /* A question that waits is asked at once. */
 void attempt_wake(struct generation *generation);
 /* The journal's row could not be marked, or removed: again after a while. */

@@ -123,6 +123,7 @@ static void generation_free(struct generation *generation)
 	seed_record_release(&generation->record);
 	seed_task_release(&generation->task);
 	seed_request_release(&generation->request);
+	seed_error_drop(&generation->trouble_error);
 	free(generation->full_prompt);
 	free(generation->fetch_url);
 	free(generation->reuse_name);

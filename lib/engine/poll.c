@@ -26,14 +26,16 @@ static enum phase poll_in_turn(struct generation *generation)
  * was not, for lack of turns, nobody knows: nothing is paid for on that. */
 static enum phase at_deadline(struct generation *generation)
 {
+	struct seed_error error;
+
 	if (generation->trouble == SEED_FAILURE_RUNNING &&
 	    generation->told_ms < attempt_last_question_ms(generation)) {
-		generation->trouble = SEED_FAILURE_UNSURE;
-		seed_error_set(&generation->trouble_error, ETIMEDOUT,
+		seed_error_set(&error, ETIMEDOUT,
 			       "no image within %lld s, and no turn left to ask for it",
 			       (long long)(generation->engine->config.timeout_ms / 1000));
+		attempt_trouble(generation, SEED_FAILURE_UNSURE, &error);
 	}
-	return attempt_failed(generation, generation->trouble, &generation->trouble_error, -1);
+	return attempt_over(generation);
 }
 
 enum phase poll_wait_event(struct generation *generation, const struct event *event)
@@ -45,7 +47,7 @@ enum phase poll_wait_event(struct generation *generation, const struct event *ev
 	if (event->kind != EVENT_WAKE)
 		return PHASE_STAY;
 	if (attempt_is_hopeless(generation))
-		return generation_fail(generation, &generation->trouble_error);
+		return attempt_hopeless(generation);
 	return poll_in_turn(generation);
 }
 

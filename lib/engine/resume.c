@@ -38,7 +38,7 @@ static enum phase fail_unsure(struct generation *generation)
 		       "generate it");
 	if (generation->record.attempt_count > 0) {
 		attempt_last(generation)->ended_ms = seed_clock_wall_ms();
-		attempt_last(generation)->error = error;
+		seed_error_keep(&attempt_last(generation)->error, &error);
 	}
 	return generation_fail(generation, &error);
 }

@@ -111,14 +111,12 @@ static enum phase expired(struct generation *generation)
 	if (!attempt_begins(generation)) {
 		if (generation->ask_until_ms == INT64_MAX) { /* open since the last stop */
 			generation->ask_until_ms = 0;
-			generation->trouble = SEED_FAILURE_NOT_SENT;
-			generation->trouble_error = error;
+			attempt_trouble(generation, SEED_FAILURE_NOT_SENT, &error);
 		}
-		return attempt_failed(generation, generation->trouble, &generation->trouble_error,
-				      -1);
+		return attempt_over(generation);
 	}
 	if (generation->record.attempt_count > 0) /* the retry was due */
-		error = attempt_last(generation)->error;
+		seed_error_recall(&attempt_last(generation)->error, &error);
 	return attempt_end(generation, &error);
 }
 

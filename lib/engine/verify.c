@@ -72,7 +72,7 @@ static enum phase verified(struct generation *generation, const struct seed_imag
 	record->source = result->source;
 	record->image = result->image;
 	record->state = SEED_STATE_VERIFIED;
-	record->error = (struct seed_error){ 0 }; /* it was shelved */
+	seed_error_drop(&record->error); /* it was shelved */
 	generation->held_code = 0;
 	progress_reset(generation, 1);
 	record->verified_ms = seed_clock_wall_ms();

@@ -41,9 +41,12 @@ static char **text_at(struct seed_record *record, size_t offset)
 
 void seed_record_release(struct seed_record *record)
 {
-	for (int i = 0; record->attempts && i < SEED_ATTEMPTS_MAX; i++)
+	for (int i = 0; record->attempts && i < SEED_ATTEMPTS_MAX; i++) {
 		free(record->attempts[i].task_id);
+		seed_error_drop(&record->attempts[i].error);
+	}
 	free(record->attempts);
+	seed_error_drop(&record->error);
 	seed_params_release(&record->params);
 	for (size_t i = 0; i < SEED_ARRAY_LEN(owned_texts); i++)
 		free(*text_at(record, owned_texts[i]));
@@ -182,7 +185,7 @@ static cJSON *format_params(const struct seed_params *params)
 	return finish(&out);
 }
 
-static void put_error(struct writer *outer, const struct seed_error *error)
+static void put_error(struct writer *outer, const struct seed_kept_error *error)
 {
 	struct writer out = {0};
 
@@ -192,7 +195,7 @@ static void put_error(struct writer *outer, const struct seed_error *error)
 	}
 	out.object = cJSON_CreateObject();
 	put_text(&out, "errno", seed_error_name(error->code));
-	put_text(&out, "message", error->message);
+	put_text(&out, "message", error->message ? error->message : "");
 	if (error->http_status > 0) /* some envelopes have codes below 0 */
 		put_number(&out, "http_status", error->http_status);
 	put(outer, "error", finish(&out));
@@ -334,6 +337,12 @@ const char *seed_record_step(const char *word)
 	return NULL;
 }
 
+static errint_t copy_error(struct seed_kept_error *to, const struct seed_kept_error *from)
+{
+	*to = (struct seed_kept_error){ from->code, from->http_status, NULL };
+	return seed_record_set(&to->message, from->message);
+}
+
 static errint_t copy_attempts(struct seed_record *to, const struct seed_record *from)
 {
 	errint_t err;
@@ -345,7 +354,9 @@ static errint_t copy_attempts(struct seed_record *to, const struct seed_record *
 	for (int i = 0; i < SEED_ATTEMPTS_MAX && !err; i++) {
 		to->attempts[i] = from->attempts[i];
 		to->attempts[i].task_id = NULL;
-		err = seed_record_set(&to->attempts[i].task_id, from->attempts[i].task_id);
+		err = copy_error(&to->attempts[i].error, &from->attempts[i].error);
+		if (!err)
+			err = seed_record_set(&to->attempts[i].task_id, from->attempts[i].task_id);
 	}
 	return err;
 }
@@ -362,6 +373,9 @@ errint_t seed_record_copy(struct seed_record *to, const struct seed_record *from
 	err = copy_attempts(to, from);
 	if (!to->attempts)
 		to->attempt_count = 0;
+	to->error.message = NULL;
+	if (!err)
+		err = copy_error(&to->error, &from->error);
 	if (!err)
 		err = seed_params_copy(&to->params, &from->params);
 	for (size_t i = 0; i < SEED_ARRAY_LEN(owned_texts) && !err; i++)

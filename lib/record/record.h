@@ -45,7 +45,7 @@ struct seed_attempt {
 	double cfg_scale;
 	int64_t started_ms, ended_ms; /* wall; 0: null */
 	char *task_id;                /* NULL: null */
-	struct seed_error error;      /* code 0: null */
+	struct seed_kept_error error; /* code 0: null */
 };
 
 #define SEED_ATTEMPTS_MAX 2
@@ -62,7 +62,7 @@ struct seed_record {
 	char *task_id;   /* NULL: null */
 	struct seed_attempt *attempts; /* owned; room for SEED_ATTEMPTS_MAX, or NULL: none */
 	int attempt_count;
-	struct seed_error error; /* code 0: null */
+	struct seed_kept_error error; /* code 0: null */
 	double progress;         /* 0 to 1 */
 	bool progress_estimated; /* from how long others took; the service tells nothing */
 	int queue_position;      /* at the service, as it counts; < 0: not told */

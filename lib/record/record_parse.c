@@ -191,9 +191,10 @@ static void read_params(struct reader *outer, struct seed_params *params)
 	leave(outer, &in);
 }
 
-static void read_error(struct reader *outer, struct seed_error *error)
+static void read_error(struct reader *outer, struct seed_kept_error *kept)
 {
 	const char *name, *message;
+	struct seed_error error;
 	struct reader in;
 	int code;
 
@@ -205,8 +206,11 @@ static void read_error(struct reader *outer, struct seed_error *error)
 		bad(&in);
 	/* A name that this libc does not have is still an error. */
 	code = name ? seed_error_code(name) : 0;
-	(void)seed_error_set(error, code ? code : EIO, "%s", message ? message : "");
-	error->http_status = (int)read_integer(&in, "http_status", INT32_MAX);
+	(void)seed_error_set(&error, code ? code : EIO, "%s", message ? message : "");
+	error.http_status = (int)read_integer(&in, "http_status", INT32_MAX);
+	seed_error_keep(kept, &error);
+	if (*error.message && !kept->message)
+		outer->result = -ENOMEM;
 	leave(outer, &in);
 }
 

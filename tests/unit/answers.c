@@ -152,7 +152,8 @@ static void assert_fits_a_record(const char *what, const struct seed_step *step)
 	assert_int_equal(seed_record_set(&record.name, "fox"), 0);
 	record.attempt_count = 1;
 	assert_int_equal(seed_record_reserve_attempts(&record), 0);
-	record.attempts[0].error = record.error = step->error;
+	seed_error_keep(&record.attempts[0].error, &step->error);
+	seed_error_keep(&record.error, &step->error);
 	record.cost = step->cost;
 	record.queue_position = step->queue_position;
 	record.progress = step->progress;

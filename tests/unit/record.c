@@ -32,6 +32,8 @@ static void fill_params(struct seed_params *params)
 /* Every field set. */
 static void fill(struct seed_record *record)
 {
+	struct seed_error error;
+
 	seed_record_init(record);
 	put(&record->name, "shot010/Füchse");
 	record->state = SEED_STATE_VERIFIED;
@@ -46,12 +48,14 @@ static void fill(struct seed_record *record)
 	assert_int_equal(seed_record_reserve_attempts(record), 0);
 	record->attempts[0] = (struct seed_attempt){.steps = 30, .cfg_scale = 8,
 						    .started_ms = NOON, .ended_ms = NOON + 1};
-	(void)seed_error_set(&record->attempts[0].error, ETIMEDOUT, "no answer");
-	record->attempts[0].error.http_status = 504;
+	(void)seed_error_set(&error, ETIMEDOUT, "no answer");
+	error.http_status = 504;
+	seed_error_keep(&record->attempts[0].error, &error);
 	record->attempts[1] = (struct seed_attempt){.steps = 25, .cfg_scale = 7,
 						    .started_ms = NOON + 2};
 	put(&record->attempts[1].task_id, "task_1");
-	(void)seed_error_set(&record->error, EPERM, "refused: %s", "é");
+	(void)seed_error_set(&error, EPERM, "refused: %s", "é");
+	seed_error_keep(&record->error, &error);
 	record->progress = 0.25;
 	record->progress_estimated = true;
 	record->queue_position = 3;
@@ -268,11 +272,11 @@ static void test_progress_is_clamped(void **state)
 	}
 }
 
-static void check_error(const struct seed_error *error, int code, int status, const char *message)
+static void check_error(const struct seed_kept_error *error, int code, int status, const char *message)
 {
 	assert_int_equal(error->code, code);
 	assert_int_equal(error->http_status, status);
-	assert_string_equal(error->message, message);
+	assert_string_equal(error->message ? error->message : "", message);
 }
 
 static void check_full(const struct seed_record *record)
@@ -579,7 +583,7 @@ static void test_copy(void **state)
 	/* What the parser would not take is copied all the same. */
 	seed_record_init(&from);
 	from.cost = 1e300;
-	from.error = (struct seed_error){.code = EIO, .http_status = -5};
+	from.error = (struct seed_kept_error){.code = EIO, .http_status = -5};
 	assert_int_equal(seed_record_copy(&to, &from), 0);
 	assert_true(to.cost == from.cost);
 	assert_int_equal(to.error.http_status, -5);

@@ -603,11 +603,13 @@ static void prepare_two(struct seed_store *store)
 static void fail_one(struct seed_store *store, const char *name)
 {
 	struct seed_record record;
+	struct seed_error error;
 
 	fill(&record, store, name, "one that fails");
 	assert_int_equal(seed_store_begin(store, &record), 0);
 	record.state = SEED_STATE_FAILED;
-	seed_error_set(&record.error, EDQUOT, "no credits");
+	seed_error_set(&error, EDQUOT, "no credits");
+	seed_error_keep(&record.error, &error);
 	assert_int_equal(seed_store_finish(store, &record, false), 0);
 	seed_record_release(&record);
 }
@@ -670,8 +672,11 @@ static errint_t run_finish(struct in_flight *all)
 
 static errint_t run_fail(struct in_flight *all)
 {
+	struct seed_error error;
+
 	all->records[0].state = SEED_STATE_FAILED;
-	seed_error_set(&all->records[0].error, EPERM, "refused");
+	seed_error_set(&error, EPERM, "refused");
+	seed_error_keep(&all->records[0].error, &error);
 	return seed_store_finish(all->store, &all->records[0], false);
 }
 
