@@ -70,14 +70,14 @@ static void put_parameters(struct seed_page *page, const struct seed_params *par
 	seed_page_put(page, "}");
 }
 
-static void put_error(struct seed_page *page, const struct seed_error *error)
+static void put_error(struct seed_page *page, const struct seed_kept_error *error)
 {
 	if (!error->code)
 		return;
 	put_key(page, "error");
 	seed_page_put(page, "{\"errno\":");
 	seed_page_put_json(page, seed_error_name(error->code), TEXT_MAX_BYTES);
-	put_text(page, "message", error->message, TEXT_MAX_BYTES);
+	put_text(page, "message", error->message ? error->message : "", TEXT_MAX_BYTES);
 	seed_page_put(page, "}");
 }
 
