@@ -53,8 +53,8 @@ mutant "429 is a failed attempt" lib/engine/failure.c \
 	's/("busy", \{\n\t\t\{ )SEED_VERDICT_AGAIN/$1SEED_VERDICT_RETRY/'
 mutant "nothing could be asked, and it is submitted again" lib/engine/failure.c \
 	's/("unsure", \{\n.*?\n\t\t\{ SEED_VERDICT_AGAIN, )SEED_VERDICT_KEEP/$1SEED_VERDICT_RETRY/s'
-mutant "what was running long ago is late" lib/engine/poll.c \
-	's/generation->told_ms < attempt_last_question_ms\(generation\)/false/'
+mutant "what was running long ago is late, and turns are taken by chance" lib/engine/poll.c \
+	's/generation->told_ms < attempt_last_question_ms\(generation\)/false/; s/\t\tseed_rate_take\(queries, generation->turn_ms\);\n//; s/(\t\tgeneration->wake_ms = generation->turn_ms;)/$1\n\t\tgeneration->turn_ms = 0;/; s/(\tgeneration->turn_ms = 0;\n\treturn PHASE_POLL)/\tseed_rate_take(queries, now);\n$1/'
 mutant "Retry-After of a day holds everybody" lib/engine/queue.c \
 	's/if \(engine->hold_until_ms > generation->ask_until_ms\)/if (false)/'
 # Not here: that what waits behind an outage has a deadline of its own. With three
@@ -65,8 +65,8 @@ mutant "a submission that was cut off is repeated after a restart" lib/engine/re
 	's/return generation_fail\(generation, &error\);/return PHASE_BEGIN;/'
 mutant "a late task has no row of its own before the retry" lib/engine/attempts.c \
 	's/disk_step\(late, STEP_MARK\);\n\treturn PHASE_SPLIT;/return attempt_split(generation, 0);/'
-mutant "a mark that found no disk is forgotten" lib/engine/machine.c \
-	's/else if \(err && !generation_is_over\(generation\)\)/else if (false)/'
+# Nor: that a mark which found no disk is written again. What it says is found at the
+# next start, too, by the order of the ids.
 mutant "a task id that found no disk is forgotten" lib/engine/submit.c \
 	's/\t\tgeneration_mark_again\(generation\);\n//'
 mutant "what only a later row implies is not marked" lib/engine/resume.c \
