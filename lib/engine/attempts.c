@@ -111,7 +111,6 @@ static enum phase wait_until(struct generation *generation, enum seed_failure fa
 		       (generation->task.stage == SEED_STAGE_REMINT && failure == SEED_FAILURE_GONE);
 
 	generation->wake_ms = wake_ms;
-	timers_touch(generation);
 	return fetches ? PHASE_FETCH_WAIT : PHASE_POLL_WAIT;
 }
 
