@@ -247,10 +247,13 @@ static void rename_on_disk(struct fs *fs, fuse_req_t req, const char *from, cons
 	err = folder_stat(fs, SEED_AREA_PROMPTS, from, &st);
 	if (!err)
 		err = check_target(fs, to, S_ISDIR(st.st_mode), flags);
-	if (!err && S_ISDIR(st.st_mode))
+	if (!err && S_ISDIR(st.st_mode)) {
 		err = seed_text_check_folder(to);
-	else if (!err && !to_scratch)
+		if (!err)
+			err = scratch_check_folder(fs, from, to);
+	} else if (!err && !to_scratch) {
 		err = prompt_check_name(fs, to);
+	}
 	if (err)
 		fuse_reply_err(req, -err);
 	else if (strcmp(from, to) == 0)

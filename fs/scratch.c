@@ -244,6 +244,20 @@ static void rename_below(char **path, const char *from, const char *to)
 	*path = copy;
 }
 
+errint_t scratch_check_folder(struct fs *fs, const char *from, const char *to)
+{
+	size_t len = strlen(from);
+	errint_t err = 0;
+
+	pthread_mutex_lock(&fs->scratch_mutex);
+	for (struct scratch *scratch = fs->scratch; scratch && !err; scratch = scratch->next)
+		if (strncmp(scratch->path, from, len) == 0 && scratch->path[len] == '/' &&
+		    strlen(to) + strlen(scratch->path) - len > SEED_NAME_MAX_BYTES)
+			err = -ENAMETOOLONG;
+	pthread_mutex_unlock(&fs->scratch_mutex);
+	return err;
+}
+
 void scratch_folder_renamed(struct fs *fs, const char *from, const char *to)
 {
 	pthread_mutex_lock(&fs->scratch_mutex);

@@ -50,6 +50,8 @@ errint_t scratch_make(struct fs *fs, const char *path, const struct scratch_star
 /* -ENOENT where there is none. */
 errint_t scratch_unlink(struct fs *fs, const char *path) SEED_MUST_CHECK;
 errint_t scratch_rename(struct fs *fs, const char *from, const char *to) SEED_MUST_CHECK;
+/* -ENAMETOOLONG: one in the folder would have too long a path below `to`. */
+errint_t scratch_check_folder(struct fs *fs, const char *from, const char *to) SEED_MUST_CHECK;
 /* A folder has a new name: those in it, and what they hide. */
 void scratch_folder_renamed(struct fs *fs, const char *from, const char *to);
 

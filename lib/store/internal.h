@@ -58,6 +58,10 @@ void seed_store_changes_init(struct seed_store *store);
 errint_t seed_store_image_unlink(struct seed_store *store, int dirfd, const char *path)
 	SEED_MUST_CHECK;
 
+/* -ENAMETOOLONG: below the folder `to` the path, which is below `from`, would be
+ * too long, or too deep. */
+errint_t seed_store_check_moved(const char *path, const char *from, const char *to) SEED_MUST_CHECK;
+
 /* The journal's rows of generations in flight, under the new name. What is
  * written for it is named after `id` and swept if it is not used. */
 errint_t seed_store_plan_pending(struct seed_store *store, struct seed_renames *list,

@@ -309,6 +309,13 @@ static errint_t plan_pending_row(struct seed_store *store, struct seed_renames *
 					    SEED_PLACE_PENDING, old);
 }
 
+static bool is_below(const char *name, const char *folder)
+{
+	size_t len = strlen(folder);
+
+	return strncmp(name, folder, len) == 0 && name[len] == '/';
+}
+
 errint_t seed_store_plan_pending(struct seed_store *store, struct seed_renames *list,
 				 const char *id, const char *from, const char *to, bool folder)
 {
@@ -320,6 +327,8 @@ errint_t seed_store_plan_pending(struct seed_store *store, struct seed_renames *
 	for (size_t i = 0; i < ids.count && !err; i++) {
 		/* One that is no row is not this rename's to judge. */
 		err = read_row(store, ids.ids[i], &row);
+		if (!err && folder && is_below(row.name, from))
+			err = seed_store_check_moved(row.name, from, to);
 		if (!err && seed_store_renamed(row.name, from, to, folder, name)) {
 			err = plan_pending_row(store, list, id, &row, name);
 		} else if (!err && !folder && strcmp(row.name, to) == 0 && !row.superseded) {

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/text.h"
 #include "lib/store/files.h"
 #include "lib/store/internal.h"
 
@@ -147,25 +148,85 @@ static errint_t plan_entry(struct seed_store *store, struct seed_renames *list, 
 
 /* ---- folders ---- */
 
+static errint_t open_folder(int dirfd, const char *path, DIR **dir)
+{
+	int fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	errint_t err = 0;
+
+	*dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!*dir) {
+		err = -errno;
+		if (fd >= 0)
+			close(fd);
+	}
+	return err;
+}
+
+static bool is_dot(const char *name)
+{
+	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
 /* 1, 0 or -errno. */
 static int is_empty_folder(int dirfd, const char *path)
 {
-	int fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *entry;
 	int empty = 1;
+	DIR *dir;
+	errint_t err = open_folder(dirfd, path, &dir);
 
-	if (!dir) {
-		empty = -errno;
-		if (fd >= 0)
-			close(fd);
-		return empty;
-	}
+	if (err)
+		return err;
 	while ((entry = readdir(dir)) != NULL)
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+		if (!is_dot(entry->d_name))
 			empty = 0;
 	closedir(dir);
 	return empty;
+}
+
+errint_t seed_store_check_moved(const char *path, const char *from, const char *to)
+{
+	char moved[SEED_STORE_PATH_BYTES];
+	int len = snprintf(moved, sizeof(moved), "%s%s", to, path + strlen(from));
+
+	if (len >= (int)sizeof(moved) || seed_text_check_stored_name(moved) == -ENAMETOOLONG)
+		return -ENAMETOOLONG;
+	return 0;
+}
+
+/* A name below the folder is to be one when the folder has its new name, too. What
+ * a file of an area is called behind NAME is cut off; versions are no names. */
+static errint_t check_below(struct seed_store *store, int area, const char *path,
+			    const char *from, const char *to)
+{
+	static const size_t suffix_bytes[SEED_AREA_COUNT] = {
+		[SEED_AREA_IMAGES] = sizeof(".png") - 1, [SEED_AREA_RECORDS] = sizeof(".json") - 1,
+	};
+	char child[SEED_STORE_PATH_BYTES];
+	struct dirent *entry;
+	DIR *dir;
+	errint_t err = open_folder(store->areas[area], path, &dir);
+
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	while (!err && (entry = readdir(dir)) != NULL) {
+		size_t len = (size_t)snprintf(child, sizeof(child), "%s/%s", path, entry->d_name);
+
+		if (is_dot(entry->d_name))
+			continue;
+		if (len >= sizeof(child)) {
+			err = -ENAMETOOLONG;
+		} else if (seed_files_is_folder(store->areas[area], child)) {
+			err = seed_store_check_moved(child, from, to);
+			if (!err)
+				err = check_below(store, area, child, from, to);
+		} else if (area != SEED_AREA_HISTORY && strlen(entry->d_name) > suffix_bytes[area]) {
+			child[len - suffix_bytes[area]] = '\0';
+			err = seed_store_check_moved(child, from, to);
+		}
+	}
+	closedir(dir);
+	return err;
 }
 
 /* rename(2) takes an empty target's place; anything in it refuses. */
@@ -189,8 +250,12 @@ static errint_t plan_folder(struct seed_store *store, struct seed_renames *list,
 	static const enum seed_area order[] = {
 		SEED_AREA_HISTORY, SEED_AREA_IMAGES, SEED_AREA_RECORDS,
 	};
-	errint_t err = plan_target(store, list, SEED_AREA_PROMPTS, id, to);
+	errint_t err = 0;
 
+	for (int area = 0; area < SEED_AREA_COUNT && !err; area++)
+		err = check_below(store, area, from, from, to);
+	if (!err)
+		err = plan_target(store, list, SEED_AREA_PROMPTS, id, to);
 	for (size_t i = 0; i < SEED_ARRAY_LEN(order) && !err; i++) {
 		err = plan_target(store, list, (int)order[i], id, to);
 		if (!err)

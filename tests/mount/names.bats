@@ -198,6 +198,45 @@ is_told_twice() {
 	same 3 "$(count submit)"
 }
 
+@test "s1: a folder is not renamed where a path below it would have more than 16 parts" {
+	local deep
+
+	mount_seed
+	deep=$(seq -s / 13)
+	mkdir -p "$MNT/prompts/a/b" "$MNT/prompts/$deep"
+	write a/b/fox "a fox"
+	mv -T "$MNT/prompts/a" "$MNT/prompts/$deep/a"
+	is_verified "$deep/a/b/fox"
+	mkdir "$MNT/prompts/$deep/x"
+	fails mv -T "$MNT/prompts/$deep/a" "$MNT/prompts/$deep/x/a"
+	# Also of an image alone, of a folder alone, and of what is being generated.
+	rm "$MNT/prompts/$deep/a/b/fox"
+	fails mv -T "$MNT/prompts/$deep/a" "$MNT/prompts/$deep/x/a"
+	has "$(python3 -c 'import os, sys; os.rename(*sys.argv[1:])' "$MNT/prompts/$deep/a" \
+		"$MNT/prompts/$deep/x/a" 2>&1)" "File name too long"
+	is_verified "$deep/a/b/fox"
+	same "a x" "$(ls "$MNT/prompts/$deep" | xargs)"
+	same 1 "$(count submit)"
+}
+
+@test "s1: nor where one would have more than 1,024 bytes" {
+	local part
+
+	part=$(printf 'd%.0s' {1..200})
+	mount_seed
+	mkdir -p "$MNT/prompts/$part/$part/$part/$part" "$MNT/prompts/a"
+	write "a/$(printf 'n%.0s' {1..217})" "a fox"
+	write "a/$(printf 'n%.0s' {1..217})" "another fox"
+	mv "$MNT/prompts/a" "$MNT/prompts/$part/$part/$part/$part/b"
+	mv "$MNT/prompts/$part/$part/$part/$part/b" "$MNT/prompts/a"
+	fails mv -T "$MNT/prompts/a" "$MNT/prompts/$part/$part/$part/$part/bcde"
+	test -e "$MNT/history/a/$(printf 'n%.0s' {1..217})/0001.png"
+	mkdir "$MNT/prompts/s"
+	echo "a wolf" >"$MNT/prompts/s/$(printf 'n%.0s' {1..217})~"
+	fails mv -T "$MNT/prompts/s" "$MNT/prompts/$part/$part/$part/$part/bcde"
+	same 2 "$(count submit)"
+}
+
 @test "s1: rmdir removes an empty folder everywhere, and no other" {
 	mount_seed
 	mkdir "$MNT/prompts/empty" "$MNT/prompts/full"
