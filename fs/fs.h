@@ -80,6 +80,8 @@ struct node_type {
 	bool (*lists)(struct fs *fs, const char *path, const char *name, bool is_folder);
 	void (*create)(struct fs *fs, fuse_req_t req, const char *path, const char *name,
 		       mode_t mode, struct fuse_file_info *fi);
+	void (*mknod)(struct fs *fs, fuse_req_t req, const char *path, const char *name,
+		      mode_t mode); /* a file, not opened */
 	void (*unlink)(struct fs *fs, fuse_req_t req, const char *path, const char *name);
 	void (*mkdir)(struct fs *fs, fuse_req_t req, const char *path, const char *name);
 	errint_t (*rmdir)(struct fs *fs, const char *path, const char *name);
@@ -308,6 +310,7 @@ bool image_name_of(const char *path, char name[FS_PATH_BYTES]);
 
 /* ---- xattrs.c: user.seed.… of an entry, from its record ---- */
 
+bool xattr_is_ours(const char *name);
 errint_t prompt_getxattr(struct fs *fs, struct inode *inode, const char *name, char *value,
 			 size_t size, size_t *len);
 errint_t image_getxattr(struct fs *fs, struct inode *inode, const char *name, char *value,

@@ -255,6 +255,15 @@ static void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 		fuse_reply_buf(req, names, len);
 }
 
+/* user.seed.… are the mount's, as owners and modes are: their removal succeeds and
+ * changes nothing, so that rsync -X settles. There are no others. */
+static void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
+{
+	struct inode *inode = inode_of(fs_of(req), ino);
+
+	fuse_reply_err(req, inode->type->getxattr && xattr_is_ours(name) ? 0 : ENODATA);
+}
+
 /* ---- files ---- */
 
 static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -593,11 +602,17 @@ static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_
 /* What cannot exist here: EPERM, which programs expect; ENOSYS they do not. */
 static void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev)
 {
-	SEED_UNUSED(parent);
-	SEED_UNUSED(name);
-	SEED_UNUSED(mode);
+	struct fs *fs = fs_of(req);
+	struct inode *folder = inode_of(fs, parent);
+	char path[FS_PATH_BYTES];
+
 	SEED_UNUSED(rdev);
-	fuse_reply_err(req, EPERM);
+	if (!S_ISREG(mode) || !folder->type->mknod) {
+		fuse_reply_err(req, EPERM);
+		return;
+	}
+	inode_path(fs, folder, path);
+	folder->type->mknod(fs, req, path, name, mode);
 }
 
 static void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)
@@ -643,5 +658,6 @@ const struct fuse_lowlevel_ops seedfs_ops = {
 	.statfs = op_statfs,
 	.getxattr = op_getxattr,
 	.listxattr = op_listxattr,
+	.removexattr = op_removexattr,
 	.create = op_create,
 };

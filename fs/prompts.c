@@ -162,6 +162,30 @@ static void prompts_create(struct fs *fs, fuse_req_t req, const char *path, cons
 		writing_create(fs, req, &found, fi);
 }
 
+/* A create in two parts (tar --xattrs): the open comes later. */
+static void prompts_mknod(struct fs *fs, fuse_req_t req, const char *path, const char *name,
+			  mode_t mode)
+{
+	bool is_scratch = seed_text_is_scratch(name);
+	struct found found = { .type = &prompt_file };
+	struct fuse_file_info fi = { .flags = O_EXCL };
+	errint_t err;
+
+	if (!path_join(path, name, found.path))
+		err = -ENAMETOOLONG;
+	else if (is_scratch)
+		err = make_scratch(fs, req, found.path, name, mode);
+	else
+		err = make_prompt(fs, found.path, &fi);
+	if (!err && is_scratch && !find_scratch(fs, &found))
+		err = -ENOENT;
+	if (err)
+		fuse_reply_err(req, -err);
+	else
+		reply_found(fs, req, &found);
+	scratch_unref(fs, found.scratch);
+}
+
 /* ---- the folder ---- */
 
 static errint_t prompts_getattr(struct fs *fs, struct inode *inode, struct stat *st,
@@ -322,6 +346,7 @@ const struct node_type prompts_folder = {
 	.open_folder = prompts_open_folder,
 	.lists = prompts_lists,
 	.create = prompts_create,
+	.mknod = prompts_mknod,
 	.unlink = prompts_unlink,
 	.mkdir = prompts_mkdir,
 	.rmdir = prompts_rmdir,

@@ -94,6 +94,11 @@ static const struct attribute *attribute_find(const char *name)
 	return NULL;
 }
 
+bool xattr_is_ours(const char *name)
+{
+	return strncmp(name, PREFIX, sizeof(PREFIX) - 1) == 0;
+}
+
 static errint_t get(const struct seed_record *record, const struct attribute *attribute,
 		    char *value, size_t size, size_t *len)
 {

@@ -109,7 +109,7 @@ TABLE += [
     ("EOPNOTSUPP", fallocate, "prompts/x", 3),
     ("EOPNOTSUPP", opened, "prompts", W | os.O_TMPFILE),
     ("EOPNOTSUPP", os.setxattr, "prompts/x", "user.n", b""),
-    ("EOPNOTSUPP", os.removexattr, "prompts/x", "user.seed.state"),
+    ("ENODATA", os.removexattr, "prompts/x", "user.n"),
     ("ENODATA", os.getxattr, "prompts/x", "user.n"),
 ]
 

@@ -55,6 +55,36 @@ try_attribute() { # PATH NAME
 	done
 }
 
+@test "s1: their removal changes nothing, and rsync -aX settles" {
+	[ -n "$(type -P rsync)" ] || skip "needs rsync"
+	mount_seed
+	mkdir "$DIR/from"
+	echo "a fox" >"$DIR/from/fox"
+	for _ in 1 2 3; do
+		rsync -aX "$DIR/from/" "$MNT/prompts/"
+		same ok "$(try_open images/fox.png)"
+	done
+	setfattr -x user.seed.state "$MNT/prompts/fox"
+	same verified "$(attribute prompts/fox state)"
+	has "$(setfattr -x user.other "$MNT/prompts/fox" 2>&1)" "No such attribute"
+	same 1 "$(count submit)"
+}
+
+@test "s1: tar --xattrs unpacks, though no attribute can be set" {
+	mount_seed
+	mkdir "$DIR/from"
+	echo "a fox" >"$DIR/from/fox"
+	echo "a wolf" >"$DIR/from/wolf~"
+	setfattr -n user.other -v value "$DIR/from/fox" "$DIR/from/wolf~" ||
+		skip "no attributes in $DIR"
+	tar --xattrs -C "$DIR/from" -cf "$DIR/tar" fox wolf~
+	tar --xattrs -C "$MNT/prompts" -xf "$DIR/tar"
+	same "a fox" "$(cat "$MNT/prompts/fox")"
+	same "a wolf" "$(cat "$MNT/prompts/wolf~")"
+	same ok "$(try_open images/fox.png)"
+	same 1 "$(count submit)"
+}
+
 @test "s1: user.seed.error tells why it failed" {
 	mount_seed
 	faults '[{"on":"create","times":9,"do":{"fail":{"code":"500","msg":"no luck"}}}]'
