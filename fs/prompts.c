@@ -238,7 +238,7 @@ static bool prompts_lists(struct fs *fs, const char *path, const char *name, boo
 	return !scratch;
 }
 
-static void remove_prompt(struct fs *fs, fuse_req_t req, const char *name)
+void prompt_remove(struct fs *fs, fuse_req_t req, const char *name)
 {
 	struct seed_wait *wait = waiting_new(fs, req, NULL, NULL);
 
@@ -251,6 +251,17 @@ static void remove_prompt(struct fs *fs, fuse_req_t req, const char *name)
 		waiting_fail(wait, ENOMEM);
 }
 
+errint_t prompt_make_way(struct fs *fs, const char *name)
+{
+	errint_t err = 0;
+
+	if (scratch_hides(fs, name))
+		err = seed_engine_remove(fs->engine, name, NULL);
+	if (!err)
+		scratch_show(fs, name);
+	return err;
+}
+
 static void remove_scratch(struct fs *fs, fuse_req_t req, const char *path,
 			   struct scratch *scratch)
 {
@@ -261,7 +272,7 @@ static void remove_scratch(struct fs *fs, fuse_req_t req, const char *path,
 	if (err || !hides)
 		fuse_reply_err(req, -err);
 	else
-		remove_prompt(fs, req, hidden); /* the backup was all that was left of it */
+		prompt_remove(fs, req, hidden); /* the backup was all that was left of it */
 }
 
 static void prompts_unlink(struct fs *fs, fuse_req_t req, const char *path, const char *name)
@@ -278,7 +289,7 @@ static void prompts_unlink(struct fs *fs, fuse_req_t req, const char *path, cons
 	if (scratch)
 		remove_scratch(fs, req, file, scratch);
 	else
-		remove_prompt(fs, req, file);
+		prompt_remove(fs, req, file);
 	scratch_unref(fs, scratch);
 }
 
@@ -311,6 +322,8 @@ static void prompts_mkdir(struct fs *fs, fuse_req_t req, const char *path, const
 		err = -ENAMETOOLONG;
 	else
 		err = seed_text_check_folder(found->path);
+	if (!err)
+		err = prompt_make_way(fs, found->path);
 	wait = err ? NULL : waiting_new(fs, req, made_folder, found);
 	if (!wait) {
 		free(found);

@@ -45,12 +45,28 @@ static void renamed(struct fs *fs, fuse_req_t req, int code, void *context)
 
 /* ---- a scratch file becomes a prompt ---- */
 
-/* The scratch file is the prompt now: what stood there is another file. */
-static void took_name(struct fs *fs, const char *from, const char *to)
+/* A scratch file goes by a rename; replies. Where it was the backup of a prompt,
+ * and all that was left of it, this is the removal of that. */
+static void reply_without(struct fs *fs, fuse_req_t req, struct scratch *scratch)
 {
+	char hidden[FS_PATH_BYTES];
+
+	if (scratch && scratch_hidden(fs, scratch, hidden))
+		prompt_remove(fs, req, hidden);
+	else
+		fuse_reply_err(req, 0);
+}
+
+/* The scratch file is the prompt now: what stood there is another file. */
+static void took_name(struct fs *fs, fuse_req_t req, const char *from, const char *to)
+{
+	struct scratch *scratch = scratch_find(fs, from);
+
 	inode_leave(fs, &prompt_file, to);
 	scratch_show(fs, to); /* a backup of it is only a copy from now on */
 	SEED_UNUSED(scratch_unlink(fs, from) == 0); /* gone already: the same end */
+	reply_without(fs, req, scratch);
+	scratch_unref(fs, scratch);
 }
 
 static void scratch_committed(struct fs *fs, fuse_req_t req, int code, void *context)
@@ -59,8 +75,9 @@ static void scratch_committed(struct fs *fs, fuse_req_t req, int code, void *con
 
 	/* Refused: the scratch file stays, nothing is lost. */
 	if (!code)
-		took_name(fs, renaming->from, renaming->to);
-	fuse_reply_err(req, code);
+		took_name(fs, req, renaming->from, renaming->to);
+	else
+		fuse_reply_err(req, code);
 	free(renaming);
 }
 
@@ -110,8 +127,12 @@ static void return_backup(struct fs *fs, fuse_req_t req, const char *from, const
 	struct seed_wait *wait;
 
 	if (strcmp(scratch->hides, to) == 0) {
-		took_name(fs, from, to);
-		fuse_reply_err(req, -seed_store_prompt_time(fs->store, to, scratch->mtime));
+		errint_t err = seed_store_prompt_time(fs->store, to, scratch->mtime);
+
+		if (err)
+			fuse_reply_err(req, -err);
+		else
+			took_name(fs, req, from, to);
 		return;
 	}
 	renaming = renaming_new(scratch->hides, to, false);
@@ -159,9 +180,10 @@ static void rename_scratch(struct fs *fs, fuse_req_t req, struct scratch *file,
 	if (!err)
 		err = keep_empty(fs, to);
 	if (!err)
-		took_name(fs, from, to);
+		took_name(fs, req, from, to);
+	else
+		fuse_reply_err(req, -err);
 	free(scratch.text);
-	fuse_reply_err(req, -err);
 }
 
 /* ---- a prompt becomes a scratch file (an editor's backup) ---- */
@@ -177,6 +199,7 @@ static void backup_prompt(struct fs *fs, fuse_req_t req, const char *from, const
 		.gid = (gid_t)fs->options.gid,
 		.mtime = st->st_mtim,
 	};
+	struct scratch *replaced = scratch_find(fs, to);
 	char *text = NULL;
 	errint_t err;
 
@@ -185,10 +208,14 @@ static void backup_prompt(struct fs *fs, fuse_req_t req, const char *from, const
 	start.text = text;
 	if (!err)
 		err = scratch_make(fs, to, &start);
-	if (!err)
+	if (!err) {
 		inode_leave(fs, &prompt_file, from);
+		reply_without(fs, req, replaced);
+	} else {
+		fuse_reply_err(req, -err);
+	}
+	scratch_unref(fs, replaced);
 	free(text);
-	fuse_reply_err(req, -err);
 }
 
 /* ---- a prompt or folder ---- */
@@ -234,7 +261,7 @@ static errint_t check_target(struct fs *fs, const char *to, bool folder, unsigne
 		return -EEXIST;
 	if (folder != S_ISDIR(st.st_mode))
 		return folder ? -ENOTDIR : -EISDIR;
-	return 0;
+	return folder && scratch_any(fs, to) ? -ENOTEMPTY : 0;
 }
 
 static void rename_on_disk(struct fs *fs, fuse_req_t req, const char *from, const char *to,
@@ -251,6 +278,8 @@ static void rename_on_disk(struct fs *fs, fuse_req_t req, const char *from, cons
 		err = seed_text_check_folder(to);
 		if (!err)
 			err = scratch_check_folder(fs, from, to);
+		if (!err)
+			err = prompt_make_way(fs, to);
 	} else if (!err && !to_scratch) {
 		err = prompt_check_name(fs, to);
 	}
@@ -262,6 +291,20 @@ static void rename_on_disk(struct fs *fs, fuse_req_t req, const char *from, cons
 		backup_prompt(fs, req, from, to, &st);
 	else
 		rename_entry(fs, req, from, to, S_ISDIR(st.st_mode));
+}
+
+static void rename_within_scratch(struct fs *fs, fuse_req_t req, const char *from, const char *to)
+{
+	struct scratch *replaced = strcmp(from, to) ? scratch_find(fs, to) : NULL;
+	errint_t err = scratch_rename(fs, from, to);
+
+	if (!err) {
+		inodes_renamed(fs, from, to, false);
+		reply_without(fs, req, replaced);
+	} else {
+		fuse_reply_err(req, -err);
+	}
+	scratch_unref(fs, replaced);
 }
 
 void prompts_rename(struct fs *fs, fuse_req_t req, const char *from,
@@ -282,16 +325,12 @@ void prompts_rename(struct fs *fs, fuse_req_t req, const char *from,
 	err = check_target(fs, to, false, flags);
 	if (!err && !seed_text_is_scratch(last_part(to)))
 		err = prompt_check_name(fs, to);
-	if (err) {
+	if (err)
 		fuse_reply_err(req, -err);
-	} else if (seed_text_is_scratch(last_part(to))) {
-		err = scratch_rename(fs, from, to);
-		if (!err)
-			inodes_renamed(fs, from, to, false);
-		fuse_reply_err(req, -err);
-	} else {
+	else if (seed_text_is_scratch(last_part(to)))
+		rename_within_scratch(fs, req, from, to);
+	else
 		rename_scratch(fs, req, scratch, from, to);
-	}
 	scratch_unref(fs, scratch);
 }
 

@@ -46,5 +46,10 @@ void writing_draft_put(struct fs *fs, struct inode *inode, struct draft *draft);
 
 /* Whether a path may be a prompt's: its name's rules, and no folder in its way. */
 errint_t prompt_check_name(struct fs *fs, const char *name) SEED_MUST_CHECK;
+/* `rm prompts/NAME`; replies when it is done. */
+void prompt_remove(struct fs *fs, fuse_req_t req, const char *name);
+/* A folder is about to take NAME, which a backup hides: so that the name is free,
+ * as it looks. In order before what is ordered next. */
+errint_t prompt_make_way(struct fs *fs, const char *name) SEED_MUST_CHECK;
 
 #endif

@@ -244,6 +244,33 @@ static errint_t plan_target(struct seed_store *store, struct seed_renames *list,
 	return seed_renames_add(list, SEED_RENAME_ROW, area, to, SEED_PLACE_PENDING, was);
 }
 
+/* What outlived the prompts of an earlier folder, or entry, of the target's name:
+ * what is in `from` goes beside it. */
+static errint_t plan_beside(struct seed_store *store, struct seed_renames *list, int area,
+			    const char *from, const char *to)
+{
+	char old[SEED_STORE_PATH_BYTES], next[SEED_STORE_PATH_BYTES];
+	struct dirent *entry;
+	DIR *dir;
+	errint_t err = open_folder(store->areas[area], from, &dir);
+
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	while (!err && (entry = readdir(dir)) != NULL) {
+		if (is_dot(entry->d_name))
+			continue;
+		if (snprintf(old, sizeof(old), "%s/%s", from, entry->d_name) >= (int)sizeof(old) ||
+		    snprintf(next, sizeof(next), "%s/%s", to, entry->d_name) >= (int)sizeof(next))
+			err = -ENAMETOOLONG;
+		else if (seed_files_exists(store->areas[area], next) != 0)
+			err = -ENOTEMPTY;
+		else
+			err = seed_renames_add(list, SEED_RENAME_INTO, area, old, area, next);
+	}
+	closedir(dir);
+	return err;
+}
+
 static errint_t plan_folder(struct seed_store *store, struct seed_renames *list, const char *id,
 			    const char *from, const char *to)
 {
@@ -258,7 +285,9 @@ static errint_t plan_folder(struct seed_store *store, struct seed_renames *list,
 		err = plan_target(store, list, SEED_AREA_PROMPTS, id, to);
 	for (size_t i = 0; i < SEED_ARRAY_LEN(order) && !err; i++) {
 		err = plan_target(store, list, (int)order[i], id, to);
-		if (!err)
+		if (err == -ENOTEMPTY)
+			err = plan_beside(store, list, (int)order[i], from, to);
+		else if (!err)
 			err = plan_file(store, list, (int)order[i], from, to);
 	}
 	if (!err)
@@ -309,9 +338,13 @@ errint_t seed_store_move_folder(struct seed_store *store, const char *from, cons
 {
 	errint_t err = run_move(store, from, to, true);
 
-	if (!err)
-		seed_store_changed(store, NULL);
-	return err;
+	if (err)
+		return err;
+	/* Where it went beside what was there. */
+	for (int area = 0; area < SEED_AREA_COUNT; area++)
+		SEED_UNUSED(seed_files_rmdir(store->areas[area], from));
+	seed_store_changed(store, NULL);
+	return 0;
 }
 
 /* ---- at the start ---- */

@@ -164,7 +164,8 @@ errint_t seed_store_remove_prompt(struct seed_store *store, const char *name,
 errint_t seed_store_move_entry(struct seed_store *store, const char *from, const char *to)
 	SEED_MUST_CHECK;
 
-/* Renames a folder in every area. -ENOTEMPTY where the target holds anything;
+/* Renames a folder in every area. -ENOTEMPTY where the target holds a prompt or
+ * folder, or what is left of another has a name of this one's;
  * -ENAMETOOLONG where a name below it would become none. */
 errint_t seed_store_move_folder(struct seed_store *store, const char *from, const char *to)
 	SEED_MUST_CHECK;

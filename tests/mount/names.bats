@@ -215,7 +215,7 @@ is_told_twice() {
 	has "$(python3 -c 'import os, sys; os.rename(*sys.argv[1:])' "$MNT/prompts/$deep/a" \
 		"$MNT/prompts/$deep/x/a" 2>&1)" "File name too long"
 	is_verified "$deep/a/b/fox"
-	same "a x" "$(ls "$MNT/prompts/$deep" | xargs)"
+	test -d "$MNT/prompts/$deep/x"
 	same 1 "$(count submit)"
 }
 
@@ -235,6 +235,88 @@ is_told_twice() {
 	echo "a wolf" >"$MNT/prompts/s/$(printf 'n%.0s' {1..217})~"
 	fails mv -T "$MNT/prompts/s" "$MNT/prompts/$part/$part/$part/$part/bcde"
 	same 2 "$(count submit)"
+}
+
+# A backup that hides the prompt "a", which has an image.
+backed_up() {
+	mount_seed
+	write a "a fox"
+	mv "$MNT/prompts/a" "$MNT/prompts/a~"
+}
+
+a_is_removed() {
+	fails test -f "$MNT/prompts/a"
+	stop_seedfs
+	mount_seed
+	fails test -f "$MNT/prompts/a"
+}
+
+@test "s1: a backup that another prompt's backup replaces is rm of its prompt" {
+	backed_up
+	write b "a wolf"
+	mv "$MNT/prompts/b" "$MNT/prompts/a~"
+	fails test -e "$MNT/prompts/b"
+	same "a wolf" "$(cat "$MNT/prompts/a~")"
+	a_is_removed
+	same "b" "$(ls "$MNT/prompts")" # its backup was in memory
+	same 2 "$(count submit)"
+}
+
+@test "s1: so is one that a scratch file replaces" {
+	backed_up
+	echo "a wolf" >"$MNT/prompts/.x"
+	mv "$MNT/prompts/.x" "$MNT/prompts/a~"
+	same "a wolf" "$(cat "$MNT/prompts/a~")"
+	a_is_removed
+	same 1 "$(count submit)"
+}
+
+@test "s1: so is one that is changed and becomes another prompt" {
+	backed_up
+	echo "in snow" >>"$MNT/prompts/a~"
+	mv "$MNT/prompts/a~" "$MNT/prompts/b"
+	same ok "$(try_open images/b.png)"
+	a_is_removed
+	same $'a fox\na fox\nin snow' "$(log_of create .prompt)"
+}
+
+@test "s1: a folder may take the name that a backup hides; that is rm of its prompt" {
+	backed_up
+	mkdir "$MNT/prompts/a"
+	same "a fox" "$(cat "$MNT/prompts/a~")"
+	write a/b "a wolf"
+	a_is_removed
+	is_verified a/b
+	test -f "$MNT/images/a.png"
+	same 2 "$(count submit)"
+}
+
+@test "s1: so may one that is renamed, also beside the history of that prompt" {
+	mount_seed
+	write a "a lynx"
+	write a "a fox"
+	mkdir "$MNT/prompts/folder"
+	write folder/b "an owl"
+	write folder/b "a wolf"
+	mv "$MNT/prompts/a" "$MNT/prompts/a~"
+	mv -T "$MNT/prompts/folder" "$MNT/prompts/a"
+	same "a fox" "$(cat "$MNT/prompts/a~")"
+	a_is_removed
+	is_verified a/b
+	test -f "$MNT/history/a/0001.png"
+	test -f "$MNT/history/a/b/0001.png"
+	for area in prompts images records history; do fails test -e "$MNT/$area/folder"; done
+	same 4 "$(count submit)"
+}
+
+@test "s1: a folder does not replace one that holds scratch files" {
+	mount_seed
+	mkdir "$MNT/prompts/a" "$MNT/prompts/b"
+	echo "a wolf" >"$MNT/prompts/b/x~"
+	has "$(mv -T "$MNT/prompts/a" "$MNT/prompts/b" 2>&1)" "not empty"
+	same "x~" "$(ls "$MNT/prompts/b")"
+	rm "$MNT/prompts/b/x~"
+	mv -T "$MNT/prompts/a" "$MNT/prompts/b"
 }
 
 @test "s1: rmdir removes an empty folder everywhere, and no other" {
