@@ -295,7 +295,9 @@ static cmsUInt32Number input_format(enum seed_samples samples, bool grey)
 
 	if (!grey)
 		return formats[samples];
-	return COLORSPACE_SH(PT_GRAY) | CHANNELS_SH(1) | EXTRA_SH(alpha ? 3 : 2) | BYTES_SH(wide ? 2 : 1);
+	/* Unsigned throughout: its macros take the sign of what they shift. */
+	return COLORSPACE_SH((cmsUInt32Number)PT_GRAY) | CHANNELS_SH(1U) | EXTRA_SH(alpha ? 3U : 2U) |
+	       BYTES_SH(wide ? 2U : 1U);
 }
 
 static cmsHTRANSFORM make_transform(cmsHPROFILE profile, enum seed_samples samples)
