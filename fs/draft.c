@@ -2,12 +2,14 @@
 
 #include "lib/base/text.h"
 
-struct draft *draft_new(size_t limit, bool is_prompt)
+struct draft *draft_new(char *text, size_t len, size_t limit, bool is_prompt)
 {
 	struct draft *draft = calloc(1, sizeof(*draft));
 
 	if (!draft)
 		return NULL;
+	draft->data = text;
+	draft->len = draft->room = len;
 	draft->limit = limit;
 	draft->is_prompt = is_prompt;
 	draft->text_number = 1; /* 0 is no text's */

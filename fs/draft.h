@@ -13,7 +13,7 @@
 struct draft {
 	pthread_mutex_t mutex;
 	unsigned users;       /* open handles; the inode table's mutex */
-	char *data;           /* owned; `room` bytes, as many as were needed yet */
+	char *data;           /* owned, never NULL; `room` bytes, as many as were needed yet */
 	size_t len, room, limit;
 	struct timespec mtime; /* of what is not committed yet */
 	bool is_prompt;       /* the rules for prompts hold: UTF-8, no NUL */
@@ -29,7 +29,8 @@ struct draft {
 	struct seed_ticket *ticket; /* of the newest commit; NULL: none yet */
 };
 
-struct draft *draft_new(size_t limit, bool is_prompt); /* empty; NULL without memory */
+/* With that text, malloc'd, which it takes; NULL without memory, and it is the caller's still. */
+struct draft *draft_new(char *text, size_t len, size_t limit, bool is_prompt);
 void draft_free(struct draft *draft);
 
 /* All with draft->mutex held. Errors are those of CONTRACT section 2 rule 7,

@@ -62,14 +62,11 @@ static errint_t draft_get(struct fs *fs, struct inode *inode, struct draft **out
 	err = kind->load(fs, path, &text, &len);
 	if (err)
 		return err;
-	fresh = draft_new(kind->limit, kind->is_prompt);
+	fresh = draft_new(text, len, kind->limit, kind->is_prompt);
 	if (!fresh) {
 		free(text);
 		return -ENOMEM;
 	}
-	memcpy(fresh->data, text, len);
-	fresh->len = len;
-	free(text);
 	/* Another open may have made one meanwhile: that one counts. */
 	pthread_mutex_lock(&fs->inode_mutex);
 	if (!inode->draft) {
