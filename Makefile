@@ -4,6 +4,7 @@
 #   make demo       install what is missing, mount a sketch, show the pictures
 #   make check      install what tests need, build, run every test (see below)
 #   make install    PREFIX=/usr/local DESTDIR=; mount.seedfs goes to HELPERDIR=/sbin
+#   make deb        a Debian package, in build/deb/
 #
 # Knobs (make V=1 …): V=1 shows commands; DEBUG=1 -O0 -g; DEVELOPER=1 -Werror;
 # SANITIZE=address,undefined or thread; CC=clang; BUILD=build directory.
@@ -16,7 +17,8 @@ HELPERDIR ?= $(if $(filter /usr /usr/local,$(PREFIX)),/sbin,$(PREFIX)/sbin)
 BUILD ?= build
 CC ?= cc
 PKG_CONFIG ?= pkg-config
-VERSION := 0.1
+# The version stands in debian/changelog, and nowhere else.
+VERSION := $(shell sed -n '1s/.*(\(.*\)).*/\1/p' debian/changelog)
 
 ifeq ($(origin CC),default)
 CC = cc
@@ -53,7 +55,7 @@ HARDEN = $(if $(DEBUG),,-D_FORTIFY_SOURCE=3) -fstack-protector-strong -fstack-cl
 HARDEN_LD = -Wl,-z,relro,-z,now,-z,noexecstack
 endif
 
-GOALS_WITHOUT_LIBS = clean demo check install-deps install-test-deps
+GOALS_WITHOUT_LIBS = clean demo check install-deps install-test-deps install-deb-deps uninstall
 ifneq ($(filter-out $(GOALS_WITHOUT_LIBS),$(or $(MAKECMDGOALS),all)),)
 MISSING := $(sort $(foreach l,$(LIBS_NEEDED),$(if $(shell $(PKG_CONFIG) --exists \
 	$(firstword $(subst =, ,$(l))) 2>/dev/null && echo yes),,$(lastword $(subst =, ,$(l))))))
@@ -176,21 +178,50 @@ unit-programs: $(UNIT_BIN) $(BUILD)/tests/unit/simulate $(BUILD)/tests/canary
 
 # ---- installation ----
 
+# README's links work where it is installed: docs/ and examples/ stand beside it.
+DOCDIR = $(PREFIX)/share/doc/seedfs
+PAGES = README.md CHANGELOG.md CONTRIBUTING.md HACKING.md SECURITY.md LICENSE
+# systemd looks there for /usr and /usr/local.
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+UNITS = seedfs.service seedfs@.service
+
 install: $(BUILD)/seedfs
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 \
-		$(DESTDIR)$(PREFIX)/share/man/man7 $(DESTDIR)$(PREFIX)/share/doc/seedfs
+	install -d $(addprefix $(DESTDIR),$(PREFIX)/bin $(HELPERDIR) $(UNITDIR) $(DOCDIR)/docs \
+		$(DOCDIR)/examples $(addprefix $(PREFIX)/share/man/man,1 7 8))
 	install -m 755 $(BUILD)/seedfs $(DESTDIR)$(PREFIX)/bin/seedfs
 	install -m 755 examples/seed $(DESTDIR)$(PREFIX)/bin/seed
-	install -d $(DESTDIR)$(HELPERDIR)
 	ln -sf $(PREFIX)/bin/seedfs $(DESTDIR)$(HELPERDIR)/mount.seedfs
 	install -m 644 docs/seedfs.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 docs/seed.7 $(DESTDIR)$(PREFIX)/share/man/man7/
-	install -m 644 README.md SECURITY.md LICENSE docs/*.md $(DESTDIR)$(PREFIX)/share/doc/seedfs/
+	ln -sf ../man7/seed.7 $(DESTDIR)$(PREFIX)/share/man/man1/seed.1
+	ln -sf ../man1/seedfs.1 $(DESTDIR)$(PREFIX)/share/man/man8/mount.seedfs.8
+	install -m 644 $(PAGES) $(DESTDIR)$(DOCDIR)/
+	install -m 644 docs/* $(DESTDIR)$(DOCDIR)/docs/
+	cp -P --preserve=mode examples/* $(DESTDIR)$(DOCDIR)/examples/
+	for unit in $(UNITS); do \
+		sed 's|/usr/local/bin/|$(PREFIX)/bin/|' examples/$$unit \
+			> $(DESTDIR)$(UNITDIR)/$$unit && \
+		chmod 644 $(DESTDIR)$(UNITDIR)/$$unit || exit 1; \
+	done
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/seedfs $(DESTDIR)$(PREFIX)/bin/seed $(DESTDIR)$(HELPERDIR)/mount.seedfs
-	rm -f $(DESTDIR)$(PREFIX)/share/man/man1/seedfs.1 $(DESTDIR)$(PREFIX)/share/man/man7/seed.7
-	rm -rf $(DESTDIR)$(PREFIX)/share/doc/seedfs
+	rm -f $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS))
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/share/man/,man1/seedfs.1 man1/seed.1 man7/seed.7 \
+		man8/mount.seedfs.8)
+	rm -rf $(DESTDIR)$(DOCDIR)
+
+# In a copy, which takes what the build leaves in a tree and beside it. Only the
+# package's own build: the tests are `make check`, and it is tried by `make check-deb`.
+DEB = $(BUILD)/deb
+deb:
+	@rm -rf $(DEB) && mkdir -p $(DEB)/seedfs
+	@tar -c --exclude-vcs --exclude='./build*' . | tar -x -C $(DEB)/seedfs
+	cd $(DEB)/seedfs && dpkg-buildpackage -b -us -uc
+	@rm -rf $(DEB)/seedfs && ls $(DEB)/*.deb
+
+check-deb: deb
+	tests/deb.sh $(DEB)/seedfs_$(VERSION)_*.deb
 
 clean:
 	rm -rf $(BUILD) build-*
@@ -236,17 +267,23 @@ lint:
 hdr-check:
 	@$(CHECK) headers
 
+DEB_PACKAGES = debhelper dpkg-dev lintian debootstrap
+
 install-deps:
 	@tests/check.sh install $(BUILD_PACKAGES)
 install-test-deps:
 	@tests/check.sh install $(BUILD_PACKAGES) $(TEST_PACKAGES)
+
+install-deb-deps:
+	@tests/check.sh install $(BUILD_PACKAGES) $(DEB_PACKAGES)
 
 demo:
 	@BUILD=$(BUILD) examples/demo.sh
 
 FORCE:
 .PHONY: simulate mutants fuzz fuzz-programs storm install uninstall all clean FORCE unit-programs upstream objects headers check check-unit \
-	check-mount check-asan check-warnings lint hdr-check install-deps install-test-deps demo
+	check-mount check-asan check-warnings lint hdr-check install-deps install-test-deps install-deb-deps \
+	deb check-deb demo
 .SECONDARY:
 
 # These two stand in it as they are (.incbin).

@@ -1,4 +1,4 @@
-#!/usr/bin/env perl
+#!/usr/bin/perl
 # Generates one image from Perl.
 #
 #     examples/perl.pl MOUNT NAME "a prompt"

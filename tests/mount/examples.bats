@@ -144,12 +144,52 @@ seed() {
 	same "Packages are missing. As root: apt-get install no-such-package" "$output"
 }
 
-@test "make install puts the program, its manuals and mount's helper in place" {
-	# As it was built: with the flags of this make it would be built anew, under
-	# the tests that run beside this one.
-	make -s -C "$ROOT" -o "$SEEDFS" BUILD="$(dirname "$SEEDFS")" DESTDIR="$DIR/root" install
+# As it was built: with the flags of this make it would be built anew, under the
+# tests that run beside this one.
+installing() { # ARGUMENT…
+	make -s -C "$ROOT" -o "$SEEDFS" BUILD="$(dirname "$SEEDFS")" DESTDIR="$DIR/root" "$@"
+}
+
+@test "make install puts the program, its manuals, units and mount's helper in place" {
+	local usr=$DIR/root/usr/local unit page
+
+	installing install
 	same /usr/local/bin/seedfs "$(readlink "$DIR/root/sbin/mount.seedfs")"
-	"$DIR/root/usr/local/bin/seedfs" -V
-	make -s -C "$ROOT" -o "$SEEDFS" BUILD="$(dirname "$SEEDFS")" DESTDIR="$DIR/root" uninstall
-	same "" "$(find "$DIR/root" -name '*seed*' ! -type d)"
+	"$usr/bin/seedfs" -V
+	for unit in seedfs.service seedfs@.service; do
+		cmp "$ROOT/examples/$unit" "$usr/lib/systemd/system/$unit"
+	done
+	for page in 1/seedfs.1 1/seed.1 7/seed.7 8/mount.seedfs.8; do
+		[ -s "$usr/share/man/man$page" ] || fail "no $page"
+	done
+	installing uninstall
+	same "" "$(find "$DIR/root" ! -type d)"
+}
+
+@test "make install PREFIX=/usr: the units start /usr/bin/seedfs" {
+	installing PREFIX=/usr install
+	same "ExecStart=/usr/bin/seedfs 2" "$(grep -rhoE '^ExecStart=[^ ]*' \
+		"$DIR/root/usr/lib/systemd/system" | sort | uniq -c | awk '{ print $2, $1 }')"
+	same /usr/bin/seedfs "$(readlink "$DIR/root/sbin/mount.seedfs")"
+}
+
+@test "make install: each link of the documents leads to a file" {
+	local doc=$DIR/root/usr/local/share/doc/seedfs page link count=0
+
+	installing install
+	for page in "$doc"/*.md "$doc"/docs/*.md; do
+		while read -r link; do
+			[ -e "$(dirname "$page")/$link" ] || fail "${page#"$doc/"} links to $link"
+			count=$((count + 1))
+		done < <(grep -oE '\]\([^)#:]+\)' "$page" | tr -d '])(')
+	done
+	[ "$count" -ge 20 ]
+}
+
+@test "the version stands in one place: the package, the program and the list of changes agree" {
+	local version
+
+	version=$(sed -n '1s/.*(\(.*\)).*/\1/p' "$ROOT/debian/changelog")
+	same "seedfs $version" "$("$SEEDFS" -V | head -n 1)"
+	same "## $version" "$(grep -m 1 '^## ' "$ROOT/CHANGELOG.md")"
 }
