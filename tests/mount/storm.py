@@ -77,6 +77,8 @@ def start():
 
 
 def kill(process):
+    if process.poll() is not None:
+        sys.exit("the program ended by itself, with status %s" % process.returncode)
     kills.append(now())
     process.kill()
     process.wait(60)
