@@ -184,6 +184,9 @@ PAGES = README.md CHANGELOG.md CONTRIBUTING.md HACKING.md SECURITY.md LICENSE
 # systemd looks there for /usr and /usr/local.
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 UNITS = seedfs.service seedfs@.service
+# Where bash-completion, fish and zsh look below a prefix, and by which name.
+COMPLETIONS = bash-completion/completions/seedfs fish/vendor_completions.d/seedfs.fish \
+	zsh/$(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)/_seedfs
 
 install: $(BUILD)/seedfs
 	install -d $(addprefix $(DESTDIR),$(PREFIX)/bin $(HELPERDIR) $(UNITDIR) $(DOCDIR)/docs \
@@ -197,6 +200,10 @@ install: $(BUILD)/seedfs
 	ln -sf ../man1/seedfs.1 $(DESTDIR)$(PREFIX)/share/man/man8/mount.seedfs.8
 	install -m 644 $(PAGES) $(DESTDIR)$(DOCDIR)/
 	install -m 644 docs/* $(DESTDIR)$(DOCDIR)/docs/
+	set -e; for file in $(COMPLETIONS); do \
+		name=$${file##*/}; [ $$name != seedfs ] || name=seedfs.bash; \
+		install -D -m 644 completions/$$name $(DESTDIR)$(PREFIX)/share/$$file; \
+	done
 	cp -P --preserve=mode examples/* $(DESTDIR)$(DOCDIR)/examples/
 	for unit in $(UNITS); do \
 		sed 's|/usr/local/bin/|$(PREFIX)/bin/|' examples/$$unit \
@@ -209,6 +216,7 @@ uninstall:
 	rm -f $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS))
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/share/man/,man1/seedfs.1 man1/seed.1 man7/seed.7 \
 		man8/mount.seedfs.8)
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/share/,$(COMPLETIONS))
 	rm -rf $(DESTDIR)$(DOCDIR)
 
 # In a copy, which takes what the build leaves in a tree and beside it. Only the
@@ -231,7 +239,7 @@ clean:
 BUILD_PACKAGES = gcc libc6-dev make pkg-config fuse3 \
 	$(sort $(foreach l,$(LIBS_NEEDED),$(lastword $(subst =, ,$(l)))))
 TEST_PACKAGES = git bats shellcheck clang jq curl attr procps iproute2 \
-	python3 perl nodejs libcmocka-dev libmicrohttpd-dev vim nano rsync zsh busybox emacs-nox patch \
+	python3 perl nodejs libcmocka-dev libmicrohttpd-dev vim nano rsync zsh fish systemd busybox emacs-nox patch \
 	imagemagick pngcheck libimage-exiftool-perl icc-profiles-free libgs9-common
 
 CHECK = BUILD=$(BUILD) tests/check.sh

@@ -7,8 +7,8 @@
 
 #include "lib/base/url.h"
 
-enum option_type { STRING, URL, SIZE, INT, REAL, RATE, BUDGET, FLAG, COUNT, BYTES, OCTAL, USER,
-		   GROUP };
+enum option_type { STRING, NAME, PATH, DIRECTORY, URL, SIZE, INT, REAL, RATE, BUDGET, FLAG, COUNT,
+		   BYTES, OCTAL, USER, GROUP };
 
 struct option_spec {
 	const char *name;
@@ -220,6 +220,9 @@ static bool set_value(const struct option_spec *spec, const char *text, struct o
 
 	switch (spec->type) {
 	case STRING:
+	case NAME:
+	case PATH:
+	case DIRECTORY:
 		return set_string(text, field);
 	case URL:
 		return seed_url_check(text) == 0 && set_string(text, field);
@@ -278,11 +281,30 @@ static const char *form_of(const struct option_spec *spec, char *text, size_t si
 	case REAL:
 		snprintf(text, size, "a number from %g to %g", spec->least, spec->most);
 		return text;
+	case NAME:
+		return "a name";
+	case PATH:
+		return "the path of a file";
+	case DIRECTORY:
+		return "a directory";
 	case STRING:
 	case FLAG:
 		break;
 	}
 	return "a text";
+}
+
+/* What stands after the "=" in the help; completions/ and the manual go by it. */
+static const char *value_of(const struct option_spec *spec)
+{
+	static const char *const values[] = {
+		[STRING] = "TEXT", [NAME] = "NAME", [PATH] = "PATH", [DIRECTORY] = "DIR",
+		[URL] = "URL", [SIZE] = "WIDTHxHEIGHT", [INT] = "N", [REAL] = "X",
+		[RATE] = "N/SECONDS", [BUDGET] = "N/day", [FLAG] = "", [COUNT] = "N|all",
+		[BYTES] = "BYTES", [OCTAL] = "OCTAL", [USER] = "USER", [GROUP] = "GROUP",
+	};
+
+	return values[spec->type];
 }
 
 /* ---- the command line ---- */
@@ -304,7 +326,7 @@ static int take_ours(struct parsing *parsing, const struct option_spec *spec, co
 	if (spec->type != FLAG && !value)
 		return seed_error_set(parsing->error, EINVAL, "option %s needs a value: %s",
 				      spec->name, form_of(spec, form, sizeof(form)));
-	if (spec->type == STRING && strncmp(value, "~/", 2) == 0)
+	if ((spec->type == PATH || spec->type == DIRECTORY) && strncmp(value, "~/", 2) == 0)
 		return seed_error_set(parsing->error, EINVAL, "option %s=%s: the shell leaves a ~ as it "
 				      "is there; write %s=$HOME%s", spec->name, value, spec->name,
 				      value + 1);
@@ -673,9 +695,9 @@ char *options_help(void)
 	for (size_t i = 0; i < SEED_ARRAY_LEN(specs); i++) {
 		char left[40];
 
-		snprintf(left, sizeof(left), "%s%s", specs[i].name,
-			 specs[i].type == FLAG ? "" : "=");
-		fprintf(out, "    %-17s %s", left, specs[i].help);
+		snprintf(left, sizeof(left), "%s%s%s", specs[i].name,
+			 specs[i].type == FLAG ? "" : "=", value_of(&specs[i]));
+		fprintf(out, "    %-18s  %s", left, specs[i].help);
 		if (specs[i].fallback && specs[i].fallback[0])
 			fprintf(out, " [%s]", specs[i].fallback);
 		fputc('\n', out);

@@ -1,6 +1,7 @@
 /*
  * The command line: every option once, in SEED_OPTIONS, from which the parser,
- * the help text and the test that the manual agrees are made.
+ * the help text, through it the shells' completion (completions/), and the test
+ * that the manual agrees are made.
  */
 #ifndef SEED_FS_OPTIONS_H
 #define SEED_FS_OPTIONS_H
@@ -18,12 +19,12 @@ struct option_rate {
 
 /* name, type, field's default as text (NULL: none), least, most, help */
 #define SEED_OPTIONS(_) \
-	_(provider, STRING, "kie", 0, 0, "image service: kie, kie-image, ark, fal, replicate, openai, automatic1111, comfyui, sketch") \
+	_(provider, NAME, "kie", 0, 0, "image service: kie, kie-image, ark, fal, replicate, openai, automatic1111, comfyui, sketch") \
 	_(api_base, URL, NULL, 0, 0, "the service's address, for a gateway or a local server") \
-	_(key_file, STRING, NULL, 0, 0, "file that holds the key (mode 0600)") \
-	_(state, STRING, NULL, 0, 0, "state directory: catalogue, images, log") \
-	_(model, STRING, SEED_DEFAULT_MODEL, 0, 0, "the service's model") \
-	_(size, SIZE, "2048x1152", 16, 16384, "size of the images, WIDTHxHEIGHT") \
+	_(key_file, PATH, NULL, 0, 0, "file that holds the key (mode 0600)") \
+	_(state, DIRECTORY, NULL, 0, 0, "state directory: catalogue, images, log") \
+	_(model, NAME, SEED_DEFAULT_MODEL, 0, 0, "the service's model") \
+	_(size, SIZE, "2048x1152", 16, 16384, "size of the images") \
 	_(quality, STRING, "high", 0, 0, "quality asked for") \
 	_(steps, INT, "30", 1, 1000, "sampling steps") \
 	_(cfg_scale, REAL, "8", 0, 100, "how closely the prompt is followed") \
@@ -34,14 +35,14 @@ struct option_rate {
 	_(max_upscale, REAL, "2", 1, 16, "how far a smaller picture may be enlarged") \
 	_(timeout, INT, "300", 1, 86400, "seconds for one attempt") \
 	_(jobs, INT, "32", 1, 100000, "generations at the service at once") \
-	_(rate, RATE, NULL, 1, 1000000, "new submissions, N/SECONDS (default: the service's limit)") \
-	_(budget, BUDGET, NULL, 1, 1000000000, "at most N submissions in a UTC day, N/day") \
+	_(rate, RATE, NULL, 1, 1000000, "new submissions (default: the service's limit)") \
+	_(budget, BUDGET, NULL, 1, 1000000000, "submissions in a UTC day, at most") \
 	_(dry_run, FLAG, NULL, 0, 0, "submit nothing: write down each request, and draw the picture") \
 	_(reuse, FLAG, NULL, 0, 0, "answer a text that was already generated with its image") \
 	_(nometadata, FLAG, NULL, 0, 0, "no prompt, model and parameters in the images") \
 	_(history, COUNT, "all", 0, 1000000000, "earlier images kept for each name") \
 	_(log_size, BYTES, "16M", 4096, 1099511627776.0, "bound of the log, with K, M or G") \
-	_(workflow, STRING, NULL, 0, 0, "comfyui: a workflow in API format") \
+	_(workflow, PATH, NULL, 0, 0, "comfyui: a workflow in API format") \
 	_(store, STRING, NULL, 0, 0, "share one catalogue: s3://BUCKET/PREFIX") \
 	_(s3_endpoint, URL, NULL, 0, 0, "the S3 server") \
 	_(allow_other, FLAG, NULL, 0, 0, "let other users in (permissions are always checked)") \

@@ -505,7 +505,7 @@ static const struct {
 	{ "reuse=1", "option reuse takes no value" },
 	{ "ro=", "option ro takes no value" },
 	{ "steps", "option steps needs a value: a whole number from 1 to 1000" },
-	{ "state", "option state needs a value: a text" },
+	{ "state", "option state needs a value: a directory" },
 	{ "api_base", "option api_base needs a value: an http or https URL" },
 	{ "provider=dalle", "option provider=dalle: no such provider; seedfs -h lists them" },
 	{ "provider=", "option provider=: no such provider; seedfs -h lists them" },
@@ -597,8 +597,8 @@ static void test_release_twice(void **state)
 
 struct documented {
 	const char *name, *fallback;
-	enum { STRING, URL, SIZE, INT, REAL, RATE, BUDGET, FLAG, COUNT, BYTES, OCTAL, USER,
-	       GROUP } type;
+	enum { STRING, NAME, PATH, DIRECTORY, URL, SIZE, INT, REAL, RATE, BUDGET, FLAG, COUNT,
+	       BYTES, OCTAL, USER, GROUP } type;
 	double least, most;
 };
 
@@ -619,8 +619,8 @@ static void test_help(void **state)
 		const struct documented *option = &documented[i];
 		const char *found, *end;
 
-		snprintf(line, sizeof(line), "\n    %s%s ", option->name,
-			 option->type == FLAG ? "" : "=");
+		snprintf(line, sizeof(line), "\n    %s%s", option->name,
+			 option->type == FLAG ? " " : "=");
 		found = strstr(help, line);
 		if (!found)
 			fail_msg("the help has no %s", option->name);
@@ -735,8 +735,13 @@ static void test_manual_has_no_other_option(void **state)
 	size_t count = 0;
 
 	SEED_UNUSED(state);
-	for (const char *at = manual; (at = strstr(at, head)) != NULL; count++) {
+	for (const char *at = manual; (at = strstr(at, head)) != NULL;) {
+		const char *column = strstr(at + 1, " Ta ");
+
 		at += sizeof(head) - 1;
+		if (column && column < strchr(at, '\n')) /* a table's row */
+			continue;
+		count++;
 		if (!is_option(at, strcspn(at, " \n")))
 			fail_msg("%s documents %.*s, which does not exist", MANUAL,
 				 (int)strcspn(at, " \n"), at);
