@@ -38,6 +38,8 @@ static void renamed(struct fs *fs, fuse_req_t req, int code, void *context)
 			scratch_show(fs, renaming->to);
 		if (renaming->backup[0])
 			SEED_UNUSED(scratch_unlink(fs, renaming->backup) == 0);
+	} else if (renaming->backup[0]) {
+		scratch_keep(fs, renaming->backup);
 	}
 	fuse_reply_err(req, code);
 	free(renaming);
@@ -69,15 +71,21 @@ static void took_name(struct fs *fs, fuse_req_t req, const char *from, const cha
 	scratch_unref(fs, scratch);
 }
 
+/* The scratch file stays, nothing is lost. */
+static void refused(struct fs *fs, fuse_req_t req, const char *from, int code)
+{
+	scratch_keep(fs, from);
+	fuse_reply_err(req, code);
+}
+
 static void scratch_committed(struct fs *fs, fuse_req_t req, int code, void *context)
 {
 	struct renaming *renaming = context;
 
-	/* Refused: the scratch file stays, nothing is lost. */
 	if (!code)
 		took_name(fs, req, renaming->from, renaming->to);
 	else
-		fuse_reply_err(req, code);
+		refused(fs, req, renaming->from, code);
 	free(renaming);
 }
 
@@ -106,7 +114,7 @@ static void commit_scratch(struct fs *fs, fuse_req_t req, const char *from, cons
 			waiting_drop(wait);
 		free(renaming);
 		free(scratch->text);
-		fuse_reply_err(req, ENOMEM);
+		refused(fs, req, from, ENOMEM);
 		return;
 	}
 	ticket->uid = fuse_req_ctx(req)->uid;
@@ -130,7 +138,7 @@ static void return_backup(struct fs *fs, fuse_req_t req, const char *from, const
 		errint_t err = seed_store_prompt_time(fs->store, to, scratch->mtime);
 
 		if (err)
-			fuse_reply_err(req, -err);
+			refused(fs, req, from, -err);
 		else
 			took_name(fs, req, from, to);
 		return;
@@ -139,7 +147,7 @@ static void return_backup(struct fs *fs, fuse_req_t req, const char *from, const
 	wait = renaming ? waiting_new(fs, req, renamed, renaming) : NULL;
 	if (!wait) {
 		free(renaming);
-		fuse_reply_err(req, ENOMEM);
+		refused(fs, req, from, ENOMEM);
 		return;
 	}
 	snprintf(renaming->backup, sizeof(renaming->backup), "%s", from);
@@ -182,7 +190,7 @@ static void rename_scratch(struct fs *fs, fuse_req_t req, struct scratch *file,
 	if (!err)
 		took_name(fs, req, from, to);
 	else
-		fuse_reply_err(req, -err);
+		refused(fs, req, from, -err);
 	free(scratch.text);
 }
 

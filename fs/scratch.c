@@ -19,6 +19,7 @@ struct scratch {
 	gid_t gid;
 	uint64_t number;
 	bool changed;     /* not the text that it began with */
+	bool taken;       /* its text is a prompt's */
 	int64_t used_ms;  /* monotonic: made, opened or closed last */
 };
 
@@ -294,6 +295,7 @@ void scratch_show(struct fs *fs, const char *name)
 errint_t scratch_text(struct fs *fs, struct scratch *scratch, struct scratch_text *out)
 {
 	pthread_mutex_lock(&fs->scratch_mutex);
+	scratch->taken = true;
 	out->len = scratch->len;
 	out->mtime = scratch->mtime;
 	snprintf(out->hides, sizeof(out->hides), "%s",
@@ -306,6 +308,17 @@ errint_t scratch_text(struct fs *fs, struct scratch *scratch, struct scratch_tex
 	}
 	pthread_mutex_unlock(&fs->scratch_mutex);
 	return out->text ? 0 : -ENOMEM;
+}
+
+void scratch_keep(struct fs *fs, const char *path)
+{
+	struct scratch *scratch;
+
+	pthread_mutex_lock(&fs->scratch_mutex);
+	scratch = *place_of(fs, path);
+	if (scratch)
+		scratch->taken = false;
+	pthread_mutex_unlock(&fs->scratch_mutex);
 }
 
 bool scratch_hidden(struct fs *fs, struct scratch *scratch, char name[FS_PATH_BYTES])
@@ -397,6 +410,8 @@ static errint_t resize(struct fs *fs, struct scratch *scratch, size_t len)
 	errint_t err;
 	char *data;
 
+	if (scratch->taken)
+		return -ECANCELED;
 	if (len > SEED_SCRATCH_MAX_BYTES)
 		return -EFBIG;
 	err = charge(fs, scratch, len);
@@ -438,6 +453,18 @@ static errint_t set_attributes(struct fs *fs, struct scratch *scratch, const str
 	return 0;
 }
 
+/* It is the handle's outcome, then: its close must not give 0. */
+static void note_taken(struct fs *fs, struct handle *handle, errint_t err)
+{
+	char path[FS_PATH_BYTES];
+
+	if (err != -ECANCELED || atomic_exchange(&handle->told, true))
+		return;
+	inode_path(fs, handle->inode, path);
+	seed_log_line(fs->log, path, SEED_LOG_ERROR "Not committed: it was renamed to a prompt before "
+		      "this was written (ECANCELED)");
+}
+
 static void scratch_setattr(struct fs *fs, fuse_req_t req, struct inode *inode, struct stat *st,
 			    int to_set, struct handle *handle)
 {
@@ -445,10 +472,11 @@ static void scratch_setattr(struct fs *fs, fuse_req_t req, struct inode *inode, 
 	double timeout_s;
 	errint_t err;
 
-	SEED_UNUSED(handle);
 	pthread_mutex_lock(&fs->scratch_mutex);
 	err = set_attributes(fs, inode->scratch, st, to_set);
 	pthread_mutex_unlock(&fs->scratch_mutex);
+	if (handle)
+		note_taken(fs, handle, err);
 	if (!err)
 		err = scratch_getattr(fs, inode, &now, &timeout_s);
 	if (err)
@@ -527,10 +555,23 @@ static void scratch_write(struct fs *fs, fuse_req_t req, struct handle *handle, 
 	if (!err)
 		memcpy(scratch->data + at, data, size);
 	pthread_mutex_unlock(&fs->scratch_mutex);
+	note_taken(fs, handle, err);
 	if (err)
 		fuse_reply_err(req, -err);
 	else
 		fuse_reply_write(req, size);
+}
+
+static void scratch_flush(struct fs *fs, fuse_req_t req, struct handle *handle, uint64_t lock_owner)
+{
+	SEED_UNUSED(fs);
+	SEED_UNUSED(lock_owner);
+	fuse_reply_err(req, atomic_load(&handle->told) ? ECANCELED : 0);
+}
+
+static void scratch_fsync(struct fs *fs, fuse_req_t req, struct handle *handle)
+{
+	scratch_flush(fs, req, handle, 0);
 }
 
 static void scratch_release(struct fs *fs, struct handle *handle)
@@ -551,5 +592,7 @@ const struct node_type scratch_file = {
 	.open = scratch_open,
 	.read = scratch_read,
 	.write = scratch_write,
+	.flush = scratch_flush,
+	.fsync = scratch_fsync,
 	.release = scratch_release,
 };

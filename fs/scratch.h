@@ -59,7 +59,8 @@ void scratch_folder_renamed(struct fs *fs, const char *from, const char *to);
 bool scratch_hides(struct fs *fs, const char *name);
 void scratch_show(struct fs *fs, const char *name);
 
-/* A copy of what it holds. */
+/* A copy of what it holds, for a prompt: what is written to it from then on would be
+ * in no text, and is refused (ECANCELED), until scratch_keep(): it stays after all. */
 struct scratch_text {
 	char *text; /* malloc'd, NUL-terminated */
 	size_t len;
@@ -68,6 +69,7 @@ struct scratch_text {
 };
 errint_t scratch_text(struct fs *fs, struct scratch *scratch, struct scratch_text *out)
 	SEED_MUST_CHECK;
+void scratch_keep(struct fs *fs, const char *path);
 /* The prompt that it hides, also where its text was changed; false: none. */
 bool scratch_hidden(struct fs *fs, struct scratch *scratch, char name[FS_PATH_BYTES]);
 

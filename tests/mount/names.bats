@@ -237,6 +237,55 @@ is_told_twice() {
 	same 2 "$(count submit)"
 }
 
+@test "s1: what is written to a scratch file after its rename to a prompt is ECANCELED, never 0" {
+	mount_seed
+	F=$MNT/prompts/x python3 -c '
+import errno, os
+path = os.environ["F"]
+def fails(call, *args):
+    try:
+        call(*args)
+        raise SystemExit("succeeded")
+    except OSError as error:
+        assert error.errno == errno.ECANCELED, error
+scratch = os.path.dirname(path) + "/.x"
+late, unchanged = (os.open(scratch, os.O_RDWR | os.O_CREAT) for _ in range(2))
+os.write(late, b"a fox")
+os.rename(scratch, path)
+fails(os.write, late, b" in snow")
+fails(os.ftruncate, late, 0)
+fails(os.fsync, late)
+fails(os.close, late)
+os.close(unchanged)
+buffered = open(scratch, "w")
+buffered.write("a wolf")
+os.rename(scratch, path + "2")
+fails(buffered.close)
+# A rename that is refused leaves it as it was.
+again = os.open(scratch, os.O_WRONLY | os.O_CREAT)
+os.write(again, b"\xff")
+try:
+    os.rename(scratch, path)
+except OSError as error:
+    assert error.errno == errno.EILSEQ, error
+os.pwrite(again, b"an owl", 0)
+os.rename(scratch, path + "3")
+os.close(again)'
+	same ok "$(try_open images/x3.png)"
+	same ok "$(try_open images/x.png)"
+	same $'a fox\nan owl' "$(log_of create .prompt)"
+	has "$(status_texts .x)" "Not committed: it was renamed to a prompt before this was written"
+}
+
+@test "s1: so it is in a shell" {
+	mount_seed
+	F=$MNT/prompts run bash -c 'exec 3>"$F/.s"; echo one >&3; mv "$F/.s" "$F/s"; echo two >&3'
+	same 1 "$status"
+	has "$output" "write error"
+	same ok "$(try_open images/s.png)"
+	same one "$(log_of create .prompt)"
+}
+
 # A backup that hides the prompt "a", which has an image.
 backed_up() {
 	mount_seed
