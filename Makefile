@@ -146,6 +146,12 @@ $(BUILD)/tests/unit/simulate: $(SIM_SRC:%.c=$(BUILD)/%.o) $(BUILD)/libseed.a
 mutants:
 	@tests/sim/mutants.sh
 
+# Fails one call of the program that loads it: tests/torture/. Never sanitized.
+$(BUILD)/failing.so: tests/torture/failing.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) -std=gnu11 -O1 -g -Wall -Wextra -Werror -D_GNU_SOURCE -fPIC -pthread -shared -o $@ $<
+
 # ---- fuzz targets: tests/fuzz/fuzz.h ----
 
 # With libFuzzer where it is built for that (make fuzz), else with a program that
@@ -244,7 +250,8 @@ TEST_PACKAGES = git bats shellcheck clang jq curl attr procps iproute2 \
 
 CHECK = BUILD=$(BUILD) tests/check.sh
 
-upstream: $(BUILD)/upstream
+# What mount tests need beside the program.
+upstream: $(BUILD)/upstream $(BUILD)/failing.so
 
 objects: $(LIB_OBJ) $(FS_OBJ) $(UNIT_SRC:%.c=$(BUILD)/%.o) $(FUZZ_SRC:%.c=$(BUILD)/%.o) $(UPSTREAM_SRC:%.c=$(BUILD)/%.o)
 

@@ -2,6 +2,7 @@
 
 #include <curl/curl.h>
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@
 
 struct seed_net {
 	CURLM *multi;
+	int wake_fd;                   /* an eventfd */
 	struct seed_transfer *transfers;
 	size_t held, most;             /* bytes of answers */
 	struct seed_transfer *beyond;  /* the one that is received although `most` is reached */
@@ -47,8 +49,14 @@ errint_t seed_net_new(size_t most_bytes, struct seed_net **out)
 	if (!net)
 		return -ENOMEM;
 	net->most = most_bytes;
+	net->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (net->wake_fd < 0) {
+		free(net);
+		return -EMFILE;
+	}
 	net->multi = curl_multi_init();
 	if (!net->multi) {
+		close(net->wake_fd);
 		free(net);
 		return -ENOMEM;
 	}
@@ -103,6 +111,7 @@ void seed_net_free(struct seed_net *net)
 	while (net->transfers)
 		transfer_free(net->transfers);
 	curl_multi_cleanup(net->multi);
+	close(net->wake_fd);
 	free(net);
 }
 
@@ -473,7 +482,8 @@ void seed_net_turn(struct seed_net *net)
 
 void seed_net_wait(struct seed_net *net, struct pollfd *fds, size_t count, int64_t timeout_ms)
 {
-	struct curl_waitfd extra[WAIT_FDS_MAX];
+	struct curl_waitfd extra[WAIT_FDS_MAX + 1];
+	eventfd_t wakes;
 	int ready;
 
 	assert(count <= WAIT_FDS_MAX);
@@ -482,16 +492,21 @@ void seed_net_wait(struct seed_net *net, struct pollfd *fds, size_t count, int64
 		extra[i].events = CURL_WAIT_POLLIN;
 		extra[i].revents = 0;
 	}
+	extra[count] = (struct curl_waitfd){ .fd = net->wake_fd, .events = CURL_WAIT_POLLIN };
 	if (timeout_ms < 0)
 		timeout_ms = 0;
 	if (timeout_ms > 60000)
 		timeout_ms = 60000;
-	curl_multi_poll(net->multi, extra, (unsigned)count, (int)timeout_ms, &ready);
+	curl_multi_poll(net->multi, extra, (unsigned)count + 1, (int)timeout_ms, &ready);
+	/* Whatever came of that: nothing is there to read where nobody has woken us. */
+	SEED_UNUSED(eventfd_read(net->wake_fd, &wakes) == 0);
 	for (size_t i = 0; i < count; i++)
 		fds[i].revents = extra[i].revents ? POLLIN : 0;
 }
 
+/* Not curl_multi_wakeup(): it sends over a socket, which takes memory, and where there
+ * is none a writer would wait for the next one's wake. An eventfd takes none. */
 void seed_net_wake(struct seed_net *net)
 {
-	curl_multi_wakeup(net->multi);
+	SEED_UNUSED(eventfd_write(net->wake_fd, 1) == 0);
 }
