@@ -245,25 +245,35 @@ void seed_url_scrub_bytes(char *data, size_t len, const char *key)
 	}
 }
 
-static bool same_part(CURLU *a, CURLU *b, CURLUPart part)
+/* Makes *same false where it is not; true stays. */
+static errint_t compare_part(CURLU *a, CURLU *b, CURLUPart part, bool *same)
 {
-	char *of_a = get(a, part), *of_b = get(b, part);
-	bool same = of_a && of_b && strcasecmp(of_a, of_b) == 0;
+	char *of_a = NULL, *of_b = NULL;
+	/* The flag gives the scheme's port where none stands. */
+	CURLUcode code_a = curl_url_get(a, part, &of_a, CURLU_DEFAULT_PORT);
+	CURLUcode code_b = curl_url_get(b, part, &of_b, CURLU_DEFAULT_PORT);
 
+	*same = *same && !code_a && !code_b && strcasecmp(of_a, of_b) == 0;
 	curl_free(of_a);
 	curl_free(of_b);
-	return same;
+	return code_a == CURLUE_OUT_OF_MEMORY || code_b == CURLUE_OUT_OF_MEMORY ? -ENOMEM : 0;
 }
 
-bool seed_url_same_host(const char *a, const char *b)
+errint_t seed_url_same_host(const char *a, const char *b, bool *same)
 {
-	CURLU *of_a = parse(a, NULL), *of_b = parse(b, NULL);
-	bool same = of_a && of_b && same_part(of_a, of_b, CURLUPART_SCHEME) &&
-		    same_part(of_a, of_b, CURLUPART_HOST) && same_part(of_a, of_b, CURLUPART_PORT);
+	static const CURLUPart parts[] = {CURLUPART_SCHEME, CURLUPART_HOST, CURLUPART_PORT};
+	bool no_memory_a, no_memory_b;
+	CURLU *of_a = parse(a, &no_memory_a), *of_b = parse(b, &no_memory_b);
+	errint_t err = no_memory_a || no_memory_b ? -ENOMEM : 0;
 
+	*same = of_a && of_b;
+	for (size_t i = 0; !err && *same && i < SEED_ARRAY_LEN(parts); i++)
+		err = compare_part(of_a, of_b, parts[i], same);
+	if (err)
+		*same = false;
 	curl_url_cleanup(of_a);
 	curl_url_cleanup(of_b);
-	return same;
+	return err;
 }
 
 /* What of IPv4 is no one's public address (IANA's special-purpose registry). */

@@ -33,8 +33,9 @@ void seed_url_scrub(char *text, const char *key);
 /* The same of every occurrence of `key` in bytes that are no text yet. */
 void seed_url_scrub_bytes(char *data, size_t len, const char *key);
 
-/* Same scheme, host (case-insensitively) and port (defaults filled in). */
-bool seed_url_same_host(const char *a, const char *b);
+/* Same scheme, host (case-insensitively) and port (defaults filled in). -ENOMEM, and
+ * *same is false: nobody can tell. */
+errint_t seed_url_same_host(const char *a, const char *b, bool *same) SEED_MUST_CHECK;
 
 /* Loopback, private, link-local, shared (100.64/10), unspecified, multicast
  * or reserved, IPv4 and IPv6 including v4-mapped, NAT64 and 6to4 forms of them. */

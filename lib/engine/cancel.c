@@ -51,12 +51,15 @@ static void send_next(struct cancel *cancel)
 	struct seed_transfer *transfer;
 	struct seed_request request = { 0 };
 	errint_t err = -E2BIG;
+	bool own_host;
 
 	if (cancel->requests++ < CANCEL_REQUESTS_MAX)
 		err = config->provider->request(&config->service, &cancel->params, "",
 						&cancel->task, &request);
 	/* The key goes to the API's own host only, wherever a URL leads. */
-	if (!err && !seed_url_same_host(request.url, config->service.api_base))
+	if (!err)
+		err = seed_url_same_host(request.url, config->service.api_base, &own_host);
+	if (!err && !own_host)
 		err = -EPERM;
 	if (!err)
 		err = exchange_transfer(cancel->engine, &request, SEED_LOOK_MAX_BYTES,

@@ -176,11 +176,6 @@ static void on_answer(void *context, struct seed_net_answer *answer)
 	generation->engine->deliver(generation, &event);
 }
 
-static bool key_may_go(const struct seed_engine *engine, const char *url)
-{
-	return engine->authorization && seed_url_same_host(url, engine->config.service.api_base);
-}
-
 errint_t exchange_transfer(struct seed_engine *engine, const struct seed_request *request,
 			   size_t limit_bytes, int64_t deadline_ms, seed_net_done_fn *done,
 			   void *context, struct seed_transfer **transfer)
@@ -194,18 +189,24 @@ errint_t exchange_transfer(struct seed_engine *engine, const struct seed_request
 		.deadline_ms = deadline_ms,
 		.limit_bytes = limit_bytes,
 	};
+	bool own_host;
+	errint_t err;
 
 	for (size_t i = 0; i < SEED_ARRAY_LEN(request->headers); i++)
 		headers[i] = request->headers[i];
-	if (seed_url_check(request->url))
-		return -EPROTO;
-	if (key_may_go(engine, request->url))
+	err = seed_url_check(request->url);
+	if (err)
+		return err == -ENOMEM ? err : -EPROTO;
+	/* A request that lost its key for want of memory would be answered 401. */
+	err = seed_url_same_host(request->url, engine->config.service.api_base, &own_host);
+	if (err)
+		return err;
+	if (own_host) {
 		out.authorization = engine->authorization;
-	/* URLs that a service names for polling are judged like images. */
-	if (seed_url_same_host(request->url, engine->config.service.api_base))
 		out.private_peer = &engine->private_service;
-	else
+	} else { /* URLs that a service names for polling are judged like images. */
 		out.guarded = !engine->private_service;
+	}
 	return seed_net_send(engine->net, &out, done, context, transfer);
 }
 

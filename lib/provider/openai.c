@@ -15,7 +15,10 @@
 /* A local server has its own model: without a name it takes that. */
 static const char *default_model(const struct seed_provider_config *config)
 {
-	return seed_url_same_host(config->api_base, OPENAI_BASE) ? "gpt-image-2" : NULL;
+	bool own_host;
+
+	return !seed_url_same_host(config->api_base, OPENAI_BASE, &own_host) && own_host ?
+	       "gpt-image-2" : NULL;
 }
 
 enum dialect {
@@ -121,12 +124,14 @@ static errint_t openai_request(const struct seed_provider_config *config,
 			       const struct seed_params *params, const char *prompt,
 			       struct seed_task *task, struct seed_request *request)
 {
-	bool own_host = seed_url_same_host(config->api_base, OPENAI_BASE);
 	struct texts texts = { NULL, NULL };
 	cJSON *body = NULL;
+	bool own_host;
 
 	if (task->stage != SEED_STAGE_SUBMIT)
 		return -EOPNOTSUPP;
+	if (seed_url_same_host(config->api_base, OPENAI_BASE, &own_host))
+		return -ENOMEM;
 	if (make_texts(&texts, params, prompt, own_host, &request->neutralised))
 		body = submit_body(config, params, &texts, own_host, request);
 	free(texts.prompt);

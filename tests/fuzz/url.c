@@ -8,10 +8,11 @@ static const char key[] = "sk-0123456789abcdef";
 static void tidy(const char *text)
 {
 	char *url = seed_url_tidy("https://api.example.com/v1", text), *shown;
+	bool same;
 
 	if (url) {
 		CHECK(!seed_url_check(url));
-		CHECK(seed_url_same_host(url, url));
+		CHECK(!seed_url_same_host(url, url, &same) && same);
 		(void)seed_url_host_is_private(url);
 	}
 	free(url);

@@ -248,10 +248,12 @@ static bool look_at_urls(void)
 static bool judge_urls(void)
 {
 	bool good = seed_url_check(PRIVATE) == 0;
-	bool same = seed_url_same_host(PRIVATE, PRIVATE);
+	bool same, other, failed = seed_url_same_host(PRIVATE, PRIVATE, &same) != 0;
 	bool private = seed_url_host_is_private(PRIVATE);
 
-	assert_false(seed_url_same_host(PRIVATE, "http://h"));
+	assert_int_equal(same, !failed); /* and not: another host */
+	assert_true(seed_url_same_host(PRIVATE, "http://h", &other) || !other);
+	assert_false(other);
 	assert_int_equal(seed_url_check("http://user:pass@h/"), -EINVAL);
 	return good && same && private;
 }

@@ -1,0 +1,13 @@
+#!/usr/bin/env bats
+# Answers from outside that nobody honest gives: tests/mount/hostile.py has the table.
+
+load helper
+
+export LIMIT=${LIMIT:-150} BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-180}
+
+@test "s3: whatever the service answers, a writer gets an error in time, and nothing leaks" {
+	mount_seed -o timeout=5,jobs=1000,size=256x144
+	run python3 "$HERE/hostile.py" "$MNT" "$CONTROL" "$KEY" "$SEED_PID"
+	echo "$output"
+	[ "$status" -eq 0 ]
+}
