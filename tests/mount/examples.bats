@@ -193,3 +193,18 @@ installing() { # ARGUMENT…
 	same "seedfs $version" "$("$SEEDFS" -V | head -n 1)"
 	same "## $version" "$(grep -m 1 '^## ' "$ROOT/CHANGELOG.md")"
 }
+
+# The exposure is what a mount for everybody leaves: docs/seedfs.1.
+@test "systemd: the units are valid, alike, and no more exposed than they need be" {
+	local unit
+
+	command -v systemd-analyze >/dev/null || skip "no systemd-analyze"
+	for unit in seedfs.service seedfs@.service; do
+		# The manual is not installed here, nor is the program where the unit has it.
+		sed "s|/usr/local/bin/seedfs|$SEEDFS|; /^Documentation=/d" "$ROOT/examples/$unit" >"$DIR/$unit"
+	done
+	same "" "$(systemd-analyze verify "$DIR/seedfs.service" 2>&1)"
+	same "" "$(systemd-analyze verify "$DIR/seedfs@art.service" 2>&1)"
+	systemd-analyze security --offline=yes --threshold=47 "$DIR/seedfs.service" >/dev/null
+	same "$(sed -n '/^# Only/,$p' "$DIR/seedfs.service")" "$(sed -n '/^# Only/,$p' "$DIR/seedfs@.service")"
+}
