@@ -1,0 +1,179 @@
+/* lib/base/process.c against processes that are what it asks about. */
+#include "tests/unit/unit.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/base/process.h"
+
+/* A child that has set itself up and sleeps. */
+static pid_t child(void (*set_up)(void))
+{
+	int ready[2];
+	char byte;
+	pid_t pid;
+
+	assert_int_equal(pipe(ready), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		set_up();
+		if (write(ready[1], "", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+	close(ready[1]);
+	return pid;
+}
+
+static void end(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+static void nothing(void)
+{
+}
+
+static void block_all(void)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+}
+
+static void on_signal(int number)
+{
+	SEED_UNUSED(number);
+}
+
+static void handle(void)
+{
+	signal(SIGTERM, on_signal);
+	signal(SIGALRM, on_signal);
+	signal(SIGHUP, SIG_IGN);
+}
+
+/* Stopped, a process keeps what comes pending, as one does that waits for us. */
+static bool ends_by(void (*set_up)(void), int number)
+{
+	pid_t pid = child(set_up);
+	bool before, after;
+
+	kill(pid, SIGSTOP);
+	assert_int_equal(waitpid(pid, NULL, WUNTRACED), pid);
+	before = seed_process_is_ending(pid);
+	kill(pid, number);
+	after = seed_process_is_ending(pid);
+	end(pid);
+	assert_false(before);
+	return after;
+}
+
+static void test_signals(void **state)
+{
+	SEED_UNUSED(state);
+	assert_true(ends_by(nothing, SIGTERM));
+	assert_true(ends_by(nothing, SIGINT));
+	assert_true(ends_by(nothing, SIGUSR1));
+	assert_true(ends_by(nothing, SIGALRM));
+	assert_true(ends_by(handle, SIGTERM)); /* it asks to end, even if caught */
+	assert_false(ends_by(handle, SIGALRM));
+	assert_false(ends_by(handle, SIGHUP));
+	assert_false(ends_by(nothing, SIGCHLD));
+	assert_false(ends_by(nothing, SIGWINCH));
+	assert_false(ends_by(nothing, SIGURG));
+	assert_false(ends_by(block_all, SIGTERM)); /* it has not come yet */
+}
+
+static void test_gone(void **state)
+{
+	pid_t pid = child(nothing);
+
+	SEED_UNUSED(state);
+	assert_false(seed_process_was_killed(pid));
+	assert_false(seed_process_is_in_exec(pid));
+	end(pid);
+	assert_true(seed_process_is_ending(pid));
+	assert_true(seed_process_is_ending(0));
+	assert_int_equal(seed_process_of(pid), pid);
+	assert_false(seed_process_holds(pid, 1));
+	assert_false(seed_process_is_renaming(pid));
+}
+
+static void *waiting_thread(void *pipes)
+{
+	int *fds = pipes;
+	pid_t tid = (pid_t)syscall(SYS_gettid);
+	char byte;
+
+	if (write(fds[0], &tid, sizeof(tid)) != sizeof(tid) || read(fds[1], &byte, 1) != 1)
+		return NULL;
+	return pipes;
+}
+
+static void test_thread(void **state)
+{
+	int out[2], in[2], fds[2];
+	pthread_t thread;
+	pid_t tid = 0;
+
+	SEED_UNUSED(state);
+	assert_int_equal(pipe(out), 0);
+	assert_int_equal(pipe(in), 0);
+	fds[0] = out[1];
+	fds[1] = in[0];
+	assert_int_equal(pthread_create(&thread, NULL, waiting_thread, fds), 0);
+	assert_int_equal(read(out[0], &tid, sizeof(tid)), sizeof(tid));
+	assert_true(tid != getpid());
+	assert_int_equal(seed_process_of(tid), getpid());
+	assert_int_equal(write(in[1], "", 1), 1);
+	pthread_join(thread, NULL);
+	close(out[0]);
+	close(out[1]);
+	close(in[0]);
+	close(in[1]);
+}
+
+static void test_holds(void **state)
+{
+	char path[] = "/tmp/seedfs-process.XXXXXX";
+	int fd = mkstemp(path), reading = open(path, O_RDONLY), again;
+	struct stat st;
+
+	SEED_UNUSED(state);
+	assert_true(fd >= 0 && reading >= 0);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_true(seed_process_holds(getpid(), st.st_ino));
+	close(fd);
+	assert_false(seed_process_holds(getpid(), st.st_ino)); /* only read from */
+	again = open(path, O_WRONLY | O_APPEND);
+	assert_true(seed_process_holds(getpid(), st.st_ino));
+	close(again);
+	close(reading);
+	unlink(path);
+	assert_false(seed_process_holds(getpid(), st.st_ino));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_signals),
+		cmocka_unit_test(test_gone),
+		cmocka_unit_test(test_thread),
+		cmocka_unit_test(test_holds),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
