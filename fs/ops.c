@@ -255,13 +255,16 @@ static void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 		fuse_reply_buf(req, names, len);
 }
 
-/* user.seed.… are the mount's, as owners and modes are: their removal succeeds and
- * changes nothing, so that rsync -X settles. There are no others. */
+/* user.seed.… are the mount's, as owners and modes are: their removal from a prompt
+ * succeeds and changes nothing, so that rsync -X settles. There are no others. */
 static void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 {
 	struct inode *inode = inode_of(fs_of(req), ino);
 
-	fuse_reply_err(req, inode->type->getxattr && xattr_is_ours(name) ? 0 : ENODATA);
+	if (!inode->type->getxattr || !xattr_is_ours(name))
+		fuse_reply_err(req, ENODATA);
+	else
+		fuse_reply_err(req, inode->type->write ? 0 : EROFS);
 }
 
 /* ---- files ---- */

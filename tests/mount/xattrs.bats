@@ -181,13 +181,13 @@ try_attribute() { # PATH NAME
 	same verified "$(attribute images/fox.png state)"
 }
 
-@test "s1: attributes cannot be set or removed" {
+@test "s1: attributes cannot be set, nor be gone after their removal" {
 	mount_seed
 	write fox "a fox"
+	has "$(setfattr -x user.seed.state "$MNT/images/fox.png" 2>&1)" "Read-only"
+	setfattr -x user.seed.state "$MNT/prompts/fox"
 	for path in prompts/fox images/fox.png; do
 		run setfattr -n user.seed.state -v queued "$MNT/$path"
-		[ "$status" -ne 0 ]
-		run setfattr -x user.seed.state "$MNT/$path"
 		[ "$status" -ne 0 ]
 		same verified "$(attribute "$path" state)"
 	done
