@@ -53,8 +53,6 @@ errint_t daemon_start(void)
 	}
 	close(ends[0]);
 	ready_pipe = ends[1];
-	if (setsid() < 0)
-		return -errno;
 	return 0;
 }
 
@@ -89,6 +87,10 @@ void daemon_ready(bool foreground)
 	notify_systemd();
 	if (foreground)
 		return;
+	/* Not before the mount: an automount lets only its own process group in until
+	 * then, and mount(8) is in it. */
+	if (setsid() < 0)
+		fprintf(stderr, "seedfs: setsid: %s\n", strerror(errno));
 	if (chdir("/") < 0)
 		fprintf(stderr, "seedfs: chdir /: %s\n", strerror(errno));
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
