@@ -34,7 +34,7 @@ static enum seed_failure failure_of(const struct generation *generation,
 	if (step->error.final)
 		return SEED_FAILURE_FINAL;
 	if (step->error.code == ENOMEM) /* it left, and its answer could not be read */
-		return is_submit(generation) ? SEED_FAILURE_UNSURE : SEED_FAILURE_LOCAL;
+		return is_submit(generation) ? SEED_FAILURE_FINAL : SEED_FAILURE_LOCAL;
 	return SEED_FAILURE_FAILED;
 }
 
@@ -73,6 +73,14 @@ static enum phase transport_failed(struct generation *generation, struct seed_ne
 	if (error->code == ETIMEDOUT && answer->sent)
 		seed_error_set(error, ETIMEDOUT, "no answer within %lld s",
 			       (long long)(generation->engine->config.timeout_ms / 1000));
+	/* A lack of something here pays for nothing twice, also where nobody can
+	 * know any more what was accepted. */
+	if (is_submit(generation) && answer->sent && answer->local) {
+		seed_error_set(error, error->code, "the answer was lost here (%s): the request may have "
+			       "been accepted (and paid) and is not repeated; write the prompt again to "
+			       "generate it", strerror(error->code));
+		return attempt_failed(generation, SEED_FAILURE_FINAL, error, -1);
+	}
 	/* A URL that the service named, to where nothing may go. */
 	return attempt_failed(generation, error->code == EPERM ? SEED_FAILURE_FAILED :
 			      exchange_failure(answer), error, -1);
