@@ -101,7 +101,7 @@ static void leave(struct seed_engine *engine, struct change *change, const char 
 {
 	seed_store_new_id(engine->store, change->id);
 	for (struct generation *g = engine_find(engine, name); g; g = generation_next_same(g))
-		g->leaving = true;
+		g->leaving++;
 }
 
 /* It is, or it has failed. What was written to the name since stays in any case. */
@@ -114,7 +114,8 @@ static void left(struct seed_engine *engine, struct change *change, const char *
 		next = generation_next_same(g);
 		if (!g->leaving || strcmp(g->record.id, change->id) > 0)
 			continue;
-		g->leaving = false;
+		/* Another of them may still be on its way. */
+		g->leaving--;
 		if (change->err)
 			disk_step_resume(g);
 		else

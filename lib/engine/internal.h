@@ -172,7 +172,7 @@ struct generation {
 	 * is asked for again until an answer decides. */
 	bool shelved;
 	bool no_retry;   /* it was shelved: never submitted again */
-	bool leaving;    /* a removal or a restored image is on its way: its steps wait for that */
+	unsigned leaving; /* removals and restored images on their way: its steps wait for them */
 
 	int64_t queued_ms;    /* when it joined the queue */
 	int64_t ask_until_ms; /* an open attempt that does not get through; INT64_MAX: none */
