@@ -50,8 +50,9 @@ struct seed_ticket {
 					  under the same settings (a file that is synced or saved
 					  again); EDQUOT where the budget is spent */
 	atomic_int outcome;            /* SEED_OUTCOME_UNKNOWN, 0 or a positive errno */
-	struct generation *generation; /* the engine's own, like the next */
+	struct generation *generation; /* the engine's own, like the next two */
 	struct seed_ticket *next;
+	struct seed_wait *early;       /* came before it was known what answers it */
 };
 #define SEED_OUTCOME_UNKNOWN (-1)
 

@@ -186,6 +186,33 @@ static void test_names(void **state)
 	seed_engine_stop(engine);
 }
 
+/* Whose text is on its way, but not anybody's yet, waits for it. */
+static void test_early_waits(void **state)
+{
+	static const char text[] = "a red fox";
+	struct seed_ticket *callback = seed_ticket_new(), *again = seed_ticket_new();
+	struct waiter first, second, third;
+
+	SEED_UNUSED(state);
+	assert_true(callback && again);
+	assert_int_equal(seed_engine_start(engine), 0);
+	waiter_init(&first);
+	waiter_init(&second);
+	waiter_init(&third);
+	assert_int_equal(seed_engine_commit(engine, "fox", strdup(text), NULL, &first.wait), 0);
+	assert_int_equal(seed_engine_callback(engine, "fox", strdup("{}"), callback, NULL), 0);
+	assert_int_equal(seed_engine_wait_ticket(engine, callback, &second.wait), 0);
+	assert_int_equal(waiter_code(&first), 0);
+	assert_int_equal(waiter_code(&second), 0); /* the image is preserved */
+	again->unless_made = true;
+	assert_int_equal(seed_engine_commit(engine, "fox", strdup(text), again, NULL), 0);
+	assert_int_equal(seed_engine_wait_ticket(engine, again, &third.wait), 0);
+	assert_int_equal(waiter_code(&third), 0);
+	seed_engine_stop(engine);
+	seed_ticket_unref(callback);
+	seed_ticket_unref(again);
+}
+
 /* Who waits when it stops is told so, once, and the text goes on at the next start. */
 static void test_stop(void **state)
 {
@@ -239,6 +266,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_commit, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_names, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_early_waits, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_stop, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_never_started, set_up, tear_down),
 	};
