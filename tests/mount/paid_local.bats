@@ -124,6 +124,7 @@ has_new_workers() { # OLD
 
 	mount_seed
 	write owl "an owl"
+	cat "$MNT/thumbs/owl.jpg" >/dev/null # no worker is busy with it any more
 	old=$(workers)
 	[ -n "$old" ]
 	# shellcheck disable=SC2086 # pids
@@ -167,6 +168,7 @@ has_new_workers() { # OLD
 	export SEED_WORKER_LIMIT_MS=2000
 	mount_seed
 	write owl "an owl"
+	cat "$MNT/thumbs/owl.jpg" >/dev/null
 	old=$(workers)
 	# shellcheck disable=SC2086
 	kill -STOP $old

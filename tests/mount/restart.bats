@@ -181,6 +181,7 @@ tells_where() {
 	faults '[{"on":"create","times":1000,"do":{"status":429,"retry_after":"1"}}]'
 	background try_write fox "a fox"
 	received create 1
+	wait_until grep -qs '"step":.*queued' "$STATE"/pending/*.json # known not to be accepted
 	kill_seedfs
 	faults '[]'
 	PROVIDER=fal mount_seed -o "api_base=$API/fal"
