@@ -43,6 +43,16 @@ static enum phase fail_unsure(struct generation *generation)
 	return generation_fail(generation, &error);
 }
 
+static enum phase fail_elsewhere(struct generation *generation)
+{
+	const char *provider = generation->record.provider;
+	struct seed_error error;
+
+	seed_error_set(&error, EIO, "not submitted: it was written while provider %.40s was mounted; "
+		       "write the prompt again to generate it", provider);
+	return generation_fail(generation, &error);
+}
+
 static enum phase resume_submission(struct generation *generation)
 {
 	if (!can_be_asked(generation))
@@ -91,19 +101,28 @@ static enum phase phase_of(struct generation *generation)
 	if (generation->record.superseded) /* a beginning would take the name back */
 		return generation_give_up(generation, ECANCELED);
 	generation->adopting = strcmp(step, "adopt") == 0 && generation->record.image_url;
-	return generation->record.unsure ? fail_unsure(generation) : PHASE_BEGIN;
+	if (generation->record.unsure)
+		return fail_unsure(generation);
+	return generation_is_foreign(generation) ? fail_elsewhere(generation) : PHASE_BEGIN;
 }
 
-/* What no service knows of yet may be asked for at any. */
-static bool is_unsent(const struct seed_record *record)
+/* What no service knows of yet may be asked for at any; but what was to be drawn (sketch,
+ * or a dry run, which is in no list of providers) is not paid for, nor the other way
+ * round: nobody asked for that. */
+static bool may_be_asked_here(const struct seed_engine *engine, const struct seed_record *record)
 {
-	return record->step && (strcmp(record->step, "queued") == 0 || strcmp(record->step, "adopt") == 0);
+	const struct seed_provider *provider =
+		record->provider ? seed_provider_find(record->provider) : engine->config.provider;
+	bool drawn = !provider || provider->draws;
+
+	return drawn == engine->config.provider->draws && record->step &&
+	       (strcmp(record->step, "queued") == 0 || strcmp(record->step, "adopt") == 0);
 }
 
 errint_t resume_row(struct seed_engine *engine, struct seed_record *record, bool newest)
 {
 	bool marked = record->superseded;
-	bool refit = is_unsent(record) &&
+	bool refit = may_be_asked_here(engine, record) &&
 		     (!record->provider || strcmp(record->provider, engine->config.provider->name) != 0);
 	struct generation *generation = NULL;
 

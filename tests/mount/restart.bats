@@ -192,6 +192,29 @@ tells_where() {
 	same 1 "$(count accepted)"
 }
 
+@test "s7: what was to be drawn is never paid for at the next mount" {
+	local options
+
+	for options in provider=sketch "$(usual_options),dry_run"; do
+		rm -rf "$STATE"
+		mkdir -m 700 "$STATE"
+		start_seedfs -o "$options,jobs=1" -o "state=$STATE" "$MNT"
+		wait_mounted
+		for i in 1 2 3 4 5 6; do
+			try_write "fox$i" "a fox $i" --nonblock
+		done
+		kill_seedfs
+		grep -qs '"step":.*queued' "$STATE"/pending/*.json
+		mount_seed
+		wait_until state_is fox6 failed
+		has "$(record fox6 .error.message)" "not submitted: it was written while provider"
+		write fox6 "a fox again"
+		is_verified fox6
+		stop_seedfs
+	done
+	same 2 "$(count submit)"
+}
+
 @test "s3: a task id that could not be stored is stored as soon as there is space" {
 	need_root
 	mount -t tmpfs -o size=8m,mode=700 tmpfs "$STATE" || skip "no tmpfs may be mounted here"
