@@ -99,6 +99,8 @@ static void run_callback(struct seed_engine *engine, struct command *command)
 			      error.message);
 		request_refuse(engine, request, -err);
 	} else if (running && !running->shelved) { /* that one may take for ever */
+		if (request->wait)
+			wait_hold(engine, &request->wait, request->wait);
 		command->next = running->after;
 		running->after = command;
 	} else if (seed_store_has_image(engine->store, request->name)) {

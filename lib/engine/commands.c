@@ -27,23 +27,12 @@ struct request *request_new(const char *name, struct seed_wait *wait,
 	return request;
 }
 
-static struct seed_wait *take_early(struct seed_ticket *ticket)
-{
-	struct seed_wait *wait = ticket ? ticket->early : NULL;
-
-	if (wait)
-		ticket->early = wait->next;
-	return wait;
-}
-
 void request_refuse(struct seed_engine *engine, struct request *request, int code)
 {
-	struct seed_wait *early;
-
 	if (request->ticket)
 		atomic_store(&request->ticket->outcome, code);
-	while ((early = take_early(request->ticket)) != NULL)
-		wait_finish(engine, early, code);
+	while (request->ticket && request->ticket->early)
+		wait_finish(engine, request->ticket->early, code);
 	if (request->wait)
 		wait_finish(engine, request->wait, code);
 	request_free(request);
@@ -52,7 +41,6 @@ void request_refuse(struct seed_engine *engine, struct request *request, int cod
 void request_attach(struct generation *generation, struct request *request)
 {
 	struct seed_ticket *ticket = request->ticket;
-	struct seed_wait *early;
 
 	generation->engine->metrics.prompts++;
 	if (ticket) {
@@ -63,24 +51,14 @@ void request_attach(struct generation *generation, struct request *request)
 		if (generation->uid < 0)
 			generation->uid = ticket->uid;
 	}
-	while ((early = take_early(ticket)) != NULL)
-		wait_add(generation, early);
+	while (ticket && ticket->early)
+		wait_add(generation, ticket->early);
 	if (request->wait)
 		wait_add(generation, request->wait);
 	request_free(request);
 }
 
 /* ---- waiting ---- */
-
-/* Its text is on the way: a callback that waits for another's end, a prompt that is
- * only written down. */
-static void wait_early(struct seed_ticket *ticket, struct seed_wait *wait)
-{
-	wait->link = NULL;
-	wait->watched = false;
-	wait->next = ticket->early;
-	ticket->early = wait;
-}
 
 static void run_wait_ticket(struct seed_engine *engine, struct command *command)
 {
@@ -93,8 +71,8 @@ static void run_wait_ticket(struct seed_engine *engine, struct command *command)
 		wait_add(request->ticket->generation, request->wait);
 	else if (engine->stopping)
 		wait_finish(engine, request->wait, ESHUTDOWN);
-	else
-		wait_early(request->ticket, request->wait);
+	else /* a callback that waits for another's end, a prompt that is only written down */
+		wait_hold(engine, &request->ticket->early, request->wait);
 	request_free(request);
 }
 

@@ -83,8 +83,7 @@ static void run_stop(struct seed_engine *engine, struct command *command)
 {
 	engine->stopping = true;
 	engine->stop_ms = seed_clock_now_ms() + STOP_GRACE_MS;
-	for (struct generation *g = engine->generations; g; g = g->next)
-		waits_finish(g, ESHUTDOWN);
+	waits_stop(engine);
 	thumbs_stop(engine);
 	free(command);
 }

@@ -70,7 +70,8 @@ struct seed_wait {
 	/* Set by seed_engine_interrupt(). */
 	atomic_bool interrupted;
 	/* The engine's. */
-	struct seed_wait *next, **link;
+	struct seed_wait *next, **link;         /* of who will answer it */
+	struct seed_wait *next_all, **link_all; /* all that wait */
 	bool watched;
 };
 

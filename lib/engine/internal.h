@@ -248,6 +248,7 @@ struct seed_engine {
 	int active;                /* generations with a slot */
 	int steps_running;         /* disk steps under way */
 	bool no_looks_said;        /* that this server cannot be looked at */
+	struct seed_wait *waits;   /* all */
 	int watching;              /* waiters with a signal that did not end them */
 	int64_t watch_ms;
 	/* queue.c: since when no submission gets through (0: they do), why, and
@@ -525,7 +526,7 @@ void generation_keep_url(struct generation *generation, const char *url);
 void thumbs_make(struct seed_engine *engine, const char *name);
 /* The image of a worker's job, where that is a thumbnail; else NULL. */
 const char *thumbs_path(const struct seed_engine *engine, const void *job);
-/* Who waits for one gets ESHUTDOWN. */
+/* What has not begun is given up. */
 void thumbs_stop(struct seed_engine *engine);
 
 /* ---- timers.c: when each is to be looked at ---- */
@@ -648,9 +649,12 @@ void disk_steps_resume_older(struct seed_engine *engine, const char *name);
 /* ---- waiting.c ---- */
 
 void wait_add(struct generation *generation, struct seed_wait *wait);
+/* In `holder`'s list from now on, out of which an end or a signal takes it. */
+void wait_hold(struct seed_engine *engine, struct seed_wait **holder, struct seed_wait *wait);
 void wait_finish(struct seed_engine *engine, struct seed_wait *wait, int code);
 void waits_finish(struct generation *generation, int code);  /* all */
 void waits_begun(struct generation *generation);             /* those content with a beginning */
 void waits_look(struct seed_engine *engine, int64_t now_ms); /* signals */
+void waits_stop(struct seed_engine *engine);                 /* ESHUTDOWN for everybody */
 
 #endif

@@ -96,6 +96,8 @@ static void arrived(struct seed_engine *engine, struct command *command)
 	while (*last)
 		last = &(*last)->next;
 	*last = thumb;
+	if (thumb->wait)
+		wait_hold(engine, &thumb->wait, thumb->wait);
 	if (engine->stopping)
 		end(thumb, ESHUTDOWN);
 	else
@@ -143,12 +145,8 @@ void thumbs_stop(struct seed_engine *engine)
 
 	for (struct thumb *thumb = engine->thumbs; thumb; thumb = next) {
 		next = thumb->next;
-		if (!thumb->running) {
+		if (!thumb->running)
 			end(thumb, ESHUTDOWN);
-		} else if (thumb->wait) {
-			wait_finish(engine, thumb->wait, ESHUTDOWN);
-			thumb->wait = NULL;
-		}
 	}
 }
 

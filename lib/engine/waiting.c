@@ -7,14 +7,50 @@
  * process's pending set, so that is looked at again this often. */
 #define WATCH_INTERVAL_MS 100
 
+static void leave_holder(struct seed_wait *wait)
+{
+	if (!wait->link)
+		return;
+	*wait->link = wait->next;
+	if (wait->next)
+		wait->next->link = wait->link;
+	wait->link = NULL;
+}
+
+static void leave_engine(struct seed_wait *wait)
+{
+	if (!wait->link_all)
+		return;
+	*wait->link_all = wait->next_all;
+	if (wait->next_all)
+		wait->next_all->link_all = wait->link_all;
+	wait->link_all = NULL;
+}
+
+void wait_hold(struct seed_engine *engine, struct seed_wait **holder, struct seed_wait *wait)
+{
+	leave_holder(wait);
+	wait->next = *holder == wait ? NULL : *holder;
+	wait->link = holder;
+	if (wait->next)
+		wait->next->link = &wait->next;
+	*holder = wait;
+	if (!wait->link_all) {
+		wait->next_all = engine->waits;
+		wait->link_all = &engine->waits;
+		if (wait->next_all)
+			wait->next_all->link_all = &wait->next_all;
+		engine->waits = wait;
+	}
+	/* The signal may have come before the command did. */
+	if (atomic_load(&wait->interrupted))
+		atomic_store(&engine->interrupts, true);
+}
+
 void wait_finish(struct seed_engine *engine, struct seed_wait *wait, int code)
 {
-	if (wait->link) {
-		*wait->link = wait->next;
-		if (wait->next)
-			wait->next->link = wait->link;
-		wait->link = NULL;
-	}
+	leave_holder(wait);
+	leave_engine(wait);
 	if (wait->watched) {
 		wait->watched = false;
 		engine->watching--;
@@ -26,24 +62,12 @@ void wait_add(struct generation *generation, struct seed_wait *wait)
 {
 	struct seed_engine *engine = generation->engine;
 
-	wait->link = NULL;
-	wait->watched = false;
-	if (engine->stopping) {
+	if (engine->stopping)
 		wait_finish(engine, wait, ESHUTDOWN);
-		return;
-	}
-	if (wait->until_begun && generation_has_begun(generation)) {
+	else if (wait->until_begun && generation_has_begun(generation))
 		wait_finish(engine, wait, 0);
-		return;
-	}
-	wait->next = generation->waits;
-	wait->link = &generation->waits;
-	if (wait->next)
-		wait->next->link = &wait->next;
-	generation->waits = wait;
-	/* The signal may have come before the command did. */
-	if (atomic_load(&wait->interrupted))
-		atomic_store(&engine->interrupts, true);
+	else
+		wait_hold(engine, &generation->waits, wait);
 }
 
 void waits_finish(struct generation *generation, int code)
@@ -63,33 +87,37 @@ void waits_begun(struct generation *generation)
 	}
 }
 
-static void look_at(struct generation *generation)
+static void look_at(struct seed_engine *engine, struct seed_wait *wait)
 {
-	struct seed_wait *next;
-
-	for (struct seed_wait *wait = generation->waits; wait; wait = next) {
-		next = wait->next;
-		if (!atomic_load(&wait->interrupted))
-			continue;
-		if (seed_process_is_ending(wait->tid)) {
-			generation->engine->metrics.interrupted++;
-			wait_finish(generation->engine, wait, EINTR);
-		} else if (!wait->watched) {
-			wait->watched = true;
-			generation->engine->watching++;
-		}
+	if (!atomic_load(&wait->interrupted))
+		return;
+	if (seed_process_is_ending(wait->tid)) {
+		engine->metrics.interrupted++;
+		wait_finish(engine, wait, EINTR);
+	} else if (!wait->watched) {
+		wait->watched = true;
+		engine->watching++;
 	}
 }
 
 void waits_look(struct seed_engine *engine, int64_t now_ms)
 {
 	bool fresh = atomic_exchange(&engine->interrupts, false);
+	struct seed_wait *next;
 
 	if (!fresh && (engine->watching == 0 || now_ms < engine->watch_ms))
 		return;
-	for (struct generation *g = engine->generations; g; g = g->next)
-		look_at(g);
+	for (struct seed_wait *wait = engine->waits; wait; wait = next) {
+		next = wait->next_all;
+		look_at(engine, wait);
+	}
 	engine->watch_ms = now_ms + WATCH_INTERVAL_MS;
+}
+
+void waits_stop(struct seed_engine *engine)
+{
+	while (engine->waits)
+		wait_finish(engine, engine->waits, ESHUTDOWN);
 }
 
 void seed_engine_interrupt(struct seed_wait *wait)

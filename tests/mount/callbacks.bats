@@ -198,3 +198,20 @@ adopted() { # NAME KIND PICTURE
 	same 0 "$(count submit)"
 	same 1 "$(count image)"
 }
+
+@test "s2.4: a signal ends the wait of a callback that waits for another's end" {
+	local pid
+
+	mount_seed
+	faults '[{"on":"create","do":{"hold_task":true}}]'
+	background try_write fox "a fox"
+	received poll 1
+	python3 "$FS" write "$MNT/callbacks/fox" '{"prompt":"an owl"}' >"$DIR/callback" 2>&1 &
+	pid=$!
+	wait_until is_waiting "$pid"
+	kill -KILL "$pid"
+	wait_until ended "$pid"
+	release
+	job_ends 0 "$JOB"
+	same ok "$(cat "$JOB_OUT")"
+}
