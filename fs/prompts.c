@@ -141,22 +141,28 @@ static void reply_scratch(struct fs *fs, fuse_req_t req, struct found *found,
 	}
 }
 
+/* Which of the two it is, `found` says afterwards. */
+static errint_t make_file(struct fs *fs, fuse_req_t req, const char *path, const char *name,
+			  mode_t mode, struct fuse_file_info *fi, struct found *found)
+{
+	bool is_scratch = seed_text_is_scratch(name);
+
+	*found = (struct found){ .type = is_scratch ? &scratch_file : &prompt_file };
+	if (!path_join(path, name, found->path))
+		return -ENAMETOOLONG;
+	return is_scratch ? make_scratch(fs, req, found->path, name, mode) :
+			    make_prompt(fs, found->path, fi);
+}
+
 static void prompts_create(struct fs *fs, fuse_req_t req, const char *path, const char *name,
 			   mode_t mode, struct fuse_file_info *fi)
 {
-	bool is_scratch = seed_text_is_scratch(name);
-	struct found found = { .type = is_scratch ? &scratch_file : &prompt_file };
-	errint_t err;
+	struct found found;
+	errint_t err = make_file(fs, req, path, name, mode, fi, &found);
 
-	if (!path_join(path, name, found.path))
-		err = -ENAMETOOLONG;
-	else if (is_scratch)
-		err = make_scratch(fs, req, found.path, name, mode);
-	else
-		err = make_prompt(fs, found.path, fi);
 	if (err)
 		fuse_reply_err(req, -err);
-	else if (is_scratch)
+	else if (found.type == &scratch_file)
 		reply_scratch(fs, req, &found, fi);
 	else
 		writing_create(fs, req, &found, fi);
@@ -166,18 +172,11 @@ static void prompts_create(struct fs *fs, fuse_req_t req, const char *path, cons
 static void prompts_mknod(struct fs *fs, fuse_req_t req, const char *path, const char *name,
 			  mode_t mode)
 {
-	bool is_scratch = seed_text_is_scratch(name);
-	struct found found = { .type = &prompt_file };
 	struct fuse_file_info fi = { .flags = O_EXCL };
-	errint_t err;
+	struct found found;
+	errint_t err = make_file(fs, req, path, name, mode, &fi, &found);
 
-	if (!path_join(path, name, found.path))
-		err = -ENAMETOOLONG;
-	else if (is_scratch)
-		err = make_scratch(fs, req, found.path, name, mode);
-	else
-		err = make_prompt(fs, found.path, &fi);
-	if (!err && is_scratch && !find_scratch(fs, &found))
+	if (!err && found.type == &scratch_file && !find_scratch(fs, &found))
 		err = -ENOENT;
 	if (err)
 		fuse_reply_err(req, -err);

@@ -59,7 +59,7 @@ static const char *value_error(const struct seed_record *record, char text[TEXT_
 	if (!record->error.code)
 		return NULL;
 	(void)snprintf(text, TEXT_BYTES, "%s: %s", seed_error_name(record->error.code),
-		       record->error.message ? record->error.message : "");
+		       seed_error_words(&record->error));
 	return text;
 }
 

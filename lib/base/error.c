@@ -49,9 +49,16 @@ void seed_error_drop(struct seed_kept_error *kept)
 	*kept = (struct seed_kept_error){ 0 };
 }
 
+const char *seed_error_words(const struct seed_kept_error *kept)
+{
+	if (kept->message)
+		return kept->message;
+	return kept->code ? strerrordesc_np(kept->code) ? strerrordesc_np(kept->code) : "?" : "";
+}
+
 void seed_error_recall(const struct seed_kept_error *kept, struct seed_error *error)
 {
-	SEED_UNUSED(seed_error_set(error, kept->code, "%s", kept->message ? kept->message : "") == 0);
+	SEED_UNUSED(seed_error_set(error, kept->code, "%s", seed_error_words(kept)) == 0);
 	error->http_status = kept->http_status;
 }
 

@@ -34,6 +34,8 @@ struct seed_kept_error {
 void seed_error_keep(struct seed_kept_error *kept, const struct seed_error *error);
 /* Nothing is kept. */
 void seed_error_drop(struct seed_kept_error *kept);
+/* Its message; the code's own words where there was no memory for it. Never NULL. */
+const char *seed_error_words(const struct seed_kept_error *kept);
 /* What was kept, as it was (but `final`). */
 void seed_error_recall(const struct seed_kept_error *kept, struct seed_error *error);
 

@@ -47,7 +47,7 @@ static void tell_why(const struct generation *generation, int64_t now_ms, char *
 		snprintf(text, size, "waits: %s here", strerror(generation->held_code));
 	} else if (generation->shelved) {
 		snprintf(text, size, "waits for an answer of the service: %s",
-			 generation->record.error.message);
+			 seed_error_words(&generation->record.error));
 	} else if (generation->has_slot || generation->adopting) {
 		return;
 	} else if (engine->blocked_ms) {
@@ -95,12 +95,11 @@ static struct sums sum_up(const struct seed_engine *engine)
 {
 	struct sums sums = { 0 };
 
-	for (const struct generation *g = engine->generations; g; g = g->next) {
+	for (const struct generation *g = engine->generations; g; g = g->next)
 		if (!generation_is_over(g))
 			*(g->has_slot || g->adopting ? &sums.running : &sums.queued) += 1;
-		for (const struct seed_wait *wait = g->waits; wait; wait = wait->next)
-			sums.waiting++;
-	}
+	for (const struct seed_wait *wait = engine->waits; wait; wait = wait->next_all)
+		sums.waiting++;
 	return sums;
 }
 

@@ -77,7 +77,7 @@ static void put_error(struct seed_page *page, const struct seed_kept_error *erro
 	put_key(page, "error");
 	seed_page_put(page, "{\"errno\":");
 	seed_page_put_json(page, seed_error_name(error->code), TEXT_MAX_BYTES);
-	put_text(page, "message", error->message ? error->message : "", TEXT_MAX_BYTES);
+	put_text(page, "message", seed_error_words(error), TEXT_MAX_BYTES);
 	seed_page_put(page, "}");
 }
 

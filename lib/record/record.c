@@ -195,7 +195,7 @@ static void put_error(struct writer *outer, const struct seed_kept_error *error)
 	}
 	out.object = cJSON_CreateObject();
 	put_text(&out, "errno", seed_error_name(error->code));
-	put_text(&out, "message", error->message ? error->message : "");
+	put_text(&out, "message", seed_error_words(error));
 	if (error->http_status > 0) /* some envelopes have codes below 0 */
 		put_number(&out, "http_status", error->http_status);
 	put(outer, "error", finish(&out));
