@@ -23,7 +23,7 @@
 static int complain(const struct seed_error *error)
 {
 	/* Threads and processes count against one limit. */
-	bool is_crowded = strstr(error->message, strerror(EAGAIN)) != NULL;
+	bool is_crowded = error->code == EAGAIN;
 
 	fprintf(stderr, "seedfs: %s%s\n", error->message, is_crowded ?
 		"; this user may have no more processes: end some, or raise ulimit -u" : "");

@@ -229,7 +229,9 @@ static errint_t mount_session(struct fs *fs, struct seed_error *error)
 		close(said);
 	if (result == 0)
 		return 0;
-	return seed_error_set(error, EIO, "cannot mount at %s: %s%s", fs->options.mountpoint,
+	/* Its words are all that libfuse tells. */
+	return seed_error_set(error, strstr(line, strerror(EAGAIN)) ? EAGAIN : EIO,
+			      "cannot mount at %s: %s%s", fs->options.mountpoint,
 			      line[0] ? line : "libfuse does not say why",
 			      strstr(line, "not permitted") ? "; " IN_A_CONTAINER : "");
 }
