@@ -100,6 +100,12 @@ static void on_answer(void *context, struct seed_net_answer *answer)
 		 answer->redirect ? answer->redirect : "");
 }
 
+static void until_done(struct seed_net *net, const struct told *told)
+{
+	for (seed_net_turn(net); !told->done; seed_net_turn(net))
+		seed_net_wait(net, NULL, 0, 1000);
+}
+
 static struct told ask_bytes(const char *method, const char *text, size_t len)
 {
 	struct told told = { .done = false };
@@ -120,10 +126,7 @@ static struct told ask_bytes(const char *method, const char *text, size_t len)
 	snprintf(url, sizeof(url), "http://127.0.0.1:%u/a/b?c=d", server.port);
 	assert_int_equal(seed_net_new(SEED_ANSWERS_ALL_BYTES, &net), 0);
 	assert_int_equal(seed_net_send(net, &request, on_answer, &told, &transfer), 0);
-	while (!told.done) {
-		seed_net_turn(net);
-		seed_net_wait(net, NULL, 0, 1000);
-	}
+	until_done(net, &told);
 	stop(&server);
 	seed_net_free(net);
 	return told;
@@ -158,10 +161,7 @@ static struct told ask_at(const char *url, bool guarded, bool *private_peer)
 	snprintf(whole, sizeof(whole), "%s%u", url, server.port);
 	assert_int_equal(seed_net_new(SEED_ANSWERS_ALL_BYTES, &net), 0);
 	assert_int_equal(seed_net_send(net, &request, on_answer, &told, &transfer), 0);
-	while (!told.done) {
-		seed_net_turn(net);
-		seed_net_wait(net, NULL, 0, 1000);
-	}
+	until_done(net, &told);
 	shutdown(server.listener, SHUT_RDWR); /* where nobody came */
 	stop(&server);
 	seed_net_free(net);
