@@ -190,6 +190,7 @@ static bool may_start(const struct generation *generation, enum disk_step step)
 
 void disk_step(struct generation *generation, enum disk_step step)
 {
+	assert(generation->phase != PHASE_GONE);
 	if (step == STEP_PROGRESS && !may_start(generation, step))
 		return;
 	/* Whatever is noted already writes the journal as well. */

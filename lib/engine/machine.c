@@ -151,6 +151,9 @@ static enum phase enter(struct generation *generation)
 	const struct phase_row *row = &machine_phases[generation->phase];
 
 	generation->holding = false;
+	/* Its row goes, or is gone: what was to be said in it again would bring it back. */
+	if (generation_is_over(generation))
+		generation->mark_ms = 0;
 	timers_touch(generation);
 	if (row->enter)
 		return row->enter(generation);
