@@ -9,8 +9,9 @@
 const fs = require('node:fs/promises');
 const path = require('node:path');
 
-// Resolves to the path of the verified image; rejects with the error of
-// close(), whose code is 'EPERM', 'EDQUOT', 'EBADMSG' ….
+// Resolves to the path of the verified image; rejects with the error of close().
+// Node knows no name for EDQUOT, ENOKEY and EKEYREJECTED ("Unknown system error
+// -122"): error.errno has the number, and the record has name and reason.
 async function generate(mount, name, prompt) {
   const file = await fs.open(path.join(mount, 'prompts', name), 'w');
   try {
@@ -19,6 +20,15 @@ async function generate(mount, name, prompt) {
     await file.close();
   }
   return path.join(mount, 'images', `${name}.png`);
+}
+
+async function reason(mount, name, error) {
+  try {
+    const record = JSON.parse(await fs.readFile(path.join(mount, 'records', `${name}.json`)));
+    return `${record.error.errno}: ${record.error.message}`;
+  } catch {
+    return error.message; // nothing was committed
+  }
 }
 
 async function main([mount, ...pairs]) {
@@ -31,14 +41,15 @@ async function main([mount, ...pairs]) {
     jobs.push(generate(mount, pairs[i], pairs[i + 1]));
   const results = await Promise.allSettled(jobs);
   let status = 0;
-  results.forEach((result, i) => {
+  for (const [i, result] of results.entries()) {
+    const name = pairs[2 * i];
     if (result.status === 'fulfilled') {
       console.log(result.value);
     } else {
-      console.error(`${pairs[2 * i]}: ${result.reason.message}`);
+      console.error(`${name}: ${await reason(mount, name, result.reason)}`);
       status = 1;
     }
-  });
+  }
   return status;
 }
 
