@@ -62,7 +62,7 @@ static void send_next(struct cancel *cancel)
 	if (!err && !own_host)
 		err = -EPERM;
 	if (!err)
-		err = exchange_transfer(cancel->engine, &request, SEED_LOOK_MAX_BYTES,
+		err = exchange_transfer(cancel->engine, &request, true, SEED_LOOK_MAX_BYTES,
 					seed_clock_now_ms() + CANCEL_TIMEOUT_MS, on_answer, cancel,
 					&transfer);
 	seed_request_release(&request);

@@ -35,6 +35,7 @@ errint_t exchange_note_task(struct generation *generation)
 		free(task);
 		return err;
 	}
+	record->private_service |= generation->engine->private_service;
 	free(record->task);
 	record->task = task;
 	return 0;
@@ -176,8 +177,13 @@ static void on_answer(void *context, struct seed_net_answer *answer)
 	generation->engine->deliver(generation, &event);
 }
 
+bool exchange_is_guarded(const struct generation *generation)
+{
+	return !generation->engine->private_service && !generation->record.private_service;
+}
+
 errint_t exchange_transfer(struct seed_engine *engine, const struct seed_request *request,
-			   size_t limit_bytes, int64_t deadline_ms, seed_net_done_fn *done,
+			   bool guarded, size_t limit_bytes, int64_t deadline_ms, seed_net_done_fn *done,
 			   void *context, struct seed_transfer **transfer)
 {
 	const char *headers[SEED_ARRAY_LEN(request->headers) + 1] = { NULL };
@@ -205,7 +211,7 @@ errint_t exchange_transfer(struct seed_engine *engine, const struct seed_request
 		out.authorization = engine->authorization;
 		out.private_peer = &engine->private_service;
 	} else { /* URLs that a service names for polling are judged like images. */
-		out.guarded = !engine->private_service;
+		out.guarded = guarded;
 	}
 	return seed_net_send(engine->net, &out, done, context, transfer);
 }
@@ -247,7 +253,8 @@ static int64_t answer_by_ms(const struct generation *generation)
 errint_t exchange_send(struct generation *generation)
 {
 	errint_t err = exchange_transfer(generation->engine, &generation->request,
-					 SEED_ANSWER_MAX_BYTES, answer_by_ms(generation), on_answer, generation,
+					 exchange_is_guarded(generation), SEED_ANSWER_MAX_BYTES,
+					 answer_by_ms(generation), on_answer, generation,
 					 &generation->transfer);
 
 	seed_request_release(&generation->request);
@@ -260,7 +267,7 @@ errint_t exchange_download(struct generation *generation, const char *url)
 	const struct seed_net_request request = {
 		.method = "GET",
 		.url = url,
-		.guarded = !engine->private_service,
+		.guarded = exchange_is_guarded(generation),
 		.deadline_ms = answer_by_ms(generation),
 		.limit_bytes = SEED_DOWNLOAD_MAX_BYTES,
 		.to_memfd = true,

@@ -29,7 +29,6 @@ enum phase fetch_wait_event(struct generation *generation, const struct event *e
 
 enum phase fetch_enter(struct generation *generation)
 {
-	struct seed_engine *engine = generation->engine;
 	const char *url = generation->fetch_url ? generation->fetch_url : generation->task.image_url;
 	struct seed_error error;
 	errint_t err;
@@ -38,13 +37,13 @@ enum phase fetch_enter(struct generation *generation)
 		seed_error_set(&error, EIO, "the image's URL is not an http or https URL");
 		return attempt_failed(generation, SEED_FAILURE_FAILED, &error, -1);
 	}
-	if (!engine->private_service && seed_url_host_is_private(url)) {
+	if (exchange_is_guarded(generation) && seed_url_host_is_private(url)) {
 		seed_error_set(&error, EPERM, "image download refused: the URL leads to a loopback, "
 			       "private or link-local address");
 		generation_keep_url(generation, url);
 		return attempt_failed(generation, SEED_FAILURE_FAILED, &error, -1);
 	}
-	engine->metrics.downloads++;
+	generation->engine->metrics.downloads++;
 	err = exchange_download(generation, url);
 	return err ? attempt_not_sent(generation, err) : PHASE_STAY;
 }

@@ -605,9 +605,12 @@ void exchange_scrub(const struct generation *generation, struct seed_error *erro
 void exchange_read(const struct seed_engine *engine, const struct seed_params *params,
 		   struct seed_task *task, const struct seed_net_answer *answer,
 		   struct seed_step *step);
-/* One request, with the key where its host is the API's own. */
+/* Whether what its service names may not lead to private addresses (lib/net/net.h). A
+ * service that was at one when it took the task is so after a restart, too. */
+bool exchange_is_guarded(const struct generation *generation);
+/* One request, with the key where its host is the API's own; `guarded` if it is not. */
 errint_t exchange_transfer(struct seed_engine *engine, const struct seed_request *request,
-			   size_t limit_bytes, int64_t deadline_ms, seed_net_done_fn *done, void *context,
+			   bool guarded, size_t limit_bytes, int64_t deadline_ms, seed_net_done_fn *done, void *context,
 			   struct seed_transfer **transfer) SEED_MUST_CHECK;
 
 /* ---- progress.c ---- */

@@ -138,7 +138,8 @@ bool progress_look(struct generation *generation, enum seed_stage stage)
 	err = config->provider->request(&config->service, &generation->record.params,
 					generation->full_prompt, &task, &request);
 	if (!err)
-		err = exchange_transfer(generation->engine, &request, SEED_LOOK_MAX_BYTES,
+		err = exchange_transfer(generation->engine, &request,
+					exchange_is_guarded(generation), SEED_LOOK_MAX_BYTES,
 					seed_clock_now_ms() + LOOK_TIMEOUT_MS, on_look, generation,
 					&generation->look);
 	seed_request_release(&request);

@@ -313,6 +313,8 @@ char *seed_record_format(const struct seed_record *record, const char *const *ve
 		put_bool(&out, "superseded", record->superseded);
 		if (record->unsure)
 			put_bool(&out, "unsure", true);
+		if (record->private_service)
+			put_bool(&out, "private_service", true);
 		put_text(&out, "id", record->id);
 		put_text(&out, "step", record->step);
 		put_text(&out, "request", record->request);

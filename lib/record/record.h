@@ -73,6 +73,7 @@ struct seed_record {
 	/* Journal only; written when `id` is not NULL. */
 	bool superseded; /* a newer prompt has taken NAME */
 	bool unsure;     /* an attempt may have been accepted, and nobody can ask */
+	bool private_service; /* it was taken by a service at a private address (lib/net/net.h) */
 	char *id;      /* the generation's own id, unique for ever */
 	const char *step; /* one of seed_record_step()'s words: static, never freed */
 	char *request; /* the text as committed, JSON request or not */

@@ -306,6 +306,7 @@ static errint_t read_record(const cJSON *root, struct seed_record *record)
 	read_number(&in, "cost", 0, (double)INT64_MAX, &record->cost);
 	record->superseded = read_bool(&in, "superseded");
 	record->unsure = read_bool(&in, "unsure");
+	record->private_service = read_bool(&in, "private_service");
 	read_text(&in, "id", &record->id);
 	read_step(&in, &record->step);
 	read_text(&in, "request", &record->request);

@@ -56,6 +56,8 @@ mutant "nothing could be asked, and it is submitted again" lib/engine/failure.c 
 	's/("unsure", \{\n.*?\n\t\t\{ SEED_VERDICT_AGAIN, )SEED_VERDICT_KEEP/$1SEED_VERDICT_RETRY/s'
 # Not here: that an answer is too old to be late on. With three names everyone's turn to ask
 # comes; tests/mount/poll.bats has two hundred.
+mutant "what is known of the service's address ends with the program" lib/engine/exchange.c \
+	's/ && !generation->record.private_service//'
 mutant "Retry-After of a day holds everybody" lib/engine/queue.c \
 	's/if \(engine->hold_until_ms > generation->ask_until_ms\)/if (false)/'
 # Not here: that what waits behind an outage has a deadline of its own. With three

@@ -51,6 +51,7 @@ static void transfers_clear(void)
 	memset(transfers, 0, sizeof(transfers));
 }
 static int64_t down_until_ms; /* the service, or the way to it */
+static bool at_private_address; /* which its name does not show */
 
 /* ---- tasks ---- */
 
@@ -429,7 +430,12 @@ errint_t __wrap_seed_net_send(struct seed_net *net, const struct seed_net_reques
 	*t = (struct seed_transfer){ .busy = true, .done = done, .context = context,
 				     .picture = -1, .retry_after_ms = -1, .task = -1 };
 	t->at_ms = now_ms() + 5 + (chance(10) ? roll(world_is_kind() ? 500 : 8000) : roll(100));
-	judge(t, request);
+	if (at_private_address && request->guarded)
+		fail(t, EPERM, false);
+	else
+		judge(t, request);
+	if (request->private_peer && t->sent)
+		*request->private_peer |= at_private_address;
 	if (t->at_ms >= request->deadline_ms) {
 		t->at_ms = request->deadline_ms > now_ms() ? request->deadline_ms : now_ms() + 1;
 		/* What it would have said does not come. */
@@ -563,6 +569,7 @@ void service_begin(void)
 	transfers_clear();
 	/* Few questions: not everybody's turn comes before the deadline. */
 	sim_provider.queries_per_second = chance(30) ? 1 : 0;
+	at_private_address = chance(20);
 }
 
 int64_t service_next_ms(void)

@@ -64,6 +64,7 @@ static void fill(struct seed_record *record)
 	record->verified_ms = NOON + 2;
 	record->cost = 0.03;
 	record->superseded = true;
+	record->private_service = true;
 	put(&record->id, "00000001");
 	record->step = seed_record_step("accepted");
 	put(&record->request, "{\"prompt\":\"p\"}");
@@ -137,6 +138,7 @@ static const char full_text[] =
 	"\t\"versions\":\t[\"0001.png\", \"0002.png\"],\n"
 	"\t\"cost\":\t0.03,\n"
 	"\t\"superseded\":\ttrue,\n"
+	"\t\"private_service\":\ttrue,\n"
 	"\t\"id\":\t\"00000001\",\n"
 	"\t\"step\":\t\"accepted\",\n"
 	"\t\"request\":\t\"{\\\"prompt\\\":\\\"p\\\"}\",\n"
@@ -330,6 +332,7 @@ static void check_full(const struct seed_record *record)
 	assert_int_equal(record->verified_ms, NOON + 2);
 	assert_true(record->cost == 0.03);
 	assert_true(record->superseded);
+	assert_true(record->private_service);
 	assert_string_equal(record->id, "00000001");
 	assert_string_equal(record->step, "accepted");
 	assert_string_equal(record->request, "{\"prompt\":\"p\"}");
