@@ -1,11 +1,12 @@
 /* What a failure leads to: another try, the retry, the end, or a shelf. */
-#include <unistd.h>
 
 #include "lib/base/clock.h"
 #include "lib/engine/internal.h"
 
 /* A question is kept for just before the deadline, whatever waits were asked for. */
 #define LAST_QUESTION_MS 2000
+/* From then on each comes after half of what is left, but not sooner than this. */
+#define LAST_QUESTIONS_APART_MS 200
 /* The longest pause between two questions about a task that is shelved. */
 #define SHELVED_BACKOFF_MAX_MS 60000
 /* A task of which a service says nothing better for so long will never end. */
@@ -51,9 +52,7 @@ static void end_attempt(struct generation *generation, const struct seed_error *
 	progress_stop(generation);
 	attempt->ended_ms = seed_clock_wall_ms();
 	seed_error_keep(&attempt->error, error);
-	if (generation->source_fd >= 0)
-		close(generation->source_fd);
-	generation->source_fd = -1;
+	generation_close_source(generation);
 	seed_buf_release(&generation->bytes);
 }
 
@@ -108,6 +107,7 @@ static enum phase wait_until(struct generation *generation, enum seed_failure fa
 			     int64_t wake_ms)
 {
 	bool fetches = generation->phase == PHASE_FETCH || generation->phase == PHASE_FETCH_WAIT ||
+		       generation->phase == PHASE_VERIFY ||
 		       (generation->task.stage == SEED_STAGE_REMINT && failure == SEED_FAILURE_GONE);
 
 	generation->wake_ms = wake_ms;
@@ -140,13 +140,21 @@ int64_t attempt_last_question_ms(const struct generation *generation)
 
 int64_t attempt_ask_at_ms(const struct generation *generation, int64_t wanted_ms)
 {
-	int64_t last = attempt_last_question_ms(generation);
+	int64_t last = attempt_last_question_ms(generation), now = seed_clock_now_ms(), half;
 
 	if (generation->deadline_ms == INT64_MAX)
 		return wanted_ms;
 	if (wanted_ms <= last)
 		return wanted_ms;
-	return seed_clock_now_ms() < last ? last : generation->deadline_ms;
+	if (now < last)
+		return last;
+	/* What ends in the last moment is not paid for again, where a question is
+	 * nobody else's turn. */
+	half = now + (generation->deadline_ms - now) / 2;
+	if (half - now < LAST_QUESTIONS_APART_MS ||
+	    seed_rate_next_ms(&generation->engine->queries, now) > now)
+		return generation->deadline_ms;
+	return half;
 }
 
 static enum phase ask_again(struct generation *generation, enum seed_failure failure,
@@ -165,8 +173,6 @@ static enum phase again(struct generation *generation, enum seed_failure failure
 		queue_block(generation, failure, error, delay_ms);
 		return attempt_requeue(generation);
 	}
-	if (generation->phase == PHASE_VERIFY)
-		return generation_hold(generation, error->code, error->message);
 	return ask_again(generation, failure, delay_ms);
 }
 
@@ -299,8 +305,6 @@ static enum phase adoption_failed(struct generation *generation, enum seed_failu
 	bool may_come = failure == SEED_FAILURE_NOT_SENT || failure == SEED_FAILURE_BUSY ||
 			failure == SEED_FAILURE_LOCAL || failure == SEED_FAILURE_UNSURE;
 
-	if (may_come && generation->phase == PHASE_VERIFY)
-		return generation_hold(generation, error->code, error->message);
 	if (may_come && generation->backoffs + 1 < ADOPT_TRIES &&
 	    seed_clock_now_ms() < generation->deadline_ms)
 		return ask_again(generation, failure, -1);

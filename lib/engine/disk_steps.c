@@ -1,6 +1,4 @@
 /* A generation's steps on disk: prepared here, run on a disk thread. */
-#include <unistd.h>
-
 #include "lib/engine/internal.h"
 
 static void step_ended(struct seed_engine *engine, struct command *command)
@@ -14,8 +12,7 @@ static void step_ended(struct seed_engine *engine, struct command *command)
 	engine->steps_running--;
 	generation->step_running = STEP_NONE;
 	if (job->source_fd >= 0) {
-		if (generation->source_fd >= 0)
-			close(generation->source_fd);
+		generation_close_source(generation);
 		generation->source_fd = job->source_fd;
 	}
 	if (step == STEP_KEEP && err) { /* they are not lost: tried again */

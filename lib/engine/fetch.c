@@ -124,8 +124,7 @@ static enum phase take_picture(struct generation *generation, struct seed_net_an
 
 	if (size > 0)
 		generation->engine->metrics.download_bytes += (uint64_t)size;
-	if (generation->source_fd >= 0)
-		close(generation->source_fd);
+	generation_close_source(generation);
 	generation->source_fd = answer->memfd;
 	answer->memfd = -1;
 	return PHASE_VERIFY;

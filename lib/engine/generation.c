@@ -1,4 +1,6 @@
 /* A generation as a structure: its name, its row, who waits for it. */
+#include <unistd.h>
+
 #include <stdarg.h>
 
 #include "lib/base/clock.h"
@@ -288,6 +290,13 @@ void generation_keep_url(struct generation *generation, const char *url)
 	seed_log_secret(generation->engine->log, generation->record.name, url);
 	generation_log(generation, SEED_LOG_IMAGE "The image's URL as the service gave it is in "
 		       "log/refused-urls of the state directory");
+}
+
+void generation_close_source(struct generation *generation)
+{
+	if (generation->source_fd >= 0)
+		close(generation->source_fd);
+	generation->source_fd = -1;
 }
 
 void generation_mark_again(struct generation *generation)

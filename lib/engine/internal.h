@@ -514,6 +514,8 @@ void attempt_trouble(struct generation *generation, enum seed_failure failure,
 		     const struct seed_error *error);
 /* A question that waits is asked at once. */
 void attempt_wake(struct generation *generation);
+/* The picture's bytes are not held here any more. */
+void generation_close_source(struct generation *generation);
 /* The journal's row could not be marked, or removed: again after a while. */
 void generation_mark_again(struct generation *generation);
 /* A URL that is refused stands whole in the state directory: what it leads to is

@@ -4,7 +4,6 @@
  * that phase waits for. What happens to a generation in any phase alike (it is
  * superseded, given up; a mark in the journal has ended) is decided here.
  */
-#include <unistd.h>
 
 #include "lib/base/clock.h"
 #include "lib/engine/internal.h"
@@ -81,7 +80,7 @@ const struct phase_row machine_phases[PHASE_COUNT] = {
 		.after_restart = "fetch wait" },
 	[PHASE_VERIFY] = {
 		.name = "verify", .enter = verify_enter, .event = verify_event,
-		.next = TO(FINISH) | TO(POLL) | TO(QUEUED),
+		.next = TO(FINISH) | TO(POLL) | TO(FETCH_WAIT) | TO(QUEUED),
 		.waits_for = "a worker",
 		.after_restart = "fetch wait or verify; a drawing: begin" },
 	[PHASE_FINISH] = {
@@ -117,8 +116,7 @@ static void generation_free(struct generation *generation)
 	generation_release_slot(generation);
 	generation_answer(generation, ESHUTDOWN);
 	generation_rerun_callbacks(generation);
-	if (generation->source_fd >= 0)
-		close(generation->source_fd);
+	generation_close_source(generation);
 	seed_buf_release(&generation->bytes);
 	seed_record_release(&generation->record);
 	seed_task_release(&generation->task);

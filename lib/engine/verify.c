@@ -88,6 +88,7 @@ static enum phase verified(struct generation *generation, const struct seed_imag
 	generation_log(generation, SEED_LOG_IMAGE "Image verified at %ux%u", record->image.width,
 		       record->image.height);
 	generation_set_step(generation, "commit");
+	generation_close_source(generation);
 	return PHASE_FINISH;
 }
 
@@ -118,6 +119,21 @@ static bool ask_for_another(struct generation *generation, const struct seed_err
 	return true;
 }
 
+/* What waits for descriptors or memory holds none meanwhile, and those that have some
+ * come to an end: the bytes are on disk, or are downloaded again. */
+static enum phase lacking(struct generation *generation, int code, const char *what)
+{
+	struct seed_error error;
+
+	if (code != EMFILE && code != ENFILE && code != ENOMEM)
+		return generation_hold(generation, code, what);
+	generation_close_source(generation);
+	if (!generation->task.image_url)
+		return generation_hold(generation, code, what);
+	seed_error_set(&error, code, "%s: %s", what, strerror(code));
+	return attempt_failed(generation, SEED_FAILURE_LOCAL, &error, -1);
+}
+
 enum phase verify_event(struct generation *generation, const struct event *event)
 {
 	const struct seed_image_result *picture = event->picture;
@@ -130,7 +146,7 @@ enum phase verify_event(struct generation *generation, const struct event *event
 	if (picture->error.code == 0)
 		return verified(generation, picture);
 	if (picture->local)
-		return generation_hold(generation, picture->error.code, picture->error.message);
+		return lacking(generation, picture->error.code, picture->error.message);
 	if (picture->error.code == EBADMSG && ask_for_another(generation, &picture->error))
 		return PHASE_POLL;
 	return attempt_failed(generation, SEED_FAILURE_FAILED, &picture->error, -1);
@@ -207,7 +223,7 @@ enum phase verify_enter(struct generation *generation)
 		return PHASE_STAY;
 	generation->at_worker = false;
 	if (err != -ENOENT || generation->source_fd >= 0)
-		return generation_hold(generation, -err, "The image cannot be stored");
+		return lacking(generation, -err, "The image cannot be stored");
 	seed_error_set(&error, EIO, "the kept answer is gone: %s", strerror(-err));
 	return attempt_failed(generation, SEED_FAILURE_FINAL, &error, -1);
 }

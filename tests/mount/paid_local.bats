@@ -51,6 +51,20 @@ thirty_writers_with() { # DESCRIPTORS
 	thirty_writers_with 48
 }
 
+# More are at work than there are descriptors, and there never will be more.
+@test "s3: a hundred jobs with 48 descriptors come to an end" {
+	mount_seed -o jobs=100,timeout=12
+	config '{"image":"png-1024x576"}'
+	faults '[{"on":"create","do":{"duration_ms":300}}]'
+	prlimit --pid "$SEED_PID" --nofile=48:48
+	background python3 "$FS" many "$MNT/prompts" 100
+	WAIT=60 wait_until ended "$JOB"
+	WAIT=100 wait_until nothing_is_pending
+	same "" "$(log_of accepted .prompt | sort | uniq -d)"
+	same "$(count accepted)" "$(find "$STATE/images" -name '*.png' | wc -l)"
+	fails same 0 "$(count accepted)"
+}
+
 @test "s3: without a single descriptor a running task is asked for later" {
 	mount_seed
 	hold_tasks
@@ -65,6 +79,14 @@ thirty_writers_with() { # DESCRIPTORS
 	same ok "$(cat "$JOB_OUT")"
 	is_verified fox
 	same 1 "$(count submit)"
+}
+
+# Ending takes threads down, for which the C library looks for another library.
+@test "s3: without a single descriptor the program ends in order" {
+	mount_seed
+	prlimit --pid "$SEED_PID" --nofile=3:4096
+	stop_seedfs
+	has "$(tail -n 1 "$DIR/err")" "Unmounted from $MNT"
 }
 
 # --- a limit on the size of files ---------------------------------------------------

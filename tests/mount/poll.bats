@@ -120,6 +120,15 @@ busiest() { # MILLISECONDS
 	same 40 "$(count accepted)"
 }
 
+# The service is asked again between the last question that is kept for it and the deadline.
+@test "s3: an image that is ready a moment before the deadline is not paid for again" {
+	mount_seed -o timeout=4
+	faults '[{"on":"create","do":{"duration_ms":3200}}]'
+	same ok "$(try_write fox "a fox")"
+	same 1 "$(count submit)"
+	is_verified fox
+}
+
 @test "s3: a task that nobody had a turn to ask for is not paid for again" {
 	mount_seed -o jobs=400,timeout=15
 	config '{"image":"png-1024x576"}'
