@@ -1,7 +1,6 @@
 /* history/NAME/: earlier verified images, numbered, oldest first. */
 #include <dirent.h>
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/store/files.h"
@@ -291,4 +290,24 @@ errint_t seed_store_plan_history(struct seed_store *store, struct seed_renames *
 out:
 	seed_versions_release(&versions);
 	return err;
+}
+
+char *seed_store_record_text(const struct seed_store *store, const char *name, errint_t *err)
+{
+	struct seed_versions versions = { 0 };
+	struct seed_record record;
+	char *text = NULL;
+
+	*err = seed_store_record_read(store, name, &record);
+	if (!*err)
+		*err = seed_versions_read(store, name, &versions);
+	if (!*err) {
+		text = seed_record_format(&record, (const char *const *)versions.names,
+					  versions.count);
+		if (!text)
+			*err = -ENOMEM;
+	}
+	seed_versions_release(&versions);
+	seed_record_release(&record);
+	return text;
 }

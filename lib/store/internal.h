@@ -1,4 +1,18 @@
-/* What the files of lib/store/ share. */
+/*
+ * What the files of lib/store/ share. They stand in floors, and call downwards
+ * only (`make lint`):
+ *
+ *     recover              what was in flight at the last stop
+ *     move, restore        renames of entries and folders; a version made current
+ *     entry, folders       begin, finish, remove
+ *     history              versions: numbers, retiring, pruning
+ *     settle               a list of renames as journalled: done, taken back
+ *     renames              such a list in memory
+ *     journal, rows        pending/ID.*; prompts/, images/, records/
+ *     thumbs, reuse, spent files that no change of a name depends on
+ *     store, changes       the directory; which names have changed
+ *     files                what reaches the disk
+ */
 #ifndef SEED_STORE_INTERNAL_H
 #define SEED_STORE_INTERNAL_H
 
@@ -37,16 +51,12 @@ struct seed_store {
 	pthread_mutex_t settle_mutex; /* disk threads wait here only while that is so */
 };
 
-/* ID and a suffix of at most 23 bytes. */
-#define SEED_PENDING_NAME_BYTES (SEED_STORE_ID_BYTES + 23)
-void seed_store_pending_name(char out[SEED_PENDING_NAME_BYTES], const char *id,
-			     const char *suffix);
+/* ---- store.c ---- */
 
-/* "NAME/0001.json" for "NAME/0001.png": the row of that version stands beside it. */
-bool seed_store_version_row(const char *version, char path[SEED_STORE_PATH_BYTES]);
+/* A line for the log, at once or when there is one. */
+void seed_store_note(struct seed_store *store, const char *format, ...) SEED_PRINTF(2, 3);
 
-/* A version's image and row are removed; -ENOENT. */
-errint_t seed_store_version_remove(struct seed_store *store, const char *version) SEED_MUST_CHECK;
+/* ---- changes.c ---- */
 
 /* What is shown of NAME has changed; NULL: what is shown of any has. */
 void seed_store_changed(struct seed_store *store, const char *name);
@@ -54,19 +64,82 @@ void seed_store_changed(struct seed_store *store, const char *name);
 void seed_store_file_changed(struct seed_store *store, enum seed_area area, const char *path);
 void seed_store_changes_init(struct seed_store *store);
 
+/* ---- thumbs.c ---- */
+
 /* Removes an image of any area, and its thumbnail. -ENOENT. */
 errint_t seed_store_image_unlink(struct seed_store *store, int dirfd, const char *path)
 	SEED_MUST_CHECK;
 
-/* -ENAMETOOLONG: below the folder `to` the path, which is below `from`, would be
- * too long, or too deep. */
-errint_t seed_store_check_moved(const char *path, const char *from, const char *to) SEED_MUST_CHECK;
+/* ---- rows.c ---- */
 
-/* The journal's rows of generations in flight, under the new name. What is
- * written for it is named after `id` and swept if it is not used. */
-errint_t seed_store_plan_pending(struct seed_store *store, struct seed_renames *list,
-				 const char *id, const char *from, const char *to,
-				 bool folder) SEED_MUST_CHECK;
+/* ID and a suffix of at most 23 bytes. */
+#define SEED_PENDING_NAME_BYTES (SEED_STORE_ID_BYTES + 23)
+
+/* As it stands in the catalogue, without the journal's keys: in tmp/`file`, from
+ * where it is renamed. */
+errint_t seed_store_row_write(struct seed_store *store, const struct seed_record *record,
+			      char file[SEED_PENDING_NAME_BYTES], bool durable) SEED_MUST_CHECK;
+
+/* ---- journal.c ---- */
+
+void seed_store_pending_name(char out[SEED_PENDING_NAME_BYTES], const char *id,
+			     const char *suffix);
+
+/* fsync of pending/. */
+errint_t seed_store_sync_pending(struct seed_store *store) SEED_MUST_CHECK;
+
+/* Ids in pending/, sorted: names of 16 hex digits and a suffix. */
+struct seed_ids {
+	char (*ids)[SEED_STORE_ID_BYTES];
+	size_t count, alloc;
+};
+errint_t seed_store_ids(struct seed_store *store, const char *suffix,
+			struct seed_ids *list) SEED_MUST_CHECK;
+
+/* Removes what in pending/ is named after `id`, whatever stands behind it. */
+void seed_store_sweep_id(struct seed_store *store, const char *id);
+/* Pictures and bytes whose row is gone belong to nobody; those of a row that was
+ * set aside may be all that is left of it. */
+errint_t seed_store_sweep_orphans(struct seed_store *store, const struct seed_ids *rows)
+	SEED_MUST_CHECK;
+
+/* Reads pending/NAME whole; -EBADMSG where it belongs to somebody else. */
+errint_t seed_store_row_read(struct seed_store *store, const char *name, size_t limit, char **json,
+			     size_t *len) SEED_MUST_CHECK;
+/* The row pending/ID.json; release `record` in any case. */
+errint_t seed_store_pending_read(struct seed_store *store, const char *id,
+				 struct seed_record *record) SEED_MUST_CHECK;
+/* What `err` of reading pending/NAME means: 0, it was no row and has been set
+ * aside as ID.bad, or the error, and `error` says what to do. */
+errint_t seed_store_judge(struct seed_store *store, const char *name, errint_t err,
+			  struct seed_error *error) SEED_MUST_CHECK;
+
+/* ---- settle.c ---- */
+
+/* Before a change of the catalogue: finishes or takes back a list of renames
+ * that could be neither when it failed. 0 where there is none. */
+errint_t seed_store_settle(struct seed_store *store) SEED_MUST_CHECK;
+
+/* The row of a beginning that failed is removed, if not now then before anything
+ * else is changed. */
+void seed_store_forget_later(struct seed_store *store, const char *id);
+
+/* Does a list as journalled in pending/ID.move, and what was left of it goes.
+ * 0 also where only its end could not be made durable. Takes the list. */
+errint_t seed_store_run_list(struct seed_store *store, const char *id, struct seed_renames *list)
+	SEED_MUST_CHECK;
+
+/* What was being moved at the last stop. An error's message names the file. */
+errint_t seed_store_recover_moves(struct seed_store *store, struct seed_error *error)
+	SEED_MUST_CHECK;
+
+/* ---- history.c ---- */
+
+/* "NAME/0001.json" for "NAME/0001.png": the row of that version stands beside it. */
+bool seed_store_version_row(const char *version, char path[SEED_STORE_PATH_BYTES]);
+
+/* A version's image and row are removed; -ENOENT. */
+errint_t seed_store_version_remove(struct seed_store *store, const char *version) SEED_MUST_CHECK;
 
 /* The next free path "NAME/0001.png" of the history. */
 errint_t seed_store_history_next(struct seed_store *store, const char *name,
@@ -87,41 +160,5 @@ bool seed_store_is_last_version(const struct seed_store *store, const char *name
 
 /* Removes the oldest beyond what is to be kept. */
 void seed_store_history_prune(struct seed_store *store, const char *name);
-
-/* Before a change of the catalogue: finishes or takes back a list of renames
- * that could be neither when it failed. 0 where there is none. */
-errint_t seed_store_settle(struct seed_store *store) SEED_MUST_CHECK;
-
-/* The row of a beginning that failed is removed, if not now then before anything
- * else is changed. */
-void seed_store_forget_later(struct seed_store *store, const char *id);
-
-/* Does a list as journalled in pending/ID.move, and what was left of it goes.
- * 0 also where only its end could not be made durable. Takes the list. */
-errint_t seed_store_run_list(struct seed_store *store, const char *id, struct seed_renames *list)
-	SEED_MUST_CHECK;
-
-/* Removes what in pending/ is named after `id`, whatever stands behind it. */
-void seed_store_sweep_id(struct seed_store *store, const char *id);
-
-/* What was being moved at the last stop (move.c). An error's message names the
- * file. */
-errint_t seed_store_recover_moves(struct seed_store *store, struct seed_error *error)
-	SEED_MUST_CHECK;
-
-/* A line for the log, at once or when there is one. */
-void seed_store_note(struct seed_store *store, const char *format, ...) SEED_PRINTF(2, 3);
-
-/* Reads pending/NAME whole; -EBADMSG where it belongs to somebody else. */
-errint_t seed_store_row_read(struct seed_store *store, const char *name, size_t limit, char **json,
-			     size_t *len) SEED_MUST_CHECK;
-
-/* What `err` of reading pending/NAME means: 0, it was no row and has been set
- * aside as ID.bad, or the error, and `error` says what to do. */
-errint_t seed_store_judge(struct seed_store *store, const char *name, errint_t err,
-			  struct seed_error *error) SEED_MUST_CHECK;
-
-/* fsync of pending/. */
-errint_t seed_store_sync_pending(struct seed_store *store) SEED_MUST_CHECK;
 
 #endif

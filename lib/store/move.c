@@ -1,114 +1,98 @@
 /*
- * Renames of entries and folders, and versions made current again: several
- * renames (renames.h), so journalled first in pending/ID.move. The prompt, or
- * the image, moves last: until then it has not happened, and at the next start
- * it is taken back.
+ * Renames of entries and folders: several renames (renames.h), so journalled
+ * first in pending/ID.move. The prompt moves last: until then it has not
+ * happened, and at the next start it is taken back.
  */
 #include <dirent.h>
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/base/text.h"
 #include "lib/store/files.h"
 #include "lib/store/internal.h"
 
-/* Versions that are numbered anew stand in it, about 100 bytes each. */
-#define MOVE_MAX_BYTES (16 * 1024 * 1024)
-
-/* ---- a list as journalled ---- */
-
-static void move_name(char name[SEED_PENDING_NAME_BYTES], const char *id)
+bool seed_store_renamed(const char *name, const char *from, const char *to, bool folder,
+			char out[SEED_STORE_PATH_BYTES])
 {
-	seed_store_pending_name(name, id, ".move");
+	size_t len = strlen(from);
+	const char *rest = name + len;
+
+	if (strncmp(name, from, len) != 0 || (folder ? *rest != '/' : *rest != '\0'))
+		return false;
+	return snprintf(out, SEED_STORE_PATH_BYTES, "%s%s", to, rest) < SEED_STORE_PATH_BYTES;
 }
 
-static errint_t move_journal(struct seed_store *store, const char *id,
-			     const struct seed_renames *list)
+/* -ENAMETOOLONG: below the folder `to` the path, which is below `from`, would be
+ * too long, or too deep. */
+static errint_t check_moved(const char *path, const char *from, const char *to)
 {
-	char name[SEED_PENDING_NAME_BYTES];
-	char *json = seed_renames_format(list);
-	size_t len = json ? strlen(json) : 0;
-	errint_t err = -ENOMEM;
+	char moved[SEED_STORE_PATH_BYTES];
+	int len = snprintf(moved, sizeof(moved), "%s%s", to, path + strlen(from));
 
-	move_name(name, id);
-	if (len > MOVE_MAX_BYTES)
-		err = -EFBIG;
-	else if (json)
-		err = seed_files_replace(store->tmp, name, store->pending, name, json, len, true);
-	free(json);
-	return err;
-}
-
-/* Durable: a list that came back after a crash would be taken back, or
- * finished, over what was done to its names since. */
-static errint_t move_forget(struct seed_store *store, const char *id)
-{
-	char name[SEED_PENDING_NAME_BYTES];
-	errint_t err;
-
-	move_name(name, id);
-	err = seed_files_unlink(store->pending, name);
-	if (!err)
-		err = seed_store_sync_pending(store);
-	if (!err)
-		seed_store_sweep_id(store, id);
-	return err;
-}
-
-errint_t seed_store_run_list(struct seed_store *store, const char *id, struct seed_renames *list)
-{
-	errint_t err = move_journal(store, id, list);
-
-	if (!err)
-		err = seed_renames_run(store, list);
-	/* What neither happened nor could be taken back stays in the journal. */
-	if (list->open || move_forget(store, id))
-		atomic_store(&store->unsettled, true);
-	if (list->happened)
-		err = 0;
-	seed_renames_release(list);
-	return err;
-}
-
-void seed_store_forget_later(struct seed_store *store, const char *id)
-{
-	if (!seed_store_forget(store, id))
-		return;
-	pthread_mutex_lock(&store->settle_mutex);
-	if (store->dead_count < SEED_ARRAY_LEN(store->dead))
-		memcpy(store->dead[store->dead_count++], id, SEED_STORE_ID_BYTES);
-	atomic_store(&store->unsettled, true);
-	pthread_mutex_unlock(&store->settle_mutex);
-}
-
-static errint_t forget_dead(struct seed_store *store)
-{
-	while (store->dead_count) {
-		errint_t err = seed_store_forget(store, store->dead[store->dead_count - 1]);
-
-		if (err)
-			return err;
-		store->dead_count--;
-	}
+	if (len >= (int)sizeof(moved) || seed_text_check_stored_name(moved) == -ENAMETOOLONG)
+		return -ENAMETOOLONG;
 	return 0;
 }
 
-errint_t seed_store_settle(struct seed_store *store)
-{
-	errint_t err = 0;
+/* ---- the journal's rows of generations in flight ---- */
 
-	if (!atomic_load(&store->unsettled))
-		return 0;
-	pthread_mutex_lock(&store->settle_mutex);
-	if (atomic_load(&store->unsettled)) {
-		err = forget_dead(store);
-		if (!err)
-			err = seed_store_recover_moves(store, NULL);
-		if (!err)
-			atomic_store(&store->unsettled, false);
+static errint_t plan_pending_row(struct seed_store *store, struct seed_renames *list,
+				 const char *id, struct seed_record *row, const char *name)
+{
+	char next[SEED_PENDING_NAME_BYTES], was[SEED_PENDING_NAME_BYTES];
+	char old[SEED_PENDING_NAME_BYTES];
+	char *json = NULL;
+	errint_t err = seed_record_set(&row->name, name);
+
+	if (!err && !(json = seed_record_format(row, NULL, 0)))
+		err = -ENOMEM;
+	(void)snprintf(next, sizeof(next), "%s-%zu.new", id, list->count);
+	(void)snprintf(was, sizeof(was), "%s-%zu.was", id, list->count);
+	seed_store_pending_name(old, row->id, ".json");
+	if (!err)
+		err = seed_files_replace(store->tmp, next, store->pending, next, json, strlen(json),
+					 true);
+	free(json);
+	if (!err)
+		err = seed_renames_add(list, SEED_RENAME_ROW, SEED_PLACE_PENDING, old,
+				       SEED_PLACE_PENDING, was);
+	return err ? err : seed_renames_add(list, SEED_RENAME_INTO, SEED_PLACE_PENDING, next,
+					    SEED_PLACE_PENDING, old);
+}
+
+static bool is_below(const char *name, const char *folder)
+{
+	size_t len = strlen(folder);
+
+	return strncmp(name, folder, len) == 0 && name[len] == '/';
+}
+
+/* Under the new name. What is written for it is named after `id` and swept if it
+ * is not used. */
+static errint_t plan_pending(struct seed_store *store, struct seed_renames *list, const char *id,
+			     const char *from, const char *to, bool folder)
+{
+	char name[SEED_STORE_PATH_BYTES];
+	struct seed_ids ids = { 0 };
+	struct seed_record row;
+	errint_t err = seed_store_ids(store, ".json", &ids);
+
+	for (size_t i = 0; i < ids.count && !err; i++) {
+		/* One that is no row is not this rename's to judge. */
+		err = seed_store_pending_read(store, ids.ids[i], &row);
+		if (!err && folder && is_below(row.name, from))
+			err = check_moved(row.name, from, to);
+		if (!err && seed_store_renamed(row.name, from, to, folder, name)) {
+			err = plan_pending_row(store, list, id, &row, name);
+		} else if (!err && !folder && strcmp(row.name, to) == 0 && !row.superseded) {
+			/* What runs for the target gives way, whichever is newer. */
+			row.superseded = true;
+			err = plan_pending_row(store, list, id, &row, to);
+		} else if (err == -EBADMSG)
+			err = 0;
+		seed_record_release(&row);
 	}
-	pthread_mutex_unlock(&store->settle_mutex);
+	free(ids.ids);
 	return err;
 }
 
@@ -141,7 +125,7 @@ static errint_t plan_entry(struct seed_store *store, struct seed_renames *list, 
 	if (!err)
 		err = plan_file(store, list, SEED_AREA_RECORDS, row, new_row);
 	if (!err)
-		err = seed_store_plan_pending(store, list, id, from, to, false);
+		err = plan_pending(store, list, id, from, to, false);
 	return err ? err : seed_renames_add(list, SEED_RENAME_LAST, SEED_AREA_PROMPTS, from,
 					    SEED_AREA_PROMPTS, to);
 }
@@ -184,16 +168,6 @@ static int is_empty_folder(int dirfd, const char *path)
 	return empty;
 }
 
-errint_t seed_store_check_moved(const char *path, const char *from, const char *to)
-{
-	char moved[SEED_STORE_PATH_BYTES];
-	int len = snprintf(moved, sizeof(moved), "%s%s", to, path + strlen(from));
-
-	if (len >= (int)sizeof(moved) || seed_text_check_stored_name(moved) == -ENAMETOOLONG)
-		return -ENAMETOOLONG;
-	return 0;
-}
-
 /* A name below the folder is to be one when the folder has its new name, too. What
  * a file of an area is called behind NAME is cut off; versions are no names. */
 static errint_t check_below(struct seed_store *store, int area, const char *path,
@@ -217,12 +191,12 @@ static errint_t check_below(struct seed_store *store, int area, const char *path
 		if (len >= sizeof(child)) {
 			err = -ENAMETOOLONG;
 		} else if (seed_files_is_folder(store->areas[area], child)) {
-			err = seed_store_check_moved(child, from, to);
+			err = check_moved(child, from, to);
 			if (!err)
 				err = check_below(store, area, child, from, to);
 		} else if (area != SEED_AREA_HISTORY && strlen(entry->d_name) > suffix_bytes[area]) {
 			child[len - suffix_bytes[area]] = '\0';
-			err = seed_store_check_moved(child, from, to);
+			err = check_moved(child, from, to);
 		}
 	}
 	closedir(dir);
@@ -291,7 +265,7 @@ static errint_t plan_folder(struct seed_store *store, struct seed_renames *list,
 			err = plan_file(store, list, (int)order[i], from, to);
 	}
 	if (!err)
-		err = seed_store_plan_pending(store, list, id, from, to, true);
+		err = plan_pending(store, list, id, from, to, true);
 	return err ? err : seed_renames_add(list, SEED_RENAME_LAST, SEED_AREA_PROMPTS, from,
 					    SEED_AREA_PROMPTS, to);
 }
@@ -345,56 +319,4 @@ errint_t seed_store_move_folder(struct seed_store *store, const char *from, cons
 		SEED_UNUSED(seed_files_rmdir(store->areas[area], from));
 	seed_store_changed(store, NULL);
 	return 0;
-}
-
-/* ---- at the start ---- */
-
-static errint_t recover_move(struct seed_store *store, const char *name, struct seed_error *error)
-{
-	struct seed_renames list = { 0 };
-	char id[SEED_STORE_ID_BYTES];
-	char *json = NULL;
-	size_t len;
-	errint_t err;
-
-	err = seed_store_row_read(store, name, MOVE_MAX_BYTES, &json, &len);
-	if (err)
-		return seed_store_judge(store, name, err, error);
-	memcpy(id, name, SEED_STORE_ID_BYTES - 1);
-	id[SEED_STORE_ID_BYTES - 1] = '\0';
-	err = seed_renames_parse(store, json, len, &list);
-	free(json);
-	if (!err)
-		err = seed_renames_settle(store, &list);
-	if (!err)
-		err = move_forget(store, id);
-	seed_renames_release(&list);
-	return err ? seed_store_judge(store, name, err, error) : 0;
-}
-
-static bool is_move(const char *name)
-{
-	return strspn(name, "0123456789abcdef") == SEED_STORE_ID_BYTES - 1 &&
-	       strcmp(name + SEED_STORE_ID_BYTES - 1, ".move") == 0;
-}
-
-errint_t seed_store_recover_moves(struct seed_store *store, struct seed_error *error)
-{
-	int fd = openat(store->pending, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *entry;
-	errint_t err = 0;
-
-	if (!dir) {
-		err = seed_error_set(error, errno, "pending in the state directory: %s",
-				     strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		return err;
-	}
-	while (!err && (entry = readdir(dir)) != NULL)
-		if (is_move(entry->d_name))
-			err = recover_move(store, entry->d_name, error);
-	closedir(dir);
-	return err;
 }

@@ -1,7 +1,6 @@
 #include "lib/store/renames.h"
 
 #include <cjson/cJSON.h>
-#include <fcntl.h>
 
 #include "lib/store/files.h"
 #include "lib/store/internal.h"

@@ -1,5 +1,4 @@
 /* history/NAME/0001.png becomes images/NAME.png again, with its row. */
-#include <fcntl.h>
 #include <openssl/evp.h>
 #include <sys/stat.h>
 #include <unistd.h>

@@ -1,5 +1,4 @@
 /* Images that are copied instead of generated again (lib/engine/reuse.c). */
-#include <fcntl.h>
 #include <unistd.h>
 
 #include "lib/store/files.h"

@@ -1,99 +1,9 @@
-/* The catalogue's steps: begin, finish, and what they are made of. */
+/* What is done to an entry: its beginning, its end, its removal. */
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "lib/store/files.h"
 #include "lib/store/internal.h"
-
-/* As it stands in the catalogue: without the journal's keys. */
-static errint_t write_row(struct seed_store *store, const struct seed_record *record,
-			  char file[SEED_PENDING_NAME_BYTES], bool durable)
-{
-	struct seed_record row = *record; /* borrows everything */
-	char *json;
-	errint_t err;
-
-	row.id = NULL;
-	json = seed_record_format(&row, NULL, 0);
-	if (!json)
-		return -ENOMEM;
-	seed_store_pending_name(file, record->id, ".record");
-	err = seed_files_write(store->tmp, file, json, strlen(json), durable);
-	free(json);
-	return err;
-}
-
-errint_t seed_store_record_write(struct seed_store *store, const struct seed_record *record,
-				 bool durable)
-{
-	char path[SEED_STORE_PATH_BYTES], file[SEED_PENDING_NAME_BYTES];
-	int dirfd = store->areas[SEED_AREA_RECORDS];
-	errint_t err;
-
-	if (!seed_store_record_path(record->name, path))
-		return -ENAMETOOLONG;
-	err = write_row(store, record, file, durable);
-	if (!err) {
-		err = seed_files_rename(store->tmp, file, dirfd, path);
-		if (err)
-			SEED_UNUSED(seed_files_unlink(store->tmp, file));
-	}
-	return err || !durable ? err : seed_files_sync_parent(dirfd, path);
-}
-
-char *seed_store_record_text(const struct seed_store *store, const char *name, errint_t *err)
-{
-	struct seed_versions versions = { 0 };
-	struct seed_record record;
-	char *text = NULL;
-
-	*err = seed_store_record_read(store, name, &record);
-	if (!*err)
-		*err = seed_versions_read(store, name, &versions);
-	if (!*err) {
-		text = seed_record_format(&record, (const char *const *)versions.names,
-					  versions.count);
-		if (!text)
-			*err = -ENOMEM;
-	}
-	seed_versions_release(&versions);
-	seed_record_release(&record);
-	return text;
-}
-
-/* ---- prompts/NAME alone ---- */
-
-errint_t seed_store_prompt_write(struct seed_store *store, const char *name, const char *text,
-				 struct timespec mtime)
-{
-	char id[SEED_STORE_ID_BYTES], file[SEED_PENDING_NAME_BYTES];
-	int dirfd = store->areas[SEED_AREA_PROMPTS];
-	errint_t err;
-
-	seed_store_new_id(store, id);
-	seed_store_pending_name(file, id, ".prompt");
-	err = seed_files_write_timed(store->tmp, file, text, strlen(text), mtime);
-	if (err)
-		return err;
-	err = seed_files_rename(store->tmp, file, dirfd, name);
-	if (err)
-		SEED_UNUSED(seed_files_unlink(store->tmp, file));
-	return err ? err : seed_files_sync_parent(dirfd, name);
-}
-
-bool seed_store_prompt_exists(const struct seed_store *store, const char *name)
-{
-	return seed_files_exists(store->areas[SEED_AREA_PROMPTS], name) == 1;
-}
-
-errint_t seed_store_prompt_time(struct seed_store *store, const char *name, struct timespec mtime)
-{
-	const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, mtime };
-
-	return utimensat(store->areas[SEED_AREA_PROMPTS], name, times, AT_SYMLINK_NOFOLLOW) < 0 ?
-		-errno : 0;
-}
 
 /* ---- the beginning ---- */
 
@@ -107,7 +17,7 @@ static errint_t plan_begin(struct seed_store *store, struct seed_renames *list,
 		return -ENAMETOOLONG;
 	err = seed_store_plan_retire(store, list, record->name, record->id);
 	if (!err)
-		err = write_row(store, record, file, false);
+		err = seed_store_row_write(store, record, file, false);
 	if (!err)
 		err = seed_renames_add(list, SEED_RENAME_INTO, SEED_PLACE_TMP, file,
 				       SEED_AREA_RECORDS, row);
@@ -232,7 +142,7 @@ static errint_t plan_image(struct seed_store *store, struct seed_renames *list,
 	if (!err && !seed_store_version_row(to, row))
 		err = -ENAMETOOLONG;
 	if (!err)
-		err = write_row(store, record, file, true);
+		err = seed_store_row_write(store, record, file, true);
 	if (!err)
 		err = seed_renames_add(list, SEED_RENAME_ROW, SEED_PLACE_TMP, file,
 				       SEED_AREA_HISTORY, row);
@@ -252,7 +162,7 @@ static errint_t plan_finish(struct seed_store *store, struct seed_renames *list,
 		return err;
 	if (!seed_store_record_path(record->name, row))
 		return -ENAMETOOLONG;
-	err = write_row(store, record, file, true);
+	err = seed_store_row_write(store, record, file, true);
 	return err ? err : seed_renames_add(list, SEED_RENAME_LAST, SEED_PLACE_TMP, file,
 					    SEED_AREA_RECORDS, row);
 }
@@ -280,43 +190,6 @@ errint_t seed_store_finish(struct seed_store *store, const struct seed_record *r
 	if (!err)
 		seed_store_changed(store, record->name);
 	return err ? err : seed_store_forget(store, record->id);
-}
-
-/* ---- folders ---- */
-
-/* 1: it was there already, left from a folder of that name whose images were
- * kept. */
-static int make_folder(struct seed_store *store, enum seed_area area, const char *path)
-{
-	errint_t err;
-
-	err = seed_files_mkdir(store->areas[area], path);
-	if (err == -EEXIST && area != SEED_AREA_PROMPTS)
-		return seed_files_is_folder(store->areas[area], path) ? 1 : -EEXIST;
-	return err ? err : seed_files_sync_parent(store->areas[area], path);
-}
-
-errint_t seed_store_make_folder(struct seed_store *store, const char *path)
-{
-	/* prompts/ last, since that one counts. */
-	static const enum seed_area order[] = {
-		SEED_AREA_IMAGES, SEED_AREA_RECORDS, SEED_AREA_HISTORY, SEED_AREA_PROMPTS,
-	};
-	errint_t err = seed_store_settle(store);
-	size_t i = 0;
-
-	if (!err)
-		err = seed_files_exists(store->areas[SEED_AREA_PROMPTS], path);
-	if (err)
-		return err < 0 ? err : -EEXIST;
-	while (i < SEED_ARRAY_LEN(order) && (err = make_folder(store, order[i], path)) >= 0)
-		i++;
-	if (err >= 0)
-		return 0;
-	/* Those that are empty: one that was there goes as it would by rmdir. */
-	for (i = SEED_ARRAY_LEN(order); i-- > 0 && err != -EEXIST;)
-		SEED_UNUSED(seed_files_rmdir(store->areas[order[i]], path));
-	return err;
 }
 
 /* ---- removal ---- */

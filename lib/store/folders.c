@@ -1,0 +1,38 @@
+/* Folders of the catalogue, one in each area. */
+#include "lib/store/files.h"
+#include "lib/store/internal.h"
+
+/* 1: it was there already, left from a folder of that name whose images were
+ * kept. */
+static int make_folder(struct seed_store *store, enum seed_area area, const char *path)
+{
+	errint_t err;
+
+	err = seed_files_mkdir(store->areas[area], path);
+	if (err == -EEXIST && area != SEED_AREA_PROMPTS)
+		return seed_files_is_folder(store->areas[area], path) ? 1 : -EEXIST;
+	return err ? err : seed_files_sync_parent(store->areas[area], path);
+}
+
+errint_t seed_store_make_folder(struct seed_store *store, const char *path)
+{
+	/* prompts/ last, since that one counts. */
+	static const enum seed_area order[] = {
+		SEED_AREA_IMAGES, SEED_AREA_RECORDS, SEED_AREA_HISTORY, SEED_AREA_PROMPTS,
+	};
+	errint_t err = seed_store_settle(store);
+	size_t i = 0;
+
+	if (!err)
+		err = seed_files_exists(store->areas[SEED_AREA_PROMPTS], path);
+	if (err)
+		return err < 0 ? err : -EEXIST;
+	while (i < SEED_ARRAY_LEN(order) && (err = make_folder(store, order[i], path)) >= 0)
+		i++;
+	if (err >= 0)
+		return 0;
+	/* Those that are empty: one that was there goes as it would by rmdir. */
+	for (i = SEED_ARRAY_LEN(order); i-- > 0 && err != -EEXIST;)
+		SEED_UNUSED(seed_files_rmdir(store->areas[order[i]], path));
+	return err;
+}

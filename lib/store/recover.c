@@ -1,0 +1,126 @@
+/* At the start: what was in flight is found in the journal. */
+#include "lib/store/files.h"
+#include "lib/store/internal.h"
+
+/* NAME is still this generation's unless its row says that a newer prompt took
+ * it, or a later row of the journal does (the stop came between the two). */
+static bool is_newest(const struct seed_record *rows, size_t count, size_t index)
+{
+	if (rows[index].superseded)
+		return false;
+	/* One that is itself superseded says nothing: a late attempt has a row of
+	 * its own, later than that of the generation which it was an attempt of. */
+	for (size_t i = index + 1; i < count; i++)
+		if (!rows[i].superseded && strcmp(rows[i].name, rows[index].name) == 0)
+			return false;
+	return true;
+}
+
+/* The catalogue may know of a newer prompt whose own row has ended since, or of
+ * an image (of this prompt's first attempt, or restored) that has taken the name
+ * while the mark in this row could not be written any more. */
+static bool is_overtaken(const struct seed_store *store, const struct seed_record *row)
+{
+	struct seed_record record;
+	bool overtaken = false;
+
+	if (seed_store_record_read(store, row->name, &record) == 0)
+		overtaken = record.created_ms > row->created_ms ||
+			    (record.state == SEED_STATE_VERIFIED && row->attempt_count > 0 &&
+			     strcmp(row->step, "commit") != 0);
+	seed_record_release(&record);
+	return overtaken;
+}
+
+static void raise_last_id(struct seed_store *store, const char *id)
+{
+	uint64_t value = strtoull(id, NULL, 16);
+
+	if (value > atomic_load(&store->last_id))
+		atomic_store(&store->last_id, value);
+}
+
+/* The rows that can be read, in order; the rest is set aside. */
+static errint_t read_rows(struct seed_store *store, const struct seed_ids *list,
+			  struct seed_record *rows, size_t *count, struct seed_error *error)
+{
+	char name[SEED_PENDING_NAME_BYTES];
+	errint_t err = 0;
+
+	for (size_t i = 0; i < list->count && !err; i++) {
+		err = seed_store_pending_read(store, list->ids[i], &rows[*count]);
+		if (!err) {
+			(*count)++;
+			continue;
+		}
+		seed_record_release(&rows[*count]);
+		seed_store_pending_name(name, list->ids[i], ".json");
+		err = seed_store_judge(store, name, err, error);
+	}
+	return err;
+}
+
+/* records/NAME.json need not have been durable: the journal's row says the same. */
+static void mend_record(struct seed_store *store, const struct seed_record *row)
+{
+	struct seed_record record;
+
+	if (seed_store_record_read(store, row->name, &record) == -EIO)
+		SEED_UNUSED(seed_store_record_write(store, row, false) == 0);
+	seed_record_release(&record);
+}
+
+static errint_t hand_over(struct seed_store *store, const struct seed_ids *list,
+			  struct seed_record *rows, seed_store_pending_fn *each, void *context,
+			  struct seed_error *error)
+{
+	size_t count = 0;
+	errint_t err = read_rows(store, list, rows, &count, error);
+
+	if (count)
+		raise_last_id(store, rows[count - 1].id);
+	for (size_t i = 0; i < count; i++) {
+		/* Row i is taken by `each`; only later ones are looked at again. */
+		bool newest = !err && is_newest(rows, count, i) &&
+			      !is_overtaken(store, &rows[i]);
+
+		if (newest)
+			mend_record(store, &rows[i]);
+		if (err) {
+			seed_record_release(&rows[i]);
+			continue;
+		}
+		err = each(context, &rows[i], newest);
+		if (err)
+			seed_error_set(error, -err, "cannot take up what was in flight: %s",
+				       strerror(-err));
+	}
+	return err;
+}
+
+errint_t seed_store_recover(struct seed_store *store, seed_store_pending_fn *each, void *context,
+			    struct seed_error *error)
+{
+	struct seed_ids list = { 0 };
+	struct seed_record *rows = NULL;
+	errint_t err;
+
+	err = seed_store_recover_moves(store, error);
+	if (err)
+		return err;
+	err = seed_store_ids(store, ".json", &list);
+	if (!err)
+		err = seed_store_sweep_orphans(store, &list);
+	if (!err && list.count) {
+		rows = calloc(list.count, sizeof(rows[0]));
+		if (!rows)
+			err = -ENOMEM;
+	}
+	if (err)
+		seed_error_set(error, -err, "pending in the state directory: %s", strerror(-err));
+	else if (list.count)
+		err = hand_over(store, &list, rows, each, context, error);
+	free(rows);
+	free(list.ids);
+	return err;
+}

@@ -1,0 +1,158 @@
+/*
+ * Lists of renames (renames.h) as they stand in pending/ID.move, and beginnings
+ * that failed: what could be neither finished nor taken back is settled before
+ * anything else is changed, and at the start.
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "lib/store/files.h"
+#include "lib/store/internal.h"
+
+/* Versions that are numbered anew stand in it, about 100 bytes each. */
+#define MOVE_MAX_BYTES (16 * 1024 * 1024)
+
+static void move_name(char name[SEED_PENDING_NAME_BYTES], const char *id)
+{
+	seed_store_pending_name(name, id, ".move");
+}
+
+static errint_t move_journal(struct seed_store *store, const char *id,
+			     const struct seed_renames *list)
+{
+	char name[SEED_PENDING_NAME_BYTES];
+	char *json = seed_renames_format(list);
+	size_t len = json ? strlen(json) : 0;
+	errint_t err = -ENOMEM;
+
+	move_name(name, id);
+	if (len > MOVE_MAX_BYTES)
+		err = -EFBIG;
+	else if (json)
+		err = seed_files_replace(store->tmp, name, store->pending, name, json, len, true);
+	free(json);
+	return err;
+}
+
+/* Durable: a list that came back after a crash would be taken back, or
+ * finished, over what was done to its names since. */
+static errint_t move_forget(struct seed_store *store, const char *id)
+{
+	char name[SEED_PENDING_NAME_BYTES];
+	errint_t err;
+
+	move_name(name, id);
+	err = seed_files_unlink(store->pending, name);
+	if (!err)
+		err = seed_store_sync_pending(store);
+	if (!err)
+		seed_store_sweep_id(store, id);
+	return err;
+}
+
+errint_t seed_store_run_list(struct seed_store *store, const char *id, struct seed_renames *list)
+{
+	errint_t err = move_journal(store, id, list);
+
+	if (!err)
+		err = seed_renames_run(store, list);
+	/* What neither happened nor could be taken back stays in the journal. */
+	if (list->open || move_forget(store, id))
+		atomic_store(&store->unsettled, true);
+	if (list->happened)
+		err = 0;
+	seed_renames_release(list);
+	return err;
+}
+
+static errint_t recover_move(struct seed_store *store, const char *name, struct seed_error *error)
+{
+	struct seed_renames list = { 0 };
+	char id[SEED_STORE_ID_BYTES];
+	char *json = NULL;
+	size_t len;
+	errint_t err;
+
+	err = seed_store_row_read(store, name, MOVE_MAX_BYTES, &json, &len);
+	if (err)
+		return seed_store_judge(store, name, err, error);
+	memcpy(id, name, SEED_STORE_ID_BYTES - 1);
+	id[SEED_STORE_ID_BYTES - 1] = '\0';
+	err = seed_renames_parse(store, json, len, &list);
+	free(json);
+	if (!err)
+		err = seed_renames_settle(store, &list);
+	if (!err)
+		err = move_forget(store, id);
+	seed_renames_release(&list);
+	return err ? seed_store_judge(store, name, err, error) : 0;
+}
+
+static bool is_move(const char *name)
+{
+	return strspn(name, "0123456789abcdef") == SEED_STORE_ID_BYTES - 1 &&
+	       strcmp(name + SEED_STORE_ID_BYTES - 1, ".move") == 0;
+}
+
+errint_t seed_store_recover_moves(struct seed_store *store, struct seed_error *error)
+{
+	int fd = openat(store->pending, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	errint_t err = 0;
+
+	if (!dir) {
+		err = seed_error_set(error, errno, "pending in the state directory: %s",
+				     strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return err;
+	}
+	while (!err && (entry = readdir(dir)) != NULL)
+		if (is_move(entry->d_name))
+			err = recover_move(store, entry->d_name, error);
+	closedir(dir);
+	return err;
+}
+
+void seed_store_forget_later(struct seed_store *store, const char *id)
+{
+	if (!seed_store_forget(store, id))
+		return;
+	pthread_mutex_lock(&store->settle_mutex);
+	if (store->dead_count < SEED_ARRAY_LEN(store->dead))
+		memcpy(store->dead[store->dead_count++], id, SEED_STORE_ID_BYTES);
+	atomic_store(&store->unsettled, true);
+	pthread_mutex_unlock(&store->settle_mutex);
+}
+
+static errint_t forget_dead(struct seed_store *store)
+{
+	while (store->dead_count) {
+		errint_t err = seed_store_forget(store, store->dead[store->dead_count - 1]);
+
+		if (err)
+			return err;
+		store->dead_count--;
+	}
+	return 0;
+}
+
+errint_t seed_store_settle(struct seed_store *store)
+{
+	errint_t err = 0;
+
+	if (!atomic_load(&store->unsettled))
+		return 0;
+	pthread_mutex_lock(&store->settle_mutex);
+	if (atomic_load(&store->unsettled)) {
+		err = forget_dead(store);
+		if (!err)
+			err = seed_store_recover_moves(store, NULL);
+		if (!err)
+			atomic_store(&store->unsettled, false);
+	}
+	pthread_mutex_unlock(&store->settle_mutex);
+	return err;
+}
