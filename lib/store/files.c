@@ -1,35 +1,11 @@
 #include "lib/store/files.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/store/crash.h"
-
-errint_t seed_files_make_parents(int dirfd, const char *path)
-{
-	char part[4096];
-	const char *slash = path;
-
-	while ((slash = strchr(slash, '/')) != NULL) {
-		size_t len = (size_t)(slash - path);
-
-		if (len >= sizeof(part))
-			return -ENAMETOOLONG;
-		memcpy(part, path, len);
-		part[len] = '\0';
-		if (mkdirat(dirfd, part, 0755) == 0) {
-			errint_t err = seed_files_sync_parent(dirfd, part);
-
-			if (err)
-				return err;
-		} else if (errno != EEXIST) {
-			return -errno;
-		}
-		slash++;
-	}
-	return 0;
-}
 
 errint_t seed_files_sync(int fd)
 {
@@ -60,27 +36,6 @@ errint_t seed_files_sync_parent(int dirfd, const char *path)
 		return -errno;
 	err = seed_files_sync(fd);
 	close(fd);
-	return err;
-}
-
-errint_t seed_files_sync_above(const char *path)
-{
-	char part[4096];
-	size_t len = strlen(path);
-	errint_t err = 0;
-
-	if (len >= sizeof(part))
-		return -ENAMETOOLONG;
-	memcpy(part, path, len + 1);
-	while (len > 0 && !err) {
-		err = seed_files_sync_parent(AT_FDCWD, part);
-		/* One above it that we may only pass through was there before. */
-		if (err == -EACCES)
-			return 0;
-		while (len > 0 && part[len] != '/')
-			len--;
-		part[len] = '\0';
-	}
 	return err;
 }
 
@@ -151,6 +106,35 @@ errint_t seed_files_write_timed(int dirfd, const char *name, const void *data, s
 	return write_whole(dirfd, name, data, len, true, mtime);
 }
 
+errint_t seed_files_mkdir(int dirfd, const char *path, mode_t mode)
+{
+	errint_t err;
+
+	if (mkdirat(dirfd, path, mode) < 0)
+		return -errno;
+	err = seed_files_sync_parent(dirfd, path);
+	/* One that we may write in, but not read. */
+	return err == -EACCES ? 0 : err;
+}
+
+errint_t seed_files_make_parents(int dirfd, const char *path)
+{
+	char part[4096];
+
+	if (strlen(path) >= sizeof(part))
+		return -ENAMETOOLONG;
+	for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
+		errint_t err;
+
+		memcpy(part, path, (size_t)(slash - path));
+		part[slash - path] = '\0';
+		err = *part ? seed_files_mkdir(dirfd, part, 0755) : 0;
+		if (err && err != -EEXIST)
+			return err;
+	}
+	return 0;
+}
+
 /* Another thread may remove an empty folder that was just made (rmdir). */
 #define RENAME_TRIES 3
 
@@ -204,16 +188,76 @@ errint_t seed_files_rmdir(int dirfd, const char *path)
 	return unlinkat(dirfd, path, AT_REMOVEDIR) < 0 && errno != ENOENT ? -errno : 0;
 }
 
-errint_t seed_files_mkdir(int dirfd, const char *path)
-{
-	return mkdirat(dirfd, path, 0755) < 0 ? -errno : 0;
-}
-
 bool seed_files_is_folder(int dirfd, const char *path)
 {
 	struct stat st;
 
 	return fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+}
+
+static bool is_dot(const char *name)
+{
+	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+static errint_t names_add(struct seed_names *list, const char *name)
+{
+	char **names = list->names;
+
+	/* Room for twice as many whenever it is full: at each power of two. */
+	if ((list->count & (list->count - 1)) == 0)
+		names = realloc(names, (list->count ? 2 * list->count : 1) * sizeof(names[0]));
+	if (!names)
+		return -ENOMEM;
+	list->names = names;
+	names[list->count] = strdup(name);
+	return names[list->count] ? (list->count++, 0) : -ENOMEM;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static errint_t read_names(DIR *dir, struct seed_names *list)
+{
+	struct dirent *entry;
+	errint_t err = 0;
+
+	while (!err && (errno = 0, entry = readdir(dir)) != NULL)
+		if (!is_dot(entry->d_name))
+			err = names_add(list, entry->d_name);
+	return err ? err : -errno;
+}
+
+errint_t seed_files_list(int dirfd, const char *path, struct seed_names *list)
+{
+	int fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	errint_t err;
+
+	*list = (struct seed_names){ 0 };
+	if (!dir) {
+		err = -errno;
+		if (fd >= 0)
+			close(fd);
+		return err;
+	}
+	err = read_names(dir, list);
+	closedir(dir);
+	if (err)
+		seed_names_release(list);
+	else if (list->count)
+		qsort(list->names, list->count, sizeof(list->names[0]), compare_names);
+	return err;
+}
+
+void seed_names_release(struct seed_names *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		free(list->names[i]);
+	free(list->names);
+	*list = (struct seed_names){ 0 };
 }
 
 int seed_files_exists(int dirfd, const char *path)

@@ -1,6 +1,7 @@
 /*
- * Durable steps on files, the only place where the store syncs, renames, links
- * and unlinks: each returns 0 or -errno, may block, and may be repeated.
+ * Durable steps on files: each returns 0 or -errno, may block, and may be
+ * repeated. Nothing else in lib/store/ syncs, renames, unlinks or makes folders.
+ * (The worker syncs the picture that it writes; the log renames its own file.)
  *
  * A file whose fsync failed is never synced again: the kernel has dropped what
  * it could not write, and the next fsync succeeds. It is removed and written
@@ -9,21 +10,16 @@
 #ifndef SEED_STORE_FILES_H
 #define SEED_STORE_FILES_H
 
+#include <sys/types.h>
 #include <time.h>
 
 #include "lib/base/base.h"
-
-/* Makes the folders above `path` below dirfd (0755). */
-errint_t seed_files_make_parents(int dirfd, const char *path) SEED_MUST_CHECK;
 
 /* fsync of an open file. */
 errint_t seed_files_sync(int fd) SEED_MUST_CHECK;
 
 /* fsync of the folder that holds `path`. */
 errint_t seed_files_sync_parent(int dirfd, const char *path) SEED_MUST_CHECK;
-
-/* The same for each folder above an absolute or relative path. */
-errint_t seed_files_sync_above(const char *path) SEED_MUST_CHECK;
 
 /* Puts a whole file in place: written to tmpfd/tmpname, fsynced if `durable`,
  * renamed to dirfd/path (its folders are made), the folder fsynced if
@@ -49,8 +45,20 @@ errint_t seed_files_remove(int dirfd, const char *path) SEED_MUST_CHECK; /* -ENO
 errint_t seed_files_unlink(int dirfd, const char *path);
 errint_t seed_files_rmdir(int dirfd, const char *path); /* -ENOTEMPTY … */
 
-errint_t seed_files_mkdir(int dirfd, const char *path) SEED_MUST_CHECK; /* 0755; not durable */
+/* Durable; -EEXIST …. */
+errint_t seed_files_mkdir(int dirfd, const char *path, mode_t mode) SEED_MUST_CHECK;
+/* The folders above `path` that are missing (0755), each of them durable. */
+errint_t seed_files_make_parents(int dirfd, const char *path) SEED_MUST_CHECK;
 bool seed_files_is_folder(int dirfd, const char *path);
+
+/* What is in a folder, "." and ".." apart, sorted. */
+struct seed_names {
+	char **names; /* owned, each */
+	size_t count;
+};
+/* An error leaves an empty list. -ENOENT, -ENOTDIR …: no folder stands there. */
+errint_t seed_files_list(int dirfd, const char *path, struct seed_names *list) SEED_MUST_CHECK;
+void seed_names_release(struct seed_names *list);
 
 /* 1, 0 or -errno; a symbolic link is not followed. */
 int seed_files_exists(int dirfd, const char *path);

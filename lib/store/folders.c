@@ -2,16 +2,13 @@
 #include "lib/store/files.h"
 #include "lib/store/internal.h"
 
-/* 1: it was there already, left from a folder of that name whose images were
- * kept. */
-static int make_folder(struct seed_store *store, enum seed_area area, const char *path)
+/* It may be there already, left from a folder of that name whose images were kept. */
+static errint_t make_folder(struct seed_store *store, enum seed_area area, const char *path)
 {
-	errint_t err;
+	errint_t err = seed_files_mkdir(store->areas[area], path, 0755);
 
-	err = seed_files_mkdir(store->areas[area], path);
-	if (err == -EEXIST && area != SEED_AREA_PROMPTS)
-		return seed_files_is_folder(store->areas[area], path) ? 1 : -EEXIST;
-	return err ? err : seed_files_sync_parent(store->areas[area], path);
+	return err == -EEXIST && area != SEED_AREA_PROMPTS &&
+	       seed_files_is_folder(store->areas[area], path) ? 0 : err;
 }
 
 errint_t seed_store_make_folder(struct seed_store *store, const char *path)
@@ -27,9 +24,9 @@ errint_t seed_store_make_folder(struct seed_store *store, const char *path)
 		err = seed_files_exists(store->areas[SEED_AREA_PROMPTS], path);
 	if (err)
 		return err < 0 ? err : -EEXIST;
-	while (i < SEED_ARRAY_LEN(order) && (err = make_folder(store, order[i], path)) >= 0)
+	while (i < SEED_ARRAY_LEN(order) && (err = make_folder(store, order[i], path)) == 0)
 		i++;
-	if (err >= 0)
+	if (!err)
 		return 0;
 	/* Those that are empty: one that was there goes as it would by rmdir. */
 	for (i = SEED_ARRAY_LEN(order); i-- > 0 && err != -EEXIST;)

@@ -1,8 +1,4 @@
 /* history/NAME/: earlier verified images, numbered, oldest first. */
-#include <dirent.h>
-#include <fcntl.h>
-#include <unistd.h>
-
 #include "lib/store/files.h"
 #include "lib/store/internal.h"
 
@@ -24,37 +20,20 @@ static bool is_row_name(const char *name)
 	return digits >= 4 && strcmp(name + digits, ".json") == 0;
 }
 
-static DIR *open_history(const struct seed_store *store, const char *name)
-{
-	int fd = openat(store->areas[SEED_AREA_HISTORY], name,
-			O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-
-	if (!dir && fd >= 0)
-		close(fd);
-	return dir;
-}
-
 errint_t seed_store_history_next(struct seed_store *store, const char *name,
 				 char path[SEED_STORE_PATH_BYTES])
 {
-	DIR *dir = open_history(store, name);
-	struct dirent *entry;
+	struct seed_versions list;
+	errint_t err = seed_versions_read(store, name, &list);
 	unsigned last = 0;
-	int len;
 
-	if (!dir && errno != ENOENT)
-		return -errno;
-	while (dir && (entry = readdir(dir)) != NULL) {
-		unsigned number = history_number(entry->d_name);
-
-		if (number > last)
-			last = number;
-	}
-	if (dir)
-		closedir(dir);
-	len = snprintf(path, SEED_STORE_PATH_BYTES, "%s/%04u.png", name, last + 1);
-	return len < SEED_STORE_PATH_BYTES ? 0 : -ENAMETOOLONG;
+	if (!err && list.count)
+		last = history_number(list.names[list.count - 1]);
+	seed_versions_release(&list);
+	if (!err && snprintf(path, SEED_STORE_PATH_BYTES, "%s/%04u.png", name, last + 1) >=
+	    SEED_STORE_PATH_BYTES)
+		err = -ENAMETOOLONG;
+	return err;
 }
 
 bool seed_store_version_row(const char *version, char path[SEED_STORE_PATH_BYTES])
@@ -121,56 +100,48 @@ errint_t seed_store_plan_retire(struct seed_store *store, struct seed_renames *l
 	return err;
 }
 
-static int compare_names(const void *a, const void *b)
+static int compare_numbers(const void *a, const void *b)
 {
-	const char *const *x = a, *const *y = b;
-	unsigned p = history_number(*x), q = history_number(*y);
+	unsigned p = history_number(*(const char *const *)a);
+	unsigned q = history_number(*(const char *const *)b);
 
 	return (p > q) - (p < q);
 }
 
-static errint_t versions_add(struct seed_versions *list, const char *name)
+/* Of what stands in the folder only the versions; the rest goes. */
+static void keep_versions(struct seed_versions *list)
 {
-	char **names = realloc(list->names, (list->count + 1) * sizeof(names[0]));
+	size_t kept = 0;
 
-	if (!names)
-		return -ENOMEM;
-	list->names = names;
-	names[list->count] = strdup(name);
-	return names[list->count++] ? 0 : -ENOMEM;
+	for (size_t i = 0; i < list->count; i++) {
+		char *name = list->names[i];
+
+		if (history_number(name)) {
+			list->names[kept++] = name;
+			continue;
+		}
+		list->others = list->others || (name[0] != '.' && !is_row_name(name));
+		free(name);
+	}
+	list->count = kept;
+	if (kept)
+		qsort(list->names, kept, sizeof(list->names[0]), compare_numbers);
 }
 
 errint_t seed_versions_read(const struct seed_store *store, const char *name,
 			    struct seed_versions *list)
 {
-	DIR *dir = open_history(store, name);
-	struct dirent *entry;
-	errint_t err = 0;
+	struct seed_names found;
+	errint_t err = seed_files_list(store->areas[SEED_AREA_HISTORY], name, &found);
 
-	*list = (struct seed_versions){ 0 };
-	if (!dir)
-		return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
-	while (!err && (errno = 0, entry = readdir(dir)) != NULL) {
-		if (history_number(entry->d_name))
-			err = versions_add(list, entry->d_name);
-		else if (entry->d_name[0] != '.' && !is_row_name(entry->d_name))
-			list->others = true;
-	}
-	if (!err && errno)
-		err = -errno;
-	closedir(dir);
-	if (err)
-		seed_versions_release(list);
-	if (list->count)
-		qsort(list->names, list->count, sizeof(list->names[0]), compare_names);
-	return err;
+	*list = (struct seed_versions){ .names = found.names, .count = found.count };
+	keep_versions(list);
+	return err == -ENOENT || err == -ENOTDIR ? 0 : err;
 }
 
 void seed_versions_release(struct seed_versions *list)
 {
-	for (size_t i = 0; i < list->count; i++)
-		free(list->names[i]);
-	free(list->names);
+	seed_names_release(&(struct seed_names){ list->names, list->count });
 	*list = (struct seed_versions){ 0 };
 }
 

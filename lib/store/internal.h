@@ -20,6 +20,7 @@
 #include <stdatomic.h>
 
 #include "lib/base/log.h"
+#include "lib/store/files.h"
 #include "lib/store/renames.h"
 #include "lib/store/store.h"
 
@@ -88,26 +89,20 @@ void seed_store_pending_name(char out[SEED_PENDING_NAME_BYTES], const char *id,
 /* fsync of pending/. */
 errint_t seed_store_sync_pending(struct seed_store *store) SEED_MUST_CHECK;
 
-/* Ids in pending/, sorted: names of 16 hex digits and a suffix. */
-struct seed_ids {
-	char (*ids)[SEED_STORE_ID_BYTES];
-	size_t count, alloc;
-};
-errint_t seed_store_ids(struct seed_store *store, const char *suffix,
-			struct seed_ids *list) SEED_MUST_CHECK;
+/* The files ID.SUFFIX in pending/, oldest first. Release `list` in any case. */
+errint_t seed_store_pending_list(struct seed_store *store, const char *suffix,
+				 struct seed_names *list) SEED_MUST_CHECK;
 
 /* Removes what in pending/ is named after `id`, whatever stands behind it. */
 void seed_store_sweep_id(struct seed_store *store, const char *id);
-/* Pictures and bytes whose row is gone belong to nobody; those of a row that was
- * set aside may be all that is left of it. */
-errint_t seed_store_sweep_orphans(struct seed_store *store, const struct seed_ids *rows)
-	SEED_MUST_CHECK;
+/* The same for every id without a row, also one that was set aside. */
+errint_t seed_store_sweep_orphans(struct seed_store *store) SEED_MUST_CHECK;
 
 /* Reads pending/NAME whole; -EBADMSG where it belongs to somebody else. */
 errint_t seed_store_row_read(struct seed_store *store, const char *name, size_t limit, char **json,
 			     size_t *len) SEED_MUST_CHECK;
-/* The row pending/ID.json; release `record` in any case. */
-errint_t seed_store_pending_read(struct seed_store *store, const char *id,
+/* The row pending/NAME; release `record` in any case. */
+errint_t seed_store_pending_read(struct seed_store *store, const char *name,
 				 struct seed_record *record) SEED_MUST_CHECK;
 /* What `err` of reading pending/NAME means: 0, it was no row and has been set
  * aside as ID.bad, or the error, and `error` says what to do. */

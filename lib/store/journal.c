@@ -1,5 +1,4 @@
 /* The journal: pending/ID.json and what stands beside it. */
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -94,95 +93,66 @@ static bool is_id_with(const char *name, const char *suffix)
 	return is_of_id(name) && strcmp(name + SEED_STORE_ID_BYTES - 1, suffix) == 0;
 }
 
-static errint_t id_list_add(struct seed_ids *list, const char *name)
+errint_t seed_store_pending_list(struct seed_store *store, const char *suffix,
+				 struct seed_names *list)
 {
-	if (list->count == list->alloc) {
-		size_t alloc = list->alloc ? 2 * list->alloc : 64;
-		void *ids = realloc(list->ids, alloc * sizeof(list->ids[0]));
+	errint_t err = seed_files_list(store->pending, ".", list);
+	size_t kept = 0;
 
-		if (!ids)
-			return -ENOMEM;
-		list->ids = ids;
-		list->alloc = alloc;
+	for (size_t i = 0; i < list->count; i++) {
+		if (is_id_with(list->names[i], suffix))
+			list->names[kept++] = list->names[i];
+		else
+			free(list->names[i]);
 	}
-	memcpy(list->ids[list->count], name, SEED_STORE_ID_BYTES - 1);
-	list->ids[list->count++][SEED_STORE_ID_BYTES - 1] = '\0';
-	return 0;
-}
-
-static int compare_ids(const void *a, const void *b)
-{
-	return strcmp(a, b);
-}
-
-static DIR *open_pending(struct seed_store *store)
-{
-	int fd = openat(store->pending, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-
-	if (!dir && fd >= 0)
-		close(fd);
-	return dir;
-}
-
-errint_t seed_store_ids(struct seed_store *store, const char *suffix, struct seed_ids *list)
-{
-	DIR *dir = open_pending(store);
-	struct dirent *entry;
-	errint_t err = 0;
-
-	if (!dir)
-		return -errno;
-	while (!err && (errno = 0, entry = readdir(dir)) != NULL)
-		if (is_id_with(entry->d_name, suffix))
-			err = id_list_add(list, entry->d_name);
-	if (!err && errno)
-		err = -errno;
-	closedir(dir);
-	if (list->count)
-		qsort(list->ids, list->count, sizeof(list->ids[0]), compare_ids);
+	list->count = kept;
 	return err;
 }
 
-static bool id_list_has(const struct seed_ids *list, const char *id)
+static bool is_same_id(const char *a, const char *b)
 {
-	return list->count && bsearch(id, list->ids, list->count, sizeof(list->ids[0]), compare_ids);
+	return strncmp(a, b, SEED_STORE_ID_BYTES - 1) == 0;
 }
 
-errint_t seed_store_sweep_orphans(struct seed_store *store, const struct seed_ids *rows)
+/* Pictures and bytes whose row is gone belong to nobody; those of a row that was
+ * set aside may be all that is left of it. */
+static bool is_kept(char *const *of_id, size_t count)
 {
-	struct seed_ids bad = { 0 };
-	errint_t err = seed_store_ids(store, ".bad", &bad);
-	DIR *dir = err ? NULL : open_pending(store);
-	struct dirent *entry;
+	for (size_t i = 0; i < count; i++)
+		if (is_id_with(of_id[i], ".json") || is_id_with(of_id[i], ".bad"))
+			return true;
+	return !is_of_id(of_id[0]);
+}
 
-	while (dir && (entry = readdir(dir)) != NULL) {
-		char id[SEED_STORE_ID_BYTES];
+errint_t seed_store_sweep_orphans(struct seed_store *store)
+{
+	struct seed_names found;
+	errint_t err = seed_files_list(store->pending, ".", &found);
 
-		if (!is_of_id(entry->d_name))
-			continue;
-		memcpy(id, entry->d_name, SEED_STORE_ID_BYTES - 1);
-		id[SEED_STORE_ID_BYTES - 1] = '\0';
-		if (!id_list_has(rows, id) && !id_list_has(&bad, id))
-			remove_pending(store, entry->d_name);
+	for (size_t i = 0, next; i < found.count; i = next) {
+		bool kept;
+
+		for (next = i + 1; next < found.count; next++)
+			if (!is_same_id(found.names[i], found.names[next]))
+				break;
+		kept = is_kept(found.names + i, next - i);
+		for (size_t j = i; j < next && !kept; j++)
+			remove_pending(store, found.names[j]);
 	}
-	if (dir)
-		closedir(dir);
-	free(bad.ids);
+	seed_names_release(&found);
 	return err;
 }
 
 void seed_store_sweep_id(struct seed_store *store, const char *id)
 {
-	DIR *dir = open_pending(store);
-	struct dirent *entry;
+	struct seed_names found;
 
-	while (dir && (entry = readdir(dir)) != NULL) {
-		if (strncmp(entry->d_name, id, SEED_STORE_ID_BYTES - 1) == 0)
-			remove_pending(store, entry->d_name);
-	}
-	if (dir)
-		closedir(dir);
+	if (seed_files_list(store->pending, ".", &found))
+		return;
+	for (size_t i = 0; i < found.count; i++)
+		if (is_same_id(found.names[i], id))
+			remove_pending(store, found.names[i]);
+	seed_names_release(&found);
 }
 
 errint_t seed_store_row_read(struct seed_store *store, const char *name, size_t limit, char **json,
@@ -213,24 +183,23 @@ static bool leads_nowhere(const struct seed_store *store, const char *name)
 	return false;
 }
 
-errint_t seed_store_pending_read(struct seed_store *store, const char *id,
+errint_t seed_store_pending_read(struct seed_store *store, const char *name,
 				 struct seed_record *record)
 {
-	char name[SEED_PENDING_NAME_BYTES];
 	char *json = NULL;
 	size_t len = 0;
 	errint_t err;
 
 	seed_record_init(record);
-	seed_store_pending_name(name, id, ".json");
 	err = seed_store_row_read(store, name, SEED_RECORD_MAX_BYTES, &json, &len);
 	if (err)
 		return err;
 	seed_record_release(record);
 	err = seed_record_parse(json, len, record);
 	free(json);
-	if (!err && (!record->id || strcmp(record->id, id) || !record->name || !record->step ||
-		     !record->request || !record->prompt || is_no_id(id) ||
+	if (!err && (!record->id || strlen(record->id) != SEED_STORE_ID_BYTES - 1 ||
+		     !is_same_id(record->id, name) || !record->name || !record->step ||
+		     !record->request || !record->prompt || is_no_id(name) ||
 		     leads_nowhere(store, record->name)))
 		err = -EBADMSG;
 	return err;

@@ -3,10 +3,6 @@
  * first in pending/ID.move. The prompt moves last: until then it has not
  * happened, and at the next start it is taken back.
  */
-#include <dirent.h>
-#include <fcntl.h>
-#include <unistd.h>
-
 #include "lib/base/text.h"
 #include "lib/store/files.h"
 #include "lib/store/internal.h"
@@ -73,13 +69,13 @@ static errint_t plan_pending(struct seed_store *store, struct seed_renames *list
 			     const char *from, const char *to, bool folder)
 {
 	char name[SEED_STORE_PATH_BYTES];
-	struct seed_ids ids = { 0 };
+	struct seed_names rows;
 	struct seed_record row;
-	errint_t err = seed_store_ids(store, ".json", &ids);
+	errint_t err = seed_store_pending_list(store, ".json", &rows);
 
-	for (size_t i = 0; i < ids.count && !err; i++) {
+	for (size_t i = 0; i < rows.count && !err; i++) {
 		/* One that is no row is not this rename's to judge. */
-		err = seed_store_pending_read(store, ids.ids[i], &row);
+		err = seed_store_pending_read(store, rows.names[i], &row);
 		if (!err && folder && is_below(row.name, from))
 			err = check_moved(row.name, from, to);
 		if (!err && seed_store_renamed(row.name, from, to, folder, name)) {
@@ -92,7 +88,7 @@ static errint_t plan_pending(struct seed_store *store, struct seed_renames *list
 			err = 0;
 		seed_record_release(&row);
 	}
-	free(ids.ids);
+	seed_names_release(&rows);
 	return err;
 }
 
@@ -132,40 +128,15 @@ static errint_t plan_entry(struct seed_store *store, struct seed_renames *list, 
 
 /* ---- folders ---- */
 
-static errint_t open_folder(int dirfd, const char *path, DIR **dir)
-{
-	int fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	errint_t err = 0;
-
-	*dir = fd < 0 ? NULL : fdopendir(fd);
-	if (!*dir) {
-		err = -errno;
-		if (fd >= 0)
-			close(fd);
-	}
-	return err;
-}
-
-static bool is_dot(const char *name)
-{
-	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
-}
-
 /* 1, 0 or -errno. */
 static int is_empty_folder(int dirfd, const char *path)
 {
-	struct dirent *entry;
-	int empty = 1;
-	DIR *dir;
-	errint_t err = open_folder(dirfd, path, &dir);
+	struct seed_names found;
+	errint_t err = seed_files_list(dirfd, path, &found);
+	int empty = found.count == 0;
 
-	if (err)
-		return err;
-	while ((entry = readdir(dir)) != NULL)
-		if (!is_dot(entry->d_name))
-			empty = 0;
-	closedir(dir);
-	return empty;
+	seed_names_release(&found);
+	return err ? err : empty;
 }
 
 /* A name below the folder is to be one when the folder has its new name, too. What
@@ -177,29 +148,27 @@ static errint_t check_below(struct seed_store *store, int area, const char *path
 		[SEED_AREA_IMAGES] = sizeof(".png") - 1, [SEED_AREA_RECORDS] = sizeof(".json") - 1,
 	};
 	char child[SEED_STORE_PATH_BYTES];
-	struct dirent *entry;
-	DIR *dir;
-	errint_t err = open_folder(store->areas[area], path, &dir);
+	struct seed_names found;
+	errint_t err = seed_files_list(store->areas[area], path, &found);
 
 	if (err)
 		return err == -ENOENT ? 0 : err;
-	while (!err && (entry = readdir(dir)) != NULL) {
-		size_t len = (size_t)snprintf(child, sizeof(child), "%s/%s", path, entry->d_name);
+	for (size_t i = 0; i < found.count && !err; i++) {
+		const char *name = found.names[i];
+		size_t len = (size_t)snprintf(child, sizeof(child), "%s/%s", path, name);
 
-		if (is_dot(entry->d_name))
-			continue;
 		if (len >= sizeof(child)) {
 			err = -ENAMETOOLONG;
 		} else if (seed_files_is_folder(store->areas[area], child)) {
 			err = check_moved(child, from, to);
 			if (!err)
 				err = check_below(store, area, child, from, to);
-		} else if (area != SEED_AREA_HISTORY && strlen(entry->d_name) > suffix_bytes[area]) {
+		} else if (area != SEED_AREA_HISTORY && strlen(name) > suffix_bytes[area]) {
 			child[len - suffix_bytes[area]] = '\0';
 			err = check_moved(child, from, to);
 		}
 	}
-	closedir(dir);
+	seed_names_release(&found);
 	return err;
 }
 
@@ -224,24 +193,21 @@ static errint_t plan_beside(struct seed_store *store, struct seed_renames *list,
 			    const char *from, const char *to)
 {
 	char old[SEED_STORE_PATH_BYTES], next[SEED_STORE_PATH_BYTES];
-	struct dirent *entry;
-	DIR *dir;
-	errint_t err = open_folder(store->areas[area], from, &dir);
+	struct seed_names found;
+	errint_t err = seed_files_list(store->areas[area], from, &found);
 
 	if (err)
 		return err == -ENOENT ? 0 : err;
-	while (!err && (entry = readdir(dir)) != NULL) {
-		if (is_dot(entry->d_name))
-			continue;
-		if (snprintf(old, sizeof(old), "%s/%s", from, entry->d_name) >= (int)sizeof(old) ||
-		    snprintf(next, sizeof(next), "%s/%s", to, entry->d_name) >= (int)sizeof(next))
+	for (size_t i = 0; i < found.count && !err; i++) {
+		if (snprintf(old, sizeof(old), "%s/%s", from, found.names[i]) >= (int)sizeof(old) ||
+		    snprintf(next, sizeof(next), "%s/%s", to, found.names[i]) >= (int)sizeof(next))
 			err = -ENAMETOOLONG;
 		else if (seed_files_exists(store->areas[area], next) != 0)
 			err = -ENOTEMPTY;
 		else
 			err = seed_renames_add(list, SEED_RENAME_INTO, area, old, area, next);
 	}
-	closedir(dir);
+	seed_names_release(&found);
 	return err;
 }
 

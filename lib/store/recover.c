@@ -41,21 +41,19 @@ static void raise_last_id(struct seed_store *store, const char *id)
 }
 
 /* The rows that can be read, in order; the rest is set aside. */
-static errint_t read_rows(struct seed_store *store, const struct seed_ids *list,
+static errint_t read_rows(struct seed_store *store, const struct seed_names *list,
 			  struct seed_record *rows, size_t *count, struct seed_error *error)
 {
-	char name[SEED_PENDING_NAME_BYTES];
 	errint_t err = 0;
 
 	for (size_t i = 0; i < list->count && !err; i++) {
-		err = seed_store_pending_read(store, list->ids[i], &rows[*count]);
+		err = seed_store_pending_read(store, list->names[i], &rows[*count]);
 		if (!err) {
 			(*count)++;
 			continue;
 		}
 		seed_record_release(&rows[*count]);
-		seed_store_pending_name(name, list->ids[i], ".json");
-		err = seed_store_judge(store, name, err, error);
+		err = seed_store_judge(store, list->names[i], err, error);
 	}
 	return err;
 }
@@ -70,7 +68,7 @@ static void mend_record(struct seed_store *store, const struct seed_record *row)
 	seed_record_release(&record);
 }
 
-static errint_t hand_over(struct seed_store *store, const struct seed_ids *list,
+static errint_t hand_over(struct seed_store *store, const struct seed_names *list,
 			  struct seed_record *rows, seed_store_pending_fn *each, void *context,
 			  struct seed_error *error)
 {
@@ -101,16 +99,16 @@ static errint_t hand_over(struct seed_store *store, const struct seed_ids *list,
 errint_t seed_store_recover(struct seed_store *store, seed_store_pending_fn *each, void *context,
 			    struct seed_error *error)
 {
-	struct seed_ids list = { 0 };
+	struct seed_names list = { 0 };
 	struct seed_record *rows = NULL;
 	errint_t err;
 
 	err = seed_store_recover_moves(store, error);
 	if (err)
 		return err;
-	err = seed_store_ids(store, ".json", &list);
+	err = seed_store_sweep_orphans(store);
 	if (!err)
-		err = seed_store_sweep_orphans(store, &list);
+		err = seed_store_pending_list(store, ".json", &list);
 	if (!err && list.count) {
 		rows = calloc(list.count, sizeof(rows[0]));
 		if (!rows)
@@ -121,6 +119,6 @@ errint_t seed_store_recover(struct seed_store *store, seed_store_pending_fn *eac
 	else if (list.count)
 		err = hand_over(store, &list, rows, each, context, error);
 	free(rows);
-	free(list.ids);
+	seed_names_release(&list);
 	return err;
 }

@@ -3,10 +3,6 @@
  * that failed: what could be neither finished nor taken back is settled before
  * anything else is changed, and at the start.
  */
-#include <dirent.h>
-#include <fcntl.h>
-#include <unistd.h>
-
 #include "lib/store/files.h"
 #include "lib/store/internal.h"
 
@@ -89,30 +85,17 @@ static errint_t recover_move(struct seed_store *store, const char *name, struct 
 	return err ? seed_store_judge(store, name, err, error) : 0;
 }
 
-static bool is_move(const char *name)
-{
-	return strspn(name, "0123456789abcdef") == SEED_STORE_ID_BYTES - 1 &&
-	       strcmp(name + SEED_STORE_ID_BYTES - 1, ".move") == 0;
-}
-
 errint_t seed_store_recover_moves(struct seed_store *store, struct seed_error *error)
 {
-	int fd = openat(store->pending, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *entry;
-	errint_t err = 0;
+	struct seed_names moves;
+	errint_t err = seed_store_pending_list(store, ".move", &moves);
 
-	if (!dir) {
-		err = seed_error_set(error, errno, "pending in the state directory: %s",
-				     strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		return err;
-	}
-	while (!err && (entry = readdir(dir)) != NULL)
-		if (is_move(entry->d_name))
-			err = recover_move(store, entry->d_name, error);
-	closedir(dir);
+	if (err)
+		return seed_error_set(error, -err, "pending in the state directory: %s",
+				      strerror(-err));
+	for (size_t i = 0; i < moves.count && !err; i++)
+		err = recover_move(store, moves.names[i], error);
+	seed_names_release(&moves);
 	return err;
 }
 

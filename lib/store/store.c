@@ -1,6 +1,5 @@
 #include "lib/store/store.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <sys/file.h>
@@ -36,27 +35,6 @@ int seed_store_root(const struct seed_store *store)
 {
 	return store->root;
 }
-
-/* What is made is durable before anything is told to be in it. */
-static errint_t make_root(const char *path)
-{
-	char part[4096];
-
-	for (const char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		size_t len = (size_t)(slash - path);
-
-		if (len >= sizeof(part))
-			return -ENAMETOOLONG;
-		memcpy(part, path, len);
-		part[len] = '\0';
-		if (mkdir(part, 0755) < 0 && errno != EEXIST)
-			return -errno;
-	}
-	if (mkdir(path, 0700) < 0)
-		return errno == EEXIST ? 0 : -errno;
-	return seed_files_sync_above(path);
-}
-
 /* Prompts are there to be paid for, and a name in it leads to a file: whoever
  * may write in it is trusted with both. */
 static errint_t check_owner(struct seed_store *store, const char *path, struct seed_error *error)
@@ -83,11 +61,13 @@ static errint_t open_root(struct seed_store *store, const char *path, struct see
 
 	if (path[0] == '\0')
 		return seed_error_set(error, EINVAL, "state directory: the path is empty");
-	err = make_root(path);
-	if (!err) {
+	/* What is made is durable before anything is told to be in it. */
+	err = seed_files_make_parents(AT_FDCWD, path);
+	if (!err)
+		err = seed_files_mkdir(AT_FDCWD, path, 0700);
+	if (!err || err == -EEXIST) {
 		store->root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (store->root < 0)
-			err = -errno;
+		err = store->root < 0 ? -errno : 0;
 	}
 	if (!err && faccessat(store->root, ".", W_OK | X_OK, AT_EACCESS) < 0)
 		err = -errno;
@@ -157,9 +137,9 @@ static errint_t open_folder(struct seed_store *store, const char *path, const ch
 {
 	errint_t err = keep_clear(store, store->root, name, S_IFDIR);
 
-	if (!err && mkdirat(store->root, name, 0700) < 0 && errno != EEXIST)
-		err = -errno;
-	if (!err) {
+	if (!err)
+		err = seed_files_mkdir(store->root, name, 0700);
+	if (!err || err == -EEXIST) {
 		*fd = openat(store->root, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 		err = *fd < 0 ? -errno : 0;
 	}
@@ -169,19 +149,13 @@ static errint_t open_folder(struct seed_store *store, const char *path, const ch
 
 static void sweep(int dirfd)
 {
-	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *entry;
+	struct seed_names found;
 
-	if (!dir) {
-		if (fd >= 0)
-			close(fd);
+	if (seed_files_list(dirfd, ".", &found))
 		return;
-	}
-	while ((entry = readdir(dir)) != NULL)
-		if (entry->d_type != DT_DIR)
-			SEED_UNUSED(seed_files_unlink(dirfd, entry->d_name));
-	closedir(dir);
+	for (size_t i = 0; i < found.count; i++)
+		SEED_UNUSED(seed_files_unlink(dirfd, found.names[i]));
+	seed_names_release(&found);
 }
 
 static errint_t open_folders(struct seed_store *store, const char *path, struct seed_error *error)

@@ -73,8 +73,8 @@ void seed_store_thumb_end(struct seed_store *store, const struct seed_thumb_file
 	char name[NAME_BYTES];
 
 	name_of(files->file, files->time_ns, name);
-	if (!made || renameat(store->tmp, files->id, store->thumbs, name) < 0)
-		(void)unlinkat(store->tmp, files->id, 0);
+	if (!made || seed_files_rename(store->tmp, files->id, store->thumbs, name))
+		SEED_UNUSED(seed_files_unlink(store->tmp, files->id));
 }
 
 errint_t seed_store_image_unlink(struct seed_store *store, int dirfd, const char *path)
@@ -87,6 +87,6 @@ errint_t seed_store_image_unlink(struct seed_store *store, int dirfd, const char
 	if (err || !is_image)
 		return err;
 	name_of(st.st_ino, time_of(&st), name);
-	(void)unlinkat(store->thumbs, name, 0);
+	SEED_UNUSED(seed_files_unlink(store->thumbs, name));
 	return 0;
 }
