@@ -5,11 +5,12 @@
 
 Each round mounts, lets writers write texts that are never written again, moves
 and removes some names, and kills the program after a while. Meanwhile the API
-or the image host refuses connections (for up to 20 s where KILLS is 100 and
-more, else for up to 3), submissions get 429 with odd Retry-After values, 5xx or
-no answer, polls and pictures break, pictures come late, and descriptors run
-out. Then all is turned kind, one more mount finishes what there is, and the
-service's log is judged, by what man seed says of "Never twice, never lost":
+or the image host refuses connections, the API's name is not found or the disk is
+full (for up to 60 s where KILLS is 1000 and more, 20 s from 100 on, else 3),
+submissions get 429 with odd Retry-After values, 5xx or no answer, polls and pictures
+break, pictures come late, and descriptors run out. Then all is turned kind, one more
+mount finishes what there is, and the service's log is judged, by what man seed says of
+"Never twice, never lost":
 
   - a text is submitted twice at most, and the second time only if the first was
     not accepted, its task failed, or nobody could know; never after a restart
@@ -20,6 +21,9 @@ service's log is judged, by what man seed says of "Never twice, never lost":
 
 The same SEED makes the same decisions (the moments depend on the machine).
 OPTIONS must not hold a timeout. The exit status is 1 if anything is wrong.
+
+It needs a mount namespace of its own (unshare -m): names are looked up in a file
+that it changes, and the state directory is a tmpfs whose size it changes.
 """
 import json
 import os
@@ -35,7 +39,7 @@ import urllib.request
 
 PROGRAM, OPTIONS, MOUNT, STATE, CONTROL, KILLS, SEED = sys.argv[1:8]
 KILLS = int(KILLS)
-LONGEST_MS = 20000 if KILLS >= 100 else 3000
+LONGEST_MS = 60000 if KILLS >= 1000 else 20000 if KILLS >= 100 else 3000
 KEPT = ["fox", "owl", "sea", "sky", "oak"]     # written and moved
 REMOVED = ["elk", "hare"]                      # written and removed
 AFTER = ["0", "1", "2", "86400", "999999999999", "-5", "soon"]
@@ -43,6 +47,9 @@ AFTER = ["0", "1", "2", "86400", "999999999999", "-5", "soon"]
 chance = random.Random(int(SEED))
 errors = open(os.path.join(os.path.dirname(STATE), "err"), "a")  # where helper.bash looks
 starts, kills, outages = [], [], []  # times, ms; outages of the API
+full = []                            # from, to: the disk takes nothing
+HOST, ROOM = "api.storm.test", "size=90%"
+DIRECTORY = os.path.dirname(STATE)
 written = {}                         # text: name
 
 
@@ -66,7 +73,7 @@ def log(kind):
 def start():
     starts.append(now())
     process = subprocess.Popen(
-        ["setpriv", "--pdeathsig", "KILL", "--", PROGRAM, "-f", "-o", OPTIONS + ",timeout=60",
+        ["setpriv", "--pdeathsig", "KILL", "--", PROGRAM, "-f", "-o", OPTIONS.replace("127.0.0.1", HOST) + ",timeout=60",
          MOUNT], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors)
     end = time.monotonic() + 60
     while not os.path.exists(MOUNT + "/README"):
@@ -98,6 +105,43 @@ def touch(call, *names):
         call(*(MOUNT + "/prompts/" + name for name in names))
     except OSError:
         pass  # not there, or the mount has no descriptor for it
+
+
+# --- the world ---------------------------------------------------------------
+
+def run(*command):
+    subprocess.run(command, check=True)
+
+
+def names(found):
+    # In place: the file is mounted over the system's.
+    with open(DIRECTORY + "/hosts", "w") as hosts:
+        hosts.write("127.0.0.1 localhost\n" + ("127.0.0.1 %s\n" % HOST if found else ""))
+
+
+def own_world():
+    """Names and a disk that can be taken away."""
+    names(True)
+    with open(DIRECTORY + "/resolv.conf", "w") as file:
+        file.write("nameserver 127.0.0.1\noptions attempts:1 timeout:1\n")
+    for file in ("hosts", "resolv.conf"):
+        run("mount", "--bind", DIRECTORY + "/" + file, "/etc/" + file)
+    run("mount", "-t", "tmpfs", "-o", "mode=700," + ROOM, "tmpfs", STATE)
+
+
+def fill_disk(fill):
+    space = os.statvfs(STATE)
+    used = (space.f_blocks - space.f_bfree) * space.f_bsize
+    run("mount", "-o", "remount," + ("size=%d" % max(used, 65536) if fill else ROOM), STATE)
+
+
+given_back = []
+
+
+def for_a_while(ms, give_back):
+    given_back.append(threading.Timer(ms / 1000, give_back))
+    given_back[-1].daemon = True
+    given_back[-1].start()
 
 
 # --- the weather -------------------------------------------------------------
@@ -139,9 +183,20 @@ def change_weather():
 
 def take_down(door):
     ms = chance.randint(1000, LONGEST_MS)
-    if door == "api":
+    if door in ("api", "name"):
         outages.append(now())
-    ask("/_down", {}, door=door, ms=ms)
+    if door == "name":
+        names(False)
+        for_a_while(ms, lambda: names(True))
+    elif door == "disk":
+        full.append((now(), now() + ms))
+        try:
+            fill_disk(True)
+        except subprocess.CalledProcessError:
+            return  # more was written meanwhile than it was to hold
+        for_a_while(ms, lambda: fill_disk(False))
+    else:
+        ask("/_down", {}, door=door, ms=ms)
 
 
 def limit(process):
@@ -168,8 +223,8 @@ def one_round(number):
             touch(os.rename, *chance.sample(KEPT, 2))
         elif what < 0.85:
             touch(os.unlink, chance.choice(REMOVED))
-        elif what < 0.86:
-            take_down(chance.choice(["api", "images"]))
+        elif what < 0.87:
+            take_down(chance.choice(["api", "images", "name", "disk"]))
         elif what < 0.92:
             change_weather()
         time.sleep(chance.choice([0, 0.02, 0.1, 0.3]))
@@ -182,9 +237,14 @@ def one_round(number):
 
 
 def calm_down():
+    for timer in given_back:
+        timer.cancel()
+        timer.join()
     ask("/_faults", [])
     ask("/_up", {}, door="api")
     ask("/_up", {}, door="images")
+    names(True)
+    fill_disk(False)
 
 
 def wait_idle():
@@ -222,6 +282,11 @@ class Submission:
         """Whether the answer must have reached the program."""
         cut = [t for t in kills + outages if self.time - 100 <= t <= self.time + 1500]
         return self.status != 0 and not cut
+
+    def is_stored(self):
+        """Whether the answer must have reached the disk, too, before anything ended."""
+        return self.answered() and not any(
+            begin - 2000 <= self.time <= end + 3000 for begin, end in full)
 
     def refused(self):
         return self.status != 0 and not self.accepted
@@ -291,7 +356,7 @@ def texts_of_images():
 def judge_images(made, images):
     wrong = []
     for text, list_ in sorted(made.items()):
-        sure = [one for one in list_ if one.accepted and not one.fails and one.answered()]
+        sure = [one for one in list_ if one.accepted and not one.fails and one.is_stored()]
         if sure and text not in images and written[text] in KEPT:
             wrong.append("lost: %s (%s)" % (text, written[text]))
         if images.get(text, 0) > sum(one.accepted for one in list_):
@@ -302,6 +367,7 @@ def judge_images(made, images):
 
 def main():
     print("seed", SEED, flush=True)
+    own_world()
     ask("/_config", {"image": "png-1024x576", "apart": True})
     for number in range(KILLS):
         one_round(number)
