@@ -334,5 +334,9 @@ bench-image: $(BUILD)/bench-image
 bench-quality: $(BUILD)/bench-quality
 	@tests/bench/image.py --quality $(BUILD)/bench-quality
 
-.PHONY: bench-image bench-quality bench-inflate
+# What 1,000 and 10,000 waiting writers cost.
+bench-waiting: all upstream
+	@tests/bench/waiting.py $(BUILD)/seedfs $(BUILD)/upstream $(WRITERS)
+
+.PHONY: bench-image bench-quality bench-inflate bench-waiting
 -include $(BUILD)/tests/bench/image.d $(BUILD)/tests/bench/quality.d $(BUILD)/tests/bench/inflate.d
