@@ -122,6 +122,22 @@ static enum phase still_running(struct generation *generation, const struct seed
 	return answer_poll_later(generation);
 }
 
+/* How long tasks take is known as well as was asked: it ended between two answers. What a
+ * refused question put off says nothing. */
+static void learn_duration(struct generation *generation)
+{
+	int64_t now = seed_clock_now_ms(), before = generation->submitted_ms;
+
+	if (!before || generation->put_off || generation->resumed || generation->shelved)
+		return;
+	if (is_submit(generation))
+		before = now;
+	else if (generation->told_ms > before)
+		before = generation->told_ms;
+	seed_durations_add(&generation->engine->durations,
+			   before + (now - before) / 2 - generation->submitted_ms);
+}
+
 static enum phase fetch_first(struct generation *generation)
 {
 	free(generation->fetch_url);
@@ -154,6 +170,8 @@ static enum phase follow_submission(struct generation *generation,
 	if (step->kind == SEED_STEP_BACKOFF)
 		return backed_off(generation, answer, step);
 	got_through(generation);
+	if (step->kind == SEED_STEP_BYTES || step->kind == SEED_STEP_URL)
+		learn_duration(generation);
 	if (step->kind == SEED_STEP_UNKNOWN)
 		return not_known(generation, answer);
 	if (step->kind != SEED_STEP_BYTES)
@@ -165,6 +183,8 @@ static enum phase follow_submission(struct generation *generation,
 static enum phase follow_poll(struct generation *generation, const struct seed_net_answer *answer,
 			      struct seed_step *step)
 {
+	if (step->kind == SEED_STEP_BYTES || step->kind == SEED_STEP_URL)
+		learn_duration(generation);
 	switch (step->kind) {
 	case SEED_STEP_FAIL:
 		return step_failed(generation, step);

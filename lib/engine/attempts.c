@@ -5,13 +5,17 @@
 
 /* A question is kept for just before the deadline, whatever waits were asked for. */
 #define LAST_QUESTION_MS 2000
+/* "Running" that is older than this at the deadline says nothing about then. */
+#define LATELY_MS 3000
 /* From then on each comes after half of what is left, but not sooner than this. */
 #define LAST_QUESTIONS_APART_MS 200
 /* The longest pause between two questions about a task that is shelved. */
 #define SHELVED_BACKOFF_MAX_MS 60000
 /* A task of which a service says nothing better for so long will never end. */
 #define TASK_MAX_MS (24 * INT64_C(3600) * 1000)
-/* A callback's image is not paid for: so many tries, and it is none. */
+/* A callback's image whose host does not give it is asked for so long, for a generation
+ * would be paid for; a URL that is dead, so often. Then it has no image. */
+#define ADOPT_MS 30000
 #define ADOPT_TRIES 3
 
 void attempt_new_deadline(struct generation *generation)
@@ -127,20 +131,32 @@ static int64_t backoff_ms(struct generation *generation)
 	return ms < SHELVED_BACKOFF_MAX_MS ? ms : SHELVED_BACKOFF_MAX_MS;
 }
 
-int64_t attempt_last_question_ms(const struct generation *generation)
+static int64_t before_deadline_ms(const struct generation *generation, int64_t margin_ms)
+{
+	int64_t most_ms = generation->engine->config.timeout_ms / 4;
+
+	return generation->deadline_ms - (margin_ms < most_ms ? margin_ms : most_ms);
+}
+
+static int64_t last_question_ms(const struct generation *generation)
 {
 	const struct seed_engine *engine = generation->engine;
-	int64_t most = engine->config.timeout_ms / 4, margin = LAST_QUESTION_MS;
+	int64_t margin_ms = LAST_QUESTION_MS;
 
 	/* All that run may have the same deadline, and ask in turn. */
 	if (engine->queries.count)
-		margin += engine->active * engine->queries.window_ms / engine->queries.count;
-	return generation->deadline_ms - (margin < most ? margin : most);
+		margin_ms += engine->active * engine->queries.window_ms / engine->queries.count;
+	return before_deadline_ms(generation, margin_ms);
+}
+
+bool attempt_was_asked_lately(const struct generation *generation)
+{
+	return generation->told_ms >= before_deadline_ms(generation, LATELY_MS);
 }
 
 int64_t attempt_ask_at_ms(const struct generation *generation, int64_t wanted_ms)
 {
-	int64_t last = attempt_last_question_ms(generation), now = seed_clock_now_ms(), half;
+	int64_t last = last_question_ms(generation), now = seed_clock_now_ms(), half;
 
 	if (generation->deadline_ms == INT64_MAX)
 		return wanted_ms;
@@ -162,6 +178,7 @@ static enum phase ask_again(struct generation *generation, enum seed_failure fai
 {
 	if (delay_ms <= 0 || generation->shelved)
 		delay_ms = backoff_ms(generation);
+	generation->put_off = true;
 	return wait_until(generation, failure,
 			  attempt_ask_at_ms(generation, seed_clock_now_ms() + delay_ms));
 }
@@ -299,15 +316,26 @@ static enum phase not_adopted(struct generation *generation, const struct seed_e
 	return generation_fail(generation, &none);
 }
 
-static enum phase adoption_failed(struct generation *generation, enum seed_failure failure,
-				  const struct seed_error *error)
+/* How long its host may still be asked. A download under way has until the deadline. */
+static int64_t adopt_left_ms(const struct generation *generation)
 {
-	bool may_come = failure == SEED_FAILURE_NOT_SENT || failure == SEED_FAILURE_BUSY ||
-			failure == SEED_FAILURE_LOCAL || failure == SEED_FAILURE_UNSURE;
+	int64_t timeout_ms = generation->engine->config.timeout_ms;
+	int64_t most_ms = timeout_ms < ADOPT_MS ? timeout_ms : ADOPT_MS;
 
-	if (may_come && generation->backoffs + 1 < ADOPT_TRIES &&
-	    seed_clock_now_ms() < generation->deadline_ms)
-		return ask_again(generation, failure, -1);
+	return generation->deadline_ms - timeout_ms + most_ms - seed_clock_now_ms();
+}
+
+static enum phase adoption_failed(struct generation *generation, enum seed_failure failure,
+				  const struct seed_error *error, int64_t delay_ms)
+{
+	bool passing = failure == SEED_FAILURE_NOT_SENT || failure == SEED_FAILURE_BUSY ||
+		       failure == SEED_FAILURE_LOCAL || failure == SEED_FAILURE_UNSURE;
+	bool dead = failure == SEED_FAILURE_GONE && generation->backoffs + 1 < ADOPT_TRIES;
+	int64_t left_ms = adopt_left_ms(generation);
+
+	attempt_trouble(generation, failure, error);
+	if ((passing || dead) && left_ms > 0)
+		return ask_again(generation, failure, delay_ms < left_ms ? delay_ms : left_ms);
 	return not_adopted(generation, error);
 }
 
@@ -335,7 +363,7 @@ enum phase attempt_failed(struct generation *generation, enum seed_failure failu
 	enum seed_verdict verdict;
 
 	if (generation->adopting)
-		return adoption_failed(generation, failure, &error);
+		return adoption_failed(generation, failure, &error, delay_ms);
 	verdict = seed_failure_verdict(failure, paid, due);
 	attempt_trouble(generation, failure, &error);
 	if (!paid)

@@ -172,6 +172,7 @@ struct generation {
 	 * is asked for again until an answer decides. */
 	bool shelved;
 	bool no_retry;   /* it was shelved: never submitted again */
+	bool put_off;    /* a question of this attempt was refused: when it ended is not known */
 	unsigned leaving; /* removals and restored images on their way: its steps wait for them */
 
 	int64_t queued_ms;    /* when it joined the queue */
@@ -434,8 +435,8 @@ void attempt_new_deadline(struct generation *generation);
 enum phase attempt_requeue(struct generation *generation);
 /* The row of its late task is durable, or could not be written. */
 enum phase attempt_split(struct generation *generation, errint_t err);
-/* From when on the last question before the deadline is asked. */
-int64_t attempt_last_question_ms(const struct generation *generation);
+/* At the deadline: whether "running" is an answer of now. */
+bool attempt_was_asked_lately(const struct generation *generation);
 /* When a question that is wanted then is asked: one is kept for just before the
  * deadline. */
 int64_t attempt_ask_at_ms(const struct generation *generation, int64_t wanted_ms);

@@ -29,7 +29,7 @@ static enum phase at_deadline(struct generation *generation)
 	struct seed_error error;
 
 	if (generation->trouble == SEED_FAILURE_RUNNING &&
-	    generation->told_ms < attempt_last_question_ms(generation)) {
+	    !attempt_was_asked_lately(generation)) {
 		seed_error_set(&error, ETIMEDOUT,
 			       "no image within %lld s, and no turn left to ask for it",
 			       (long long)(generation->engine->config.timeout_ms / 1000));

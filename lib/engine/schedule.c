@@ -45,12 +45,13 @@ int64_t seed_schedule_next_ms(const struct seed_durations *durations, int64_t ag
 	 * the end is seen at most 15 % late with few queries. */
 	if (durations->count == 0 || age_ms > late)
 		return age_ms + clamp(age_ms / 7, INTERVAL_MIN_MS, INTERVAL_MAX_MS);
-	/* A little before the earliest end; then a dozen looks across the
-	 * stretch in which tasks usually end. */
-	step = clamp((late - early) / 12, INTERVAL_MIN_MS, INTERVAL_MAX_MS);
-	if (age_ms < early - step)
-		return clamp(early - step, age_ms + INTERVAL_MIN_MS, age_ms + 4 * INTERVAL_MAX_MS);
-	return age_ms + step;
+	/* Once early, for what was learned may be of other tasks; a little before the
+	 * earliest end; then eleven looks across the stretch in which tasks usually end. */
+	step = clamp((late - early) / 11, INTERVAL_MIN_MS, INTERVAL_MAX_MS);
+	if (age_ms >= early - step)
+		return age_ms + step;
+	return clamp(age_ms < early / 3 ? early / 3 : early - step, age_ms + INTERVAL_MIN_MS,
+		     age_ms + 4 * INTERVAL_MAX_MS);
 }
 
 errint_t seed_rate_init(struct seed_rate *rate, int count, int64_t window_ms)

@@ -43,7 +43,6 @@ static void note_duration(struct generation *generation)
 	struct seed_engine *engine = generation->engine;
 	int64_t ms = seed_clock_now_ms() - generation->submitted_ms;
 
-	seed_durations_add(&engine->durations, ms);
 	seed_histogram_add(&engine->metrics.service, (double)ms / 1000);
 }
 

@@ -89,6 +89,22 @@ static void test_end_is_seen_soon_and_with_few_questions(void **state)
 	}
 }
 
+/* One slow task does not hide that the next ones are fast. */
+static void test_fast_ones_after_slow_ones_are_seen(void **state)
+{
+	struct seed_durations durations = { .count = 0 };
+	int asked;
+
+	SEED_UNUSED(state);
+	seed_durations_add(&durations, 90000);
+	assert_int_equal(seen_at(&durations, 100, &asked), 30000);
+	assert_int_equal(asked, 1);
+	/* Nobody is left alone for more than 40 s. */
+	durations.count = 0;
+	seed_durations_add(&durations, 600000);
+	assert_int_equal(seed_schedule_next_ms(&durations, 0), 40000);
+}
+
 static void test_backoff_doubles_up_to_a_bound(void **state)
 {
 	SEED_UNUSED(state);
@@ -110,6 +126,7 @@ int main(void)
 		cmocka_unit_test(test_rate_of_nothing_lets_all_go),
 		cmocka_unit_test(test_quantiles_are_of_the_last),
 		cmocka_unit_test(test_end_is_seen_soon_and_with_few_questions),
+		cmocka_unit_test(test_fast_ones_after_slow_ones_are_seen),
 		cmocka_unit_test(test_backoff_doubles_up_to_a_bound),
 	};
 
