@@ -206,8 +206,7 @@ static enum phase shelve(struct generation *generation, enum seed_failure failur
 	seed_error_keep(&generation->record.error, error);
 	generation->backoffs = 0;
 	generation_release_slot(generation);
-	generation_answer(generation, error->code);
-	disk_step(generation, STEP_MARK);
+	disk_step(generation, STEP_MARK); /* then they are answered: the record says it by then */
 	generation_rerun_callbacks(generation);
 	return wait_until(generation, failure, failure == SEED_FAILURE_REFUSED ? INT64_MAX :
 			  seed_clock_now_ms() + backoff_ms(generation));

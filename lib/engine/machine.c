@@ -187,6 +187,8 @@ static void marked(struct generation *generation, errint_t err)
 		machine_deliver(main, &split);
 	else if (err && !generation_is_over(generation))
 		generation_mark_again(generation);
+	if (generation->shelved && !generation_is_over(generation))
+		generation_answer(generation, generation->record.error.code);
 }
 
 /* A phase hears of the step that it waits for. Marks, and what only shows how far

@@ -239,6 +239,7 @@ refused_after_acceptance() { # ERRNO DO
 	faults "[{\"on\":\"poll\",\"do\":$2}]"
 	release
 	job_ends 0 "$JOB"
+	same "failed $1" "$(record fox '.state + " " + .error.errno')" || return 1
 	same "close $1" "$(cat "$JOB_OUT")" || return 1
 	same 1 "$(count submit)" || return 1
 	faults '[]'
