@@ -216,7 +216,8 @@ static void look_at_service(const struct options *options, const struct seed_key
 	char *url = NULL, *authorization = NULL;
 	errint_t err = 0;
 
-	if (asprintf(&url, "%s%s", options->api_base, seed_proof_path(service)) < 0)
+	if (asprintf(&url, "%s%s", options->api_base, service->proof_path ?
+		     service->proof_path : "") < 0)
 		url = NULL;
 	if (key && service->auth != SEED_AUTH_NONE &&
 	    asprintf(&authorization, "%s %s", service->auth == SEED_AUTH_KEY ? "Key" : "Bearer",

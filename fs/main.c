@@ -188,11 +188,8 @@ static errint_t copy_text(char **to, const char *from)
 static const char *model_of(const struct options *options,
 			    const struct seed_provider_config *service)
 {
-	const char *model = options->model;
+	const char *model = seed_provider_model(options->service, service, options->model);
 
-	if (strcmp(model, SEED_DEFAULT_MODEL) == 0)
-		model = options->service->default_model ?
-			options->service->default_model(service) : NULL;
 	return model ? model : "";
 }
 
@@ -251,7 +248,8 @@ static errint_t check_service(const struct seed_engine_config *config, struct se
 
 	if (config->provider->draws && !config->provider->dry_run)
 		return 0;
-	err = config->provider->request(&config->service, params, "a test", &task, &request);
+	err = seed_provider_request(config->provider, &config->service, params, "a test", &task,
+				    &request);
 	seed_request_release(&request);
 	seed_task_release(&task);
 	if (err)

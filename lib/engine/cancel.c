@@ -54,8 +54,8 @@ static void send_next(struct cancel *cancel)
 	bool own_host;
 
 	if (cancel->requests++ < CANCEL_REQUESTS_MAX)
-		err = config->provider->request(&config->service, &cancel->params, "",
-						&cancel->task, &request);
+		err = seed_provider_request(config->provider, &config->service, &cancel->params,
+					    "", &cancel->task, &request);
 	/* The key goes to the API's own host only, wherever a URL leads. */
 	if (!err)
 		err = seed_url_same_host(request.url, config->service.api_base, &own_host);

@@ -223,10 +223,9 @@ errint_t exchange_prepare(struct generation *generation)
 	seed_request_release(&generation->request);
 	if (generation_is_foreign(generation))
 		return -EXDEV;
-	return engine->config.provider->request(&engine->config.service,
-						&generation->record.params,
-						generation->full_prompt, &generation->task,
-						&generation->request);
+	return seed_provider_request(engine->config.provider, &engine->config.service,
+				     &generation->record.params, generation->full_prompt,
+				     &generation->task, &generation->request);
 }
 
 bool exchange_can(struct generation *generation, enum seed_stage stage)

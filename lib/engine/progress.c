@@ -135,8 +135,9 @@ bool progress_look(struct generation *generation, enum seed_stage stage)
 		return false;
 	generation->look_stage = stage;
 	task = looked_at(generation);
-	err = config->provider->request(&config->service, &generation->record.params,
-					generation->full_prompt, &task, &request);
+	err = seed_provider_request(config->provider, &config->service,
+				    &generation->record.params, generation->full_prompt, &task,
+				    &request);
 	if (!err)
 		err = exchange_transfer(generation->engine, &request,
 					exchange_is_guarded(generation), SEED_LOOK_MAX_BYTES,

@@ -9,13 +9,6 @@
 
 /* --- Request --- */
 
-/* The two sites sell the same model under two names. */
-static const char *default_model(const struct seed_provider_config *config)
-{
-	return strstr(config->api_base, ".volces.com") ? "doubao-seedream-4-0-250828" :
-					     "seedream-4-0-250828";
-}
-
 static double clamp(double value, double low, double high)
 {
 	return value < low ? low : value > high ? high : value;
@@ -32,35 +25,21 @@ static bool add_generation(cJSON *body, const char *model, const struct seed_siz
 	       cJSON_AddStringToObject(body, "sequential_image_generation", "disabled");
 }
 
-static cJSON *submit_body(const struct seed_provider_config *config,
-			  const struct seed_params *params, const char *prompt,
-			  struct seed_request *request)
+static errint_t ask_submit(const struct seed_ask *ask)
 {
-	const char *model = seed_ask_model(params, default_model(config));
 	cJSON *body = cJSON_CreateObject();
 	struct seed_size size;
 
-	seed_size_choose("ark", model, params->width, params->height, &size);
-	if (body && cJSON_AddStringToObject(body, "model", model) &&
-	    cJSON_AddStringToObject(body, "prompt", prompt) &&
+	seed_size_choose("ark", ask->model, ask->params->width, ask->params->height, &size);
+	if (body && cJSON_AddStringToObject(body, "model", ask->model) &&
+	    cJSON_AddStringToObject(body, "prompt", ask->prompt) &&
 	    seed_size_add(body, &size) && cJSON_AddStringToObject(body, "response_format", "url") &&
 	    cJSON_AddFalseToObject(body, "watermark") &&
-	    add_generation(body, model, &size, params) &&
-	    seed_size_add_options(body, &size, params, INT64_C(1) << 31, request))
-		return body;
+	    add_generation(body, ask->model, &size, ask->params) &&
+	    seed_size_add_options(body, &size, ask, INT64_C(1) << 31))
+		return seed_ask_post(ask, "/images/generations", body);
 	cJSON_Delete(body);
-	return NULL;
-}
-
-static errint_t ark_request(const struct seed_provider_config *config,
-			    const struct seed_params *params, const char *prompt,
-			    struct seed_task *task, struct seed_request *request)
-{
-	if (task->stage != SEED_STAGE_SUBMIT)
-		return -EOPNOTSUPP;
-	return seed_ask_request_json(request, "POST",
-				     seed_ask_url(config->api_base, "/images/generations", NULL, ""),
-				     submit_body(config, params, prompt, request));
+	return -ENOMEM;
 }
 
 /* --- Answer --- */
@@ -116,7 +95,7 @@ static const cJSON *refused_item(const cJSON *json)
 	return NULL;
 }
 
-static void read_answer(struct seed_task *task, const struct seed_response *response,
+static void read_submit(struct seed_task *task, const struct seed_response *response,
 			const cJSON *json, struct seed_step *step)
 {
 	const cJSON *item;
@@ -136,16 +115,6 @@ static void read_answer(struct seed_task *task, const struct seed_response *resp
 		seed_reply_fail(step, EIO, response->status, "no image URL in the answer");
 }
 
-static void ark_answer(const struct seed_provider_config *config,
-		       const struct seed_params *params, struct seed_task *task,
-		       const struct seed_response *response, const cJSON *json,
-		       struct seed_step *step)
-{
-	SEED_UNUSED(config);
-	SEED_UNUSED(params);
-	read_answer(task, response, json, step);
-}
-
 static const char *const key_variables[] = { "ARK_API_KEY", NULL };
 
 const struct seed_provider seed_provider_ark = {
@@ -153,10 +122,12 @@ const struct seed_provider seed_provider_ark = {
 	.default_base = "https://ark.ap-southeast.bytepluses.com/api/v3",
 	.key_variables = key_variables,
 	.auth = SEED_AUTH_BEARER,
-	.default_model = default_model,
+	/* The two sites sell the same model under two names. */
+	.default_model = "seedream-4-0-250828",
+	.site = "*.volces.com*",
+	.site_model = "doubao-seedream-4-0-250828",
 	/* Of 4.0; the limits of other models are the account's. */
 	.rate_count = 500,
 	.rate_seconds = 60,
-	.request = ark_request,
-	.answer = ark_answer,
+	.on[SEED_STAGE_SUBMIT] = { ask_submit, read_submit },
 };

@@ -5,22 +5,46 @@
 
 #include "lib/base/url.h"
 
-errint_t seed_ask_request(struct seed_request *request, const char *method, char *url)
+static errint_t set_url(const struct seed_ask *ask, const char *method, char *url)
 {
-	request->method = method;
-	request->url = url;
+	ask->request->method = method;
+	ask->request->url = url;
 	return url ? 0 : -ENOMEM;
 }
 
-errint_t seed_ask_request_json(struct seed_request *request, const char *method, char *url,
-				cJSON *body)
+errint_t seed_ask_at(const struct seed_ask *ask, const char *method, const char *url)
 {
-	errint_t result = seed_ask_request(request, method, url);
+	return url ? set_url(ask, method, strdup(url)) : -EOPNOTSUPP;
+}
 
+errint_t seed_ask_task(const struct seed_ask *ask, const char *method, const char *before,
+		       const char *after)
+{
+	if (!ask->task->id)
+		return -EOPNOTSUPP;
+	return set_url(ask, method,
+		       seed_ask_url(ask->config->api_base, before, ask->task->id, after));
+}
+
+errint_t seed_ask_get(const struct seed_ask *ask, const char *path)
+{
+	return set_url(ask, "GET", seed_ask_url(ask->config->api_base, path, NULL, ""));
+}
+
+errint_t seed_ask_body(const struct seed_ask *ask, cJSON *body)
+{
 	if (body)
-		request->body = cJSON_PrintUnformatted(body);
+		ask->request->body = cJSON_PrintUnformatted(body);
 	cJSON_Delete(body);
-	return request->body ? result : -ENOMEM;
+	return ask->request->body ? 0 : -ENOMEM;
+}
+
+errint_t seed_ask_post(const struct seed_ask *ask, const char *path, cJSON *body)
+{
+	errint_t result = set_url(ask, "POST", seed_ask_url(ask->config->api_base, path, NULL, ""));
+	errint_t filled = seed_ask_body(ask, body);
+
+	return result ? result : filled;
 }
 
 errint_t seed_ask_header(struct seed_request *request, const char *line)
@@ -59,25 +83,26 @@ static bool is_safe_part(const char *part)
 	return *part && strcmp(part, ".") != 0 && strcmp(part, "..") != 0;
 }
 
-errint_t seed_ask_model_path(const char *model, char **path)
+errint_t seed_ask_model_path(const char *before, const char *model, const char *after, char **path)
 {
 	const char *part = model;
-	char *url = strdup("");
+	char *url = strdup(before);
 
 	*path = NULL;
 	while (url) {
 		char *one = strndup(part, strcspn(part, "/"));
 		bool safe = one && is_safe_part(one);
-		char *longer = safe ? seed_ask_url(url, "/", one, "") : NULL;
+		bool last = !part[strcspn(part, "/")];
+		char *longer = safe ? seed_ask_url(url, "/", one, last ? after : "") : NULL;
 
 		free(url);
 		url = longer;
 		free(one);
 		if (one && !safe)
 			return -EINVAL;
-		part += strcspn(part, "/");
-		if (!*part++)
+		if (last)
 			break;
+		part += strcspn(part, "/") + 1;
 	}
 	*path = url;
 	return url ? 0 : -ENOMEM;
@@ -176,11 +201,4 @@ char *seed_ask_neutralise(const char *text, bool bars, bool *changed)
 	}
 	*end = 0;
 	return out;
-}
-
-const char *seed_ask_model(const struct seed_params *params, const char *own_default)
-{
-	if (!params->model || !*params->model)
-		return own_default;
-	return strcmp(params->model, SEED_DEFAULT_MODEL) == 0 ? own_default : params->model;
 }

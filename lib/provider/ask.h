@@ -9,13 +9,22 @@
 
 #include "lib/provider/provider.h"
 
-/* Method and URL. Takes ownership of `url`; -ENOMEM if it is NULL. */
-errint_t seed_ask_request(struct seed_request *request, const char *method, char *url)
-	SEED_MUST_CHECK;
+/* A request without a body, to where the service said; `url` is copied. NULL:
+ * -EOPNOTSUPP. */
+errint_t seed_ask_at(const struct seed_ask *ask, const char *method, const char *url) SEED_MUST_CHECK;
 
-/* The same with a JSON body. Takes ownership of both; `body` NULL: -ENOMEM. */
-errint_t seed_ask_request_json(struct seed_request *request, const char *method, char *url,
-				cJSON *body) SEED_MUST_CHECK;
+/* The same below api_base: before, the task's id, after. -EOPNOTSUPP without an id. */
+errint_t seed_ask_task(const struct seed_ask *ask, const char *method, const char *before,
+		       const char *after) SEED_MUST_CHECK;
+
+/* GET of a path below api_base. */
+errint_t seed_ask_get(const struct seed_ask *ask, const char *path) SEED_MUST_CHECK;
+
+/* POST of a JSON body to a path below api_base. Takes ownership of `body`; NULL: -ENOMEM. */
+errint_t seed_ask_post(const struct seed_ask *ask, const char *path, cJSON *body) SEED_MUST_CHECK;
+
+/* The body of a request that has its URL, likewise. */
+errint_t seed_ask_body(const struct seed_ask *ask, cJSON *body) SEED_MUST_CHECK;
 
 /* A further header line, copied. */
 errint_t seed_ask_header(struct seed_request *request, const char *line) SEED_MUST_CHECK;
@@ -24,10 +33,12 @@ errint_t seed_ask_header(struct seed_request *request, const char *line) SEED_MU
  * without memory. */
 char *seed_ask_url(const char *base, const char *before, const char *part, const char *after);
 
-/* A model's name as part of a path ("owner/name"): each part percent-encoded.
+/* before, a slash, a model's name as part of a path ("owner/name"), after: each part
+ * percent-encoded.
  * A part that is empty, "." or ".." would lead elsewhere in the API, with the
  * mount's key: -EINVAL. */
-errint_t seed_ask_model_path(const char *model, char **path) SEED_MUST_CHECK;
+errint_t seed_ask_model_path(const char *before, const char *model, const char *after,
+			     char **path) SEED_MUST_CHECK;
 
 /* Members of a JSON object; false without memory. Empty or NULL text is left
  * out and true. Integers are written as digits whatever their size. */
@@ -51,9 +62,5 @@ char *seed_ask_uuid(void);
  * (never cleared) if something was replaced.
  */
 char *seed_ask_neutralise(const char *text, bool bars, bool *changed);
-
-/* The model's name at a service: what was asked for, but `own_default` (may be
- * NULL) for the mount's default, which only kie knows by that name. */
-const char *seed_ask_model(const struct seed_params *params, const char *own_default);
 
 #endif

@@ -30,9 +30,9 @@ static bool add_size(cJSON *body, const struct seed_params *params)
 	       cJSON_AddNumberToObject(body, "height", size.height);
 }
 
-static cJSON *submit_body(const struct seed_params *params, const char *prompt,
-			  const char *negative, const char *id)
+static cJSON *submit_body(const struct seed_ask *ask, const char *prompt, const char *negative)
 {
+	const struct seed_params *params = ask->params;
 	cJSON *body = cJSON_CreateObject();
 
 	if (body && prompt && negative && cJSON_AddStringToObject(body, "prompt", prompt) &&
@@ -44,58 +44,49 @@ static cJSON *submit_body(const struct seed_params *params, const char *prompt,
 	    cJSON_AddNumberToObject(body, "n_iter", 1) &&
 	    cJSON_AddTrueToObject(body, "send_images") &&
 	    cJSON_AddFalseToObject(body, "save_images") &&
-	    cJSON_AddStringToObject(body, "force_task_id", id) &&
-	    add_model(body, seed_ask_model(params, NULL)))
+	    cJSON_AddStringToObject(body, "force_task_id", ask->task->id) &&
+	    add_model(body, ask->model))
 		return body;
 	cJSON_Delete(body);
 	return NULL;
 }
 
-static errint_t submit_request(const struct seed_provider_config *config,
-			       const struct seed_params *params, const char *prompt,
-			       struct seed_task *task, struct seed_request *request)
+static errint_t ask_submit(const struct seed_ask *ask)
 {
-	char *words, *negative;
+	bool *changed = &ask->request->neutralised;
+	char *prompt, *negative;
 	errint_t result;
 
-	if (!task->id)
-		task->id = seed_ask_uuid();
-	if (!task->id)
+	if (!ask->task->id)
+		ask->task->id = seed_ask_uuid();
+	if (!ask->task->id)
 		return -ENOMEM;
 	/* "a|b" is prompt syntax here, a choice of words: it stays. */
-	words = seed_ask_neutralise(prompt, false, &request->neutralised);
-	negative = seed_ask_neutralise(params->negative_prompt, false, &request->neutralised);
-	result = seed_ask_request_json(request, "POST",
-				       seed_ask_url(config->api_base, "/sdapi/v1/txt2img", NULL, ""),
-				       submit_body(params, words, negative, task->id));
-	free(words);
+	prompt = seed_ask_neutralise(ask->prompt, false, changed);
+	negative = seed_ask_neutralise(ask->params->negative_prompt, false, changed);
+	result = seed_ask_post(ask, "/sdapi/v1/txt2img", submit_body(ask, prompt, negative));
+	free(prompt);
 	free(negative);
 	return result;
 }
 
 /* The server's own path for what its page shows: it knows jobs by their ids. */
-static errint_t own_request(const struct seed_provider_config *config,
-			    const struct seed_task *task, struct seed_request *request)
+static errint_t ask_about_ours(const struct seed_ask *ask)
 {
 	cJSON *body = cJSON_CreateObject();
 
-	if (body && (!cJSON_AddStringToObject(body, "id_task", task->id) ||
-		     !cJSON_AddFalseToObject(body, "live_preview"))) {
-		cJSON_Delete(body);
-		body = NULL;
-	}
-	return seed_ask_request_json(request, "POST",
-				     seed_ask_url(config->api_base, "/internal/progress", NULL, ""),
-				     body);
+	if (body && cJSON_AddStringToObject(body, "id_task", ask->task->id) &&
+	    cJSON_AddFalseToObject(body, "live_preview"))
+		return seed_ask_post(ask, "/internal/progress", body);
+	cJSON_Delete(body);
+	return -ENOMEM;
 }
 
 /* The server's state, whosever job it is of. */
-static errint_t state_request(const struct seed_provider_config *config,
-			      struct seed_request *request)
+static errint_t ask_state(const struct seed_ask *ask)
 {
-	return seed_ask_request(request, "GET",
-				seed_ask_url(config->api_base,
-					     "/sdapi/v1/progress?skip_current_image=true", NULL, ""));
+	return ask->task->id ? seed_ask_get(ask, "/sdapi/v1/progress?skip_current_image=true") :
+	       -EOPNOTSUPP;
 }
 
 /*
@@ -112,38 +103,18 @@ enum {
 	TURN_INTERRUPT,  /* CANCEL: ours is active */
 };
 
-static errint_t turn_request(const struct seed_provider_config *config,
-			     const struct seed_task *task, struct seed_request *request)
+static errint_t ask_turn(const struct seed_ask *ask)
 {
-	if (!task->id)
+	if (!ask->task->id)
 		return -EOPNOTSUPP;
-	if (task->stage == SEED_STAGE_CHECK || task->turn == TURN_STATE ||
-	    task->turn == TURN_STATE_ID)
-		return state_request(config, request);
-	if (task->turn == TURN_INTERRUPT)
-		return seed_ask_request_json(request, "POST",
-					     seed_ask_url(config->api_base, "/sdapi/v1/interrupt",
-							  NULL, ""), cJSON_CreateObject());
-	return own_request(config, task, request);
-}
-
-static errint_t automatic1111_request(const struct seed_provider_config *config,
-				      const struct seed_params *params, const char *prompt,
-				      struct seed_task *task, struct seed_request *request)
-{
-	switch (task->stage) {
-	case SEED_STAGE_SUBMIT:
-		return submit_request(config, params, prompt, task, request);
-	case SEED_STAGE_LOOK:
-	case SEED_STAGE_CHECK:
-	case SEED_STAGE_CANCEL:
-		return turn_request(config, task, request);
-	case SEED_STAGE_POLL: /* what is not answered is lost */
-	case SEED_STAGE_RESULT:
-	case SEED_STAGE_REMINT:
-	case SEED_STAGE_OTHER:
+	switch (ask->task->turn) {
+	case TURN_STATE:
+	case TURN_STATE_ID:
+		return ask_state(ask);
+	case TURN_INTERRUPT:
+		return seed_ask_post(ask, "/sdapi/v1/interrupt", cJSON_CreateObject());
 	default:
-		return -EOPNOTSUPP;
+		return ask_about_ours(ask);
 	}
 }
 
@@ -186,7 +157,7 @@ static void take_image(struct seed_task *task, const struct seed_response *respo
 		seed_reply_base64(step, image);
 }
 
-static void submit_answer(struct seed_task *task, const struct seed_response *response,
+static void read_submit(struct seed_task *task, const struct seed_response *response,
 			  const cJSON *json, struct seed_step *step)
 {
 	cJSON *info;
@@ -258,8 +229,8 @@ static void look_by_id(const struct seed_task *task, const struct seed_response 
 		read_progress(json, step);
 }
 
-static void look_answer(struct seed_task *task, const struct seed_response *response,
-			const cJSON *json, struct seed_step *step)
+static void read_look(struct seed_task *task, const struct seed_response *response,
+		      const cJSON *json, struct seed_step *step)
 {
 	seed_reply_wait(step);
 	switch (task->turn) {
@@ -287,8 +258,8 @@ static void look_answer(struct seed_task *task, const struct seed_response *resp
 
 /* Once ours has been answered, the state is of ours until the next job begins:
  * the answer and the state have the same time of the job's beginning. */
-static void check_answer(const struct seed_task *task, const struct seed_response *response,
-			 const cJSON *json, struct seed_step *step)
+static void read_check(struct seed_task *task, const struct seed_response *response,
+		       const cJSON *json, struct seed_step *step)
 {
 	seed_reply_wait(step);
 	if (was_stopped(json) && (is_of_ours(json, "state.job_timestamp", task->note) ||
@@ -298,8 +269,8 @@ static void check_answer(const struct seed_task *task, const struct seed_respons
 
 /* An interrupt hits whatever runs, somebody else's picture, too: only while
  * ours is active. */
-static void cancel_answer(struct seed_task *task, const struct seed_response *response,
-			  const cJSON *json, struct seed_step *step)
+static void read_cancel(struct seed_task *task, const struct seed_response *response,
+			const cJSON *json, struct seed_step *step)
 {
 	seed_reply_done(step);
 	if (task->turn == TURN_OURS && has_no_path(response))
@@ -309,23 +280,6 @@ static void cancel_answer(struct seed_task *task, const struct seed_response *re
 		next_turn(task, TURN_INTERRUPT, step);
 }
 
-static void automatic1111_answer(const struct seed_provider_config *config,
-				 const struct seed_params *params, struct seed_task *task,
-				 const struct seed_response *response, const cJSON *json,
-				 struct seed_step *step)
-{
-	SEED_UNUSED(config);
-	SEED_UNUSED(params);
-	if (task->stage == SEED_STAGE_CANCEL)
-		cancel_answer(task, response, json, step);
-	else if (task->stage == SEED_STAGE_LOOK)
-		look_answer(task, response, json, step);
-	else if (task->stage == SEED_STAGE_CHECK)
-		check_answer(task, response, json, step);
-	else
-		submit_answer(task, response, json, step);
-}
-
 const struct seed_provider seed_provider_automatic1111 = {
 	.name = "automatic1111",
 	.default_base = "http://127.0.0.1:7860",
@@ -333,6 +287,10 @@ const struct seed_provider seed_provider_automatic1111 = {
 	/* Shorter than decoding a picture takes: that long a job that was
 	 * interrupted stays active. */
 	.look_ms = 250,
-	.request = automatic1111_request,
-	.answer = automatic1111_answer,
+	.proof_path = "/sdapi/v1/samplers",
+	/* No POLL: what is not answered is lost. */
+	.on[SEED_STAGE_SUBMIT] = { ask_submit, read_submit },
+	.on[SEED_STAGE_LOOK] = { ask_turn, read_look },
+	.on[SEED_STAGE_CHECK] = { ask_state, read_check },
+	.on[SEED_STAGE_CANCEL] = { ask_turn, read_cancel },
 };

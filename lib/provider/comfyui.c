@@ -10,12 +10,11 @@
 
 /* --- Requests --- */
 
-static errint_t submit_body(const struct seed_provider_config *config,
-			    const struct seed_params *params, const char *prompt, const char *id,
-			    cJSON **body)
+static errint_t submit_body(const struct seed_ask *ask, cJSON **body)
 {
+	const char *id = ask->task->id;
 	cJSON *workflow;
-	errint_t result = seed_workflow_fill(config->workflow, params, prompt, id, &workflow);
+	errint_t result = seed_workflow_fill(ask, &workflow);
 
 	if (result)
 		return result;
@@ -33,23 +32,28 @@ static errint_t submit_body(const struct seed_provider_config *config,
 	return -ENOMEM;
 }
 
-static errint_t submit_request(const struct seed_provider_config *config,
-			       const struct seed_params *params, const char *prompt,
-			       struct seed_task *task, struct seed_request *request)
+static errint_t ask_submit(const struct seed_ask *ask)
 {
 	cJSON *body;
 	errint_t result;
 
 	/* A repeated id would be queued twice: the same task keeps its own. */
-	if (!task->id)
-		task->id = seed_ask_uuid();
-	if (!task->id)
+	if (!ask->task->id)
+		ask->task->id = seed_ask_uuid();
+	if (!ask->task->id)
 		return -ENOMEM;
-	result = submit_body(config, params, prompt, task->id, &body);
-	if (result)
-		return result;
-	return seed_ask_request_json(request, "POST",
-				     seed_ask_url(config->api_base, "/prompt", NULL, ""), body);
+	result = submit_body(ask, &body);
+	return result ? result : seed_ask_post(ask, "/prompt", body);
+}
+
+static errint_t ask_history(const struct seed_ask *ask)
+{
+	return seed_ask_task(ask, "GET", "/history/", "");
+}
+
+static errint_t ask_queue(const struct seed_ask *ask)
+{
+	return ask->task->id ? seed_ask_get(ask, "/queue") : -EOPNOTSUPP;
 }
 
 /* task->turn of CANCEL. Newer servers do it in one request; at others it takes
@@ -62,68 +66,39 @@ enum {
 	TURN_INTERRUPT,
 };
 
-static errint_t post_id(char *url, const char *name, const char *id, bool in_list,
-			struct seed_request *request)
+static errint_t post_id(const struct seed_ask *ask, const char *path, const char *name, bool in_list)
 {
+	const char *id = ask->task->id;
 	cJSON *body = cJSON_CreateObject();
 	cJSON *list = in_list ? cJSON_CreateStringArray(&id, 1) : cJSON_CreateString(id);
 
-	if (!body || !list || !cJSON_AddItemToObject(body, name, list)) {
-		cJSON_Delete(list);
-		cJSON_Delete(body);
-		body = NULL;
-	}
-	return seed_ask_request_json(request, "POST", url, body);
+	if (body && list && cJSON_AddItemToObject(body, name, list))
+		return seed_ask_post(ask, path, body);
+	cJSON_Delete(list);
+	cJSON_Delete(body);
+	return -ENOMEM;
 }
 
-static errint_t cancel_request(const struct seed_provider_config *config,
-			       const struct seed_task *task, struct seed_request *request)
+static errint_t post_cancel(const struct seed_ask *ask)
 {
-	const char *base = config->api_base;
+	errint_t result = seed_ask_task(ask, "POST", "/api/jobs/", "/cancel");
 
-	if (!task->id)
+	return result ? result : seed_ask_body(ask, cJSON_CreateObject());
+}
+
+static errint_t ask_cancel(const struct seed_ask *ask)
+{
+	if (!ask->task->id)
 		return -EOPNOTSUPP;
-	switch (task->turn) {
+	switch (ask->task->turn) {
 	case TURN_CANCEL:
-		return seed_ask_request_json(request, "POST",
-					     seed_ask_url(base, "/api/jobs/", task->id, "/cancel"),
-					     cJSON_CreateObject());
+		return post_cancel(ask);
 	case TURN_DELETE:
-		return post_id(seed_ask_url(base, "/queue", NULL, ""), "delete", task->id, true,
-			       request);
+		return post_id(ask, "/queue", "delete", true);
 	case TURN_LOOK:
-		return seed_ask_request(request, "GET", seed_ask_url(base, "/queue", NULL, ""));
+		return ask_queue(ask);
 	default:
-		return post_id(seed_ask_url(base, "/interrupt", NULL, ""), "prompt_id", task->id,
-			       false, request);
-	}
-}
-
-static errint_t comfyui_request(const struct seed_provider_config *config,
-				const struct seed_params *params, const char *prompt,
-				struct seed_task *task, struct seed_request *request)
-{
-	switch (task->stage) {
-	case SEED_STAGE_SUBMIT:
-		return submit_request(config, params, prompt, task, request);
-	case SEED_STAGE_POLL:
-	case SEED_STAGE_RESULT:
-	case SEED_STAGE_OTHER:
-		if (!task->id)
-			return -EOPNOTSUPP;
-		return seed_ask_request(request, "GET",
-					seed_ask_url(config->api_base, "/history/", task->id, ""));
-	case SEED_STAGE_CANCEL:
-		return cancel_request(config, task, request);
-	case SEED_STAGE_LOOK:
-		if (!task->id)
-			return -EOPNOTSUPP;
-		return seed_ask_request(request, "GET",
-					seed_ask_url(config->api_base, "/queue", NULL, ""));
-	case SEED_STAGE_REMINT: /* /view has no date of expiry */
-	case SEED_STAGE_CHECK:
-	default:
-		return -EOPNOTSUPP;
+		return post_id(ask, "/interrupt", "prompt_id", false);
 	}
 }
 
@@ -160,7 +135,7 @@ static void refused(const struct seed_response *response, const cJSON *json,
 	step->error.final = response->status < 500;
 }
 
-static void submit_answer(struct seed_task *task, const struct seed_response *response,
+static void read_submit(struct seed_task *task, const struct seed_response *response,
 			  const cJSON *json, struct seed_step *step)
 {
 	const char *id = seed_json_id(json, "prompt_id");
@@ -293,10 +268,9 @@ static char *view_url(const char *base, const cJSON *image)
 	return url;
 }
 
-static void take_image(const struct seed_provider_config *config, struct seed_task *task,
-		       const cJSON *image, struct seed_step *step)
+static void take_image(struct seed_task *task, const cJSON *image, struct seed_step *step)
 {
-	char *url = view_url(config->api_base, image);
+	char *url = view_url(step->api_base, image);
 
 	if (url)
 		seed_reply_image(step, task, url);
@@ -342,8 +316,7 @@ static long tried(const struct seed_task *task)
 }
 
 /* The entry is there when the run has ended, well or not. */
-static void read_entry(const struct seed_provider_config *config, struct seed_task *task,
-		       const cJSON *entry, struct seed_step *step)
+static void read_entry(struct seed_task *task, const cJSON *entry, struct seed_step *step)
 {
 	const char *status = seed_json_text(entry, "status.status_str");
 	const cJSON *image = find_image(entry, task->id, tried(task));
@@ -351,7 +324,7 @@ static void read_entry(const struct seed_provider_config *config, struct seed_ta
 	if (status && strcmp(status, "error") == 0)
 		ended_badly(entry, step);
 	else if (image)
-		take_image(config, task, image, step);
+		take_image(task, image, step);
 	else if (tried(task))
 		seed_reply_fail(step, EBADMSG, 200, "no image of the workflow's is valid");
 	else if (cJSON_IsTrue(seed_json_at(entry, "status.completed")))
@@ -360,33 +333,31 @@ static void read_entry(const struct seed_provider_config *config, struct seed_ta
 		seed_reply_wait(step);
 }
 
-static void other_answer(const struct seed_provider_config *config, struct seed_task *task,
-			 const cJSON *entry, struct seed_step *step)
+/* The image that came last is not valid: the next one of the same run. */
+static void read_next(struct seed_task *task, const cJSON *entry, struct seed_step *step)
 {
 	char number[24];
 
 	(void)snprintf(number, sizeof(number), "%ld", tried(task) + 1);
 	if (seed_reply_keep(step, &task->note, number))
-		read_entry(config, task, entry, step);
+		read_entry(task, entry, step);
 }
 
 /* "{}" is what a pending task has, and an unknown one, too. */
-static void poll_answer(const struct seed_provider_config *config, struct seed_task *task,
-			const struct seed_response *response, const cJSON *json,
-			struct seed_step *step)
+static void read_history(struct seed_task *task, const struct seed_response *response,
+			 const cJSON *json, struct seed_step *step)
 {
-	const cJSON *entry = NULL;
+	const cJSON *entry;
 
 	if (seed_reply_poll_trouble(step, response, json))
 		return;
-	if (task->id)
-		entry = member(json, task->id);
-	if (cJSON_IsObject(entry) && task->stage == SEED_STAGE_OTHER)
-		other_answer(config, task, entry, step);
-	else if (cJSON_IsObject(entry))
-		read_entry(config, task, entry, step);
-	else
+	entry = task->id ? member(json, task->id) : NULL;
+	if (!cJSON_IsObject(entry))
 		seed_reply_wait(step);
+	else if (task->stage == SEED_STAGE_OTHER)
+		read_next(task, entry, step);
+	else
+		read_entry(task, entry, step);
 }
 
 /* --- Answers: the queue --- */
@@ -419,8 +390,8 @@ static int count_before(const cJSON *list, const cJSON *ours)
 
 /* A task leaves the queue and enters the history at once: what is in neither
  * is lost, as all is when the server is started anew. */
-static void queue_answer(const struct seed_task *task, const struct seed_response *response,
-			 const cJSON *json, struct seed_step *step)
+static void read_queue(struct seed_task *task, const struct seed_response *response,
+		       const cJSON *json, struct seed_step *step)
 {
 	const cJSON *running = seed_json_at(json, "queue_running");
 	const cJSON *pending = seed_json_at(json, "queue_pending");
@@ -442,8 +413,8 @@ static void queue_answer(const struct seed_task *task, const struct seed_respons
 
 /* --- Answers: cancelling --- */
 
-static void cancel_answer(struct seed_task *task, const struct seed_response *response,
-			  const cJSON *json, struct seed_step *step)
+static void read_cancel(struct seed_task *task, const struct seed_response *response,
+			const cJSON *json, struct seed_step *step)
 {
 	static const int after[] = { TURN_DELETE, TURN_LOOK, TURN_INTERRUPT, TURN_CANCEL };
 	bool done = task->turn == TURN_INTERRUPT ||
@@ -459,34 +430,16 @@ static void cancel_answer(struct seed_task *task, const struct seed_response *re
 	seed_reply_next(step);
 }
 
-static void comfyui_answer(const struct seed_provider_config *config,
-			   const struct seed_params *params, struct seed_task *task,
-			   const struct seed_response *response, const cJSON *json,
-			   struct seed_step *step)
-{
-	SEED_UNUSED(params);
-	if (task->stage == SEED_STAGE_CANCEL)
-		cancel_answer(task, response, json, step);
-	else if (task->stage == SEED_STAGE_SUBMIT)
-		submit_answer(task, response, json, step);
-	else if (task->stage == SEED_STAGE_LOOK)
-		queue_answer(task, response, json, step);
-	else
-		poll_answer(config, task, response, json, step);
-}
-
-/* A workflow of the user's may name its models itself. */
-static const char *default_model(const struct seed_provider_config *config)
-{
-	return config->workflow && !strstr(config->workflow, "{{model}}") ?
-		NULL : SEED_WORKFLOW_DEFAULT_MODEL;
-}
-
 const struct seed_provider seed_provider_comfyui = {
 	.name = "comfyui",
 	.default_base = "http://127.0.0.1:8188",
 	.auth = SEED_AUTH_LOCAL,
-	.default_model = default_model,
-	.request = comfyui_request,
-	.answer = comfyui_answer,
+	.default_model = "sd_xl_base_1.0.safetensors",
+	.proof_path = "/system_stats",
+	/* No REMINT: /view has no date of expiry. */
+	.on[SEED_STAGE_SUBMIT] = { ask_submit, read_submit },
+	.on[SEED_STAGE_POLL] = { ask_history, read_history },
+	.on[SEED_STAGE_OTHER] = { ask_history, read_history },
+	.on[SEED_STAGE_LOOK] = { ask_queue, read_queue },
+	.on[SEED_STAGE_CANCEL] = { ask_cancel, read_cancel },
 };

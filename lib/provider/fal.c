@@ -10,69 +10,47 @@
 
 /* --- Requests --- */
 
-static const char *default_model(const struct seed_provider_config *config)
+static cJSON *submit_body(const struct seed_ask *ask)
 {
-	SEED_UNUSED(config);
-	return "fal-ai/bytedance/seedream/v4/text-to-image";
-}
-
-static cJSON *submit_body(const char *model, const struct seed_params *params,
-			  const char *prompt, struct seed_request *request)
-{
+	const char *quality = ask->params->quality;
 	cJSON *body = cJSON_CreateObject();
 	struct seed_size size;
 
-	seed_size_choose("fal", model, params->width, params->height, &size);
-	if (body && cJSON_AddStringToObject(body, "prompt", prompt) && seed_size_add(body, &size) &&
-	    seed_size_add_options(body, &size, params, INT64_C(1) << 31, request) &&
-	    (!seed_size_has_quality(&size, params->quality) ||
-	     cJSON_AddStringToObject(body, "quality", params->quality)))
+	seed_size_choose("fal", ask->model, ask->params->width, ask->params->height, &size);
+	if (body && cJSON_AddStringToObject(body, "prompt", ask->prompt) &&
+	    seed_size_add(body, &size) &&
+	    seed_size_add_options(body, &size, ask, INT64_C(1) << 31) &&
+	    (!seed_size_has_quality(&size, quality) ||
+	     cJSON_AddStringToObject(body, "quality", quality)))
 		return body;
 	cJSON_Delete(body);
 	return NULL;
 }
 
-static errint_t submit_request(const struct seed_provider_config *config,
-			       const struct seed_params *params, const char *prompt,
-			       struct seed_request *request)
+static errint_t ask_submit(const struct seed_ask *ask)
 {
-	const char *model = seed_ask_model(params, default_model(config));
 	char *path;
-	errint_t result = seed_ask_model_path(model, &path);
+	errint_t result = seed_ask_model_path("", ask->model, "", &path);
 
 	if (!result)
-		result = seed_ask_request_json(request, "POST",
-					       seed_ask_url(config->api_base, path, NULL, ""),
-					       submit_body(model, params, prompt, request));
+		result = seed_ask_post(ask, path, submit_body(ask));
 	free(path);
 	return result;
 }
 
-static errint_t follow_url(struct seed_request *request, const char *method, const char *url)
+static errint_t ask_poll(const struct seed_ask *ask)
 {
-	return url ? seed_ask_request(request, method, strdup(url)) : -EOPNOTSUPP;
+	return seed_ask_at(ask, "GET", ask->task->poll_url);
 }
 
-static errint_t fal_request(const struct seed_provider_config *config,
-			    const struct seed_params *params, const char *prompt,
-			    struct seed_task *task, struct seed_request *request)
+static errint_t ask_result(const struct seed_ask *ask)
 {
-	switch (task->stage) {
-	case SEED_STAGE_SUBMIT:
-		return submit_request(config, params, prompt, request);
-	case SEED_STAGE_POLL:
-		return follow_url(request, "GET", task->poll_url);
-	case SEED_STAGE_RESULT:
-	case SEED_STAGE_REMINT:
-		return follow_url(request, "GET", task->result_url);
-	case SEED_STAGE_CANCEL:
-		return follow_url(request, "PUT", task->cancel_url);
-	case SEED_STAGE_LOOK: /* polling tells it */
-	case SEED_STAGE_CHECK:
-	case SEED_STAGE_OTHER:
-	default:
-		return -EOPNOTSUPP;
-	}
+	return seed_ask_at(ask, "GET", ask->task->result_url);
+}
+
+static errint_t ask_cancel(const struct seed_ask *ask)
+{
+	return seed_ask_at(ask, "PUT", ask->task->cancel_url);
 }
 
 /* --- Answers --- */
@@ -103,12 +81,15 @@ static void read_position(const cJSON *json, struct seed_step *step)
 	step->queue_position = position < 0 ? -1 : position;
 }
 
-static void submit_answer(struct seed_task *task, const cJSON *json, struct seed_step *step)
+static void read_submit(struct seed_task *task, const struct seed_response *response,
+			const cJSON *json, struct seed_step *step)
 {
 	const char *id = seed_json_id(json, "request_id");
 	const char *status_url = seed_json_url(json, "status_url");
 	const char *response_url = seed_json_url(json, "response_url");
 
+	if (seed_reply_submit_trouble(step, response, json))
+		return;
 	/* With the synchronous https://fal.run as api_base this is all. */
 	if (take_image(task, json, step))
 		return;
@@ -146,8 +127,8 @@ static bool has_error(const cJSON *json)
 	return (error && !cJSON_IsNull(error)) || seed_json_text(json, "error_type");
 }
 
-static void poll_answer(struct seed_task *task, const struct seed_response *response,
-			const cJSON *json, struct seed_step *step)
+static void read_poll(struct seed_task *task, const struct seed_response *response,
+		      const cJSON *json, struct seed_step *step)
 {
 	const char *status = seed_json_text(json, "status");
 
@@ -190,8 +171,8 @@ static bool is_outcome(const struct seed_response *response, const cJSON *json)
 	       seed_json_text(json, "error_type");
 }
 
-static void result_answer(struct seed_task *task, const struct seed_response *response,
-			  const cJSON *json, struct seed_step *step)
+static void read_result(struct seed_task *task, const struct seed_response *response,
+			const cJSON *json, struct seed_step *step)
 {
 	if (!json || !is_outcome(response, json)) {
 		seed_reply_poll_trouble(step, response, json);
@@ -205,35 +186,6 @@ static void result_answer(struct seed_task *task, const struct seed_response *re
 	}
 }
 
-static void fal_answer(const struct seed_provider_config *config,
-		       const struct seed_params *params, struct seed_task *task,
-		       const struct seed_response *response, const cJSON *json,
-		       struct seed_step *step)
-{
-	SEED_UNUSED(config);
-	SEED_UNUSED(params);
-	switch (task->stage) {
-	case SEED_STAGE_POLL:
-		poll_answer(task, response, json, step);
-		break;
-	case SEED_STAGE_RESULT:
-	case SEED_STAGE_REMINT:
-		result_answer(task, response, json, step);
-		break;
-	case SEED_STAGE_CANCEL:
-		seed_reply_done(step);
-		break;
-	case SEED_STAGE_SUBMIT:
-	case SEED_STAGE_LOOK:
-	case SEED_STAGE_CHECK:
-	case SEED_STAGE_OTHER:
-	default:
-		if (!seed_reply_submit_trouble(step, response, json))
-			submit_answer(task, json, step);
-		break;
-	}
-}
-
 static const char *const key_variables[] = { "FAL_KEY", NULL };
 
 const struct seed_provider seed_provider_fal = {
@@ -241,7 +193,10 @@ const struct seed_provider seed_provider_fal = {
 	.default_base = "https://queue.fal.run",
 	.key_variables = key_variables,
 	.auth = SEED_AUTH_KEY,
-	.default_model = default_model,
-	.request = fal_request,
-	.answer = fal_answer,
+	.default_model = "fal-ai/bytedance/seedream/v4/text-to-image",
+	.on[SEED_STAGE_SUBMIT] = { ask_submit, read_submit },
+	.on[SEED_STAGE_POLL] = { ask_poll, read_poll },
+	.on[SEED_STAGE_RESULT] = { ask_result, read_result },
+	.on[SEED_STAGE_REMINT] = { ask_result, read_result },
+	.on[SEED_STAGE_CANCEL] = { ask_cancel, NULL },
 };

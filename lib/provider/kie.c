@@ -1,11 +1,18 @@
-/* kie.ai's jobs API, and what kie_image.c shares with it. */
-#include "lib/provider/kie.h"
+/*
+ * kie.ai: the jobs API, whose parameters stand in `input`, and the one-call API
+ * (kie-image), whose parameters are flat at the top level and whose answer holds
+ * the image, or a task id that is polled as a job's.
+ */
+#include "lib/provider/ask.h"
 #include "lib/provider/list.h"
+#include "lib/provider/reply.h"
+#include "lib/provider/size.h"
 
 /* --- Requests --- */
 
-bool seed_kie_add_params(cJSON *object, const struct seed_params *params,
-			 const struct seed_size *size)
+/* The generation's parameters (man seed, "A generation"), as both APIs take them. */
+static bool add_params(cJSON *object, const struct seed_params *params,
+		       const struct seed_size *size)
 {
 	char resolution[24];
 
@@ -22,92 +29,67 @@ static bool add_all(cJSON *input, const struct seed_params *params, const struct
 {
 	return !(size->has & SEED_HAS_ALL) ||
 	       (cJSON_AddNumberToObject(input, "max_images", 1) &&
-		seed_kie_add_params(input, params, size));
+		add_params(input, params, size));
 }
 
-static bool add_input(cJSON *body, const char *model, const struct seed_params *params,
-		      const char *prompt, struct seed_request *request)
+static bool add_input(cJSON *body, const struct seed_ask *ask)
 {
 	cJSON *input = cJSON_AddObjectToObject(body, "input");
 	struct seed_size size;
 
-	seed_size_choose("kie", model, params->width, params->height, &size);
-	return input && cJSON_AddStringToObject(input, "prompt", prompt) &&
-	       seed_size_add(input, &size) && add_all(input, params, &size) &&
-	       seed_size_add_options(input, &size, params, 0, request);
+	seed_size_choose("kie", ask->model, ask->params->width, ask->params->height, &size);
+	return input && cJSON_AddStringToObject(input, "prompt", ask->prompt) &&
+	       seed_size_add(input, &size) && add_all(input, ask->params, &size) &&
+	       seed_size_add_options(input, &size, ask, 0);
 }
 
-static cJSON *submit_body(const struct seed_params *params, const char *prompt,
-			  struct seed_request *request)
+static bool add_flat(cJSON *body, const struct seed_ask *ask)
 {
-	const char *model = seed_ask_model(params, SEED_DEFAULT_MODEL);
+	struct seed_size size;
+
+	seed_size_choose("kie-image", ask->model, ask->params->width, ask->params->height, &size);
+	return cJSON_AddStringToObject(body, "prompt", ask->prompt) &&
+	       add_params(body, ask->params, &size) && seed_size_add_options(body, &size, ask, 0);
+}
+
+/* Never a callBackUrl: the answer is waited for, nothing listens. */
+static errint_t ask_submit(const struct seed_ask *ask, const char *path,
+			   bool (*add)(cJSON *body, const struct seed_ask *ask))
+{
 	cJSON *body = cJSON_CreateObject();
 
-	/* Never a callBackUrl: the answer is waited for, nothing listens. */
-	if (body && cJSON_AddStringToObject(body, "model", model) &&
-	    add_input(body, model, params, prompt, request))
-		return body;
+	if (body && cJSON_AddStringToObject(body, "model", ask->model) && add(body, ask))
+		return seed_ask_post(ask, path, body);
 	cJSON_Delete(body);
-	return NULL;
+	return -ENOMEM;
 }
 
-static errint_t poll_request(const struct seed_provider_config *config,
-			     const struct seed_task *task, struct seed_request *request)
+static errint_t ask_job(const struct seed_ask *ask)
 {
-	if (!task->id)
-		return -EOPNOTSUPP;
-	return seed_ask_request(request, "GET",
-				 seed_ask_url(config->api_base,
-					       "/api/v1/jobs/recordInfo?taskId=", task->id, ""));
+	return ask_submit(ask, "/api/v1/jobs/createTask", add_input);
 }
 
-static errint_t remint_request(const struct seed_provider_config *config,
-			       const struct seed_task *task, struct seed_request *request)
+static errint_t ask_image(const struct seed_ask *ask)
+{
+	return ask_submit(ask, "/api/v1/generate/image", add_flat);
+}
+
+static errint_t ask_poll(const struct seed_ask *ask)
+{
+	return seed_ask_task(ask, "GET", "/api/v1/jobs/recordInfo?taskId=", "");
+}
+
+static errint_t ask_remint(const struct seed_ask *ask)
 {
 	cJSON *body;
 
-	if (!task->image_url)
+	if (!ask->task->image_url)
 		return -EOPNOTSUPP;
 	body = cJSON_CreateObject();
-	if (body && !cJSON_AddStringToObject(body, "url", task->image_url)) {
-		cJSON_Delete(body);
-		return -ENOMEM;
-	}
-	return seed_ask_request_json(request, "POST",
-				      seed_ask_url(config->api_base,
-						    "/api/v1/common/download-url", NULL, ""),
-				      body);
-}
-
-errint_t seed_kie_request(const struct seed_provider_config *config,
-			  const struct seed_task *task, struct seed_request *request)
-{
-	switch (task->stage) {
-	case SEED_STAGE_POLL:
-	case SEED_STAGE_RESULT:
-		return poll_request(config, task, request);
-	case SEED_STAGE_REMINT:
-		return remint_request(config, task, request);
-	case SEED_STAGE_SUBMIT:
-	case SEED_STAGE_CANCEL: /* no such request is documented */
-	case SEED_STAGE_LOOK:   /* polling tells it */
-	case SEED_STAGE_CHECK:
-	case SEED_STAGE_OTHER:
-	default:
-		return -EOPNOTSUPP;
-	}
-}
-
-static errint_t kie_request(const struct seed_provider_config *config,
-			    const struct seed_params *params, const char *prompt,
-			    struct seed_task *task, struct seed_request *request)
-{
-	if (task->stage != SEED_STAGE_SUBMIT)
-		return seed_kie_request(config, task, request);
-	return seed_ask_request_json(request, "POST",
-				      seed_ask_url(config->api_base,
-						    "/api/v1/jobs/createTask", NULL, ""),
-				      submit_body(params, prompt, request));
+	if (body && cJSON_AddStringToObject(body, "url", ask->task->image_url))
+		return seed_ask_post(ask, "/api/v1/common/download-url", body);
+	cJSON_Delete(body);
+	return -ENOMEM;
 }
 
 /* --- Answers --- */
@@ -153,11 +135,14 @@ static const char *task_id(const cJSON *json)
 static bool has_failed(const cJSON *json);
 static void task_failed(const cJSON *json, struct seed_step *step);
 
-static void submit_answer(struct seed_task *task, const struct seed_response *response,
-			  const cJSON *json, struct seed_step *step, const char *missing)
+/* `missing` is the message where the answer holds neither an image nor a task. */
+static void read_submit(struct seed_task *task, const struct seed_response *response,
+			const cJSON *json, struct seed_step *step, const char *missing)
 {
 	const char *id = task_id(json);
 
+	if (seed_reply_submit_trouble(step, response, json))
+		return;
 	if (envelope_code(json) != 200) {
 		seed_reply_refuse(step, response, json, "code", envelope_code(json));
 		return;
@@ -290,8 +275,8 @@ static void poll_code(const struct seed_response *response, const cJSON *json,
 		seed_reply_backoff(step, response);
 }
 
-static void poll_answer(struct seed_task *task, const struct seed_response *response,
-			const cJSON *json, struct seed_step *step)
+static void read_poll(struct seed_task *task, const struct seed_response *response,
+		      const cJSON *json, struct seed_step *step)
 {
 	int code = envelope_code(json);
 
@@ -304,11 +289,13 @@ static void poll_answer(struct seed_task *task, const struct seed_response *resp
 		poll_code(response, json, step, code);
 }
 
-static void remint_answer(struct seed_task *task, const struct seed_response *response,
-			  const cJSON *json, struct seed_step *step)
+static void read_remint(struct seed_task *task, const struct seed_response *response,
+			const cJSON *json, struct seed_step *step)
 {
 	const char *url = seed_json_text(json, "data");
 
+	if (seed_reply_submit_trouble(step, response, json))
+		return;
 	if (envelope_code(json) != 200)
 		seed_reply_refuse(step, response, json, "code", envelope_code(json));
 	else if (url)
@@ -317,59 +304,46 @@ static void remint_answer(struct seed_task *task, const struct seed_response *re
 		seed_reply_fail(step, EIO, 200, "no image URL in the answer");
 }
 
-void seed_kie_answer(struct seed_task *task, const struct seed_response *response,
-		     const cJSON *json, struct seed_step *step, const char *missing)
+static void read_job(struct seed_task *task, const struct seed_response *response,
+		     const cJSON *json, struct seed_step *step)
 {
-	switch (task->stage) {
-	case SEED_STAGE_POLL:
-	case SEED_STAGE_RESULT:
-		poll_answer(task, response, json, step);
-		break;
-	case SEED_STAGE_REMINT:
-		if (!seed_reply_submit_trouble(step, response, json))
-			remint_answer(task, response, json, step);
-		break;
-	case SEED_STAGE_CANCEL:
-		seed_reply_done(step);
-		break;
-	case SEED_STAGE_SUBMIT:
-	case SEED_STAGE_LOOK:
-	case SEED_STAGE_CHECK:
-	case SEED_STAGE_OTHER:
-	default:
-		if (!seed_reply_submit_trouble(step, response, json))
-			submit_answer(task, response, json, step, missing);
-		break;
-	}
+	read_submit(task, response, json, step, "no task id in the answer");
 }
 
-static void kie_answer(const struct seed_provider_config *config,
-		       const struct seed_params *params, struct seed_task *task,
-		       const struct seed_response *response, const cJSON *json,
-		       struct seed_step *step)
+static void read_image(struct seed_task *task, const struct seed_response *response,
+		       const cJSON *json, struct seed_step *step)
 {
-	SEED_UNUSED(config);
-	SEED_UNUSED(params);
-	seed_kie_answer(task, response, json, step, "no task id in the answer");
+	read_submit(task, response, json, step, "no image URL in the answer");
 }
 
-static const char *const key_variables[] = { "KIE_API_KEY", "KIE_IMAGE_API_KEY", NULL };
+/* What the two APIs share: all but name, key and submission. No request that
+ * cancels is documented. */
+#define KIE \
+	.default_base = "https://api.kie.ai", \
+	.auth = SEED_AUTH_BEARER, \
+	.default_model = SEED_DEFAULT_MODEL, \
+	.rate_count = 20, \
+	.rate_seconds = 10, \
+	.queries_per_second = 10, \
+	.proof_path = "/api/v1/chat/credit", \
+	.proof_credits = "data", \
+	.on[SEED_STAGE_POLL] = { ask_poll, read_poll }, \
+	.on[SEED_STAGE_REMINT] = { ask_remint, read_remint }
 
-static const char *default_model(const struct seed_provider_config *config)
-{
-	SEED_UNUSED(config);
-	return SEED_DEFAULT_MODEL;
-}
+static const char *const job_keys[] = { "KIE_API_KEY", "KIE_IMAGE_API_KEY", NULL };
 
 const struct seed_provider seed_provider_kie = {
 	.name = "kie",
-	.default_base = SEED_KIE_BASE,
-	.key_variables = key_variables,
-	.auth = SEED_AUTH_BEARER,
-	.default_model = default_model,
-	.rate_count = 20,
-	.rate_seconds = 10,
-	.queries_per_second = 10,
-	.request = kie_request,
-	.answer = kie_answer,
+	.key_variables = job_keys,
+	KIE,
+	.on[SEED_STAGE_SUBMIT] = { ask_job, read_job },
+};
+
+static const char *const image_keys[] = { "KIE_IMAGE_API_KEY", "KIE_API_KEY", NULL };
+
+const struct seed_provider seed_provider_kie_image = {
+	.name = "kie-image",
+	.key_variables = image_keys,
+	KIE,
+	.on[SEED_STAGE_SUBMIT] = { ask_image, read_image },
 };

@@ -8,18 +8,10 @@
 #include "lib/provider/size.h"
 #include "lib/base/url.h"
 
-#define OPENAI_BASE "https://api.openai.com/v1"
+#define OPENAI_HOST "https://api.openai.com"
+#define OPENAI_BASE OPENAI_HOST "/v1"
 
 /* --- Request --- */
-
-/* A local server has its own model: without a name it takes that. */
-static const char *default_model(const struct seed_provider_config *config)
-{
-	bool own_host;
-
-	return !seed_url_same_host(config->api_base, OPENAI_BASE, &own_host) && own_host ?
-	       "gpt-image-2" : NULL;
-}
 
 enum dialect {
 	DIALECT_GPT,   /* rejects response_format, always base64 */
@@ -63,24 +55,6 @@ static bool add_local(cJSON *body, const struct seed_params *params)
 	       cJSON_AddNumberToObject(body, "cfg_scale", params->cfg_scale);
 }
 
-struct texts {
-	char *prompt, *negative; /* owned */
-};
-
-/* OpenAI itself gets the words as they are. */
-static bool make_texts(struct texts *texts, const struct seed_params *params,
-		       const char *prompt, bool own_host, bool *changed)
-{
-	if (own_host) {
-		texts->prompt = strdup(prompt);
-		texts->negative = strdup(params->negative_prompt);
-	} else {
-		texts->prompt = seed_ask_neutralise(prompt, true, changed);
-		texts->negative = seed_ask_neutralise(params->negative_prompt, true, changed);
-	}
-	return texts->prompt && texts->negative;
-}
-
 static bool add_dialect(cJSON *body, enum dialect dialect, const char *model,
 			const struct seed_params *params, struct seed_size *size)
 {
@@ -98,47 +72,51 @@ static bool add_dialect(cJSON *body, enum dialect dialect, const char *model,
 	}
 }
 
-static cJSON *submit_body(const struct seed_provider_config *config,
-			  const struct seed_params *params, const struct texts *texts,
-			  bool own_host, struct seed_request *request)
+static cJSON *submit_body(const struct seed_ask *ask, bool own_host)
 {
-	const char *model = seed_ask_model(params, default_model(config));
-	enum dialect dialect = dialect_of(model, own_host);
-	struct seed_params sent = *params; /* lent */
+	enum dialect dialect = dialect_of(ask->model, own_host);
 	cJSON *body = cJSON_CreateObject();
 	struct seed_size size;
 
-	sent.negative_prompt = texts->negative;
-	seed_size_choose("openai", model, params->width, params->height, &size);
-	if (body && seed_ask_add_text(body, "model", model) &&
-	    cJSON_AddStringToObject(body, "prompt", texts->prompt) &&
+	seed_size_choose("openai", ask->model, ask->params->width, ask->params->height, &size);
+	if (body && seed_ask_add_text(body, "model", ask->model) &&
+	    cJSON_AddStringToObject(body, "prompt", ask->prompt) &&
 	    cJSON_AddNumberToObject(body, "n", 1) && seed_size_add(body, &size) &&
-	    add_dialect(body, dialect, model, params, &size) &&
-	    seed_size_add_options(body, &size, &sent, 0, request))
+	    add_dialect(body, dialect, ask->model, ask->params, &size) &&
+	    seed_size_add_options(body, &size, ask, 0))
 		return body;
 	cJSON_Delete(body);
 	return NULL;
 }
 
-static errint_t openai_request(const struct seed_provider_config *config,
-			       const struct seed_params *params, const char *prompt,
-			       struct seed_task *task, struct seed_request *request)
+/* OpenAI itself gets the words as they are. */
+static cJSON *harmless_body(const struct seed_ask *ask)
 {
-	struct texts texts = { NULL, NULL };
+	bool *changed = &ask->request->neutralised;
+	char *prompt = seed_ask_neutralise(ask->prompt, true, changed);
+	char *negative = seed_ask_neutralise(ask->params->negative_prompt, true, changed);
+	struct seed_params params = *ask->params; /* lent */
+	struct seed_ask sent = *ask;
 	cJSON *body = NULL;
-	bool own_host;
 
-	if (task->stage != SEED_STAGE_SUBMIT)
-		return -EOPNOTSUPP;
-	if (seed_url_same_host(config->api_base, OPENAI_BASE, &own_host))
-		return -ENOMEM;
-	if (make_texts(&texts, params, prompt, own_host, &request->neutralised))
-		body = submit_body(config, params, &texts, own_host, request);
-	free(texts.prompt);
-	free(texts.negative);
-	return seed_ask_request_json(request, "POST",
-				     seed_ask_url(config->api_base, "/images/generations", NULL, ""),
-				     body);
+	params.negative_prompt = negative;
+	sent.params = &params;
+	sent.prompt = prompt;
+	if (prompt && negative)
+		body = submit_body(&sent, false);
+	free(prompt);
+	free(negative);
+	return body;
+}
+
+static errint_t ask_submit(const struct seed_ask *ask)
+{
+	bool own_host;
+	errint_t result = seed_url_same_host(ask->config->api_base, OPENAI_BASE, &own_host);
+
+	return result ? result :
+	       seed_ask_post(ask, "/images/generations",
+			     own_host ? submit_body(ask, true) : harmless_body(ask));
 }
 
 /* --- Answer --- */
@@ -149,7 +127,7 @@ static bool has_error(const cJSON *json)
 	return cJSON_IsObject(seed_json_at(json, "error")) || seed_json_text(json, "error");
 }
 
-static void read_answer(struct seed_task *task, const struct seed_response *response,
+static void read_submit(struct seed_task *task, const struct seed_response *response,
 			const cJSON *json, struct seed_step *step)
 {
 	if (seed_reply_submit_trouble(step, response, json))
@@ -160,16 +138,6 @@ static void read_answer(struct seed_task *task, const struct seed_response *resp
 		seed_reply_fail(step, EIO, response->status, "no image in the answer");
 }
 
-static void openai_answer(const struct seed_provider_config *config,
-			  const struct seed_params *params, struct seed_task *task,
-			  const struct seed_response *response, const cJSON *json,
-			  struct seed_step *step)
-{
-	SEED_UNUSED(config);
-	SEED_UNUSED(params);
-	read_answer(task, response, json, step);
-}
-
 static const char *const key_variables[] = { "OPENAI_API_KEY", NULL };
 
 const struct seed_provider seed_provider_openai = {
@@ -177,7 +145,9 @@ const struct seed_provider seed_provider_openai = {
 	.default_base = OPENAI_BASE,
 	.key_variables = key_variables,
 	.auth = SEED_AUTH_BEARER,
-	.default_model = default_model,
-	.request = openai_request,
-	.answer = openai_answer,
+	/* A local server has its own model: without a name it takes that. */
+	.site = OPENAI_HOST "*",
+	.site_model = "gpt-image-2",
+	.proof_path = "/models",
+	.on[SEED_STAGE_SUBMIT] = { ask_submit, read_submit },
 };

@@ -1,7 +1,4 @@
-/*
- * The cheapest request that proves a key: free, changes nothing, and refused
- * without a valid key. Only documented ones are in the table. Pure functions.
- */
+/* What the answer to a provider's proof_path says about the key. Pure functions. */
 #ifndef SEED_PROVIDER_PROOF_H
 #define SEED_PROVIDER_PROOF_H
 
@@ -12,9 +9,6 @@ enum seed_proof_result {
 	SEED_PROOF_REACHED, /* it answers, but this proves no key */
 	SEED_PROOF_BAD,     /* `text` says what is wrong and what to do */
 };
-
-/* What is appended to api_base for a GET; "" where nothing proves a key. */
-const char *seed_proof_path(const struct seed_provider *provider);
 
 /* What the answer means, and a line about it (at most `size` with its NUL). */
 enum seed_proof_result seed_proof_judge(const struct seed_provider *provider,

@@ -1,20 +1,12 @@
 /* The list of providers, and what stands in front of each. */
 #include "lib/provider/provider.h"
 
-#include "lib/provider/json.h"
+#include <fnmatch.h>
+
 #include "lib/provider/list.h"
 
-static const struct seed_provider *const providers[] = {
-	&seed_provider_kie,
-	&seed_provider_kie_image,
-	&seed_provider_ark,
-	&seed_provider_fal,
-	&seed_provider_replicate,
-	&seed_provider_openai,
-	&seed_provider_automatic1111,
-	&seed_provider_comfyui,
-	&seed_provider_sketch,
-};
+#define ADDRESS(name) &seed_provider_##name,
+static const struct seed_provider *const providers[] = { SEED_PROVIDERS(ADDRESS) };
 
 const struct seed_provider *seed_provider_find(const char *name)
 {
@@ -27,6 +19,44 @@ const struct seed_provider *seed_provider_find(const char *name)
 const struct seed_provider *seed_provider_at(size_t index)
 {
 	return index < SEED_ARRAY_LEN(providers) ? providers[index] : NULL;
+}
+
+/* --- Requests --- */
+
+/* A workflow of the user's may name its models itself. */
+static bool has_own_model(const struct seed_provider_config *config)
+{
+	return config->workflow && !strstr(config->workflow, "{{model}}");
+}
+
+const char *seed_provider_model(const struct seed_provider *provider,
+				const struct seed_provider_config *config, const char *asked)
+{
+	if (asked && *asked && strcmp(asked, SEED_DEFAULT_MODEL) != 0)
+		return asked;
+	if (has_own_model(config))
+		return NULL;
+	if (provider->site && fnmatch(provider->site, config->api_base, FNM_CASEFOLD) == 0)
+		return provider->site_model;
+	return provider->default_model;
+}
+
+errint_t seed_provider_request(const struct seed_provider *provider,
+			       const struct seed_provider_config *config,
+			       const struct seed_params *params, const char *prompt,
+			       struct seed_task *task, struct seed_request *request)
+{
+	const struct seed_ask ask = {
+		.config = config,
+		.params = params,
+		.model = seed_provider_model(provider, config, params->model),
+		.prompt = prompt,
+		.task = task,
+		.request = request,
+	};
+	const struct seed_exchange *exchange = &provider->on[task->stage];
+
+	return exchange->ask ? exchange->ask(&ask) : -EOPNOTSUPP;
 }
 
 /* --- Keys --- */

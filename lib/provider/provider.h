@@ -1,13 +1,13 @@
 /*
  * A provider: how one image service is asked and how its answers are read.
  *
- * Two pure functions over JSON and buffers, called on the engine's thread; no
- * I/O, no waiting, no state of their own. All that a task must remember
- * between two answers stands in struct seed_task, which the engine journals
- * after each answer that changed it, so that a task outlives the process.
+ * Two pure functions for each stage of a task, over JSON and buffers; no I/O,
+ * no waiting, no state of their own. What a task must remember between two
+ * answers stands in struct seed_task. The engine journals it after each answer
+ * that changed it, so that a task outlives the process.
  *
  * Calling sequence: the engine zeroes a task, then repeats
- *     request(): what to send at the task's present stage
+ *     seed_provider_request(): what to send at the task's present stage
  *     … sends it …
  *     seed_provider_answer(): reads the reply, moves the task on, says what
  *                comes next
@@ -120,6 +120,40 @@ struct seed_provider_config {
  * default_model. */
 #define SEED_DEFAULT_MODEL "bytedance/seedream-v4-text-to-image"
 
+/* What a request is built of, and where it is built. Borrowed for the call. */
+struct seed_ask {
+	const struct seed_provider_config *config;
+	const struct seed_params *params;
+	const char *model;  /* as the service calls it; NULL: the server chooses */
+	const char *prompt; /* the full one, style included */
+	struct seed_task *task;
+	struct seed_request *request;
+};
+
+/* One stage: a request and the answer to it. */
+struct seed_exchange {
+	/* NULL: the service has no such request. Else 0, -ENOMEM, -EOPNOTSUPP
+	 * where this task lacks what it needs, or -EINVAL for a model's name
+	 * that can be no part of a path, or a workflow that is none. SUBMIT's
+	 * may set task->id, where the client chooses it (comfyui,
+	 * automatic1111): journal the task before sending. Such a task whose
+	 * submission was cut short can be set to POLL; without a POLL it is lost. */
+	errint_t (*ask)(const struct seed_ask *ask);
+
+	/* NULL: whatever the answer says, there is nothing more to ask (DONE).
+	 * `json` is the body's tree, NULL if it is not JSON; `step` is
+	 * initialised. Never fails itself: whatever it cannot read is
+	 * SEED_STEP_FAIL with EIO and says what was wrong. A broken answer
+	 * while polling (5xx, not JSON) is BACKOFF, not a failure; WAIT is for
+	 * a service that says that the task is not done: at the deadline the
+	 * two differ. LOOK and CHECK: WAIT, with what it tells; FAIL where the
+	 * task has failed; UNKNOWN; DONE where this server has no such
+	 * request, with a line for the log, where one is due, in `error`; NEXT
+	 * where a look takes several requests, with task->turn changed. */
+	void (*read)(struct seed_task *task, const struct seed_response *response,
+		     const struct cJSON *json, struct seed_step *step);
+};
+
 struct seed_provider {
 	const char *name;
 	const char *default_base;          /* NULL: needs none (sketch) */
@@ -128,45 +162,36 @@ struct seed_provider {
 	int rate_count, rate_seconds;      /* documented limit of new submissions; 0: none */
 	int queries_per_second;            /* documented limit of polling over all tasks; 0: none */
 	int look_ms;                       /* between two looks at a task that runs; 0: a second */
-	/* The model that is asked for where the mount names none. NULL, or a NULL
-	 * result: the server chooses, and does not say. */
-	const char *(*default_model)(const struct seed_provider_config *config);
+	/* The model that is asked for where the mount names none; NULL: the server
+	 * chooses, and does not say. Where api_base is `site` (a pattern of
+	 * fnmatch(3)), it is site_model. */
+	const char *default_model, *site, *site_model;
+	/* The cheapest request that proves a key: appended to api_base for a GET;
+	 * free, changes nothing, and refused without a valid key. NULL: none is
+	 * documented. Where its answer tells the credits that are left, or NULL. */
+	const char *proof_path, *proof_credits;
 	bool draws;                        /* no service: the worker draws the picture */
 	bool dry_run;                      /* … instead of sending the request, which is told */
 
-	/* Builds the request for task->stage. `prompt` is the full prompt
-	 * (style included). 0, -ENOMEM, -EOPNOTSUPP where the service has no
-	 * such request (all but SUBMIT), or -EINVAL for a model's name that
-	 * can be no part of a path, or a workflow that is none. SUBMIT's may
-	 * set task->id, where the client chooses it (comfyui, automatic1111):
-	 * journal the task before sending, and such a task whose submission
-	 * was cut short can be set to POLL; -EOPNOTSUPP then says that it is
-	 * lost. Unset fields of `request` are NULL; the caller releases it in
-	 * any case.
-	 *
-	 * LOOK is for services whose SUBMIT or POLL does not tell how far a
+	/* LOOK is for services whose SUBMIT or POLL does not tell how far a
 	 * task is: it is asked again and again meanwhile. CHECK is for those
 	 * that answer with half an image when a task was stopped. Neither
-	 * changes the task but for its turn, nor does its answer(). */
-	errint_t (*request)(const struct seed_provider_config *config,
-			    const struct seed_params *params, const char *prompt,
-			    struct seed_task *task, struct seed_request *request) SEED_MUST_CHECK;
-
-	/* Reads the answer to that request; called by seed_provider_answer()
-	 * alone, with an initialised step. `json` is the body's tree, NULL if
-	 * it is not JSON. Never fails itself: whatever it cannot read is
-	 * SEED_STEP_FAIL with EIO and says what was wrong. A broken answer
-	 * while polling (5xx, not JSON) is BACKOFF, not a failure; WAIT is for
-	 * a service that says that the task is not done: at the deadline the
-	 * two differ. LOOK and CHECK: WAIT, with what it tells; FAIL where the
-	 * task has failed; UNKNOWN; DONE where this server has no such
-	 * request, with a line for the log, where one is due, in `error`; NEXT
-	 * where a look takes several requests, with task->turn changed. */
-	void (*answer)(const struct seed_provider_config *config,
-		       const struct seed_params *params, struct seed_task *task,
-		       const struct seed_response *response, const struct cJSON *json,
-		       struct seed_step *step);
+	 * changes the task but for its turn, nor does its read(). */
+	struct seed_exchange on[SEED_STAGE_OTHER + 1];
 };
+
+/* Builds the request for task->stage. 0, or as seed_exchange.ask; -EOPNOTSUPP where
+ * the service has none. Unset fields of `request` are NULL; release it in any case. */
+errint_t seed_provider_request(const struct seed_provider *provider,
+			       const struct seed_provider_config *config,
+			       const struct seed_params *params, const char *prompt,
+			       struct seed_task *task, struct seed_request *request)
+	SEED_MUST_CHECK;
+
+/* The service's own name for the model `asked` (NULL or empty: the mount's default);
+ * NULL: the server chooses. */
+const char *seed_provider_model(const struct seed_provider *provider,
+				const struct seed_provider_config *config, const char *asked);
 
 /* What an answer means. `step` is initialised here; release it. At every stage
  * a service that is busy (429, 503 with Retry-After, code 429 in a 200, unless

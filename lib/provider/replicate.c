@@ -12,12 +12,6 @@
 
 /* --- Requests --- */
 
-static const char *default_model(const struct seed_provider_config *config)
-{
-	SEED_UNUSED(config);
-	return "bytedance/seedream-4";
-}
-
 /* Without enhance_prompt false Seedream 4 rewrites the words first. */
 static bool add_sequential(cJSON *input)
 {
@@ -26,116 +20,74 @@ static bool add_sequential(cJSON *input)
 	       cJSON_AddFalseToObject(input, "enhance_prompt");
 }
 
-static bool add_input(cJSON *body, const char *model, const struct seed_params *params,
-		      const char *prompt, struct seed_request *request)
+static bool add_input(cJSON *body, const struct seed_ask *ask)
 {
 	cJSON *input = cJSON_AddObjectToObject(body, "input");
 	struct seed_size size;
 
-	seed_size_choose("replicate", model, params->width, params->height, &size);
-	return input && cJSON_AddStringToObject(input, "prompt", prompt) &&
+	seed_size_choose("replicate", ask->model, ask->params->width, ask->params->height, &size);
+	return input && cJSON_AddStringToObject(input, "prompt", ask->prompt) &&
 	       seed_size_add(input, &size) &&
 	       (!(size.has & SEED_HAS_SEQUENTIAL) || add_sequential(input)) &&
-	       seed_size_add_options(input, &size, params, INT64_C(1) << 31, request);
+	       seed_size_add_options(input, &size, ask, INT64_C(1) << 31);
 }
 
-static cJSON *submit_body(const char *model, const char *version,
-			  const struct seed_params *params, const char *prompt,
-			  struct seed_request *request)
+static cJSON *submit_body(const struct seed_ask *ask, const char *version)
 {
 	cJSON *body = cJSON_CreateObject();
 
-	if (body && seed_ask_add_text(body, "version", version) &&
-	    add_input(body, model, params, prompt, request))
+	if (body && seed_ask_add_text(body, "version", version) && add_input(body, ask))
 		return body;
 	cJSON_Delete(body);
 	return NULL;
 }
 
 /* "owner/name" is asked by its name, "owner/name:version" by the version. */
-static errint_t submit_url(const struct seed_provider_config *config, const char *model,
-			   bool has_version, char **url)
+static errint_t post(const struct seed_ask *ask)
 {
+	const char *version = strchr(ask->model, ':');
 	char *path;
 	errint_t result;
 
-	if (has_version) {
-		*url = seed_ask_url(config->api_base, "/predictions", NULL, "");
-		return *url ? 0 : -ENOMEM;
-	}
-	result = seed_ask_model_path(model, &path);
-	if (!result) {
-		char *base = seed_ask_url(config->api_base, "/models", NULL, path);
-
-		*url = base ? seed_ask_url(base, "/predictions", NULL, "") : NULL;
-		result = *url ? 0 : -ENOMEM;
-		free(base);
-	}
+	if (version)
+		return seed_ask_post(ask, "/predictions", submit_body(ask, version + 1));
+	result = seed_ask_model_path("/models", ask->model, "/predictions", &path);
+	if (!result)
+		result = seed_ask_post(ask, path, submit_body(ask, NULL));
 	free(path);
 	return result;
 }
 
 /* Ends at the service what nobody waits for any more: a guard against paying
  * for a prediction that was abandoned by a crash. */
-static errint_t add_deadline(const struct seed_provider_config *config,
-			     struct seed_request *request)
+static errint_t add_deadline(const struct seed_ask *ask)
 {
-	int seconds = config->timeout_seconds > 0 ? config->timeout_seconds : 300;
+	int seconds = ask->config->timeout_seconds > 0 ? ask->config->timeout_seconds : 300;
 	char line[48];
 
 	/* Less than 5 s is refused. */
 	snprintf(line, sizeof(line), "Cancel-After: %ds", seconds < 5 ? 5 : seconds);
-	return seed_ask_header(request, line);
+	return seed_ask_header(ask->request, line);
 }
 
-static errint_t submit_request(const struct seed_provider_config *config,
-			       const struct seed_params *params, const char *prompt,
-			       struct seed_request *request)
+static errint_t ask_submit(const struct seed_ask *ask)
 {
-	const char *model = seed_ask_model(params, default_model(config));
-	const char *version = strchr(model, ':');
-	char *url = NULL;
-	errint_t result = submit_url(config, model, version, &url);
+	errint_t result = post(ask);
 
-	if (!result)
-		result = seed_ask_request_json(request, "POST", url,
-					       submit_body(model, version ? version + 1 : NULL,
-							   params, prompt, request));
-	return result ? result : add_deadline(config, request);
+	return result ? result : add_deadline(ask);
 }
 
 /* The service's own URL, or the documented one. */
-static errint_t task_request(const struct seed_provider_config *config, const char *method,
-			     const char *given, const struct seed_task *task, const char *after,
-			     struct seed_request *request)
+static errint_t ask_poll(const struct seed_ask *ask)
 {
-	if (given)
-		return seed_ask_request(request, method, strdup(given));
-	if (!task->id)
-		return -EOPNOTSUPP;
-	return seed_ask_request(request, method,
-				seed_ask_url(config->api_base, "/predictions/", task->id, after));
+	return ask->task->poll_url ? seed_ask_at(ask, "GET", ask->task->poll_url) :
+	       seed_ask_task(ask, "GET", "/predictions/", "");
 }
 
-static errint_t replicate_request(const struct seed_provider_config *config,
-				  const struct seed_params *params, const char *prompt,
-				  struct seed_task *task, struct seed_request *request)
+static errint_t ask_cancel(const struct seed_ask *ask)
 {
-	switch (task->stage) {
-	case SEED_STAGE_SUBMIT:
-		return submit_request(config, params, prompt, request);
-	case SEED_STAGE_POLL:
-	case SEED_STAGE_RESULT:
-	case SEED_STAGE_REMINT:
-		return task_request(config, "GET", task->poll_url, task, "", request);
-	case SEED_STAGE_CANCEL:
-		return task_request(config, "POST", task->cancel_url, task, "/cancel", request);
-	case SEED_STAGE_LOOK: /* there is only the text of `logs` */
-	case SEED_STAGE_CHECK:
-	case SEED_STAGE_OTHER:
-	default:
-		return -EOPNOTSUPP;
-	}
+	return ask->task->cancel_url ? seed_ask_at(ask, "POST", ask->task->cancel_url) :
+	       seed_ask_task(ask, "POST", "/predictions/", "/cancel");
 }
 
 /* --- Answers --- */
@@ -178,10 +130,13 @@ static void read_prediction(struct seed_task *task, const cJSON *json, struct se
 		seed_reply_wait(step);
 }
 
-static void submit_answer(struct seed_task *task, const cJSON *json, struct seed_step *step)
+static void read_submit(struct seed_task *task, const struct seed_response *response,
+			const cJSON *json, struct seed_step *step)
 {
 	const char *id = seed_json_id(json, "id");
 
+	if (seed_reply_submit_trouble(step, response, json))
+		return;
 	if (!id) {
 		seed_reply_fail(step, EIO, 200, "no prediction id in the answer");
 		return;
@@ -194,21 +149,11 @@ static void submit_answer(struct seed_task *task, const cJSON *json, struct seed
 	read_prediction(task, json, step);
 }
 
-static void replicate_answer(const struct seed_provider_config *config,
-			     const struct seed_params *params, struct seed_task *task,
-			     const struct seed_response *response, const cJSON *json,
-			     struct seed_step *step)
+static void read_poll(struct seed_task *task, const struct seed_response *response,
+		      const cJSON *json, struct seed_step *step)
 {
-	SEED_UNUSED(config);
-	SEED_UNUSED(params);
-	if (task->stage == SEED_STAGE_CANCEL) {
-		seed_reply_done(step);
-	} else if (task->stage == SEED_STAGE_SUBMIT) {
-		if (!seed_reply_submit_trouble(step, response, json))
-			submit_answer(task, json, step);
-	} else if (!seed_reply_poll_trouble(step, response, json)) {
+	if (!seed_reply_poll_trouble(step, response, json))
 		read_prediction(task, json, step);
-	}
 }
 
 static const char *const key_variables[] = { "REPLICATE_API_TOKEN", NULL };
@@ -218,10 +163,14 @@ const struct seed_provider seed_provider_replicate = {
 	.default_base = "https://api.replicate.com/v1",
 	.key_variables = key_variables,
 	.auth = SEED_AUTH_BEARER,
-	.default_model = default_model,
+	.default_model = "bytedance/seedream-4",
 	.rate_count = 600,
 	.rate_seconds = 60,
 	.queries_per_second = 50,
-	.request = replicate_request,
-	.answer = replicate_answer,
+	.proof_path = "/account",
+	/* How far it is stands in the text of `logs` alone. */
+	.on[SEED_STAGE_SUBMIT] = { ask_submit, read_submit },
+	.on[SEED_STAGE_POLL] = { ask_poll, read_poll },
+	.on[SEED_STAGE_REMINT] = { ask_poll, read_poll },
+	.on[SEED_STAGE_CANCEL] = { ask_cancel, NULL },
 };

@@ -3,8 +3,6 @@
 
 #include <stdarg.h>
 
-#include "lib/provider/ask.h"
-#include "lib/provider/size.h"
 #include "lib/base/url.h"
 
 /* --- Steps --- */
@@ -58,7 +56,7 @@ void seed_reply_fail(struct seed_step *step, int code, long status, const char *
 
 /* --- What a refusal means --- */
 
-static bool holds_one_of(const char *text, const char *const *words, size_t count)
+bool seed_reply_holds(const char *text, const char *const *words, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		if (strcasestr(text, words[i]))
@@ -88,7 +86,7 @@ static bool is_policy(const char *words)
 		"ResponsibleAIPolicyViolation",
 	};
 
-	return holds_one_of(words, policy, SEED_ARRAY_LEN(policy));
+	return seed_reply_holds(words, policy, SEED_ARRAY_LEN(policy));
 }
 
 static bool is_quota(const char *words)
@@ -108,7 +106,7 @@ static bool is_quota(const char *words)
 		"insufficient_user_quota",  /* gateways that resell, with 403 */
 	};
 
-	return holds_one_of(words, quota, SEED_ARRAY_LEN(quota));
+	return seed_reply_holds(words, quota, SEED_ARRAY_LEN(quota));
 }
 
 int seed_reply_judge_words(const char *words, int otherwise)
@@ -133,77 +131,6 @@ static void raw_message(const struct seed_response *response, char *out, size_t 
 static int status_errno(long status)
 {
 	return status == 433 ? EDQUOT : seed_error_from_status(status);
-}
-
-static bool is_busy_status(const struct seed_response *response, const cJSON *json)
-{
-	if (response->status == 503)
-		return response->retry_after_ms >= 0;
-	return response->status == 429 ||
-	       (response->status == 200 && (seed_json_int(json, "code", 0) == 429 ||
-					    seed_json_int(json, "error.code", 0) == 429));
-}
-
-static bool is_busy(struct seed_step *step, const struct seed_response *response,
-		    const cJSON *json)
-{
-	char words[2 * SEED_MESSAGE_MAX_BYTES];
-
-	if (!is_busy_status(response, json))
-		return false;
-	seed_json_error_words(json, words, sizeof(words));
-	if (is_quota(words))
-		return false;
-	seed_reply_backoff(step, response);
-	return true;
-}
-
-/* A 404, of HTTP or of kie's envelope, that speaks of the model, and is not the page
- * of a wrong api_base. */
-static bool is_unknown_model(const struct seed_task *task, const struct seed_response *response,
-			     const cJSON *json, const struct seed_step *step)
-{
-	static const char *const names[] = {
-		"model", "endpoint", "deployment", /* OpenAI, ark, Azure */
-		"application",                     /* fal: Application 'x' not found */
-		"requested resource",              /* Replicate */
-	};
-	char words[2 * SEED_MESSAGE_MAX_BYTES];
-	long status = response->status == 200 ? seed_json_int(json, "code", 0) : response->status;
-
-	if (task->stage != SEED_STAGE_SUBMIT || status != 404 || step->kind != SEED_STEP_FAIL)
-		return false;
-	seed_json_error_words(json, words, sizeof(words));
-	return holds_one_of(words, names, SEED_ARRAY_LEN(names));
-}
-
-static void name_model(const struct seed_provider *provider, const struct seed_params *params,
-		       struct seed_step *step)
-{
-	const char *model = seed_ask_model(params, "of this mount");
-	char message[SEED_MESSAGE_MAX_BYTES];
-	struct seed_size size;
-
-	seed_size_choose(provider->name, model, params->width, params->height, &size);
-	(void)snprintf(message, sizeof(message), "%s", step->error.message);
-	seed_reply_fail(step, EINVAL, 404, "model %s: %s%s%s", model, message, size.note ? "; " : "",
-			size.note ? size.note : "");
-}
-
-void seed_provider_answer(const struct seed_provider *provider,
-			  const struct seed_provider_config *config,
-			  const struct seed_params *params, struct seed_task *task,
-			  const struct seed_response *response, struct seed_step *step)
-{
-	cJSON *json = seed_json_parse(response->body, response->len);
-
-	seed_step_init(step);
-	step->api_base = config->api_base;
-	if (!is_busy(step, response, json))
-		provider->answer(config, params, task, response, json, step);
-	if (is_unknown_model(task, response, json, step))
-		name_model(provider, params, step);
-	cJSON_Delete(json);
 }
 
 /* Cloudflare's page in front of a service may be JSON, too (RFC 9457), and

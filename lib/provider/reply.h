@@ -40,6 +40,9 @@ bool seed_reply_poll_trouble(struct seed_step *step, const struct seed_response 
 bool seed_reply_submit_trouble(struct seed_step *step, const struct seed_response *response,
 			      const cJSON *json);
 
+/* Whether one of the words stands in the text, in any case. */
+bool seed_reply_holds(const char *text, const char *const *words, size_t count);
+
 /* The errno of a message or code of a service: EPERM for a content policy,
  * EDQUOT for money, else `otherwise`. */
 int seed_reply_judge_words(const char *words, int otherwise);

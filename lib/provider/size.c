@@ -444,10 +444,11 @@ bool seed_size_add(cJSON *object, const struct seed_size *size)
 }
 
 bool seed_size_add_options(cJSON *object, const struct seed_size *size,
-			   const struct seed_params *params, int64_t modulus,
-			   struct seed_request *request)
+			   const struct seed_ask *ask, int64_t modulus)
 {
 	bool negative = size->has & SEED_HAS_NEGATIVE, seed = size->has & SEED_HAS_SEED;
+	const struct seed_params *params = ask->params;
+	struct seed_request *request = ask->request;
 
 	request->unknown_model = size->has & SEED_IS_UNKNOWN;
 	request->no_negative = !negative && *params->negative_prompt;

@@ -44,10 +44,9 @@ bool seed_size_add(cJSON *object, const struct seed_size *size);
 
 /* The options that the family has: negative prompt, seed (below `modulus`, 0: as
  * it is), count, format. What was asked for and is not sent, and a family that
- * is not known, is noted in `request` for the log. False without memory. */
+ * is not known, is noted in the request for the log. False without memory. */
 bool seed_size_add_options(cJSON *object, const struct seed_size *size,
-			   const struct seed_params *params, int64_t modulus,
-			   struct seed_request *request);
+			   const struct seed_ask *ask, int64_t modulus);
 
 /* Whether the family has this word for `quality`. */
 bool seed_size_has_quality(const struct seed_size *size, const char *quality);

@@ -73,17 +73,17 @@ static void add_seed(struct filler *filler, const struct seed_params *params)
 	}
 }
 
-static void filler_init(struct filler *filler, const struct seed_params *params,
-			const char *prompt, const char *id)
+static void filler_init(struct filler *filler, const struct seed_ask *ask)
 {
+	const struct seed_params *params = ask->params;
 	struct seed_size size;
 
 	memset(filler, 0, sizeof(*filler));
 	seed_size_choose("comfyui", NULL, params->width, params->height, &size);
-	add_text(filler, "{{prompt}}", prompt); /* PLACEHOLDER_PROMPT */
+	add_text(filler, "{{prompt}}", ask->prompt); /* PLACEHOLDER_PROMPT */
 	add_text(filler, "{{negative_prompt}}", params->negative_prompt);
-	add_text(filler, "{{model}}", seed_ask_model(params, SEED_WORKFLOW_DEFAULT_MODEL));
-	add_text(filler, "{{id}}", id);
+	add_text(filler, "{{model}}", ask->model);
+	add_text(filler, "{{id}}", ask->task->id);
 	add_seed(filler, params);
 	add_number(filler, "{{steps}}", params->steps);
 	add_number(filler, "{{cfg}}", params->cfg_scale);
@@ -174,17 +174,16 @@ static bool is_workflow(const cJSON *json)
 	return true;
 }
 
-errint_t seed_workflow_fill(const char *text, const struct seed_params *params,
-			    const char *prompt, const char *id, cJSON **workflow)
+errint_t seed_workflow_fill(const struct seed_ask *ask, cJSON **workflow)
 {
+	const char *text = ask->config->workflow ? ask->config->workflow : built_in;
 	struct filler filler;
 	cJSON *json;
 	errint_t result = -EINVAL;
 
 	*workflow = NULL;
-	text = text ? text : built_in;
 	json = seed_json_parse(text, strlen(text));
-	filler_init(&filler, params, prompt, id);
+	filler_init(&filler, ask);
 	if (filler.failed)
 		result = -ENOMEM;
 	else if (is_workflow(json))

@@ -9,17 +9,14 @@
 
 #include "lib/provider/provider.h"
 
-#define SEED_WORKFLOW_DEFAULT_MODEL "sd_xl_base_1.0.safetensors"
-
 /*
- * The workflow `text` (NULL: the built-in one) with its placeholders filled:
+ * The mount's workflow (NULL: the built-in one) with its placeholders filled:
  * {{prompt}} {{negative_prompt}} {{seed}} {{steps}} {{cfg}} {{width}}
  * {{height}} {{model}} {{id}}, inside of strings; a string that is nothing
  * but a number's placeholder becomes that number. What is filled in is not
  * looked at again. -EINVAL if it is no such object, or has no {{prompt}}:
  * the words that were written would have no effect. -ENOMEM.
  */
-errint_t seed_workflow_fill(const char *text, const struct seed_params *params,
-			    const char *prompt, const char *id, cJSON **workflow) SEED_MUST_CHECK;
+errint_t seed_workflow_fill(const struct seed_ask *ask, cJSON **workflow) SEED_MUST_CHECK;
 
 #endif

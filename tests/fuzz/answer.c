@@ -37,7 +37,7 @@ static void next_request(const struct seed_provider *provider,
 			 const struct seed_params *params, struct seed_task *task)
 {
 	struct seed_request request = {0};
-	errint_t err = provider->request(config, params, "a fox", task, &request);
+	errint_t err = seed_provider_request(provider, config, params, "a fox", task, &request);
 
 	CHECK(err == 0 || err == -EOPNOTSUPP || err == -EINVAL);
 	CHECK(err || (request.method && request.url));

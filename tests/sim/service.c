@@ -88,27 +88,31 @@ int service_foreign_picture(void)
 
 /* ---- the provider: the engine's side of the same words ---- */
 
-static errint_t sim_request(const struct seed_provider_config *config,
-			    const struct seed_params *params, const char *prompt,
-			    struct seed_task *task, struct seed_request *request)
+static errint_t sim_submit(const struct seed_ask *ask)
 {
-	const char *what = task->stage == SEED_STAGE_POLL ? "poll" :
-			   task->stage == SEED_STAGE_CANCEL ? "cancel" : NULL;
-	int n;
+	ask->request->method = "POST";
+	ask->request->url = strdup("http://sim.test/submit");
+	ask->request->body = strdup(ask->prompt);
+	return ask->request->url && ask->request->body ? 0 : -ENOMEM;
+}
 
-	SEED_UNUSED(config);
-	SEED_UNUSED(params);
-	if (task->stage == SEED_STAGE_SUBMIT) {
-		request->method = "POST";
-		request->url = strdup("http://sim.test/submit");
-		request->body = strdup(prompt);
-		return request->url && request->body ? 0 : -ENOMEM;
-	}
-	if (!what)
-		return -EOPNOTSUPP;
-	request->method = "GET";
-	n = asprintf(&request->url, "http://sim.test/%s/%s", what, task->id ? task->id : "");
+static errint_t sim_ask(const struct seed_ask *ask, const char *what)
+{
+	int n = asprintf(&ask->request->url, "http://sim.test/%s/%s", what,
+			 ask->task->id ? ask->task->id : "");
+
+	ask->request->method = "GET";
 	return n < 0 ? -ENOMEM : 0;
+}
+
+static errint_t sim_poll(const struct seed_ask *ask)
+{
+	return sim_ask(ask, "poll");
+}
+
+static errint_t sim_cancel(const struct seed_ask *ask)
+{
+	return sim_ask(ask, "cancel");
 }
 
 static bool keep(char **field, const char *text)
@@ -128,14 +132,11 @@ static void take_url(struct seed_task *task, const char *id, struct seed_step *s
 	step->kind = SEED_STEP_URL;
 }
 
-static void sim_answer(const struct seed_provider_config *config, const struct seed_params *params,
-		       struct seed_task *task, const struct seed_response *response,
-		       const struct cJSON *json, struct seed_step *step)
+static void sim_read(struct seed_task *task, const struct seed_response *response,
+		     const struct cJSON *json, struct seed_step *step)
 {
 	char word[16] = "", id[16] = "";
 
-	SEED_UNUSED(config);
-	SEED_UNUSED(params);
 	SEED_UNUSED(json);
 	if (response->len > SEED_ANSWER_SMALL_BYTES && !world_is_reader())
 		broken("%zu bytes are read on the engine's thread", response->len);
@@ -169,8 +170,9 @@ static void sim_answer(const struct seed_provider_config *config, const struct s
 struct seed_provider sim_provider = {
 	.name = "sim",
 	.default_base = "http://sim.test",
-	.request = sim_request,
-	.answer = sim_answer,
+	.on[SEED_STAGE_SUBMIT] = { sim_submit, sim_read },
+	.on[SEED_STAGE_POLL] = { sim_poll, sim_read },
+	.on[SEED_STAGE_CANCEL] = { sim_cancel, sim_read },
 };
 
 /* ---- what becomes of a request ---- */

@@ -35,8 +35,10 @@ static void lists_every_provider(void **state)
 		assert_ptr_equal(p, seed_provider_find(listed[i].name));
 		assert_int_equal(p->auth, listed[i].auth);
 		assert_int_equal(p->draws, listed[i].draws);
-		assert_non_null(p->request);
-		assert_non_null(p->answer);
+		assert_int_equal(p->on[SEED_STAGE_SUBMIT].ask == NULL, p->draws);
+		/* An answer is read only where something is asked. */
+		for (size_t s = 0; s < SEED_ARRAY_LEN(p->on); s++)
+			assert_true(p->on[s].ask || !p->on[s].read);
 		if (listed[i].base)
 			assert_string_equal(p->default_base, listed[i].base);
 		else
@@ -91,6 +93,41 @@ static void keeps_kie_to_its_limits(void **state)
 	assert_int_equal(p->rate_count, 20);
 	assert_int_equal(p->rate_seconds, 10);
 	assert_int_equal(p->queries_per_second, 10);
+}
+
+static void names_the_model_that_is_asked(void **state)
+{
+	static const struct {
+		const char *provider, *base, *workflow, *asked, *model;
+	} rows[] = {
+		{ "kie", "https://api.kie.ai", NULL, MODEL, MODEL },
+		{ "kie", "https://api.kie.ai", NULL, NULL, MODEL },
+		{ "kie", "https://api.kie.ai", NULL, "qwen2", "qwen2" },
+		{ "ark", "https://ark.ap-southeast.bytepluses.com/api/v3", NULL, MODEL, "seedream-4-0-250828" },
+		{ "ark", "https://ark.cn-beijing.volces.com/api/v3", NULL, "", "doubao-seedream-4-0-250828" },
+		{ "openai", "https://api.openai.com/v1", NULL, MODEL, "gpt-image-2" },
+		{ "openai", "https://API.openai.com:443/v1", NULL, MODEL, "gpt-image-2" },
+		{ "openai", "http://127.0.0.1:1234/v1", NULL, MODEL, NULL },
+		{ "openai", "http://127.0.0.1:1234/v1", NULL, "flux", "flux" },
+		{ "automatic1111", "http://127.0.0.1:7860", NULL, MODEL, NULL },
+		{ "comfyui", "http://127.0.0.1:8188", NULL, MODEL, "sd_xl_base_1.0.safetensors" },
+		{ "comfyui", "http://127.0.0.1:8188", "{{prompt}}", MODEL, NULL },
+		{ "comfyui", "http://127.0.0.1:8188", "{{prompt}}", "a", "a" },
+		{ "comfyui", "http://127.0.0.1:8188", "{{prompt}} {{model}}", MODEL, "sd_xl_base_1.0.safetensors" },
+		{ "sketch", NULL, NULL, MODEL, "sketch" },
+	};
+
+	SEED_UNUSED(state);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(rows); i++) {
+		const struct seed_provider_config config = { .api_base = rows[i].base,
+							     .workflow = rows[i].workflow };
+		const char *model = seed_provider_model(seed_provider_find(rows[i].provider), &config,
+							rows[i].asked);
+
+		if (!rows[i].model != !model || (model && strcmp(model, rows[i].model) != 0))
+			fail_msg("%s at %s: model %s, not %s", rows[i].provider, rows[i].base,
+				 model ? model : "(none)", rows[i].model ? rows[i].model : "(none)");
+	}
 }
 
 static void sketch_asks_nobody(void **state)
@@ -306,7 +343,7 @@ static void encodes_a_model_as_a_path(void **state)
 	for (size_t i = 0; i < SEED_ARRAY_LEN(rows); i++) {
 		char *path;
 
-		assert_int_equal(seed_ask_model_path(rows[i].model, &path), rows[i].path ? 0 : -EINVAL);
+		assert_int_equal(seed_ask_model_path("", rows[i].model, "", &path), rows[i].path ? 0 : -EINVAL);
 		if (rows[i].path)
 			assert_string_equal(path, rows[i].path);
 		else
@@ -504,6 +541,7 @@ int main(void)
 		cmocka_unit_test(lists_every_provider),
 		cmocka_unit_test(sends_keys_in_their_way),
 		cmocka_unit_test(keeps_kie_to_its_limits),
+		cmocka_unit_test(names_the_model_that_is_asked),
 		cmocka_unit_test(sketch_asks_nobody),
 		cmocka_unit_test(tasks_survive_the_journal),
 		cmocka_unit_test(every_stage_has_its_name),

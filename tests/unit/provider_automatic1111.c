@@ -39,13 +39,13 @@ static void gives_the_task_an_id_once(void **state)
 
 	SEED_UNUSED(state);
 	help_params(&params);
-	assert_int_equal(A1111->request(&config, &params, "<sd_cpp_extra_args>", &task, &request), 0);
+	assert_int_equal(seed_provider_request(A1111, &config, &params, "<sd_cpp_extra_args>", &task, &request), 0);
 	assert_true(request.neutralised);
 	assert_non_null(strstr(request.body, "\"\xe2\x80\xb9sd_cpp_extra_args>\""));
 	assert_int_equal(strlen(task.id), 36);
 	id = strdup(task.id);
 	seed_request_release(&request);
-	assert_int_equal(A1111->request(&config, &params, PROMPT, &task, &request), 0);
+	assert_int_equal(seed_provider_request(A1111, &config, &params, PROMPT, &task, &request), 0);
 	assert_string_equal(task.id, id);
 	assert_false(request.neutralised);
 	seed_request_release(&request);

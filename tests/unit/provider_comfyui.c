@@ -46,11 +46,11 @@ static void chooses_the_id_and_the_seed(void **state)
 
 	SEED_UNUSED(state);
 	help_params(&params);
-	assert_int_equal(COMFYUI->request(&config, &params, PROMPT, &task, &a), 0);
+	assert_int_equal(seed_provider_request(COMFYUI, &config, &params, PROMPT, &task, &a), 0);
 	assert_int_equal(strlen(task.id), 36);
 	assert_int_equal(task.id[14], '4');
 	id = strdup(task.id);
-	assert_int_equal(COMFYUI->request(&config, &params, PROMPT, &task, &b), 0);
+	assert_int_equal(seed_provider_request(COMFYUI, &config, &params, PROMPT, &task, &b), 0);
 	assert_string_equal(task.id, id);
 	/* No seed given: another one each time, past the server's cache. */
 	assert_string_not_equal(a.body, b.body);
@@ -80,7 +80,7 @@ static void fills_a_workflow(void **state)
 	params.seed = 7;
 	params.cfg_scale = 7.5;
 	help_set(&task.id, "t1");
-	assert_int_equal(COMFYUI->request(&config, &params, prompt, &task, &request), 0);
+	assert_int_equal(seed_provider_request(COMFYUI, &config, &params, prompt, &task, &request), 0);
 	help_same_json("filled", request.body,
 		       "{\"prompt_id\":\"t1\",\"client_id\":\"t1\",\"prompt\":{\"1\":{\"class_type\":\"T\",\"inputs\":{"
 		       "\"a\":\"say \\\"{{seed}}\\\"\\n\\\\ {{prompt}}\","
@@ -108,7 +108,7 @@ static void refuses_what_is_no_workflow(void **state)
 		struct seed_params params;
 
 		help_params(&params);
-		assert_int_equal(COMFYUI->request(&config, &params, PROMPT, &task, &request), -EINVAL);
+		assert_int_equal(seed_provider_request(COMFYUI, &config, &params, PROMPT, &task, &request), -EINVAL);
 		seed_request_release(&request);
 		seed_task_release(&task);
 		seed_params_release(&params);

@@ -73,7 +73,7 @@ static void a_model_leads_nowhere_else(void **state)
 
 		help_params(&params);
 		help_set(&params.model, models[i]);
-		assert_int_equal(FAL->request(&config, &params, PROMPT, &task, &request), -EINVAL);
+		assert_int_equal(seed_provider_request(FAL, &config, &params, PROMPT, &task, &request), -EINVAL);
 		seed_request_release(&request);
 		seed_params_release(&params);
 	}

@@ -79,7 +79,7 @@ static inline void help_request_with(const struct seed_provider *provider,
 {
 	struct seed_request request = { 0 };
 
-	assert_int_equal(provider->request(config, params, PROMPT, task, &request), 0);
+	assert_int_equal(seed_provider_request(provider, config, params, PROMPT, task, &request), 0);
 	assert_string_equal(request.method, method);
 	assert_string_equal(request.url, url);
 	if (body)
@@ -107,7 +107,8 @@ static inline void help_no_request(const struct seed_provider *provider, struct 
 	struct seed_params params;
 
 	help_params(&params);
-	assert_int_equal(provider->request(&config, &params, PROMPT, task, &request), error);
+	assert_int_equal(seed_provider_request(provider, &config, &params, PROMPT, task, &request),
+			 error);
 	seed_request_release(&request);
 	seed_params_release(&params);
 }
@@ -226,13 +227,14 @@ static inline void help_hostile(const struct seed_provider *provider)
 		"{\"prompt_id\":7,\"node_errors\":[1,{\"errors\":7}]}",
 		"\xff\xfe{\"message\":\"\xc3\x28\"}", "{\"message\":\"\xc3\x28\xff\"}",
 	};
+	enum { STAGES = SEED_ARRAY_LEN(provider->on) };
 	static const long statuses[] = { 0, 100, 200, 202, 301, 400, 403, 404, 422, 429, 500 };
 	struct seed_provider_config config = help_config(provider);
 
-	for (size_t i = 0; i < SEED_ARRAY_LEN(bodies) * SEED_ARRAY_LEN(statuses) * 7; i++) {
+	for (size_t i = 0; i < SEED_ARRAY_LEN(bodies) * SEED_ARRAY_LEN(statuses) * STAGES; i++) {
 		const char *body = bodies[i % SEED_ARRAY_LEN(bodies)];
 		long status = statuses[i / SEED_ARRAY_LEN(bodies) % SEED_ARRAY_LEN(statuses)];
-		struct seed_task task = { .stage = (enum seed_stage)(i % 7) };
+		struct seed_task task = { .stage = (enum seed_stage)(i % STAGES) };
 		struct seed_step step;
 
 		help_set(&task.id, "task-1");

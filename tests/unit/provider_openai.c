@@ -75,7 +75,7 @@ static void makes_markup_harmless_for_local_servers(void **state)
 		cJSON *body;
 
 		help_params(&params);
-		assert_int_equal(OPENAI->request(&config, &params, rows[i].prompt, &task, &request), 0);
+		assert_int_equal(seed_provider_request(OPENAI, &config, &params, rows[i].prompt, &task, &request), 0);
 		body = cJSON_Parse(request.body);
 		assert_string_equal(cJSON_GetObjectItem(body, "prompt")->valuestring, rows[i].sent);
 		assert_int_equal(request.neutralised, rows[i].neutralised);
@@ -97,7 +97,7 @@ static void sends_local_servers_what_they_may_know(void **state)
 	help_set(&params.negative_prompt, "text|logo");
 	params.has_seed = true;
 	params.seed = 7;
-	assert_int_equal(OPENAI->request(&config, &params, PROMPT, &task, &request), 0);
+	assert_int_equal(seed_provider_request(OPENAI, &config, &params, PROMPT, &task, &request), 0);
 	help_same_json("local", request.body,
 		       "{\"prompt\":\"" PROMPT "\",\"n\":1,\"size\":\"2048x1152\"," LOCAL_REST ","
 		       "\"negative_prompt\":\"text/logo\",\"seed\":7}");

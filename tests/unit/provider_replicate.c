@@ -53,7 +53,7 @@ static void refuses_a_model_that_leads_elsewhere(void **state)
 	SEED_UNUSED(state);
 	help_params(&params);
 	help_set(&params.model, "../account");
-	assert_int_equal(REPLICATE->request(&config, &params, PROMPT, &task, &request), -EINVAL);
+	assert_int_equal(seed_provider_request(REPLICATE, &config, &params, PROMPT, &task, &request), -EINVAL);
 	seed_request_release(&request);
 	seed_params_release(&params);
 }
@@ -76,7 +76,7 @@ static void is_ended_by_the_service_at_the_deadline(void **state)
 
 		help_params(&params);
 		config.timeout_seconds = rows[i].timeout_seconds;
-		assert_int_equal(REPLICATE->request(&config, &params, PROMPT, &task, &request), 0);
+		assert_int_equal(seed_provider_request(REPLICATE, &config, &params, PROMPT, &task, &request), 0);
 		assert_string_equal(request.headers[0], rows[i].line);
 		assert_null(request.headers[1]);
 		seed_request_release(&request);

@@ -1,0 +1,85 @@
+/* What an answer means at every service, before and after the provider reads it. */
+#include "lib/provider/reply.h"
+#include "lib/provider/size.h"
+
+static bool is_busy_status(const struct seed_response *response, const cJSON *json)
+{
+	if (response->status == 503)
+		return response->retry_after_ms >= 0;
+	return response->status == 429 ||
+	       (response->status == 200 && (seed_json_int(json, "code", 0) == 429 ||
+					    seed_json_int(json, "error.code", 0) == 429));
+}
+
+static bool is_busy(struct seed_step *step, const struct seed_response *response,
+		    const cJSON *json)
+{
+	char words[2 * SEED_MESSAGE_MAX_BYTES];
+
+	if (!is_busy_status(response, json))
+		return false;
+	seed_json_error_words(json, words, sizeof(words));
+	if (seed_reply_judge_words(words, 0) == EDQUOT)
+		return false;
+	seed_reply_backoff(step, response);
+	return true;
+}
+
+/* A 404, of HTTP or of kie's envelope, that speaks of the model, and is not the page
+ * of a wrong api_base. */
+static bool is_unknown_model(const struct seed_task *task, const struct seed_response *response,
+			     const cJSON *json, const struct seed_step *step)
+{
+	static const char *const names[] = {
+		"model", "endpoint", "deployment", /* OpenAI, ark, Azure */
+		"application",                     /* fal: Application 'x' not found */
+		"requested resource",              /* Replicate */
+	};
+	char words[2 * SEED_MESSAGE_MAX_BYTES];
+	long status = response->status == 200 ? seed_json_int(json, "code", 0) : response->status;
+
+	if (task->stage != SEED_STAGE_SUBMIT || status != 404 || step->kind != SEED_STEP_FAIL)
+		return false;
+	seed_json_error_words(json, words, sizeof(words));
+	return seed_reply_holds(words, names, SEED_ARRAY_LEN(names));
+}
+
+static void name_model(const struct seed_provider *provider,
+		       const struct seed_provider_config *config, const struct seed_params *params,
+		       struct seed_step *step)
+{
+	const char *model = seed_provider_model(provider, config, params->model);
+	char message[SEED_MESSAGE_MAX_BYTES];
+	struct seed_size size;
+
+	seed_size_choose(provider->name, model, params->width, params->height, &size);
+	(void)snprintf(message, sizeof(message), "%s", step->error.message);
+	seed_reply_fail(step, EINVAL, 404, "model %s: %s%s%s", model ? model : "of this mount",
+			message, size.note ? "; " : "", size.note ? size.note : "");
+}
+
+static void read_answer(const struct seed_exchange *exchange, struct seed_task *task,
+			const struct seed_response *response, const cJSON *json,
+			struct seed_step *step)
+{
+	if (exchange->read)
+		exchange->read(task, response, json, step);
+	else
+		seed_reply_done(step);
+}
+
+void seed_provider_answer(const struct seed_provider *provider,
+			  const struct seed_provider_config *config,
+			  const struct seed_params *params, struct seed_task *task,
+			  const struct seed_response *response, struct seed_step *step)
+{
+	cJSON *json = seed_json_parse(response->body, response->len);
+
+	seed_step_init(step);
+	step->api_base = config->api_base;
+	if (!is_busy(step, response, json))
+		read_answer(&provider->on[task->stage], task, response, json, step);
+	if (is_unknown_model(task, response, json, step))
+		name_model(provider, config, params, step);
+	cJSON_Delete(json);
+}
