@@ -7,7 +7,7 @@
 
 #include "lib/base/url.h"
 
-enum option_type { STRING, NAME, PATH, DIRECTORY, URL, SIZE, INT, REAL, RATE, BUDGET, FLAG, COUNT,
+enum option_type { STRING, NAME, PROVIDER, PATH, DIRECTORY, URL, SIZE, INT, REAL, RATE, BUDGET, FLAG, COUNT,
 		   BYTES, OCTAL, USER, GROUP };
 
 struct option_spec {
@@ -221,6 +221,7 @@ static bool set_value(const struct option_spec *spec, const char *text, struct o
 	switch (spec->type) {
 	case STRING:
 	case NAME:
+	case PROVIDER:
 	case PATH:
 	case DIRECTORY:
 		return set_string(text, field);
@@ -282,6 +283,7 @@ static const char *form_of(const struct option_spec *spec, char *text, size_t si
 		snprintf(text, size, "a number from %g to %g", spec->least, spec->most);
 		return text;
 	case NAME:
+	case PROVIDER:
 		return "a name";
 	case PATH:
 		return "the path of a file";
@@ -298,7 +300,8 @@ static const char *form_of(const struct option_spec *spec, char *text, size_t si
 static const char *value_of(const struct option_spec *spec)
 {
 	static const char *const values[] = {
-		[STRING] = "TEXT", [NAME] = "NAME", [PATH] = "PATH", [DIRECTORY] = "DIR",
+		[STRING] = "TEXT", [NAME] = "NAME", [PROVIDER] = "NAME",
+		[PATH] = "PATH", [DIRECTORY] = "DIR",
 		[URL] = "URL", [SIZE] = "WIDTHxHEIGHT", [INT] = "N", [REAL] = "X",
 		[RATE] = "N/SECONDS", [BUDGET] = "N/day", [FLAG] = "", [COUNT] = "N|all",
 		[BYTES] = "BYTES", [OCTAL] = "OCTAL", [USER] = "USER", [GROUP] = "GROUP",
@@ -677,6 +680,14 @@ void options_release(struct options *options)
 	}
 }
 
+static void put_providers(FILE *out)
+{
+	const struct seed_provider *one;
+
+	for (size_t i = 0; (one = seed_provider_at(i)) != NULL; i++)
+		fprintf(out, "%s %s", i ? "," : ":", one->name);
+}
+
 char *options_help(void)
 {
 	char *text = NULL;
@@ -698,6 +709,8 @@ char *options_help(void)
 		snprintf(left, sizeof(left), "%s%s%s", specs[i].name,
 			 specs[i].type == FLAG ? "" : "=", value_of(&specs[i]));
 		fprintf(out, "    %-18s  %s", left, specs[i].help);
+		if (specs[i].type == PROVIDER)
+			put_providers(out);
 		if (specs[i].fallback && specs[i].fallback[0])
 			fprintf(out, " [%s]", specs[i].fallback);
 		fputc('\n', out);

@@ -19,7 +19,7 @@ struct option_rate {
 
 /* name, type, field's default as text (NULL: none), least, most, help */
 #define SEED_OPTIONS(_) \
-	_(provider, NAME, "kie", 0, 0, "image service: kie, kie-image, ark, fal, replicate, openai, automatic1111, comfyui, sketch") \
+	_(provider, PROVIDER, "kie", 0, 0, "image service") \
 	_(api_base, URL, NULL, 0, 0, "the service's address, for a gateway or a local server") \
 	_(key_file, PATH, NULL, 0, 0, "file that holds the key (mode 0600)") \
 	_(state, DIRECTORY, NULL, 0, 0, "state directory: catalogue, images, log") \

@@ -597,7 +597,7 @@ static void test_release_twice(void **state)
 
 struct documented {
 	const char *name, *fallback;
-	enum { STRING, NAME, PATH, DIRECTORY, URL, SIZE, INT, REAL, RATE, BUDGET, FLAG, COUNT,
+	enum { STRING, NAME, PROVIDER, PATH, DIRECTORY, URL, SIZE, INT, REAL, RATE, BUDGET, FLAG, COUNT,
 	       BYTES, OCTAL, USER, GROUP } type;
 	double least, most;
 };
