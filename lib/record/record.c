@@ -233,7 +233,7 @@ static void put_versions(struct writer *out, const char *const *versions, size_t
 {
 	cJSON *array = cJSON_CreateArray();
 
-	for (size_t i = 0; versions && i < count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		cJSON *item = cJSON_CreateString(versions[i]);
 
 		if (!item || !cJSON_AddItemToArray(array, item)) {
@@ -304,7 +304,8 @@ char *seed_record_format(const struct seed_record *record, const char *const *ve
 	put_time(&out, "created_at", record->created_ms);
 	put_time(&out, "started_at", record->started_ms);
 	put_time(&out, "verified_at", record->verified_ms);
-	put_versions(&out, versions, version_count);
+	if (versions)
+		put_versions(&out, versions, version_count);
 	if (record->cost >= 0)
 		put_number(&out, "cost", record->cost);
 	if (record->dry_run)

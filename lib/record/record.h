@@ -1,7 +1,7 @@
 /*
- * The catalogue's row for one NAME (CONTRACT section 5), in memory and as
- * JSON. The journal's entries (lib/store/) are rows with a few keys more, so
- * there is one codec. Plain data owned by one thread at a time; no I/O.
+ * The catalogue's row for one NAME (`man seed`), in memory and as JSON. The
+ * journal's entries (lib/store/) are rows with a few keys more, so there is one
+ * codec. Plain data owned by one thread at a time; no I/O.
  */
 #ifndef SEED_RECORD_H
 #define SEED_RECORD_H
@@ -87,7 +87,8 @@ void seed_record_release(struct seed_record *record);
 
 /* JSON text, indented, with a line break at its end: malloc'd, NULL without
  * memory. "resolution" is "WxH" of `image` where the state is verified, else
- * null. `versions` is a JSON array of file names (borrowed) or NULL for []. */
+ * null. `versions` (borrowed) are file names; NULL: as it is stored, where they
+ * are not told, since the history's folder does. */
 char *seed_record_format(const struct seed_record *record, const char *const *versions,
 			 size_t version_count);
 

@@ -265,6 +265,7 @@ out:
 
 char *seed_store_record_text(const struct seed_store *store, const char *name, errint_t *err)
 {
+	static const char *const none[] = { NULL };
 	struct seed_versions versions = { 0 };
 	struct seed_record record;
 	char *text = NULL;
@@ -273,7 +274,8 @@ char *seed_store_record_text(const struct seed_store *store, const char *name, e
 	if (!*err)
 		*err = seed_versions_read(store, name, &versions);
 	if (!*err) {
-		text = seed_record_format(&record, (const char *const *)versions.names,
+		text = seed_record_format(&record, versions.count ?
+					  (const char *const *)versions.names : none,
 					  versions.count);
 		if (!text)
 			*err = -ENOMEM;

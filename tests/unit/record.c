@@ -187,8 +187,7 @@ static const char empty_text[] =
 	"\t\"progress\":\t0,\n"
 	"\t\"created_at\":\tnull,\n"
 	"\t\"started_at\":\tnull,\n"
-	"\t\"verified_at\":\tnull,\n"
-	"\t\"versions\":\t[]\n"
+	"\t\"verified_at\":\tnull\n"
 	"}\n";
 
 static void test_format_of_an_empty_row(void **state)
