@@ -39,7 +39,7 @@ static bool is_made(struct seed_engine *engine, const struct request *request)
 {
 	/* Who removed the prompt first wants another image. */
 	bool wanted = engine->config.reuse ||
-		(unless_made(request) && seed_store_prompt_exists(engine->store, request->name));
+		(unless_made(request) && seed_store_has_prompt(engine->store, request->name));
 
 	return wanted && reuse_is_made(engine, request->name, request->text);
 }

@@ -154,20 +154,21 @@ errint_t seed_files_rename(int from_dirfd, const char *from, int to_dirfd, const
 	return err ? err : -ENOENT;
 }
 
+errint_t seed_files_place(int tmpfd, const char *tmpname, int dirfd, const char *path, bool durable)
+{
+	errint_t err = seed_files_rename(tmpfd, tmpname, dirfd, path);
+
+	if (err)
+		SEED_UNUSED(seed_files_unlink(tmpfd, tmpname));
+	return err || !durable ? err : seed_files_sync_parent(dirfd, path);
+}
+
 errint_t seed_files_replace(int tmpfd, const char *tmpname, int dirfd, const char *path,
 			    const void *data, size_t len, bool durable)
 {
-	errint_t err;
+	errint_t err = seed_files_write(tmpfd, tmpname, data, len, durable);
 
-	err = seed_files_write(tmpfd, tmpname, data, len, durable);
-	if (!err) {
-		err = seed_files_rename(tmpfd, tmpname, dirfd, path);
-		if (err)
-			SEED_UNUSED(seed_files_unlink(tmpfd, tmpname));
-	}
-	if (err)
-		return err;
-	return durable ? seed_files_sync_parent(dirfd, path) : 0;
+	return err ? err : seed_files_place(tmpfd, tmpname, dirfd, path, durable);
 }
 
 errint_t seed_files_remove(int dirfd, const char *path)

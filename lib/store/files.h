@@ -27,7 +27,11 @@ errint_t seed_files_sync_parent(int dirfd, const char *path) SEED_MUST_CHECK;
 errint_t seed_files_replace(int tmpfd, const char *tmpname, int dirfd, const char *path,
 			    const void *data, size_t len, bool durable) SEED_MUST_CHECK;
 
-/* The first half of that: the file is whole at dirfd/name, or not there. */
+/* The second half of that: tmpfd/tmpname is at its place, or gone. */
+errint_t seed_files_place(int tmpfd, const char *tmpname, int dirfd, const char *path,
+			  bool durable) SEED_MUST_CHECK;
+
+/* The first half: the file is whole at dirfd/name, or not there. */
 errint_t seed_files_write(int dirfd, const char *name, const void *data, size_t len,
 			  bool durable) SEED_MUST_CHECK;
 

@@ -33,8 +33,13 @@ struct seed_changes {
 
 struct seed_store {
 	struct seed_changes changes;
-	int root, pending, tmp, log, lock, reuse, thumbs; /* descriptors */
-	int areas[SEED_AREA_COUNT];
+	int root, lock; /* descriptors, as are these */
+	union {
+		int places[SEED_PLACE_COUNT];
+		struct {
+			int areas[SEED_AREA_COUNT], pending, tmp, log, reuse, thumbs;
+		};
+	};
 	_Atomic uint64_t last_id;
 	pthread_mutex_t spent_mutex; /* held over a small write without fsync */
 	struct seed_spent spent;     /* as written last */
@@ -53,6 +58,8 @@ struct seed_store {
 };
 
 /* ---- store.c ---- */
+
+extern const char *const seed_place_names[SEED_PLACE_COUNT];
 
 /* A line for the log, at once or when there is one. */
 void seed_store_note(struct seed_store *store, const char *format, ...) SEED_PRINTF(2, 3);
@@ -86,6 +93,12 @@ errint_t seed_store_row_write(struct seed_store *store, const struct seed_record
 void seed_store_pending_name(char out[SEED_PENDING_NAME_BYTES], const char *id,
 			     const char *suffix);
 
+/* pending/NAME, whole and durable; a row, also without the journal's keys. */
+errint_t seed_store_pending_write(struct seed_store *store, const char *name, const void *data,
+				  size_t len) SEED_MUST_CHECK;
+errint_t seed_store_pending_row(struct seed_store *store, const char *name,
+				const struct seed_record *record) SEED_MUST_CHECK;
+
 /* fsync of pending/. */
 errint_t seed_store_sync_pending(struct seed_store *store) SEED_MUST_CHECK;
 
@@ -93,7 +106,7 @@ errint_t seed_store_sync_pending(struct seed_store *store) SEED_MUST_CHECK;
 errint_t seed_store_pending_list(struct seed_store *store, const char *suffix,
 				 struct seed_names *list) SEED_MUST_CHECK;
 
-/* Removes what in pending/ is named after `id`, whatever stands behind it. */
+/* Removes what in pending/ begins with `id`, or with that of the file `id`. */
 void seed_store_sweep_id(struct seed_store *store, const char *id);
 /* The same for every id without a row, also one that was set aside. */
 errint_t seed_store_sweep_orphans(struct seed_store *store) SEED_MUST_CHECK;
@@ -119,10 +132,11 @@ errint_t seed_store_settle(struct seed_store *store) SEED_MUST_CHECK;
  * else is changed. */
 void seed_store_forget_later(struct seed_store *store, const char *id);
 
-/* Does a list as journalled in pending/ID.move, and what was left of it goes.
- * 0 also where only its end could not be made durable. Takes the list. */
-errint_t seed_store_run_list(struct seed_store *store, const char *id, struct seed_renames *list)
-	SEED_MUST_CHECK;
+/* Does a list as journalled in pending/ID.move, and removes what is left of it; or
+ * returns `planned`, the error of the plan, and removes what was written for it. 0
+ * also where only its end could not be made durable. Takes the list. */
+errint_t seed_store_run_list(struct seed_store *store, const char *id, struct seed_renames *list,
+			     errint_t planned) SEED_MUST_CHECK;
 
 /* What was being moved at the last stop. An error's message names the file. */
 errint_t seed_store_recover_moves(struct seed_store *store, struct seed_error *error)

@@ -11,19 +11,28 @@ void seed_store_pending_name(char out[SEED_PENDING_NAME_BYTES], const char *id, 
 	snprintf(out, SEED_PENDING_NAME_BYTES, "%s%s", id, suffix);
 }
 
+errint_t seed_store_pending_write(struct seed_store *store, const char *name, const void *data,
+				  size_t len)
+{
+	return seed_files_replace(store->tmp, name, store->pending, name, data, len, true);
+}
+
+errint_t seed_store_pending_row(struct seed_store *store, const char *name,
+				const struct seed_record *record)
+{
+	char *json = seed_record_format(record, NULL, 0);
+	errint_t err = json ? seed_store_pending_write(store, name, json, strlen(json)) : -ENOMEM;
+
+	free(json);
+	return err;
+}
+
 errint_t seed_store_journal(struct seed_store *store, const struct seed_record *record)
 {
 	char name[SEED_PENDING_NAME_BYTES];
-	char *json;
-	errint_t err;
 
-	json = seed_record_format(record, NULL, 0);
-	if (!json)
-		return -ENOMEM;
 	seed_store_pending_name(name, record->id, ".json");
-	err = seed_files_replace(store->tmp, name, store->pending, name, json, strlen(json), true);
-	free(json);
-	return err;
+	return seed_store_pending_row(store, name, record);
 }
 
 /* An empty folder may be what a move put aside. */
@@ -51,7 +60,7 @@ errint_t seed_store_source_write(struct seed_store *store, const char *id, const
 	char name[SEED_PENDING_NAME_BYTES];
 
 	seed_store_pending_name(name, id, ".source");
-	return seed_files_replace(store->tmp, name, store->pending, name, data, len, true);
+	return seed_store_pending_write(store, name, data, len);
 }
 
 int seed_store_source_open(const struct seed_store *store, const char *id)

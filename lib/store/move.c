@@ -37,18 +37,13 @@ static errint_t plan_pending_row(struct seed_store *store, struct seed_renames *
 {
 	char next[SEED_PENDING_NAME_BYTES], was[SEED_PENDING_NAME_BYTES];
 	char old[SEED_PENDING_NAME_BYTES];
-	char *json = NULL;
 	errint_t err = seed_record_set(&row->name, name);
 
-	if (!err && !(json = seed_record_format(row, NULL, 0)))
-		err = -ENOMEM;
 	(void)snprintf(next, sizeof(next), "%s-%zu.new", id, list->count);
 	(void)snprintf(was, sizeof(was), "%s-%zu.was", id, list->count);
 	seed_store_pending_name(old, row->id, ".json");
 	if (!err)
-		err = seed_files_replace(store->tmp, next, store->pending, next, json, strlen(json),
-					 true);
-	free(json);
+		err = seed_store_pending_row(store, next, row);
 	if (!err)
 		err = seed_renames_add(list, SEED_RENAME_ROW, SEED_PLACE_PENDING, old,
 				       SEED_PLACE_PENDING, was);
@@ -253,11 +248,7 @@ static errint_t run_move(struct seed_store *store, const char *from, const char 
 	seed_store_new_id(store, id);
 	err = folder ? plan_folder(store, &list, id, from, to) :
 		       plan_entry(store, &list, id, from, to);
-	if (!err)
-		return seed_store_run_list(store, id, &list);
-	seed_store_sweep_id(store, id);
-	seed_renames_release(&list);
-	return err;
+	return seed_store_run_list(store, id, &list, err);
 }
 
 errint_t seed_store_move_entry(struct seed_store *store, const char *from, const char *to)

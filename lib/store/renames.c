@@ -5,22 +5,6 @@
 #include "lib/store/files.h"
 #include "lib/store/internal.h"
 
-static const char *const place_names[SEED_PLACE_COUNT] = {
-	[SEED_AREA_PROMPTS] = "prompts",
-	[SEED_AREA_IMAGES] = "images",
-	[SEED_AREA_RECORDS] = "records",
-	[SEED_AREA_HISTORY] = "history",
-	[SEED_PLACE_PENDING] = "pending",
-	[SEED_PLACE_TMP] = "tmp",
-};
-
-static int place_fd(const struct seed_store *store, int place)
-{
-	if (place == SEED_PLACE_PENDING)
-		return store->pending;
-	return place == SEED_PLACE_TMP ? store->tmp : store->areas[place];
-}
-
 errint_t seed_renames_add(struct seed_renames *list, enum seed_rename_stage stage, int from_place,
 			  const char *from, int to_place, const char *to)
 {
@@ -61,7 +45,7 @@ void seed_renames_release(struct seed_renames *list)
 
 static errint_t forward(struct seed_store *store, const struct seed_rename *item)
 {
-	int from = place_fd(store, item->from_place), to = place_fd(store, item->to_place);
+	int from = store->places[item->from_place], to = store->places[item->to_place];
 	errint_t err = seed_files_rename(from, item->from, to, item->to);
 
 	/* Gone since the list was made, as an empty folder may be. */
@@ -72,7 +56,7 @@ static errint_t forward(struct seed_store *store, const struct seed_rename *item
 
 static errint_t back(struct seed_store *store, const struct seed_rename *item)
 {
-	int from = place_fd(store, item->from_place), to = place_fd(store, item->to_place);
+	int from = store->places[item->from_place], to = store->places[item->to_place];
 	int has_from = seed_files_exists(from, item->from);
 	int has_to = seed_files_exists(to, item->to);
 
@@ -112,7 +96,7 @@ static errint_t sync_side(struct seed_store *store, const struct seed_renames *l
 			continue;
 		last = path;
 		last_place = place;
-		err = seed_files_sync_parent(place_fd(store, place), path);
+		err = seed_files_sync_parent(store->places[place], path);
 		if (err && err != -ENOENT)
 			return err;
 	}
@@ -173,7 +157,7 @@ errint_t seed_renames_undo(struct seed_store *store, const struct seed_renames *
 errint_t seed_renames_settle(struct seed_store *store, const struct seed_renames *list)
 {
 	const struct seed_rename *last = &list->items[list->count - 1];
-	int from = place_fd(store, last->from_place), to = place_fd(store, last->to_place);
+	int from = store->places[last->from_place], to = store->places[last->to_place];
 	int has_from = seed_files_exists(from, last->from);
 	errint_t err = 0;
 
@@ -192,8 +176,8 @@ static cJSON *format_item(const struct seed_rename *item)
 {
 	cJSON *row = cJSON_CreateArray();
 	cJSON *parts[] = {
-		cJSON_CreateString(place_names[item->from_place]), cJSON_CreateString(item->from),
-		cJSON_CreateString(place_names[item->to_place]), cJSON_CreateString(item->to),
+		cJSON_CreateString(seed_place_names[item->from_place]), cJSON_CreateString(item->from),
+		cJSON_CreateString(seed_place_names[item->to_place]), cJSON_CreateString(item->to),
 		cJSON_CreateNumber(item->stage),
 	};
 	bool failed = !row;
@@ -237,7 +221,7 @@ static int parse_place(const cJSON *item)
 	const char *name = cJSON_GetStringValue(item);
 
 	for (int i = 0; name && i < SEED_PLACE_TMP; i++)
-		if (strcmp(name, place_names[i]) == 0)
+		if (strcmp(name, seed_place_names[i]) == 0)
 			return i;
 	return -1;
 }
@@ -248,7 +232,7 @@ static const char *parse_path(struct seed_store *store, int place, const cJSON *
 	const char *path = cJSON_GetStringValue(item);
 
 	if (place < 0 || !path || strlen(path) >= SEED_STORE_PATH_BYTES ||
-	    !seed_files_is_below(place_fd(store, place), path))
+	    !seed_files_is_below(store->places[place], path))
 		return NULL;
 	/* Of pending/ only what a list has put there itself. */
 	if (place == SEED_PLACE_PENDING &&

@@ -13,14 +13,19 @@
 #ifndef SEED_STORE_RENAMES_H
 #define SEED_STORE_RENAMES_H
 
-#include "lib/base/base.h"
+#include "lib/store/store.h"
 
-struct seed_store;
 
-/* Places that a rename leads from or to: enum seed_area, and these. */
-#define SEED_PLACE_PENDING SEED_AREA_COUNT
-#define SEED_PLACE_TMP (SEED_AREA_COUNT + 1)
-#define SEED_PLACE_COUNT (SEED_AREA_COUNT + 2)
+/* The folders of the state directory: enum seed_area, and these. A rename leads
+ * from and to those before SEED_PLACE_LOG. */
+enum seed_place {
+	SEED_PLACE_PENDING = SEED_AREA_COUNT,
+	SEED_PLACE_TMP,
+	SEED_PLACE_LOG,
+	SEED_PLACE_REUSE,
+	SEED_PLACE_THUMBS,
+	SEED_PLACE_COUNT
+};
 
 enum seed_rename_stage {
 	SEED_RENAME_ROW,   /* a row out of the way … */

@@ -85,7 +85,6 @@ static errint_t write_row(struct seed_store *store, const char *file, const char
 			  const struct seed_image_info *image, int64_t wall_ms)
 {
 	struct seed_record record;
-	char *json = NULL;
 	errint_t err;
 
 	seed_record_init(&record);
@@ -94,12 +93,8 @@ static errint_t write_row(struct seed_store *store, const char *file, const char
 	record.progress = 1;
 	record.verified_ms = wall_ms;
 	err = seed_record_set(&record.name, name);
-	if (!err && !(json = seed_record_format(&record, NULL, 0)))
-		err = -ENOMEM;
 	if (!err)
-		err = seed_files_replace(store->tmp, file, store->pending, file, json, strlen(json),
-					 true);
-	free(json);
+		err = seed_store_pending_row(store, file, &record);
 	seed_record_release(&record);
 	return err;
 }
@@ -155,16 +150,11 @@ errint_t seed_store_restore(struct seed_store *store, const char *old, const cha
 	if (!err)
 		err = seed_renames_add(&list, SEED_RENAME_LAST, SEED_AREA_HISTORY, old,
 				       SEED_AREA_IMAGES, image);
-	if (!err) {
-		err = seed_store_run_list(store, id, &list);
-		if (!err) {
-			seed_store_history_prune(store, name);
-			seed_store_changed(store, name);
-			seed_store_file_changed(store, SEED_AREA_HISTORY, old);
-		}
+	err = seed_store_run_list(store, id, &list, err);
+	if (err)
 		return err;
-	}
-	seed_store_sweep_id(store, id);
-	seed_renames_release(&list);
-	return err;
+	seed_store_history_prune(store, name);
+	seed_store_changed(store, name);
+	seed_store_file_changed(store, SEED_AREA_HISTORY, old);
+	return 0;
 }

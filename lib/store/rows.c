@@ -28,22 +28,17 @@ int seed_store_open_file(const struct seed_store *store, enum seed_area area, co
 	return seed_files_open(store->areas[area], path);
 }
 
-static bool is_there(const struct seed_store *store, enum seed_area area, const char *path)
-{
-	return faccessat(store->areas[area], path, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
-	       (errno != ENOENT && errno != ENOTDIR);
-}
-
 bool seed_store_has_prompt(const struct seed_store *store, const char *name)
 {
-	return is_there(store, SEED_AREA_PROMPTS, name);
+	return seed_files_exists(store->areas[SEED_AREA_PROMPTS], name) != 0;
 }
 
 bool seed_store_has_image(const struct seed_store *store, const char *name)
 {
 	char path[SEED_STORE_PATH_BYTES];
 
-	return seed_store_image_path(name, path) && is_there(store, SEED_AREA_IMAGES, path);
+	return seed_store_image_path(name, path) &&
+	       seed_files_exists(store->areas[SEED_AREA_IMAGES], path) != 0;
 }
 
 errint_t seed_store_prompt_read(const struct seed_store *store, const char *name, char **text,
@@ -105,41 +100,26 @@ errint_t seed_store_record_write(struct seed_store *store, const struct seed_rec
 				 bool durable)
 {
 	char path[SEED_STORE_PATH_BYTES], file[SEED_PENDING_NAME_BYTES];
-	int dirfd = store->areas[SEED_AREA_RECORDS];
 	errint_t err;
 
 	if (!seed_store_record_path(record->name, path))
 		return -ENAMETOOLONG;
 	err = seed_store_row_write(store, record, file, durable);
-	if (!err) {
-		err = seed_files_rename(store->tmp, file, dirfd, path);
-		if (err)
-			SEED_UNUSED(seed_files_unlink(store->tmp, file));
-	}
-	return err || !durable ? err : seed_files_sync_parent(dirfd, path);
+	return err ? err : seed_files_place(store->tmp, file, store->areas[SEED_AREA_RECORDS],
+					    path, durable);
 }
 
 errint_t seed_store_prompt_write(struct seed_store *store, const char *name, const char *text,
 				 struct timespec mtime)
 {
 	char id[SEED_STORE_ID_BYTES], file[SEED_PENDING_NAME_BYTES];
-	int dirfd = store->areas[SEED_AREA_PROMPTS];
 	errint_t err;
 
 	seed_store_new_id(store, id);
 	seed_store_pending_name(file, id, ".prompt");
 	err = seed_files_write_timed(store->tmp, file, text, strlen(text), mtime);
-	if (err)
-		return err;
-	err = seed_files_rename(store->tmp, file, dirfd, name);
-	if (err)
-		SEED_UNUSED(seed_files_unlink(store->tmp, file));
-	return err ? err : seed_files_sync_parent(dirfd, name);
-}
-
-bool seed_store_prompt_exists(const struct seed_store *store, const char *name)
-{
-	return seed_files_exists(store->areas[SEED_AREA_PROMPTS], name) == 1;
+	return err ? err : seed_files_place(store->tmp, file, store->areas[SEED_AREA_PROMPTS],
+					    name, true);
 }
 
 errint_t seed_store_prompt_time(struct seed_store *store, const char *name, struct timespec mtime)

@@ -9,55 +9,53 @@
 /* Versions that are numbered anew stand in it, about 100 bytes each. */
 #define MOVE_MAX_BYTES (16 * 1024 * 1024)
 
-static void move_name(char name[SEED_PENDING_NAME_BYTES], const char *id)
-{
-	seed_store_pending_name(name, id, ".move");
-}
-
-static errint_t move_journal(struct seed_store *store, const char *id,
+static errint_t move_journal(struct seed_store *store, const char *name,
 			     const struct seed_renames *list)
 {
-	char name[SEED_PENDING_NAME_BYTES];
 	char *json = seed_renames_format(list);
 	size_t len = json ? strlen(json) : 0;
 	errint_t err = -ENOMEM;
 
-	move_name(name, id);
 	if (len > MOVE_MAX_BYTES)
 		err = -EFBIG;
 	else if (json)
-		err = seed_files_replace(store->tmp, name, store->pending, name, json, len, true);
+		err = seed_store_pending_write(store, name, json, len);
 	free(json);
 	return err;
 }
 
 /* Durable: a list that came back after a crash would be taken back, or
  * finished, over what was done to its names since. */
-static errint_t move_forget(struct seed_store *store, const char *id)
+static errint_t move_forget(struct seed_store *store, const char *name)
 {
-	char name[SEED_PENDING_NAME_BYTES];
-	errint_t err;
+	errint_t err = seed_files_unlink(store->pending, name);
 
-	move_name(name, id);
-	err = seed_files_unlink(store->pending, name);
 	if (!err)
 		err = seed_store_sync_pending(store);
 	if (!err)
-		seed_store_sweep_id(store, id);
+		seed_store_sweep_id(store, name);
 	return err;
 }
 
-errint_t seed_store_run_list(struct seed_store *store, const char *id, struct seed_renames *list)
+errint_t seed_store_run_list(struct seed_store *store, const char *id, struct seed_renames *list,
+			     errint_t planned)
 {
-	errint_t err = move_journal(store, id, list);
+	char name[SEED_PENDING_NAME_BYTES];
+	errint_t err = planned;
 
-	if (!err)
-		err = seed_renames_run(store, list);
-	/* What neither happened nor could be taken back stays in the journal. */
-	if (list->open || move_forget(store, id))
-		atomic_store(&store->unsettled, true);
-	if (list->happened)
-		err = 0;
+	seed_store_pending_name(name, id, ".move");
+	if (planned) {
+		seed_store_sweep_id(store, id);
+	} else {
+		err = move_journal(store, name, list);
+		if (!err)
+			err = seed_renames_run(store, list);
+		/* What neither happened nor could be taken back stays in the journal. */
+		if (list->open || move_forget(store, name))
+			atomic_store(&store->unsettled, true);
+		if (list->happened)
+			err = 0;
+	}
 	seed_renames_release(list);
 	return err;
 }
@@ -65,24 +63,19 @@ errint_t seed_store_run_list(struct seed_store *store, const char *id, struct se
 static errint_t recover_move(struct seed_store *store, const char *name, struct seed_error *error)
 {
 	struct seed_renames list = { 0 };
-	char id[SEED_STORE_ID_BYTES];
 	char *json = NULL;
 	size_t len;
-	errint_t err;
+	errint_t err = seed_store_row_read(store, name, MOVE_MAX_BYTES, &json, &len);
 
-	err = seed_store_row_read(store, name, MOVE_MAX_BYTES, &json, &len);
-	if (err)
-		return seed_store_judge(store, name, err, error);
-	memcpy(id, name, SEED_STORE_ID_BYTES - 1);
-	id[SEED_STORE_ID_BYTES - 1] = '\0';
-	err = seed_renames_parse(store, json, len, &list);
+	if (!err)
+		err = seed_renames_parse(store, json, len, &list);
 	free(json);
 	if (!err)
 		err = seed_renames_settle(store, &list);
 	if (!err)
-		err = move_forget(store, id);
+		err = move_forget(store, name);
 	seed_renames_release(&list);
-	return err ? seed_store_judge(store, name, err, error) : 0;
+	return seed_store_judge(store, name, err, error);
 }
 
 errint_t seed_store_recover_moves(struct seed_store *store, struct seed_error *error)

@@ -14,11 +14,16 @@
 /* Of SEED_SPENT_USERS lines and two more. */
 #define SPENT_MAX_BYTES 4096
 
-static const char *const area_names[SEED_AREA_COUNT] = {
+const char *const seed_place_names[SEED_PLACE_COUNT] = {
 	[SEED_AREA_PROMPTS] = "prompts",
 	[SEED_AREA_IMAGES] = "images",
 	[SEED_AREA_RECORDS] = "records",
 	[SEED_AREA_HISTORY] = "history",
+	[SEED_PLACE_PENDING] = "pending",
+	[SEED_PLACE_TMP] = "tmp",
+	[SEED_PLACE_LOG] = "log",
+	[SEED_PLACE_REUSE] = "reuse",
+	[SEED_PLACE_THUMBS] = "thumbs",
 };
 
 int seed_store_area(const struct seed_store *store, enum seed_area area)
@@ -162,18 +167,8 @@ static errint_t open_folders(struct seed_store *store, const char *path, struct 
 {
 	errint_t err = 0;
 
-	for (size_t i = 0; i < SEED_AREA_COUNT && !err; i++)
-		err = open_folder(store, path, area_names[i], &store->areas[i], error);
-	if (!err)
-		err = open_folder(store, path, "pending", &store->pending, error);
-	if (!err)
-		err = open_folder(store, path, "tmp", &store->tmp, error);
-	if (!err)
-		err = open_folder(store, path, "log", &store->log, error);
-	if (!err)
-		err = open_folder(store, path, "reuse", &store->reuse, error);
-	if (!err)
-		err = open_folder(store, path, "thumbs", &store->thumbs, error);
+	for (size_t i = 0; i < SEED_PLACE_COUNT && !err; i++)
+		err = open_folder(store, path, seed_place_names[i], &store->places[i], error);
 	if (err)
 		return err;
 	/* The areas themselves, before anything is durable in them; and what
@@ -191,15 +186,14 @@ errint_t seed_store_open(const char *path, struct seed_store **out, struct seed_
 
 	if (!store)
 		return seed_error_set(error, ENOMEM, "out of memory");
-	store->root = store->pending = store->tmp = store->log = store->lock =
-		store->reuse = store->thumbs = -1;
-	for (size_t i = 0; i < SEED_AREA_COUNT; i++)
-		store->areas[i] = -1;
-	/* Ids are times only so that they differ between state directories. */
+	store->root = store->lock = -1;
+	for (size_t i = 0; i < SEED_PLACE_COUNT; i++)
+		store->places[i] = -1;
 	pthread_mutex_init(&store->spent_mutex, NULL);
 	pthread_mutex_init(&store->settle_mutex, NULL);
 	seed_store_changes_init(store);
 	store->keep = -1;
+	/* Ids are times only so that they differ between state directories. */
 	atomic_store(&store->last_id, (uint64_t)seed_clock_wall_ms() << 12);
 	err = open_root(store, path, error);
 	if (!err)
@@ -249,13 +243,8 @@ void seed_store_close(struct seed_store *store)
 		return;
 	for (size_t i = 0; i < store->note_count; i++)
 		free(store->notes[i]);
-	for (size_t i = 0; i < SEED_AREA_COUNT; i++)
-		close_fd(store->areas[i]);
-	close_fd(store->pending);
-	close_fd(store->tmp);
-	close_fd(store->log);
-	close_fd(store->reuse);
-	close_fd(store->thumbs);
+	for (size_t i = 0; i < SEED_PLACE_COUNT; i++)
+		close_fd(store->places[i]);
 	/* The lock file stays: removing it would race with the next holder. */
 	close_fd(store->lock);
 	close_fd(store->root);

@@ -75,8 +75,6 @@ errint_t seed_store_record_read(const struct seed_store *store, const char *name
  * caller's, or NULL and *err. */
 char *seed_store_record_text(const struct seed_store *store, const char *name, errint_t *err);
 
-bool seed_store_prompt_exists(const struct seed_store *store, const char *name);
-
 /* The versions of NAME, oldest first. */
 struct seed_versions {
 	char **names; /* "0001.png"; owned */

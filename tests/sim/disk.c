@@ -26,7 +26,6 @@ PORT(store_move_entry);
 PORT(store_move_folder);
 PORT(store_restore);
 PORT(store_remove_file);
-PORT(store_prompt_exists);
 PORT(store_prompt_write);
 PORT(store_prompt_time);
 PORT(store_remove_empty);
@@ -519,11 +518,6 @@ errint_t WRAP(remove_file)(struct seed_store *store, enum seed_area area, const 
 	tasks[found->task].dropped = true;
 	found->name = -1;
 	return 0;
-}
-
-bool WRAP(prompt_exists)(const struct seed_store *store, const char *name)
-{
-	return WRAP(has_prompt)(store, name);
 }
 
 errint_t WRAP(prompt_write)(struct seed_store *store, const char *name, const char *text,
