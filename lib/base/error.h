@@ -1,6 +1,6 @@
 /*
- * What went wrong, in the words of the product: an errno of CONTRACT.md
- * section 3 and one line for the person who reads the log or the record.
+ * What went wrong, in the words of the product: an errno of `man seed` and one
+ * line for the person who reads the log or the record.
  *
  * The structure is plain data: copy it by assignment. Nothing here blocks or
  * allocates; any thread.
@@ -45,7 +45,7 @@ const char *seed_error_name(int code);
 /* The other way; 0 for a name that is not known. */
 int seed_error_code(const char *name);
 
-/* The errno of CONTRACT.md section 3 for an HTTP (or envelope) status:
+/* The errno of `man seed` for an HTTP (or envelope) status:
  * 401/403 EKEYREJECTED, 402 EDQUOT, 400/422 EINVAL, 408/504 ETIMEDOUT, else EIO. */
 int seed_error_from_status(long status);
 

@@ -6,20 +6,20 @@
 #define SEED_LIMITS_H
 
 enum {
-	/* CONTRACT: NAME is 1 to 250 bytes; with ".json" it fits NAME_MAX (255). */
+	/* `man seed`: NAME is 1 to 250 bytes; with ".json" it fits NAME_MAX (255). */
 	SEED_NAME_PART_MAX_BYTES = 250,
-	/* CONTRACT: a path has at most 16 parts and 1,024 bytes. */
+	/* `man seed`: a path has at most 16 parts and 1,024 bytes. */
 	SEED_NAME_MAX_PARTS = 16,
 	SEED_NAME_MAX_BYTES = 1024,
-	/* CONTRACT: a prompt is at most 32 KiB. */
+	/* `man seed`: a prompt is at most 32 KiB. */
 	SEED_PROMPT_MAX_BYTES = 32 * 1024,
 	/* A scratch file is a draft of a prompt or an editor's swap of one. */
 	SEED_SCRATCH_MAX_BYTES = 1024 * 1024,
-	/* CONTRACT: all of them together; each takes whole blocks, so that their
+	/* `man seed`: all of them together; each takes whole blocks, so that their
 	 * number is bounded, too. */
 	SEED_SCRATCH_ALL_BYTES = 64 * 1024 * 1024,
 	SEED_SCRATCH_BLOCK_BYTES = 4096,
-	/* CONTRACT: one that nobody has open expires. */
+	/* `man seed`: one that nobody has open expires. */
 	SEED_SCRATCH_HOURS = 24,
 	/* A webhook's body; the largest seen in documents is under 8 KiB. */
 	SEED_CALLBACK_MAX_BYTES = 256 * 1024,
@@ -43,7 +43,7 @@ enum {
 	SEED_IMAGE_MAX_PIXELS = 64 * 1024 * 1024,
 	/* A colour profile: as much as a JPEG can hold (255 segments). */
 	SEED_PROFILE_MAX_BYTES = 16 * 1024 * 1024,
-	/* CONTRACT: the source's own texts, as they are read; and how many. */
+	/* `man seed`: the source's own texts, as they are read; and how many. */
 	SEED_SOURCE_TEXTS_MAX_BYTES = 256 * 1024,
 	SEED_SOURCE_TEXTS_MAX = 256,
 	/* A URL that a service may hand us (signed URLs reach 2 KiB). */

@@ -1,5 +1,5 @@
 /*
- * The log behind `status` (CONTRACT section 4): one event a line,
+ * The log behind `status` (`man seed`): one event a line,
  * `TIME NAME TEXT`, kept on disk, bounded.
  *
  * A line is one O_APPEND write of less than 4 KiB to the page cache (never an

@@ -23,7 +23,7 @@ size_t seed_text_whole(const char *text, size_t len);
  * The length stays. */
 void seed_text_one_line(char *text, size_t len);
 
-/* CONTRACT section 2 rule 7, as far as a write can be judged alone: `data` is to
+/* `man seed`, as far as a write can be judged alone: `data` is to
  * be put behind `text`, which may end in the middle of a character, as `data` may.
  * 0, -EILSEQ, -EINVAL (NUL), -EFBIG. *at (may be NULL) gets the offset of the
  * offending byte in the text. */
@@ -42,7 +42,7 @@ size_t seed_text_trimmed(const char *text, size_t len);
 size_t seed_text_white(const char *text, size_t len);
 size_t seed_text_mark(const char *text, size_t len);
 
-/* One part of a NAME (CONTRACT section 1): 1 to 250 bytes of valid UTF-8
+/* One part of a NAME (`man seed`): 1 to 250 bytes of valid UTF-8
  * without '/' or control characters (C0, DEL, C1, and as above, so that no name
  * looks like another), not "." or "..".
  * 0, -ENAMETOOLONG, -EILSEQ (not UTF-8), -EINVAL. */
@@ -61,7 +61,7 @@ errint_t seed_text_check_folder(const char *path) SEED_MUST_CHECK;
 errint_t seed_text_check_stored_name(const char *name) SEED_MUST_CHECK;
 
 /* Whether a part names a scratch file, as editors, rsync, patch and browsers call
- * theirs (CONTRACT section 1): it starts with '.', stands between two '#', or has
+ * theirs (`man seed`): it starts with '.', stands between two '#', or has
  * one of their endings. */
 bool seed_text_is_scratch(const char *part);
 

@@ -1,5 +1,5 @@
 /*
- * Webhooks' bodies (CONTRACT section 6). A body is looked at only while nothing
+ * Webhooks' bodies (`man seed`). A body is looked at only while nothing
  * runs for its NAME: while something does, it waits for that end, so that a
  * verified image is never replaced, however late, often or at once bodies come.
  */

@@ -97,7 +97,7 @@ void seed_engine_free(struct seed_engine *engine); /* after stop, or never start
 errint_t seed_engine_commit(struct seed_engine *engine, const char *name, char *text,
 			    struct seed_ticket *ticket, struct seed_wait *wait) SEED_MUST_CHECK;
 
-/* A webhook's body was written for NAME (CONTRACT section 6); as above. */
+/* A webhook's body was written for NAME (`man seed`); as above. */
 errint_t seed_engine_callback(struct seed_engine *engine, const char *name, char *body,
 			      struct seed_ticket *ticket, struct seed_wait *wait) SEED_MUST_CHECK;
 

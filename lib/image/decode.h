@@ -10,7 +10,7 @@
  *   not heard.
  * - Alpha (and tRNS) is composed on black, on the encoded values of the result.
  * - 16-bit samples are converted as they are, then scaled to 8 with rounding.
- * - EXIF's orientation is applied (browsers do, and CONTRACT names no format).
+ * - EXIF's orientation is applied (browsers do, and no format is excepted).
  * - Bytes after PNG's IEND or JPEG's EOI are ignored: both formats mark their
  *   end, so the picture before it is whole, cameras and gain-map JPEGs put
  *   further data there, and nothing of it reaches the result. WebP has no such

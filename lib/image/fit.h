@@ -11,7 +11,7 @@
 #include "lib/base/error.h"
 #include "lib/image/pixels.h"
 
-/* CONTRACT section 3: "a 360x360 thumbnail is never valid". A source of at most
+/* `man seed`: "a 360x360 thumbnail is never valid". A source of at most
  * this, both ways, is refused whatever may be enlarged, unless the target is as
  * small itself. */
 enum { SEED_THUMBNAIL_SIDE = 360 };

@@ -1,4 +1,4 @@
-/* What a webhook's body says (CONTRACT section 6). */
+/* What a webhook's body says (`man seed`). */
 #include "lib/provider/json.h"
 #include "lib/provider/provider.h"
 #include "lib/base/text.h"

@@ -222,7 +222,7 @@ void seed_request_release(struct seed_request *request);
 void seed_step_init(struct seed_step *step);
 void seed_step_release(struct seed_step *step);
 
-/* The image of a webhook's body (CONTRACT section 6), in every nesting that
+/* The image of a webhook's body (`man seed`), in every nesting that
  * it names. *image_url and *prompt are malloc'd or NULL where the body has
  * none. -EINVAL if the body is not a JSON object, with the byte in `error`. */
 errint_t seed_provider_callback(const char *body, size_t len, char **image_url,

@@ -1,6 +1,6 @@
 /*
- * What a generation asks for (CONTRACT section 3). Filled from the mount's
- * options and, for a JSON request (CONTRACT section 2 rule 8), from its keys.
+ * What a generation asks for (`man seed`). Filled from the mount's
+ * options and, for a JSON request (`man seed`), from its keys.
  */
 #ifndef SEED_PARAMS_H
 #define SEED_PARAMS_H

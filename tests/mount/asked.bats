@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# CONTRACT section 4: the model that the service is asked for, wherever it is named.
+# `man seed`: the model that the service is asked for, wherever it is named.
 
 load helper
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# CONTRACT section 6: callbacks/NAME.
+# `man seed`: callbacks/NAME.
 
 load helper
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# CONTRACT section 3: a change of names that failed is undone, and never carried
-# out later; records and images agree (sections 1 and 5).
+# `man seed`: a change of names that failed is undone, and never carried
+# out later; records and images agree.
 
 load helper
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# CONTRACT section 7: seedfs --check.
+# `man seedfs`: seedfs --check.
 # shellcheck disable=SC2016 # commands for other shells
 
 load helper

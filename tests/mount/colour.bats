@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# CONTRACT section 3: "with sRGB (a picture in another colour space is converted)"
+# `man seed`: "with sRGB (a picture in another colour space is converted)"
 # and "the source's own text chunks are kept". The pictures are made by ImageMagick,
 # with profiles of Debian; it converts them, too, and says whether ours are the same.
 # pngcheck and exiftool read the results.

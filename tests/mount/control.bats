@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# CONTRACT sections 1, 2 (rule 6) and 7: reuse, budget, extended attributes,
+# `man seed` and `man seedfs`: reuse, budget, extended attributes,
 # queue, metrics. (The gallery has gallery.bats.)
 
 load helper

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# CONTRACT section 3, "Never twice, never lost": the program is stopped right
+# `man seed`: never twice, never lost; the program is stopped right
 # before each fsync and each rename of the state directory in turn, as a power
 # cut would stop it, mounted again, and what must hold is looked at. Needs a
 # build with crash points (the sanitizer builds have them).

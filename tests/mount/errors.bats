@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# CONTRACT section 3, the table of outcomes: each errno at close, at fsync and at
+# `man seed`, the table of outcomes: each errno at close, at fsync and at
 # open of the image, in the record and in the log.
 # shellcheck disable=SC2030,SC2031 # each test is a subshell
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# CONTRACT section 1: index.html, the gallery.
+# `man seed`: index.html, the gallery.
 
 load helper
 

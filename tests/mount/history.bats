@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# CONTRACT sections 1, 2 (rules 5 and 10) and 3 ("Never worse"): earlier images.
+# `man seed`, never worse: earlier images.
 
 load helper
 

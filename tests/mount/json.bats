@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# CONTRACT section 2, rule 8: JSON requests.
+# `man seed`: JSON requests.
 
 load helper
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# CONTRACT section 3, "Never twice, never lost", under load.
+# `man seed`: never twice, never lost, under load.
 
 load helper
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # A start under limits of threads, processes and file sizes: it runs, or ends with one line and
-# status 1, and leaves nothing behind. (CONTRACT section 7.)
+# status 1, and leaves nothing behind. (`man seedfs`.)
 
 load helper
 

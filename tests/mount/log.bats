@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# CONTRACT section 4: the log.
+# `man seed`: the log.
 # shellcheck disable=SC2016 # commands for other shells
 
 load helper

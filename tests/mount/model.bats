@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# CONTRACT sections 1, 2 and 6 as a whole: random operations against a model.
+# `man seed` as a whole: random operations against a model.
 
 load helper
 

@@ -3,7 +3,7 @@
 
   model.py SEEDFS OPTIONS MOUNTPOINT OPERATIONS SEED
 
-The model is CONTRACT.md sections 1, 2 and 6 for one user who does one thing at
+The model is `man seed` for one user who does one thing at
 a time: write, rewrite, a prompt that fails, rename, rm of prompts, images and
 versions, mv out of history, callbacks, editors' scratch files, kill -9 and
 remount. The tree is compared after each remount and at the end. The same SEED

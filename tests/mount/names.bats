@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# CONTRACT sections 1 and 2 (rule 10): folders, renaming, scratch names, and the
+# `man seed`: folders, renaming, scratch names, and the
 # real tools that need them.
 # shellcheck disable=SC2016 # commands for other shells
 

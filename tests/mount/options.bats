@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# CONTRACT section 7: mounting.
+# `man seedfs`: mounting.
 # shellcheck disable=SC2016,SC2030,SC2031 # commands for other shells; each test is a subshell
 
 load helper

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# CONTRACT section 3, "After acceptance": what was paid for is asked for and
+# `man seed`: after acceptance; what was paid for is asked for and
 # fetched, and nothing is submitted because it does not come at once.
 
 load helper

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# CONTRACT section 3: a lack of descriptors, a worker that was killed or hangs and
+# `man seed`: a lack of descriptors, a worker that was killed or hangs and
 # a stop in the middle of a commit are no failures of what is paid for.
 
 load helper

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# CONTRACT section 3, "What is no failure of the attempt": what may lead to
+# `man seed`: what is no failure of the attempt; what may lead to
 # another submission before the service has accepted one, and what may not.
 
 load helper

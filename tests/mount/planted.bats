@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# CONTRACT section 7, state=: what stands in the state directory and is not ours.
+# `man seedfs`, state=: what stands in the state directory and is not ours.
 
 load helper
 

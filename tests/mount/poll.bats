@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# CONTRACT section 3 and the wire facts of kie: what is no failure while a task
+# `man seed` and the wire facts of kie: what is no failure while a task
 # is submitted and polled, and how often it is asked for.
 # shellcheck disable=SC2016 # commands for other shells
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# CONTRACT section 1: queue, what it says to people; gallery.json, to the gallery.
+# `man seed`: queue, what it says to people; gallery.json, to the gallery.
 
 load helper
 

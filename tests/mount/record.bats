@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# CONTRACT section 5: the record.
+# `man seed`: the record.
 
 load helper
 

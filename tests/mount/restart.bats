@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# CONTRACT section 3, "Never twice, never lost", over the end of the program.
+# `man seed`: never twice, never lost, over the end of the program.
 
 load helper
 

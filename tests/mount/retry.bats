@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# CONTRACT section 3: "Retry once".
+# `man seed`: "Retry once".
 
 load helper
 

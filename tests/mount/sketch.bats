@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# CONTRACT section 7: provider=sketch.
+# `man seedfs`: provider=sketch.
 
 load helper
 

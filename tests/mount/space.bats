@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# CONTRACT section 3: a full state directory is ENOSPC; what was there stays, and
+# `man seed`: a full state directory is ENOSPC; what was there stays, and
 # what is paid for is kept until there is room.
 
 load helper

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# CONTRACT section 3, "Never twice, never lost", in bad weather.
+# `man seed`: never twice, never lost, in bad weather.
 
 load helper
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# CONTRACT section 1: thumbs/.
+# `man seed`: thumbs/.
 
 load helper
 

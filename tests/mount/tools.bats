@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# CONTRACT section 1: tools that write, sync and edit; each is counted in submissions.
+# `man seed`: tools that write, sync and edit; each is counted in submissions.
 # shellcheck disable=SC2016 # commands for other shells
 
 load helper

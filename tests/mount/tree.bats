@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# CONTRACT section 1: the tree.
+# `man seed`: the tree.
 
 load helper
 

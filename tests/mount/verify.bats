@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# CONTRACT section 3: "Verify". Each kind of picture that a service may hand out
+# `man seed`: "Verify". Each kind of picture that a service may hand out
 # (tests/upstream/picture.h), and what becomes of it.
 
 load helper

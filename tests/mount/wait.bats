@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# CONTRACT section 2, rules 2, 3, 4 and 9, and section 7's last line: waiting,
+# `man seed` and the end of `man seedfs`: waiting,
 # and what ends it.
 # shellcheck disable=SC2030,SC2031 # each test is a subshell
 

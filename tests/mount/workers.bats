@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# CONTRACT section 3: what happens to a worker is no failure of the attempt, and costs nothing.
+# `man seed`: what happens to a worker is no failure of the attempt, and costs nothing.
 
 load helper
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# CONTRACT section 2, rules 1, 2, 6, 7 and 10: what is a commit, and of what.
+# `man seed`: what is a commit, and of what.
 # shellcheck disable=SC2016 # commands for other shells
 
 load helper
@@ -494,7 +494,7 @@ os.close(fd)'
 	same 1 "$(count submit)"
 }
 
-@test "s3: the request of kie holds the documented fields and section 3's, inside input" {
+@test "s3: the request of kie holds the documented fields, inside input" {
 	mount_seed
 	write x "a fox"
 	body=$(log_of create -c .body)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# CONTRACT section 1: extended attributes.
+# `man seed`: extended attributes.
 
 load helper
 

@@ -122,7 +122,7 @@ static void test_lines(void **state)
 	seed_log_close(NULL);
 }
 
-/* CONTRACT section 4, to the byte. */
+/* `man seed`, to the byte. */
 static void test_texts(void **state)
 {
 	SEED_UNUSED(state);
