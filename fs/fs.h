@@ -227,16 +227,27 @@ bool version_equal(struct version a, struct version b);
 
 extern const struct fuse_lowlevel_ops seedfs_ops;
 
-/* Replies with the entry of what was found, its lookup count raised. */
-void reply_found(struct fs *fs, fuse_req_t req, struct found *found);
+/* ---- handle.c ---- */
 
 /* A new handle of an inode for this request; NULL without memory. */
 struct handle *handle_new(fuse_req_t req, struct inode *inode, const struct fuse_file_info *fi);
 void handle_free(struct handle *handle); /* closes what it holds; NULL allowed */
 /* After the session: those whose release the kernel sent too late. */
 void handles_release_all(struct fs *fs);
+
+/* ---- reply.c ---- */
+
+/* Replies with the entry of what was found, its lookup count raised. */
+void reply_found(struct fs *fs, fuse_req_t req, struct found *found);
+
 /* Replies to an open or frees the handle if the caller is gone. */
 void reply_open(fuse_req_t req, struct handle *handle, struct fuse_file_info *fi);
+
+/* Reads from a handle's text, whole since it was opened. */
+void text_read(struct fs *fs, fuse_req_t req, struct handle *handle, size_t size, off_t offset);
+
+/* Reads from a handle's descriptor. */
+void file_read(struct fs *fs, fuse_req_t req, struct handle *handle, size_t size, off_t offset);
 
 /* ---- attributes.c ---- */
 
@@ -269,16 +280,6 @@ struct seed_wait *waiting_new(struct fs *fs, fuse_req_t req, waiting_reply_fn *r
 void waiting_fail(struct seed_wait *wait, int code);
 /* So, and the caller replies; `context` is the caller's again. */
 void waiting_drop(struct seed_wait *wait);
-
-/* ---- reports.c ---- */
-
-/* Reads from a handle's text, whole since it was opened. */
-void text_read(struct fs *fs, fuse_req_t req, struct handle *handle, size_t size, off_t offset);
-
-/* ---- records.c ---- */
-
-/* Reads from a handle's descriptor. */
-void file_read(struct fs *fs, fuse_req_t req, struct handle *handle, size_t size, off_t offset);
 
 /* ---- the areas ---- */
 

@@ -8,8 +8,6 @@
 #include "fs/fs.h"
 #include "fs/mount.h"
 #include "fs/scratch.h"
-#include "fs/writing.h"
-#include "lib/base/process.h"
 #include "lib/base/text.h"
 
 static struct fs *fs_of(fuse_req_t req)
@@ -23,100 +21,6 @@ static struct handle *handle_of(const struct fuse_file_info *fi)
 
 	assert(handle->magic == HANDLE_MAGIC);
 	return handle;
-}
-
-struct handle *handle_new(fuse_req_t req, struct inode *inode, const struct fuse_file_info *fi)
-{
-	struct handle *handle = calloc(1, sizeof(*handle));
-	struct fs *fs = fs_of(req);
-
-	if (!handle)
-		return NULL;
-	handle->magic = HANDLE_MAGIC;
-	handle->fs = fs;
-	pthread_mutex_lock(&fs->inode_mutex);
-	handle->next = fs->handles;
-	handle->link = &fs->handles;
-	if (handle->next)
-		handle->next->link = &handle->next;
-	fs->handles = handle;
-	pthread_mutex_unlock(&fs->inode_mutex);
-	handle->inode = inode;
-	handle->fd = -1;
-	handle->flags = fi->flags;
-	handle->uid = fuse_req_ctx(req)->uid;
-	handle->thread = fuse_req_ctx(req)->pid;
-	handle->opener = seed_process_of(handle->thread);
-	return handle;
-}
-
-void handle_free(struct handle *handle)
-{
-	if (!handle)
-		return;
-	pthread_mutex_lock(&handle->fs->inode_mutex);
-	*handle->link = handle->next;
-	if (handle->next)
-		handle->next->link = handle->link;
-	pthread_mutex_unlock(&handle->fs->inode_mutex);
-	if (handle->fd >= 0)
-		close(handle->fd);
-	free(handle->listing.data);
-	free(handle->text);
-	handle->magic = 0;
-	free(handle);
-}
-
-void handles_release_all(struct fs *fs)
-{
-	while (fs->handles) {
-		struct handle *handle = fs->handles;
-
-		/* Nothing is committed any more: the engine has stopped. */
-		if (handle->draft)
-			writing_draft_put(fs, handle->inode, handle->draft);
-		handle_free(handle);
-	}
-}
-
-void reply_open(fuse_req_t req, struct handle *handle, struct fuse_file_info *fi)
-{
-	struct fs *fs = fs_of(req);
-
-	fi->fh = (uintptr_t)handle;
-	/* The caller was killed meanwhile: the kernel sends no release. */
-	if (fuse_reply_open(req, fi) == -ENOENT) {
-		if (handle->inode->type->release)
-			handle->inode->type->release(fs, handle);
-		else
-			handle_free(handle);
-	}
-}
-
-void reply_found(struct fs *fs, fuse_req_t req, struct found *found)
-{
-	struct fuse_entry_param entry = { .generation = 1 };
-	struct inode *inode = inode_get(fs, found);
-	errint_t err;
-
-	if (!inode) {
-		fuse_reply_err(req, ENOMEM);
-		return;
-	}
-	err = inode->type->getattr(fs, inode, &entry.attr, &entry.attr_timeout);
-	if (err) {
-		inode_forget(fs, inode, 1);
-		fuse_reply_err(req, -err);
-		return;
-	}
-	entry.ino = (uintptr_t)inode;
-	/* Names are asked for each time, one fstatat: so a new version of an
-	 * image shows at once, with no invalidation that could come late. The
-	 * top's own names never change. */
-	if (found->path[0] == '\0')
-		entry.entry_timeout = 3600;
-	if (fuse_reply_entry(req, &entry) == -ENOENT)
-		inode_forget(fs, inode, 1);
 }
 
 /* ---- all nodes ---- */
@@ -340,28 +244,6 @@ static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 }
 
 /* ---- folders ---- */
-
-bool listing_add(struct listing *listing, const char *name, bool is_folder)
-{
-	size_t size = strlen(name) + 2;
-
-	if (listing->len + size > listing->alloc) {
-		size_t alloc = listing->alloc ? 2 * listing->alloc : 4096;
-		char *data;
-
-		while (alloc < listing->len + size)
-			alloc *= 2;
-		data = realloc(listing->data, alloc);
-		if (!data)
-			return false;
-		listing->data = data;
-		listing->alloc = alloc;
-	}
-	listing->data[listing->len] = is_folder ? 'd' : 'f';
-	memcpy(listing->data + listing->len + 1, name, size - 1);
-	listing->len += size;
-	return true;
-}
 
 static bool entry_is_folder(DIR *folder, const struct dirent *entry)
 {

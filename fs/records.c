@@ -56,17 +56,6 @@ static void plain_open(struct fs *fs, fuse_req_t req, struct inode *inode,
 	reply_open(req, handle, fi);
 }
 
-void file_read(struct fs *fs, fuse_req_t req, struct handle *handle, size_t size, off_t offset)
-{
-	struct fuse_bufvec data = FUSE_BUFVEC_INIT(size);
-
-	SEED_UNUSED(fs);
-	data.buf[0].flags = FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK;
-	data.buf[0].fd = handle->fd;
-	data.buf[0].pos = offset;
-	fuse_reply_data(req, &data, 0);
-}
-
 /* In order with what is under way for the name that a file belongs to. */
 static void plain_unlink(struct fs *fs, fuse_req_t req, enum seed_area area, const char *file,
 			 const char *name)

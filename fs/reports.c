@@ -179,26 +179,6 @@ void reports_release(struct fs *fs)
 	pthread_mutex_destroy(&fs->report_mutex);
 }
 
-void text_read(struct fs *fs, fuse_req_t req, struct handle *handle, size_t size, off_t offset)
-{
-	size_t len = handle->text_len;
-	size_t at = offset < 0 || (uint64_t)offset > len ? len : (size_t)offset;
-	char *part;
-
-	SEED_UNUSED(fs);
-	len = size < len - at ? size : len - at;
-	/* A copy: the file may be closed, and the text go, before the reply returns. */
-	part = malloc(len + 1);
-	if (!part) {
-		fuse_reply_err(req, ENOMEM);
-		return;
-	}
-	if (len)
-		memcpy(part, handle->text + at, len);
-	fuse_reply_buf(req, part, len);
-	free(part);
-}
-
 const struct node_type queue_file = {
 	.getattr = report_getattr,
 	.getattr_later = report_getattr_later,

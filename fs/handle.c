@@ -1,0 +1,60 @@
+/* Open files and folders. */
+#include <unistd.h>
+
+#include "fs/fs.h"
+#include "fs/writing.h"
+#include "lib/base/process.h"
+
+struct handle *handle_new(fuse_req_t req, struct inode *inode, const struct fuse_file_info *fi)
+{
+	struct handle *handle = calloc(1, sizeof(*handle));
+	struct fs *fs = fuse_req_userdata(req);
+
+	if (!handle)
+		return NULL;
+	handle->magic = HANDLE_MAGIC;
+	handle->fs = fs;
+	pthread_mutex_lock(&fs->inode_mutex);
+	handle->next = fs->handles;
+	handle->link = &fs->handles;
+	if (handle->next)
+		handle->next->link = &handle->next;
+	fs->handles = handle;
+	pthread_mutex_unlock(&fs->inode_mutex);
+	handle->inode = inode;
+	handle->fd = -1;
+	handle->flags = fi->flags;
+	handle->uid = fuse_req_ctx(req)->uid;
+	handle->thread = fuse_req_ctx(req)->pid;
+	handle->opener = seed_process_of(handle->thread);
+	return handle;
+}
+
+void handle_free(struct handle *handle)
+{
+	if (!handle)
+		return;
+	pthread_mutex_lock(&handle->fs->inode_mutex);
+	*handle->link = handle->next;
+	if (handle->next)
+		handle->next->link = handle->link;
+	pthread_mutex_unlock(&handle->fs->inode_mutex);
+	if (handle->fd >= 0)
+		close(handle->fd);
+	free(handle->listing.data);
+	free(handle->text);
+	handle->magic = 0;
+	free(handle);
+}
+
+void handles_release_all(struct fs *fs)
+{
+	while (fs->handles) {
+		struct handle *handle = fs->handles;
+
+		/* Nothing is committed any more: the engine has stopped. */
+		if (handle->draft)
+			writing_draft_put(fs, handle->inode, handle->draft);
+		handle_free(handle);
+	}
+}

@@ -1,0 +1,73 @@
+/* Answers that several operations give. */
+#include "fs/fs.h"
+
+void reply_open(fuse_req_t req, struct handle *handle, struct fuse_file_info *fi)
+{
+	struct fs *fs = fuse_req_userdata(req);
+
+	fi->fh = (uintptr_t)handle;
+	/* The caller was killed meanwhile: the kernel sends no release. */
+	if (fuse_reply_open(req, fi) == -ENOENT) {
+		if (handle->inode->type->release)
+			handle->inode->type->release(fs, handle);
+		else
+			handle_free(handle);
+	}
+}
+
+void reply_found(struct fs *fs, fuse_req_t req, struct found *found)
+{
+	struct fuse_entry_param entry = { .generation = 1 };
+	struct inode *inode = inode_get(fs, found);
+	errint_t err;
+
+	if (!inode) {
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	err = inode->type->getattr(fs, inode, &entry.attr, &entry.attr_timeout);
+	if (err) {
+		inode_forget(fs, inode, 1);
+		fuse_reply_err(req, -err);
+		return;
+	}
+	entry.ino = (uintptr_t)inode;
+	/* Names are asked for each time, one fstatat: so a new version of an
+	 * image shows at once, with no invalidation that could come late. The
+	 * top's own names never change. */
+	if (found->path[0] == '\0')
+		entry.entry_timeout = 3600;
+	if (fuse_reply_entry(req, &entry) == -ENOENT)
+		inode_forget(fs, inode, 1);
+}
+
+void text_read(struct fs *fs, fuse_req_t req, struct handle *handle, size_t size, off_t offset)
+{
+	size_t len = handle->text_len;
+	size_t at = offset < 0 || (uint64_t)offset > len ? len : (size_t)offset;
+	char *part;
+
+	SEED_UNUSED(fs);
+	len = size < len - at ? size : len - at;
+	/* A copy: the file may be closed, and the text go, before the reply returns. */
+	part = malloc(len + 1);
+	if (!part) {
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	if (len)
+		memcpy(part, handle->text + at, len);
+	fuse_reply_buf(req, part, len);
+	free(part);
+}
+
+void file_read(struct fs *fs, fuse_req_t req, struct handle *handle, size_t size, off_t offset)
+{
+	struct fuse_bufvec data = FUSE_BUFVEC_INIT(size);
+
+	SEED_UNUSED(fs);
+	data.buf[0].flags = FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK;
+	data.buf[0].fd = handle->fd;
+	data.buf[0].pos = offset;
+	fuse_reply_data(req, &data, 0);
+}
