@@ -51,24 +51,24 @@ static errint_t callbacks_lookup(struct fs *fs, const char *path, const char *na
 	inode = inode_get(fs, found);
 	if (!inode)
 		return -ENOMEM;
-	draft = writing_draft(fs, inode);
+	draft = inode_draft(fs, inode);
 	if (draft)
-		writing_draft_put(fs, inode, draft);
+		inode_draft_put(fs, inode, draft);
 	inode_forget(fs, inode, 1);
 	return draft ? 0 : -ENOENT;
 }
 
-static int callbacks_open_folder(struct fs *fs, const char *path)
-{
-	return folder_open(fs, SEED_AREA_PROMPTS, path);
-}
-
-static bool callbacks_lists(struct fs *fs, const char *path, const char *name, bool is_folder)
+static bool is_shown(struct fs *fs, const char *path, const char *name, bool is_folder)
 {
 	SEED_UNUSED(fs);
 	SEED_UNUSED(path);
 	SEED_UNUSED(name);
 	return is_folder;
+}
+
+static errint_t callbacks_list(struct fs *fs, const char *path, struct listing *listing)
+{
+	return listing_add_area(fs, SEED_AREA_PROMPTS, path, is_shown, listing);
 }
 
 static void callbacks_create(struct fs *fs, fuse_req_t req, const char *path, const char *name,
@@ -91,8 +91,7 @@ const struct node_type callbacks_folder = {
 	.getattr = callbacks_getattr,
 	.setattr = folder_setattr,
 	.lookup = callbacks_lookup,
-	.open_folder = callbacks_open_folder,
-	.lists = callbacks_lists,
+	.list = callbacks_list,
 	.create = callbacks_create,
 };
 

@@ -55,6 +55,7 @@ struct found {
  */
 struct node_type {
 	bool is_folder;
+	const char *suffix; /* of a file's name behind NAME; NULL: none */
 	const struct writing_kind *writing; /* files that gather text (writing.h) */
 
 	errint_t (*getattr)(struct fs *fs, struct inode *inode, struct stat *st, double *timeout_s);
@@ -76,8 +77,7 @@ struct node_type {
 
 	/* Folders. `path` is the folder's; names come from the kernel: one part. */
 	errint_t (*lookup)(struct fs *fs, const char *path, const char *name, struct found *found);
-	int (*open_folder)(struct fs *fs, const char *path); /* descriptor or -errno */
-	bool (*lists)(struct fs *fs, const char *path, const char *name, bool is_folder);
+	errint_t (*list)(struct fs *fs, const char *path, struct listing *listing);
 	void (*create)(struct fs *fs, fuse_req_t req, const char *path, const char *name,
 		       mode_t mode, struct fuse_file_info *fi);
 	void (*mknod)(struct fs *fs, fuse_req_t req, const char *path, const char *name,
@@ -88,8 +88,9 @@ struct node_type {
 	/* From this type's folder to the other's; both are whole paths. */
 	void (*rename)(struct fs *fs, fuse_req_t req, const char *from,
 		       const struct node_type *to_type, const char *to, unsigned flags);
-	/* Names that are in memory only, added to a listing. */
-	bool (*list_more)(struct fs *fs, const char *path, struct listing *listing);
+
+	/* The kernel has forgotten the inode. Called with the table's mutex. */
+	void (*forget)(struct fs *fs, struct inode *inode);
 };
 
 struct draft;
@@ -100,7 +101,6 @@ struct listing {
 	char *data; /* kind byte, name, NUL; owned */
 	size_t len, alloc;
 };
-bool listing_add(struct listing *listing, const char *name, bool is_folder);
 
 struct inode {
 	uint32_t magic;
@@ -191,12 +191,12 @@ struct fs {
 
 /* ---- inode.c ---- */
 
-errint_t inodes_init(struct fs *fs) SEED_MUST_CHECK;
+errint_t inodes_init(struct fs *fs, const struct node_type *root) SEED_MUST_CHECK;
 void inodes_release(struct fs *fs);
 
-/* The inode of what was found, its lookup count raised by one. NULL without
- * memory. */
-struct inode *inode_get(struct fs *fs, const struct found *found);
+/* The inode of what was found, its lookup count raised by one. A new one takes
+ * found->scratch. NULL without memory. */
+struct inode *inode_get(struct fs *fs, struct found *found);
 void inode_forget(struct fs *fs, struct inode *inode, uint64_t count);
 
 /* From the kernel's number; checks the magic. */
@@ -210,11 +210,18 @@ uint64_t inode_number(struct fs *fs, const struct found *found);
 void inode_leave(struct fs *fs, const struct node_type *type, const char *path);
 bool inode_is_gone(struct fs *fs, struct inode *inode);
 
+/* The inode's draft with one more user, NULL where it is not open for writing. */
+struct draft *inode_draft(struct fs *fs, struct inode *inode);
+void inode_draft_put(struct fs *fs, struct inode *inode, struct draft *draft);
+
 /* Its path, copied (a rename may change it). */
 void inode_path(struct fs *fs, struct inode *inode, char path[FS_PATH_BYTES]);
 
 /* `path`/`name`, or `name` at an area's root; false if too long. */
 bool path_join(const char *path, const char *name, char out[FS_PATH_BYTES]);
+
+/* NAME of a path that is NAME and `suffix`; false for any other. */
+bool path_stem(const char *path, const char *suffix, char name[FS_PATH_BYTES]);
 
 /* An entry, or a folder and all below it, has a new name: the inodes follow, so
  * that what is open goes on under it. */
@@ -231,9 +238,19 @@ extern const struct fuse_lowlevel_ops seedfs_ops;
 
 /* A new handle of an inode for this request; NULL without memory. */
 struct handle *handle_new(fuse_req_t req, struct inode *inode, const struct fuse_file_info *fi);
-void handle_free(struct handle *handle); /* closes what it holds; NULL allowed */
+void handle_free(struct handle *handle); /* gives up what it holds; NULL allowed */
 /* After the session: those whose release the kernel sent too late. */
 void handles_release_all(struct fs *fs);
+
+/* ---- listing.c ---- */
+
+/* False without memory. */
+bool listing_add(struct listing *listing, const char *name, bool is_folder);
+
+/* Adds what stands in a folder of the state directory and is shown. */
+typedef bool listing_shows_fn(struct fs *fs, const char *path, const char *name, bool is_folder);
+errint_t listing_add_area(struct fs *fs, enum seed_area area, const char *path,
+			  listing_shows_fn *shows, struct listing *listing);
 
 /* ---- reply.c ---- */
 
@@ -284,8 +301,6 @@ void waiting_drop(struct seed_wait *wait);
 /* ---- the areas ---- */
 
 extern const struct node_type root_folder;
-/* The root's i-th name; NULL past the end. */
-const char *root_name(size_t index, bool *is_folder);
 extern const struct node_type prompts_folder, prompt_file;
 extern const struct node_type images_folder, image_file;
 extern const struct node_type records_folder, record_file;
@@ -297,17 +312,15 @@ extern const struct node_type queue_file, metrics_file, gallery_file;
 
 /* ---- rename.c ---- */
 
-void prompts_rename(struct fs *fs, fuse_req_t req, const char *from,
-		    const struct node_type *to_type, const char *to, unsigned flags);
+/* Both below prompts/. */
+void prompts_rename(struct fs *fs, fuse_req_t req, const char *from, const char *to,
+		    unsigned flags);
 void history_rename(struct fs *fs, fuse_req_t req, const char *from,
 		    const struct node_type *to_type, const char *to, unsigned flags);
 
 /* The state of NAME's image where no file stands at images/NAME.png: 0 it is
  * being generated, else -errno (-ENOENT: never prompted). Any thread. */
 errint_t image_outcome(struct fs *fs, const char *name);
-
-/* NAME of "NAME.png"; false for any other path. */
-bool image_name_of(const char *path, char name[FS_PATH_BYTES]);
 
 /* ---- xattrs.c: user.seed.… of an entry, from its record ---- */
 

@@ -2,7 +2,6 @@
 #include <unistd.h>
 
 #include "fs/fs.h"
-#include "fs/writing.h"
 #include "lib/base/process.h"
 
 struct handle *handle_new(fuse_req_t req, struct inode *inode, const struct fuse_file_info *fi)
@@ -39,6 +38,8 @@ void handle_free(struct handle *handle)
 	if (handle->next)
 		handle->next->link = handle->link;
 	pthread_mutex_unlock(&handle->fs->inode_mutex);
+	if (handle->draft)
+		inode_draft_put(handle->fs, handle->inode, handle->draft);
 	if (handle->fd >= 0)
 		close(handle->fd);
 	free(handle->listing.data);
@@ -49,12 +50,7 @@ void handle_free(struct handle *handle)
 
 void handles_release_all(struct fs *fs)
 {
-	while (fs->handles) {
-		struct handle *handle = fs->handles;
-
-		/* Nothing is committed any more: the engine has stopped. */
-		if (handle->draft)
-			writing_draft_put(fs, handle->inode, handle->draft);
-		handle_free(handle);
-	}
+	/* Nothing is committed any more: the engine has stopped. */
+	while (fs->handles)
+		handle_free(fs->handles);
 }

@@ -8,17 +8,6 @@
 /* An image's inode never changes: the kernel may keep its attributes. */
 #define IMMUTABLE_S 3600.0
 
-bool image_name_of(const char *path, char name[FS_PATH_BYTES])
-{
-	size_t len = strlen(path);
-
-	if (len <= 4 || strcmp(path + len - 4, ".png") != 0)
-		return false;
-	memcpy(name, path, len - 4);
-	name[len - 4] = '\0';
-	return true;
-}
-
 errint_t image_outcome(struct fs *fs, const char *name)
 {
 	struct seed_record record;
@@ -43,7 +32,7 @@ static errint_t outcome_of(struct fs *fs, const char *path)
 {
 	char name[FS_PATH_BYTES];
 
-	return image_name_of(path, name) ? image_outcome(fs, name) : -ENOENT;
+	return path_stem(path, ".png", name) ? image_outcome(fs, name) : -ENOENT;
 }
 
 /* The attributes of a pending image: there, and empty. */
@@ -53,7 +42,7 @@ static void pending(struct fs *fs, const struct inode *inode, const char *path, 
 	struct stat prompt = { 0 };
 
 	/* Its time does not change while it is looked at. */
-	if (image_name_of(path, name))
+	if (path_stem(path, ".png", name))
 		SEED_UNUSED(folder_stat(fs, SEED_AREA_PROMPTS, name, &prompt) == 0);
 	*st = (struct stat){ .st_mtim = prompt.st_ctim, .st_ctim = prompt.st_ctim,
 			     .st_atim = prompt.st_ctim };
@@ -169,7 +158,7 @@ static void wait_for(struct fs *fs, fuse_req_t req, struct handle *handle,
 	struct seed_wait *wait;
 
 	inode_path(fs, handle->inode, path);
-	if (!opening || !image_name_of(path, name) ||
+	if (!opening || !path_stem(path, ".png", name) ||
 	    !(wait = waiting_new(fs, req, waited, opening))) {
 		free(opening);
 		handle_free(handle);
@@ -233,18 +222,18 @@ static errint_t images_getattr(struct fs *fs, struct inode *inode, struct stat *
 	return folder_getattr(fs, SEED_AREA_IMAGES, inode, st);
 }
 
-static int images_open_folder(struct fs *fs, const char *path)
-{
-	return folder_open(fs, SEED_AREA_IMAGES, path);
-}
-
-static bool images_lists(struct fs *fs, const char *path, const char *name, bool is_folder)
+static bool is_shown(struct fs *fs, const char *path, const char *name, bool is_folder)
 {
 	char ignored[FS_PATH_BYTES];
 
 	SEED_UNUSED(fs);
 	SEED_UNUSED(path);
-	return is_folder || image_name_of(name, ignored);
+	return is_folder || path_stem(name, ".png", ignored);
+}
+
+static errint_t images_list(struct fs *fs, const char *path, struct listing *listing)
+{
+	return listing_add_area(fs, SEED_AREA_IMAGES, path, is_shown, listing);
 }
 
 /* The name of an image that was to be removed; freed with the reply. */
@@ -278,7 +267,7 @@ static void images_unlink(struct fs *fs, fuse_req_t req, const char *path, const
 		free(copy);
 		fuse_reply_err(req, ENOMEM);
 	} else if (seed_engine_remove_file(fs->engine, SEED_AREA_IMAGES, file,
-					   image_name_of(file, owner) ? owner : file, wait)) {
+					   path_stem(file, ".png", owner) ? owner : file, wait)) {
 		waiting_fail(wait, ENOMEM);
 	}
 }
@@ -292,13 +281,13 @@ const struct node_type images_folder = {
 	.is_folder = true,
 	.getattr = images_getattr,
 	.lookup = images_lookup,
-	.open_folder = images_open_folder,
-	.lists = images_lists,
+	.list = images_list,
 	.unlink = images_unlink,
 	.rmdir = images_rmdir,
 };
 
 const struct node_type image_file = {
+	.suffix = ".png",
 	.getattr = image_getattr,
 	.open = image_open,
 	.read = image_read,

@@ -1,8 +1,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "fs/draft.h"
 #include "fs/fs.h"
-#include "fs/scratch.h"
 
 static uint64_t hash_of(const struct node_type *type, const char *path, struct version version)
 {
@@ -125,7 +125,7 @@ static void take_out(struct inode *inode)
 		inode->next->link = inode->link;
 }
 
-static struct inode *add(struct fs *fs, const struct found *found)
+static struct inode *add(struct fs *fs, struct found *found)
 {
 	struct inode *inode = calloc(1, sizeof(*inode));
 
@@ -136,15 +136,15 @@ static struct inode *add(struct fs *fs, const struct found *found)
 	inode->magic = INODE_MAGIC;
 	inode->type = found->type;
 	inode->version = found->version;
-	if (found->scratch)
-		inode->scratch = scratch_ref(fs, found->scratch);
+	inode->scratch = found->scratch;
+	found->scratch = NULL;
 	inode->number = free_number(fs, found);
 	insert_number(fs, inode);
 	insert(fs, inode);
 	return inode;
 }
 
-struct inode *inode_get(struct fs *fs, const struct found *found)
+struct inode *inode_get(struct fs *fs, struct found *found)
 {
 	size_t bucket = bucket_of(found->type, found->path, found->version);
 	struct inode *inode;
@@ -163,7 +163,8 @@ static void inode_free(struct fs *fs, struct inode *inode)
 {
 	take_out(inode);
 	take_out_number(inode);
-	scratch_unref(fs, inode->scratch);
+	if (inode->type->forget)
+		inode->type->forget(fs, inode);
 	inode->magic = 0;
 	free(inode->path);
 	free(inode);
@@ -210,6 +211,29 @@ bool inode_is_gone(struct fs *fs, struct inode *inode)
 	return gone;
 }
 
+struct draft *inode_draft(struct fs *fs, struct inode *inode)
+{
+	struct draft *draft;
+
+	pthread_mutex_lock(&fs->inode_mutex);
+	draft = inode->draft;
+	if (draft)
+		draft->users++;
+	pthread_mutex_unlock(&fs->inode_mutex);
+	return draft;
+}
+
+void inode_draft_put(struct fs *fs, struct inode *inode, struct draft *draft)
+{
+	pthread_mutex_lock(&fs->inode_mutex);
+	if (--draft->users > 0)
+		draft = NULL;
+	else
+		inode->draft = NULL;
+	pthread_mutex_unlock(&fs->inode_mutex);
+	draft_free(draft);
+}
+
 void inode_path(struct fs *fs, struct inode *inode, char path[FS_PATH_BYTES])
 {
 	pthread_mutex_lock(&fs->inode_mutex);
@@ -224,16 +248,21 @@ bool path_join(const char *path, const char *name, char out[FS_PATH_BYTES])
 	return len > 0 && len < FS_PATH_BYTES;
 }
 
-/* The suffix of a type's files behind NAME. */
-static const char *suffix_of(const struct node_type *type)
+bool path_stem(const char *path, const char *suffix, char name[FS_PATH_BYTES])
 {
-	return type == &image_file ? ".png" : type == &record_file ? ".json" : "";
+	size_t len = strlen(path), tail = strlen(suffix);
+
+	if (len <= tail || strcmp(path + len - tail, suffix) != 0)
+		return false;
+	memcpy(name, path, len - tail);
+	name[len - tail] = '\0';
+	return true;
 }
 
 /* The path that takes the place of `path`, malloc'd; NULL: not concerned. */
 static char *new_path(const struct inode *inode, const char *from, const char *to, bool folder)
 {
-	const char *path = inode->path, *suffix = suffix_of(inode->type);
+	const char *path = inode->path, *suffix = inode->type->suffix ? inode->type->suffix : "";
 	size_t len = strlen(from);
 	char *result = NULL;
 
@@ -277,9 +306,9 @@ void inodes_renamed(struct fs *fs, const char *from, const char *to, bool folder
 	pthread_mutex_unlock(&fs->inode_mutex);
 }
 
-errint_t inodes_init(struct fs *fs)
+errint_t inodes_init(struct fs *fs, const struct node_type *root)
 {
-	struct found root = { .type = &root_folder };
+	struct found found = { .type = root };
 
 	pthread_mutex_init(&fs->inode_mutex, NULL);
 	pthread_mutex_init(&fs->scratch_mutex, NULL);
@@ -287,7 +316,7 @@ errint_t inodes_init(struct fs *fs)
 	pthread_mutex_init(&fs->report_mutex, NULL);
 	if (getrandom(&fs->number_salt, sizeof(fs->number_salt), GRND_NONBLOCK) < 0)
 		fs->number_salt = (uint64_t)getpid();
-	fs->root = inode_get(fs, &root);
+	fs->root = inode_get(fs, &found);
 	return fs->root ? 0 : -ENOMEM;
 }
 

@@ -1,3 +1,8 @@
+/* What a folder shows. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "fs/fs.h"
 
 bool listing_add(struct listing *listing, const char *name, bool is_folder)
@@ -20,4 +25,49 @@ bool listing_add(struct listing *listing, const char *name, bool is_folder)
 	memcpy(listing->data + listing->len + 1, name, size - 1);
 	listing->len += size;
 	return true;
+}
+
+static bool entry_is_folder(DIR *folder, const struct dirent *entry)
+{
+	struct stat st;
+
+	if (entry->d_type != DT_UNKNOWN)
+		return entry->d_type == DT_DIR;
+	return fstatat(dirfd(folder), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISDIR(st.st_mode);
+}
+
+static bool is_shown(struct fs *fs, listing_shows_fn *shows, const char *path,
+		     const struct dirent *entry, bool is_folder)
+{
+	if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+		return true;
+	if (!is_folder && entry->d_type != DT_REG && entry->d_type != DT_UNKNOWN)
+		return false;
+	return shows(fs, path, entry->d_name, is_folder);
+}
+
+errint_t listing_add_area(struct fs *fs, enum seed_area area, const char *path,
+			  listing_shows_fn *shows, struct listing *listing)
+{
+	int fd = folder_open(fs, area, path);
+	DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+	bool ok = true;
+
+	if (!folder) {
+		errint_t err = fd < 0 ? fd : -errno;
+
+		if (fd >= 0)
+			close(fd);
+		return err;
+	}
+	while (ok && (entry = readdir(folder)) != NULL) {
+		bool is_folder = entry_is_folder(folder, entry);
+
+		if (is_shown(fs, shows, path, entry, is_folder))
+			ok = listing_add(listing, entry->d_name, is_folder);
+	}
+	closedir(folder);
+	return ok ? 0 : -ENOMEM;
 }

@@ -451,10 +451,10 @@ static errint_t serve(struct fs *fs, struct fuse_args *args, struct seed_error *
 	}
 	if (!err && !fs->options.ro)
 		err = start_engine(fs, &params, error);
-	if (!err && inodes_init(fs))
+	if (!err && inodes_init(fs, &root_folder))
 		err = seed_error_set(error, ENOMEM, "out of memory");
 	if (!err)
-		err = mount_start(fs, args, error);
+		err = mount_start(fs, &seedfs_ops, args, error);
 	if (!err)
 		err = start_threads(fs, &reloader, error);
 	if (!err) {

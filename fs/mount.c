@@ -236,13 +236,14 @@ static errint_t mount_session(struct fs *fs, struct seed_error *error)
 			      strstr(line, "not permitted") ? "; " IN_A_CONTAINER : "");
 }
 
-errint_t mount_start(struct fs *fs, struct fuse_args *args, struct seed_error *error)
+errint_t mount_start(struct fs *fs, const struct fuse_lowlevel_ops *ops, struct fuse_args *args,
+		     struct seed_error *error)
 {
 	errint_t err;
 
 	if (!add_mount_options(fs, args))
 		return seed_error_set(error, ENOMEM, "out of memory");
-	fs->session = fuse_session_new(args, &seedfs_ops, sizeof(seedfs_ops), fs);
+	fs->session = fuse_session_new(args, ops, sizeof(*ops), fs);
 	if (!fs->session)
 		return seed_error_set(error, EINVAL, "libfuse refuses these options");
 	if (fuse_set_signal_handlers(fs->session) != 0)

@@ -13,8 +13,8 @@ errint_t mount_prepare(struct options *options, struct seed_error *error) SEED_M
 errint_t mount_check_device(struct seed_error *error) SEED_MUST_CHECK;
 
 /* Creates the session and mounts. `args`: what options_parse left. */
-errint_t mount_start(struct fs *fs, struct fuse_args *args, struct seed_error *error)
-	SEED_MUST_CHECK;
+errint_t mount_start(struct fs *fs, const struct fuse_lowlevel_ops *ops, struct fuse_args *args,
+		     struct seed_error *error) SEED_MUST_CHECK;
 
 /* Serves until unmounted or told to end. */
 errint_t mount_serve(struct fs *fs, struct seed_error *error) SEED_MUST_CHECK;

@@ -1,6 +1,5 @@
 /* The table of FUSE operations: each finds the node's type and its operation
  * there; what a type does not have is answered here. */
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -245,79 +244,6 @@ static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 
 /* ---- folders ---- */
 
-static bool entry_is_folder(DIR *folder, const struct dirent *entry)
-{
-	struct stat st;
-
-	if (entry->d_type != DT_UNKNOWN)
-		return entry->d_type == DT_DIR;
-	return fstatat(dirfd(folder), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       S_ISDIR(st.st_mode);
-}
-
-static bool entry_is_shown(struct fs *fs, const struct node_type *type, const char *path,
-			   const struct dirent *entry, bool is_folder)
-{
-	if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-		return true;
-	if (!is_folder && entry->d_type != DT_REG && entry->d_type != DT_UNKNOWN)
-		return false;
-	return type->lists(fs, path, entry->d_name, is_folder);
-}
-
-static errint_t list_folder(struct fs *fs, const struct node_type *type, const char *path, int fd,
-			    struct listing *listing)
-{
-	DIR *folder = fdopendir(fd);
-	struct dirent *entry;
-	bool ok = true;
-
-	if (!folder) {
-		errint_t err = -errno;
-
-		close(fd);
-		return err;
-	}
-	while (ok && (entry = readdir(folder)) != NULL) {
-		bool is_folder = entry_is_folder(folder, entry);
-
-		if (entry_is_shown(fs, type, path, entry, is_folder))
-			ok = listing_add(listing, entry->d_name, is_folder);
-	}
-	closedir(folder);
-	return ok ? 0 : -ENOMEM;
-}
-
-static errint_t list_root(struct listing *listing)
-{
-	bool is_folder = true, ok;
-	const char *name;
-
-	ok = listing_add(listing, ".", true) && listing_add(listing, "..", true);
-	for (size_t i = 0; ok && (name = root_name(i, &is_folder)) != NULL; i++)
-		ok = listing_add(listing, name, is_folder);
-	return ok ? 0 : -ENOMEM;
-}
-
-static errint_t list(struct fs *fs, struct inode *inode, struct listing *listing)
-{
-	const struct node_type *type = inode->type;
-	char path[FS_PATH_BYTES];
-	errint_t err;
-	int fd;
-
-	if (!type->open_folder)
-		return list_root(listing);
-	inode_path(fs, inode, path);
-	fd = type->open_folder(fs, path);
-	if (fd < 0)
-		return fd;
-	err = list_folder(fs, type, path, fd, listing);
-	if (!err && type->list_more && !type->list_more(fs, path, listing))
-		err = -ENOMEM;
-	return err;
-}
-
 /* A folder's names are taken at once: what is listed is one moment's state, and
  * names in memory and on disk need no common order. */
 static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -325,8 +251,12 @@ static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	struct fs *fs = fs_of(req);
 	struct inode *inode = inode_of(fs, ino);
 	struct handle *handle = handle_new(req, inode, fi);
-	errint_t err = handle ? list(fs, inode, &handle->listing) : -ENOMEM;
+	char path[FS_PATH_BYTES];
+	errint_t err = -ENOMEM;
 
+	inode_path(fs, inode, path);
+	if (handle)
+		err = inode->type->list(fs, path, &handle->listing);
 	if (err) {
 		handle_free(handle);
 		fuse_reply_err(req, -err);

@@ -68,13 +68,6 @@ static void plain_unlink(struct fs *fs, fuse_req_t req, enum seed_area area, con
 		waiting_fail(wait, ENOMEM);
 }
 
-static bool ends_in(const char *name, const char *suffix)
-{
-	size_t len = strlen(name), tail = strlen(suffix);
-
-	return len > tail && strcmp(name + len - tail, suffix) == 0;
-}
-
 /* ---- records ---- */
 
 static errint_t records_lookup(struct fs *fs, const char *path, const char *name,
@@ -94,18 +87,6 @@ static errint_t records_getattr(struct fs *fs, struct inode *inode, struct stat 
 	return folder_getattr(fs, SEED_AREA_RECORDS, inode, st);
 }
 
-/* NAME of records/NAME.json. */
-static bool record_name_of(const char *path, char name[FS_PATH_BYTES])
-{
-	size_t len = strlen(path);
-
-	if (!ends_in(path, ".json"))
-		return false;
-	memcpy(name, path, len - 5);
-	name[len - 5] = '\0';
-	return true;
-}
-
 /* The size of what an open would read, and when it changed last: a version that
  * comes or goes changes it, too. */
 static errint_t record_getattr(struct fs *fs, struct inode *inode, struct stat *st,
@@ -121,7 +102,7 @@ static errint_t record_getattr(struct fs *fs, struct inode *inode, struct stat *
 	if (err)
 		return err;
 	inode_path(fs, inode, path);
-	if (record_name_of(path, name) && (text = seed_store_record_text(fs->store, name, &err)))
+	if (path_stem(path, ".json", name) && (text = seed_store_record_text(fs->store, name, &err)))
 		st->st_size = (off_t)strlen(text);
 	free(text);
 	if (!err && folder_stat(fs, SEED_AREA_HISTORY, name, &history) == 0 &&
@@ -132,16 +113,18 @@ static errint_t record_getattr(struct fs *fs, struct inode *inode, struct stat *
 	return 0;
 }
 
-static int records_open_folder(struct fs *fs, const char *path)
+static bool records_shown(struct fs *fs, const char *path, const char *name, bool is_folder)
 {
-	return folder_open(fs, SEED_AREA_RECORDS, path);
-}
+	char ignored[FS_PATH_BYTES];
 
-static bool records_lists(struct fs *fs, const char *path, const char *name, bool is_folder)
-{
 	SEED_UNUSED(fs);
 	SEED_UNUSED(path);
-	return is_folder || ends_in(name, ".json");
+	return is_folder || path_stem(name, ".json", ignored);
+}
+
+static errint_t records_list(struct fs *fs, const char *path, struct listing *listing)
+{
+	return listing_add_area(fs, SEED_AREA_RECORDS, path, records_shown, listing);
 }
 
 static void records_unlink(struct fs *fs, fuse_req_t req, const char *path, const char *name)
@@ -152,7 +135,7 @@ static void records_unlink(struct fs *fs, fuse_req_t req, const char *path, cons
 		fuse_reply_err(req, ENAMETOOLONG);
 	else
 		plain_unlink(fs, req, SEED_AREA_RECORDS, file,
-			     record_name_of(file, owner) ? owner : file);
+			     path_stem(file, ".json", owner) ? owner : file);
 }
 
 static errint_t records_rmdir(struct fs *fs, const char *path, const char *name)
@@ -174,7 +157,7 @@ static void record_open(struct fs *fs, fuse_req_t req, struct inode *inode,
 	/* Not through the page cache: the row under this name changes. */
 	fi->direct_io = 1;
 	inode_path(fs, inode, path);
-	if (record_name_of(path, name))
+	if (path_stem(path, ".json", name))
 		handle->text = seed_store_record_text(fs->store, name, &err);
 	if (!handle->text) {
 		handle_free(handle);
@@ -189,13 +172,13 @@ const struct node_type records_folder = {
 	.is_folder = true,
 	.getattr = records_getattr,
 	.lookup = records_lookup,
-	.open_folder = records_open_folder,
-	.lists = records_lists,
+	.list = records_list,
 	.unlink = records_unlink,
 	.rmdir = records_rmdir,
 };
 
 const struct node_type record_file = {
+	.suffix = ".json",
 	.getattr = record_getattr,
 	.open = record_open,
 	.read = text_read,
@@ -229,16 +212,18 @@ static errint_t old_getattr(struct fs *fs, struct inode *inode, struct stat *st,
 	return plain_getattr(fs, SEED_AREA_HISTORY, inode, st);
 }
 
-static int history_open_folder(struct fs *fs, const char *path)
+static bool history_shown(struct fs *fs, const char *path, const char *name, bool is_folder)
 {
-	return folder_open(fs, SEED_AREA_HISTORY, path);
-}
+	char ignored[FS_PATH_BYTES];
 
-static bool history_lists(struct fs *fs, const char *path, const char *name, bool is_folder)
-{
 	SEED_UNUSED(fs);
 	SEED_UNUSED(path);
-	return is_folder || ends_in(name, ".png");
+	return is_folder || path_stem(name, ".png", ignored);
+}
+
+static errint_t history_list(struct fs *fs, const char *path, struct listing *listing)
+{
+	return listing_add_area(fs, SEED_AREA_HISTORY, path, history_shown, listing);
 }
 
 static void history_unlink(struct fs *fs, fuse_req_t req, const char *path, const char *name)
@@ -266,8 +251,7 @@ const struct node_type history_folder = {
 	.is_folder = true,
 	.getattr = history_getattr,
 	.lookup = history_lookup,
-	.open_folder = history_open_folder,
-	.lists = history_lists,
+	.list = history_list,
 	.unlink = history_unlink,
 	.rmdir = history_rmdir,
 	.rename = history_rename,

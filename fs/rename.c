@@ -315,14 +315,14 @@ static void rename_within_scratch(struct fs *fs, fuse_req_t req, const char *fro
 	scratch_unref(fs, replaced);
 }
 
-void prompts_rename(struct fs *fs, fuse_req_t req, const char *from,
-		    const struct node_type *to_type, const char *to, unsigned flags)
+void prompts_rename(struct fs *fs, fuse_req_t req, const char *from, const char *to,
+		    unsigned flags)
 {
 	struct scratch *scratch;
 	errint_t err = 0;
 
-	if (to_type != &prompts_folder || (flags & ~(unsigned)RENAME_NOREPLACE)) {
-		fuse_reply_err(req, to_type != &prompts_folder ? EROFS : EINVAL);
+	if (flags & ~(unsigned)RENAME_NOREPLACE) {
+		fuse_reply_err(req, EINVAL);
 		return;
 	}
 	scratch = scratch_find(fs, from);

@@ -1,7 +1,4 @@
 /* The top of the mount: the areas and the files beside them. */
-#include <fcntl.h>
-#include <unistd.h>
-
 #include "fs/fs.h"
 
 struct top {
@@ -47,16 +44,20 @@ static errint_t root_lookup(struct fs *fs, const char *path, const char *name, s
 	return -ENOENT;
 }
 
-const char *root_name(size_t index, bool *is_folder)
+static errint_t root_list(struct fs *fs, const char *path, struct listing *listing)
 {
-	if (index >= SEED_ARRAY_LEN(tops))
-		return NULL;
-	*is_folder = tops[index].type->is_folder;
-	return tops[index].name;
+	bool ok = listing_add(listing, ".", true) && listing_add(listing, "..", true);
+
+	SEED_UNUSED(fs);
+	SEED_UNUSED(path);
+	for (size_t i = 0; ok && i < SEED_ARRAY_LEN(tops); i++)
+		ok = listing_add(listing, tops[i].name, tops[i].type->is_folder);
+	return ok ? 0 : -ENOMEM;
 }
 
 const struct node_type root_folder = {
 	.is_folder = true,
 	.getattr = root_getattr,
 	.lookup = root_lookup,
+	.list = root_list,
 };

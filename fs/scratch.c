@@ -127,14 +127,6 @@ struct scratch *scratch_find(struct fs *fs, const char *path)
 	return scratch;
 }
 
-struct scratch *scratch_ref(struct fs *fs, struct scratch *scratch)
-{
-	pthread_mutex_lock(&fs->scratch_mutex);
-	scratch->refs++;
-	pthread_mutex_unlock(&fs->scratch_mutex);
-	return scratch;
-}
-
 void scratch_unref(struct fs *fs, struct scratch *scratch)
 {
 	if (!scratch)
@@ -586,6 +578,11 @@ static void scratch_release(struct fs *fs, struct handle *handle)
 	handle_free(handle);
 }
 
+static void scratch_forget(struct fs *fs, struct inode *inode)
+{
+	scratch_unref(fs, inode->scratch);
+}
+
 const struct node_type scratch_file = {
 	.getattr = scratch_getattr,
 	.setattr = scratch_setattr,
@@ -595,4 +592,5 @@ const struct node_type scratch_file = {
 	.flush = scratch_flush,
 	.fsync = scratch_fsync,
 	.release = scratch_release,
+	.forget = scratch_forget,
 };

@@ -23,7 +23,6 @@ extern const struct node_type scratch_file;
 
 /* A reference, or NULL. Any thread. */
 struct scratch *scratch_find(struct fs *fs, const char *path);
-struct scratch *scratch_ref(struct fs *fs, struct scratch *scratch);
 void scratch_unref(struct fs *fs, struct scratch *scratch); /* NULL allowed */
 
 /* Tells one from every other that had its path. */

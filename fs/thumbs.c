@@ -79,21 +79,6 @@ static errint_t thumbs_getattr(struct fs *fs, struct inode *inode, struct stat *
 	return folder_getattr(fs, area_of_folder(fs, path), inode, st);
 }
 
-static int thumbs_open_folder(struct fs *fs, const char *path)
-{
-	return folder_open(fs, area_of_folder(fs, path), path);
-}
-
-/* What is listed is not what stands there: list_more() has it. */
-static bool thumbs_lists(struct fs *fs, const char *path, const char *name, bool is_folder)
-{
-	SEED_UNUSED(fs);
-	SEED_UNUSED(path);
-	SEED_UNUSED(name);
-	SEED_UNUSED(is_folder);
-	return false;
-}
-
 /* `name` stands in the folder of that area. Of what stands in both, images/ has it. */
 static bool list_name(struct fs *fs, enum seed_area area, const char *path, const char *name,
 		      struct listing *listing)
@@ -109,7 +94,7 @@ static bool list_name(struct fs *fs, enum seed_area area, const char *path, cons
 		return true;
 	if (S_ISDIR(st.st_mode))
 		return listing_add(listing, name, true);
-	if (!S_ISREG(st.st_mode) || !image_name_of(name, thumb) || !size_of(fs, version_of(&st)))
+	if (!S_ISREG(st.st_mode) || !path_stem(name, ".png", thumb) || !size_of(fs, version_of(&st)))
 		return true;
 	memcpy(thumb + len - SUFFIX_BYTES, SUFFIX, SUFFIX_BYTES + 1);
 	return listing_add(listing, thumb, false);
@@ -119,7 +104,7 @@ static bool list_area(struct fs *fs, enum seed_area area, const char *path, stru
 {
 	int fd = folder_open(fs, area, path);
 	DIR *folder = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *entry;
+	const struct dirent *entry;
 	bool ok = true;
 
 	if (!folder) {
@@ -133,10 +118,19 @@ static bool list_area(struct fs *fs, enum seed_area area, const char *path, stru
 	return ok;
 }
 
-static bool thumbs_list_more(struct fs *fs, const char *path, struct listing *listing)
+/* Not what stands in one folder: of an image's own thumbnail, and of its versions'. */
+static errint_t thumbs_list(struct fs *fs, const char *path, struct listing *listing)
 {
-	return list_area(fs, SEED_AREA_IMAGES, path, listing) &&
-	       list_area(fs, SEED_AREA_HISTORY, path, listing);
+	struct stat st;
+	errint_t err = folder_stat(fs, area_of_folder(fs, path), path, &st);
+
+	if (err)
+		return err;
+	if (!listing_add(listing, ".", true) || !listing_add(listing, "..", true) ||
+	    !list_area(fs, SEED_AREA_IMAGES, path, listing) ||
+	    !list_area(fs, SEED_AREA_HISTORY, path, listing))
+		return -ENOMEM;
+	return 0;
 }
 
 /* ---- the files ---- */
@@ -231,9 +225,7 @@ const struct node_type thumbs_folder = {
 	.is_folder = true,
 	.getattr = thumbs_getattr,
 	.lookup = thumbs_lookup,
-	.open_folder = thumbs_open_folder,
-	.lists = thumbs_lists,
-	.list_more = thumbs_list_more,
+	.list = thumbs_list,
 };
 
 const struct node_type thumb_file = {

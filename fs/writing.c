@@ -14,36 +14,11 @@ static bool writes(const struct handle *handle)
 	return (handle->flags & O_ACCMODE) != O_RDONLY;
 }
 
-/* ---- drafts and inodes ---- */
-
-struct draft *writing_draft(struct fs *fs, struct inode *inode)
-{
-	struct draft *draft;
-
-	pthread_mutex_lock(&fs->inode_mutex);
-	draft = inode->draft;
-	if (draft)
-		draft->users++;
-	pthread_mutex_unlock(&fs->inode_mutex);
-	return draft;
-}
-
-void writing_draft_put(struct fs *fs, struct inode *inode, struct draft *draft)
-{
-	pthread_mutex_lock(&fs->inode_mutex);
-	if (--draft->users > 0)
-		draft = NULL;
-	else
-		inode->draft = NULL;
-	pthread_mutex_unlock(&fs->inode_mutex);
-	draft_free(draft);
-}
-
 /* The inode's draft, made from the committed text where there is none. */
 static errint_t draft_get(struct fs *fs, struct inode *inode, struct draft **out)
 {
 	const struct writing_kind *kind = inode->type->writing;
-	struct draft *draft = writing_draft(fs, inode), *fresh;
+	struct draft *draft = inode_draft(fs, inode), *fresh;
 	char path[FS_PATH_BYTES];
 	char *text = NULL;
 	size_t len = 0;
@@ -100,7 +75,7 @@ static void log_refused(struct fs *fs, struct inode *inode, int code, size_t at)
 
 errint_t writing_getattr(struct fs *fs, struct inode *inode, struct stat *st, double *timeout_s)
 {
-	struct draft *draft = writing_draft(fs, inode);
+	struct draft *draft = inode_draft(fs, inode);
 	bool gone = inode_is_gone(fs, inode);
 	char path[FS_PATH_BYTES];
 	errint_t err = -ENOENT;
@@ -120,7 +95,7 @@ errint_t writing_getattr(struct fs *fs, struct inode *inode, struct stat *st, do
 		if (draft->changed)
 			st->st_mtim = st->st_ctim = draft->mtime;
 		pthread_mutex_unlock(&draft->mutex);
-		writing_draft_put(fs, inode, draft);
+		inode_draft_put(fs, inode, draft);
 	}
 	if (!err)
 		attributes_file(fs, inode, 0666, st);
@@ -182,7 +157,7 @@ static errint_t truncate_open(struct handle *handle, off_t size)
 static errint_t set_time(struct fs *fs, struct inode *inode, struct timespec mtime)
 {
 	const struct writing_kind *kind = inode->type->writing;
-	struct draft *draft = writing_draft(fs, inode);
+	struct draft *draft = inode_draft(fs, inode);
 	bool is_kept = true;
 	char path[FS_PATH_BYTES];
 	errint_t err = 0;
@@ -192,7 +167,7 @@ static errint_t set_time(struct fs *fs, struct inode *inode, struct timespec mti
 		draft->mtime = mtime;
 		is_kept = !draft->changed;
 		pthread_mutex_unlock(&draft->mutex);
-		writing_draft_put(fs, inode, draft);
+		inode_draft_put(fs, inode, draft);
 	}
 	inode_path(fs, inode, path);
 	if (kind->set_time && is_kept && !inode_is_gone(fs, inode))
@@ -327,7 +302,7 @@ void writing_create(struct fs *fs, fuse_req_t req, struct found *found, struct f
 
 static errint_t read_text(struct fs *fs, struct inode *inode, char **text, size_t *len)
 {
-	struct draft *draft = writing_draft(fs, inode);
+	struct draft *draft = inode_draft(fs, inode);
 	char path[FS_PATH_BYTES];
 	errint_t err = 0;
 
@@ -343,7 +318,7 @@ static errint_t read_text(struct fs *fs, struct inode *inode, char **text, size_
 	else
 		err = -ENOMEM;
 	pthread_mutex_unlock(&draft->mutex);
-	writing_draft_put(fs, inode, draft);
+	inode_draft_put(fs, inode, draft);
 	return err;
 }
 
@@ -541,7 +516,7 @@ static void truncated(struct fs *fs, fuse_req_t req, int code, void *context)
 {
 	struct truncating *truncating = context;
 
-	writing_draft_put(fs, truncating->inode, truncating->draft);
+	inode_draft_put(fs, truncating->inode, truncating->draft);
 	reply_attributes(fs, req, truncating->inode, -code);
 	free(truncating);
 }
@@ -715,10 +690,10 @@ void writing_fsync(struct fs *fs, fuse_req_t req, struct handle *handle)
 		fuse_reply_err(req, ECANCELED);
 		return;
 	}
-	draft = writing_draft(fs, handle->inode);
+	draft = inode_draft(fs, handle->inode);
 	if (draft) {
 		replied = commit_or_reply(fs, req, handle->inode, draft, false, NULL);
-		writing_draft_put(fs, handle->inode, draft);
+		inode_draft_put(fs, handle->inode, draft);
 	}
 	if (!replied)
 		wait_for_name(fs, req, handle->inode);
@@ -783,7 +758,6 @@ void writing_release(struct fs *fs, struct handle *handle)
 	if (handle->draft) {
 		commit_released(fs, handle);
 		drop_unused(fs, handle);
-		writing_draft_put(fs, handle->inode, handle->draft);
 	}
 	handle_free(handle);
 }

@@ -38,11 +38,7 @@ void writing_release(struct fs *fs, struct handle *handle);
 /* Replies to a create of what `found` names. */
 void writing_create(struct fs *fs, fuse_req_t req, struct found *found, struct fuse_file_info *fi);
 
-/* The inode's draft with one more user, NULL where it is not open for writing. */
-struct draft *writing_draft(struct fs *fs, struct inode *inode);
-void writing_draft_put(struct fs *fs, struct inode *inode, struct draft *draft);
-
-/* ---- prompts.c ---- */
+/* ---- prompt.c ---- */
 
 /* Whether a path may be a prompt's: its name's rules, and no folder in its way. */
 errint_t prompt_check_name(struct fs *fs, const char *name) SEED_MUST_CHECK;

@@ -183,7 +183,7 @@ errint_t image_getxattr(struct fs *fs, struct inode *inode, const char *name, ch
 	char path[FS_PATH_BYTES], entry[FS_PATH_BYTES];
 
 	inode_path(fs, inode, path);
-	if (!image_name_of(path, entry) || !is_current(fs, inode, path))
+	if (!path_stem(path, ".png", entry) || !is_current(fs, inode, path))
 		return name[0] == '\0' ? 0 : -ENODATA;
 	return getxattr_of(fs, entry, name, value, size, len);
 }
