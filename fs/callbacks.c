@@ -27,24 +27,17 @@ static const struct writing_kind callback_writing = {
 	.commit = seed_engine_callback,
 };
 
-static errint_t callbacks_getattr(struct fs *fs, struct inode *inode, struct stat *st,
-				  double *timeout_s)
-{
-	*timeout_s = 0;
-	return folder_getattr(fs, SEED_AREA_PROMPTS, inode, st);
-}
-
-static errint_t callbacks_lookup(struct fs *fs, const char *path, const char *name,
-				 struct found *found)
+static errint_t callbacks_lookup(struct fs *fs, const struct node_type *folder, const char *path,
+				 const char *name, struct found *found)
 {
 	struct inode *inode;
 	struct draft *draft;
 
 	if (strlen(name) > SEED_NAME_PART_MAX_BYTES || !path_join(path, name, found->path))
 		return -ENAMETOOLONG;
-	if (folder_stat(fs, SEED_AREA_PROMPTS, found->path, &found->st) == 0 &&
+	if (folder_stat(fs, folder->area, found->path, &found->st) == 0 &&
 	    S_ISDIR(found->st.st_mode)) {
-		found->type = &callbacks_folder;
+		found->type = folder;
 		return 0;
 	}
 	found->type = &callback_file;
@@ -58,17 +51,20 @@ static errint_t callbacks_lookup(struct fs *fs, const char *path, const char *na
 	return draft ? 0 : -ENOENT;
 }
 
-static bool is_shown(struct fs *fs, const char *path, const char *name, bool is_folder)
+static bool is_shown(struct fs *fs, const struct node_type *folder, const char *path,
+		     const char *name, bool is_folder)
 {
+	SEED_UNUSED(folder);
 	SEED_UNUSED(fs);
 	SEED_UNUSED(path);
 	SEED_UNUSED(name);
 	return is_folder;
 }
 
-static errint_t callbacks_list(struct fs *fs, const char *path, struct listing *listing)
+static errint_t callbacks_list(struct fs *fs, const struct node_type *folder, const char *path,
+			       struct listing *listing)
 {
-	return listing_add_area(fs, SEED_AREA_PROMPTS, path, is_shown, listing);
+	return listing_add_area(fs, folder, path, is_shown, listing);
 }
 
 static void callbacks_create(struct fs *fs, fuse_req_t req, const char *path, const char *name,
@@ -88,7 +84,8 @@ static void callbacks_create(struct fs *fs, fuse_req_t req, const char *path, co
 
 const struct node_type callbacks_folder = {
 	.is_folder = true,
-	.getattr = callbacks_getattr,
+	.area = SEED_AREA_PROMPTS,
+	.getattr = folder_getattr,
 	.setattr = folder_setattr,
 	.lookup = callbacks_lookup,
 	.list = callbacks_list,

@@ -12,33 +12,101 @@ errint_t folder_stat(struct fs *fs, enum seed_area area, const char *path, struc
 	return errno == ENOTDIR ? -ENOENT : -errno;
 }
 
-errint_t folder_getattr(struct fs *fs, enum seed_area area, struct inode *inode, struct stat *st)
+errint_t folder_getattr(struct fs *fs, struct inode *inode, struct stat *st, double *timeout_s)
 {
 	char path[FS_PATH_BYTES];
 	errint_t err;
 
+	*timeout_s = 0;
 	inode_path(fs, inode, path);
-	err = folder_stat(fs, area, path, st);
+	err = folder_stat(fs, inode->type->area, path, st);
 	if (!err)
 		attributes_folder(fs, inode, st);
 	return err;
 }
 
-int folder_open(struct fs *fs, enum seed_area area, const char *path)
+errint_t folder_lookup(struct fs *fs, const struct node_type *folder, const char *path,
+		       const char *name, struct found *found)
 {
-	int fd = openat(seed_store_area(fs->store, area), *path ? path : ".",
-			O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	errint_t err;
 
-	return fd < 0 ? -errno : fd;
+	if (!path_join(path, name, found->path))
+		return -ENAMETOOLONG;
+	err = folder_stat(fs, folder->area, found->path, &found->st);
+	if (err)
+		return err;
+	found->type = S_ISDIR(found->st.st_mode) ? folder : folder->file;
+	if (!S_ISDIR(found->st.st_mode) && !S_ISREG(found->st.st_mode))
+		return -ENOENT;
+	if (found->type->is_version)
+		found->version = version_of(&found->st);
+	return 0;
 }
 
-errint_t folder_remove(struct fs *fs, enum seed_area area, const char *path, const char *name)
+static bool is_shown(struct fs *fs, const struct node_type *folder, const char *path,
+		     const char *name, bool is_folder)
 {
-	char folder[FS_PATH_BYTES];
+	char stem[FS_PATH_BYTES];
 
-	if (!path_join(path, name, folder))
+	SEED_UNUSED(fs);
+	SEED_UNUSED(path);
+	return is_folder || path_stem(name, folder->file->suffix, stem);
+}
+
+errint_t folder_list(struct fs *fs, const struct node_type *folder, const char *path,
+		     struct listing *listing)
+{
+	return listing_add_area(fs, folder, path, is_shown, listing);
+}
+
+static void unlinked(struct fs *fs, fuse_req_t req, int code, void *file)
+{
+	SEED_UNUSED(fs);
+	fuse_reply_err(req, code);
+	free(file);
+}
+
+void folder_unlink(struct fs *fs, fuse_req_t req, const struct node_type *folder,
+		   const char *path, const char *name)
+{
+	folder_unlink_then(fs, req, folder, path, name, unlinked);
+}
+
+void folder_unlink_then(struct fs *fs, fuse_req_t req, const struct node_type *folder,
+			const char *path, const char *name,
+			void (*reply)(struct fs *fs, fuse_req_t req, int code, void *file))
+{
+	char file[FS_PATH_BYTES], owner[FS_PATH_BYTES];
+	struct seed_wait *wait;
+	char *copy;
+
+	if (!path_join(path, name, file)) {
+		fuse_reply_err(req, ENAMETOOLONG);
+		return;
+	}
+	if (folder->area == SEED_AREA_HISTORY)
+		snprintf(owner, sizeof(owner), "%s", path);
+	else if (!path_stem(file, folder->file->suffix, owner))
+		snprintf(owner, sizeof(owner), "%s", file);
+	copy = strdup(file);
+	wait = copy ? waiting_new(fs, req, reply, copy) : NULL;
+	if (!wait) {
+		free(copy);
+		fuse_reply_err(req, ENOMEM);
+	} else if (seed_engine_remove_file(fs->engine, folder->area, file, owner, wait)) {
+		waiting_fail(wait, ENOMEM);
+	}
+}
+
+errint_t folder_rmdir(struct fs *fs, const struct node_type *folder, const char *path,
+		      const char *name)
+{
+	char whole[FS_PATH_BYTES];
+
+	if (!path_join(path, name, whole))
 		return -ENAMETOOLONG;
-	return unlinkat(seed_store_area(fs->store, area), folder, AT_REMOVEDIR) < 0 ? -errno : 0;
+	return unlinkat(seed_store_area(fs->store, folder->area), whole, AT_REMOVEDIR) < 0 ?
+		-errno : 0;
 }
 
 void folder_setattr(struct fs *fs, fuse_req_t req, struct inode *inode, struct stat *st,

@@ -13,6 +13,7 @@
 #ifndef SEED_FS_H
 #define SEED_FS_H
 
+#include <dirent.h>
 #include <fuse_lowlevel.h>
 #include <pthread.h>
 #include <sys/stat.h>
@@ -55,7 +56,10 @@ struct found {
  */
 struct node_type {
 	bool is_folder;
+	enum seed_area area; /* where in the state directory what it shows stands */
 	const char *suffix; /* of a file's name behind NAME; NULL: none */
+	bool is_version;    /* a file whose inodes are one version each */
+	const struct node_type *file; /* a folder's files, where they are all of one type */
 	const struct writing_kind *writing; /* files that gather text (writing.h) */
 
 	errint_t (*getattr)(struct fs *fs, struct inode *inode, struct stat *st, double *timeout_s);
@@ -76,15 +80,19 @@ struct node_type {
 			     size_t size, size_t *len);
 
 	/* Folders. `path` is the folder's; names come from the kernel: one part. */
-	errint_t (*lookup)(struct fs *fs, const char *path, const char *name, struct found *found);
-	errint_t (*list)(struct fs *fs, const char *path, struct listing *listing);
+	errint_t (*lookup)(struct fs *fs, const struct node_type *folder, const char *path,
+			   const char *name, struct found *found);
+	errint_t (*list)(struct fs *fs, const struct node_type *folder, const char *path,
+			 struct listing *listing);
 	void (*create)(struct fs *fs, fuse_req_t req, const char *path, const char *name,
 		       mode_t mode, struct fuse_file_info *fi);
 	void (*mknod)(struct fs *fs, fuse_req_t req, const char *path, const char *name,
 		      mode_t mode); /* a file, not opened */
-	void (*unlink)(struct fs *fs, fuse_req_t req, const char *path, const char *name);
+	void (*unlink)(struct fs *fs, fuse_req_t req, const struct node_type *folder,
+		       const char *path, const char *name);
 	void (*mkdir)(struct fs *fs, fuse_req_t req, const char *path, const char *name);
-	errint_t (*rmdir)(struct fs *fs, const char *path, const char *name);
+	errint_t (*rmdir)(struct fs *fs, const struct node_type *folder, const char *path,
+			  const char *name);
 	/* From this type's folder to the other's; both are whole paths. */
 	void (*rename)(struct fs *fs, fuse_req_t req, const char *from,
 		       const struct node_type *to_type, const char *to, unsigned flags);
@@ -247,9 +255,13 @@ void handles_release_all(struct fs *fs);
 /* False without memory. */
 bool listing_add(struct listing *listing, const char *name, bool is_folder);
 
-/* Adds what stands in a folder of the state directory and is shown. */
-typedef bool listing_shows_fn(struct fs *fs, const char *path, const char *name, bool is_folder);
-errint_t listing_add_area(struct fs *fs, enum seed_area area, const char *path,
+/* A folder of the state directory; NULL with errno. */
+DIR *listing_open(struct fs *fs, enum seed_area area, const char *path);
+
+/* Adds what stands in one and is shown. */
+typedef bool listing_shows_fn(struct fs *fs, const struct node_type *folder, const char *path,
+			      const char *name, bool is_folder);
+errint_t listing_add_area(struct fs *fs, const struct node_type *folder, const char *path,
 			  listing_shows_fn *shows, struct listing *listing);
 
 /* ---- reply.c ---- */
@@ -273,15 +285,30 @@ void file_read(struct fs *fs, fuse_req_t req, struct handle *handle, size_t size
 void attributes_file(const struct fs *fs, const struct inode *inode, mode_t mode, struct stat *st);
 void attributes_folder(const struct fs *fs, const struct inode *inode, struct stat *st);
 
-/* ---- folder.c: what all areas' folders do ---- */
+/* ---- folder.c: what the areas' folders do; the area, the files' type and its suffix
+ * are the type's ---- */
 
-errint_t folder_getattr(struct fs *fs, enum seed_area area, struct inode *inode, struct stat *st);
-int folder_open(struct fs *fs, enum seed_area area, const char *path);
+errint_t folder_getattr(struct fs *fs, struct inode *inode, struct stat *st, double *timeout_s);
 /* Owners, modes and times of a folder are the mount's: taken and left, so that
  * rsync -a and cp -a work. */
 void folder_setattr(struct fs *fs, fuse_req_t req, struct inode *inode, struct stat *st,
 		    int to_set, struct handle *handle);
-errint_t folder_remove(struct fs *fs, enum seed_area area, const char *path, const char *name);
+/* A folder, or a file of the type that its files have. */
+errint_t folder_lookup(struct fs *fs, const struct node_type *folder, const char *path,
+		       const char *name, struct found *found);
+/* Folders and files with the suffix. */
+errint_t folder_list(struct fs *fs, const struct node_type *folder, const char *path,
+		     struct listing *listing);
+/* In order with what is under way for the entry that the file belongs to. `reply` as
+ * in waiting_new(), with a copy of the file's path, which it frees. */
+void folder_unlink(struct fs *fs, fuse_req_t req, const struct node_type *folder,
+		   const char *path, const char *name);
+void folder_unlink_then(struct fs *fs, fuse_req_t req, const struct node_type *folder,
+			const char *path, const char *name,
+			void (*reply)(struct fs *fs, fuse_req_t req, int code, void *file));
+errint_t folder_rmdir(struct fs *fs, const struct node_type *folder, const char *path,
+		      const char *name);
+
 /* fstatat in an area; -ENOENT also where a part of the path is no folder. */
 errint_t folder_stat(struct fs *fs, enum seed_area area, const char *path, struct stat *st);
 

@@ -85,30 +85,18 @@ static errint_t image_getattr(struct fs *fs, struct inode *inode, struct stat *s
 	return err;
 }
 
-static errint_t images_lookup(struct fs *fs, const char *path, const char *name,
-			      struct found *found)
+static errint_t images_lookup(struct fs *fs, const struct node_type *folder, const char *path,
+			      const char *name, struct found *found)
 {
-	errint_t err;
+	errint_t err = folder_lookup(fs, folder, path, name, found);
 
-	if (!path_join(path, name, found->path))
-		return -ENAMETOOLONG;
-	err = folder_stat(fs, SEED_AREA_IMAGES, found->path, &found->st);
-	found->type = &image_file;
-	if (err == -ENOENT) {
-		err = outcome_of(fs, found->path);
-		/* The error of a failed prompt is what stat and open get; for
-		 * `mv history/NAME/0001.png images/NAME.png` the name is free. */
-		return err && seed_process_is_renaming(found->caller) ? -ENOENT : err;
-	}
-	if (err)
+	if (err != -ENOENT)
 		return err;
-	if (S_ISDIR(found->st.st_mode))
-		found->type = &images_folder;
-	else if (S_ISREG(found->st.st_mode))
-		found->version = version_of(&found->st);
-	else
-		return -ENOENT;
-	return 0;
+	found->type = &image_file;
+	err = outcome_of(fs, found->path);
+	/* The error of a failed prompt is what stat and open get; for
+	 * `mv history/NAME/0001.png images/NAME.png` the name is free. */
+	return err && seed_process_is_renaming(found->caller) ? -ENOENT : err;
 }
 
 /* Opens what stands at images/NAME.png now. */
@@ -215,27 +203,6 @@ static void image_read(struct fs *fs, fuse_req_t req, struct handle *handle, siz
 	fuse_reply_data(req, &data, FUSE_BUF_SPLICE_MOVE);
 }
 
-static errint_t images_getattr(struct fs *fs, struct inode *inode, struct stat *st,
-			       double *timeout_s)
-{
-	*timeout_s = 0;
-	return folder_getattr(fs, SEED_AREA_IMAGES, inode, st);
-}
-
-static bool is_shown(struct fs *fs, const char *path, const char *name, bool is_folder)
-{
-	char ignored[FS_PATH_BYTES];
-
-	SEED_UNUSED(fs);
-	SEED_UNUSED(path);
-	return is_folder || path_stem(name, ".png", ignored);
-}
-
-static errint_t images_list(struct fs *fs, const char *path, struct listing *listing)
-{
-	return listing_add_area(fs, SEED_AREA_IMAGES, path, is_shown, listing);
-}
-
 /* The name of an image that was to be removed; freed with the reply. */
 static void unlinked(struct fs *fs, fuse_req_t req, int code, void *context)
 {
@@ -250,44 +217,26 @@ static void unlinked(struct fs *fs, fuse_req_t req, int code, void *context)
 	free(file);
 }
 
-static void images_unlink(struct fs *fs, fuse_req_t req, const char *path, const char *name)
+static void images_unlink(struct fs *fs, fuse_req_t req, const struct node_type *folder,
+			  const char *path, const char *name)
 {
-	char file[FS_PATH_BYTES], owner[FS_PATH_BYTES];
-	struct seed_wait *wait;
-	char *copy;
-
-	if (!path_join(path, name, file)) {
-		fuse_reply_err(req, ENAMETOOLONG);
-		return;
-	}
-	copy = strdup(file);
-	/* In order with what is under way for the name: a beginning moves it. */
-	wait = copy ? waiting_new(fs, req, unlinked, copy) : NULL;
-	if (!wait) {
-		free(copy);
-		fuse_reply_err(req, ENOMEM);
-	} else if (seed_engine_remove_file(fs->engine, SEED_AREA_IMAGES, file,
-					   path_stem(file, ".png", owner) ? owner : file, wait)) {
-		waiting_fail(wait, ENOMEM);
-	}
-}
-
-static errint_t images_rmdir(struct fs *fs, const char *path, const char *name)
-{
-	return folder_remove(fs, SEED_AREA_IMAGES, path, name);
+	folder_unlink_then(fs, req, folder, path, name, unlinked);
 }
 
 const struct node_type images_folder = {
 	.is_folder = true,
-	.getattr = images_getattr,
+	.area = SEED_AREA_IMAGES,
+	.file = &image_file,
+	.getattr = folder_getattr,
 	.lookup = images_lookup,
-	.list = images_list,
+	.list = folder_list,
 	.unlink = images_unlink,
-	.rmdir = images_rmdir,
+	.rmdir = folder_rmdir,
 };
 
 const struct node_type image_file = {
 	.suffix = ".png",
+	.is_version = true,
 	.getattr = image_getattr,
 	.open = image_open,
 	.read = image_read,

@@ -46,7 +46,7 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	errint_t err;
 
 	inode_path(fs, folder, path);
-	err = folder->type->lookup(fs, path, name, &found);
+	err = folder->type->lookup(fs, folder->type, path, name, &found);
 	if (err)
 		fuse_reply_err(req, -err);
 	else
@@ -256,7 +256,7 @@ static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 
 	inode_path(fs, inode, path);
 	if (handle)
-		err = inode->type->list(fs, path, &handle->listing);
+		err = inode->type->list(fs, inode->type, path, &handle->listing);
 	if (err) {
 		handle_free(handle);
 		fuse_reply_err(req, -err);
@@ -283,7 +283,7 @@ static uint64_t number_of_name(struct fs *fs, struct inode *folder, const char *
 		*slash = '\0';
 		return inode_number(fs, &found);
 	}
-	if (folder->type->lookup(fs, path, name, &found) == 0)
+	if (folder->type->lookup(fs, folder->type, path, name, &found) == 0)
 		number = inode_number(fs, &found);
 	scratch_unref(fs, found.scratch);
 	return number;
@@ -363,7 +363,7 @@ static void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 		return;
 	}
 	inode_path(fs, folder, path);
-	folder->type->unlink(fs, req, path, name);
+	folder->type->unlink(fs, req, folder->type, path, name);
 }
 
 static void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
@@ -390,7 +390,7 @@ static void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 
 	inode_path(fs, folder, path);
 	if (folder->type->rmdir)
-		err = folder->type->rmdir(fs, path, name);
+		err = folder->type->rmdir(fs, folder->type, path, name);
 	fuse_reply_err(req, -err);
 }
 

@@ -124,15 +124,8 @@ static void prompts_mknod(struct fs *fs, fuse_req_t req, const char *path, const
 
 /* ---- the folder ---- */
 
-static errint_t prompts_getattr(struct fs *fs, struct inode *inode, struct stat *st,
-				double *timeout_s)
-{
-	*timeout_s = 0;
-	return folder_getattr(fs, SEED_AREA_PROMPTS, inode, st);
-}
-
-static errint_t prompts_lookup(struct fs *fs, const char *path, const char *name,
-			       struct found *found)
+static errint_t prompts_lookup(struct fs *fs, const struct node_type *folder, const char *path,
+			       const char *name, struct found *found)
 {
 	errint_t err;
 
@@ -141,25 +134,17 @@ static errint_t prompts_lookup(struct fs *fs, const char *path, const char *name
 	if (seed_text_is_scratch(name) && find_scratch(fs, found))
 		return 0;
 	/* What was stored under what is a scratch name now is still there. */
-	err = folder_stat(fs, SEED_AREA_PROMPTS, found->path, &found->st);
-	if (!err && scratch_hides(fs, found->path))
-		err = -ENOENT;
-	if (err)
-		return err;
-	if (S_ISDIR(found->st.st_mode))
-		found->type = &prompts_folder;
-	else if (S_ISREG(found->st.st_mode))
-		found->type = &prompt_file;
-	else
-		return -ENOENT;
-	return 0;
+	err = folder_lookup(fs, folder, path, name, found);
+	return !err && scratch_hides(fs, found->path) ? -ENOENT : err;
 }
 
-static bool is_shown(struct fs *fs, const char *path, const char *name, bool is_folder)
+static bool is_shown(struct fs *fs, const struct node_type *folder, const char *path,
+		     const char *name, bool is_folder)
 {
 	char file[FS_PATH_BYTES];
 	struct scratch *scratch;
 
+	SEED_UNUSED(folder);
 	if (!path_join(path, name, file))
 		return false;
 	if (!is_folder && scratch_hides(fs, file))
@@ -169,9 +154,10 @@ static bool is_shown(struct fs *fs, const char *path, const char *name, bool is_
 	return !scratch;
 }
 
-static errint_t prompts_list(struct fs *fs, const char *path, struct listing *listing)
+static errint_t prompts_list(struct fs *fs, const struct node_type *folder, const char *path,
+			     struct listing *listing)
 {
-	errint_t err = listing_add_area(fs, SEED_AREA_PROMPTS, path, is_shown, listing);
+	errint_t err = listing_add_area(fs, folder, path, is_shown, listing);
 
 	if (!err && !scratch_list(fs, path, listing))
 		err = -ENOMEM;
@@ -191,11 +177,13 @@ static void remove_scratch(struct fs *fs, fuse_req_t req, const char *path,
 		prompt_remove(fs, req, hidden); /* the backup was all that was left of it */
 }
 
-static void prompts_unlink(struct fs *fs, fuse_req_t req, const char *path, const char *name)
+static void prompts_unlink(struct fs *fs, fuse_req_t req, const struct node_type *folder,
+			   const char *path, const char *name)
 {
 	char file[FS_PATH_BYTES];
 	struct scratch *scratch = NULL;
 
+	SEED_UNUSED(folder);
 	if (!path_join(path, name, file)) {
 		fuse_reply_err(req, ENAMETOOLONG);
 		return;
@@ -209,10 +197,8 @@ static void prompts_unlink(struct fs *fs, fuse_req_t req, const char *path, cons
 	scratch_unref(fs, scratch);
 }
 
-/* A folder stands in every area; prompts/ last, since that one counts. */
-static const enum seed_area folder_order[] = {
-	SEED_AREA_IMAGES, SEED_AREA_RECORDS, SEED_AREA_HISTORY, SEED_AREA_PROMPTS,
-};
+/* Where else a folder of prompts/ stands. */
+static const enum seed_area mirrors[] = { SEED_AREA_IMAGES, SEED_AREA_RECORDS, SEED_AREA_HISTORY };
 
 static void made_folder(struct fs *fs, fuse_req_t req, int code, void *context)
 {
@@ -251,19 +237,22 @@ static void prompts_mkdir(struct fs *fs, fuse_req_t req, const char *path, const
 		waiting_fail(wait, ENOMEM);
 }
 
-static errint_t prompts_rmdir(struct fs *fs, const char *path, const char *name)
+static errint_t prompts_rmdir(struct fs *fs, const struct node_type *folder, const char *path,
+			      const char *name)
 {
-	char folder[FS_PATH_BYTES];
+	char whole[FS_PATH_BYTES];
+	errint_t err;
 
-	if (!path_join(path, name, folder))
+	if (!path_join(path, name, whole))
 		return -ENAMETOOLONG;
-	if (scratch_any(fs, folder))
+	if (scratch_any(fs, whole))
 		return -ENOTEMPTY;
-	if (unlinkat(seed_store_area(fs->store, SEED_AREA_PROMPTS), folder, AT_REMOVEDIR) < 0)
-		return -errno;
+	err = folder_rmdir(fs, folder, path, name);
+	if (err)
+		return err;
 	/* The others where nothing is left in them: images outlive prompts. */
-	for (size_t i = 0; i + 1 < SEED_ARRAY_LEN(folder_order); i++)
-		unlinkat(seed_store_area(fs->store, folder_order[i]), folder, AT_REMOVEDIR);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(mirrors); i++)
+		unlinkat(seed_store_area(fs->store, mirrors[i]), whole, AT_REMOVEDIR);
 	return 0;
 }
 
@@ -278,7 +267,9 @@ static void prompts_move(struct fs *fs, fuse_req_t req, const char *from,
 
 const struct node_type prompts_folder = {
 	.is_folder = true,
-	.getattr = prompts_getattr,
+	.area = SEED_AREA_PROMPTS,
+	.file = &prompt_file,
+	.getattr = folder_getattr,
 	.setattr = folder_setattr,
 	.lookup = prompts_lookup,
 	.list = prompts_list,

@@ -6,21 +6,6 @@
 
 #include "fs/fs.h"
 
-static errint_t plain_lookup(struct fs *fs, enum seed_area area, const char *path,
-			     const char *name, struct found *found)
-{
-	errint_t err;
-
-	if (!path_join(path, name, found->path))
-		return -ENAMETOOLONG;
-	err = folder_stat(fs, area, found->path, &found->st);
-	if (err)
-		return err;
-	if (!S_ISDIR(found->st.st_mode) && !S_ISREG(found->st.st_mode))
-		return -ENOENT;
-	return 0;
-}
-
 static errint_t plain_getattr(struct fs *fs, enum seed_area area, struct inode *inode,
 			      struct stat *st)
 {
@@ -56,36 +41,7 @@ static void plain_open(struct fs *fs, fuse_req_t req, struct inode *inode,
 	reply_open(req, handle, fi);
 }
 
-/* In order with what is under way for the name that a file belongs to. */
-static void plain_unlink(struct fs *fs, fuse_req_t req, enum seed_area area, const char *file,
-			 const char *name)
-{
-	struct seed_wait *wait = waiting_new(fs, req, NULL, NULL);
-
-	if (!wait)
-		fuse_reply_err(req, ENOMEM);
-	else if (seed_engine_remove_file(fs->engine, area, file, name, wait))
-		waiting_fail(wait, ENOMEM);
-}
-
 /* ---- records ---- */
-
-static errint_t records_lookup(struct fs *fs, const char *path, const char *name,
-			       struct found *found)
-{
-	errint_t err = plain_lookup(fs, SEED_AREA_RECORDS, path, name, found);
-
-	if (!err)
-		found->type = S_ISDIR(found->st.st_mode) ? &records_folder : &record_file;
-	return err;
-}
-
-static errint_t records_getattr(struct fs *fs, struct inode *inode, struct stat *st,
-				double *timeout_s)
-{
-	*timeout_s = 0;
-	return folder_getattr(fs, SEED_AREA_RECORDS, inode, st);
-}
 
 /* The size of what an open would read, and when it changed last: a version that
  * comes or goes changes it, too. */
@@ -111,36 +67,6 @@ static errint_t record_getattr(struct fs *fs, struct inode *inode, struct stat *
 	      history.st_mtim.tv_nsec > st->st_mtim.tv_nsec)))
 		st->st_mtim = st->st_ctim = history.st_mtim;
 	return 0;
-}
-
-static bool records_shown(struct fs *fs, const char *path, const char *name, bool is_folder)
-{
-	char ignored[FS_PATH_BYTES];
-
-	SEED_UNUSED(fs);
-	SEED_UNUSED(path);
-	return is_folder || path_stem(name, ".json", ignored);
-}
-
-static errint_t records_list(struct fs *fs, const char *path, struct listing *listing)
-{
-	return listing_add_area(fs, SEED_AREA_RECORDS, path, records_shown, listing);
-}
-
-static void records_unlink(struct fs *fs, fuse_req_t req, const char *path, const char *name)
-{
-	char file[FS_PATH_BYTES], owner[FS_PATH_BYTES];
-
-	if (!path_join(path, name, file))
-		fuse_reply_err(req, ENAMETOOLONG);
-	else
-		plain_unlink(fs, req, SEED_AREA_RECORDS, file,
-			     path_stem(file, ".json", owner) ? owner : file);
-}
-
-static errint_t records_rmdir(struct fs *fs, const char *path, const char *name)
-{
-	return folder_remove(fs, SEED_AREA_RECORDS, path, name);
 }
 
 static void record_open(struct fs *fs, fuse_req_t req, struct inode *inode,
@@ -170,11 +96,13 @@ static void record_open(struct fs *fs, fuse_req_t req, struct inode *inode,
 
 const struct node_type records_folder = {
 	.is_folder = true,
-	.getattr = records_getattr,
-	.lookup = records_lookup,
-	.list = records_list,
-	.unlink = records_unlink,
-	.rmdir = records_rmdir,
+	.area = SEED_AREA_RECORDS,
+	.file = &record_file,
+	.getattr = folder_getattr,
+	.lookup = folder_lookup,
+	.list = folder_list,
+	.unlink = folder_unlink,
+	.rmdir = folder_rmdir,
 };
 
 const struct node_type record_file = {
@@ -186,59 +114,10 @@ const struct node_type record_file = {
 
 /* ---- history ---- */
 
-static errint_t history_lookup(struct fs *fs, const char *path, const char *name,
-			       struct found *found)
-{
-	errint_t err = plain_lookup(fs, SEED_AREA_HISTORY, path, name, found);
-
-	if (err)
-		return err;
-	found->type = S_ISDIR(found->st.st_mode) ? &history_folder : &history_file;
-	if (found->type == &history_file)
-		found->version = version_of(&found->st);
-	return 0;
-}
-
-static errint_t history_getattr(struct fs *fs, struct inode *inode, struct stat *st,
-				double *timeout_s)
-{
-	*timeout_s = 0;
-	return folder_getattr(fs, SEED_AREA_HISTORY, inode, st);
-}
-
 static errint_t old_getattr(struct fs *fs, struct inode *inode, struct stat *st, double *timeout_s)
 {
 	*timeout_s = 0;
 	return plain_getattr(fs, SEED_AREA_HISTORY, inode, st);
-}
-
-static bool history_shown(struct fs *fs, const char *path, const char *name, bool is_folder)
-{
-	char ignored[FS_PATH_BYTES];
-
-	SEED_UNUSED(fs);
-	SEED_UNUSED(path);
-	return is_folder || path_stem(name, ".png", ignored);
-}
-
-static errint_t history_list(struct fs *fs, const char *path, struct listing *listing)
-{
-	return listing_add_area(fs, SEED_AREA_HISTORY, path, history_shown, listing);
-}
-
-static void history_unlink(struct fs *fs, fuse_req_t req, const char *path, const char *name)
-{
-	char file[FS_PATH_BYTES];
-
-	if (!path_join(path, name, file))
-		fuse_reply_err(req, ENAMETOOLONG);
-	else
-		plain_unlink(fs, req, SEED_AREA_HISTORY, file, path);
-}
-
-static errint_t history_rmdir(struct fs *fs, const char *path, const char *name)
-{
-	return folder_remove(fs, SEED_AREA_HISTORY, path, name);
 }
 
 static void old_open(struct fs *fs, fuse_req_t req, struct inode *inode, struct fuse_file_info *fi)
@@ -249,15 +128,19 @@ static void old_open(struct fs *fs, fuse_req_t req, struct inode *inode, struct 
 
 const struct node_type history_folder = {
 	.is_folder = true,
-	.getattr = history_getattr,
-	.lookup = history_lookup,
-	.list = history_list,
-	.unlink = history_unlink,
-	.rmdir = history_rmdir,
+	.area = SEED_AREA_HISTORY,
+	.file = &history_file,
+	.getattr = folder_getattr,
+	.lookup = folder_lookup,
+	.list = folder_list,
+	.unlink = folder_unlink,
+	.rmdir = folder_rmdir,
 	.rename = history_rename,
 };
 
 const struct node_type history_file = {
+	.suffix = ".png",
+	.is_version = true,
 	.getattr = old_getattr,
 	.open = old_open,
 	.read = file_read,

@@ -31,8 +31,10 @@ static errint_t root_getattr(struct fs *fs, struct inode *inode, struct stat *st
 	return 0;
 }
 
-static errint_t root_lookup(struct fs *fs, const char *path, const char *name, struct found *found)
+static errint_t root_lookup(struct fs *fs, const struct node_type *folder, const char *path,
+			    const char *name, struct found *found)
 {
+	SEED_UNUSED(folder);
 	SEED_UNUSED(path);
 	SEED_UNUSED(fs);
 	for (size_t i = 0; i < SEED_ARRAY_LEN(tops); i++) {
@@ -44,11 +46,13 @@ static errint_t root_lookup(struct fs *fs, const char *path, const char *name, s
 	return -ENOENT;
 }
 
-static errint_t root_list(struct fs *fs, const char *path, struct listing *listing)
+static errint_t root_list(struct fs *fs, const struct node_type *folder, const char *path,
+			  struct listing *listing)
 {
 	bool ok = listing_add(listing, ".", true) && listing_add(listing, "..", true);
 
 	SEED_UNUSED(fs);
+	SEED_UNUSED(folder);
 	SEED_UNUSED(path);
 	for (size_t i = 0; ok && i < SEED_ARRAY_LEN(tops); i++)
 		ok = listing_add(listing, tops[i].name, tops[i].type->is_folder);

@@ -6,10 +6,6 @@
  * as a pending image can (size 0), and is made when it is opened, while the
  * opener waits. Listed are those that are there.
  */
-#include <dirent.h>
-#include <fcntl.h>
-#include <unistd.h>
-
 #include "fs/fs.h"
 
 #define SUFFIX ".jpg"
@@ -48,8 +44,8 @@ static off_t size_of(const struct fs *fs, struct version version)
 	return seed_store_thumb_size(fs->store, version.file, version.time_ns);
 }
 
-static errint_t thumbs_lookup(struct fs *fs, const char *path, const char *name,
-			      struct found *found)
+static errint_t thumbs_lookup(struct fs *fs, const struct node_type *folder, const char *path,
+			      const char *name, struct found *found)
 {
 	char image[FS_PATH_BYTES];
 	enum seed_area area;
@@ -62,7 +58,7 @@ static errint_t thumbs_lookup(struct fs *fs, const char *path, const char *name,
 		/* Read-only: nothing will be made. */
 		return fs->engine || size_of(fs, found->version) ? 0 : -ENOENT;
 	}
-	found->type = &thumbs_folder;
+	found->type = folder;
 	if (folder_stat(fs, area_of_folder(fs, found->path), found->path, &found->st) != 0 ||
 	    !S_ISDIR(found->st.st_mode))
 		return -ENOENT;
@@ -74,9 +70,14 @@ static errint_t thumbs_getattr(struct fs *fs, struct inode *inode, struct stat *
 {
 	char path[FS_PATH_BYTES];
 
+	errint_t err;
+
 	inode_path(fs, inode, path);
 	*timeout_s = 0;
-	return folder_getattr(fs, area_of_folder(fs, path), inode, st);
+	err = folder_stat(fs, area_of_folder(fs, path), path, st);
+	if (!err)
+		attributes_folder(fs, inode, st);
+	return err;
 }
 
 /* `name` stands in the folder of that area. Of what stands in both, images/ has it. */
@@ -102,16 +103,12 @@ static bool list_name(struct fs *fs, enum seed_area area, const char *path, cons
 
 static bool list_area(struct fs *fs, enum seed_area area, const char *path, struct listing *listing)
 {
-	int fd = folder_open(fs, area, path);
-	DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+	DIR *folder = listing_open(fs, area, path);
 	const struct dirent *entry;
 	bool ok = true;
 
-	if (!folder) {
-		if (fd >= 0)
-			close(fd);
+	if (!folder)
 		return true;
-	}
 	while (ok && (entry = readdir(folder)) != NULL)
 		ok = list_name(fs, area, path, entry->d_name, listing);
 	closedir(folder);
@@ -119,11 +116,13 @@ static bool list_area(struct fs *fs, enum seed_area area, const char *path, stru
 }
 
 /* Not what stands in one folder: of an image's own thumbnail, and of its versions'. */
-static errint_t thumbs_list(struct fs *fs, const char *path, struct listing *listing)
+static errint_t thumbs_list(struct fs *fs, const struct node_type *folder, const char *path,
+			    struct listing *listing)
 {
 	struct stat st;
 	errint_t err = folder_stat(fs, area_of_folder(fs, path), path, &st);
 
+	SEED_UNUSED(folder);
 	if (err)
 		return err;
 	if (!listing_add(listing, ".", true) || !listing_add(listing, "..", true) ||
