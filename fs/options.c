@@ -214,6 +214,12 @@ static bool set_string(const char *text, char **field)
 	return true;
 }
 
+static bool is_text(const struct option_spec *spec)
+{
+	return spec->type == STRING || spec->type == NAME || spec->type == PATH ||
+	       spec->type == DIRECTORY || spec->type == URL;
+}
+
 static bool set_value(const struct option_spec *spec, const char *text, struct options *options)
 {
 	void *field = (char *)options + spec->offset;
@@ -396,6 +402,10 @@ static int refuse_option(struct parsing *parsing, const char *text, size_t len)
 		return seed_error_set(parsing->error, EINVAL, "option remount: options cannot be "
 				      "changed while it is mounted; unmount it and mount it again "
 				      "(what runs goes on)");
+	if ((len == 5 && strncmp(text, "store", len) == 0) ||
+	    (len == 11 && strncmp(text, "s3_endpoint", len) == 0))
+		return seed_error_set(parsing->error, EINVAL, "option store: this version keeps its "
+				      "catalogue in the state directory only");
 	for (size_t i = 0; i < SEED_ARRAY_LEN(specs); i++) {
 		size_t away = distance(text, len, specs[i].name);
 
@@ -603,9 +613,6 @@ static errint_t settle(struct options *options, struct seed_error *error)
 	if (!options->mountpoint && !options->check)
 		return seed_error_set(error, EDOM, "no mount point given; try: seedfs -o "
 				      "provider=sketch MOUNTPOINT (no key needed), or seedfs -h");
-	if (options->store || options->s3_endpoint)
-		return seed_error_set(error, EINVAL, "option store: this version keeps its catalogue "
-				      "in the state directory only");
 	err = settle_provider(options, error);
 	if (!err)
 		settle_dry_run(options);
@@ -665,19 +672,19 @@ errint_t options_parse(struct options *options, struct fuse_args *args, struct s
 	return settle(options, error);
 }
 
+static void free_text(char **text)
+{
+	free(*text);
+	*text = NULL;
+}
+
 void options_release(struct options *options)
 {
-	char **const strings[] = {
-		&options->provider, &options->api_base, &options->key_file, &options->state,
-		&options->model, &options->quality, &options->guidance, &options->style,
-		&options->workflow, &options->store, &options->s3_endpoint, &options->source,
-		&options->mountpoint,
-	};
-
-	for (size_t i = 0; i < SEED_ARRAY_LEN(strings); i++) {
-		free(*strings[i]);
-		*strings[i] = NULL;
-	}
+	for (size_t i = 0; i < SEED_ARRAY_LEN(specs); i++)
+		if (is_text(&specs[i]))
+			free_text((char **)((char *)options + specs[i].offset));
+	free_text(&options->source);
+	free_text(&options->mountpoint);
 }
 
 static void put_providers(FILE *out)

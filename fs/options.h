@@ -43,8 +43,6 @@ struct option_rate {
 	_(history, COUNT, "all", 0, 1000000000, "earlier images kept for each name") \
 	_(log_size, BYTES, "16M", 4096, 1099511627776.0, "bound of the log, with K, M or G") \
 	_(workflow, PATH, NULL, 0, 0, "comfyui: a workflow in API format") \
-	_(store, STRING, NULL, 0, 0, "share one catalogue: s3://BUCKET/PREFIX") \
-	_(s3_endpoint, URL, NULL, 0, 0, "the S3 server") \
 	_(allow_other, FLAG, NULL, 0, 0, "let other users in (permissions are always checked)") \
 	_(uid, USER, NULL, 0, 4294967294.0, "owner of the files, a name or a number") \
 	_(gid, GROUP, NULL, 0, 4294967294.0, "group of the files, a name or a number") \
@@ -53,7 +51,7 @@ struct option_rate {
 
 struct options {
 	char *provider, *api_base, *key_file, *state, *model, *quality, *guidance, *style;
-	char *workflow, *store, *s3_endpoint;
+	char *workflow;
 	struct { int width, height; } size;
 	int64_t steps, retry_steps, timeout, jobs;
 	double cfg_scale, retry_cfg_scale, max_upscale;

@@ -43,7 +43,7 @@ in_zsh() {
 }
 
 @test "-h and the manual have the same options, with the same values" {
-	[ "$(of_help | wc -l)" -ge 30 ]
+	[ "$(of_help | wc -l)" -ge 29 ]
 	same "$(of_help)" "$(of_manual)"
 }
 

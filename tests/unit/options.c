@@ -84,8 +84,6 @@ static void test_default_texts(void **state)
 	assert_null(parsed.options.source);
 	assert_null(parsed.options.key_file);
 	assert_null(parsed.options.workflow);
-	assert_null(parsed.options.store);
-	assert_null(parsed.options.s3_endpoint);
 	release(&parsed);
 }
 
