@@ -1,7 +1,7 @@
 /*
  * A draft: the text of a prompt or callback while it is open for writing, shared by all who
  * have it open, until one of them commits it. Plain data with its own mutex,
- * which callers hold through draft_lock(); no I/O here.
+ * which callers hold; no I/O here.
  */
 #ifndef SEED_FS_DRAFT_H
 #define SEED_FS_DRAFT_H

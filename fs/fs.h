@@ -6,8 +6,8 @@
  * generation or an fsync; what must wait is handed to the engine with its
  * request and answered by waiting.c.
  *
- * Lock order: inode table → draft; the scratch files' and the gallery's mutexes
- * are leaves. None is held across a library call that does I/O other than a
+ * Lock order: inode table → draft; the scratch files', the reports' and the
+ * gallery's mutexes are leaves. None is held across a library call that does I/O other than a
  * look at the state directory, nor while replying.
  */
 #ifndef SEED_FS_H
@@ -63,7 +63,7 @@ struct node_type {
 	const struct writing_kind *writing; /* files that gather text (writing.h) */
 
 	errint_t (*getattr)(struct fs *fs, struct inode *inode, struct stat *st, double *timeout_s);
-	/* Instead of it for a stat(2), where the answer needs the engine's thread; replies. */
+	/* Instead of it for a stat(2), where the answer needs another thread; replies. */
 	void (*getattr_later)(struct fs *fs, fuse_req_t req, struct inode *inode);
 	void (*setattr)(struct fs *fs, fuse_req_t req, struct inode *inode, struct stat *st,
 			int to_set, struct handle *handle);
@@ -151,7 +151,8 @@ struct handle {
 
 /* index.html as it was last rendered (gallery.c). */
 struct gallery {
-	pthread_mutex_t mutex; /* of the following; a leaf, held while rendering */
+	struct seed_disk *thread; /* that renders */
+	pthread_mutex_t mutex; /* of the following; a leaf */
 	char *text;            /* owned; NULL: not rendered yet */
 	size_t len;
 	uint64_t changes;      /* of the catalogue, before it was rendered */
@@ -272,6 +273,10 @@ void reply_found(struct fs *fs, fuse_req_t req, struct found *found);
 /* Replies to an open or frees the handle if the caller is gone. */
 void reply_open(fuse_req_t req, struct handle *handle, struct fuse_file_info *fi);
 
+/* Where a read of a text of `len` bytes begins; *size becomes what is there of it. */
+size_t part_of(size_t len, off_t offset, size_t *size);
+/* Replies to a read of a text. */
+void reply_part(fuse_req_t req, const char *text, size_t len, size_t size, off_t offset);
 /* Reads from a handle's text, whole since it was opened. */
 void text_read(struct fs *fs, fuse_req_t req, struct handle *handle, size_t size, off_t offset);
 
@@ -363,10 +368,10 @@ void reports_release(struct fs *fs); /* after the last request */
 
 /* ---- gallery.c: index.html ---- */
 
-/* Frees what was rendered; after the last request. */
+errint_t gallery_start(struct fs *fs) SEED_MUST_CHECK;
+/* Once no request comes any more: answers those that it has. */
+void gallery_stop(struct fs *fs);
+/* Frees what was rendered. */
 void gallery_release(struct fs *fs);
-
-/* README's text; static. */
-extern const char readme_text[];
 
 #endif

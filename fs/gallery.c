@@ -4,11 +4,12 @@
  * stat(1) must tell the size of what an open then reads; so stat renders as well,
  * and what was rendered stays until an entry changes. In a large catalogue that
  * changes all the time, it is also kept for ten times as long as it took to make.
+ * A large one takes a second: it is rendered on a thread of its own, to which the
+ * requests are handed.
  */
-#include <unistd.h>
-
 #include "fs/fs.h"
 #include "lib/base/clock.h"
+#include "lib/engine/disk.h"
 #include "lib/page/page.h"
 
 #define KEPT_TIMES 10
@@ -23,7 +24,8 @@ static const char *title_of(const struct fs *fs)
 	return slash && slash[1] ? slash + 1 : fs->options.mountpoint;
 }
 
-/* The new rendering takes the old one's place; its time only if it differs. */
+/* The new rendering takes the old one's place; its time only if it differs. With
+ * the mutex held. */
 static errint_t take(struct gallery *gallery, const struct seed_buf *buf)
 {
 	char *text;
@@ -42,9 +44,22 @@ static errint_t take(struct gallery *gallery, const struct seed_buf *buf)
 	return 0;
 }
 
-/* What index.html is now, in fs->gallery, whose mutex the caller holds: who
- * comes meanwhile waits for this one walk instead of making another. */
-static errint_t refresh(struct fs *fs)
+/* Whether what was rendered last will do. */
+static bool is_fresh(struct fs *fs)
+{
+	struct gallery *gallery = &fs->gallery;
+	uint64_t changes = seed_store_changes(fs->store);
+	bool fresh;
+
+	pthread_mutex_lock(&gallery->mutex);
+	fresh = gallery->text && (gallery->changes == changes ||
+				  seed_clock_now_ms() < gallery->kept_until_ms);
+	pthread_mutex_unlock(&gallery->mutex);
+	return fresh;
+}
+
+/* A walk over the catalogue: on the gallery's own thread only. */
+static errint_t render(struct fs *fs)
 {
 	const struct seed_page_config config = {
 		.title = title_of(fs),
@@ -54,73 +69,144 @@ static errint_t refresh(struct fs *fs)
 	};
 	struct gallery *gallery = &fs->gallery;
 	uint64_t changes = seed_store_changes(fs->store);
-	int64_t begun_ms = seed_clock_now_ms();
+	int64_t begun_ms = seed_clock_now_ms(), ended_ms;
 	struct seed_buf buf;
 	errint_t err;
 
-	if (gallery->text && (gallery->changes == changes || begun_ms < gallery->kept_until_ms))
-		return 0;
 	seed_buf_init(&buf, SEED_PAGE_MAX_BYTES);
 	err = seed_page_render(fs->store, &config, &buf);
+	ended_ms = seed_clock_now_ms();
+	pthread_mutex_lock(&gallery->mutex);
 	if (!err)
 		err = take(gallery, &buf);
-	seed_buf_release(&buf);
 	gallery->changes = changes;
-	gallery->kept_until_ms = seed_clock_now_ms();
-	gallery->kept_until_ms += KEPT_MS + KEPT_TIMES * (gallery->kept_until_ms - begun_ms);
+	gallery->kept_until_ms = ended_ms + KEPT_MS + KEPT_TIMES * (ended_ms - begun_ms);
+	pthread_mutex_unlock(&gallery->mutex);
+	seed_buf_release(&buf);
 	return err;
 }
 
+/* As it was rendered last: for a look-up, whose attributes nobody keeps. */
 static errint_t index_getattr(struct fs *fs, struct inode *inode, struct stat *st,
 			      double *timeout_s)
 {
-	errint_t err;
-
-	*st = (struct stat){ 0 };
 	*timeout_s = 0;
+	*st = (struct stat){ 0 };
 	pthread_mutex_lock(&fs->gallery.mutex);
-	err = refresh(fs);
-	if (!err) {
-		st->st_size = (off_t)fs->gallery.len;
-		st->st_mtim = st->st_ctim = st->st_atim = fs->gallery.time;
-	}
+	st->st_size = (off_t)fs->gallery.len;
+	st->st_mtim = fs->gallery.text ? fs->gallery.time : fs->started;
 	pthread_mutex_unlock(&fs->gallery.mutex);
-	if (!err)
-		attributes_file(fs, inode, 0444, st);
-	return err;
+	st->st_ctim = st->st_atim = st->st_mtim;
+	attributes_file(fs, inode, 0444, st);
+	return 0;
 }
 
 /* What is open stays what it was when it was opened. */
 static errint_t snapshot(struct fs *fs, struct handle *handle)
 {
-	errint_t err;
+	errint_t err = 0;
 
 	pthread_mutex_lock(&fs->gallery.mutex);
-	err = refresh(fs);
-	if (!err && !(handle->text = malloc(fs->gallery.len)))
-		err = -ENOMEM;
-	if (!err) {
+	handle->text = malloc(fs->gallery.len);
+	handle->text_len = fs->gallery.len;
+	if (handle->text)
 		memcpy(handle->text, fs->gallery.text, fs->gallery.len);
-		handle->text_len = fs->gallery.len;
-	}
+	else
+		err = -ENOMEM;
 	pthread_mutex_unlock(&fs->gallery.mutex);
 	return err;
+}
+
+/* A stat(2) or, with `handle`, an open. */
+struct asking {
+	struct seed_disk_job job;
+	struct fs *fs;
+	fuse_req_t req;
+	struct inode *inode;
+	struct handle *handle;
+	struct fuse_file_info fi;
+};
+
+static void reply(struct asking *asking, errint_t err)
+{
+	struct handle *handle = asking->handle;
+	struct stat st;
+	double timeout_s;
+
+	if (!err && handle)
+		err = snapshot(asking->fs, handle);
+	if (!err && !handle)
+		err = index_getattr(asking->fs, asking->inode, &st, &timeout_s);
+	if (err) {
+		handle_free(handle);
+		fuse_reply_err(asking->req, -err);
+	} else if (handle) {
+		reply_open(asking->req, handle, &asking->fi);
+	} else {
+		fuse_reply_attr(asking->req, &st, timeout_s);
+	}
+}
+
+/* Who comes while it is rendered waits here for the same walk. */
+static void run(struct seed_disk_job *job)
+{
+	struct asking *asking = (struct asking *)job;
+
+	reply(asking, is_fresh(asking->fs) ? 0 : render(asking->fs));
+	free(asking);
+}
+
+/* Replies at once with what is fresh, else once it is rendered. */
+static void ask(struct asking *asking)
+{
+	struct asking *later;
+
+	if (is_fresh(asking->fs)) {
+		reply(asking, 0);
+		return;
+	}
+	later = malloc(sizeof(*later));
+	if (!later) {
+		handle_free(asking->handle);
+		fuse_reply_err(asking->req, ENOMEM);
+		return;
+	}
+	*later = *asking;
+	later->job.run = run;
+	seed_disk_submit(asking->fs->gallery.thread, 0, &later->job);
+}
+
+static void index_getattr_later(struct fs *fs, fuse_req_t req, struct inode *inode)
+{
+	struct asking asking = { .fs = fs, .req = req, .inode = inode };
+
+	ask(&asking);
 }
 
 static void index_open(struct fs *fs, fuse_req_t req, struct inode *inode,
 		       struct fuse_file_info *fi)
 {
-	struct handle *handle = handle_new(req, inode, fi);
-	errint_t err = handle ? snapshot(fs, handle) : -ENOMEM;
+	struct asking asking = { .fs = fs, .req = req, .inode = inode, .fi = *fi };
 
-	if (err) {
-		handle_free(handle);
-		fuse_reply_err(req, -err);
+	asking.handle = handle_new(req, inode, fi);
+	if (!asking.handle) {
+		fuse_reply_err(req, ENOMEM);
 		return;
 	}
 	/* Read to the snapshot's end, whatever the size has become since. */
-	fi->direct_io = 1;
-	reply_open(req, handle, fi);
+	asking.fi.direct_io = 1;
+	ask(&asking);
+}
+
+errint_t gallery_start(struct fs *fs)
+{
+	return seed_disk_new(1, &fs->gallery.thread);
+}
+
+void gallery_stop(struct fs *fs)
+{
+	seed_disk_free(fs->gallery.thread);
+	fs->gallery.thread = NULL;
 }
 
 void gallery_release(struct fs *fs)
@@ -132,6 +218,7 @@ void gallery_release(struct fs *fs)
 
 const struct node_type index_file = {
 	.getattr = index_getattr,
+	.getattr_later = index_getattr_later,
 	.open = index_open,
 	.read = text_read,
 };

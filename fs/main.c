@@ -427,10 +427,13 @@ static errint_t start_threads(struct fs *fs, struct reloader *reloader, struct s
 {
 	errint_t err = reloader_start(reloader);
 
+	if (!err)
+		err = gallery_start(fs);
 	if (!err && fs->engine)
 		err = seed_engine_start(fs->engine);
 	if (!err)
 		return 0;
+	gallery_stop(fs);
 	reloader_stop(reloader);
 	return seed_error_set(error, -err, "cannot start a thread: %s", strerror(-err));
 }
@@ -463,6 +466,7 @@ static errint_t serve(struct fs *fs, struct fuse_args *args, struct seed_error *
 		block_signals(); /* a second SIGTERM must not cut the end short */
 		check_background_stop(&background);
 		reloader_stop(&reloader);
+		gallery_stop(fs);
 		if (fs->engine)
 			seed_engine_stop(fs->engine);
 		if (fs->serving)

@@ -1,6 +1,6 @@
 #include "fs/fs.h"
 
-const char readme_text[] =
+static const char readme_text[] =
 	"This is a seedfs mount: writing a text here makes a picture.\n"
 	"    echo \"a red fox in deep snow\" > prompts/fox     waits until the picture is there\n"
 	"    cat images/fox.png > fox.png                   the picture, checked, exactly sized\n"
@@ -39,12 +39,9 @@ static void readme_open(struct fs *fs, fuse_req_t req, struct inode *inode,
 static void readme_read(struct fs *fs, fuse_req_t req, struct handle *handle, size_t size,
 			off_t offset)
 {
-	size_t len = sizeof(readme_text) - 1;
-	size_t at = offset < 0 || (size_t)offset > len ? len : (size_t)offset;
-
 	SEED_UNUSED(fs);
 	SEED_UNUSED(handle);
-	fuse_reply_buf(req, readme_text + at, size < len - at ? size : len - at);
+	reply_part(req, readme_text, sizeof(readme_text) - 1, size, offset);
 }
 
 const struct node_type readme_file = {

@@ -41,24 +41,26 @@ void reply_found(struct fs *fs, fuse_req_t req, struct found *found)
 		inode_forget(fs, inode, 1);
 }
 
+size_t part_of(size_t len, off_t offset, size_t *size)
+{
+	size_t at = offset < 0 || (uint64_t)offset > len ? len : (size_t)offset;
+
+	if (*size > len - at)
+		*size = len - at;
+	return at;
+}
+
+void reply_part(fuse_req_t req, const char *text, size_t len, size_t size, off_t offset)
+{
+	size_t at = part_of(len, offset, &size);
+
+	fuse_reply_buf(req, text + at, size);
+}
+
 void text_read(struct fs *fs, fuse_req_t req, struct handle *handle, size_t size, off_t offset)
 {
-	size_t len = handle->text_len;
-	size_t at = offset < 0 || (uint64_t)offset > len ? len : (size_t)offset;
-	char *part;
-
 	SEED_UNUSED(fs);
-	len = size < len - at ? size : len - at;
-	/* A copy: the file may be closed, and the text go, before the reply returns. */
-	part = malloc(len + 1);
-	if (!part) {
-		fuse_reply_err(req, ENOMEM);
-		return;
-	}
-	if (len)
-		memcpy(part, handle->text + at, len);
-	fuse_reply_buf(req, part, len);
-	free(part);
+	reply_part(req, handle->text, handle->text_len, size, offset);
 }
 
 void file_read(struct fs *fs, fuse_req_t req, struct handle *handle, size_t size, off_t offset)

@@ -515,19 +515,18 @@ static void scratch_read(struct fs *fs, fuse_req_t req, struct handle *handle, s
 {
 	const struct scratch *scratch = handle->inode->scratch;
 	char *data = malloc(size + 1);
-	size_t at, len = 0;
+	size_t at;
 
 	if (!data) {
 		fuse_reply_err(req, ENOMEM);
 		return;
 	}
 	pthread_mutex_lock(&fs->scratch_mutex);
-	at = offset < 0 || (uint64_t)offset > scratch->len ? scratch->len : (size_t)offset;
-	len = size < scratch->len - at ? size : scratch->len - at;
-	if (len)
-		memcpy(data, scratch->data + at, len);
+	at = part_of(scratch->len, offset, &size);
+	if (size)
+		memcpy(data, scratch->data + at, size);
 	pthread_mutex_unlock(&fs->scratch_mutex);
-	fuse_reply_buf(req, data, len);
+	fuse_reply_buf(req, data, size);
 	free(data);
 }
 

@@ -325,15 +325,14 @@ static errint_t read_text(struct fs *fs, struct inode *inode, char **text, size_
 void writing_read(struct fs *fs, fuse_req_t req, struct handle *handle, size_t size, off_t offset)
 {
 	char *text = NULL;
-	size_t len = 0, at;
+	size_t len = 0;
 	errint_t err = read_text(fs, handle->inode, &text, &len);
 
 	if (err) {
 		fuse_reply_err(req, -err);
 		return;
 	}
-	at = offset < 0 || (uint64_t)offset > len ? len : (size_t)offset;
-	fuse_reply_buf(req, text + at, size < len - at ? size : len - at);
+	reply_part(req, text, len, size, offset);
 	free(text);
 }
 

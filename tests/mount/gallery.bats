@@ -100,6 +100,22 @@ many_images() { # N
 	has "$(ls "$MNT")" index.html
 }
 
+@test "s2: while index.html is rendered, everything else is answered, with one thread, too" {
+	local answered=0 pid
+
+	stop_seedfs
+	many_images 20000
+	mount_seed -s
+	stat "$MNT/index.html" >/dev/null &
+	pid=$!
+	# The log's size is asked for each time.
+	while kill -0 "$pid" 2>/dev/null; do
+		[ -s "$MNT/status" ] && answered=$((answered + 1))
+	done
+	wait "$pid"
+	[ "$answered" -ge 10 ] || fail "answered meanwhile: $answered"
+}
+
 @test "s1: index.html escapes names and prompts" {
 	names=("a b" 'say "hi"' "it's" 'a<b>c' 'no. #1' 'why?' '100% &amp; more' 'a+b;c=d:e'
 		'http:x' 'Füchse 🦊' '&lt;' "%2e%2e")
