@@ -21,6 +21,10 @@ void draft_free(struct draft *draft)
 {
 	if (!draft)
 		return;
+	/* Who committed it lets go of it after the engine has the text, and may be
+	 * answered first. */
+	pthread_mutex_lock(&draft->mutex);
+	pthread_mutex_unlock(&draft->mutex);
 	seed_ticket_unref(draft->ticket);
 	pthread_mutex_destroy(&draft->mutex);
 	free(draft->data);

@@ -121,19 +121,19 @@ struct opening {
 	struct fuse_file_info fi;
 };
 
+static void open_or_wait(struct fs *fs, fuse_req_t req, struct handle *handle,
+			 struct fuse_file_info *fi);
+
 static void waited(struct fs *fs, fuse_req_t req, int code, void *context)
 {
 	struct opening *opening = context;
-	errint_t err = -code;
 
-	if (!err)
-		err = open_image(fs, opening->handle, &opening->fi);
-	if (err) {
+	if (code) {
 		handle_free(opening->handle);
-		/* Verified and gone again in the same moment. */
-		fuse_reply_err(req, err == -ENOENT && !code ? EIO : -err);
+		fuse_reply_err(req, code);
 	} else {
-		reply_open(req, opening->handle, &opening->fi);
+		/* It may be gone again already, for a newer prompt's or for good. */
+		open_or_wait(fs, req, opening->handle, &opening->fi);
 	}
 	free(opening);
 }
@@ -159,24 +159,19 @@ static void wait_for(struct fs *fs, fuse_req_t req, struct handle *handle,
 		waiting_fail(wait, ENOMEM);
 }
 
-static void image_open(struct fs *fs, fuse_req_t req, struct inode *inode,
-		       struct fuse_file_info *fi)
+/* Takes the handle. */
+static void open_or_wait(struct fs *fs, fuse_req_t req, struct handle *handle,
+			 struct fuse_file_info *fi)
 {
-	struct handle *handle = handle_new(req, inode, fi);
 	char path[FS_PATH_BYTES];
-	errint_t err;
+	errint_t err = open_image(fs, handle, fi);
 
-	if (!handle) {
-		fuse_reply_err(req, ENOMEM);
-		return;
-	}
-	err = open_image(fs, handle, fi);
 	if (!err) {
 		reply_open(req, handle, fi);
 		return;
 	}
 	if (err == -ENOENT) {
-		inode_path(fs, inode, path);
+		inode_path(fs, handle->inode, path);
 		err = outcome_of(fs, path);
 		/* Without an engine (ro) nothing will come. */
 		if (!err && ((fi->flags & O_NONBLOCK) || !fs->engine))
@@ -188,6 +183,17 @@ static void image_open(struct fs *fs, fuse_req_t req, struct inode *inode,
 	}
 	handle_free(handle);
 	fuse_reply_err(req, -err);
+}
+
+static void image_open(struct fs *fs, fuse_req_t req, struct inode *inode,
+		       struct fuse_file_info *fi)
+{
+	struct handle *handle = handle_new(req, inode, fi);
+
+	if (handle)
+		open_or_wait(fs, req, handle, fi);
+	else
+		fuse_reply_err(req, ENOMEM);
 }
 
 static void image_read(struct fs *fs, fuse_req_t req, struct handle *handle, size_t size,

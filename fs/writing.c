@@ -475,17 +475,22 @@ static void wait_outcome(struct fs *fs, struct seed_wait *wait, struct seed_tick
 
 /* Replies once the draft's text, where there is new one, is committed and has
  * its outcome; `unwatched`: once it has begun. `reply` as in waiting_new(). False:
- * there is no text at all, and nothing was replied. */
+ * there is no text at all, and nothing was replied. Else the reply may be on its way
+ * already, and what it closes, handle, draft and inode, gone. */
 static bool commit_or_reply(struct fs *fs, fuse_req_t req, struct inode *inode,
-			    struct draft *draft, bool unwatched, waiting_reply_fn *reply)
+			    struct draft *draft, bool unwatched, waiting_reply_fn *reply,
+			    void *context)
 {
-	struct seed_wait *wait = waiting_new(fs, req, reply, NULL);
+	struct seed_wait *wait = waiting_new(fs, req, reply, context);
 	struct seed_ticket *ticket;
 	bool posted;
 	errint_t err;
 
 	if (!wait) {
-		fuse_reply_err(req, ENOMEM);
+		if (reply)
+			reply(fs, req, ENOMEM, context);
+		else
+			fuse_reply_err(req, ENOMEM);
 		return true;
 	}
 	wait->until_begun = unwatched;
@@ -504,20 +509,21 @@ static bool commit_or_reply(struct fs *fs, fuse_req_t req, struct inode *inode,
 	return true;
 }
 
-/* ---- truncate(2): a commit without a close ---- */
-
-struct truncating {
+/* A draft that belongs to a request alone: the reply gives it back. */
+struct holding {
 	struct inode *inode;
 	struct draft *draft;
 };
 
+/* ---- truncate(2): a commit without a close ---- */
+
 static void truncated(struct fs *fs, fuse_req_t req, int code, void *context)
 {
-	struct truncating *truncating = context;
+	struct holding *holding = context;
 
-	inode_draft_put(fs, truncating->inode, truncating->draft);
-	reply_attributes(fs, req, truncating->inode, -code);
-	free(truncating);
+	inode_draft_put(fs, holding->inode, holding->draft);
+	reply_attributes(fs, req, holding->inode, -code);
+	free(holding);
 }
 
 /* The text ends earlier; it cannot grow, for it would be with NUL. */
@@ -534,25 +540,25 @@ static errint_t shorten(struct draft *draft, size_t size)
 /* Replies once the text is on disk, so that its size is the new one. */
 static void truncate_path(struct fs *fs, fuse_req_t req, struct inode *inode, size_t size)
 {
-	struct truncating *truncating = calloc(1, sizeof(*truncating));
+	struct holding *holding = calloc(1, sizeof(*holding));
 	struct seed_ticket *ticket = NULL;
 	struct seed_wait *wait = NULL;
 	bool posted = false;
 	errint_t err = -ENOMEM;
 
-	if (truncating)
-		err = draft_get(fs, inode, &truncating->draft);
+	if (holding)
+		err = draft_get(fs, inode, &holding->draft);
 	if (err) {
-		free(truncating);
+		free(holding);
 		fuse_reply_err(req, -err);
 		return;
 	}
-	truncating->inode = inode;
-	wait = waiting_new(fs, req, truncated, truncating);
-	err = wait ? shorten(truncating->draft, size) : -ENOMEM;
+	holding->inode = inode;
+	wait = waiting_new(fs, req, truncated, holding);
+	err = wait ? shorten(holding->draft, size) : -ENOMEM;
 	if (!err) {
 		wait->until_begun = true;
-		err = commit_draft(fs, inode, truncating->draft, fuse_req_ctx(req)->uid, wait, &posted,
+		err = commit_draft(fs, inode, holding->draft, fuse_req_ctx(req)->uid, wait, &posted,
 				   &ticket);
 	}
 	seed_ticket_unref(ticket);
@@ -560,7 +566,7 @@ static void truncate_path(struct fs *fs, fuse_req_t req, struct inode *inode, si
 		return;
 	if (wait)
 		waiting_drop(wait);
-	truncated(fs, req, -err, truncating);
+	truncated(fs, req, -err, holding);
 }
 
 /* Whether the text that this handle wrote is not what a commit would take: its
@@ -648,7 +654,7 @@ static void flush_overwritten(struct fs *fs, fuse_req_t req, struct handle *hand
 	log_overwritten(fs, handle);
 	if (!is_owed(handle) || inode_is_gone(fs, handle->inode) || !ends_text(req, handle, opener) ||
 	    !commit_or_reply(fs, req, handle->inode, handle->draft, is_unwatched(req, handle),
-			     reply_overwritten))
+			     reply_overwritten, NULL))
 		fuse_reply_err(req, ECANCELED);
 }
 
@@ -661,7 +667,8 @@ void writing_flush(struct fs *fs, fuse_req_t req, struct handle *handle, uint64_
 	else if (is_overwritten(fs, handle))
 		flush_overwritten(fs, req, handle, opener);
 	else if (!ends_text(req, handle, opener) ||
-		 !commit_or_reply(fs, req, handle->inode, handle->draft, is_unwatched(req, handle), NULL))
+		 !commit_or_reply(fs, req, handle->inode, handle->draft, is_unwatched(req, handle),
+				  NULL, NULL))
 		fuse_reply_err(req, 0);
 }
 
@@ -679,22 +686,42 @@ static void wait_for_name(struct fs *fs, fuse_req_t req, struct inode *inode)
 		waiting_fail(wait, ENOMEM);
 }
 
+static void synced(struct fs *fs, fuse_req_t req, int code, void *context)
+{
+	struct holding *holding = context;
+
+	inode_draft_put(fs, holding->inode, holding->draft);
+	fuse_reply_err(req, code);
+	free(holding);
+}
+
+/* The draft may be another handle's. False: nothing was replied. */
+static bool sync_draft(struct fs *fs, fuse_req_t req, struct inode *inode)
+{
+	struct holding *holding = calloc(1, sizeof(*holding));
+
+	if (!holding) {
+		fuse_reply_err(req, ENOMEM);
+		return true;
+	}
+	*holding = (struct holding){ inode, inode_draft(fs, inode) };
+	if (holding->draft &&
+	    commit_or_reply(fs, req, inode, holding->draft, false, synced, holding))
+		return true;
+	if (holding->draft)
+		inode_draft_put(fs, inode, holding->draft);
+	free(holding);
+	return false;
+}
+
 void writing_fsync(struct fs *fs, fuse_req_t req, struct handle *handle)
 {
-	struct draft *draft;
-	bool replied = false;
-
 	if (handle->draft && handle->wrote && is_overwritten(fs, handle)) {
 		log_overwritten(fs, handle);
 		fuse_reply_err(req, ECANCELED);
 		return;
 	}
-	draft = inode_draft(fs, handle->inode);
-	if (draft) {
-		replied = commit_or_reply(fs, req, handle->inode, draft, false, NULL);
-		inode_draft_put(fs, handle->inode, draft);
-	}
-	if (!replied)
+	if (!sync_draft(fs, req, handle->inode))
 		wait_for_name(fs, req, handle->inode);
 }
 
