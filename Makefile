@@ -281,6 +281,16 @@ check-warnings:
 storm: all upstream
 	@SEEDFS=$(CURDIR)/$(BUILD)/seedfs KILLS=$(or $(KILLS),300) STORM_LIMIT=3600 \
 		bats --show-output-of-passing-tests tests/mount/storm.bats
+# make crowd SECONDS=600 [CROWD_SEED=N]; with SANITIZE=thread or address,undefined it is
+# that build which is tried.
+CROWD_BUILD = $(BUILD)$(if $(findstring thread,$(SANITIZE)),-tsan,$(if $(SANITIZE),-asan))
+crowd:
+	@$(MAKE) --no-print-directory BUILD=$(CROWD_BUILD) SANITIZE=$(SANITIZE) all
+	@$(MAKE) --no-print-directory BUILD=$(BUILD) SANITIZE= upstream
+	@SEEDFS=$(CURDIR)/$(CROWD_BUILD)/seedfs UPSTREAM=$(CURDIR)/$(BUILD)/upstream SHUTDOWN_MS=5000 \
+		TSAN_OPTIONS=halt_on_error=0:exitcode=66:suppressions=$(CURDIR)/tests/tsan.supp \
+		ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 CROWD_SECONDS=$(or $(SECONDS),60) \
+		bats --show-output-of-passing-tests tests/mount/crowd.bats
 lint:
 	@$(CHECK) lint
 hdr-check:
@@ -300,7 +310,7 @@ demo:
 	@BUILD=$(BUILD) examples/demo.sh
 
 FORCE:
-.PHONY: simulate mutants fuzz fuzz-programs storm install uninstall all clean FORCE unit-programs upstream objects headers check check-unit \
+.PHONY: simulate mutants fuzz fuzz-programs storm crowd install uninstall all clean FORCE unit-programs upstream objects headers check check-unit \
 	check-mount check-asan check-warnings lint hdr-check install-deps install-test-deps install-deb-deps \
 	deb check-deb demo
 .SECONDARY:
