@@ -26,6 +26,7 @@ end
 
 complete -c seedfs -f -a '(__fish_complete_directories)'
 complete -c seedfs -s o -x -a '(__seedfs_options)' -d 'Options of the mount'
+complete -c seedfs -l hand-over -d 'Mount for a unit in a sandbox, and end'
 complete -c seedfs -s d -d "With libfuse's debug output"
 complete -c seedfs -s f -d 'In the foreground'
 complete -c seedfs -s h -l help -d 'Help'

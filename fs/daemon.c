@@ -56,35 +56,55 @@ errint_t daemon_start(void)
 	return 0;
 }
 
-/* The protocol is a datagram (sd_notify(3)); libsystemd would be a dependency
- * for twenty lines. */
-static void notify_systemd(void)
+/* The protocol is a datagram; libsystemd would be a dependency for thirty lines. */
+errint_t daemon_notify(const char *text, int fd)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	static const char ready[] = "READY=1\n";
+	union { char bytes[CMSG_SPACE(sizeof(int))]; struct cmsghdr header; } control = { 0 };
+	struct iovec part = { .iov_base = (void *)(uintptr_t)text, .iov_len = strlen(text) };
+	struct msghdr message = { .msg_name = &address, .msg_iov = &part, .msg_iovlen = 1 };
 	size_t len = path ? strlen(path) : 0;
-	int fd;
+	errint_t err = 0;
+	int peer;
 
 	if (len == 0 || len >= sizeof(address.sun_path) || (path[0] != '/' && path[0] != '@'))
-		return;
+		return -ENOENT;
 	memcpy(address.sun_path, path, len);
 	if (path[0] == '@')
 		address.sun_path[0] = '\0';
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return;
-	if (sendto(fd, ready, sizeof(ready) - 1, MSG_NOSIGNAL, (struct sockaddr *)&address,
-		   (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) < 0)
-		fprintf(stderr, "seedfs: cannot tell systemd at %s: %s\n", path, strerror(errno));
-	close(fd);
+	message.msg_namelen = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len);
+	if (fd >= 0) {
+		control.header.cmsg_level = SOL_SOCKET;
+		control.header.cmsg_type = SCM_RIGHTS;
+		control.header.cmsg_len = CMSG_LEN(sizeof(fd));
+		memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+		message.msg_control = control.bytes;
+		message.msg_controllen = sizeof(control.bytes);
+	}
+	peer = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (peer < 0)
+		return -errno;
+	if (sendmsg(peer, &message, MSG_NOSIGNAL) < 0)
+		err = -errno;
+	close(peer);
+	return err;
+}
+
+static void tell_systemd(void)
+{
+	errint_t err = daemon_notify("READY=1\n", -1);
+
+	if (err && err != -ENOENT)
+		fprintf(stderr, "seedfs: cannot tell systemd at %s: %s\n", getenv("NOTIFY_SOCKET"),
+			strerror(-err));
 }
 
 void daemon_ready(bool foreground)
 {
 	int null;
 
-	notify_systemd();
+	tell_systemd();
 	if (foreground)
 		return;
 	/* Not before the mount: an automount lets only its own process group in until

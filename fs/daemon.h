@@ -12,6 +12,10 @@ void daemon_open_standard(void);
  * the terminal and the exit status. Returns in the child (or -errno). */
 errint_t daemon_start(void) SEED_MUST_CHECK;
 
+/* Sends `text`, and a descriptor with it if that is not -1, to the service manager
+ * (sd_notify(3)). -ENOENT: there is none. */
+errint_t daemon_notify(const char *text, int fd) SEED_MUST_CHECK;
+
 /* The mount is there: releases the parent, tells systemd, lets go of the
  * terminal (not in the foreground). */
 void daemon_ready(bool foreground);

@@ -178,6 +178,7 @@ struct fs {
 	struct seed_engine *engine; /* NULL on a read-only mount */
 	char *workflow;             /* the file's text, or NULL */
 	struct fuse_session *session;
+	int device;                 /* of a mount that was handed over, or -1 */
 	bool serving;               /* the kernel has had an answer */
 	struct timespec started;
 

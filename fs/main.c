@@ -10,6 +10,7 @@
 #include "fs/check.h"
 #include "fs/daemon.h"
 #include "fs/fs.h"
+#include "fs/handover.h"
 #include "fs/mount.h"
 #include "fs/privileges.h"
 #include "fs/scratch.h"
@@ -414,7 +415,8 @@ static errint_t prepare(struct fs *fs, struct seed_error *error)
 
 	if (make_paths_absolute(options))
 		return seed_error_set(error, ENOMEM, "out of memory");
-	err = mount_prepare(options, error);
+	/* Nobody answers there yet. */
+	err = fs->device >= 0 ? make_absolute(&options->mountpoint) : mount_prepare(options, error);
 	if (!err && !options->foreground && (err = daemon_start()) != 0)
 		seed_error_set(error, -err, "cannot go into the background: %s", strerror(-err));
 	if (!err)
@@ -479,6 +481,22 @@ static errint_t serve(struct fs *fs, struct fuse_args *args, struct seed_error *
 	return err;
 }
 
+/* fs/handover.h */
+static errint_t hand_over(struct fs *fs, struct fuse_args *args, struct seed_error *error)
+{
+	errint_t err = mount_prepare(&fs->options, error);
+
+	if (!err)
+		err = mount_start(fs, args, error);
+	if (!err)
+		err = handover_give(fuse_session_fd(fs->session), error);
+	if (err)
+		mount_end(fs);
+	else
+		mount_leave(fs);
+	return err;
+}
+
 static int run(struct fs *fs, struct fuse_args *args)
 {
 	struct seed_error error = { 0 };
@@ -494,6 +512,8 @@ static int run(struct fs *fs, struct fuse_args *args)
 		return make_paths_absolute(&fs->options) ? 1 : check_run(&fs->options);
 	if (!err && fs->options.fake)
 		return 0;
+	if (!err && fs->options.hand_over)
+		return hand_over(fs, args, &error) ? complain(&error) : 0;
 	if (!err)
 		err = prepare(fs, &error);
 	if (!err)
@@ -529,6 +549,7 @@ int main(int argc, char **argv)
 		fputs("seedfs: out of memory\n", stderr);
 		return EXIT_FAILURE;
 	}
+	fs->device = handover_take();
 	status = run(fs, &args);
 	options_release(&fs->options);
 	fuse_opt_free_args(&args);

@@ -214,12 +214,15 @@ static errint_t mount_session(struct fs *fs, struct seed_error *error)
 {
 	int said = fs->options.debug ? -1 : memfd_create("stderr", MFD_CLOEXEC);
 	int kept = said < 0 ? -1 : fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
-	char line[256] = "";
+	char line[256] = "", device[32];
 	int result;
 
 	if (kept >= 0)
 		dup2(said, STDERR_FILENO);
-	result = fuse_session_mount(fs->session, fs->options.mountpoint);
+	/* libfuse takes a mount that is there already by this name. */
+	snprintf(device, sizeof(device), "/dev/fd/%d", fs->device);
+	result = fuse_session_mount(fs->session,
+				    fs->device >= 0 ? device : fs->options.mountpoint);
 	if (kept >= 0) {
 		dup2(kept, STDERR_FILENO);
 		close(kept);
@@ -248,13 +251,10 @@ errint_t mount_start(struct fs *fs, const struct fuse_lowlevel_ops *ops, struct 
 		return seed_error_set(error, EINVAL, "libfuse refuses these options");
 	if (fuse_set_signal_handlers(fs->session) != 0)
 		return seed_error_set(error, EIO, "cannot set signal handlers");
-	err = mount_check_device(error);
+	err = fs->device >= 0 ? 0 : mount_check_device(error);
 	if (!err)
 		err = mount_session(fs, error);
-	if (err)
-		return err;
-	warn_request_timeout(fs);
-	return 0;
+	return err;
 }
 
 void mount_began(struct fs *fs)
@@ -279,6 +279,7 @@ errint_t mount_serve(struct fs *fs, struct seed_error *error)
 	struct fuse_loop_config *config;
 	int result;
 
+	warn_request_timeout(fs);
 	if (!fs->options.debug)
 		fuse_set_log_func(say_nothing);
 	if (fs->options.single_threaded) {
@@ -297,12 +298,17 @@ errint_t mount_serve(struct fs *fs, struct seed_error *error)
 	return seed_error_set(error, -result, "the session ended: %s", strerror(-result));
 }
 
+void mount_leave(struct fs *fs)
+{
+	fuse_remove_signal_handlers(fs->session);
+	fuse_session_destroy(fs->session);
+	fs->session = NULL;
+}
+
 void mount_end(struct fs *fs)
 {
 	if (!fs->session)
 		return;
-	fuse_remove_signal_handlers(fs->session);
 	fuse_session_unmount(fs->session);
-	fuse_session_destroy(fs->session);
-	fs->session = NULL;
+	mount_leave(fs);
 }

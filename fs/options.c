@@ -474,6 +474,8 @@ static int take_flag(struct parsing *parsing, const char *text)
 		options->version = true;
 	else if (strcmp(text, "--check") == 0)
 		options->check = true;
+	else if (strcmp(text, "--hand-over") == 0)
+		options->hand_over = true;
 	else if (strncmp(text, "--", 2) == 0 && find_spec(text + 2, strcspn(text + 2, "=")))
 		return seed_error_set(parsing->error, EDOM, "unknown flag %s; write -o %s", text,
 				      text + 2);
@@ -708,6 +710,7 @@ char *options_help(void)
 	      "    -h   this help            -V   the version\n"
 	      "    -f   in the foreground    -d   with libfuse's debug output\n"
 	      "    --check   look at what a mount needs, say what is wrong; mounts and spends nothing\n"
+	      "    --hand-over   mount for the unit that starts this outside of its sandbox, and end\n"
 	      "    -s   single-threaded      -o OPTION[,OPTION...] (a comma in a value: \\,)\n\n",
 	      out);
 	for (size_t i = 0; i < SEED_ARRAY_LEN(specs); i++) {

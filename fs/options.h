@@ -63,6 +63,7 @@ struct options {
 	bool dry_run, reuse, nometadata, allow_other, ro;
 
 	bool check; /* --check */
+	bool hand_over; /* --hand-over */
 	bool help, version, foreground, debug, single_threaded;
 	bool fake; /* mount -f: all but the mount */
 	struct seed_provider dry; /* `service` with -o dry_run */
