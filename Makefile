@@ -215,7 +215,7 @@ install: $(BUILD)/seedfs
 	done
 	cp -P --preserve=mode examples/* $(DESTDIR)$(DOCDIR)/examples/
 	for unit in $(UNITS); do \
-		sed 's|/usr/local/bin/|$(PREFIX)/bin/|' examples/$$unit \
+		sed 's|/usr/local/bin/|$(PREFIX)/bin/|g' examples/$$unit \
 			> $(DESTDIR)$(UNITDIR)/$$unit && \
 		chmod 644 $(DESTDIR)$(UNITDIR)/$$unit || exit 1; \
 	done
