@@ -250,7 +250,7 @@ BUILD_PACKAGES = gcc libc6-dev make pkg-config fuse3 \
 TEST_PACKAGES = git bats shellcheck clang jq curl attr procps iproute2 \
 	python3 perl nodejs libcmocka-dev libmicrohttpd-dev vim nano rsync zsh fish systemd busybox emacs-nox patch \
 	imagemagick pngcheck libimage-exiftool-perl icc-profiles-free libgs9-common \
-	parallel ruby nginx-light ffmpeg fonts-dejavu-core
+	parallel ruby nginx-light ffmpeg fonts-dejavu-core bubblewrap
 
 CHECK = BUILD=$(BUILD) tests/check.sh
 
