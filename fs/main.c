@@ -487,7 +487,7 @@ static errint_t hand_over(struct fs *fs, struct fuse_args *args, struct seed_err
 	errint_t err = mount_prepare(&fs->options, error);
 
 	if (!err)
-		err = mount_start(fs, args, error);
+		err = mount_start(fs, &seedfs_ops, args, error);
 	if (!err)
 		err = handover_give(fuse_session_fd(fs->session), error);
 	if (err)
