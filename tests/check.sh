@@ -23,6 +23,8 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL
+# One set of flags: with another, make would build everything anew.
+export DEVELOPER=1
 BUILD=${BUILD:-build}
 SUITES=${SUITES:-$(($(nproc) + 2))}
 export BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-120}
@@ -263,8 +265,8 @@ run_asan() {
 }
 
 run_warnings() {
-	part "warnings: gcc" make -j"$(nproc)" BUILD="$BUILD" DEVELOPER=1 objects
-	part "warnings: clang" make -j"$(nproc)" BUILD="$BUILD-clang" CC=clang DEVELOPER=1 objects
+	part "warnings: gcc" make -j"$(nproc)" BUILD="$BUILD" objects
+	part "warnings: clang" make -j"$(nproc)" BUILD="$BUILD-clang" CC=clang objects
 }
 
 scripts() {
@@ -338,7 +340,7 @@ headers() {
 }
 
 with_dev() {
-	part "build" build "$BUILD" DEVELOPER=1
+	part "build" build "$BUILD"
 }
 
 run_all() {
