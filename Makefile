@@ -28,7 +28,7 @@ endif
 LIBS_NEEDED = fuse3=libfuse3-dev libcurl=libcurl4-openssl-dev libcjson=libcjson-dev \
 	libpng=libpng-dev libjpeg=libjpeg62-turbo-dev libwebp=libwebp-dev \
 	libwebpdemux=libwebp-dev libcrypto=libssl-dev libdeflate=libdeflate-dev \
-	libseccomp=libseccomp-dev lcms2=liblcms2-dev
+	libseccomp=libseccomp-dev lcms2=liblcms2-dev zimg=libzimg-dev
 PKGS = $(foreach l,$(LIBS_NEEDED),$(firstword $(subst =, ,$(l))))
 TEST_PKGS = cmocka libmicrohttpd
 
@@ -73,9 +73,6 @@ endif
 CPPFLAGS_ALL = -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DSEEDFS_VERSION='"$(VERSION)"' \
 	-DFUSE_USE_VERSION=312 $(PKG_CFLAGS) $(CPPFLAGS)
 CFLAGS_ALL = -std=gnu11 $(OPTIMISE) $(WARNINGS) $(HARDEN) -fPIE -pthread -MMD -MP $(CFLAGS)
-# libfuse ends its threads with pthread_cancel(), for which the C library loads this one,
-# then; without a descriptor it cannot, and aborts the program on its way out.
-UNWIND_LD = -Wl,--push-state,--no-as-needed -lgcc_s -Wl,--pop-state
 LDFLAGS_ALL = -pie -pthread $(HARDEN_LD) $(LDFLAGS)
 
 # Loops over pixels and samples are written for the compiler to vectorize.
@@ -98,7 +95,7 @@ endif
 all: $(BUILD)/seedfs
 
 # A change of flags rebuilds.
-FLAGS = $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) $(UNWIND_LD)
+FLAGS = $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL)
 $(BUILD)/flags: FORCE
 	@mkdir -p $(BUILD)
 	@echo '$(subst ','\'',$(FLAGS))' | cmp -s - $@ || echo '$(subst ','\'',$(FLAGS))' > $@
@@ -113,7 +110,7 @@ $(BUILD)/libseed.a: $(LIB_OBJ)
 
 $(BUILD)/seedfs: $(FS_OBJ) $(BUILD)/libseed.a
 	$(if $(V),,@echo '  LD  $@')
-	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) -lm $(UNWIND_LD)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) -lm
 
 # One program a file of tests/unit/, named after the file of lib/ it tests.
 # What of fs/ speaks no FUSE request (options, …) is tested there, too.

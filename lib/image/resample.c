@@ -1,210 +1,161 @@
-/*
- * A band of eight rows of the result at a time, from left to right: a piece of
- * all rows of the source that the band needs becomes eight rows, these are laid
- * out side by side, so that the second direction needs no shuffling, and pixels
- * are made as soon as there are enough columns. What is between the source and
- * the result never leaves the nearest cache.
- */
+/* The filter is zimg's, over planes of floating-point samples; a row at a time is taken
+ * apart for it, and put together again. */
 #include "lib/image/resample.h"
 
-#include <string.h>
+#include <zimg.h>
 
-#include "lib/image/sums.h"
 #include "lib/image/vector.h"
 
 enum {
-	/* A column is a pair of pixels of all rows of the band. */
-	COLUMN = SEED_LANES * 2,
-	PIECE_COLUMNS = SEED_PIECE / 6,
-	/* Pixels that are made at a time. */
-	BATCH = 64,
-	CACHE_LINE_BYTES = 64,
+	CHANNELS = 3,
+	/* zimg's vectors want rows that begin at so many bytes. */
+	ALIGNMENT_BYTES = 64,
+	LOBES = 3,
 };
 
-typedef int16_t lanes __attribute__((vector_size(8 * sizeof(int16_t))));
+/* The rows that are under way on one side of the filter, as planes. Row y is at
+ * y & mask. */
+struct rows {
+	unsigned count, mask;
+	size_t stride_bytes;
+	char *memory; /* lent; the planes one after the other */
+};
 
 struct resampler {
 	const struct seed_pixels *from, *to;
 	const struct seed_area *area;
-	const struct seed_sums *sums;
-	struct seed_taps down, across;
-
-	void *memory;     /* owned: what follows */
-	int16_t *rows;    /* a piece of the source, in pairs of rows */
-	int16_t *row;     /* and of a row of the band */
-	int16_t *columns; /* as many as `columns_most` */
-	uint8_t *pixels;  /* a batch */
-	uint32_t columns_most;
-
-	/* The band; the first column that is kept, the end of those that are
-	 * made, and the pixel that is next. */
-	uint32_t y, first, end, x;
+	zimg_filter_graph *graph; /* owned */
+	size_t room_bytes;        /* that the filter itself needs */
+	struct rows in, out;
 };
 
-/* Bytes of two rows to pairs. */
-SEED_VECTOR static void pair_rows(const uint8_t *restrict first, const uint8_t *restrict second,
-				  size_t count, int16_t *restrict pairs)
+SEED_VECTOR static void split(const uint8_t *restrict pixels, size_t count, float *restrict red,
+			      float *restrict green, float *restrict blue)
+{
+	const float unit = 1.0F / 255;
+
+	for (size_t i = 0; i < count; i++) {
+		red[i] = pixels[i * CHANNELS] * unit;
+		green[i] = pixels[i * CHANNELS + 1] * unit;
+		blue[i] = pixels[i * CHANNELS + 2] * unit;
+	}
+}
+
+SEED_VECTOR static void join(const uint8_t *restrict red, const uint8_t *restrict green,
+			     const uint8_t *restrict blue, size_t count, uint8_t *restrict pixels)
 {
 	for (size_t i = 0; i < count; i++) {
-		pairs[i * 2] = first[i];
-		pairs[i * 2 + 1] = second[i];
+		pixels[i * CHANNELS] = red[i];
+		pixels[i * CHANNELS + 1] = green[i];
+		pixels[i * CHANNELS + 2] = blue[i];
 	}
 }
 
-/* Pairs of pixels of one row to columns. The fourth lane is whatever follows, so
- * a row has some samples more than it needs. */
-static void pair_pixels(const int16_t *row, int16_t *columns)
+static void *plane_row(const struct rows *rows, unsigned plane, unsigned y)
 {
-	for (size_t i = 0; i < PIECE_COLUMNS; i++, row += 6, columns += COLUMN) {
-		lanes first, second, pairs;
-
-		memcpy(&first, row, sizeof(first));
-		memcpy(&second, row + 3, sizeof(second));
-		pairs = __builtin_shufflevector(first, second, 0, 8, 1, 9, 2, 10, 3, 11);
-		memcpy(columns, &pairs, sizeof(pairs));
-	}
+	return rows->memory + ((size_t)rows->count * plane + (y & rows->mask)) * rows->stride_bytes;
 }
 
-/* Each pixel's fourth byte is overwritten by the next; the last has none. */
-static void put_row(const uint8_t *pixels, size_t count, uint8_t *to)
+static int fetch(void *context, unsigned y, unsigned left, unsigned right)
 {
-	for (size_t x = 0; x + 1 < count; x++)
-		memcpy(to + x * 3, pixels + x * SEED_LANES, SEED_PIXEL_LANES);
-	memcpy(to + (count - 1) * 3, pixels + (count - 1) * SEED_LANES, 3);
-}
+	const struct resampler *work = context;
 
-static uint32_t band_rows(const struct resampler *work, uint32_t y)
-{
-	uint32_t left = work->to->height - y;
-
-	return left < SEED_BAND_ROWS ? left : SEED_BAND_ROWS;
-}
-
-/* How many pairs of rows of the source go into the band at y. */
-static uint32_t band_pairs(const struct resampler *work, uint32_t y)
-{
-	const uint32_t *starts = work->down.starts + y;
-
-	return starts[band_rows(work, y) - 1] + work->down.pairs - starts[0];
-}
-
-/* A row behind the last has weight 0, whatever it holds. */
-static void fetch_rows(const struct resampler *work)
-{
-	const struct seed_area *area = work->area;
-	size_t left = ((size_t)area->width - work->end * 2) * 3;
-	size_t count = left < SEED_PIECE ? left : SEED_PIECE;
-	uint32_t pairs = band_pairs(work, work->y);
-
-	for (uint32_t k = 0; k < pairs; k++) {
-		uint32_t y = (work->down.starts[work->y] + k) * 2;
-		const uint8_t *row = seed_pixels_row(work->from, area->y + y) +
-				     ((size_t)area->x + work->end * 2) * 3;
-		size_t next = y + 1 < area->height ? seed_pixels_stride_bytes(work->from) : 0;
-
-		pair_rows(row, row + next, count, work->rows + (size_t)k * SEED_PIECE * 2);
-	}
-}
-
-/* Room for another piece: keeps the columns that pixels still need. */
-static void keep_columns(struct resampler *work)
-{
-	uint32_t first = work->across.starts[work->x];
-
-	memmove(work->columns, work->columns + (size_t)(first - work->first) * COLUMN,
-		(size_t)(work->end - first) * COLUMN * sizeof(*work->columns));
-	work->first = first;
-}
-
-static void make_columns(struct resampler *work)
-{
-	const struct seed_taps *down = &work->down;
-	const uint32_t *starts = down->starts + work->y;
-
-	if (work->end - work->first + PIECE_COLUMNS > work->columns_most)
-		keep_columns(work);
-	for (uint32_t r = 0; r < band_rows(work, work->y); r++) {
-		work->sums->down(work->rows + (size_t)(starts[r] - starts[0]) * SEED_PIECE * 2,
-				 seed_taps_weights(down, work->y + r), down->pairs, work->row);
-		pair_pixels(work->row, work->columns +
-					       (size_t)(work->end - work->first) * COLUMN +
-					       (size_t)r * SEED_PIXEL_LANES * 2);
-	}
-	work->end += PIECE_COLUMNS;
-}
-
-/* How many pixels, up to a batch, need no more columns than there are. */
-static uint32_t ready_pixels(const struct resampler *work)
-{
-	const uint32_t *starts = work->across.starts + work->x;
-	uint32_t left = work->to->width - work->x, count = 0;
-
-	while (count < left && count < BATCH && starts[count] + work->across.pairs <= work->end)
-		count++;
-	return count;
-}
-
-static void make_pixels(struct resampler *work)
-{
-	uint32_t count;
-
-	while ((count = ready_pixels(work)) > 0) {
-		work->sums->along(work->columns, work->first, &work->across, work->x, count,
-				  work->pixels);
-		for (uint32_t r = 0; r < band_rows(work, work->y); r++)
-			put_row(work->pixels + (size_t)r * SEED_PIXEL_LANES, count,
-				seed_pixels_row(work->to, work->y + r) + (size_t)work->x * 3);
-		work->x += count;
-	}
-}
-
-static void make_band(struct resampler *work)
-{
-	work->x = work->first = work->end = 0;
-	while (work->x < work->to->width) {
-		fetch_rows(work);
-		make_columns(work);
-		make_pixels(work);
-	}
-}
-
-/* All of it is set once, as something is multiplied by 0 before it is made. */
-static errint_t allocate(struct resampler *work)
-{
-	size_t pairs = 0, rows, columns, row = SEED_PIECE + CACHE_LINE_BYTES / sizeof(int16_t), bytes;
-
-	for (uint32_t y = 0; y < work->to->height; y += SEED_BAND_ROWS)
-		pairs = band_pairs(work, y) > pairs ? band_pairs(work, y) : pairs;
-	work->columns_most = work->across.pairs + PIECE_COLUMNS * 4;
-	rows = pairs * SEED_PIECE * 2;
-	columns = (size_t)work->columns_most * COLUMN;
-	bytes = (rows + row + columns) * sizeof(int16_t) + (size_t)BATCH * SEED_LANES;
-	work->memory = aligned_alloc(CACHE_LINE_BYTES, bytes);
-	if (!work->memory)
-		return -ENOMEM;
-	memset(work->memory, 0, bytes);
-	work->rows = work->memory;
-	work->row = work->rows + rows;
-	work->columns = work->row + row;
-	work->pixels = (uint8_t *)(work->columns + columns);
+	split(seed_pixels_row(work->from, work->area->y + y) +
+		      ((size_t)work->area->x + left) * CHANNELS, right - left,
+	      (float *)plane_row(&work->in, 0, y) + left, (float *)plane_row(&work->in, 1, y) + left,
+	      (float *)plane_row(&work->in, 2, y) + left);
 	return 0;
 }
 
+static int put(void *context, unsigned y, unsigned left, unsigned right)
+{
+	const struct resampler *work = context;
+
+	join((uint8_t *)plane_row(&work->out, 0, y) + left, (uint8_t *)plane_row(&work->out, 1, y) + left,
+	     (uint8_t *)plane_row(&work->out, 2, y) + left, right - left,
+	     seed_pixels_row(work->to, y) + (size_t)left * CHANNELS);
+	return 0;
+}
+
+static void describe(zimg_image_format *format, uint32_t width, uint32_t height,
+		     zimg_pixel_type_e type)
+{
+	zimg_image_format_default(format, ZIMG_API_VERSION);
+	format->width = width;
+	format->height = height;
+	format->pixel_type = type;
+	format->color_family = ZIMG_COLOR_RGB;
+	format->matrix_coefficients = ZIMG_MATRIX_RGB;
+	format->pixel_range = ZIMG_RANGE_FULL;
+}
+
+static bool build(struct resampler *work)
+{
+	zimg_graph_builder_params params;
+	zimg_image_format from, to;
+
+	describe(&from, work->area->width, work->area->height, ZIMG_PIXEL_FLOAT);
+	describe(&to, work->to->width, work->to->height, ZIMG_PIXEL_BYTE);
+	zimg_graph_builder_params_default(&params, ZIMG_API_VERSION);
+	params.resample_filter = ZIMG_RESIZE_LANCZOS;
+	params.filter_param_a = LOBES;
+	work->graph = zimg_filter_graph_build(&from, &to, &params);
+	return work->graph &&
+	       !zimg_filter_graph_get_tmp_size(work->graph, &work->room_bytes) &&
+	       !zimg_filter_graph_get_input_buffering(work->graph, &work->in.count) &&
+	       !zimg_filter_graph_get_output_buffering(work->graph, &work->out.count);
+}
+
+static size_t aligned(size_t bytes)
+{
+	return (bytes + ALIGNMENT_BYTES - 1) / ALIGNMENT_BYTES * ALIGNMENT_BYTES;
+}
+
+/* Returns the bytes of all planes. */
+static size_t measure(struct rows *rows, size_t row_bytes, uint32_t height)
+{
+	rows->mask = zimg_select_buffer_mask(rows->count);
+	rows->count = rows->mask == ZIMG_BUFFER_MAX ? height : rows->mask + 1;
+	rows->stride_bytes = aligned(row_bytes);
+	return rows->count * rows->stride_bytes * CHANNELS;
+}
+
+static bool process(struct resampler *work, void *room)
+{
+	zimg_image_buffer_const from = {.version = ZIMG_API_VERSION};
+	zimg_image_buffer to = {.version = ZIMG_API_VERSION};
+
+	for (unsigned i = 0; i < CHANNELS; i++) {
+		from.plane[i].data = plane_row(&work->in, i, 0);
+		from.plane[i].stride = (ptrdiff_t)work->in.stride_bytes;
+		from.plane[i].mask = work->in.mask;
+		to.plane[i].data = plane_row(&work->out, i, 0);
+		to.plane[i].stride = (ptrdiff_t)work->out.stride_bytes;
+		to.plane[i].mask = work->out.mask;
+	}
+	return !zimg_filter_graph_process(work->graph, &from, &to, room, fetch, work, put,
+					  work);
+}
+
+/* Of what zimg refuses, memory is all that these formats can lack. */
 errint_t seed_resample(const struct seed_pixels *from, const struct seed_area *area,
 		       const struct seed_pixels *to)
 {
-	struct resampler work = {.from = from, .to = to, .area = area, .sums = seed_sums(0)};
-	errint_t err;
+	struct resampler work = {.from = from, .to = to, .area = area};
+	size_t in_bytes, out_bytes;
+	char *memory = NULL;
+	bool ok = build(&work);
 
-	err = seed_taps_init(&work.down, area->height, to->height);
-	if (!err)
-		err = seed_taps_init(&work.across, area->width, to->width);
-	if (!err)
-		err = allocate(&work);
-	for (; !err && work.y < to->height; work.y += SEED_BAND_ROWS)
-		make_band(&work);
-	seed_taps_release(&work.down);
-	seed_taps_release(&work.across);
-	free(work.memory);
-	return err;
+	if (ok) {
+		in_bytes = measure(&work.in, area->width * sizeof(float), area->height);
+		out_bytes = measure(&work.out, to->width, to->height);
+		memory = aligned_alloc(ALIGNMENT_BYTES,
+				       in_bytes + out_bytes + aligned(work.room_bytes));
+		work.in.memory = memory;
+		work.out.memory = memory + in_bytes;
+		ok = memory && process(&work, memory + in_bytes + out_bytes);
+	}
+	free(memory);
+	zimg_filter_graph_free(work.graph);
+	return ok ? 0 : -ENOMEM;
 }

@@ -1,9 +1,8 @@
 /*
  * Lanczos resampling with three lobes, in both directions, of a part of a
- * picture. Samples beyond the edge are mirrored. The work is done in 16-bit fixed
- * point with sums of 32 bits, the same on every processor: against the exact
- * filter, at least 65 dB (photographs have more than 72), and no sample is off by
- * more than 2.
+ * picture, by zimg. Samples beyond the edge are mirrored. The work is done in
+ * single precision: against the exact filter more than 90 dB, and no sample is
+ * off by more than 1. The last bit may differ between processors.
  */
 #ifndef SEED_RESAMPLE_H
 #define SEED_RESAMPLE_H

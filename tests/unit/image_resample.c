@@ -2,7 +2,6 @@
 #include "tests/unit/image_make.h"
 
 #include "lib/image/resample.h"
-#include "lib/image/sums.h"
 
 enum kind { NOISE, HARD_NOISE, BOARD_1, BOARD_2, BOARD_5, GRADIENT, WHITE, KINDS };
 
@@ -83,7 +82,7 @@ static void compare(const struct seed_pixels *got, const double *exact, const ch
 
 		if (error == 1 && fabs(fabs(got->data[i] - exact[i]) - 0.5) < 1e-6)
 			error = 0;
-		if (error > 2)
+		if (error > 1)
 			fail_msg("%s to %ux%u, sample %zu: %d, not %f", name, got->width,
 				 got->height, i, got->data[i], exact[i]);
 		errors->squares += error * error;
@@ -112,8 +111,8 @@ static void check_case(enum kind kind, const uint32_t from[2], const uint32_t to
 }
 
 /* Up to twice and more, down to a quarter and less, one side up and the other
- * down, odd, prime, and wider than what is made at a time; no sample is off by
- * more than 2, and over all sizes each kind has 65 dB. */
+ * down, odd and prime; no sample is off by
+ * more than 1, and over all sizes each kind has 75 dB. */
 static void as_exact_as_promised(void **state)
 {
 	static const struct {
@@ -137,80 +136,8 @@ static void as_exact_as_promised(void **state)
 		for (size_t i = 0; i < SEED_ARRAY_LEN(cases); i++)
 			check_case(kind, cases[i].from, cases[i].to, &errors);
 		psnr_db = 10 * log10(255 * 255 * errors.samples / (errors.squares + 1e-9));
-		if (psnr_db < 65)
+		if (psnr_db < 75)
 			fail_msg("%s: %.1f dB", kind_names[kind], psnr_db);
-	}
-}
-
-static void weights_add_up_to_one(void **state)
-{
-	static const uint32_t cases[][2] = {{1, 1},	 {1, 16384},  {16384, 1},     {3, 2},
-					    {7, 6},	 {6, 7},      {1024, 2048},   {2048, 1024},
-					    {4096, 511}, {997, 1009}, {16384, 16383}, {11, 700}};
-
-	SEED_UNUSED(state);
-	for (size_t i = 0; i < SEED_ARRAY_LEN(cases); i++) {
-		struct seed_taps taps = {0};
-
-		assert_int_equal(seed_taps_init(&taps, cases[i][0], cases[i][1]), 0);
-		for (uint32_t k = 0; k < cases[i][1]; k++) {
-			const int16_t *weights = seed_taps_weights(&taps, k);
-			int sum = 0;
-
-			for (uint32_t t = 0; t < taps.pairs * 2; t++) {
-				sum += weights[t];
-				if (taps.starts[k] * 2 + t >= cases[i][0])
-					assert_int_equal(weights[t], 0);
-			}
-			assert_int_equal(sum, 1 << SEED_WEIGHT_BITS);
-			assert_true((taps.starts[k] + taps.pairs) * 2 <= cases[i][0] + 1);
-			assert_true(k == 0 || taps.starts[k] >= taps.starts[k - 1]);
-		}
-		seed_taps_release(&taps);
-	}
-}
-
-enum { COLUMNS = 200, PAIRS = 24, PIXELS = 64 };
-
-/* All of one way's sums: eight rows out of bytes, and pixels out of these. */
-static void sum_all(const struct seed_sums *sums, const struct seed_taps *taps, const int16_t *rows,
-		    int16_t *columns, uint8_t *pixels)
-{
-	for (uint32_t i = 0; i * SEED_PIECE < COLUMNS * SEED_LANES * 2; i++)
-		sums->down(rows, seed_taps_weights(taps, i % PIXELS), taps->pairs,
-			   columns + (size_t)i * SEED_PIECE);
-	sums->along(columns, 0, taps, 0, PIXELS, pixels);
-}
-
-static void all_ways_agree(void **state)
-{
-	static const uint32_t from[] = {32, 64, 100, 128, 131, 256, 397};
-	static int16_t rows[SEED_PIECE * 2 * PAIRS];
-	static int16_t want_columns[(COLUMNS + 3) * SEED_LANES * 2];
-	static int16_t columns[SEED_ARRAY_LEN(want_columns)];
-	uint8_t want[PIXELS * SEED_LANES], got[PIXELS * SEED_LANES];
-	uint32_t ways = 0;
-
-	SEED_UNUSED(state);
-	while (seed_sums(ways + 1))
-		ways++;
-	assert_string_equal(seed_sums(ways)->name, "plain");
-	for (size_t i = 0; i < SEED_ARRAY_LEN(from) * 2; i++) {
-		struct seed_taps taps = {0};
-
-		/* Noise, and the hardest of noise, which must be clamped. */
-		for (size_t k = 0; k < SEED_ARRAY_LEN(rows); k++)
-			rows[k] = i % 2 ? random_byte() : random_byte() < 128 ? 0 : 255;
-		assert_int_equal(seed_taps_init(&taps, from[i / 2], PIXELS), 0);
-		sum_all(seed_sums(ways), &taps, rows, want_columns, want);
-		for (uint32_t way = 0; way < ways; way++) {
-			memset(columns, 0, sizeof(columns));
-			memset(got, 0, sizeof(got));
-			sum_all(seed_sums(way), &taps, rows, columns, got);
-			assert_memory_equal(columns, want_columns, sizeof(columns));
-			assert_memory_equal(got, want, sizeof(got));
-		}
-		seed_taps_release(&taps);
 	}
 }
 
@@ -218,8 +145,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(as_exact_as_promised),
-		cmocka_unit_test(weights_add_up_to_one),
-		cmocka_unit_test(all_ways_agree),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
