@@ -1,4 +1,4 @@
-/* callbacks/NAME: a webhook's body is written here (CONTRACT section 6). The
+/* callbacks/NAME: a webhook's body is written here (man seed, Callbacks). The
  * files are there while they are open; the folders are those of prompts/. */
 #include "fs/writing.h"
 #include "lib/base/text.h"

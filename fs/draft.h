@@ -33,7 +33,7 @@ struct draft {
 struct draft *draft_new(char *text, size_t len, size_t limit, bool is_prompt);
 void draft_free(struct draft *draft);
 
-/* All with draft->mutex held. Errors are those of CONTRACT section 2 rule 7,
+/* All with draft->mutex held. Errors are those of man seed, Errors,
  * kept in `refused` until the text is emptied; *at is the byte. */
 errint_t draft_write(struct draft *draft, const char *data, size_t size, size_t offset,
 		     size_t *at) SEED_MUST_CHECK;

@@ -1,5 +1,5 @@
 /*
- * Scratch files (CONTRACT section 1): names that editors and write-then-rename
+ * Scratch files (man seed, Scratch files): names that editors and write-then-rename
  * tools use for a moment. They hold any bytes in memory and never generate.
  * All together have a bound; one that nobody has open expires.
  *

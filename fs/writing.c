@@ -1,5 +1,5 @@
 /* Files that gather text in a draft, which the process that opened the file
- * commits (CONTRACT section 2): prompts and callbacks. */
+ * commits (man seed): prompts and callbacks. */
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -596,7 +596,7 @@ static void log_overwritten(struct fs *fs, struct handle *handle)
 			      "a new text was begun through another descriptor");
 }
 
-/* Whether this flush is the end of the text (CONTRACT section 2 rule 1): the
+/* Whether this flush is the end of the text (man seed, Writing and committing): the
  * opener closes its last descriptor that can write to it. */
 static bool ends_text(fuse_req_t req, struct handle *handle, bool opener)
 {
