@@ -7,52 +7,27 @@
 
 /* --- The list --- */
 
-static const struct {
-	const char *name, *base, *variables;
-	enum seed_auth auth;
-	bool draws;
-} listed[] = {
-	{ "kie", "https://api.kie.ai", "KIE_API_KEY KIE_IMAGE_API_KEY ", SEED_AUTH_BEARER, false },
-	{ "kie-image", "https://api.kie.ai", "KIE_IMAGE_API_KEY KIE_API_KEY ", SEED_AUTH_BEARER, false },
-	{ "ark", "https://ark.ap-southeast.bytepluses.com/api/v3", "ARK_API_KEY ", SEED_AUTH_BEARER, false },
-	{ "fal", "https://queue.fal.run", "FAL_KEY ", SEED_AUTH_KEY, false },
-	{ "replicate", "https://api.replicate.com/v1", "REPLICATE_API_TOKEN ", SEED_AUTH_BEARER, false },
-	{ "openai", "https://api.openai.com/v1", "OPENAI_API_KEY ", SEED_AUTH_BEARER, false },
-	{ "automatic1111", "http://127.0.0.1:7860", "", SEED_AUTH_LOCAL, false },
-	{ "comfyui", "http://127.0.0.1:8188", "", SEED_AUTH_LOCAL, false },
-	{ "sketch", NULL, "", SEED_AUTH_NONE, true },
-};
-
+/* What each is, the manual says: tests/unit/options.c compares. Here is what must fit
+ * together in every row. */
 static void lists_every_provider(void **state)
 {
-	SEED_UNUSED(state);
-	for (size_t i = 0; i < SEED_ARRAY_LEN(listed); i++) {
-		const struct seed_provider *p = seed_provider_at(i);
-		char variables[128] = "";
+	const struct seed_provider *p;
+	size_t count = 0;
 
-		assert_non_null(p);
-		assert_string_equal(p->name, listed[i].name);
-		assert_ptr_equal(p, seed_provider_find(listed[i].name));
-		assert_int_equal(p->auth, listed[i].auth);
-		assert_int_equal(p->draws, listed[i].draws);
+	SEED_UNUSED(state);
+	for (; (p = seed_provider_at(count)) != NULL; count++) {
+		bool needs_key = p->auth == SEED_AUTH_BEARER || p->auth == SEED_AUTH_KEY;
+
+		assert_ptr_equal(p, seed_provider_find(p->name));
+		assert_int_equal(p->key_variables != NULL, needs_key);
+		assert_int_equal(p->default_base == NULL, p->draws);
 		assert_int_equal(p->on[SEED_STAGE_SUBMIT].ask == NULL, p->draws);
+		assert_int_equal(p->site == NULL, p->site_model == NULL);
 		/* An answer is read only where something is asked. */
 		for (size_t s = 0; s < SEED_ARRAY_LEN(p->on); s++)
 			assert_true(p->on[s].ask || !p->on[s].read);
-		if (listed[i].base)
-			assert_string_equal(p->default_base, listed[i].base);
-		else
-			assert_null(p->default_base);
-		for (size_t v = 0; p->key_variables && p->key_variables[v]; v++) {
-			size_t len = strlen(variables);
-
-			snprintf(variables + len, sizeof(variables) - len, "%s ", p->key_variables[v]);
-		}
-		assert_string_equal(variables, listed[i].variables);
-		assert_int_equal(p->key_variables != NULL,
-				 p->auth == SEED_AUTH_BEARER || p->auth == SEED_AUTH_KEY);
 	}
-	assert_null(seed_provider_at(SEED_ARRAY_LEN(listed)));
+	assert_true(count > 0);
 	assert_null(seed_provider_at(SIZE_MAX));
 	assert_null(seed_provider_find("dall-e"));
 	assert_null(seed_provider_find(""));
@@ -64,7 +39,8 @@ static void sends_keys_in_their_way(void **state)
 	static const struct {
 		const char *provider, *key, *value;
 	} rows[] = {
-		{ "kie", "k1", "Bearer k1" }, { "fal", "a:b", "Key a:b" }, { "openai", "a:b", "Bearer a:b" },
+		{ "kie", "k1", "Bearer k1" }, { "kie-image", "k1", "Bearer k1" }, { "ark", "k1", "Bearer k1" },
+		{ "replicate", "k1", "Bearer k1" }, { "fal", "a:b", "Key a:b" }, { "openai", "a:b", "Bearer a:b" },
 		{ "automatic1111", "user:password", "Basic dXNlcjpwYXNzd29yZA==" },
 		{ "automatic1111", "u:p", "Basic dTpw" }, { "comfyui", "u:pw", "Basic dTpwdw==" },
 		{ "comfyui", "token", "Bearer token" }, { "comfyui", "Bearer a:b", "Bearer a:b" },

@@ -11,10 +11,8 @@
 /* No request of an image service comes near this. */
 #define BODY_MAX_BYTES ((size_t)8 * 1024 * 1024)
 
-static const struct route *const dialects[] = {
-	control_routes, files_routes, kie_routes, ark_routes, fal_routes, replicate_routes,
-	openai_routes, automatic1111_routes, comfyui_routes,
-};
+#define THEIRS(name) name##_routes,
+static const struct route *const dialects[] = { ALL_ROUTES(THEIRS) };
 
 static void answer_nothing(struct request *request, struct reply *reply)
 {

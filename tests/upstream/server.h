@@ -22,8 +22,7 @@
  *     control.c  the endpoints whose names start with /_
  *     measure.c  `upstream pixels|compare`: looks at a picture, for tests
  *     dialect.c  what the dialects share
- *     kie.c ark.c fal.c replicate.c openai.c automatic1111.c comfyui.c
- *                a dialect: one file and one table of routes each
+ *     kie.c …    a dialect: one file and one table of routes each (ALL_ROUTES)
  */
 #ifndef UPSTREAM_SERVER_H
 #define UPSTREAM_SERVER_H
@@ -95,16 +94,13 @@ struct route {
 	const struct dialect *dialect; /* NULL: kie's envelope and Bearer */
 };
 
-/* Each ends with an entry whose path is NULL. */
-extern const struct route control_routes[];
-extern const struct route files_routes[];
-extern const struct route kie_routes[];
-extern const struct route ark_routes[];
-extern const struct route fal_routes[];
-extern const struct route replicate_routes[];
-extern const struct route openai_routes[];
-extern const struct route automatic1111_routes[];
-extern const struct route comfyui_routes[];
+/* Every file of routes: NAME.c defines NAME_routes, which ends with an entry whose path
+ * is NULL. The first that matches answers. */
+#define ALL_ROUTES(_) \
+	_(control) _(files) _(kie) _(ark) _(fal) _(replicate) _(openai) _(automatic1111) _(comfyui)
+
+#define DECLARE_ROUTES(name) extern const struct route name##_routes[];
+ALL_ROUTES(DECLARE_ROUTES)
 
 /* What the command line and /_config set. Guarded by the lock. */
 struct config {
