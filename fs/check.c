@@ -219,10 +219,8 @@ static void look_at_service(const struct options *options, const struct seed_key
 	if (asprintf(&url, "%s%s", options->api_base, service->proof_path ?
 		     service->proof_path : "") < 0)
 		url = NULL;
-	if (key && service->auth != SEED_AUTH_NONE &&
-	    asprintf(&authorization, "%s %s", service->auth == SEED_AUTH_KEY ? "Key" : "Bearer",
-		     seed_key_text(key)) < 0)
-		authorization = NULL;
+	if (key)
+		authorization = seed_provider_authorization(service, seed_key_text(key));
 	err = url ? ask(options, url, authorization, look) : -ENOMEM;
 	if (err)
 		snprintf(look->text, sizeof(look->text), "cannot be asked: %s", strerror(-err));

@@ -70,6 +70,18 @@ line() { # WHAT: of the output
 	has "$(line key)" "WRONG  key: none: set KIE_API_KEY"
 }
 
+@test "s7: --check sends the password of a local server as the mount does" {
+	local service="provider=automatic1111,api_base=$API/a1111auth,key_file=$DIR/password,state=$STATE"
+
+	printf 'user:password\n' >"$DIR/password"
+	chmod 600 "$DIR/password"
+	check 0 "$service"
+	same "ok     $API/a1111auth: answers" "$(line "$API/a1111auth")"
+	printf 'user:wrong\n' >"$DIR/password"
+	check 1 "$service"
+	has "$(line "$API/a1111auth")" "refuses the key (401)"
+}
+
 @test "s7: --check while it is mounted" {
 	mount_seed
 	check 0

@@ -269,6 +269,22 @@ static void answer_interrupt(struct request *request, struct reply *reply)
 	reply_json(reply, 200, cJSON_CreateObject());
 }
 
+/* Free, and refused like everything else: what proves a password. */
+static void answer_samplers(struct request *request, struct reply *reply)
+{
+	cJSON *list, *one;
+
+	if (!may_enter(request, reply))
+		return;
+	list = cJSON_CreateArray();
+	one = cJSON_CreateObject();
+	cJSON_AddItemToArray(list, one);
+	cJSON_AddStringToObject(one, "name", "Euler a");
+	cJSON_AddItemToObject(one, "aliases", cJSON_CreateArray());
+	cJSON_AddItemToObject(one, "options", cJSON_CreateObject());
+	reply_json(reply, 200, list);
+}
+
 const struct route automatic1111_routes[] = {
 	{ "POST", WEBUI "sdapi/v1/txt2img", false, false, "create", identify, answer_txt2img, NULL,
 	  &automatic1111 },
@@ -279,6 +295,8 @@ const struct route automatic1111_routes[] = {
 	{ "POST", WEBUI "sdapi/v1/interrupt", false, false, "cancel", identify_running,
 	  answer_interrupt, NULL, &automatic1111 },
 	{ "POST", CLOSED "sdapi/v1/txt2img", false, false, "create", identify, answer_txt2img, NULL,
+	  &automatic1111 },
+	{ "GET", CLOSED "sdapi/v1/samplers", false, false, "proof", NULL, answer_samplers, NULL,
 	  &automatic1111 },
 	{ "POST", NEXT "sdapi/v1/txt2img", false, false, "create", identify, answer_txt2img, NULL,
 	  &automatic1111 },
