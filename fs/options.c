@@ -216,7 +216,7 @@ static bool set_string(const char *text, char **field)
 
 static bool is_text(const struct option_spec *spec)
 {
-	return spec->type == STRING || spec->type == NAME || spec->type == PATH ||
+	return spec->type == STRING || spec->type == NAME || spec->type == PROVIDER || spec->type == PATH ||
 	       spec->type == DIRECTORY || spec->type == URL;
 }
 
