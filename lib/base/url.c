@@ -398,23 +398,6 @@ bool seed_url_host_is_private(const char *url)
 	return private;
 }
 
-char *seed_url_join(const char *base, const char *path)
-{
-	size_t len = strlen(base);
-	const char *between = "";
-	char *joined;
-
-	if (path[0] && path[0] != '?') {
-		while (len && base[len - 1] == '/')
-			len--;
-		if (path[0] != '/')
-			between = "/";
-	}
-	if (asprintf(&joined, "%.*s%s%s", (int)len, base, between, path) < 0)
-		return NULL;
-	return joined;
-}
-
 static bool is_unreserved(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||

@@ -48,9 +48,6 @@ bool seed_url_text_is_private(const char *address);
  * "localhost" or ends in ".localhost". Names are not resolved. */
 bool seed_url_host_is_private(const char *url);
 
-/* base + path without a doubled slash; malloc'd, NULL without memory. */
-char *seed_url_join(const char *base, const char *path);
-
 /* Percent-encodes one component (RFC 3986 unreserved kept); malloc'd. */
 char *seed_url_encode(const char *text);
 

@@ -223,22 +223,18 @@ static bool load_key(void)
 static bool look_at_urls(void)
 {
 	char *shown = seed_url_redacted(PRIVATE);
-	char *joined = seed_url_join("http://h", "p");
 	char *encoded = seed_url_encode("a b");
 	char *invalid = seed_url_redacted("nonsense");
-	bool whole = shown && joined && encoded && invalid;
+	bool whole = shown && encoded && invalid;
 
 	/* Never another text than with memory, but the query's trace. */
 	if (shown)
 		assert_memory_equal(shown, "http://127.0.0.1:80/p", 21);
 	if (invalid)
 		assert_string_equal(invalid, "(invalid URL)");
-	if (joined)
-		assert_string_equal(joined, "http://h/p");
 	if (encoded)
 		assert_string_equal(encoded, "a%20b");
 	free(shown);
-	free(joined);
 	free(encoded);
 	free(invalid);
 	return whole;

@@ -299,33 +299,6 @@ static void test_hosts(void **state)
 			fail_msg("%s", cases[i].url);
 }
 
-static void test_join(void **state)
-{
-	static const struct {
-		const char *base, *path, *joined;
-	} cases[] = {
-		{"https://h", "/p", "https://h/p"},
-		{"https://h/", "/p", "https://h/p"},
-		{"https://h//", "/p", "https://h/p"},
-		{"https://h", "p", "https://h/p"},
-		{"https://h/", "p", "https://h/p"},
-		{"https://h/api/v3", "/images/generations", "https://h/api/v3/images/generations"},
-		{"https://h/v1", "", "https://h/v1"},
-		{"https://h/v1/", "", "https://h/v1/"},
-		{"https://h/v1", "?a=b", "https://h/v1?a=b"},
-		{"", "/p", "/p"},
-		{"/", "p", "/p"},
-	};
-
-	SEED_UNUSED(state);
-	for (size_t i = 0; i < SEED_ARRAY_LEN(cases); i++) {
-		char *joined = seed_url_join(cases[i].base, cases[i].path);
-
-		assert_string_equal(joined, cases[i].joined);
-		free(joined);
-	}
-}
-
 static void test_encode(void **state)
 {
 	static const struct {
@@ -391,7 +364,6 @@ int main(void)
 		cmocka_unit_test(test_other_families_are_private),
 		cmocka_unit_test(test_hosts_that_are_addresses),
 		cmocka_unit_test(test_hosts),
-		cmocka_unit_test(test_join),
 		cmocka_unit_test(test_encode),
 	};
 
