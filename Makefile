@@ -9,6 +9,7 @@
 # Knobs (make V=1 …): V=1 shows commands; DEBUG=1 -O0 -g; DEVELOPER=1 -Werror;
 # SANITIZE=address,undefined or thread; CC=clang; BUILD=build directory.
 # Parts of check: check-unit check-mount check-asan check-warnings lint hdr-check.
+# What takes hours: check-long.
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -55,7 +56,7 @@ HARDEN = $(if $(DEBUG),,-D_FORTIFY_SOURCE=3) -fstack-protector-strong -fstack-cl
 HARDEN_LD = -Wl,-z,relro,-z,now,-z,noexecstack
 endif
 
-GOALS_WITHOUT_LIBS = clean demo check install-deps install-test-deps install-deb-deps uninstall
+GOALS_WITHOUT_LIBS = clean demo check check-long install-deps install-test-deps install-long-deps install-deb-deps uninstall
 ifneq ($(filter-out $(GOALS_WITHOUT_LIBS),$(or $(MAKECMDGOALS),all)),)
 MISSING := $(sort $(foreach l,$(LIBS_NEEDED),$(if $(shell $(PKG_CONFIG) --exists \
 	$(firstword $(subst =, ,$(l))) 2>/dev/null && echo yes),,$(lastword $(subst =, ,$(l))))))
@@ -249,6 +250,9 @@ TEST_PACKAGES = git bats shellcheck clang jq curl attr procps iproute2 \
 	imagemagick pngcheck libimage-exiftool-perl icc-profiles-free libgs9-common \
 	parallel ruby nginx-light ffmpeg fonts-dejavu-core bubblewrap
 
+# What only check-long needs.
+LONG_PACKAGES = clang-tidy cppcheck valgrind
+
 CHECK = BUILD=$(BUILD) tests/check.sh
 
 # What mount tests need beside the program.
@@ -272,8 +276,14 @@ check-mount:
 	@$(CHECK) mount
 check-asan:
 	@$(CHECK) asan
+# PARTS='valgrind tsan': some of it only.
+check-long:
+	@$(CHECK) long $(PARTS)
 check-warnings:
 	@$(CHECK) warnings
+# make analyse TOOLS='gcc tidy cppcheck'
+analyse:
+	@tests/analyse.sh $(TOOLS)
 # make storm KILLS=300 [STORM_SEED=N]: what a release is tried with.
 storm: all upstream
 	@SEEDFS=$(CURDIR)/$(BUILD)/seedfs KILLS=$(or $(KILLS),300) STORM_LIMIT=3600 \
@@ -300,6 +310,9 @@ install-deps:
 install-test-deps:
 	@tests/check.sh install $(BUILD_PACKAGES) $(TEST_PACKAGES)
 
+install-long-deps:
+	@tests/check.sh install $(LONG_PACKAGES)
+
 install-deb-deps:
 	@tests/check.sh install $(BUILD_PACKAGES) $(DEB_PACKAGES)
 
@@ -308,7 +321,7 @@ demo:
 
 FORCE:
 .PHONY: simulate mutants fuzz fuzz-programs storm crowd install uninstall all clean FORCE unit-programs upstream objects headers check check-unit \
-	check-mount check-asan check-warnings lint hdr-check install-deps install-test-deps install-deb-deps \
+	check-mount check-asan check-long analyse check-warnings lint hdr-check install-deps install-test-deps install-long-deps install-deb-deps \
 	deb check-deb demo
 .SECONDARY:
 

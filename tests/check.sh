@@ -6,6 +6,8 @@
 #   tests/check.sh unit         the programs of tests/unit/
 #   tests/check.sh mount [FILE…] the files of tests/mount/
 #   tests/check.sh asan         both again under AddressSanitizer and UBSan, and the fuzz targets' kept inputs
+#   tests/check.sh long [PART…] what does not fit into a check, see run_long(): its parts are
+#                               asan tsan torture valgrind analysers weather fuzz
 #   tests/check.sh warnings     compiles everything with gcc and clang, warnings are errors
 #   tests/check.sh lint         shellcheck; functions that have grown too long
 #   tests/check.sh headers      each header compiles alone
@@ -247,21 +249,120 @@ has_sanitizer() { # PROGRAM
 	nm -D "$1" | grep -q __asan_init && nm -D "$1" | grep -q __ubsan
 }
 
-run_asan() {
+under_asan() { # COMMAND…
+	SEEDFS=$PWD/$BUILD-asan/seedfs UPSTREAM=$PWD/$BUILD/upstream LIMIT=150 BATS_TEST_TIMEOUT=200 SHUTDOWN_MS=5000 \
+		ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 "$@"
+}
+
+build_asan() {
 	part "asan: build" build "$BUILD-asan" SANITIZE=address,undefined || return
 	# What is tested is the program: its service draws faster without.
 	part "asan: service" make BUILD="$BUILD" upstream || return
 	# A build that lost its sanitizer would pass everything.
-	part "asan: is built in" has_sanitizer "$BUILD-asan/seedfs" || return
-	SEEDFS=$PWD/$BUILD-asan/seedfs UPSTREAM=$PWD/$BUILD/upstream LIMIT=150 BATS_TEST_TIMEOUT=200 SHUTDOWN_MS=5000 \
-		ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 \
-		UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 run_suites asan < <(
+	part "asan: is built in" has_sanitizer "$BUILD-asan/seedfs"
+}
+
+run_asan() {
+	build_asan || return
+	under_asan run_suites asan < <(
 		simulation "$BUILD-asan" 20000
 		# shellcheck disable=SC2046 # the project's file names have no spaces
 		mount_suites 900 $(quick_suites)
 		unit_suites "$BUILD-asan"
 		fuzz_suites "$BUILD-asan"
 	)
+}
+
+# --- what does not fit into a check: hours, not minutes ---
+
+# Every mount suite; what is quick is in a check.
+long_asan() {
+	local file slow=()
+
+	build_asan || return
+	for file in tests/mount/*.bats; do
+		is_slow "$file" && slow+=("$file")
+	done
+	# A sanitizer replaces malloc itself, so torture has its turn without.
+	CROWD_SECONDS=300 under_asan run_suites asan < <(mount_suites 3600 "${slow[@]}" tests/mount/crowd.bats)
+}
+
+# It makes the decoder some ten times slower, and only what has threads can race.
+TSAN_SUITES="wait write workers restart callbacks changes thumbs storm crowd"
+
+long_tsan() {
+	local name files=()
+
+	part "tsan: build" make -j"$(nproc)" BUILD="$BUILD-tsan" SANITIZE=thread all || return
+	part "tsan: service" make BUILD="$BUILD" upstream || return
+	for name in $TSAN_SUITES; do
+		files+=("tests/mount/$name.bats")
+	done
+	CROWD_SECONDS=300 SEEDFS=$PWD/$BUILD-tsan/seedfs UPSTREAM=$PWD/$BUILD/upstream LIMIT=280 BATS_TEST_TIMEOUT=300 \
+		WAIT=90 SHUTDOWN_MS=5000 \
+		TSAN_OPTIONS=halt_on_error=0:exitcode=66:suppressions=$PWD/tests/tsan.supp run_suites tsan < <(
+		mount_suites 3600 "${files[@]}"
+	)
+}
+
+# All of it: `make check` draws a sample.
+long_torture() {
+	TORTURE=${TORTURE:-3000} SEEDFS=$PWD/$BUILD/seedfs run_suites torture < <(
+		mount_suites 15000 tests/mount/torture.bats
+	)
+}
+
+# Left out: the picture suites, whose loops over millions of samples take it an hour
+# (AddressSanitizer runs them); those with a worker, whose cage ends what valgrind itself
+# does; and those for which it changes what they try: malloc, how signals are handled.
+NOT_IN_VALGRIND="image_* cage worker engine no_memory process"
+
+long_valgrind() {
+	local source name pattern
+
+	run_suites valgrind < <(
+		for source in tests/unit/*.c; do
+			name=$(basename "$source" .c)
+			for pattern in $NOT_IN_VALGRIND; do
+				# shellcheck disable=SC2053 # a pattern
+				[[ $name == $pattern ]] && continue 2
+			done
+			echo "valgrind/$name 1800 valgrind -q --error-exitcode=99 --leak-check=full" \
+				"--errors-for-leak-kinds=definite --child-silent-after-fork=yes" \
+				"--suppressions=tests/valgrind.supp $BUILD/tests/unit/$name"
+		done
+	)
+}
+
+long_analysers() {
+	local tool
+
+	for tool in gcc tidy cppcheck; do
+		part "analyse: $tool" tests/analyse.sh "$tool"
+	done
+}
+
+# A longer simulation, and kills and outages on a real mount.
+long_weather() {
+	part "simulate" make BUILD="$BUILD" simulate SECONDS="${SIMULATE_SECONDS:-1200}" FROM="$((RANDOM * 1000000))"
+	KILLS=${KILLS:-100} MODEL_OPERATIONS=1000 STORM_LIMIT=3600 SEEDFS=$PWD/$BUILD/seedfs run_suites weather < <(
+		mount_suites 4000 tests/mount/storm.bats tests/mount/kills.bats tests/mount/model.bats
+	)
+}
+
+long_fuzz() {
+	part "fuzz" make BUILD="$BUILD" fuzz SECONDS="${FUZZ_SECONDS:-120}"
+}
+
+run_long() { # [PART…]
+	local name
+
+	part "packages" make install-deps install-test-deps install-long-deps || return
+	with_dev || return
+	[ $# -gt 0 ] || set -- asan tsan torture valgrind analysers weather fuzz
+	for name; do
+		"long_$name"
+	done
 }
 
 run_warnings() {
@@ -393,6 +494,7 @@ main() {
 	unit) with_dev && run_unit ;;
 	mount) with_dev && run_mount "$@" ;;
 	asan) run_asan ;;
+	long) run_long "$@" ;;
 	warnings) run_warnings ;;
 	lint) part lint lint ;;
 	headers) part headers headers ;;
