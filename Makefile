@@ -303,7 +303,7 @@ lint:
 hdr-check:
 	@$(CHECK) headers
 
-DEB_PACKAGES = debhelper dpkg-dev lintian debootstrap
+DEB_PACKAGES = build-essential debhelper dpkg-dev lintian debootstrap
 
 install-deps:
 	@tests/check.sh install $(BUILD_PACKAGES)
