@@ -490,10 +490,9 @@ static errint_t hand_over(struct fs *fs, struct fuse_args *args, struct seed_err
 		err = mount_start(fs, &seedfs_ops, args, error);
 	if (!err)
 		err = handover_give(fuse_session_fd(fs->session), error);
-	if (err)
-		mount_end(fs);
-	else
-		mount_leave(fs);
+	if (!err)
+		_exit(EXIT_SUCCESS); /* a session that ends unmounts */
+	mount_end(fs);
 	return err;
 }
 

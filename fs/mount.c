@@ -298,17 +298,12 @@ errint_t mount_serve(struct fs *fs, struct seed_error *error)
 	return seed_error_set(error, -result, "the session ended: %s", strerror(-result));
 }
 
-void mount_leave(struct fs *fs)
-{
-	fuse_remove_signal_handlers(fs->session);
-	fuse_session_destroy(fs->session);
-	fs->session = NULL;
-}
-
 void mount_end(struct fs *fs)
 {
 	if (!fs->session)
 		return;
+	fuse_remove_signal_handlers(fs->session);
 	fuse_session_unmount(fs->session);
-	mount_leave(fs);
+	fuse_session_destroy(fs->session);
+	fs->session = NULL;
 }

@@ -23,9 +23,6 @@ errint_t mount_serve(struct fs *fs, struct seed_error *error) SEED_MUST_CHECK;
  * who waits for it. Once, from whichever thread took that request. */
 void mount_began(struct fs *fs);
 
-/* Frees the session; what is mounted stays so while somebody has its device. */
-void mount_leave(struct fs *fs);
-
 /* Unmounts and frees the session; all requests must have been answered. */
 void mount_end(struct fs *fs);
 
