@@ -71,13 +71,11 @@ enum phase begin_event(struct generation *generation, const struct event *event)
 		return not_begun(generation, event->err);
 	supersede_older(generation);
 	waits_begun(generation);
-	if (generation->reuse_name)
-		return PHASE_REUSE;
 	if (generation->adopting)
 		return adopt(generation);
 	if (judge_request(generation, &refusal))
 		return generation_fail(generation, &refusal);
-	return PHASE_QUEUED;
+	return generation->may_copy ? PHASE_REUSE : PHASE_QUEUED;
 }
 
 /* The image that was there is copied; without it the text is generated. */

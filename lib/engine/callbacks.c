@@ -18,21 +18,35 @@ static void body_release(struct body *body)
 	free(body->prompt);
 }
 
-/* NAME's own prompt where the body has none. */
-static errint_t fill_prompt(struct seed_engine *engine, const char *name, struct body *body)
+static bool has_prompt(const struct body *body)
+{
+	return body->prompt && seed_text_check(body->prompt, strlen(body->prompt), NULL) == 0 &&
+	       seed_text_trimmed(body->prompt, strlen(body->prompt)) > 0;
+}
+
+/* On a disk thread: whether there is an image, and NAME's own prompt. */
+static errint_t look(struct seed_engine *engine, struct request *request)
 {
 	size_t len = 0;
-	errint_t err;
 
-	if (body->prompt && seed_text_check(body->prompt, strlen(body->prompt), NULL) == 0 &&
-	    seed_text_trimmed(body->prompt, strlen(body->prompt)) > 0)
+	request->has_image = seed_store_has_image(engine->store, request->name);
+	free(request->prompt);
+	request->prompt = NULL;
+	return request->has_image ? 0 :
+	       seed_store_prompt_read(engine->store, request->name, &request->prompt, &len);
+}
+
+/* NAME's own prompt where the body has none. */
+static errint_t fill_prompt(struct request *request, errint_t err, struct body *body)
+{
+	if (has_prompt(body))
 		return 0;
-	free(body->prompt);
-	body->prompt = NULL;
-	err = seed_store_prompt_read(engine->store, name, &body->prompt, &len);
 	if (err)
 		return err;
-	if (body->prompt && seed_text_trimmed(body->prompt, len) == 0)
+	free(body->prompt);
+	body->prompt = request->prompt;
+	request->prompt = NULL;
+	if (body->prompt && seed_text_trimmed(body->prompt, strlen(body->prompt)) == 0)
 		body->prompt[0] = '\0';
 	if (!body->prompt)
 		body->prompt = strdup("");
@@ -80,40 +94,71 @@ static void follow(struct seed_engine *engine, struct request *request, struct b
 	machine_start(generation, PHASE_BEGIN);
 }
 
-static void run_callback(struct seed_engine *engine, struct command *command)
+static errint_t parse(struct seed_engine *engine, const struct request *request, struct body *body)
 {
-	struct request *request = (struct request *)command;
-	struct generation *running = engine_find(engine, request->name);
-	struct body body = { 0 };
 	struct seed_error error;
-	errint_t err;
+	errint_t err = seed_provider_callback(request->text, strlen(request->text),
+					      &body->image_url, &body->prompt, &error);
+
+	if (err)
+		seed_log_line(engine->log, request->name, SEED_LOG_ERROR "Callback refused: %s (EINVAL)",
+			      error.message);
+	return err;
+}
+
+/* What runs for the name may take for ever: the callback is looked at after it. */
+static bool comes_later(struct seed_engine *engine, struct request *request)
+{
+	struct generation *running = engine_find(engine, request->name);
+
+	if (!running || running->shelved)
+		return false;
+	if (request->wait)
+		wait_hold(engine, &request->wait, request->wait);
+	request->command.next = running->after;
+	running->after = &request->command;
+	return true;
+}
+
+static void looked(struct seed_engine *engine, struct request *request, errint_t err)
+{
+	struct body body = { 0 };
+	errint_t parsed;
 
 	if (engine->stopping) {
 		request_refuse(engine, request, ESHUTDOWN);
 		return;
 	}
-	err = seed_provider_callback(request->text, strlen(request->text), &body.image_url,
-				     &body.prompt, &error);
-	if (err) {
-		seed_log_line(engine->log, request->name, SEED_LOG_ERROR "Callback refused: %s (EINVAL)",
-			      error.message);
-		request_refuse(engine, request, -err);
-	} else if (running && !running->shelved) { /* that one may take for ever */
-		if (request->wait)
-			wait_hold(engine, &request->wait, request->wait);
-		command->next = running->after;
-		running->after = command;
-	} else if (seed_store_has_image(engine->store, request->name)) {
+	if (comes_later(engine, request))
+		return;
+	if (request->has_image) {
 		engine->metrics.callbacks_preserved++;
 		seed_log_line(engine->log, request->name,
 			      LOG_KEPT "Preserving existing verified image");
 		request_refuse(engine, request, 0);
-	} else if ((err = fill_prompt(engine, request->name, &body)) != 0) {
-		request_refuse(engine, request, -err);
-	} else {
-		follow(engine, request, &body);
+		return;
 	}
+	parsed = parse(engine, request, &body);
+	if (!parsed)
+		parsed = fill_prompt(request, err, &body);
+	if (parsed)
+		request_refuse(engine, request, -parsed);
+	else
+		follow(engine, request, &body);
 	body_release(&body);
+}
+
+static void run_callback(struct seed_engine *engine, struct command *command)
+{
+	struct request *request = (struct request *)command;
+	struct body body = { 0 };
+	errint_t err = engine->stopping ? -ESHUTDOWN : parse(engine, request, &body);
+
+	body_release(&body);
+	if (err)
+		request_refuse(engine, request, -err);
+	else if (!comes_later(engine, request))
+		changes_look(engine, request, look, looked);
 }
 
 errint_t seed_engine_callback(struct seed_engine *engine, const char *name, char *body,

@@ -21,9 +21,12 @@ struct change {
 	char *name;             /* or the rename's from, or the path of a version or file */
 	char *to;
 	enum seed_area area;    /* of a file that is removed */
+	struct timespec time;   /* of a prompt */
 	bool folder;
 	char id[SEED_STORE_ID_BYTES]; /* a generation with a greater one is newer */
-	struct request *request;      /* whose text and time prompts/NAME gets */
+	struct request *request;      /* what is looked at for it */
+	errint_t (*look)(struct seed_engine *engine, struct request *request);
+	void (*looked)(struct seed_engine *engine, struct request *request, errint_t err);
 	struct seed_record cancelled; /* the row of what was running; id NULL: nothing was */
 	errint_t err;
 };
@@ -45,6 +48,8 @@ static void change_reply(struct seed_engine *engine, struct change *change)
 {
 	if (change->wait)
 		wait_finish(engine, change->wait, -change->err);
+	if (change->request)
+		request_refuse(engine, change->request, -change->err);
 	change_free(change);
 }
 
@@ -235,36 +240,34 @@ static void start_drop(struct seed_engine *engine, struct change *change)
 	run_on_lane(engine, change, change->to, drop_on_disk, change_ended);
 }
 
-/* ---- the prompt of the image that is there ---- */
+/* ---- a look at what stands for a name ---- */
 
-static void keep_on_disk(struct seed_disk_job *disk)
+static void look_on_disk(struct seed_disk_job *disk)
 {
 	struct change *change = (struct change *)disk;
 	struct seed_engine *engine = change->engine;
-	struct timespec time = { .tv_nsec = UTIME_OMIT };
 
-	if (change->request->ticket)
-		time = change->request->ticket->prompt_time;
-	change->err = seed_store_prompt_write(engine->store, change->request->name,
-					      change->request->text, time);
+	change->err = change->look(engine, change->request);
 	engine_post(engine, &change->command);
 }
 
-static void keep_ended(struct seed_engine *engine, struct command *command)
+static void look_ended(struct seed_engine *engine, struct command *command)
 {
 	struct change *change = change_of(command);
 
 	engine->steps_running--;
-	request_refuse(engine, change->request, -change->err);
+	change->looked(engine, change->request, change->err);
 	change_free(change);
 }
 
-static void start_keep(struct seed_engine *engine, struct change *change)
+static void start_look(struct seed_engine *engine, struct change *change)
 {
-	run_on_lane(engine, change, change->request->name, keep_on_disk, keep_ended);
+	run_on_lane(engine, change, change->request->name, look_on_disk, look_ended);
 }
 
-void changes_keep_prompt(struct seed_engine *engine, struct request *request)
+void changes_look(struct seed_engine *engine, struct request *request,
+		  errint_t (*look)(struct seed_engine *, struct request *),
+		  void (*looked)(struct seed_engine *, struct request *, errint_t))
 {
 	struct change *change = calloc(1, sizeof(*change));
 
@@ -274,8 +277,28 @@ void changes_keep_prompt(struct seed_engine *engine, struct request *request)
 	}
 	change->engine = engine;
 	change->request = request;
-	change->start = start_keep;
+	change->look = look;
+	change->looked = looked;
+	change->start = start_look;
+	if (request->wait) /* a signal ends it meanwhile, too */
+		wait_hold(engine, &request->wait, request->wait);
 	change_arrived(engine, &change->command);
+}
+
+/* ---- a prompt's time ---- */
+
+static void set_time_on_disk(struct seed_disk_job *disk)
+{
+	struct change *change = (struct change *)disk;
+	struct seed_engine *engine = change->engine;
+
+	change->err = seed_store_prompt_time(engine->store, change->name, change->time);
+	engine_post(engine, &change->command);
+}
+
+static void start_set_time(struct seed_engine *engine, struct change *change)
+{
+	run_on_lane(engine, change, change->name, set_time_on_disk, change_ended);
 }
 
 /* ---- an empty prompt that nobody wrote ---- */
@@ -445,6 +468,16 @@ errint_t seed_engine_rename(struct seed_engine *engine, const char *from, const 
 
 	if (change)
 		change->folder = folder;
+	return order(engine, change);
+}
+
+errint_t seed_engine_set_time(struct seed_engine *engine, const char *name, struct timespec time,
+			      struct seed_wait *wait)
+{
+	struct change *change = change_new(engine, name, NULL, wait, start_set_time);
+
+	if (change)
+		change->time = time;
 	return order(engine, change);
 }
 

@@ -1,4 +1,6 @@
 /* A text is committed to NAME. */
+#include <sys/stat.h>
+
 #include "lib/base/text.h"
 #include "lib/engine/internal.h"
 
@@ -24,8 +26,8 @@ static void join(struct generation *running, struct request *request)
 	/* Its prompt is on disk or about to be; this file is as new. */
 	if (request->ticket) {
 		running->record.prompt_time = request->ticket->prompt_time;
-		SEED_UNUSED(seed_store_prompt_time(running->engine->store, request->name,
-						   request->ticket->prompt_time) == 0);
+		SEED_UNUSED(seed_engine_set_time(running->engine, request->name,
+						 request->ticket->prompt_time, NULL) == 0);
 	}
 	request_attach(running, request);
 }
@@ -35,36 +37,31 @@ static bool unless_made(const struct request *request)
 	return request->ticket && request->ticket->unless_made;
 }
 
-static bool is_made(struct seed_engine *engine, const struct request *request)
+/* On a disk thread, in order with what is done to the name: where its image is of
+ * this text, the prompt is written and nothing is generated. */
+static errint_t keep_if_made(struct seed_engine *engine, struct request *request)
 {
-	/* Who removed the prompt first wants another image. */
-	bool wanted = engine->config.reuse ||
-		(unless_made(request) && seed_store_has_prompt(engine->store, request->name));
+	struct timespec time = { .tv_nsec = UTIME_OMIT };
 
-	return wanted && reuse_is_made(engine, request->name, request->text);
+	/* Who removed the prompt first wants another image. */
+	request->has_image =
+		(engine->config.reuse || seed_store_has_prompt(engine->store, request->name)) &&
+		reuse_is_made(engine, request->name, request->text);
+	if (!request->has_image)
+		return 0;
+	if (request->ticket)
+		time = request->ticket->prompt_time;
+	return seed_store_prompt_write(engine->store, request->name, request->text, time);
 }
 
-static void run_commit(struct seed_engine *engine, struct command *command)
+static void begin(struct seed_engine *engine, struct request *request)
 {
-	struct request *request = (struct request *)command;
-	struct generation *generation, *older;
+	struct generation *generation, *older = engine_find(engine, request->name);
 	struct seed_record record;
 	errint_t err;
 
-	if (engine->stopping) {
-		request_refuse(engine, request, ESHUTDOWN);
-		return;
-	}
-	older = engine_find(engine, request->name);
 	if (older && is_generating(older, request->text)) {
 		join(older, request);
-		return;
-	}
-	if (!older && is_made(engine, request)) {
-		engine->metrics.reused++;
-		seed_log_line(engine->log, request->name, SEED_LOG_SUCCESS "Reused: this text's image "
-			      "is verified already");
-		changes_keep_prompt(engine, request);
 		return;
 	}
 	if (unless_made(request) && seed_engine_admission(engine)) {
@@ -80,11 +77,36 @@ static void run_commit(struct seed_engine *engine, struct command *command)
 	}
 	if (request->ticket)
 		generation->record.prompt_time = request->ticket->prompt_time;
+	generation->may_copy = engine->config.reuse;
 	/* The older one is superseded once this text is on disk (begin.c). */
-	if (engine->config.reuse)
-		reuse_find(generation);
 	request_attach(generation, request);
 	machine_start(generation, PHASE_BEGIN);
+}
+
+static void looked(struct seed_engine *engine, struct request *request, errint_t err)
+{
+	if (request->has_image && !err) {
+		engine->metrics.reused++;
+		seed_log_line(engine->log, request->name, SEED_LOG_SUCCESS "Reused: this text's image "
+			      "is verified already");
+	}
+	if (request->has_image || engine->stopping)
+		request_refuse(engine, request, request->has_image ? -err : ESHUTDOWN);
+	else
+		begin(engine, request);
+}
+
+static void run_commit(struct seed_engine *engine, struct command *command)
+{
+	struct request *request = (struct request *)command;
+
+	if (engine->stopping)
+		request_refuse(engine, request, ESHUTDOWN);
+	else if ((engine->config.reuse || unless_made(request)) &&
+		 !engine_find(engine, request->name))
+		changes_look(engine, request, keep_if_made, looked);
+	else
+		begin(engine, request);
 }
 
 errint_t seed_engine_commit(struct seed_engine *engine, const char *name, char *text,

@@ -1,30 +1,48 @@
 /* A generation's steps on disk: prepared here, run on a disk thread. */
 #include "lib/engine/internal.h"
 
-static void step_ended(struct seed_engine *engine, struct command *command)
+/* What the step has for the generation. */
+static void take_result(struct generation *generation, struct step_job *job)
 {
-	struct step_job *job = (struct step_job *)((char *)command - offsetof(struct step_job, report));
-	struct generation *generation = job->generation;
-	const struct event event = { .kind = EVENT_STEP, .step = job->step, .err = job->err };
-	enum disk_step step = job->step;
-	errint_t err = job->err;
-
-	engine->steps_running--;
-	generation->step_running = STEP_NONE;
 	if (job->source_fd >= 0) {
 		generation_close_source(generation);
 		generation->source_fd = job->source_fd;
 	}
-	if (step == STEP_KEEP && err) { /* they are not lost: tried again */
+	if (job->step == STEP_KEEP && job->err) { /* they are not lost: tried again */
 		seed_buf_release(&generation->bytes);
 		generation->bytes = job->bytes;
 		seed_buf_init(&job->bytes, SEED_ANSWER_MAX_BYTES);
 	}
+	if (job->step == STEP_REUSE && !job->err)
+		job->err = reuse_take_facts(&generation->record, &job->made);
+	if (job->step == STEP_REUSE && !job->err) {
+		generation->reuse_name = job->reuse_name;
+		job->reuse_name = NULL;
+	}
+}
+
+static void job_free(struct step_job *job)
+{
 	seed_record_release(&job->record);
+	seed_record_release(&job->made);
 	seed_buf_release(&job->bytes);
+	free(job->reuse_name);
 	free(job);
+}
+
+static void step_ended(struct seed_engine *engine, struct command *command)
+{
+	struct step_job *job = (struct step_job *)((char *)command - offsetof(struct step_job, report));
+	struct generation *generation = job->generation;
+	struct event event = { .kind = EVENT_STEP, .step = job->step };
+
+	engine->steps_running--;
+	generation->step_running = STEP_NONE;
+	take_result(generation, job);
+	event.err = job->err;
+	job_free(job);
 	/* Its row is gone: nothing writes it again. */
-	if (step == STEP_FINISH && !err && generation->step_next != STEP_DROP)
+	if (event.step == STEP_FINISH && !event.err && generation->step_next != STEP_DROP)
 		generation->step_next = STEP_NONE;
 	disk_step_resume(generation);
 	engine->deliver(generation, &event);
@@ -94,7 +112,7 @@ static void run_step(struct seed_disk_job *disk)
 		job->err = keep_source(store, job);
 		break;
 	case STEP_REUSE:
-		job->err = seed_store_image_copy(store, job->generation->reuse_name, job->record.id);
+		job->err = reuse_copy(engine, &job->record, &job->reuse_name, &job->made);
 		break;
 	case STEP_FINISH:
 		job->err = seed_store_finish(store, &job->record, job->record.superseded);

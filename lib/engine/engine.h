@@ -123,6 +123,11 @@ errint_t seed_engine_rename(struct seed_engine *engine, const char *from, const 
 errint_t seed_engine_restore(struct seed_engine *engine, const char *version, const char *name,
 			     struct seed_wait *wait) SEED_MUST_CHECK;
 
+/* prompts/NAME gets this time, in order with what is committed to it; `wait` may be
+ * NULL. */
+errint_t seed_engine_set_time(struct seed_engine *engine, const char *name, struct timespec time,
+			      struct seed_wait *wait) SEED_MUST_CHECK;
+
 /* prompts/NAME was made and not written: it is removed if it is empty still. */
 errint_t seed_engine_remove_empty(struct seed_engine *engine, const char *name) SEED_MUST_CHECK;
 

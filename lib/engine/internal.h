@@ -141,6 +141,8 @@ struct step_job {
 	struct seed_buf bytes;
 	struct seed_spent spent;
 	uint64_t reuse_key;
+	char *reuse_name;        /* STEP_REUSE: whose image was copied, and its row; owned */
+	struct seed_record made;
 	int source_fd;
 	errint_t err;
 };
@@ -216,6 +218,7 @@ struct generation {
 	struct generation *main; /* whose attempt this was; NULL: none */
 	int64_t uid;             /* who wrote the text; -1: not known */
 	char *reuse_name;        /* whose image is copied; NULL: none */
+	bool may_copy;           /* -o reuse: another name's image may be of this text */
 	bool adopting;           /* a callback's image is looked at; nothing was submitted */
 	struct command *after;   /* callbacks that came meanwhile: run again at the end */
 };
@@ -329,6 +332,8 @@ struct request {
 	struct seed_ticket *ticket;
 	struct seed_wait *wait;
 	struct seed_key *key;
+	bool has_image; /* changes_look(): one is there that answers it */
+	char *prompt;   /* prompts/NAME, where a callback has none; owned */
 };
 
 /* NULL without memory. `name` may be NULL. */
@@ -346,9 +351,11 @@ errint_t commands_take_key(struct seed_engine *engine, struct seed_key *key) SEE
 
 /* Starts what has waited for a rename or for the disk threads. */
 void changes_turn(struct seed_engine *engine);
-/* The request's text is that of NAME's image: only prompts/NAME and its time are
- * written, and then the request is answered. */
-void changes_keep_prompt(struct seed_engine *engine, struct request *request);
+/* `look` runs on a disk thread, in order with what is done to the request's name;
+ * then `looked`, here, which owns the request. */
+void changes_look(struct seed_engine *engine, struct request *request,
+		  errint_t (*look)(struct seed_engine *, struct request *),
+		  void (*looked)(struct seed_engine *, struct request *, errint_t));
 
 /* ---- resume.c ---- */
 
@@ -574,10 +581,14 @@ const struct seed_spent *budget_today(struct seed_engine *engine);
 
 /* ---- reuse.c ---- */
 
-/* NAME's own image is what the text asks for. */
+/* NAME's own image is what the text asks for. A disk thread. */
 bool reuse_is_made(struct seed_engine *engine, const char *name, const char *text);
-/* Another name's is: the generation takes over its row's facts and copies it. */
-void reuse_find(struct generation *generation);
+/* An image that `wanted` asks for is copied: *name is whose (owned), `made` its
+ * row. -ENOENT: there is none. Release both in any case. A disk thread. */
+errint_t reuse_copy(struct seed_engine *engine, const struct seed_record *wanted, char **name,
+		    struct seed_record *made) SEED_MUST_CHECK;
+/* Its facts go along. */
+errint_t reuse_take_facts(struct seed_record *to, const struct seed_record *from) SEED_MUST_CHECK;
 /* The key under which a verified image's text and settings are found. */
 uint64_t reuse_key(const struct seed_record *record);
 

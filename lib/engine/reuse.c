@@ -45,10 +45,10 @@ bool reuse_is_made(struct seed_engine *engine, const char *name, const char *tex
 	return same;
 }
 
-/* What is known of the image goes along with its copy. */
-static errint_t take_facts(struct seed_record *to, const struct seed_record *from)
+errint_t reuse_take_facts(struct seed_record *to, const struct seed_record *from)
 {
 	errint_t err = seed_record_reserve_attempts(to);
+	struct seed_error error;
 
 	if (err)
 		return err;
@@ -57,6 +57,11 @@ static errint_t take_facts(struct seed_record *to, const struct seed_record *fro
 	to->attempt_count = 1;
 	to->attempts[0] = from->attempts[0];
 	to->attempts[0].task_id = NULL;
+	to->attempts[0].error = (struct seed_kept_error){ 0 };
+	if (from->attempts[0].error.code) { /* a retry's image */
+		seed_error_recall(&from->attempts[0].error, &error);
+		seed_error_keep(&to->attempts[0].error, &error);
+	}
 	to->started_ms = from->started_ms;
 	to->cost = -1; /* nothing was paid for this one */
 	err = seed_record_set(&to->image_url, from->image_url);
@@ -65,19 +70,13 @@ static errint_t take_facts(struct seed_record *to, const struct seed_record *fro
 	return err;
 }
 
-void reuse_find(struct generation *generation)
+errint_t reuse_copy(struct seed_engine *engine, const struct seed_record *wanted, char **name,
+		    struct seed_record *made)
 {
-	struct seed_engine *engine = generation->engine;
-	struct seed_record made = { 0 };
-	char *name = seed_store_reuse_find(engine->store, reuse_key(&generation->record));
-
-	if (name && is_made_as(engine, name, &generation->record, &made) &&
-	    take_facts(&generation->record, &made) == 0) {
-		generation->reuse_name = name;
-		name = NULL;
-	}
-	seed_record_release(&made);
-	free(name);
+	*name = seed_store_reuse_find(engine->store, reuse_key(wanted));
+	if (!*name || !is_made_as(engine, *name, wanted, made))
+		return -ENOENT;
+	return seed_store_image_copy(engine->store, *name, wanted->id);
 }
 
 static uint64_t mix(uint64_t hash, const char *text)

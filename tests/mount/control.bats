@@ -38,6 +38,64 @@ attribute() { # PATH NAME
 	same 3 "$(count submit)"
 }
 
+@test "s2.6: an image that came at the second attempt is reused, with what is known of it" {
+	mount_seed -o reuse
+	faults '[{"on":"create","nth":1,"do":{"status":500}}]'
+	write fox "a fox"
+	same 2 "$(count submit)"
+	write wolf "a fox"
+	same 2 "$(count submit)"
+	is_verified wolf
+	same "$(record fox '.attempts[0].error.message')" "$(record wolf '.attempts[0].error.message')"
+}
+
+# The program's look at the record of fox stops while $DIR/hold is there: a library made here
+# stands before libc's.
+hold_look() {
+	! nm -D "$SEEDFS" 2>/dev/null | grep -qE '__[at]san_init' || skip "a sanitizer comes first itself"
+	cc -shared -fPIC -D_GNU_SOURCE -o "$DIR/hold.so" -x c - <<-'C'
+		#include <dlfcn.h>
+		#include <fcntl.h>
+		#include <stdarg.h>
+		#include <stdlib.h>
+		#include <string.h>
+		#include <unistd.h>
+
+		int openat64(int dir, const char *path, int flags, ...)
+		{
+			int (*real)(int, const char *, int, int) = dlsym(RTLD_NEXT, "openat64");
+			const char *hold = getenv("HOLD");
+			va_list more;
+			int mode;
+
+			va_start(more, flags);
+			mode = flags & O_CREAT ? va_arg(more, int) : 0;
+			va_end(more);
+			if (hold && strcmp(path, "fox.json") == 0 && access(hold, F_OK) == 0) {
+				close(real(AT_FDCWD, getenv("HELD"), O_CREAT | O_WRONLY, 0600));
+				while (access(hold, F_OK) == 0)
+					usleep(1000);
+			}
+			return real(dir, path, flags, mode);
+		}
+	C
+}
+
+@test "s2.9: a disk that keeps one text waiting for a look keeps no other" {
+	hold_look
+	HOLD=$DIR/hold HELD=$DIR/held LD_PRELOAD=$DIR/hold.so mount_seed -o reuse
+	write fox "a fox"
+	: >"$DIR/hold"
+	background try_write fox "a fox"
+	local writer=$JOB out=$JOB_OUT
+	wait_until test -e "$DIR/held"
+	write owl "an owl"
+	rm "$DIR/hold"
+	job_ends 0 "$writer"
+	same ok "$(cat "$out")"
+	same 2 "$(count submit)"
+}
+
 @test "s7: more than budget submissions in a UTC day are EDQUOT" {
 	mount_seed -o budget=2/day
 	write one "picture one"
