@@ -4,7 +4,7 @@
 # What they find is reduced to "TOOL FILE CHECK". What stands in tests/analyse.known, with
 # its reason, is passed over; anything else is shown as the tool said it, and the exit
 # status is 1. A line there that nothing matches any more is shown, too.
-set -u
+set -u -o pipefail
 cd "$(dirname "$0")/.." || exit 1
 KNOWN=tests/analyse.known
 read -ra LIBRARIES < <(pkg-config --cflags fuse3 libcurl libcjson libpng libjpeg libwebp libcrypto libdeflate libseccomp lcms2)
@@ -43,7 +43,8 @@ findings() {
 bad=0
 [ $# -gt 0 ] || set -- gcc tidy cppcheck
 for tool; do
-	"run_$tool" >"$WORK/all" 2>&1
+	# What ended early has found nothing.
+	"run_$tool" >"$WORK/all" 2>&1 || { tail -n 3 "$WORK/all"; bad=1; }
 	findings <"$WORK/all" | sed -E "s#^([^:]+):([0-9:]+) .*\[([^],]+).*\$#$tool \1 \3\t&#" >"$WORK/found"
 	grep "^$tool " "$KNOWN" | cut -d' ' -f1-3 | sort -u >"$WORK/known"
 	cut -f1 "$WORK/found" | sort -u >"$WORK/kinds"

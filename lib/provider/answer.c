@@ -74,12 +74,15 @@ void seed_provider_answer(const struct seed_provider *provider,
 			  const struct seed_response *response, struct seed_step *step)
 {
 	cJSON *json = seed_json_parse(response->body, response->len);
+	bool no_memory = !json && errno == ENOMEM;
 
 	seed_step_init(step);
 	step->api_base = config->api_base;
-	if (!is_busy(step, response, json))
+	if (no_memory) /* not the service's failure, which would be tried, and paid for, again */
+		seed_reply_fail(step, ENOMEM, 0, "no memory for the answer");
+	else if (!is_busy(step, response, json))
 		read_answer(&provider->on[task->stage], task, response, json, step);
-	if (is_unknown_model(task, response, json, step))
+	if (!no_memory && is_unknown_model(task, response, json, step))
 		name_model(provider, config, params, step);
 	cJSON_Delete(json);
 }

@@ -70,6 +70,7 @@ cJSON *seed_json_parse_at(const char *text, size_t len, size_t *at)
 	cJSON *root;
 
 	*at = 0;
+	errno = 0;
 	if (!text || !len || len > SEED_ANSWER_MAX_BYTES)
 		return NULL;
 	/* A NUL would end cJSON's strings early: never JSON outside of escapes. */
@@ -380,6 +381,11 @@ static enum found find_in_string(const cJSON *item, char **copy)
 	if (!cJSON_IsString(item) || !item->valuestring)
 		return FOUND_NOTHING;
 	inner = seed_json_parse(item->valuestring, strlen(item->valuestring));
+	if (!inner && errno == ENOMEM) { /* whatever it is, there is no copy of it */
+		free(*copy);
+		*copy = NULL;
+		return FOUND_URL;
+	}
 	kind = find_below(inner, &found);
 	keep_copy(kind, found, copy);
 	cJSON_Delete(inner);

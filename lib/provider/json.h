@@ -22,7 +22,8 @@ enum {
 };
 
 /* The tree of `text`, or NULL: not JSON, a NUL in it, too deep, too many
- * values, or no memory. What stands behind the value must be white space. */
+ * values, or no memory (then errno is ENOMEM, else it is not). What stands behind
+ * the value must be white space. */
 cJSON *seed_json_parse(const char *text, size_t len);
 
 /* The same; *at gets the offset of the byte where a text stops being JSON. */

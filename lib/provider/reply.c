@@ -239,8 +239,11 @@ void seed_reply_image(struct seed_step *step, struct seed_task *task, const char
 		take_data_uri(step, text);
 		return;
 	}
+	errno = 0;
 	url = seed_url_tidy(step->api_base, text);
-	if (!url) {
+	if (!url && errno == ENOMEM) {
+		seed_reply_fail(step, ENOMEM, 0, "no memory for the answer");
+	} else if (!url) {
 		seed_reply_fail(step, EIO, 0, "the image URL in the answer is not valid");
 		free(step->refused_url);
 		step->refused_url = strdup(text);

@@ -17,6 +17,7 @@
 #include "lib/worker/job.h"
 #include "lib/net/key.h"
 #include "lib/base/log.h"
+#include "lib/provider/provider.h"
 #include "lib/record/record.h"
 #include "lib/base/url.h"
 
@@ -380,6 +381,40 @@ static void make_sources(void)
 	seed_pixels_release(&pixels);
 }
 
+/* A task was accepted and is paid for: what was not read is a lack of memory, and
+ * never the service's failure, after which the text would be submitted again. */
+static bool read_answer(enum seed_stage stage, const char *body)
+{
+	const struct seed_provider *provider = seed_provider_find("kie");
+	const struct seed_provider_config config = { .api_base = provider->default_base };
+	const struct seed_response response = { .status = 200, .body = body, .len = strlen(body) };
+	struct seed_params params;
+	struct seed_task task = { .stage = stage };
+	struct seed_step step;
+	bool whole;
+
+	seed_params_init(&params);
+	seed_provider_answer(provider, &config, &params, &task, &response, &step);
+	whole = step.kind != SEED_STEP_FAIL;
+	if (!whole && step.error.code != ENOMEM)
+		fail_msg("%s (%d)", step.error.message, step.error.code);
+	seed_step_release(&step);
+	seed_task_release(&task);
+	seed_params_release(&params);
+	return whole;
+}
+
+static bool read_accepted(void)
+{
+	return read_answer(SEED_STAGE_SUBMIT, "{\"code\":200,\"data\":{\"taskId\":\"t1\"}}");
+}
+
+static bool read_result(void)
+{
+	return read_answer(SEED_STAGE_POLL, "{\"code\":200,\"data\":{\"state\":\"success\",\"resultJson\":"
+			   "\"{\\\"resultUrls\\\":[\\\"https://a.example/1.png\\\"]}\"}}");
+}
+
 static const struct {
 	const char *name;
 	bool (*run)(void);
@@ -392,6 +427,7 @@ static const struct {
 	{"look_at_urls", look_at_urls, 10}, {"judge_urls", judge_urls, 10},
 	{"fill_buf", fill_buf, 2},	    {"make_png", make_png, 5},
 	{"make_grey", make_grey, 8},	    {"make_jpeg", make_jpeg, 8},
+	{"read_accepted", read_accepted, 8}, {"read_result", read_result, 10},
 	{"make_webp", make_webp, 5},	    {"make_thumb", make_thumb, 5},
 };
 
