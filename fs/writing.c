@@ -247,6 +247,10 @@ void writing_open(struct fs *fs, fuse_req_t req, struct inode *inode,
 	}
 	if (writes(handle))
 		err = begin_writing(fs, handle);
+	/* It was there when the kernel looked it up, and is not any more (an empty text that was
+	 * closed meanwhile). The kernel looks again then, and creates it where that is wanted. */
+	if (err == -ENOENT)
+		err = -ESTALE;
 	if (err) {
 		handle_free(handle);
 		fuse_reply_err(req, -err);

@@ -756,3 +756,17 @@ with open(os.environ["F"], "w") as file:
     file.write("a fox")'
 	generated_once "a fox"
 }
+
+# Between the kernel's look-up and its open the other one's empty text is gone.
+@test "s2: two that write an empty text at once find no file missing" {
+	mount_seed
+	empties() {
+		local i
+
+		for ((i = 0; i < 150; i++)); do printf ' \n' >"$MNT/prompts/x" || return; done
+	}
+	background empties
+	empties
+	job_ends 0 "$JOB"
+	same 0 "$(count submit)"
+}
