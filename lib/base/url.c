@@ -73,12 +73,14 @@ errint_t seed_url_check(const char *url)
 
 	if (len > SEED_URL_MAX_BYTES || !is_clean(url, len))
 		return -EINVAL;
+	errno = 0;
 	parsed = parse(url, NULL);
-	if (!parsed)
-		return -EINVAL;
-	good = is_web(parsed) && has(parsed, CURLUPART_HOST) && !has(parsed, CURLUPART_USER) &&
-	       !has(parsed, CURLUPART_PASSWORD);
+	good = parsed && is_web(parsed) && has(parsed, CURLUPART_HOST) &&
+	       !has(parsed, CURLUPART_USER) && !has(parsed, CURLUPART_PASSWORD);
 	curl_url_cleanup(parsed);
+	/* A part that there was no memory for is not one that the URL lacks. */
+	if (errno == ENOMEM)
+		return -ENOMEM;
 	return good ? 0 : -EINVAL;
 }
 

@@ -33,7 +33,10 @@ enum phase fetch_enter(struct generation *generation)
 	struct seed_error error;
 	errint_t err;
 
-	if (seed_url_check(url)) {
+	err = seed_url_check(url);
+	if (err == -ENOMEM)
+		return attempt_not_sent(generation, err);
+	if (err) {
 		seed_error_set(&error, EIO, "the image's URL is not an http or https URL");
 		return attempt_failed(generation, SEED_FAILURE_FAILED, &error, -1);
 	}
