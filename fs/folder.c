@@ -1,5 +1,4 @@
 #include <fcntl.h>
-#include <unistd.h>
 
 #include "fs/fs.h"
 
@@ -98,15 +97,18 @@ void folder_unlink_then(struct fs *fs, fuse_req_t req, const struct node_type *f
 	}
 }
 
-errint_t folder_rmdir(struct fs *fs, const struct node_type *folder, const char *path,
-		      const char *name)
+void folder_rmdir(struct fs *fs, fuse_req_t req, const struct node_type *folder,
+		  const char *path, const char *name)
 {
 	char whole[FS_PATH_BYTES];
+	struct seed_wait *wait;
 
 	if (!path_join(path, name, whole))
-		return -ENAMETOOLONG;
-	return unlinkat(seed_store_area(fs->store, folder->area), whole, AT_REMOVEDIR) < 0 ?
-		-errno : 0;
+		fuse_reply_err(req, ENAMETOOLONG);
+	else if (!(wait = waiting_new(fs, req, NULL, NULL)))
+		fuse_reply_err(req, ENOMEM);
+	else if (seed_engine_remove_folder(fs->engine, folder->area, whole, wait))
+		waiting_fail(wait, ENOMEM);
 }
 
 void folder_setattr(struct fs *fs, fuse_req_t req, struct inode *inode, struct stat *st,

@@ -91,8 +91,8 @@ struct node_type {
 	void (*unlink)(struct fs *fs, fuse_req_t req, const struct node_type *folder,
 		       const char *path, const char *name);
 	void (*mkdir)(struct fs *fs, fuse_req_t req, const char *path, const char *name);
-	errint_t (*rmdir)(struct fs *fs, const struct node_type *folder, const char *path,
-			  const char *name);
+	void (*rmdir)(struct fs *fs, fuse_req_t req, const struct node_type *folder,
+		      const char *path, const char *name);
 	/* From this type's folder to the other's; both are whole paths. */
 	void (*rename)(struct fs *fs, fuse_req_t req, const char *from,
 		       const struct node_type *to_type, const char *to, unsigned flags);
@@ -312,8 +312,8 @@ void folder_unlink(struct fs *fs, fuse_req_t req, const struct node_type *folder
 void folder_unlink_then(struct fs *fs, fuse_req_t req, const struct node_type *folder,
 			const char *path, const char *name,
 			void (*reply)(struct fs *fs, fuse_req_t req, int code, void *file));
-errint_t folder_rmdir(struct fs *fs, const struct node_type *folder, const char *path,
-		      const char *name);
+void folder_rmdir(struct fs *fs, fuse_req_t req, const struct node_type *folder,
+		  const char *path, const char *name);
 
 /* fstatat in an area; -ENOENT also where a part of the path is no folder. */
 errint_t folder_stat(struct fs *fs, enum seed_area area, const char *path, struct stat *st);

@@ -390,12 +390,12 @@ static void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 	struct fs *fs = fs_of(req);
 	struct inode *folder = inode_of(fs, parent);
 	char path[FS_PATH_BYTES];
-	errint_t err = -EROFS;
 
 	inode_path(fs, folder, path);
 	if (folder->type->rmdir)
-		err = folder->type->rmdir(fs, folder->type, path, name);
-	fuse_reply_err(req, -err);
+		folder->type->rmdir(fs, req, folder->type, path, name);
+	else
+		fuse_reply_err(req, EROFS);
 }
 
 static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,

@@ -197,9 +197,6 @@ static void prompts_unlink(struct fs *fs, fuse_req_t req, const struct node_type
 	scratch_unref(fs, scratch);
 }
 
-/* Where else a folder of prompts/ stands. */
-static const enum seed_area mirrors[] = { SEED_AREA_IMAGES, SEED_AREA_RECORDS, SEED_AREA_HISTORY };
-
 static void made_folder(struct fs *fs, fuse_req_t req, int code, void *context)
 {
 	struct found *found = context;
@@ -237,23 +234,15 @@ static void prompts_mkdir(struct fs *fs, fuse_req_t req, const char *path, const
 		waiting_fail(wait, ENOMEM);
 }
 
-static errint_t prompts_rmdir(struct fs *fs, const struct node_type *folder, const char *path,
-			      const char *name)
+static void prompts_rmdir(struct fs *fs, fuse_req_t req, const struct node_type *folder,
+			  const char *path, const char *name)
 {
 	char whole[FS_PATH_BYTES];
-	errint_t err;
 
-	if (!path_join(path, name, whole))
-		return -ENAMETOOLONG;
-	if (scratch_any(fs, whole))
-		return -ENOTEMPTY;
-	err = folder_rmdir(fs, folder, path, name);
-	if (err)
-		return err;
-	/* The others where nothing is left in them: images outlive prompts. */
-	for (size_t i = 0; i < SEED_ARRAY_LEN(mirrors); i++)
-		unlinkat(seed_store_area(fs->store, mirrors[i]), whole, AT_REMOVEDIR);
-	return 0;
+	if (path_join(path, name, whole) && scratch_any(fs, whole))
+		fuse_reply_err(req, ENOTEMPTY);
+	else
+		folder_rmdir(fs, req, folder, path, name);
 }
 
 static void prompts_move(struct fs *fs, fuse_req_t req, const char *from,

@@ -2,8 +2,8 @@
  * Commands that change names in the catalogue, in order with the generations.
  *
  * What concerns one NAME (a removal, a restored version) is a job on the
- * name's lane. A rename concerns many names and several lanes: the gate is
- * closed, it runs once nothing else is on a disk thread, and what the
+ * name's lane. A rename, or the removal of a folder, concerns many names and
+ * several lanes: the gate is closed, it runs once nothing else is on a disk thread, and what the
  * generations want to write meanwhile is noted until the gate opens.
  */
 #include <sys/stat.h>
@@ -18,6 +18,8 @@ struct change {
 	struct seed_engine *engine;
 	struct seed_wait *wait;
 	void (*start)(struct seed_engine *engine, struct change *change);
+	void (*run)(struct seed_disk_job *disk); /* behind the gate; and its end */
+	void (*ended)(struct seed_engine *engine, struct command *command);
 	char *name;             /* or the rename's from, or the path of a version or file */
 	char *to;
 	enum seed_area area;    /* of a file that is removed */
@@ -372,24 +374,41 @@ static void supersede_target(struct seed_engine *engine, const struct change *ch
 	}
 }
 
+static void gate_ended(struct seed_engine *engine, struct command *command)
+{
+	engine->gate_closed = false;
+	change_ended(engine, command);
+	for (struct generation *g = engine->generations; g; g = g->next)
+		disk_step_resume(g);
+}
+
 static void move_ended(struct seed_engine *engine, struct command *command)
 {
 	struct change *change = change_of(command);
 
-	engine->steps_running--;
 	if (!change->err) {
 		if (!change->folder)
 			supersede_target(engine, change);
 		rename_generations(engine, change);
 		seed_log_line(engine->log, change->to, SEED_LOG_IMAGE "Renamed from %s", change->name);
 	}
-	engine->gate_closed = false;
-	change_reply(engine, change);
-	for (struct generation *g = engine->generations; g; g = g->next)
-		disk_step_resume(g);
+	gate_ended(engine, command);
 }
 
-static void start_move(struct seed_engine *engine, struct change *change)
+/* ---- a folder removed ---- */
+
+static void remove_folder_on_disk(struct seed_disk_job *disk)
+{
+	struct change *change = (struct change *)disk;
+	struct seed_engine *engine = change->engine;
+
+	change->err = seed_store_remove_folder(engine->store, change->area, change->name);
+	engine_post(engine, &change->command);
+}
+
+/* ---- behind the gate ---- */
+
+static void start_alone(struct seed_engine *engine, struct change *change)
 {
 	seed_store_new_id(engine->store, change->id);
 	engine->gate_closed = true;
@@ -399,7 +418,7 @@ static void start_move(struct seed_engine *engine, struct change *change)
 		engine->changes_last = &change->next;
 }
 
-/* Behind a closed gate the first of the list is the rename; it runs alone. */
+/* Behind a closed gate the first of the list is what it was closed for; it runs alone. */
 void changes_turn(struct seed_engine *engine)
 {
 	while (engine->changes_first) {
@@ -414,7 +433,7 @@ void changes_turn(struct seed_engine *engine)
 			change->start(engine, change);
 			continue;
 		}
-		run_on_lane(engine, change, change->name, move_on_disk, move_ended);
+		run_on_lane(engine, change, change->name, change->run, change->ended);
 		return;
 	}
 }
@@ -464,10 +483,26 @@ errint_t seed_engine_restore(struct seed_engine *engine, const char *version, co
 errint_t seed_engine_rename(struct seed_engine *engine, const char *from, const char *to,
 			    bool folder, struct seed_wait *wait)
 {
-	struct change *change = change_new(engine, from, to, wait, start_move);
+	struct change *change = change_new(engine, from, to, wait, start_alone);
 
-	if (change)
+	if (change) {
 		change->folder = folder;
+		change->run = move_on_disk;
+		change->ended = move_ended;
+	}
+	return order(engine, change);
+}
+
+errint_t seed_engine_remove_folder(struct seed_engine *engine, enum seed_area area,
+				   const char *path, struct seed_wait *wait)
+{
+	struct change *change = change_new(engine, path, NULL, wait, start_alone);
+
+	if (change) {
+		change->area = area;
+		change->run = remove_folder_on_disk;
+		change->ended = gate_ended;
+	}
 	return order(engine, change);
 }
 

@@ -123,6 +123,11 @@ errint_t seed_engine_rename(struct seed_engine *engine, const char *from, const 
 errint_t seed_engine_restore(struct seed_engine *engine, const char *version, const char *name,
 			     struct seed_wait *wait) SEED_MUST_CHECK;
 
+/* Removes the folder in an area, if nothing is in it; one of prompts/ in the others,
+ * too, where nothing is. `wait` gets 0, ENOENT, ENOTEMPTY …. */
+errint_t seed_engine_remove_folder(struct seed_engine *engine, enum seed_area area,
+				   const char *path, struct seed_wait *wait) SEED_MUST_CHECK;
+
 /* prompts/NAME gets this time, in order with what is committed to it; `wait` may be
  * NULL. */
 errint_t seed_engine_set_time(struct seed_engine *engine, const char *name, struct timespec time,

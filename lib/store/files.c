@@ -135,23 +135,21 @@ errint_t seed_files_make_parents(int dirfd, const char *path)
 	return 0;
 }
 
-/* Another thread may remove an empty folder that was just made (rmdir). */
-#define RENAME_TRIES 3
-
 errint_t seed_files_rename(int from_dirfd, const char *from, int to_dirfd, const char *to)
 {
-	errint_t err = 0;
+	errint_t err;
 
-	for (int i = 0; i < RENAME_TRIES && !err; i++) {
-		seed_crash_point("rename");
-		if (renameat(from_dirfd, from, to_dirfd, to) == 0)
-			return 0;
-		if (errno != ENOENT)
-			return -errno;
-		/* Most often the folder is there; make it only when it is not. */
-		err = seed_files_make_parents(to_dirfd, to);
-	}
-	return err ? err : -ENOENT;
+	seed_crash_point("rename");
+	if (renameat(from_dirfd, from, to_dirfd, to) == 0)
+		return 0;
+	if (errno != ENOENT)
+		return -errno;
+	/* Most often the folder is there; make it only when it is not. */
+	err = seed_files_make_parents(to_dirfd, to);
+	if (err)
+		return err;
+	seed_crash_point("rename");
+	return renameat(from_dirfd, from, to_dirfd, to) < 0 ? -errno : 0;
 }
 
 errint_t seed_files_place(int tmpfd, const char *tmpname, int dirfd, const char *path, bool durable)
@@ -186,7 +184,7 @@ errint_t seed_files_unlink(int dirfd, const char *path)
 
 errint_t seed_files_rmdir(int dirfd, const char *path)
 {
-	return unlinkat(dirfd, path, AT_REMOVEDIR) < 0 && errno != ENOENT ? -errno : 0;
+	return unlinkat(dirfd, path, AT_REMOVEDIR) < 0 ? -errno : 0;
 }
 
 bool seed_files_is_folder(int dirfd, const char *path)

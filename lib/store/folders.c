@@ -2,6 +2,11 @@
 #include "lib/store/files.h"
 #include "lib/store/internal.h"
 
+/* prompts/ last, since that one counts. */
+static const enum seed_area order[] = {
+	SEED_AREA_IMAGES, SEED_AREA_RECORDS, SEED_AREA_HISTORY, SEED_AREA_PROMPTS,
+};
+
 /* It may be there already, left from a folder of that name whose images were kept. */
 static errint_t make_folder(struct seed_store *store, enum seed_area area, const char *path)
 {
@@ -13,10 +18,6 @@ static errint_t make_folder(struct seed_store *store, enum seed_area area, const
 
 errint_t seed_store_make_folder(struct seed_store *store, const char *path)
 {
-	/* prompts/ last, since that one counts. */
-	static const enum seed_area order[] = {
-		SEED_AREA_IMAGES, SEED_AREA_RECORDS, SEED_AREA_HISTORY, SEED_AREA_PROMPTS,
-	};
 	errint_t err = seed_store_settle(store);
 	size_t i = 0;
 
@@ -30,6 +31,18 @@ errint_t seed_store_make_folder(struct seed_store *store, const char *path)
 		return 0;
 	/* Those that are empty: one that was there goes as it would by rmdir. */
 	for (i = SEED_ARRAY_LEN(order); i-- > 0 && err != -EEXIST;)
+		SEED_UNUSED(seed_files_rmdir(store->areas[order[i]], path));
+	return err;
+}
+
+errint_t seed_store_remove_folder(struct seed_store *store, enum seed_area area, const char *path)
+{
+	errint_t err = seed_store_settle(store);
+
+	if (!err)
+		err = seed_files_rmdir(store->areas[area], path);
+	/* Images outlive prompts. */
+	for (size_t i = 0; !err && area == SEED_AREA_PROMPTS && i + 1 < SEED_ARRAY_LEN(order); i++)
 		SEED_UNUSED(seed_files_rmdir(store->areas[order[i]], path));
 	return err;
 }

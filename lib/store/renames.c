@@ -45,13 +45,8 @@ void seed_renames_release(struct seed_renames *list)
 
 static errint_t forward(struct seed_store *store, const struct seed_rename *item)
 {
-	int from = store->places[item->from_place], to = store->places[item->to_place];
-	errint_t err = seed_files_rename(from, item->from, to, item->to);
-
-	/* Gone since the list was made, as an empty folder may be. */
-	if (err == -ENOENT && seed_files_exists(from, item->from) == 0)
-		err = 0;
-	return err;
+	return seed_files_rename(store->places[item->from_place], item->from,
+				 store->places[item->to_place], item->to);
 }
 
 static errint_t back(struct seed_store *store, const struct seed_rename *item)

@@ -225,6 +225,10 @@ void seed_store_thumb_end(struct seed_store *store, const struct seed_thumb_file
 /* Makes prompts/PATH and the same folder in the other areas. -EEXIST …. */
 errint_t seed_store_make_folder(struct seed_store *store, const char *path) SEED_MUST_CHECK;
 
+/* A folder that is empty; one of prompts/ in the other areas, too, where it is. */
+errint_t seed_store_remove_folder(struct seed_store *store, enum seed_area area,
+				  const char *path) SEED_MUST_CHECK;
+
 /* prompts/NAME, if nothing is in it. */
 errint_t seed_store_remove_empty(struct seed_store *store, const char *name) SEED_MUST_CHECK;
 

@@ -187,6 +187,24 @@ hold_rename() {
 	all_agree
 }
 
+@test "s1: rmdir is in order with what is done to the names" {
+	hold_rename
+	HELD=$DIR/held GO=$DIR/go LD_PRELOAD=$DIR/hold.so mount_seed
+	write fox "a fox"
+	mkdir "$MNT/prompts/d"
+	background try_write fox "another fox"
+	local writer=$JOB
+	wait_until test -e "$DIR/held"
+	background rmdir "$MNT/prompts/d"
+	local remover=$JOB
+	wait_until waits_or_ended "$remover"
+	fails ended "$remover"
+	: >"$DIR/go"
+	job_ends 0 "$remover"
+	job_ends 0 "$writer"
+	fails test -e "$MNT/images/d"
+}
+
 # It, or its child, is in a request that has no answer yet, or it has one.
 waits_or_ended() { # PID
 	local pid

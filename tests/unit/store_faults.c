@@ -643,6 +643,12 @@ static void prepare_folders(struct seed_store *store)
 	assert_int_equal(mkdirat(seed_store_area(store, SEED_AREA_IMAGES), "e", 0755), 0);
 }
 
+static void prepare_made(struct seed_store *store)
+{
+	prepare_two(store);
+	assert_int_equal(seed_store_make_folder(store, "made"), 0);
+}
+
 static errint_t begin(struct seed_store *store, const char *name)
 {
 	struct seed_record record;
@@ -710,6 +716,11 @@ static errint_t run_make_folder(struct in_flight *all)
 	return seed_store_make_folder(all->store, "made");
 }
 
+static errint_t run_remove_folder(struct in_flight *all)
+{
+	return seed_store_remove_folder(all->store, SEED_AREA_PROMPTS, "made");
+}
+
 static errint_t run_remove_image(struct in_flight *all)
 {
 	return seed_store_remove_file(all->store, SEED_AREA_IMAGES, "fox.png");
@@ -736,6 +747,8 @@ static const struct operation operations[] = {
 	{ .name = "restore after a failure", .prepare = prepare_failed, .run = run_restore,
 	  .renames = true },
 	{ .name = "make a folder", .prepare = prepare_two, .run = run_make_folder },
+	{ .name = "remove a folder", .prepare = prepare_made, .run = run_remove_folder,
+	  .removes = true },
 	{ .name = "remove a prompt", .prepare = prepare_two, .run = run_remove_prompt,
 	  .removes = true },
 	{ .name = "remove an image", .prepare = prepare_two, .run = run_remove_image,
