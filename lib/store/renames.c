@@ -75,7 +75,7 @@ static bool same_parent(int a_place, const char *a, int b_place, const char *b)
 /* The folders on one side of a stage's renames, each once where they follow
  * each other. */
 static errint_t sync_side(struct seed_store *store, const struct seed_renames *list, int stage,
-			  bool targets)
+			  bool targets, bool left)
 {
 	const char *last = NULL;
 	int last_place = 0;
@@ -87,6 +87,8 @@ static errint_t sync_side(struct seed_store *store, const struct seed_renames *l
 		errint_t err;
 
 		if (item->stage != stage || item->lazy || place == SEED_PLACE_TMP ||
+		    /* What has left it may be there again after a stop: it is swept. */
+		    (left && place == SEED_PLACE_PENDING) ||
 		    (last && same_parent(place, path, last_place, last)))
 			continue;
 		last = path;
@@ -103,9 +105,9 @@ static errint_t sync_side(struct seed_store *store, const struct seed_renames *l
 static errint_t sync_stage(struct seed_store *store, const struct seed_renames *list, int stage,
 			   bool undoing)
 {
-	errint_t err = sync_side(store, list, stage, !undoing);
+	errint_t err = sync_side(store, list, stage, !undoing, false);
 
-	return err ? err : sync_side(store, list, stage, undoing);
+	return err ? err : sync_side(store, list, stage, undoing, true);
 }
 
 static errint_t run_stage(struct seed_store *store, struct seed_renames *list, int stage)
