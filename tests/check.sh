@@ -408,12 +408,15 @@ floors() {
 NO_CIRCLES="lib/base lib/record lib/net lib/provider lib/image lib/sketch lib/store lib/worker lib/engine fs"
 
 circles() {
-	local folder bad=0
+	local folder objects bad=0
 
 	make -s -j"$(nproc)" BUILD="$BUILD" all >/dev/null || return 1
 	for folder in $NO_CIRCLES; do
-		nm -A --defined-only -g "$BUILD/$folder"/*.o | sed -E 's/^([^:]*):.* (.*)/\2 \1/' | sort -u >"$RUN/defined"
-		nm -A -u "$BUILD/$folder"/*.o | sed -E 's/^([^:]*):.* (.*)/\2 \1/' | sort -u >"$RUN/used"
+		objects=("$folder"/*.c) # not those of files that are gone
+		objects=("${objects[@]/#/$BUILD/}")
+		objects=("${objects[@]/%.c/.o}")
+		nm -A --defined-only -g "${objects[@]}" | sed -E 's/^([^:]*):.* (.*)/\2 \1/' | sort -u >"$RUN/defined"
+		nm -A -u "${objects[@]}" | sed -E 's/^([^:]*):.* (.*)/\2 \1/' | sort -u >"$RUN/used"
 		join "$RUN/used" "$RUN/defined" | awk '$2 != $3 { print $2, $3 }' | sort -u >"$RUN/calls"
 		if [ ! -s "$RUN/calls" ] || ! tsort "$RUN/calls" >/dev/null 2>"$RUN/circles"; then
 			echo "$folder: files that call each other in a circle:"

@@ -8,8 +8,14 @@ more_setup() {
 	mkdir "$DIR/profile"
 }
 
+# Its processes end by themselves, some of them a moment after the first.
+browser_ended() {
+	! grep -qsF "$DIR/profile" /proc/[0-9]*/cmdline
+}
+
 more_teardown() {
 	stop_process "${HTTP_PID:-}"
+	wait_until browser_ended
 }
 
 # Through Python's server, as on a desk: $WEB.
