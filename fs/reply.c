@@ -53,8 +53,16 @@ size_t part_of(size_t len, off_t offset, size_t *size)
 void reply_part(fuse_req_t req, const char *text, size_t len, size_t size, off_t offset)
 {
 	size_t at = part_of(len, offset, &size);
+	char *copy = malloc(size + 1);
 
-	fuse_reply_buf(req, text + at, size);
+	/* The reader may have closed before this call returns, and the text be gone. */
+	if (copy) {
+		memcpy(copy, text + at, size);
+		fuse_reply_buf(req, copy, size);
+	} else {
+		fuse_reply_err(req, ENOMEM);
+	}
+	free(copy);
 }
 
 void text_read(struct fs *fs, fuse_req_t req, struct handle *handle, size_t size, off_t offset)
