@@ -5,10 +5,10 @@
 
 /* A question is kept for just before the deadline, whatever waits were asked for. */
 #define LAST_QUESTION_MS 2000
-/* "Running" that is older than this at the deadline says nothing about then. */
-#define LATELY_MS 3000
 /* From then on each comes after half of what is left, but not sooner than this. */
 #define LAST_QUESTIONS_APART_MS 200
+/* "Running" that is older than this at the deadline says nothing about then. */
+#define LATELY_MS 3000
 /* The longest pause between two questions about a task that is shelved. */
 #define SHELVED_BACKOFF_MAX_MS 60000
 /* A task of which a service says nothing better for so long will never end. */
@@ -335,6 +335,8 @@ static enum phase adoption_failed(struct generation *generation, enum seed_failu
 	attempt_trouble(generation, failure, error);
 	if ((passing || dead) && left_ms > 0)
 		return ask_again(generation, failure, delay_ms < left_ms ? delay_ms : left_ms);
+	if (failure == SEED_FAILURE_LOCAL) /* a lack of something here pays for nothing */
+		return generation_fail(generation, error);
 	return not_adopted(generation, error);
 }
 

@@ -624,8 +624,8 @@ void exchange_read(const struct seed_engine *engine, const struct seed_params *p
 bool exchange_is_guarded(const struct generation *generation);
 /* One request, with the key where its host is the API's own; `guarded` if it is not. */
 errint_t exchange_transfer(struct seed_engine *engine, const struct seed_request *request,
-			   bool guarded, size_t limit_bytes, int64_t deadline_ms, seed_net_done_fn *done, void *context,
-			   struct seed_transfer **transfer) SEED_MUST_CHECK;
+			   bool guarded, size_t limit_bytes, int64_t deadline_ms,
+			   seed_net_done_fn *done, void *context, struct seed_transfer **transfer) SEED_MUST_CHECK;
 
 /* ---- progress.c ---- */
 

@@ -187,7 +187,9 @@ static void marked(struct generation *generation, errint_t err)
 		machine_deliver(main, &split);
 	else if (err && !generation_is_over(generation))
 		generation_mark_again(generation);
-	if (generation->shelved && !generation_is_over(generation))
+	/* The one that says it may be behind this one. */
+	if (generation->shelved && generation->step_running != STEP_MARK &&
+	    generation->step_next != STEP_MARK && !generation_is_over(generation))
 		generation_answer(generation, generation->record.error.code);
 }
 
