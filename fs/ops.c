@@ -85,10 +85,6 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 		return;
 	}
 	err = inode->type->getattr(fs, inode, &st, &timeout_s);
-	/* Asked within an open or a stat: the kernel looks the name up again, and finds
-	 * what is there now, or makes it. */
-	if (err == -ENOENT && inode->type->writing)
-		err = -ESTALE;
 	if (err)
 		fuse_reply_err(req, -err);
 	else

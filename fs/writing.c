@@ -35,6 +35,10 @@ static errint_t draft_get(struct fs *fs, struct inode *inode, struct draft **out
 	if (kind->is_prompt && seed_text_check_name(path))
 		return -EROFS;
 	err = kind->load(fs, path, &text, &len);
+	/* It was there when the kernel looked it up: another's empty text, which was closed
+	 * meanwhile. Who opens it then has it, as if it had been a moment sooner. */
+	if (err == -ENOENT)
+		err = (text = strdup("")) ? 0 : -ENOMEM;
 	if (err)
 		return err;
 	fresh = draft_new(text, len, kind->limit, kind->is_prompt);
@@ -83,7 +87,7 @@ errint_t writing_getattr(struct fs *fs, struct inode *inode, struct stat *st, do
 	inode_path(fs, inode, path);
 	if (!gone)
 		err = inode->type->writing->stat(fs, path, st);
-	if (err == -ENOENT && (draft || gone)) { /* removed, or not yet kept, while it is open */
+	if (err == -ENOENT) { /* removed, or not yet kept, while it is open, or as in draft_get() */
 		*st = (struct stat){ 0 };
 		clock_gettime(CLOCK_REALTIME, &st->st_mtim);
 		st->st_ctim = st->st_atim = st->st_mtim;
@@ -247,10 +251,6 @@ void writing_open(struct fs *fs, fuse_req_t req, struct inode *inode,
 	}
 	if (writes(handle))
 		err = begin_writing(fs, handle);
-	/* It was there when the kernel looked it up, and is not any more (an empty text that was
-	 * closed meanwhile). The kernel looks again then, and creates it where that is wanted. */
-	if (err == -ENOENT)
-		err = -ESTALE;
 	if (err) {
 		handle_free(handle);
 		fuse_reply_err(req, -err);

@@ -137,9 +137,10 @@ seed() {
 	for program in bash env dirname nproc id dpkg-query apt-get; do
 		ln -s "$(type -P "$program")" "$DIR/bin/"
 	done
+	cp "$ROOT/tests/check.sh" "$DIR/bin" # where another user may come
 	chmod -R 755 "$DIR"
 	run setpriv --reuid 65534 --regid 65534 --clear-groups env PATH="$DIR/bin" \
-		bash "$ROOT/tests/check.sh" install no-such-package
+		bash "$DIR/bin/check.sh" install no-such-package
 	[ "$status" -ne 0 ]
 	same "Packages are missing. As root: apt-get install no-such-package" "$output"
 }

@@ -516,8 +516,9 @@ EOT
 
 # COMMAND… in a mount namespace of its own, in which $1 has prepared /dev.
 in_namespace() { # SHELL-COMMAND PART-OF-THE-LINE [setpriv's options]
+	[ -x "$DIR/seedfs" ] || cp "$SEEDFS" "$DIR/seedfs" # where another user may come
 	run --separate-stderr unshare -m sh -c "$1"'; shift; exec setpriv "$@"' - "$1" "${@:3}" -- \
-		timeout 20 "$SEEDFS" -f -o "$(sketch)" "$MNT"
+		timeout 20 "$DIR/seedfs" -f -o "$(sketch)" "$MNT"
 	same 1 "$status"
 	same 1 "${#stderr_lines[@]}"
 	has "$stderr" "$2"
