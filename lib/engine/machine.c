@@ -14,7 +14,7 @@ const struct phase_row machine_phases[PHASE_COUNT] = {
 	[PHASE_BEGIN] = {
 		.name = "begin", .enter = begin_enter, .event = begin_event, .step = STEP_BEGIN,
 		.next = TO(REUSE) | TO(QUEUED) | TO(FETCH) | TO(FINISH),
-		.waits_for = "disk: journal, prompt, the earlier image to history, row",
+		.waits_for = "disk: journal, the earlier image to history, record, prompt",
 		.after_restart = "begin, if its row is in the journal; else nothing was changed" },
 	[PHASE_REUSE] = {
 		.name = "reuse", .event = reuse_event, .step = STEP_REUSE,
@@ -30,7 +30,7 @@ const struct phase_row machine_phases[PHASE_COUNT] = {
 		.name = "announce", .enter = announce_enter, .event = announce_event,
 		.step = STEP_ANNOUNCE,
 		.next = TO(SUBMIT) | TO(QUEUED) | TO(FINISH),
-		.waits_for = "disk: that it is about to be sent",
+		.waits_for = "disk: journal, that it is about to be sent",
 		.after_restart = "begin, or as submit" },
 	[PHASE_SUBMIT] = {
 		.name = "submit", .enter = submit_enter, .event = submit_event, .looks = true,
@@ -45,7 +45,7 @@ const struct phase_row machine_phases[PHASE_COUNT] = {
 	[PHASE_ACCEPT] = {
 		.name = "accept", .event = accept_event, .step = STEP_ACCEPT,
 		.next = TO(POLL_WAIT) | TO(POLL) | TO(FETCH),
-		.waits_for = "disk: task id or image URL",
+		.waits_for = "disk: journal, the task id or image URL",
 		.after_restart = "poll wait or fetch wait, or as submit" },
 	[PHASE_POLL_WAIT] = {
 		.name = "poll wait", .event = poll_wait_event, .looks = true,
@@ -61,12 +61,12 @@ const struct phase_row machine_phases[PHASE_COUNT] = {
 	[PHASE_SPLIT] = {
 		.name = "split", .event = split_event,
 		.next = TO(QUEUED) | TO(POLL_WAIT) | TO(FINISH),
-		.waits_for = "disk: a row of its own for the late task",
+		.waits_for = "disk: journal, a row of its own for the late task",
 		.after_restart = "poll wait" },
 	[PHASE_KEEP] = {
 		.name = "keep", .event = keep_event, .step = STEP_KEEP,
 		.next = TO(VERIFY),
-		.waits_for = "disk: the bytes of the answer",
+		.waits_for = "disk: the picture that the answer holds",
 		.after_restart = "verify, or as submit" },
 	[PHASE_FETCH_WAIT] = {
 		.name = "fetch wait", .event = fetch_wait_event,
@@ -86,8 +86,8 @@ const struct phase_row machine_phases[PHASE_COUNT] = {
 	[PHASE_FINISH] = {
 		.name = "finish", .enter = finish_enter, .event = finish_event, .step = STEP_FINISH,
 		.next = TO(GONE),
-		.waits_for = "disk: image, row, the journal's row is removed",
-		.after_restart = "finish, once the row says `commit`; else as before it" },
+		.waits_for = "disk: image, record; then the journal's row is removed",
+		.after_restart = "finish, if the row says `commit`; else as the phase before it" },
 	[PHASE_DROP] = {
 		.name = "drop", .event = drop_event, .step = STEP_DROP,
 		.next = TO(GONE),
@@ -95,7 +95,7 @@ const struct phase_row machine_phases[PHASE_COUNT] = {
 		.after_restart = "drop: its prompt is gone, or a newer row has the name" },
 	[PHASE_GONE] = {
 		.name = "gone",
-		.waits_for = "what is still under way; then it is freed",
+		.waits_for = "the end of what is under way; then it is freed",
 		.after_restart = "nothing" },
 };
 
