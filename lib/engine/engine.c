@@ -10,8 +10,6 @@
 
 /* Each costs an fsync's wait at a time; more only queue at the disk. */
 #define DISK_THREADS 4
-/* What is being submitted at the stop may still be answered. */
-#define STOP_GRACE_MS 500
 #define POLL_FDS_MAX 64
 
 /* ---- the thread ---- */
@@ -20,7 +18,7 @@ static bool stopped(const struct seed_engine *engine, int64_t now)
 {
 	/* Steps on disk always end; what they report may need another. */
 	return engine->stopping && engine->steps_running == 0 && !engine->readings &&
-	       (now >= engine->stop_ms || !machine_is_submitting(engine));
+	       now >= machine_stops_at(engine);
 }
 
 static void sleep_until(struct seed_engine *engine, int64_t at, int64_t now)
@@ -33,8 +31,6 @@ static void sleep_until(struct seed_engine *engine, int64_t at, int64_t now)
 		at = workers_at;
 	if (engine->watching > 0 && engine->watch_ms < at)
 		at = engine->watch_ms;
-	if (engine->stopping && engine->stop_ms < at)
-		at = engine->stop_ms;
 	seed_net_wait(engine->net, fds, count, at == INT64_MAX ? 60000 : at - now);
 }
 
@@ -82,7 +78,8 @@ errint_t seed_engine_start(struct seed_engine *engine)
 static void run_stop(struct seed_engine *engine, struct command *command)
 {
 	engine->stopping = true;
-	engine->stop_ms = seed_clock_now_ms() + STOP_GRACE_MS;
+	engine->stop_ms = seed_clock_now_ms();
+	machine_hurry(engine);
 	waits_stop(engine);
 	thumbs_stop(engine);
 	free(command);

@@ -278,7 +278,7 @@ struct seed_engine {
 	int thumbs_running;
 	bool private_service;      /* api_base leads to a private address itself */
 	bool stopping;
-	int64_t stop_ms;
+	int64_t stop_ms;           /* when the stop was ordered */
 };
 
 /* ---- helpers that need no file ---- */
@@ -365,8 +365,6 @@ errint_t resume_row(struct seed_engine *engine, struct seed_record *record,
 
 /* ==== machine.c ==== */
 
-/* An answer is awaited that says whether money was spent. */
-bool machine_is_submitting(const struct seed_engine *engine);
 extern const struct phase_row machine_phases[PHASE_COUNT];
 
 /* Something has happened to it. May free it. */
@@ -375,6 +373,12 @@ void machine_deliver(struct generation *generation, const struct event *event);
 void machine_start(struct generation *generation, enum phase phase);
 /* Timers of all; returns when to be called again. */
 int64_t machine_turn(struct seed_engine *engine, int64_t now_ms);
+
+/* At the stop: what is paid for and not yet on disk is tried at once, and again by
+ * machine_turn(), until this time at most. An answer that says whether money was
+ * spent is awaited, too, for less long. */
+void machine_hurry(struct seed_engine *engine);
+int64_t machine_stops_at(const struct seed_engine *engine);
 /* The engine is being freed, and nothing of it is under way. */
 void machine_free(struct seed_engine *engine);
 

@@ -135,13 +135,6 @@ static void reap(struct generation *generation)
 		generation_free(generation);
 }
 
-void machine_free(struct seed_engine *engine)
-{
-	/* Nothing of them is under way any more: the journal has them. */
-	while (engine->generations)
-		generation_free(engine->generations);
-}
-
 /* ---- moves ---- */
 
 static enum phase enter(struct generation *generation)
@@ -320,13 +313,96 @@ static int64_t turn(struct generation *generation, int64_t now)
 	return may_be_looked_at(generation) ? earlier(at, progress_turn(generation, now)) : at;
 }
 
+/* ---- the stop ---- */
+
+/* What is being submitted at the stop may still be answered. */
+#define ANSWER_GRACE_MS 500
+/* A disk that was full for a moment may take what is paid for. */
+#define DISK_GRACE_MS 5000
+
+/* It is paid for, and only memory knows: the next mount would ask for nothing. */
+static bool is_unsaved(const struct generation *generation)
+{
+	return generation->mark_ms || (generation->holding && generation->phase == PHASE_KEEP);
+}
+
+static bool is_submitting(const struct generation *generation)
+{
+	return generation->phase == PHASE_SUBMIT || generation->phase == PHASE_CHECK;
+}
+
+void machine_hurry(struct seed_engine *engine)
+{
+	int64_t now = seed_clock_now_ms();
+
+	for (struct generation *g = engine->generations; g; g = g->next) {
+		if (g->mark_ms)
+			g->mark_ms = now;
+		if (g->holding)
+			g->wake_ms = now;
+	}
+}
+
+int64_t machine_stops_at(const struct seed_engine *engine)
+{
+	int64_t grace_ms = 0;
+
+	for (const struct generation *g = engine->generations; g; g = g->next) {
+		if (is_unsaved(g))
+			return engine->stop_ms + DISK_GRACE_MS;
+		if (is_submitting(g))
+			grace_ms = ANSWER_GRACE_MS;
+	}
+	return engine->stop_ms + grace_ms;
+}
+
+/* Nothing moves any more but what is not on disk yet. */
+static int64_t save(struct seed_engine *engine, int64_t now)
+{
+	int64_t at = machine_stops_at(engine);
+
+	if (at <= now) /* only steps on disk are waited for now, which report */
+		at = INT64_MAX;
+	for (struct generation *g = engine->generations; g; g = g->next) {
+		mark_if_due(g, now);
+		if (g->mark_ms)
+			at = earlier(at, g->mark_ms);
+		if (!g->holding || g->phase != PHASE_KEEP)
+			continue;
+		if (now >= g->wake_ms)
+			machine_start(g, PHASE_KEEP); /* which frees nothing */
+		else
+			at = earlier(at, g->wake_ms);
+	}
+	return at;
+}
+
+static void tell_unsaved(struct generation *generation)
+{
+	if (is_unsaved(generation) && !generation_is_over(generation))
+		generation_log(generation, SEED_LOG_ERROR "Stopped before the disk took what the "
+			       "service had accepted (task %s): ask the service for the image",
+			       generation->task.id ? generation->task.id : "without an id");
+}
+
+void machine_free(struct seed_engine *engine)
+{
+	/* Nothing of them is under way any more: the journal has them. */
+	while (engine->generations) {
+		tell_unsaved(engine->generations);
+		generation_free(engine->generations);
+	}
+}
+
+/* ---- a turn ---- */
+
 int64_t machine_turn(struct seed_engine *engine, int64_t now)
 {
 	struct generation *generation;
 	int64_t at;
 
 	if (engine->stopping)
-		return INT64_MAX;
+		return save(engine, now);
 	(void)queue_turn(engine, now);
 	while ((generation = timers_due(engine, now)) != NULL)
 		timers_set(generation, turn(generation, now));
@@ -334,12 +410,4 @@ int64_t machine_turn(struct seed_engine *engine, int64_t now)
 	 * what starts there has timers of its own. */
 	at = queue_turn(engine, now);
 	return earlier(at, timers_next_ms(engine));
-}
-
-bool machine_is_submitting(const struct seed_engine *engine)
-{
-	for (const struct generation *g = engine->generations; g; g = g->next)
-		if (g->phase == PHASE_SUBMIT || g->phase == PHASE_CHECK)
-			return true;
-	return false;
 }

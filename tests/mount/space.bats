@@ -56,3 +56,20 @@ make_room() {
 	same 1 "$(count submit)"
 	wait_until test -z "$(ls "$STATE/pending")"
 }
+
+@test "s3: a task that was accepted while the disk was full is journalled by the stop, and asked for" {
+	mount_seed
+	faults '[{"on":"create","do":{"hold":true}}]'
+	background try_write fox "a fox"
+	received submit 1
+	fill
+	release
+	wait_until grep -q "The task id cannot be stored" "$DIR/err"
+	kill -TERM "$SEED_PID"
+	make_room
+	stop_seedfs
+	mount_seed
+	wait_until test -s "$MNT/images/fox.png"
+	is_verified fox
+	same 1 "$(count submit)"
+}

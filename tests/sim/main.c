@@ -96,9 +96,7 @@ static struct seed_engine *stop(struct seed_engine *engine)
 		return start_again(engine);
 	stops++;
 	end(engine);
-	for (int i = 0; i < task_count; i++)
-		if (tasks[i].told && !tasks[i].durable)
-			tasks[i].excused = true;
+	users_stopped();
 	life++;
 	return start(jobs);
 }

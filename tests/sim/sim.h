@@ -145,6 +145,7 @@ extern int life;
 void users_begin(struct seed_engine *engine);
 void users_act(struct seed_engine *engine);
 void users_died(void);
+void users_stopped(void);
 void check_submission(const struct submission *fresh);
 /* What must be true whenever nothing runs: at a death, and at the end. */
 void check_disk(void);

@@ -77,27 +77,38 @@ static struct seed_wait *wait_new(const char *what, int text)
 	return &waiter->wait;
 }
 
-/* What the program knows, and the disk took everything for a while: it is in the
+/* What the program knows, and the disk took everything for so long: it is in the
  * journal, or has ended. */
-static bool should_be_durable(const struct task *task)
+static bool should_be_durable(const struct task *task, int64_t quiet_ms)
 {
 	int64_t since = task->told_ms > disk_fault_ms() ? task->told_ms : disk_fault_ms();
 
-	return task->life == life && now_ms() - since > 15000 && !task->told_failed &&
+	return task->life == life && now_ms() - since > quiet_ms && !task->told_failed &&
 	       !task->told_invalid && !task->told_gone && !task->told_unknown && !task->cancelled &&
 	       !task->placed && !task->bytes && task->text >= 0 && !texts[task->text].gone;
+}
+
+static void program_ended(int64_t quiet_ms)
+{
+	for (int i = 0; i < task_count; i++)
+		if (tasks[i].told && !tasks[i].durable) {
+			if (should_be_durable(&tasks[i], quiet_ms))
+				broken("task %d was accepted and never written down", i);
+			tasks[i].excused = true;
+		}
 }
 
 void users_died(void)
 {
 	for (int i = 0; i < waiter_count; i++)
 		waiters[i].answered = true; /* the kernel does that */
-	for (int i = 0; i < task_count; i++)
-		if (tasks[i].told && !tasks[i].durable) {
-			if (should_be_durable(&tasks[i]))
-				broken("task %d was accepted and never written down", i);
-			tasks[i].excused = true;
-		}
+	program_ended(15000);
+}
+
+/* A stop waits for the disk: it is tried again after 2 s. */
+void users_stopped(void)
+{
+	program_ended(2500);
 }
 
 /* ---- what they do ---- */
