@@ -5,93 +5,39 @@
 
 enum kind { KIND_TIME, KIND_PLACE, KIND_FEATURE, KIND_COLOUR };
 
-/* With one of the endings below where the entry ends in '*'. */
+/* With one of the endings below where a word ends in '*'. */
 static const struct entry {
-	const char *word;
+	const char *words;
 	enum kind kind;
 	uint32_t value;
 } entries[] = {
-	{"dawn", KIND_TIME, SEED_TIME_DAWN},
-	{"sunrise", KIND_TIME, SEED_TIME_DAWN},
-	{"morning", KIND_TIME, SEED_TIME_DAWN},
-	{"noon", KIND_TIME, SEED_TIME_NOON},
-	{"midday", KIND_TIME, SEED_TIME_NOON},
-	{"day*", KIND_TIME, SEED_TIME_NOON},
-	{"sunny", KIND_TIME, SEED_TIME_NOON},
-	{"summer*", KIND_TIME, SEED_TIME_NOON},
-	{"golden", KIND_TIME, SEED_TIME_GOLDEN},
-	{"afternoon", KIND_TIME, SEED_TIME_GOLDEN},
-	{"low", KIND_TIME, SEED_TIME_GOLDEN},
-	{"sunset*", KIND_TIME, SEED_TIME_SUNSET},
-	{"evening", KIND_TIME, SEED_TIME_SUNSET},
-	{"dusk", KIND_TIME, SEED_TIME_DUSK},
-	{"twilight", KIND_TIME, SEED_TIME_DUSK},
-	{"night*", KIND_TIME, SEED_TIME_NIGHT},
-	{"midnight", KIND_TIME, SEED_TIME_NIGHT},
+	{"dawn sunrise morning", KIND_TIME, SEED_TIME_DAWN},
+	{"noon midday day* sunny summer*", KIND_TIME, SEED_TIME_NOON},
+	{"golden afternoon low", KIND_TIME, SEED_TIME_GOLDEN},
+	{"sunset* evening", KIND_TIME, SEED_TIME_SUNSET},
+	{"dusk twilight", KIND_TIME, SEED_TIME_DUSK},
+	{"night* midnight", KIND_TIME, SEED_TIME_NIGHT},
 	{"moon*", KIND_TIME, SEED_TIME_MOON},
-	{"mountain*", KIND_PLACE, SEED_PLACE_MOUNTAIN},
-	{"peak*", KIND_PLACE, SEED_PLACE_MOUNTAIN},
-	{"alp*", KIND_PLACE, SEED_PLACE_MOUNTAIN},
-	{"summit*", KIND_PLACE, SEED_PLACE_MOUNTAIN},
-	{"valley*", KIND_PLACE, SEED_PLACE_MOUNTAIN},
-	{"hill*", KIND_PLACE, SEED_PLACE_HILLS},
-	{"meadow*", KIND_PLACE, SEED_PLACE_HILLS},
-	{"field*", KIND_PLACE, SEED_PLACE_HILLS},
-	{"forest*", KIND_PLACE, SEED_PLACE_FOREST},
-	{"wood*", KIND_PLACE, SEED_PLACE_FOREST},
-	{"jungle*", KIND_PLACE, SEED_PLACE_FOREST},
-	{"desert*", KIND_PLACE, SEED_PLACE_DESERT},
-	{"dune*", KIND_PLACE, SEED_PLACE_DESERT},
-	{"sand*", KIND_PLACE, SEED_PLACE_DESERT},
-	{"city", KIND_PLACE, SEED_PLACE_CITY},
-	{"cities", KIND_PLACE, SEED_PLACE_CITY},
-	{"town*", KIND_PLACE, SEED_PLACE_CITY},
-	{"street*", KIND_PLACE, SEED_PLACE_CITY},
-	{"skyline*", KIND_PLACE, SEED_PLACE_CITY},
-	{"skyscraper*", KIND_PLACE, SEED_PLACE_CITY},
-	{"neon", KIND_PLACE, SEED_PLACE_CITY},
-	{"cyberpunk", KIND_PLACE, SEED_PLACE_CITY},
-	{"sea*", KIND_PLACE, SEED_PLACE_SEA},
-	{"ocean*", KIND_PLACE, SEED_PLACE_SEA},
-	{"beach*", KIND_PLACE, SEED_PLACE_SEA},
-	{"coast*", KIND_PLACE, SEED_PLACE_SEA},
-	{"wave*", KIND_PLACE, SEED_PLACE_SEA},
-	{"island*", KIND_PLACE, SEED_PLACE_SEA},
-	{"lake*", KIND_FEATURE, SEED_SKETCH_WATER},
-	{"river*", KIND_FEATURE, SEED_SKETCH_WATER},
-	{"fjord*", KIND_FEATURE, SEED_SKETCH_WATER},
-	{"harbour*", KIND_FEATURE, SEED_SKETCH_WATER},
-	{"harbor*", KIND_FEATURE, SEED_SKETCH_WATER},
-	{"reflection*", KIND_FEATURE, SEED_SKETCH_WATER},
-	{"reflect*", KIND_FEATURE, SEED_SKETCH_WATER},
-	{"water*", KIND_FEATURE, SEED_SKETCH_WATER},
-	{"bay", KIND_FEATURE, SEED_SKETCH_WATER},
-	{"tree*", KIND_FEATURE, SEED_SKETCH_TREES},
-	{"pine*", KIND_FEATURE, SEED_SKETCH_TREES},
-	{"fir*", KIND_FEATURE, SEED_SKETCH_TREES},
-	{"fox*", KIND_FEATURE, SEED_SKETCH_TREES},
-	{"deer", KIND_FEATURE, SEED_SKETCH_TREES},
-	{"snow*", KIND_FEATURE, SEED_SKETCH_SNOW},
-	{"winter*", KIND_FEATURE, SEED_SKETCH_SNOW},
-	{"ice", KIND_FEATURE, SEED_SKETCH_SNOW},
-	{"icy", KIND_FEATURE, SEED_SKETCH_SNOW},
-	{"frozen", KIND_FEATURE, SEED_SKETCH_SNOW},
+	{"mountain* peak* alp* summit* valley*", KIND_PLACE, SEED_PLACE_MOUNTAIN},
+	{"hill* meadow* field*", KIND_PLACE, SEED_PLACE_HILLS},
+	{"forest* wood* jungle*", KIND_PLACE, SEED_PLACE_FOREST},
+	{"desert* dune* sand*", KIND_PLACE, SEED_PLACE_DESERT},
+	{"city cities town* street* skyline* skyscraper* neon cyberpunk", KIND_PLACE, SEED_PLACE_CITY},
+	{"sea* ocean* beach* coast* wave* island*", KIND_PLACE, SEED_PLACE_SEA},
+	{"lake* river* fjord* harbour* harbor* reflection* reflect* water* bay",
+	 KIND_FEATURE, SEED_SKETCH_WATER},
+	{"tree* pine* fir* fox* deer", KIND_FEATURE, SEED_SKETCH_TREES},
+	{"snow* winter* ice icy frozen", KIND_FEATURE, SEED_SKETCH_SNOW},
 	{"blizzard", KIND_FEATURE, SEED_SKETCH_SNOW | SEED_SKETCH_STORM},
 	{"rain*", KIND_FEATURE, SEED_SKETCH_RAIN | SEED_SKETCH_CLOUDS},
-	{"fog*", KIND_FEATURE, SEED_SKETCH_FOG},
-	{"mist*", KIND_FEATURE, SEED_SKETCH_FOG},
-	{"haze", KIND_FEATURE, SEED_SKETCH_FOG},
-	{"storm*", KIND_FEATURE, SEED_SKETCH_STORM | SEED_SKETCH_CLOUDS},
-	{"thunder*", KIND_FEATURE, SEED_SKETCH_STORM | SEED_SKETCH_CLOUDS},
+	{"fog* mist* haze", KIND_FEATURE, SEED_SKETCH_FOG},
+	{"storm* thunder*", KIND_FEATURE, SEED_SKETCH_STORM | SEED_SKETCH_CLOUDS},
 	{"autumn*", KIND_FEATURE, SEED_SKETCH_AUTUMN | SEED_SKETCH_TREES},
 	{"cloud*", KIND_FEATURE, SEED_SKETCH_CLOUDS},
 	{"overcast", KIND_FEATURE, SEED_SKETCH_CLOUDS | SEED_SKETCH_STORM},
 	{"clear", KIND_FEATURE, SEED_SKETCH_CLEAR},
-	{"star*", KIND_FEATURE, SEED_SKETCH_STARS},
-	{"galaxy", KIND_FEATURE, SEED_SKETCH_STARS},
-	{"milky", KIND_FEATURE, SEED_SKETCH_STARS},
-	{"aurora*", KIND_FEATURE, SEED_SKETCH_AURORA | SEED_SKETCH_STARS},
-	{"northern", KIND_FEATURE, SEED_SKETCH_AURORA | SEED_SKETCH_STARS},
+	{"star* galaxy milky", KIND_FEATURE, SEED_SKETCH_STARS},
+	{"aurora* northern", KIND_FEATURE, SEED_SKETCH_AURORA | SEED_SKETCH_STARS},
 	{"red", KIND_COLOUR, 0xd63a2f},
 	{"crimson", KIND_COLOUR, 0xb4122e},
 	{"scarlet", KIND_COLOUR, 0xe0341f},
@@ -113,8 +59,7 @@ static const struct entry {
 	{"pink", KIND_COLOUR, 0xee8fb0},
 	{"rose", KIND_COLOUR, 0xe0809a},
 	{"white", KIND_COLOUR, 0xe8ecf0},
-	{"grey", KIND_COLOUR, 0x8a9098},
-	{"gray", KIND_COLOUR, 0x8a9098},
+	{"grey gray", KIND_COLOUR, 0x8a9098},
 	{"black", KIND_COLOUR, 0x20242c},
 	{"brown", KIND_COLOUR, 0x8a5f3c},
 	{"silver", KIND_COLOUR, 0xb4c0cc},
@@ -141,20 +86,25 @@ static bool is_ending(const char *text)
 	return false;
 }
 
-static bool matches(const char *word, const char *entry)
+/* `listed` has `len` bytes. */
+static bool matches(const char *word, const char *listed, size_t len)
 {
-	size_t len = strlen(entry);
-
-	if (entry[len - 1] == '*')
-		return !strncmp(word, entry, len - 1) && is_ending(word + len - 1);
-	return !strcmp(word, entry);
+	if (listed[len - 1] == '*')
+		return !strncmp(word, listed, len - 1) && is_ending(word + len - 1);
+	return strlen(word) == len && !strncmp(word, listed, len);
 }
 
 static const struct entry *find(const char *word)
 {
-	for (size_t i = 0; i < SEED_ARRAY_LEN(entries); i++)
-		if (matches(word, entries[i].word))
-			return &entries[i];
+	for (size_t i = 0; i < SEED_ARRAY_LEN(entries); i++) {
+		for (const char *at = entries[i].words; *at; at += strspn(at, " ")) {
+			size_t len = strcspn(at, " ");
+
+			if (matches(word, at, len))
+				return &entries[i];
+			at += len;
+		}
+	}
 	return NULL;
 }
 
