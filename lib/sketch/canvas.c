@@ -1,7 +1,5 @@
 #include "lib/sketch/parts.h"
 
-#define ONE SEED_SKETCH_ONE
-
 errint_t seed_canvas_init(struct seed_canvas *canvas, uint32_t width, uint32_t height)
 {
 	canvas->data = calloc((size_t)width * height, 3 * sizeof(*canvas->data));
@@ -35,9 +33,9 @@ void seed_canvas_set(struct seed_canvas *canvas, int64_t x, int64_t y, struct se
 {
 	uint16_t *p = at(canvas, x, y);
 
-	p[0] = (uint16_t)seed_clamp(colour.r, 0, SEED_SKETCH_LIGHT);
-	p[1] = (uint16_t)seed_clamp(colour.g, 0, SEED_SKETCH_LIGHT);
-	p[2] = (uint16_t)seed_clamp(colour.b, 0, SEED_SKETCH_LIGHT);
+	p[0] = (uint16_t)seed_clamp(colour.r, 0, LIGHT);
+	p[1] = (uint16_t)seed_clamp(colour.g, 0, LIGHT);
+	p[2] = (uint16_t)seed_clamp(colour.b, 0, LIGHT);
 }
 
 void seed_canvas_blend(struct seed_canvas *canvas, int64_t x, int64_t y, struct seed_rgb colour,
@@ -109,10 +107,10 @@ static int vignette(const struct seed_canvas *canvas, int64_t x, int64_t y)
 /* A little contrast around the middle: dark darker, light lighter. */
 static int graded(int value)
 {
-	int t = (int)((int64_t)value * ONE / SEED_SKETCH_LIGHT);
+	int t = (int)((int64_t)value * ONE / LIGHT);
 	int curve = seed_mul(seed_mul(t, t), 3 * ONE - 2 * t);
 
-	return (int)((int64_t)seed_mix(t, curve, ONE * 22 / 100) * SEED_SKETCH_LIGHT / ONE);
+	return (int)((int64_t)seed_mix(t, curve, ONE * 22 / 100) * LIGHT / ONE);
 }
 
 void seed_canvas_finish(const struct seed_canvas *canvas, uint32_t seed, struct seed_pixels *pixels)

@@ -1,9 +1,5 @@
 #include "lib/sketch/parts.h"
 
-#define ONE SEED_SKETCH_ONE
-#define UNIT SEED_SKETCH_UNIT
-#define PERCENT(n) (SEED_SKETCH_ONE * (n) / 100)
-
 #define ROWS 4
 
 struct building {

@@ -1,9 +1,5 @@
 #include "lib/sketch/field.h"
 
-#define ONE SEED_SKETCH_ONE
-#define UNIT SEED_SKETCH_UNIT
-#define PERCENT(n) (SEED_SKETCH_ONE * (n) / 100)
-
 /* How dense the noise must be to be seen as a cloud, by the words. */
 static int threshold(const struct seed_view *view)
 {

@@ -34,8 +34,8 @@ void seed_field_get(const struct seed_field *field, int64_t x, int64_t y, int va
 {
 	const int *above = field->data + (y / field->step * field->columns + x / field->step) * 2;
 	const int *below = above + field->columns * 2;
-	int u = (int)(x % field->step) * SEED_SKETCH_ONE / field->step;
-	int v = (int)(y % field->step) * SEED_SKETCH_ONE / field->step;
+	int u = (int)(x % field->step) * ONE / field->step;
+	int v = (int)(y % field->step) * ONE / field->step;
 
 	for (int i = 0; i < 2; i++)
 		values[i] = seed_mix(seed_mix(above[i], above[i + 2], u),

@@ -5,9 +5,6 @@
  */
 #include "lib/sketch/parts.h"
 
-#define ONE SEED_SKETCH_ONE
-#define UNIT SEED_SKETCH_UNIT
-#define PERCENT(n) (SEED_SKETCH_ONE * (n) / 100)
 #define LAYERS_MAX 8
 
 enum shape { SHAPE_PEAKS, SHAPE_HILLS, SHAPE_DUNES };

@@ -1,6 +1,5 @@
 #include "lib/sketch/math.h"
 
-#define ONE SEED_SKETCH_ONE
 /* Gradient noise in two dimensions reaches ±0.7; this stretches it to ±1. */
 #define STRETCH (ONE * 14 / 10)
 

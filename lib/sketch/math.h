@@ -12,11 +12,14 @@
 
 #include "lib/base/base.h"
 
+/* Short names, for formulas: nothing outside of this folder includes them. */
 enum {
-	SEED_SKETCH_ONE = 1 << 14,
-	SEED_SKETCH_UNIT = 1 << 16,
-	SEED_SKETCH_LIGHT = 255 << 8,
+	ONE = 1 << 14,
+	UNIT = 1 << 16,
+	LIGHT = 255 << 8,
 };
+
+#define PERCENT(n) (ONE * (n) / 100)
 
 struct seed_rgb {
 	int r, g, b;
@@ -42,7 +45,7 @@ static inline int seed_clamp(int64_t value, int low, int high)
 /* 0 below `from`, ONE above `to`, a straight line between. */
 static inline int seed_ramp(int64_t value, int64_t from, int64_t to)
 {
-	return seed_clamp((value - from) * SEED_SKETCH_ONE / (to - from), 0, SEED_SKETCH_ONE);
+	return seed_clamp((value - from) * ONE / (to - from), 0, ONE);
 }
 
 /* The same with soft ends (3t² - 2t³). */
@@ -50,7 +53,7 @@ static inline int seed_smooth(int64_t value, int64_t from, int64_t to)
 {
 	int t = seed_ramp(value, from, to);
 
-	return seed_mul(seed_mul(t, t), 3 * SEED_SKETCH_ONE - 2 * t);
+	return seed_mul(seed_mul(t, t), 3 * ONE - 2 * t);
 }
 
 static inline int seed_mix(int a, int b, int t)
@@ -72,7 +75,7 @@ static inline struct seed_rgb seed_rgb_scale(struct seed_rgb a, int t)
 /* Light on light: never over LIGHT, and softly towards it ("screen"). */
 static inline int seed_screen(int a, int b)
 {
-	return a + (int)((int64_t)b * (SEED_SKETCH_LIGHT - a) / SEED_SKETCH_LIGHT);
+	return a + (int)((int64_t)b * (LIGHT - a) / LIGHT);
 }
 
 static inline struct seed_rgb seed_rgb_screen(struct seed_rgb a, struct seed_rgb b)

@@ -1,8 +1,5 @@
 #include "lib/sketch/parts.h"
 
-#define ONE SEED_SKETCH_ONE
-#define PERCENT(n) (SEED_SKETCH_ONE * (n) / 100)
-
 static const struct {
 	uint32_t sky[4], light, land, land_lit, cloud_lit, cloud_shade, haze;
 	int darkness;
@@ -40,9 +37,9 @@ static void tint(struct seed_rgb *colour, struct seed_rgb towards, int t)
 	int factor = (int)((int64_t)now * ONE / (then > 2048 ? then : 2048));
 	struct seed_rgb hue = seed_rgb_scale(towards, seed_clamp(factor, 0, 3 * ONE));
 
-	hue.r = seed_clamp(hue.r, 0, SEED_SKETCH_LIGHT);
-	hue.g = seed_clamp(hue.g, 0, SEED_SKETCH_LIGHT);
-	hue.b = seed_clamp(hue.b, 0, SEED_SKETCH_LIGHT);
+	hue.r = seed_clamp(hue.r, 0, LIGHT);
+	hue.g = seed_clamp(hue.g, 0, LIGHT);
+	hue.b = seed_clamp(hue.b, 0, LIGHT);
 	*colour = seed_rgb_mix(*colour, hue, t);
 }
 

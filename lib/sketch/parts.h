@@ -23,7 +23,7 @@ struct seed_palette {
 
 struct seed_canvas {
 	uint32_t width, height;
-	uint16_t *data; /* owned; three values a pixel, 0 to SEED_SKETCH_LIGHT */
+	uint16_t *data; /* owned; three values a pixel, 0 to LIGHT */
 };
 
 struct seed_view {
@@ -65,11 +65,11 @@ void seed_canvas_finish(const struct seed_canvas *canvas, uint32_t seed, struct 
 /* Between pixels and coordinates. */
 static inline int64_t seed_to_unit(const struct seed_view *view, int64_t pixel)
 {
-	return pixel * SEED_SKETCH_UNIT / view->canvas.height;
+	return pixel * UNIT / view->canvas.height;
 }
 static inline int64_t seed_to_pixel(const struct seed_view *view, int64_t unit)
 {
-	return unit * view->canvas.height / SEED_SKETCH_UNIT;
+	return unit * view->canvas.height / UNIT;
 }
 /* Coordinate to Q16 pixel. */
 static inline int64_t seed_to_fine(const struct seed_view *view, int64_t unit)

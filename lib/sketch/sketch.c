@@ -2,9 +2,6 @@
 
 #include "lib/sketch/parts.h"
 
-#define ONE SEED_SKETCH_ONE
-#define UNIT SEED_SKETCH_UNIT
-
 /* Where sun or moon stands, by the time: its part of the sky's height, and its
  * radius in thousandths of the picture's. */
 static const struct {

@@ -1,9 +1,5 @@
 #include "lib/sketch/parts.h"
 
-#define ONE SEED_SKETCH_ONE
-#define UNIT SEED_SKETCH_UNIT
-#define PERCENT(n) (SEED_SKETCH_ONE * (n) / 100)
-
 /* The height of the water's surface at a place: waves get larger and farther
  * apart towards the viewer, as a plane seen from above it. */
 static int waves(const struct seed_view *view, int64_t x, int64_t below, int octaves)

@@ -1,9 +1,5 @@
 #include "lib/sketch/field.h"
 
-#define ONE SEED_SKETCH_ONE
-#define UNIT SEED_SKETCH_UNIT
-#define PERCENT(n) (SEED_SKETCH_ONE * (n) / 100)
-
 #define DROPS 1500
 #define FLAKES 1300
 

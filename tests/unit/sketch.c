@@ -142,8 +142,6 @@ static void words(void **state)
 
 static void arithmetic(void **state)
 {
-	enum { ONE = SEED_SKETCH_ONE };
-
 	SEED_UNUSED(state);
 	assert_int_equal(seed_ramp(5, 0, 10), ONE / 2);
 	assert_int_equal(seed_ramp(-5, 0, 10), 0);
@@ -151,9 +149,9 @@ static void arithmetic(void **state)
 	assert_int_equal(seed_ramp(2, 10, 0), ONE * 8 / 10);
 	assert_int_equal(seed_smooth(5, 0, 10), ONE / 2);
 	assert_int_equal(seed_mix(100, 200, ONE / 4), 125);
-	assert_int_equal(seed_screen(SEED_SKETCH_LIGHT, SEED_SKETCH_LIGHT), SEED_SKETCH_LIGHT);
+	assert_int_equal(seed_screen(LIGHT, LIGHT), LIGHT);
 	assert_int_equal(seed_screen(0, 77), 77);
-	for (int64_t x = -3 * SEED_SKETCH_UNIT; x < 3 * SEED_SKETCH_UNIT; x += 997) {
+	for (int64_t x = -3 * UNIT; x < 3 * UNIT; x += 997) {
 		int here = seed_noise(1, x, x * 3 / 2), there = seed_noise(1, x + 60, x * 3 / 2);
 
 		/* Bounded, and without a step, across the lattice, too. */
