@@ -1,21 +1,5 @@
 #include "lib/sketch/parts.h"
 
-errint_t seed_canvas_init(struct seed_canvas *canvas, uint32_t width, uint32_t height)
-{
-	canvas->data = calloc((size_t)width * height, 3 * sizeof(*canvas->data));
-	if (!canvas->data)
-		return -ENOMEM;
-	canvas->width = width;
-	canvas->height = height;
-	return 0;
-}
-
-void seed_canvas_release(struct seed_canvas *canvas)
-{
-	free(canvas->data);
-	canvas->data = NULL;
-}
-
 static uint16_t *at(const struct seed_canvas *canvas, int64_t x, int64_t y)
 {
 	return canvas->data + ((size_t)y * canvas->width + (size_t)x) * 3;

@@ -20,13 +20,11 @@ static struct seed_rgb window_colour(const struct seed_view *view, uint32_t hash
 	return seed_rgb_hex(lamps[hash % SEED_ARRAY_LEN(lamps)]);
 }
 
-static bool in_window(const struct seed_view *view, const struct building *b, int64_t x, int64_t y,
-		      uint32_t *hash)
+static bool in_window(const struct building *b, int64_t x, int64_t y, uint32_t *hash)
 {
 	int64_t cx = (x - b->left) / b->cell_w, cy = (y - b->top) / b->cell_h;
 	int64_t fx = (x - b->left) % b->cell_w, fy = (y - b->top) % b->cell_h;
 
-	SEED_UNUSED(view);
 	*hash = seed_hash(b->hash, cx, cy);
 	return fx > b->cell_w * 45 / 100 && fy > b->cell_h * 55 / 100 &&
 	       x < b->right - b->cell_w / 3 && y > b->top + b->cell_h;
@@ -42,7 +40,7 @@ static struct seed_rgb facade(const struct seed_view *view, const struct buildin
 
 	if (toward)
 		colour = seed_rgb_mix(colour, view->palette.land_lit, PERCENT(10));
-	if (!in_window(view, b, x, y, &hash))
+	if (!in_window(b, x, y, &hash))
 		return colour;
 	/* By day glass shows the sky, by night some rooms are lit. */
 	if (view->palette.darkness < PERCENT(20))
@@ -133,23 +131,21 @@ static void paint_row(struct seed_view *view, int64_t base, int64_t bottom, int 
 	}
 }
 
-errint_t seed_paint_city(struct seed_view *view)
+void seed_paint_city(struct seed_view *view)
 {
 	bool water = seed_view_has(view, SEED_SKETCH_WATER);
 	int64_t bottom = water ? view->horizon : UNIT * 2;
 	uint32_t seed = view->scene.seed + 2000;
-	errint_t err = 0;
 
 	if (view->scene.place != SEED_PLACE_CITY)
-		return 0;
-	for (int i = 0; !err && i < ROWS; i++) {
+		return;
+	for (int i = 0; i < ROWS; i++) {
 		int near = PERCENT(14) + i * PERCENT(28);
 		int64_t base = view->horizon + (water ? 0 : UNIT * 11 / 100 * (int64_t)i);
 
 		paint_row(view, base, bottom, near, seed + (uint32_t)i * 13);
 		if (i < ROWS - 1)
-			err = seed_paint_fog(view, base, UNIT * 14 / 100, PERCENT(34) - i * PERCENT(8),
-					     seed + 50 + (uint32_t)i);
+			seed_paint_fog(view, base, UNIT * 14 / 100, PERCENT(34) - i * PERCENT(8),
+				       seed + 50 + (uint32_t)i);
 	}
-	return err;
 }

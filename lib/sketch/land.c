@@ -5,8 +5,6 @@
  */
 #include "lib/sketch/parts.h"
 
-#define LAYERS_MAX 8
-
 enum shape { SHAPE_PEAKS, SHAPE_HILLS, SHAPE_DUNES };
 
 struct layer {
@@ -16,14 +14,13 @@ struct layer {
 	int near;
 	int thick;            /* of its trees; 0: none */
 	uint32_t seed;
-	int64_t *line;        /* crest for each column; in the land's memory */
+	int64_t *line;        /* crest for each column; in the view */
 };
 
 struct land {
-	struct layer layers[LAYERS_MAX];
+	struct layer layers[SEED_LAYERS_MAX];
 	size_t count;
 	int64_t bottom;       /* nothing of it below */
-	int64_t *memory;      /* owned */
 };
 
 /* Where the crest of a layer is above its base: 0 to about ONE. */
@@ -205,24 +202,17 @@ static void paint_trees(struct seed_view *view, const struct layer *layer)
 	seed_paint_wood(view, &wood);
 }
 
-static errint_t paint(struct seed_view *view, struct land *land)
+static void paint(struct seed_view *view, struct land *land)
 {
-	uint32_t width = view->canvas.width;
-
-	land->memory = malloc(land->count * width * sizeof(*land->memory));
-	if (!land->memory)
-		return -ENOMEM;
 	for (size_t i = 0; i < land->count; i++) {
-		land->layers[i].line = land->memory + i * width;
+		land->layers[i].line = view->lines[i];
 		find_line(view, &land->layers[i]);
 	}
 	for (size_t i = 0; i < land->count; i++) {
-		for (uint32_t x = 0; x < width; x++)
+		for (uint32_t x = 0; x < view->canvas.width; x++)
 			paint_column(view, &land->layers[i], x, visible_end(view, land, i, x));
 		paint_trees(view, &land->layers[i]);
 	}
-	free(land->memory);
-	return 0;
 }
 
 static struct layer *add(struct land *land, const struct seed_view *view, enum shape shape, int near)
@@ -305,7 +295,7 @@ static void plan_shore(const struct seed_view *view, struct land *land)
 	land->bottom = view->horizon;
 }
 
-errint_t seed_paint_far_land(struct seed_view *view)
+void seed_paint_far_land(struct seed_view *view)
 {
 	struct land land = {.bottom = UNIT + UNIT / 10};
 
@@ -319,21 +309,21 @@ errint_t seed_paint_far_land(struct seed_view *view)
 	}
 	if (seed_view_has(view, SEED_SKETCH_WATER))
 		land.bottom = view->horizon;
-	return paint(view, &land);
+	paint(view, &land);
 }
 
 /* A bank on one side of the picture, so that the water has a near shore. */
-errint_t seed_paint_near_land(struct seed_view *view)
+void seed_paint_near_land(struct seed_view *view)
 {
 	struct land land = {.bottom = UNIT + UNIT / 10};
 	struct layer *bank;
 
 	if (!seed_view_has(view, SEED_SKETCH_WATER) || view->scene.place == SEED_PLACE_CITY)
-		return 0;
+		return;
 	bank = add(&land, view, SHAPE_HILLS, ONE);
 	bank->base = UNIT * 106 / 100;
 	bank->height = UNIT * 14 / 100;
 	bank->frequency = UNIT * 8 / 10;
 	bank->thick = view->scene.place == SEED_PLACE_SEA ? 0 : PERCENT(34);
-	return paint(view, &land);
+	paint(view, &land);
 }

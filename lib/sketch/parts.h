@@ -23,8 +23,10 @@ struct seed_palette {
 
 struct seed_canvas {
 	uint32_t width, height;
-	uint16_t *data; /* owned; three values a pixel, 0 to LIGHT */
+	uint16_t *data; /* three values a pixel, 0 to LIGHT */
 };
+
+enum { SEED_LAYERS_MAX = 8 };
 
 struct seed_view {
 	struct seed_canvas canvas;
@@ -35,6 +37,11 @@ struct seed_view {
 	int64_t light_x, light_y; /* of the sun or moon */
 	int64_t light_radius;
 	bool light_is_moon, light_hidden;
+	/* Room for the painters, one at a time: crest lines of the ground, and two
+	 * rows of a wash's grid. */
+	int64_t lines[SEED_LAYERS_MAX][SEED_IMAGE_MAX_SIDE];
+	int points[2][2 * (SEED_IMAGE_MAX_SIDE + 2)];
+	uint16_t memory[];        /* the canvas's */
 };
 
 static inline bool seed_view_has(const struct seed_view *view, unsigned features)
@@ -42,9 +49,7 @@ static inline bool seed_view_has(const struct seed_view *view, unsigned features
 	return view->scene.features & features;
 }
 
-/* sketch_canvas.c */
-errint_t seed_canvas_init(struct seed_canvas *canvas, uint32_t width, uint32_t height) SEED_MUST_CHECK;
-void seed_canvas_release(struct seed_canvas *canvas);
+/* canvas.c */
 struct seed_rgb seed_canvas_get(const struct seed_canvas *canvas, int64_t x, int64_t y);
 void seed_canvas_set(struct seed_canvas *canvas, int64_t x, int64_t y, struct seed_rgb colour);
 /* Outside of the canvas: nothing. */
@@ -77,22 +82,22 @@ static inline int64_t seed_to_fine(const struct seed_view *view, int64_t unit)
 	return unit * view->canvas.height;
 }
 
-/* sketch_palette.c */
+/* palette.c */
 void seed_palette_choose(const struct seed_sketch_scene *scene, struct seed_palette *palette);
 
 /* A colour of the ground at a distance (`near` 0 to ONE), in the haze. */
 struct seed_rgb seed_hazed(const struct seed_view *view, struct seed_rgb colour, int near);
 
-/* sketch_sky.c: gradient, stars, sun or moon, clouds. */
-errint_t seed_paint_sky(struct seed_view *view) SEED_MUST_CHECK;
-/* sketch_clouds.c */
-errint_t seed_paint_clouds(struct seed_view *view) SEED_MUST_CHECK;
-errint_t seed_paint_aurora(struct seed_view *view) SEED_MUST_CHECK;
-/* sketch_land.c: the ridges behind the water (all of them where there is none),
+/* sky.c: gradient, stars, sun or moon, clouds. */
+void seed_paint_sky(struct seed_view *view);
+/* clouds.c */
+void seed_paint_clouds(struct seed_view *view);
+void seed_paint_aurora(struct seed_view *view);
+/* land.c: the ridges behind the water (all of them where there is none),
  * and the ones before it. */
-errint_t seed_paint_far_land(struct seed_view *view) SEED_MUST_CHECK;
-errint_t seed_paint_near_land(struct seed_view *view) SEED_MUST_CHECK;
-/* sketch_trees.c: a wood that stands on `line` (y in coordinates, one for each
+void seed_paint_far_land(struct seed_view *view);
+void seed_paint_near_land(struct seed_view *view);
+/* trees.c: a wood that stands on `line` (y in coordinates, one for each
  * column). `near`: 0 (far) to ONE; `thick`: how much of the line they take. */
 struct seed_wood {
 	const int64_t *line;
@@ -103,13 +108,12 @@ struct seed_wood {
 	bool leafy;
 };
 void seed_paint_wood(struct seed_view *view, const struct seed_wood *wood);
-/* sketch_city.c: the rows of a city; nothing where the place is another. */
-errint_t seed_paint_city(struct seed_view *view) SEED_MUST_CHECK;
-/* sketch_water.c: from the horizon down, a mirror of what is above it. */
+/* city.c: the rows of a city; nothing where the place is another. */
+void seed_paint_city(struct seed_view *view);
+/* water.c: from the horizon down, a mirror of what is above it. */
 void seed_paint_water(struct seed_view *view);
-/* sketch_weather.c: fog, rain, snow in the air. */
-errint_t seed_paint_fog(struct seed_view *view, int64_t level, int64_t depth, int strength,
-			uint32_t seed) SEED_MUST_CHECK;
-errint_t seed_paint_weather(struct seed_view *view) SEED_MUST_CHECK;
+/* weather.c: fog, rain, snow in the air. */
+void seed_paint_fog(struct seed_view *view, int64_t level, int64_t depth, int strength, uint32_t seed);
+void seed_paint_weather(struct seed_view *view);
 
 #endif

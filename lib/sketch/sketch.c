@@ -43,42 +43,36 @@ static int64_t place_horizon(const struct seed_sketch_scene *scene)
 	return UNIT * 52 / 100 + vary;
 }
 
-static errint_t paint(struct seed_view *view)
+static void paint(struct seed_view *view)
 {
-	errint_t err;
-
-	err = seed_paint_sky(view);
-	if (!err)
-		err = seed_paint_far_land(view);
-	if (!err)
-		err = seed_paint_city(view);
-	if (err)
-		return err;
+	seed_paint_sky(view);
+	seed_paint_far_land(view);
+	seed_paint_city(view);
 	seed_paint_water(view);
-	err = seed_paint_near_land(view);
-	return err ? err : seed_paint_weather(view);
+	seed_paint_near_land(view);
+	seed_paint_weather(view);
 }
 
 errint_t seed_sketch(const char *prompt, uint32_t width, uint32_t height,
 		     struct seed_pixels *pixels, struct seed_error *error)
 {
-	struct seed_view view = {0};
+	struct seed_view *view;
 	errint_t err;
 
 	err = seed_pixels_alloc(pixels, width, height, error);
 	if (err)
 		return err;
-	err = seed_canvas_init(&view.canvas, width, height);
-	if (!err) {
-		seed_sketch_read(prompt, &view.scene);
-		seed_palette_choose(&view.scene, &view.palette);
-		view.width = (int64_t)width * UNIT / height;
-		view.horizon = place_horizon(&view.scene);
-		place_light(&view);
-		err = paint(&view);
-	}
-	if (!err)
-		seed_canvas_finish(&view.canvas, view.scene.seed, pixels);
-	seed_canvas_release(&view.canvas);
-	return err ? seed_error_set(error, -err, "no memory for a sketch") : 0;
+	view = calloc(1, sizeof(*view) + (size_t)width * height * 3 * sizeof(view->canvas.data[0]));
+	if (!view)
+		return seed_error_set(error, ENOMEM, "no memory for a sketch");
+	view->canvas = (struct seed_canvas){ width, height, view->memory };
+	seed_sketch_read(prompt, &view->scene);
+	seed_palette_choose(&view->scene, &view->palette);
+	view->width = (int64_t)width * UNIT / height;
+	view->horizon = place_horizon(&view->scene);
+	place_light(view);
+	paint(view);
+	seed_canvas_finish(&view->canvas, view->scene.seed, pixels);
+	free(view);
+	return 0;
 }

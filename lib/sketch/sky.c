@@ -1,4 +1,4 @@
-#include "lib/sketch/field.h"
+#include "lib/sketch/wash.h"
 
 /* Stars in a picture of 16:9. */
 #define STARS 1500
@@ -52,8 +52,10 @@ static void paint_gradient(struct seed_view *view)
 }
 
 /* A band of faint light across the sky, with dust in it. */
-static void milky_way(const struct seed_view *view, int64_t x, int64_t y, uint32_t seed, int values[2])
+static void milky_way(const struct seed_view *view, const struct seed_wash *wash, int64_t x,
+		      int64_t y, int values[2])
 {
+	uint32_t seed = wash->seed;
 	int64_t lean = UNIT / 4 + seed_chance(seed, 1) * 2;
 	int64_t off = y - view->horizon / 3 + (x - view->width / 2) * lean / UNIT +
 		      seed_noise(seed, x * 2, y * 2);
@@ -63,30 +65,19 @@ static void milky_way(const struct seed_view *view, int64_t x, int64_t y, uint32
 	if (!band)
 		return;
 	dust = seed_fractal(seed + 5, x * 4, y * 4, 5) + PERCENT(45);
-	values[0] = seed_mul(seed_mul(band, band), seed_clamp(dust, 0, ONE));
+	values[0] = seed_mul(seed_mul(seed_mul(band, band), seed_clamp(dust, 0, ONE)),
+			     wash->strength);
 }
 
-static errint_t paint_milky_way(struct seed_view *view)
+static void paint_milky_way(struct seed_view *view)
 {
-	int part = seed_mul(view->palette.darkness, PERCENT(40));
-	int64_t end = seed_to_pixel(view, view->horizon);
-	struct seed_field field;
-	errint_t err;
+	const struct seed_wash wash = {
+		.find = milky_way, .from = seed_rgb_hex(0x8fa0d8), .shines = true,
+		.seed = view->scene.seed + 900,
+		.strength = seed_mul(view->palette.darkness, PERCENT(40)),
+	};
 
-	err = seed_field_init(&field, view, end, milky_way, view->scene.seed + 900);
-	if (err)
-		return err;
-	for (int64_t y = 0; y < end; y++) {
-		for (int64_t x = 0; x < view->canvas.width; x++) {
-			int values[2];
-
-			seed_field_get(&field, x, y, values);
-			seed_canvas_shine(&view->canvas, x, y, seed_rgb_hex(0x8fa0d8),
-					  seed_mul(values[0], part));
-		}
-	}
-	seed_field_release(&field);
-	return 0;
+	seed_paint_wash(view, &wash, seed_to_pixel(view, view->horizon));
 }
 
 static void paint_star(struct seed_view *view, uint32_t hash)
@@ -148,30 +139,22 @@ static void paint_light(struct seed_view *view)
 		paint_moon_face(view);
 }
 
-static errint_t paint_night(struct seed_view *view)
+static void paint_night(struct seed_view *view)
 {
-	errint_t err = 0;
-
 	if (!view->palette.darkness ||
 	    seed_view_has(view, SEED_SKETCH_STORM | SEED_SKETCH_RAIN | SEED_SKETCH_FOG))
-		return 0;
+		return;
 	if (view->scene.time == SEED_TIME_NIGHT)
-		err = paint_milky_way(view);
-	if (!err)
-		paint_stars(view);
-	return err;
+		paint_milky_way(view);
+	paint_stars(view);
 }
 
-errint_t seed_paint_sky(struct seed_view *view)
+void seed_paint_sky(struct seed_view *view)
 {
-	errint_t err;
-
 	paint_gradient(view);
-	err = paint_night(view);
-	if (!err && seed_view_has(view, SEED_SKETCH_AURORA))
-		err = seed_paint_aurora(view);
-	if (err)
-		return err;
+	paint_night(view);
+	if (seed_view_has(view, SEED_SKETCH_AURORA))
+		seed_paint_aurora(view);
 	paint_light(view);
-	return seed_paint_clouds(view);
+	seed_paint_clouds(view);
 }

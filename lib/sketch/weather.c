@@ -1,38 +1,30 @@
-#include "lib/sketch/field.h"
+#include "lib/sketch/wash.h"
 
 #define DROPS 1500
 #define FLAKES 1300
 
-static void drift(const struct seed_view *view, int64_t x, int64_t y, uint32_t seed, int values[2])
+static void drift(const struct seed_view *view, const struct seed_wash *wash, int64_t x, int64_t y,
+		  int values[2])
 {
+	int band = ONE - seed_smooth(llabs(y - wash->level), 0, wash->depth);
+	int mist;
+
 	SEED_UNUSED(view);
-	values[0] = seed_clamp(PERCENT(55) + seed_fractal(seed, x * 3 / 2, y * 6, 4), 0, ONE);
-	values[1] = 0;
+	values[0] = values[1] = 0;
+	if (!band)
+		return;
+	mist = PERCENT(55) + seed_fractal(wash->seed, x * 3 / 2, y * 6, 4);
+	values[0] = seed_mul(seed_clamp(mist, 0, ONE), seed_mul(wash->strength, band));
 }
 
-errint_t seed_paint_fog(struct seed_view *view, int64_t level, int64_t depth, int strength,
-			uint32_t seed)
+void seed_paint_fog(struct seed_view *view, int64_t level, int64_t depth, int strength, uint32_t seed)
 {
-	struct seed_field field;
-	errint_t err;
+	const struct seed_wash wash = {
+		.find = drift, .from = view->palette.haze, .seed = seed,
+		.level = level, .depth = depth, .strength = strength,
+	};
 
-	err = seed_field_init(&field, view, view->canvas.height, drift, seed);
-	if (err)
-		return err;
-	for (int64_t y = 0; y < view->canvas.height; y++) {
-		int64_t uy = seed_to_unit(view, y), off = uy > level ? uy - level : level - uy;
-		int band = seed_mul(strength, ONE - seed_smooth(off, 0, depth));
-
-		for (int64_t x = 0; band && x < view->canvas.width; x++) {
-			int values[2];
-
-			seed_field_get(&field, x, y, values);
-			seed_canvas_blend(&view->canvas, x, y, view->palette.haze,
-					  seed_mul(values[0], band));
-		}
-	}
-	seed_field_release(&field);
-	return 0;
+	seed_paint_wash(view, &wash, view->canvas.height);
 }
 
 static void paint_drop(struct seed_view *view, uint32_t hash)
@@ -66,18 +58,15 @@ static void paint_flake(struct seed_view *view, uint32_t hash)
 			 seed_to_fine(view, radius), colour, PERCENT(80) - near / 2);
 }
 
-static errint_t paint_fog_banks(struct seed_view *view)
+static void paint_fog_banks(struct seed_view *view)
 {
 	uint32_t seed = view->scene.seed + 5000;
-	errint_t err;
 
-	err = seed_paint_fog(view, view->horizon + UNIT * 6 / 100, UNIT * 26 / 100, PERCENT(60), seed);
-	if (err)
-		return err;
-	return seed_paint_fog(view, UNIT * 88 / 100, UNIT * 20 / 100, PERCENT(35), seed + 1);
+	seed_paint_fog(view, view->horizon + UNIT * 6 / 100, UNIT * 26 / 100, PERCENT(60), seed);
+	seed_paint_fog(view, UNIT * 88 / 100, UNIT * 20 / 100, PERCENT(35), seed + 1);
 }
 
-errint_t seed_paint_weather(struct seed_view *view)
+void seed_paint_weather(struct seed_view *view)
 {
 	uint32_t seed = view->scene.seed + 5100;
 
@@ -85,5 +74,6 @@ errint_t seed_paint_weather(struct seed_view *view)
 		paint_drop(view, seed_hash(seed + 2, i, 0));
 	for (int i = 0; seed_view_has(view, SEED_SKETCH_SNOW) && i < FLAKES; i++)
 		paint_flake(view, seed_hash(seed + 3, i, 0));
-	return seed_view_has(view, SEED_SKETCH_FOG) ? paint_fog_banks(view) : 0;
+	if (seed_view_has(view, SEED_SKETCH_FOG))
+		paint_fog_banks(view);
 }
