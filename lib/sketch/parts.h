@@ -103,8 +103,7 @@ struct seed_wood {
 	const int64_t *line;
 	int near, thick;
 	uint32_t seed;
-	struct seed_rgb dark, lit, haze;
-	int haze_part;
+	struct seed_rgb dark, lit;
 	bool leafy;
 };
 void seed_paint_wood(struct seed_view *view, const struct seed_wood *wood);

@@ -2,13 +2,13 @@
 
 /* The height of the water's surface at a place: waves get larger and farther
  * apart towards the viewer, as a plane seen from above it. */
-static int waves(const struct seed_view *view, int64_t x, int64_t below, int octaves)
+static int waves(const struct seed_view *view, int64_t x, int64_t below)
 {
 	int64_t far = below + UNIT * 12 / 1000;
 	int64_t px = (x - view->width / 2) * (UNIT * 45 / 100) / far;
 	int64_t py = (int64_t)UNIT * (UNIT * 110 / 100) / far;
 
-	return seed_fractal(view->scene.seed + 600, px, py * 2, octaves);
+	return seed_fractal(view->scene.seed + 600, px, py * 2, 5);
 }
 
 /* The path of light on the waves, under the sun or moon. */
@@ -26,7 +26,7 @@ static void paint_water_pixel(struct seed_view *view, int64_t x, int64_t y, int 
 {
 	const struct seed_palette *palette = &view->palette;
 	int64_t ux = seed_to_unit(view, x), uy = seed_to_unit(view, y), below = uy - view->horizon;
-	int wave = waves(view, ux, below, 5);
+	int wave = waves(view, ux, below);
 	int64_t swing = below * rough / ONE + UNIT * 2 / 1000;
 	int64_t from_y = view->horizon - below + wave * swing / ONE * 2;
 	int64_t from_x = ux + wave * swing / ONE / 5;
