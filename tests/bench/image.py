@@ -27,7 +27,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 WORKS = [
     # name, what it is, against the command, against the library (issue 5)
-    ("right", "a right PNG verified and stored", 2, 2),
+    ("right", "a PNG of the right size, verified and stored", 2, 2),
     ("jpeg", "JPEG 2048x1152 to PNG", 9, 5),
     ("up", "PNG 1024x576 to 2048x1152", 8, 5),
     ("crop", "JPEG 2048x2048, cropped, to PNG", 8, 4.5),
@@ -256,8 +256,8 @@ def ratio(of_tool, ours, column):
 
 
 def report(figures):
-    print("| work | seedfs, ms (MB) | fastest command, ms (MB) | ratio (wanted) "
-          "| fastest library, ms (MB) | ratio (wanted) | size against it |")
+    print("| work | seedfs, ms (MB) | fastest command, ms (MB) | ratio (goal) "
+          "| fastest library, ms (MB) | ratio (goal) | size against it |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for work, title, command_goal, library_goal in WORKS:
         ours = figures[work][("ours", "seedfs")]
@@ -273,7 +273,7 @@ def report(figures):
         size = 1 / ratio(peers[key], ours, 1) if work != "right" else 1
         print(row + " | %.2f |" % size)
     # Works come in the order of their size, so each one's peak is its own.
-    print("\nThe worker's memory after each work, MB: " + ", ".join(
+    print("\nThe worker's memory after each kind of work, MB: " + ", ".join(
         "%s %.0f" % (work, max(f[2] for f in figures[work][("ours", "seedfs")].values()) / 1024)
         for work, *_ in WORKS) + ".")
     print("\nAll tools, median milliseconds:\n")

@@ -137,8 +137,8 @@ def main():
     most = max(NUMBERS) + 1000
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, max(most, resource.getrlimit(
         resource.RLIMIT_NOFILE)[1])))
-    print("| writers | arriving, s of processor | s | idle, of a core | KB each | stat p99, µs | "
-          "without them, µs |\n| --- | --- | --- | --- | --- | --- | --- |")
+    print("| writers | until all wait, s of processor | s elapsed | idle, of a core | KB each | "
+          "stat p99, µs | without writers, µs |\n| --- | --- | --- | --- | --- | --- | --- |")
     took = []
     for writers in NUMBERS:
         directory = tempfile.mkdtemp(prefix="seedfs-bench.")
