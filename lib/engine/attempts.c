@@ -308,7 +308,7 @@ static enum phase not_adopted(struct generation *generation, const struct seed_e
 	generation->record.image_url = NULL;
 	seed_task_release(&generation->task);
 	generation->deadline_ms = INT64_MAX;
-	if (*generation->full_prompt)
+	if (*generation->record.prompt)
 		return attempt_requeue(generation);
 	seed_error_set(&none, ENODATA, "the callback has no valid image and no prompt, and there is "
 		       "none for this name");

@@ -219,13 +219,21 @@ errint_t exchange_transfer(struct seed_engine *engine, const struct seed_request
 errint_t exchange_prepare(struct generation *generation)
 {
 	const struct seed_engine *engine = generation->engine;
+	const struct seed_record *record = &generation->record;
+	char *prompt;
+	errint_t err;
 
 	seed_request_release(&generation->request);
 	if (generation_is_foreign(generation))
 		return -EXDEV;
-	return seed_provider_request(engine->config.provider, &engine->config.service,
-				     &generation->record.params, generation->full_prompt,
-				     &generation->task, &generation->request);
+	prompt = seed_params_full_prompt(&record->params, record->prompt);
+	if (!prompt)
+		return -ENOMEM;
+	err = seed_provider_request(engine->config.provider, &engine->config.service,
+				    &record->params, prompt, &generation->task,
+				    &generation->request);
+	free(prompt);
+	return err;
 }
 
 bool exchange_can(struct generation *generation, enum seed_stage stage)

@@ -162,12 +162,6 @@ struct generation *generation_new(struct seed_engine *engine, struct seed_record
 	generation->uid = generation->charged_day = -1;
 	generation->deadline_ms = generation->ask_until_ms = INT64_MAX;
 	seed_buf_init(&generation->bytes, SEED_ANSWER_MAX_BYTES);
-	generation->full_prompt = seed_params_full_prompt(&record->params, record->prompt);
-	if (!generation->full_prompt) {
-		timers_forget(generation);
-		free(generation);
-		return NULL;
-	}
 	generation->record = *record;
 	*record = (struct seed_record){ 0 }; /* moved: nothing is left to release */
 	generation->record.superseded = !newest;

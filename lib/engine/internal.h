@@ -165,7 +165,6 @@ struct generation {
 	struct seed_record record;
 	struct seed_task task;
 	struct seed_request request; /* built before it is announced in the journal */
-	char *full_prompt;
 	enum phase phase;
 	bool has_slot, resumed;
 	bool holding;    /* something is lacking here: its phase begins again at wake_ms */

@@ -122,7 +122,6 @@ static void generation_free(struct generation *generation)
 	seed_task_release(&generation->task);
 	seed_request_release(&generation->request);
 	seed_error_drop(&generation->trouble_error);
-	free(generation->full_prompt);
 	free(generation->fetch_url);
 	free(generation->reuse_name);
 	free(generation);

@@ -136,8 +136,7 @@ bool progress_look(struct generation *generation, enum seed_stage stage)
 	generation->look_stage = stage;
 	task = looked_at(generation);
 	err = seed_provider_request(config->provider, &config->service,
-				    &generation->record.params, generation->full_prompt, &task,
-				    &request);
+				    &generation->record.params, "", &task, &request);
 	if (!err)
 		err = exchange_transfer(generation->engine, &request,
 					exchange_is_guarded(generation), SEED_LOOK_MAX_BYTES,

@@ -14,7 +14,8 @@ struct image_texts {
 	size_t count;
 };
 
-static void fill_texts(struct generation *generation, struct image_texts *texts)
+static void fill_texts(const struct generation *generation, const char *prompt,
+		       struct image_texts *texts)
 {
 	const struct seed_record *record = &generation->record;
 	const struct seed_params *params = &record->params;
@@ -28,7 +29,7 @@ static void fill_texts(struct generation *generation, struct image_texts *texts)
 		snprintf(texts->parameters + len, sizeof(texts->parameters) - (size_t)len,
 			 ", seed: %lld", (long long)params->seed);
 	texts->texts[0] = (struct seed_image_text){ "Software", "seedfs " SEEDFS_VERSION };
-	texts->texts[1] = (struct seed_image_text){ "prompt", generation->full_prompt };
+	texts->texts[1] = (struct seed_image_text){ "prompt", prompt };
 	texts->count = 2;
 	if (params->model && params->model[0]) /* else the server's own: it does not tell */
 		texts->texts[texts->count++] = (struct seed_image_text){ "model", params->model };
@@ -180,7 +181,7 @@ static int64_t worker_limit_ms(void)
 	return WORKER_LIMIT_MS;
 }
 
-static errint_t start_worker(struct generation *generation)
+static errint_t start_worker(struct generation *generation, const char *prompt)
 {
 	struct seed_engine *engine = generation->engine;
 	struct image_texts texts = { .count = 0 };
@@ -190,14 +191,14 @@ static errint_t start_worker(struct generation *generation)
 		.width = (uint32_t)generation->record.params.width,
 		.height = (uint32_t)generation->record.params.height,
 		.max_upscale = engine->config.max_upscale,
-		.prompt = generation->full_prompt,
+		.prompt = prompt,
 		.texts = texts.texts,
 	};
 	int source = -1, result;
 	errint_t err;
 
 	if (engine->config.metadata)
-		fill_texts(generation, &texts);
+		fill_texts(generation, prompt, &texts);
 	job.text_count = texts.count;
 	err = open_source(generation, &source);
 	if (err)
@@ -215,9 +216,12 @@ static errint_t start_worker(struct generation *generation)
 
 enum phase verify_enter(struct generation *generation)
 {
+	const struct seed_record *record = &generation->record;
+	char *prompt = seed_params_full_prompt(&record->params, record->prompt);
+	errint_t err = prompt ? start_worker(generation, prompt) : -ENOMEM;
 	struct seed_error error;
-	errint_t err = start_worker(generation);
 
+	free(prompt);
 	if (!err)
 		return PHASE_STAY;
 	generation->at_worker = false;

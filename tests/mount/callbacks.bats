@@ -135,6 +135,12 @@ comes_later() {
 	same ENOENT "$(try_open images/track.png)"
 }
 
+@test "s6: neither there is ENODATA, also where an image is not taken and there is a style" {
+	mount_seed -o style=ink
+	same "close ENODATA" "$(callback track "{\"image_url\":\"$(picture png_flat a)\"}")"
+	same 0 "$(count submit)"
+}
+
 @test "s6: what is not JSON is EINVAL" {
 	mount_seed
 	for body in 'not json' '{"image_url":' '[' '7 8' '{"a":1} x'; do
