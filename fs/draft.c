@@ -31,10 +31,10 @@ void draft_free(struct draft *draft)
 	free(draft);
 }
 
-/* Most texts are short, and ten thousand of them may wait. */
+/* Most texts are short and come in one write, and ten thousand of them may wait. */
 static errint_t reserve(struct draft *draft, size_t size)
 {
-	size_t room = draft->room ? 2 * draft->room : 128;
+	size_t room = 2 * draft->room;
 	char *data;
 
 	if (size <= draft->room)
