@@ -20,7 +20,12 @@
 
 void attempt_new_deadline(struct generation *generation)
 {
-	generation->deadline_ms = seed_clock_now_ms() + generation->engine->config.timeout_ms;
+	const int64_t timeout_ms = generation->engine->config.timeout_ms;
+	struct seed_error error;
+
+	generation->deadline_ms = seed_clock_now_ms() + timeout_ms;
+	seed_error_set(&error, ETIMEDOUT, "no image within %lld s", (long long)(timeout_ms / 1000));
+	attempt_trouble(generation, SEED_FAILURE_UNSURE, &error);
 	timers_touch(generation);
 }
 
@@ -218,7 +223,6 @@ void attempt_rearm(struct generation *generation)
 	generation->record.state = SEED_STATE_GENERATING;
 	seed_error_drop(&generation->record.error);
 	attempt_new_deadline(generation);
-	attempt_nothing_known(generation);
 	generation->backoffs = 0;
 	if (generation->phase == PHASE_POLL_WAIT || generation->phase == PHASE_FETCH_WAIT)
 		attempt_wake(generation);

@@ -170,7 +170,6 @@ struct generation *generation_new(struct seed_engine *engine, struct seed_record
 	if (generation->next)
 		generation->next->link = &generation->next;
 	engine->generations = generation;
-	attempt_nothing_known(generation);
 	timers_touch(generation);
 	if (newest)
 		generation_link_name(generation);
@@ -261,15 +260,6 @@ void attempt_trouble(struct generation *generation, enum seed_failure failure,
 {
 	generation->trouble = failure;
 	seed_error_keep(&generation->trouble_error, error);
-}
-
-void attempt_nothing_known(struct generation *generation)
-{
-	struct seed_error error;
-
-	seed_error_set(&error, ETIMEDOUT, "no image within %lld s",
-		       (long long)(generation->engine->config.timeout_ms / 1000));
-	attempt_trouble(generation, SEED_FAILURE_UNSURE, &error);
 }
 
 void attempt_wake(struct generation *generation)

@@ -439,7 +439,7 @@ enum phase attempt_hopeless(struct generation *generation);
 enum phase attempt_not_sent(struct generation *generation, errint_t err);
 /* The end without a further attempt; one that is open ends with it. */
 enum phase attempt_end(struct generation *generation, const struct seed_error *error);
-/* A deadline for the attempt, from now. */
+/* A deadline for the attempt, from now, and nothing is known of it yet. */
 void attempt_new_deadline(struct generation *generation);
 /* Not accepted: back to the head of the queue. */
 enum phase attempt_requeue(struct generation *generation);
@@ -519,8 +519,6 @@ bool attempt_begins(const struct generation *generation);
 struct seed_attempt *attempt_last(struct generation *generation); /* one must exist */
 /* Whose task this is: of a late one that has the name, not the last. */
 struct seed_attempt *attempt_own(struct generation *generation);
-/* What `trouble` is until something else is known. */
-void attempt_nothing_known(struct generation *generation);
 void attempt_trouble(struct generation *generation, enum seed_failure failure,
 		     const struct seed_error *error);
 /* A question that waits is asked at once. */

@@ -4,16 +4,14 @@
 
 static void resume_task(struct generation *generation)
 {
-	int64_t now = seed_clock_now_ms();
-
-	generation->submitted_ms = now;
+	generation->submitted_ms = seed_clock_now_ms();
 	/* Its waiters were told by the last mount: none is there, and nothing
 	 * is submitted for it any more. */
 	generation->shelved = generation->no_retry = generation->record.state == SEED_STATE_FAILED;
 	if (!generation->shelved) {
 		generation->has_slot = true;
 		generation->engine->active++;
-		generation->deadline_ms = now + generation->engine->config.timeout_ms;
+		attempt_new_deadline(generation);
 	}
 	generation_log(generation, SEED_LOG_IMAGE "Resuming task %s after a restart",
 		       generation->task.id ? generation->task.id : "(answered)");

@@ -47,7 +47,6 @@ static void new_attempt(struct generation *generation)
 	generation->reminted = generation->no_looks = false;
 	free(generation->fetch_url);
 	generation->fetch_url = NULL;
-	attempt_nothing_known(generation);
 }
 
 static enum phase fail_over_budget(struct generation *generation)
