@@ -14,7 +14,7 @@ static void take_result(struct generation *generation, struct step_job *job)
 		seed_buf_init(&job->bytes, SEED_ANSWER_MAX_BYTES);
 	}
 	if (job->step == STEP_REUSE && !job->err)
-		job->err = reuse_take_facts(&generation->record, &job->made);
+		job->err = reuse_take_facts(&generation->record, &job->record);
 	if (job->step == STEP_REUSE && !job->err) {
 		generation->reuse_name = job->reuse_name;
 		job->reuse_name = NULL;
@@ -24,9 +24,9 @@ static void take_result(struct generation *generation, struct step_job *job)
 static void job_free(struct step_job *job)
 {
 	seed_record_release(&job->record);
-	seed_record_release(&job->made);
 	seed_buf_release(&job->bytes);
 	free(job->reuse_name);
+	free(job->spent);
 	free(job);
 }
 
@@ -81,9 +81,7 @@ static errint_t journal(struct seed_store *store, struct step_job *job)
 
 	if (!err && !job->record.superseded)
 		err = seed_store_record_write(store, &job->record, false);
-	if (!err && (job->step == STEP_ANNOUNCE || job->step == STEP_REQUEUE))
-		err = seed_store_spent_write(store, job->spent);
-	return err;
+	return err || !job->spent ? err : seed_store_spent_write(store, *job->spent);
 }
 
 static void run_step(struct seed_disk_job *disk)
@@ -96,8 +94,8 @@ static void run_step(struct seed_disk_job *disk)
 	case STEP_PROGRESS:
 		if (!job->record.superseded)
 			job->err = seed_store_record_write(store, &job->record, false);
-		if (!job->err) /* a drawing is announced by this step */
-			job->err = seed_store_spent_write(store, job->spent);
+		if (!job->err)
+			job->err = seed_store_spent_write(store, *job->spent);
 		break;
 	case STEP_BEGIN:
 		job->err = seed_store_begin(store, &job->record);
@@ -112,7 +110,7 @@ static void run_step(struct seed_disk_job *disk)
 		job->err = keep_source(store, job);
 		break;
 	case STEP_REUSE:
-		job->err = reuse_copy(engine, &job->record, &job->reuse_name, &job->made);
+		job->err = reuse_copy(engine, &job->record, &job->reuse_name);
 		break;
 	case STEP_FINISH:
 		job->err = seed_store_finish(store, &job->record, job->record.superseded);
@@ -142,6 +140,20 @@ static errint_t copy_record(struct generation *generation, struct seed_record *r
 	return err;
 }
 
+/* The day's count, with the steps that it must not be behind. */
+static errint_t copy_spent(const struct seed_engine *engine, enum disk_step step,
+			   struct seed_spent **spent)
+{
+	/* A drawing is announced by its progress. */
+	if (step != STEP_ANNOUNCE && step != STEP_REQUEUE && step != STEP_PROGRESS)
+		return 0;
+	*spent = malloc(sizeof(**spent));
+	if (!*spent)
+		return -ENOMEM;
+	**spent = engine->spent;
+	return 0;
+}
+
 static void start_step(struct generation *generation, enum disk_step step)
 {
 	struct seed_engine *engine = generation->engine;
@@ -164,12 +176,13 @@ static void start_step(struct generation *generation, enum disk_step step)
 		.report.run = step_ended,
 		.generation = generation,
 		.step = step,
-		.spent = engine->spent,
 		.reuse_key = reuse_key(&generation->record),
 		.source_fd = -1,
 	};
 	seed_buf_init(&job->bytes, SEED_ANSWER_MAX_BYTES);
 	job->err = copy_record(generation, &job->record);
+	if (!job->err)
+		job->err = copy_spent(engine, step, &job->spent);
 	if (!job->err && step == STEP_KEEP) {
 		/* Said by this step's row alone, which follows the bytes. */
 		job->record.step = seed_record_step("received");

@@ -139,10 +139,9 @@ struct step_job {
 	enum disk_step step;
 	struct seed_record record; /* a copy: the engine goes on with its own */
 	struct seed_buf bytes;
-	struct seed_spent spent;
+	struct seed_spent *spent;  /* owned; NULL: a step that the day's count does not concern */
 	uint64_t reuse_key;
-	char *reuse_name;        /* STEP_REUSE: whose image was copied, and its row; owned */
-	struct seed_record made;
+	char *reuse_name;          /* STEP_REUSE: whose image was copied; owned */
 	int source_fd;
 	errint_t err;
 };
@@ -584,10 +583,9 @@ const struct seed_spent *budget_today(struct seed_engine *engine);
 
 /* NAME's own image is what the text asks for. A disk thread. */
 bool reuse_is_made(struct seed_engine *engine, const char *name, const char *text);
-/* An image that `wanted` asks for is copied: *name is whose (owned), `made` its
- * row. -ENOENT: there is none. Release both in any case. A disk thread. */
-errint_t reuse_copy(struct seed_engine *engine, const struct seed_record *wanted, char **name,
-		    struct seed_record *made) SEED_MUST_CHECK;
+/* An image that `wanted` asks for is copied, and its facts are in `wanted`: *name is
+ * whose (owned, in any case). -ENOENT: there is none. A disk thread. */
+errint_t reuse_copy(struct seed_engine *engine, struct seed_record *wanted, char **name) SEED_MUST_CHECK;
 /* Its facts go along. */
 errint_t reuse_take_facts(struct seed_record *to, const struct seed_record *from) SEED_MUST_CHECK;
 /* The key under which a verified image's text and settings are found. */

@@ -70,13 +70,18 @@ errint_t reuse_take_facts(struct seed_record *to, const struct seed_record *from
 	return err;
 }
 
-errint_t reuse_copy(struct seed_engine *engine, const struct seed_record *wanted, char **name,
-		    struct seed_record *made)
+errint_t reuse_copy(struct seed_engine *engine, struct seed_record *wanted, char **name)
 {
+	struct seed_record made = { 0 };
+	errint_t err = -ENOENT;
+
 	*name = seed_store_reuse_find(engine->store, reuse_key(wanted));
-	if (!*name || !is_made_as(engine, *name, wanted, made))
-		return -ENOENT;
-	return seed_store_image_copy(engine->store, *name, wanted->id);
+	if (*name && is_made_as(engine, *name, wanted, &made))
+		err = seed_store_image_copy(engine->store, *name, wanted->id);
+	if (!err)
+		err = reuse_take_facts(wanted, &made);
+	seed_record_release(&made);
+	return err;
 }
 
 static uint64_t mix(uint64_t hash, const char *text)
