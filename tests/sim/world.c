@@ -404,10 +404,10 @@ static void note_death(const struct seed_engine *engine)
 
 bool world_run(struct seed_engine *engine, int64_t until_ms)
 {
+	bool stopped = false;
 	int idle = 0;
 
 	while (!dead) {
-		bool stopped;
 		int64_t at = engine_turn(engine, &stopped), next = next_event_ms();
 
 		if (engine->first && !dead) /* what was posted meanwhile */
@@ -426,7 +426,7 @@ bool world_run(struct seed_engine *engine, int64_t until_ms)
 	}
 	if (dead)
 		note_death(engine);
-	else if (clock_ms < until_ms)
+	else if (clock_ms < until_ms && !stopped)
 		clock_ms = until_ms;
 	return !dead;
 }
