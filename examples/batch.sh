@@ -40,7 +40,7 @@ fi
 mount=$1 list=$2 parallel=${3:-16}
 failed=$list.failed
 if [ ! -d "$mount/prompts" ]; then
-	echo "$0: $mount is no mount of seedfs; mount it first: seedfs -o provider=sketch $mount" >&2
+	echo "$0: $mount is not a seedfs mount; mount it first: seedfs -o provider=sketch $mount" >&2
 	exit 2
 fi
 if [ ! -r "$list" ]; then

@@ -9,7 +9,7 @@
 set -eu
 [ $# -ge 2 ] || { echo "usage: $0 MOUNT LIST [JOBS] [OPTION]…" >&2; exit 2; }
 mount=$1 list=$2 jobs=${3:-64}
-[ -d "$mount/prompts" ] || { echo "$0: $mount is no mount of seedfs" >&2; exit 2; }
+[ -d "$mount/prompts" ] || { echo "$0: $mount is not a seedfs mount" >&2; exit 2; }
 shift 2
 [ $# -eq 0 ] || shift
 

@@ -47,7 +47,7 @@ static bool check_clock(void)
 	gmtime_r(&now, &tm);
 	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
 	if (now < CLOCK_LEAST)
-		return say("clock", false, "it is years slow, so no certificate is valid; set it "
+		return say("clock", false, "it is years behind, so no certificate is valid; set it "
 			   "(timedatectl set-ntp true)");
 	return say("clock", true, text);
 }

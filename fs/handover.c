@@ -40,8 +40,8 @@ errint_t handover_give(int fd, struct seed_error *error)
 		err = daemon_notify("FDSTORE=1\nFDNAME=" FD_NAME "\n", fd);
 
 	if (err)
-		return seed_error_set(error, -err, "--hand-over: systemd does not take the mount: %s; "
-				      "it is for ExecStartPre=+ of a unit with FileDescriptorStoreMax=1",
+		return seed_error_set(error, -err, "--hand-over: systemd does not accept the mount: %s; "
+				      "use it only in ExecStartPre=+ of a unit with FileDescriptorStoreMax=1",
 				      strerror(-err));
 	return 0;
 }

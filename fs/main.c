@@ -254,7 +254,7 @@ static errint_t check_service(const struct seed_engine_config *config, struct se
 	seed_request_release(&request);
 	seed_task_release(&task);
 	if (err)
-		return seed_error_set(error, -err, "provider %s: no request can be built of these "
+		return seed_error_set(error, -err, "provider %s: no request can be built from these "
 				      "options (model, size, workflow): %s", config->provider->name,
 				      strerror(-err));
 	return 0;
@@ -319,7 +319,7 @@ static void drop_privileges(struct fs *fs)
 	errint_t err = privileges_drop();
 
 	if (err)
-		seed_log_line(fs->log, NULL, "Privileges that are not needed cannot be given up: %s",
+		seed_log_line(fs->log, NULL, "Cannot give up privileges that are not needed: %s",
 			      strerror(-err));
 }
 
@@ -337,8 +337,8 @@ static errint_t check_cage(struct fs *fs, struct seed_error *error)
 		return seed_error_set(error, -err, "cannot start a process: %s", strerror(-err));
 	seed_cage_missing(walls, missing);
 	if (missing[0])
-		seed_log_line(fs->log, NULL, "The workers' cage is incomplete, since this system does "
-			      "not give: %s", missing);
+		seed_log_line(fs->log, NULL, "The workers' cage is incomplete: this system does not "
+			      "provide %s", missing);
 	return 0;
 }
 

@@ -92,7 +92,7 @@ errint_t mount_prepare(struct options *options, struct seed_error *error)
 		return seed_error_set(error, ENOTDIR, "mount point %s: not a directory; name an empty "
 				      "one", given);
 	if (!is_empty(given))
-		fprintf(stderr, "seedfs: mount point %s is not empty: what is in it is out of sight "
+		fprintf(stderr, "seedfs: mount point %s is not empty: its contents are hidden "
 			"while it is mounted\n", given);
 	full = realpath(given, NULL);
 	if (!full)

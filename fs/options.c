@@ -336,8 +336,8 @@ static int take_ours(struct parsing *parsing, const struct option_spec *spec, co
 		return seed_error_set(parsing->error, EINVAL, "option %s needs a value: %s",
 				      spec->name, form_of(spec, form, sizeof(form)));
 	if ((spec->type == PATH || spec->type == DIRECTORY) && strncmp(value, "~/", 2) == 0)
-		return seed_error_set(parsing->error, EINVAL, "option %s=%s: the shell leaves a ~ as it "
-				      "is there; write %s=$HOME%s", spec->name, value, spec->name,
+		return seed_error_set(parsing->error, EINVAL, "option %s=%s: the shell does not expand a "
+				      "~ there; write %s=$HOME%s", spec->name, value, spec->name,
 				      value + 1);
 	/* Without the value: it holds a password. */
 	if (spec->type == URL && strchr(value, '@') && seed_url_check(value))
@@ -395,13 +395,13 @@ static int refuse_option(struct parsing *parsing, const char *text, size_t len)
 	for (size_t i = 0; i < SEED_ARRAY_LEN(keys); i++)
 		if (strlen(keys[i]) == len && strncmp(keys[i], text, len) == 0)
 			return seed_error_set(parsing->error, EINVAL, "option %.*s: a key is never "
-					      "an option, for ps shows those to everybody; put it into "
-					      "a file (mode 0600) and name that with -o key_file=PATH",
+					      "an option, because ps shows options to everybody; put it "
+					      "into a file (mode 0600) and name the file with -o key_file=PATH",
 					      (int)len, text);
 	if (len == 7 && strncmp(text, "remount", len) == 0)
 		return seed_error_set(parsing->error, EINVAL, "option remount: options cannot be "
 				      "changed while it is mounted; unmount it and mount it again "
-				      "(what runs goes on)");
+				      "(running generations go on)");
 	if ((len == 5 && strncmp(text, "store", len) == 0) ||
 	    (len == 11 && strncmp(text, "s3_endpoint", len) == 0))
 		return seed_error_set(parsing->error, EINVAL, "option store: this version keeps its "
@@ -493,8 +493,8 @@ static int take_position(struct parsing *parsing, const char *text)
 
 	parsing->positions++;
 	if (parsing->positions > 2)
-		return seed_error_set(parsing->error, EDOM, "too many arguments: %s; the last is the "
-				      "mount point, before it only a name for the source", text);
+		return seed_error_set(parsing->error, EDOM, "too many arguments: %s; the last one is the "
+				      "mount point, and only a source may come before it", text);
 	/* With two, the first is the source: a label only. */
 	free(options->source);
 	options->source = options->mountpoint;
@@ -709,8 +709,8 @@ char *options_help(void)
 	      "Writing a text to MOUNTPOINT/prompts/NAME generates MOUNTPOINT/images/NAME.png.\n\n"
 	      "    -h   this help            -V   the version\n"
 	      "    -f   in the foreground    -d   with libfuse's debug output\n"
-	      "    --check   look at what a mount needs, say what is wrong; mounts and spends nothing\n"
-	      "    --hand-over   mount for the unit that starts this outside of its sandbox, and end\n"
+	      "    --check   check what a mount needs and say what is wrong; mounts and spends nothing\n"
+	      "    --hand-over   mount for a sandboxed systemd unit, give it the mount, and end\n"
 	      "    -s   single-threaded      -o OPTION[,OPTION...] (a comma in a value: \\,)\n\n",
 	      out);
 	for (size_t i = 0; i < SEED_ARRAY_LEN(specs); i++) {

@@ -32,22 +32,22 @@ struct option_rate {
 	_(style, STRING, "", 0, 0, "appended to every prompt after a comma") \
 	_(retry_steps, INT, "25", 1, 1000, "steps of the one retry") \
 	_(retry_cfg_scale, REAL, "7", 0, 100, "cfg_scale of the one retry") \
-	_(max_upscale, REAL, "2", 1, 16, "how far a smaller picture may be enlarged") \
+	_(max_upscale, REAL, "2", 1, 16, "how much a smaller picture may be enlarged") \
 	_(timeout, INT, "300", 1, 86400, "seconds for one attempt") \
 	_(jobs, INT, "32", 1, 100000, "generations at the service at once") \
-	_(rate, RATE, NULL, 1, 1000000, "new submissions (default: the service's limit)") \
-	_(budget, BUDGET, NULL, 1, 1000000000, "submissions in a UTC day, at most") \
-	_(dry_run, FLAG, NULL, 0, 0, "submit nothing: write down each request, and draw the picture") \
-	_(reuse, FLAG, NULL, 0, 0, "answer a text that was already generated with its image") \
-	_(nometadata, FLAG, NULL, 0, 0, "no prompt, model and parameters in the images") \
+	_(rate, RATE, NULL, 1, 1000000, "at most N new submissions in SECONDS (default: the service's limit)") \
+	_(budget, BUDGET, NULL, 1, 1000000000, "at most N submissions in a UTC day") \
+	_(dry_run, FLAG, NULL, 0, 0, "submit nothing: log each request, and draw the picture") \
+	_(reuse, FLAG, NULL, 0, 0, "answer a text that has an image with that image, at no cost") \
+	_(nometadata, FLAG, NULL, 0, 0, "leave prompt, model and parameters out of the images") \
 	_(history, COUNT, "all", 0, 1000000000, "earlier images kept for each name") \
-	_(log_size, BYTES, "16M", 4096, 1099511627776.0, "bound of the log, with K, M or G") \
+	_(log_size, BYTES, "16M", 4096, 1099511627776.0, "maximum size of the log, with K, M or G") \
 	_(workflow, PATH, NULL, 0, 0, "comfyui: a workflow in API format") \
-	_(allow_other, FLAG, NULL, 0, 0, "let other users in (permissions are always checked)") \
+	_(allow_other, FLAG, NULL, 0, 0, "let other users see the mount (permissions are always checked)") \
 	_(uid, USER, NULL, 0, 4294967294.0, "owner of the files, a name or a number") \
 	_(gid, GROUP, NULL, 0, 4294967294.0, "group of the files, a name or a number") \
-	_(umask, OCTAL, "022", 0, 0777, "permission bits taken away of 0777 and 0666, octal") \
-	_(ro, FLAG, NULL, 0, 0, "read-only: looks at the catalogue, needs no key")
+	_(umask, OCTAL, "022", 0, 0777, "permission bits removed from 0777 and 0666, octal") \
+	_(ro, FLAG, NULL, 0, 0, "read-only: shows the catalogue, needs no key")
 
 struct options {
 	char *provider, *api_base, *key_file, *state, *model, *quality, *guidance, *style;

@@ -8,7 +8,7 @@ static const char readme_text[] =
 	"A shell's echo does not report errors of close(): cp, tee and dd do, or use\n"
 	"    sync prompts/fox && echo done                  waits and reports\n"
 	"status            the log (tail -f works): what happened to each prompt, and why\n"
-	"records/NAME.json the row of NAME: state, image_url, resolution, attempts, error\n"
+	"records/NAME.json the facts about NAME: state, image_url, resolution, attempts, error\n"
 	"history/NAME/     earlier pictures; rm prompts/NAME cancels what is running\n"
 	"Looking (ls, stat, find) never generates and never costs anything. Manual: man seed\n";
 

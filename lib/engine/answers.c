@@ -269,7 +269,7 @@ static enum phase look_not_known(struct generation *generation)
 		return PHASE_STAY;
 	}
 	seed_error_set(&error, EIO, "the service does not know the task any more; it may have been "
-		       "started anew");
+		       "restarted");
 	return look_failed(generation, &error);
 }
 

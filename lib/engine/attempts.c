@@ -300,7 +300,7 @@ static enum phase not_adopted(struct generation *generation, const struct seed_e
 	struct seed_error none;
 
 	generation->adopting = false;
-	generation_log(generation, SEED_LOG_ERROR "The callback's image is not taken: %s (%s)",
+	generation_log(generation, SEED_LOG_ERROR "The callback's image is not used: %s (%s)",
 		       error->message, seed_error_name(error->code));
 	/* An address inside is not an image that failed: nothing is spent on it. */
 	if (error->code == EPERM)
@@ -314,8 +314,8 @@ static enum phase not_adopted(struct generation *generation, const struct seed_e
 	generation->deadline_ms = INT64_MAX;
 	if (*generation->record.prompt)
 		return attempt_requeue(generation);
-	seed_error_set(&none, ENODATA, "the callback has no valid image and no prompt, and there is "
-		       "none for this name");
+	seed_error_set(&none, ENODATA, "the callback has no valid image and no prompt, and this "
+		       "name has no prompt");
 	return generation_fail(generation, &none);
 }
 

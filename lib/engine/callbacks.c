@@ -80,8 +80,8 @@ static void follow(struct seed_engine *engine, struct request *request, struct b
 			      "No valid image provided, generating new 2K image");
 	if (!body->image_url && !*body->prompt) {
 		seed_log_line(engine->log, request->name, SEED_LOG_ERROR
-			      "The callback has neither an image nor a prompt, and there is none "
-			      "for this name (ENODATA)");
+			      "The callback has neither an image nor a prompt, and this name has "
+			      "no prompt (ENODATA)");
 		request_refuse(engine, request, ENODATA);
 		return;
 	}

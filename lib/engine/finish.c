@@ -64,8 +64,8 @@ enum phase finish_event(struct generation *generation, const struct event *event
 		if (code)
 			generation_answer(generation, code);
 		return generation_hold(generation, -event->err, is_in_way(event->err) ?
-				       "The outcome cannot be stored: rename what stands in the place "
-				       "of its image, its record or its history" :
+				       "The outcome cannot be stored: rename what is in the place of "
+				       "its image, its record or its history" :
 				       "The outcome cannot be stored");
 	}
 	if (!code)

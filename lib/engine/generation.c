@@ -67,7 +67,7 @@ void generation_rename(struct generation *generation, const char *name)
 	bool named = generation->link_same != NULL;
 
 	if (seed_record_set(&generation->record.name, name)) {
-		generation_log(generation, SEED_LOG_ERROR "out of memory: goes on under its old name");
+		generation_log(generation, SEED_LOG_ERROR "out of memory: the generation goes on under its old name");
 		return;
 	}
 	if (!named)

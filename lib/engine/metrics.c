@@ -123,7 +123,7 @@ errint_t seed_metrics_format(const struct seed_metrics *metrics, struct seed_buf
 		err = spenders(metrics, out);
 	if (!err)
 		err = head(out, "cost_total", "What the service charged for verified images, in its own "
-			   "unit, where it tells it.", "counter");
+			   "unit, if it reports it.", "counter");
 	if (!err)
 		err = seed_buf_addf(out, "seedfs_cost_total %.15g\n", metrics->cost);
 	if (!err)

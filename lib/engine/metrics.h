@@ -12,21 +12,21 @@
 /* name, help */
 #define SEED_COUNTERS(_) \
 	_(prompts, "Texts committed to prompts/ or by a callback.") \
-	_(submissions, "Requests that ask the service for an image: what costs money.") \
-	_(retries, "Second attempts. Growing with submissions: look for the cause in status.") \
+	_(submissions, "Requests that ask the service for an image. These cost money.") \
+	_(retries, "Second attempts. If this grows with submissions, status has the cause.") \
 	_(verified, "Images verified and put in place.") \
-	_(rate_limited, "Answers 429 to a submission. Growing: lower rate= or jobs=.") \
-	_(polls, "Questions how a task is.") \
+	_(rate_limited, "Answers 429 to a submission. If this grows, lower rate= or jobs=.") \
+	_(polls, "Requests for the state of a task.") \
 	_(downloads, "Image downloads begun.") \
 	_(download_bytes, "Bytes of images downloaded.") \
 	_(image_bytes, "Bytes of images stored.") \
-	_(callbacks_adopted, "Callbacks whose image was taken.") \
+	_(callbacks_adopted, "Callbacks whose image was adopted.") \
 	_(callbacks_preserved, "Callbacks that found a verified image and changed nothing.") \
-	_(reused, "Texts answered with the image that was there (reuse).") \
-	_(superseded, "Generations whose name a newer text took.") \
+	_(reused, "Texts answered with an existing image (reuse).") \
+	_(superseded, "Generations that a newer text superseded.") \
 	_(cancelled, "Generations whose prompt was removed.") \
 	_(interrupted, "Waits that a signal ended.") \
-	_(disk_held, "Steps that lacked disk space, memory or a worker, and were kept. Growing: see status for what.")
+	_(disk_held, "Steps that lacked disk space, memory or a worker, and were held. If this grows, status says what is lacking.")
 
 #define SEED_HISTOGRAM_BUCKETS 12
 

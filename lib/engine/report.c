@@ -46,7 +46,7 @@ static void tell_why(const struct generation *generation, int64_t now_ms, char *
 	} else if (generation->holding) {
 		snprintf(text, size, "waits: %s here", strerror(generation->held_code));
 	} else if (generation->shelved) {
-		snprintf(text, size, "waits for an answer of the service: %s",
+		snprintf(text, size, "waits for the service's answer: %s",
 			 seed_error_words(&generation->record.error));
 	} else if (generation->has_slot || generation->adopting) {
 		return;
@@ -55,7 +55,7 @@ static void tell_why(const struct generation *generation, int64_t now_ms, char *
 		snprintf(text, size, "waits: %s; next try%s", engine->blocked_error.message,
 			 when[0] ? when + 1 : " now");
 	} else if (engine->key_refused) {
-		snprintf(text, size, "waits until the service takes the key for another");
+		snprintf(text, size, "waits until the service accepts the key for another prompt");
 	} else if (engine->active >= engine->config.jobs) {
 		snprintf(text, size, "waits for one of %d jobs", engine->config.jobs);
 	} else {
@@ -295,13 +295,13 @@ static errint_t format_metrics(struct seed_engine *engine, struct seed_buf *out)
 
 	err = seed_metrics_format(&engine->metrics, out);
 	if (!err)
-		err = seed_metrics_gauge(out, "submissions_today", "Submissions of this day (UTC), also of "
+		err = seed_metrics_gauge(out, "submissions_today", "Submissions of this day (UTC), including "
 					 "earlier mounts.", (double)spent->count);
 	if (!err)
 		err = seed_metrics_gauge(out, "cost_today", "What the service charged on this day (UTC), in "
 					 "its own unit.", spent->cost);
 	if (!err)
-		err = seed_buf_addf(out, "# HELP seedfs_submissions_today_by_uid Those by the user who "
+		err = seed_buf_addf(out, "# HELP seedfs_submissions_today_by_uid Submissions of this day by the user who "
 				    "wrote the prompt (-1: not known).\n"
 				    "# TYPE seedfs_submissions_today_by_uid gauge\n");
 	for (size_t i = 0; i < SEED_SPENT_USERS && !err; i++)

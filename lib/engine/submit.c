@@ -54,7 +54,7 @@ static enum phase fail_over_budget(struct generation *generation)
 	struct seed_error error;
 
 	queue_answered(generation, false); /* another may ask for all */
-	seed_error_set(&error, EDQUOT, "the budget of %lld submissions a day is spent; it begins anew "
+	seed_error_set(&error, EDQUOT, "the budget of %lld submissions a day is used up; it begins anew "
 		       "at 00:00 UTC", (long long)generation->engine->config.budget);
 	return attempt_end(generation, &error);
 }

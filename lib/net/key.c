@@ -102,7 +102,7 @@ static errint_t check(struct seed_key *key, const char *what, const char *where,
 	for (size_t i = scheme_bytes(key); i < key->len_bytes; i++)
 		if (key->text[i] <= ' ' || key->text[i] > '~')
 			return seed_error_set(error, EINVAL, "%s %s: byte %zu is white space, a "
-					      "control or a foreign character; put the key alone "
+					      "control character or not ASCII; put only the key "
 					      "there", what, where, i);
 	return 0;
 }

@@ -193,8 +193,8 @@ static bool has_no_path(const struct seed_response *response)
 static void cannot_look(struct seed_step *step)
 {
 	seed_reply_done(step);
-	(void)seed_error_set(&step->error, EOPNOTSUPP, "The server does not tell how far a job is, nor "
-			     "whether one was interrupted");
+	(void)seed_error_set(&step->error, EOPNOTSUPP, "The server reports neither a job's progress nor "
+			     "whether it was interrupted");
 }
 
 static void next_turn(struct seed_task *task, int turn, struct seed_step *step)

@@ -326,7 +326,7 @@ static void read_entry(struct seed_task *task, const cJSON *entry, struct seed_s
 	else if (image)
 		take_image(task, image, step);
 	else if (tried(task))
-		seed_reply_fail(step, EBADMSG, 200, "no image of the workflow's is valid");
+		seed_reply_fail(step, EBADMSG, 200, "no image from the workflow is valid");
 	else if (cJSON_IsTrue(seed_json_at(entry, "status.completed")))
 		seed_reply_fail(step, EIO, 200, "no image in the workflow's outputs");
 	else

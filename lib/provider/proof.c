@@ -9,14 +9,14 @@ static enum seed_proof_result judge_credits(const struct seed_provider *provider
 
 	if (!provider->proof_credits ||
 	    !seed_json_number(json, provider->proof_credits, &credits)) {
-		snprintf(text, size, "answers%s", provider->key_variables ? " and takes the key" : "");
+		snprintf(text, size, "answers%s", provider->key_variables ? " and accepts the key" : "");
 		return SEED_PROOF_OK;
 	}
 	if (credits <= 0) {
-		snprintf(text, size, "takes the key, but has no credits left; buy some at the service");
+		snprintf(text, size, "accepts the key, but has no credits left; buy some at the service");
 		return SEED_PROOF_BAD;
 	}
-	snprintf(text, size, "answers and takes the key; %.0f credits are left", credits);
+	snprintf(text, size, "answers and accepts the key; %.0f credits are left", credits);
 	return SEED_PROOF_OK;
 }
 
@@ -46,7 +46,7 @@ enum seed_proof_result seed_proof_judge(const struct seed_provider *provider,
 		snprintf(text, size, "answers, but has no %s; is api_base right?", provider->proof_path);
 	else {
 		result = SEED_PROOF_REACHED;
-		snprintf(text, size, "answers; the key cannot be proved without paying");
+		snprintf(text, size, "answers; the key cannot be checked without paying");
 	}
 	cJSON_Delete(json);
 	return result;

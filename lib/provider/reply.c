@@ -162,7 +162,7 @@ void seed_reply_refuse(struct seed_step *step, const struct seed_response *respo
 		whose = " (not in the service's words: a firewall's page?)";
 	}
 	if (response->redirect)
-		seed_reply_fail(step, code, status, "%s %ld: moved to %s (put the new place into api_base)",
+		seed_reply_fail(step, code, status, "%s %ld: moved to %s (put the new address into api_base)",
 				what, status, response->redirect);
 	else if (*message)
 		seed_reply_fail(step, code, status, "%s %ld%s: %s", what, status, whose, message);

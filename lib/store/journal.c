@@ -231,16 +231,16 @@ errint_t seed_store_judge(struct seed_store *store, const char *name, errint_t e
 		return 0;
 	if (!is_no_row(err))
 		return seed_error_set(error, -err, "pending/%s in the state directory: %s; it may stand "
-				      "for something that is paid: mend the disk, or move the file "
-				      "away to mount without it", name, strerror(-err));
+				      "for a task that is paid for: repair the disk, or move the "
+				      "file away to mount without it", name, strerror(-err));
 	memcpy(id, name, SEED_STORE_ID_BYTES - 1);
 	id[SEED_STORE_ID_BYTES - 1] = '\0';
 	seed_store_pending_name(bad, id, ".bad");
 	if (seed_files_rename(store->pending, name, store->pending, bad))
-		seed_store_note(store, "pending/%s in the state directory is not ours: passed over",
+		seed_store_note(store, "pending/%s in the state directory was not written by seedfs: ignored",
 				name);
 	else
-		seed_store_note(store, "pending/%s in the state directory is not ours: set aside as %s",
-				name, bad);
+		seed_store_note(store, "pending/%s in the state directory was not written by seedfs: set "
+				"aside as %s", name, bad);
 	return 0;
 }

@@ -90,7 +90,7 @@ static errint_t hand_over(struct seed_store *store, const struct seed_names *lis
 		}
 		err = each(context, &rows[i], newest);
 		if (err)
-			seed_error_set(error, -err, "cannot take up what was in flight: %s",
+			seed_error_set(error, -err, "cannot resume what was in flight: %s",
 				       strerror(-err));
 	}
 	return err;

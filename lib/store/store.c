@@ -98,7 +98,7 @@ static errint_t keep_clear(struct seed_store *store, int dirfd, const char *name
 	(void)snprintf(aside, sizeof(aside), "%s.bad", name);
 	err = seed_files_rename(dirfd, name, dirfd, aside);
 	if (!err)
-		seed_store_note(store, "%s in the state directory is no %s: set aside as %s", name,
+		seed_store_note(store, "%s in the state directory is not a %s: set aside as %s", name,
 				type == S_IFDIR ? "folder" : "file", aside);
 	return err;
 }

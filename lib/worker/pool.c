@@ -337,7 +337,7 @@ static void describe_fault(const struct slot *slot, int status, struct seed_erro
 	static const char prefix[] = "image not valid: the decoder";
 
 	if (slot->end == END_STRAY)
-		seed_error_set(error, EBADMSG, "%s sent what is no answer", prefix);
+		seed_error_set(error, EBADMSG, "%s sent an invalid answer", prefix);
 	else if (slot->end == END_GREEDY)
 		seed_error_set(error, EBADMSG, "%s took more than %d MiB of memory", prefix,
 			       SEED_WORKER_MEMORY_MAX_BYTES / 1024 / 1024);
@@ -424,7 +424,7 @@ static void job_unanswered(struct seed_worker_pool *pool, struct slot *slot, int
 		job_fail(job, &error);
 		return;
 	}
-	give_notice(pool, job, &error, words, "a new one looks at the same bytes");
+	give_notice(pool, job, &error, words, "a new one verifies the same bytes");
 	look_again(pool, slot, job);
 }
 
@@ -575,7 +575,7 @@ static void slot_end(struct slot *slot)
 	slot_clear(slot);
 	if (!job)
 		return;
-	seed_error_set(&error, ESHUTDOWN, "the image work was given up: shutting down");
+	seed_error_set(&error, ESHUTDOWN, "the picture was not verified: shutting down");
 	job_fail(job, &error);
 }
 
@@ -587,7 +587,7 @@ void seed_worker_pool_free(struct seed_worker_pool *pool)
 		return;
 	for (size_t i = 0; i < pool->count; i++)
 		slot_end(&pool->slots[i]);
-	seed_error_set(&error, ESHUTDOWN, "the image work was given up: shutting down");
+	seed_error_set(&error, ESHUTDOWN, "the picture was not verified: shutting down");
 	while (pool->first)
 		job_fail(take_first(pool), &error);
 	free(pool->slots);

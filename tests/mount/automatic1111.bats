@@ -127,7 +127,7 @@ export SERVICE=automatic1111 BASE=/a1111
 	is_verified fox
 	is_verified owl
 	same 4 "$(count progress)"
-	same 1 "$(grep -c "does not tell how far a job is" "$MNT/status")"
+	same 1 "$(grep -c "reports neither a job" "$MNT/status")"
 }
 
 @test "automatic1111: a half-finished picture is refused although the next job begins at once" {

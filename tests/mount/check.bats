@@ -25,7 +25,7 @@ line() { # WHAT: of the output
 	same "ok     state: $STATE is made at the first mount" "$(line state)"
 	has "$(line clock)" "ok     clock: 20"
 	same "ok     key: $DIR/key" "$(line key)"
-	same "ok     $API: answers and takes the key; 100 credits are left" "$(line "$API")"
+	same "ok     $API: answers and accepts the key; 100 credits are left" "$(line "$API")"
 	fails test -e "$STATE"
 	same "" "$(mounts_here)"
 	same 1 "$(count credit)"
@@ -61,7 +61,7 @@ line() { # WHAT: of the output
 
 @test "s7: --check says what it cannot prove, and what needs no proof" {
 	check 0 "provider=fal,api_base=$API,key_file=$DIR/key,state=$STATE"
-	same "ok     $API: answers; the key cannot be proved without paying" "$(line "$API")"
+	same "ok     $API: answers; the key cannot be checked without paying" "$(line "$API")"
 	check 0 "provider=sketch,state=$STATE"
 	same "ok     key: none is needed" "$(line key)"
 	has "$(line service)" "pictures are drawn here"
@@ -94,7 +94,7 @@ logged() { # PART: of the log's line about the service
 
 @test "s7: at mount the same look runs in the background, and its line goes to the log" {
 	mount_seed
-	logged "🧠 [SYNC IMAGE] $API answers and takes the key; 100 credits are left"
+	logged "🧠 [SYNC IMAGE] $API answers and accepts the key; 100 credits are left"
 	stop_seedfs
 	printf 'wrong-key-5e9d21c4\n' >"$DIR/key"
 	mount_seed

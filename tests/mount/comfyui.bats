@@ -164,7 +164,7 @@ save='"class_type": "SaveImage", "inputs": {"images": ["3", 0], "filename_prefix
 	flow "{\"8\": {$save: \"small1\"}}, \"9\": {$save: \"small2\"}}}"
 	mount_service -o "workflow=$DIR/flow.json"
 	same "close EBADMSG" "$(try_write owl "an owl")"
-	has "$(record owl .error.message)" "no image of the workflow's is valid"
+	has "$(record owl .error.message)" "no image from the workflow is valid"
 	same "3 6" "$(count create) $(count image)"
 }
 

@@ -25,10 +25,10 @@ seed() {
 @test "examples: without a mount, a list or make they say so in one line" {
 	run seed fox "a fox"
 	same "2 1" "$status ${#lines[@]}"
-	has "$output" "$MNT is no mount of seedfs; mount it first: seedfs -o provider=sketch $MNT"
+	has "$output" "$MNT is not a seedfs mount; mount it first: seedfs -o provider=sketch $MNT"
 	run "$ROOT/examples/batch.sh" "$MNT" "$DIR/list"
 	same "2 1" "$status ${#lines[@]}"
-	has "$output" "$MNT is no mount of seedfs"
+	has "$output" "$MNT is not a seedfs mount"
 	mount_seed
 	run "$ROOT/examples/batch.sh" "$MNT" "$DIR/list"
 	same "2 1" "$status ${#lines[@]}"

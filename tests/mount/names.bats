@@ -143,7 +143,7 @@ is_told_twice() {
 	plant_folder z.png
 	release
 	mount_seed
-	wait_until grep -q ' z .*The outcome cannot be stored: rename what stands in the place' "$MNT/status"
+	wait_until grep -q ' z .*The outcome cannot be stored: rename what is in the place' "$MNT/status"
 	test -d "$MNT/images/z.png"
 	same "" "$(ls "$MNT/history/z.png")"
 	# So it is for another mount; nothing of ours is set aside.

@@ -71,7 +71,7 @@ bats_require_minimum_version 1.5.0
 	EOF
 	chmod +x "$DIR/seedfs"
 	SEEDFS=$DIR/seedfs mount_seed
-	has "$(cat "$MNT/status")" "does not give: Landlock or namespaces"
+	has "$(cat "$MNT/status")" "does not provide Landlock or namespaces"
 	write fox "a fox"
 	is_verified fox
 }

@@ -45,7 +45,7 @@ mount_handed_over() {
 @test "s7: --hand-over without systemd says so and mounts nothing" {
 	run "$SEEDFS" --hand-over -o provider=sketch "$MNT"
 	same "1 1" "$status ${#lines[@]}"
-	has "$output" "--hand-over: systemd does not take the mount"
+	has "$output" "--hand-over: systemd does not accept the mount"
 	same "" "$(mounts_here)"
 }
 

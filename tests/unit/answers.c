@@ -225,7 +225,7 @@ static void a_moved_api_is_named(void **state)
 	seed_provider_answer(provider, &config, &params, &task, &response, &step);
 	assert_int_equal(step.kind, SEED_STEP_FAIL);
 	assert_string_equal(step.error.message, "HTTP 308: moved to https://new.test/v1/images/generations "
-			    "(put the new place into api_base)");
+			    "(put the new address into api_base)");
 	seed_step_release(&step);
 	seed_params_release(&params);
 }

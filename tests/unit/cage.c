@@ -341,7 +341,7 @@ static void own_faults(void **state)
 	twice_at_fault("crash", "image not valid: the decoder crashed (signal 11)");
 	twice_at_fault("leave", "image not valid: the decoder crashed (exit status 1)");
 	twice_at_fault("spin", "image not valid: the decoder took more than 40 s of processor time");
-	twice_at_fault("babble", "image not valid: the decoder sent what is no answer");
+	twice_at_fault("babble", "image not valid: the decoder sent an invalid answer");
 }
 
 static void one_fault(void **state)
@@ -354,7 +354,7 @@ static void one_fault(void **state)
 	assert_int_equal(outcome.result.error.code, 0);
 	assert_int_equal(outcome.notices, 1);
 	assert_string_equal(outcome.notice, "image not valid: the decoder crashed (signal 11); "
-			    "a new one looks at the same bytes");
+			    "a new one verifies the same bytes");
 	seed_worker_pool_free(pool);
 }
 
@@ -367,7 +367,7 @@ static void one_hang(void **state)
 	assert_int_equal(have(pool, "stop", 500, &outcome), 2);
 	assert_int_equal(outcome.result.error.code, 0);
 	assert_string_equal(outcome.notice, "a worker gave no answer in 500 ms; "
-			    "a new one looks at the same bytes");
+			    "a new one verifies the same bytes");
 	seed_worker_pool_free(pool);
 }
 
@@ -382,7 +382,7 @@ static void mixed(void **state)
 	assert_int_equal(outcome.result.error.code, EBADMSG);
 	assert_int_equal(outcome.notices, 2);
 	assert_string_equal(outcome.notice, "a worker was killed from outside (signal 9); "
-			    "a new one looks at the same bytes");
+			    "a new one verifies the same bytes");
 	seed_worker_pool_free(pool);
 }
 
@@ -479,7 +479,7 @@ static void writes_everywhere(void **state)
 						 PATIENT_MS, on_done, &outcome), 0);
 	run(pool, &outcome);
 	assert_string_equal(outcome.result.error.message,
-			    "image not valid: the decoder sent what is no answer");
+			    "image not valid: the decoder sent an invalid answer");
 	assert_int_equal(pread(kept, bytes, sizeof(bytes), 0), 7);
 	assert_string_equal(bytes, "picture");
 	close(kept);
@@ -495,7 +495,7 @@ static void words(void **state)
 	assert_int_equal(have(pool, "say", PATIENT_MS, &outcome), 2);
 	assert_int_equal(outcome.result.error.code, 0);
 	assert_string_equal(outcome.notice, "image not valid: the decoder crashed (signal 11), saying "
-			    "\"something is wrong\"; a new one looks at the same bytes");
+			    "\"something is wrong\"; a new one verifies the same bytes");
 	seed_worker_pool_free(pool);
 }
 

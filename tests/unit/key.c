@@ -96,7 +96,7 @@ static void test_file(void **state)
 }
 
 #define FOREIGN(byte) \
-	"byte " byte " is white space, a control or a foreign character; put the key alone there"
+	"byte " byte " is white space, a control character or not ASCII; put only the key there"
 
 static void test_file_that_is_no_key(void **state)
 {

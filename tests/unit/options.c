@@ -441,8 +441,8 @@ static void test_what_libfuse_sees(void **state)
 #define STEPS "must be a whole number from 1 to 1000"
 #define CFG "must be a number from 0 to 100"
 #define URL_FORM "must be an http or https URL"
-#define KEY_ADVICE "a key is never an option, for ps shows those to everybody; put it into a file " \
-	"(mode 0600) and name that with -o key_file=PATH"
+#define KEY_ADVICE "a key is never an option, because ps shows options to everybody; put it into a file " \
+	"(mode 0600) and name the file with -o key_file=PATH"
 #define SIZE_FORM "must be WIDTHxHEIGHT in pixels, like 2048x1152, each from 16 to 16384"
 #define RATE_FORM "must be N/SECONDS, like 20/10"
 #define BUDGET_FORM "must be N/day, like 500/day"
@@ -517,13 +517,13 @@ static const struct {
 	{ "tiemout=3", "unknown option: tiemout; did you mean timeout? seedfs -h lists them" },
 	{ "x", "unknown option: x; seedfs -h lists them" },
 	{ "remount", "option remount: options cannot be changed while it is mounted; unmount it and "
-	  "mount it again (what runs goes on)" },
+	  "mount it again (running generations go on)" },
 	{ "steps=3,size=1", "option size=1: " SIZE_FORM },
 	{ "steps=0,size=1", "option steps=0: " STEPS },
 	{ "store=s3://bucket/prefix",
 	  "option store: this version keeps its catalogue in the state directory only" },
 	{ "key_file=~/.key",
-	  "option key_file=~/.key: the shell leaves a ~ as it is there; write key_file=$HOME/.key" },
+	  "option key_file=~/.key: the shell does not expand a ~ there; write key_file=$HOME/.key" },
 	{ "s3_endpoint=http://127.0.0.1:9000",
 	  "option store: this version keeps its catalogue in the state directory only" },
 };
@@ -558,8 +558,8 @@ static void test_wrong_usage(void **state)
 		{ { NULL }, NO_MOUNT_POINT },
 		{ { "-f", NULL }, NO_MOUNT_POINT },
 		{ { "-o", "provider=sketch", NULL }, NO_MOUNT_POINT },
-		{ { "a", "b", "c", NULL }, "too many arguments: c; the last is the mount point, before it only a name "
-		  "for the source" },
+		{ { "a", "b", "c", NULL }, "too many arguments: c; the last one is the mount point, and only a source "
+		  "may come before it" },
 		{ { "-x", MNT, NULL }, "unknown flag -x; seedfs -h lists them" },
 		{ { "-fdx", MNT, NULL }, "unknown flag -fdx; seedfs -h lists them" },
 		{ { MNT, "-o", NULL }, "-o needs options after it, like -o provider=sketch; "

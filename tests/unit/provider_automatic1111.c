@@ -143,7 +143,7 @@ static void takes_turns(void **state)
 			tell(&told, &step);
 			more = step.kind == SEED_STEP_NEXT;
 			if (step.kind == SEED_STEP_DONE && task.stage == SEED_STAGE_LOOK)
-				assert_non_null(strstr(step.error.message, "does not tell"));
+				assert_non_null(strstr(step.error.message, "neither"));
 			seed_step_release(&step);
 		}
 		if (turns[i].tells)

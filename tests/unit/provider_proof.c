@@ -12,9 +12,9 @@ static void test_judge(void **state)
 		const char *text;
 	} cases[] = {
 		{ "kie", 200, "{\"code\":200,\"msg\":\"success\",\"data\":81.5}", SEED_PROOF_OK,
-		  "answers and takes the key; 82 credits are left" },
+		  "answers and accepts the key; 82 credits are left" },
 		{ "kie", 200, "{\"code\":200,\"msg\":\"success\",\"data\":0}", SEED_PROOF_BAD,
-		  "takes the key, but has no credits left; buy some at the service" },
+		  "accepts the key, but has no credits left; buy some at the service" },
 		{ "kie-image", 200, "{\"code\":401,\"msg\":\"no\"}", SEED_PROOF_BAD,
 		  "refuses the key (401); put a valid one into the key file" },
 		{ "kie", 200, "{\"code\":402,\"msg\":\"no\"}", SEED_PROOF_BAD,
@@ -22,14 +22,14 @@ static void test_judge(void **state)
 		{ "kie", 503, "", SEED_PROOF_BAD, "answers with an error (503); try again later" },
 		{ "kie", 404, "<html>", SEED_PROOF_BAD,
 		  "answers, but has no /api/v1/chat/credit; is api_base right?" },
-		{ "replicate", 200, "{\"type\":\"user\"}", SEED_PROOF_OK, "answers and takes the key" },
+		{ "replicate", 200, "{\"type\":\"user\"}", SEED_PROOF_OK, "answers and accepts the key" },
 		{ "openai", 401, "{\"error\":{}}", SEED_PROOF_BAD,
 		  "refuses the key (401); put a valid one into the key file" },
 		{ "comfyui", 200, "{\"system\":{}}", SEED_PROOF_OK, "answers" },
 		{ "fal", 404, "", SEED_PROOF_REACHED,
-		  "answers; the key cannot be proved without paying" },
+		  "answers; the key cannot be checked without paying" },
 		{ "ark", 200, "", SEED_PROOF_REACHED,
-		  "answers; the key cannot be proved without paying" },
+		  "answers; the key cannot be checked without paying" },
 	};
 
 	SEED_UNUSED(state);

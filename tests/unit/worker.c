@@ -237,7 +237,7 @@ static void killed_once(void **state)
 	assert_int_equal(notices, 1);
 	assert_ptr_equal(last_job, &outcomes[0]);
 	assert_string_equal(last_notice, "a worker was killed from outside (signal 9); "
-			    "a new one looks at the same bytes");
+			    "a new one verifies the same bytes");
 	seed_worker_pool_free(pool);
 }
 
@@ -307,7 +307,7 @@ static void deadline(void **state)
 	assert_true(seed_clock_now_ms() - start_ms >= 100);
 	assert_int_equal(notices, 1);
 	assert_string_equal(last_notice, "a worker gave no answer in 50 ms; "
-			    "a new one looks at the same bytes");
+			    "a new one verifies the same bytes");
 	assert_int_equal(outcomes[0].result.error.code, EAGAIN);
 	assert_true(outcomes[0].result.local);
 	assert_string_equal(outcomes[0].result.error.message, "a worker gave no answer in 50 ms");
