@@ -194,25 +194,29 @@ static const char *model_of(const struct options *options,
 	return model ? model : "";
 }
 
-static errint_t fill_params(const struct options *options,
-			    const struct seed_provider_config *service,
-			    struct seed_params *params)
+/* NULL without memory. */
+static const struct seed_params *make_params(const struct options *options,
+					     const struct seed_provider_config *service)
 {
+	struct seed_params params;
 	errint_t err;
 
-	seed_params_init(params);
-	params->width = options->size.width;
-	params->height = options->size.height;
-	params->steps = (int)options->steps;
-	params->cfg_scale = options->cfg_scale;
-	err = copy_text(&params->model, model_of(options, service));
+	seed_params_init(&params);
+	params.width = options->size.width;
+	params.height = options->size.height;
+	params.steps = (int)options->steps;
+	params.cfg_scale = options->cfg_scale;
+	err = copy_text(&params.model, model_of(options, service));
 	if (!err)
-		err = copy_text(&params->quality, options->quality);
+		err = copy_text(&params.quality, options->quality);
 	if (!err)
-		err = copy_text(&params->guidance, options->guidance);
+		err = copy_text(&params.guidance, options->guidance);
 	if (!err)
-		err = copy_text(&params->style, options->style);
-	return err;
+		err = copy_text(&params.style, options->style);
+	if (!err)
+		return seed_params_share(&params);
+	seed_params_release(&params);
+	return NULL;
 }
 
 static int worker_count(void)
@@ -240,8 +244,7 @@ static errint_t load_workflow(struct fs *fs, struct seed_error *error)
 
 /* A request is built and thrown away: what is wrong with the model or the
  * workflow is found before mounting. */
-static errint_t check_service(const struct seed_engine_config *config, struct seed_params *params,
-			      struct seed_error *error)
+static errint_t check_service(const struct seed_engine_config *config, struct seed_error *error)
 {
 	struct seed_request request = { 0 };
 	struct seed_task task = { 0 };
@@ -249,8 +252,8 @@ static errint_t check_service(const struct seed_engine_config *config, struct se
 
 	if (config->provider->draws && !config->provider->dry_run)
 		return 0;
-	err = seed_provider_request(config->provider, &config->service, params, "a test", &task,
-				    &request);
+	err = seed_provider_request(config->provider, &config->service, config->params, "a test",
+				    &task, &request);
 	seed_request_release(&request);
 	seed_task_release(&task);
 	if (err)
@@ -260,7 +263,8 @@ static errint_t check_service(const struct seed_engine_config *config, struct se
 	return 0;
 }
 
-static errint_t start_engine(struct fs *fs, struct seed_params *params, struct seed_error *error)
+static errint_t start_engine(struct fs *fs, const struct seed_params **params,
+			     struct seed_error *error)
 {
 	const struct options *options = &fs->options;
 	struct seed_engine_config config = {
@@ -286,10 +290,10 @@ static errint_t start_engine(struct fs *fs, struct seed_params *params, struct s
 	struct seed_key *key;
 	errint_t err;
 
-	if (fill_params(options, &config.service, params))
+	config.params = *params = make_params(options, &config.service);
+	if (!config.params)
 		return seed_error_set(error, ENOMEM, "out of memory");
-	config.params = *params;
-	err = check_service(&config, params, error);
+	err = check_service(&config, error);
 	if (!err)
 		err = load_key(options, &key, error);
 	if (err)
@@ -442,7 +446,7 @@ static errint_t start_threads(struct fs *fs, struct reloader *reloader, struct s
 
 static errint_t serve(struct fs *fs, struct fuse_args *args, struct seed_error *error)
 {
-	struct seed_params params = { 0 };
+	const struct seed_params *params = NULL;
 	struct check_background background = { 0 };
 	struct reloader reloader = { .fs = fs };
 	errint_t err;
@@ -476,7 +480,7 @@ static errint_t serve(struct fs *fs, struct fuse_args *args, struct seed_error *
 	}
 	mount_end(fs);
 	seed_engine_free(fs->engine);
-	seed_params_release(&params);
+	seed_params_unref(params);
 	free(fs->workflow);
 	return err;
 }

@@ -45,7 +45,7 @@ static const char *value_provider(const struct seed_record *record, char text[TE
 static const char *value_model(const struct seed_record *record, char text[TEXT_BYTES])
 {
 	SEED_UNUSED(text);
-	return record->params.model;
+	return record->params->model;
 }
 
 static const char *value_task_id(const struct seed_record *record, char text[TEXT_BYTES])

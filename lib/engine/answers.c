@@ -230,7 +230,7 @@ enum phase answer_follow(struct generation *generation, const struct event *even
 		step = *event->read;
 		seed_step_init(event->read);
 	} else {
-		exchange_read(generation->engine, &generation->record.params, &generation->task,
+		exchange_read(generation->engine, generation->record.params, &generation->task,
 			      answer, &step);
 	}
 	if (step.cost >= 0)

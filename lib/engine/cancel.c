@@ -12,7 +12,7 @@ struct cancel {
 	struct cancel *next, **link;
 	struct seed_engine *engine;
 	struct seed_task task;
-	struct seed_params params;
+	const struct seed_params *params;
 	int requests;
 };
 
@@ -22,7 +22,7 @@ static void cancel_free(struct cancel *cancel)
 	if (cancel->next)
 		cancel->next->link = cancel->link;
 	seed_task_release(&cancel->task);
-	seed_params_release(&cancel->params);
+	seed_params_unref(cancel->params);
 	free(cancel);
 }
 
@@ -35,7 +35,7 @@ static void on_answer(void *context, struct seed_net_answer *answer)
 	bool more = false;
 
 	if (!answer->error.code) {
-		exchange_read(cancel->engine, &cancel->params, &cancel->task, answer, &step);
+		exchange_read(cancel->engine, cancel->params, &cancel->task, answer, &step);
 		more = step.kind == SEED_STEP_NEXT;
 		seed_step_release(&step);
 	}
@@ -54,7 +54,7 @@ static void send_next(struct cancel *cancel)
 	bool own_host;
 
 	if (cancel->requests++ < CANCEL_REQUESTS_MAX)
-		err = seed_provider_request(config->provider, &config->service, &cancel->params,
+		err = seed_provider_request(config->provider, &config->service, cancel->params,
 					    "", &cancel->task, &request);
 	/* The key goes to the API's own host only, wherever a URL leads. */
 	if (!err)
@@ -83,16 +83,13 @@ void cancel_at_service(struct generation *generation)
 	if (cancel->next)
 		cancel->next->link = &cancel->next;
 	engine->cancels = cancel;
-	seed_params_init(&cancel->params);
+	cancel->params = seed_params_ref(generation->record.params);
 	if (seed_task_copy(&cancel->task, &generation->task)) {
 		cancel_free(cancel);
 		return;
 	}
 	cancel->task.stage = SEED_STAGE_CANCEL;
-	if (seed_params_copy(&cancel->params, &generation->record.params))
-		cancel_free(cancel);
-	else
-		send_next(cancel);
+	send_next(cancel);
 }
 
 void cancels_free(struct seed_engine *engine)

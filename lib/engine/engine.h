@@ -25,7 +25,7 @@ struct generation;
 struct seed_engine_config {
 	const struct seed_provider *provider;
 	struct seed_provider_config service;
-	struct seed_params params;   /* of the mount; a JSON request overrides them */
+	const struct seed_params *params; /* of the mount, shared; a JSON request overrides them */
 	int retry_steps;
 	double retry_cfg_scale;
 	double max_upscale;

@@ -77,7 +77,7 @@ struct reading {
 	struct generation *generation; /* NULL: nobody wants it any more */
 	struct seed_transfer *transfer;
 	struct seed_net_answer answer;
-	struct seed_params params;
+	const struct seed_params *params;
 	struct seed_task task;
 	struct seed_step step;
 };
@@ -88,7 +88,7 @@ static void reading_free(struct reading *reading)
 	if (reading->next)
 		reading->next->link = reading->link;
 	seed_net_cancel(reading->engine->net, reading->transfer);
-	seed_params_release(&reading->params);
+	seed_params_unref(reading->params);
 	seed_task_release(&reading->task);
 	seed_step_release(&reading->step);
 	free(reading);
@@ -119,7 +119,7 @@ static void read_on_thread(struct seed_disk_job *disk)
 {
 	struct reading *reading = (struct reading *)disk;
 
-	exchange_read(reading->engine, &reading->params, &reading->task, &reading->answer,
+	exchange_read(reading->engine, reading->params, &reading->task, &reading->answer,
 		      &reading->step);
 	engine_post(reading->engine, &reading->report);
 }
@@ -132,13 +132,11 @@ static bool read_aside(struct generation *generation, struct seed_net_answer *an
 
 	if (!reading)
 		return false;
-	seed_params_init(&reading->params);
-	if (seed_params_copy(&reading->params, &generation->record.params) ||
-	    seed_task_copy(&reading->task, &generation->task)) {
-		seed_params_release(&reading->params);
+	if (seed_task_copy(&reading->task, &generation->task)) {
 		free(reading);
 		return false;
 	}
+	reading->params = seed_params_ref(generation->record.params);
 	seed_step_init(&reading->step);
 	answer->keep = true;
 	reading->answer = *answer;
@@ -226,11 +224,11 @@ errint_t exchange_prepare(struct generation *generation)
 	seed_request_release(&generation->request);
 	if (generation_is_foreign(generation))
 		return -EXDEV;
-	prompt = seed_params_full_prompt(&record->params, record->prompt);
+	prompt = seed_params_full_prompt(record->params, record->prompt);
 	if (!prompt)
 		return -ENOMEM;
 	err = seed_provider_request(engine->config.provider, &engine->config.service,
-				    &record->params, prompt, &generation->task,
+				    record->params, prompt, &generation->task,
 				    &generation->request);
 	free(prompt);
 	return err;

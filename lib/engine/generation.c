@@ -97,22 +97,41 @@ struct generation *engine_find(struct seed_engine *engine, const char *name)
 
 /* ---- life ---- */
 
+errint_t generation_take_params(struct seed_record *record, struct seed_params *params)
+{
+	const struct seed_params *shared = seed_params_share(params);
+
+	if (!shared)
+		return -ENOMEM;
+	seed_params_unref(record->params);
+	record->params = shared;
+	return 0;
+}
+
 /* What the service is to be asked for, by this mount's settings and the text. */
 static errint_t fill_request(struct seed_engine *engine, const char *text,
 			     struct seed_record *record)
 {
+	bool has_own = seed_params_are_in(text);
+	struct seed_params own = { 0 };
 	errint_t err = 0;
 
-	if (seed_params_copy(&record->params, &engine->config.params) ||
-	    seed_record_set(&record->provider, engine->config.provider->name))
+	free(record->prompt);
+	record->prompt = NULL;
+	seed_params_unref(record->params);
+	record->params = seed_params_ref(engine->config.params);
+	if (seed_record_set(&record->provider, engine->config.provider->name) ||
+	    (has_own && seed_params_copy(&own, record->params)))
 		return -ENOMEM;
 	if (*text)
-		err = seed_params_parse(text, strlen(text), &record->params, &record->prompt, NULL);
+		err = seed_params_parse(text, strlen(text), &own, &record->prompt, NULL);
 	else
 		err = seed_record_set(&record->prompt, "");
-	/* Refused later, on its way (begin.c): the row shows the text. */
-	if (err == -EINVAL)
+	if (err == -EINVAL) /* refused later, on its way (begin.c): the row shows the text */
 		err = seed_record_set(&record->prompt, text);
+	else if (!err && has_own)
+		err = generation_take_params(record, &own);
+	seed_params_release(&own);
 	return err;
 }
 
@@ -139,10 +158,6 @@ bool generation_is_foreign(const struct generation *generation)
 
 errint_t generation_ask_here(struct seed_engine *engine, struct seed_record *record)
 {
-	seed_params_release(&record->params);
-	seed_params_init(&record->params);
-	free(record->prompt);
-	record->prompt = NULL;
 	return fill_request(engine, record->request, record);
 }
 

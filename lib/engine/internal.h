@@ -489,6 +489,8 @@ bool generation_is_foreign(const struct generation *generation);
 /* A row that no service has accepted yet is asked for here, by this mount's settings. */
 errint_t generation_ask_here(struct seed_engine *engine,
 			     struct seed_record *record) SEED_MUST_CHECK;
+/* Other settings than those that it has; takes `params`' contents in any case. */
+errint_t generation_take_params(struct seed_record *record, struct seed_params *params) SEED_MUST_CHECK;
 /* A new generation of NAME; takes `record`'s contents. NULL without memory. */
 struct generation *generation_new(struct seed_engine *engine, struct seed_record *record,
 				  bool newest);

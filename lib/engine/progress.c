@@ -117,7 +117,7 @@ static void on_look(void *context, struct seed_net_answer *answer)
 		seed_step_init(&step);
 		step.kind = SEED_STEP_WAIT; /* it told nothing */
 	} else {
-		exchange_read(generation->engine, &generation->record.params, &task, answer, &step);
+		exchange_read(generation->engine, generation->record.params, &task, answer, &step);
 	}
 	generation->look_turn = step.kind == SEED_STEP_NEXT ? task.turn : 0;
 	generation->engine->deliver(generation, &event);
@@ -136,7 +136,7 @@ bool progress_look(struct generation *generation, enum seed_stage stage)
 	generation->look_stage = stage;
 	task = looked_at(generation);
 	err = seed_provider_request(config->provider, &config->service,
-				    &generation->record.params, "", &task, &request);
+				    generation->record.params, "", &task, &request);
 	if (!err)
 		err = exchange_transfer(generation->engine, &request,
 					exchange_is_guarded(generation), SEED_LOOK_MAX_BYTES,

@@ -11,7 +11,7 @@ static bool same_text(const char *a, const char *b)
 /* The settings that the image was asked for with first; a retry's are ours. */
 static bool same_settings(const struct seed_record *made, const struct seed_record *wanted)
 {
-	const struct seed_params *a = &made->params, *b = &wanted->params;
+	const struct seed_params *a = made->params, *b = wanted->params;
 
 	return made->attempt_count > 0 && made->attempts[0].steps == b->steps &&
 	       !(made->attempts[0].cfg_scale < b->cfg_scale) &&
@@ -92,7 +92,7 @@ static uint64_t mix(uint64_t hash, const char *text)
 
 uint64_t reuse_key(const struct seed_record *record)
 {
-	const struct seed_params *params = &record->params;
+	const struct seed_params *params = record->params;
 	bool tried = record->attempt_count > 0; /* a retry's settings are ours */
 	uint64_t hash = 14695981039346656037u;
 	char numbers[128];

@@ -18,25 +18,40 @@ static void may_ask(struct generation *generation)
 	generation->ask_until_ms = seed_clock_now_ms() + generation->engine->config.timeout_ms;
 }
 
-static void new_attempt(struct generation *generation)
+/* Room for an attempt; the retry's own settings. */
+static errint_t prepare_attempt(struct generation *generation)
 {
 	const struct seed_engine_config *config = &generation->engine->config;
+	struct seed_record *record = &generation->record;
+	struct seed_params params = { 0 };
+
+	if (seed_record_reserve_attempts(record))
+		return -ENOMEM;
+	if (record->attempt_count == 0 || !attempt_begins(generation))
+		return 0;
+	if (seed_params_copy(&params, record->params))
+		return -ENOMEM;
+	params.steps = config->retry_steps;
+	params.cfg_scale = config->retry_cfg_scale;
+	return generation_take_params(record, &params);
+}
+
+static void new_attempt(struct generation *generation)
+{
 	struct seed_record *record = &generation->record;
 	struct seed_attempt *attempt = &record->attempts[record->attempt_count++];
 	int64_t now = seed_clock_wall_ms();
 
 	if (record->attempt_count > 1) {
-		record->params.steps = config->retry_steps;
-		record->params.cfg_scale = config->retry_cfg_scale;
 		generation->engine->metrics.retries++;
 	} else {
 		generation_log(generation, SEED_LOG_IMAGE "Model: %s | Resolution: %dx%d",
-			       record->params.model && record->params.model[0] ? record->params.model :
-			       "the server's own", record->params.width, record->params.height);
+			       record->params->model && record->params->model[0] ? record->params->model :
+			       "the server's own", record->params->width, record->params->height);
 		record->started_ms = now;
 	}
-	attempt->steps = record->params.steps;
-	attempt->cfg_scale = record->params.cfg_scale;
+	attempt->steps = record->params->steps;
+	attempt->cfg_scale = record->params->cfg_scale;
 	attempt->started_ms = now;
 	attempt->ended_ms = 0;
 	record->state = SEED_STATE_GENERATING;
@@ -86,7 +101,7 @@ static enum phase start(struct generation *generation)
 	/* Before an attempt exists: it was never made. */
 	if (!budget_take(generation))
 		return fail_over_budget(generation);
-	if (seed_record_reserve_attempts(&generation->record)) {
+	if (prepare_attempt(generation)) {
 		seed_error_set(&error, ENOMEM, "out of memory");
 		return attempt_failed(generation, SEED_FAILURE_LOCAL, &error, -1);
 	}

@@ -18,7 +18,7 @@ static void fill_texts(const struct generation *generation, const char *prompt,
 		       struct image_texts *texts)
 {
 	const struct seed_record *record = &generation->record;
-	const struct seed_params *params = &record->params;
+	const struct seed_params *params = record->params;
 	int len;
 
 	len = snprintf(texts->parameters, sizeof(texts->parameters),
@@ -84,7 +84,7 @@ static enum phase verified(struct generation *generation, const struct seed_imag
 	if (strstr(record->source.fit, "up"))
 		generation_log(generation, SEED_LOG_IMAGE "Smaller than asked for: %ux%u came, %dx%d were "
 			       "asked for; scaled up", record->source.width, record->source.height,
-			       record->params.width, record->params.height);
+			       record->params->width, record->params->height);
 	generation_log(generation, SEED_LOG_IMAGE "Image verified at %ux%u", record->image.width,
 		       record->image.height);
 	generation_set_step(generation, "commit");
@@ -188,8 +188,8 @@ static errint_t start_worker(struct generation *generation, const char *prompt)
 	struct seed_image_job job = {
 		.draw = draws(generation),
 		.no_upscale = generation->adopting,
-		.width = (uint32_t)generation->record.params.width,
-		.height = (uint32_t)generation->record.params.height,
+		.width = (uint32_t)generation->record.params->width,
+		.height = (uint32_t)generation->record.params->height,
 		.max_upscale = engine->config.max_upscale,
 		.prompt = prompt,
 		.texts = texts.texts,
@@ -217,7 +217,7 @@ static errint_t start_worker(struct generation *generation, const char *prompt)
 enum phase verify_enter(struct generation *generation)
 {
 	const struct seed_record *record = &generation->record;
-	char *prompt = seed_params_full_prompt(&record->params, record->prompt);
+	char *prompt = seed_params_full_prompt(record->params, record->prompt);
 	errint_t err = prompt ? start_worker(generation, prompt) : -ENOMEM;
 	struct seed_error error;
 

@@ -104,8 +104,8 @@ static void put_row(struct seed_page *page, const struct seed_record *row)
 	if (row->prompt && strlen(row->prompt) > SEED_PAGE_PROMPT_MAX_BYTES)
 		seed_page_put(page, ",\"cut\":true");
 	put_text(page, "provider", row->provider, TEXT_MAX_BYTES);
-	put_text(page, "model", row->params.model, TEXT_MAX_BYTES);
-	put_parameters(page, &row->params);
+	put_text(page, "model", row->params->model, TEXT_MAX_BYTES);
+	put_parameters(page, row->params);
 	put_picture(page, "source", row->source.width, row->source.height, row->source.bytes);
 	put_picture(page, "image", row->image.width, row->image.height, row->image.bytes);
 	put_error(page, &row->error);

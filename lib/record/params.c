@@ -1,6 +1,7 @@
 #include "lib/record/params.h"
 
 #include <cjson/cJSON.h>
+#include <stdatomic.h>
 
 #include "lib/base/text.h"
 
@@ -47,6 +48,45 @@ errint_t seed_params_copy(struct seed_params *to, const struct seed_params *from
 	seed_params_release(to);
 	*to = copy;
 	return 0;
+}
+
+struct shared {
+	atomic_int refs;
+	struct seed_params params;
+};
+
+static struct shared *shared_of(const struct seed_params *params)
+{
+	return (struct shared *)((uintptr_t)params - offsetof(struct shared, params));
+}
+
+const struct seed_params *seed_params_share(struct seed_params *params)
+{
+	struct shared *shared = malloc(sizeof(*shared));
+
+	if (!shared) {
+		seed_params_release(params);
+		return NULL;
+	}
+	atomic_init(&shared->refs, 1);
+	shared->params = *params;
+	*params = (struct seed_params){0};
+	return &shared->params;
+}
+
+const struct seed_params *seed_params_ref(const struct seed_params *shared)
+{
+	if (shared)
+		atomic_fetch_add(&shared_of(shared)->refs, 1);
+	return shared;
+}
+
+void seed_params_unref(const struct seed_params *shared)
+{
+	if (!shared || atomic_fetch_sub(&shared_of(shared)->refs, 1) != 1)
+		return;
+	seed_params_release(&shared_of(shared)->params);
+	free(shared_of(shared));
 }
 
 /* What a JSON request may say. */
@@ -239,6 +279,21 @@ static bool is_request(const char *text, size_t len)
 	return at < len && (text[at] == '"' || text[at] == '\'' || text[at] == '}');
 }
 
+/* Where its words begin, behind a byte order mark and white space. */
+static size_t start_of(const char *text, size_t len)
+{
+	size_t mark = seed_text_mark(text, len);
+
+	return mark + seed_text_white(text + mark, len - mark);
+}
+
+bool seed_params_are_in(const char *text)
+{
+	size_t len = seed_text_trimmed(text, strlen(text)), start = start_of(text, len);
+
+	return is_request(text + start, len - start);
+}
+
 errint_t seed_params_parse(const char *text, size_t len, struct seed_params *params,
 			   char **prompt, struct seed_error *error)
 {
@@ -248,7 +303,7 @@ errint_t seed_params_parse(const char *text, size_t len, struct seed_params *par
 
 	len = seed_text_trimmed(text, len);
 	mark = seed_text_mark(text, len);
-	start = mark + seed_text_white(text + mark, len - mark);
+	start = start_of(text, len);
 	if (!is_request(text + start, len - start)) {
 		result = put_text(&found, text + mark, len - mark, error);
 		goto out;

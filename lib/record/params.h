@@ -1,6 +1,9 @@
 /*
  * What a generation asks for (`man seed`). Filled from the mount's
  * options and, for a JSON request (`man seed`), from its keys.
+ *
+ * Thousands may ask for the same: rows hold them shared, and what is shared is
+ * not changed any more.
  */
 #ifndef SEED_PARAMS_H
 #define SEED_PARAMS_H
@@ -28,6 +31,16 @@ void seed_params_release(struct seed_params *params);
 
 /* `to` is initialised, and unchanged if there is no memory. */
 errint_t seed_params_copy(struct seed_params *to, const struct seed_params *from) SEED_MUST_CHECK;
+
+/* A shared one with `params`' contents, which it takes in any case, and one reference.
+ * NULL without memory. Any thread, like the next two. */
+const struct seed_params *seed_params_share(struct seed_params *params);
+const struct seed_params *seed_params_ref(const struct seed_params *shared); /* NULL is allowed */
+void seed_params_unref(const struct seed_params *shared);                    /* here, too */
+
+/* Whether seed_params_parse() would look for parameters in `text` (NUL-terminated),
+ * which is JSON then. */
+bool seed_params_are_in(const char *text);
 
 /*
  * A committed prompt text becomes what is sent. `text` has passed

@@ -19,7 +19,6 @@ void seed_record_init(struct seed_record *record)
 {
 	*record = (struct seed_record){.queue_position = -1, .cost = -1};
 	record->prompt_time.tv_nsec = UTIME_OMIT;
-	seed_params_init(&record->params);
 }
 
 /* Each text of a row that the row owns, those of the attempts apart. */
@@ -44,7 +43,7 @@ void seed_record_release(struct seed_record *record)
 	}
 	free(record->attempts);
 	seed_error_drop(&record->error);
-	seed_params_release(&record->params);
+	seed_params_unref(record->params);
 	for (size_t i = 0; i < SEED_ARRAY_LEN(owned_texts); i++)
 		free(*text_at(record, owned_texts[i]));
 	*record = (struct seed_record){.queue_position = -1, .cost = -1};
@@ -114,7 +113,7 @@ errint_t seed_record_copy(struct seed_record *to, const struct seed_record *from
 	errint_t err;
 
 	*to = *from;
-	seed_params_init(&to->params);
+	to->params = seed_params_ref(from->params);
 	for (size_t i = 0; i < SEED_ARRAY_LEN(owned_texts); i++)
 		*text_at(to, owned_texts[i]) = NULL;
 	err = copy_attempts(to, from);
@@ -123,8 +122,6 @@ errint_t seed_record_copy(struct seed_record *to, const struct seed_record *from
 	to->error.message = NULL;
 	if (!err)
 		err = copy_error(&to->error, &from->error);
-	if (!err)
-		err = seed_params_copy(&to->params, &from->params);
 	for (size_t i = 0; i < SEED_ARRAY_LEN(owned_texts) && !err; i++)
 		err = seed_record_set(text_at(to, owned_texts[i]), *text_at(&source, owned_texts[i]));
 	return err;

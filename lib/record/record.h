@@ -58,7 +58,7 @@ struct seed_record {
 	struct seed_image_info image;
 	struct seed_source_info source;
 	char *provider;
-	struct seed_params params;
+	const struct seed_params *params; /* a reference; NULL: not filled */
 	char *task_id;   /* NULL: null */
 	struct seed_attempt *attempts; /* owned; room for SEED_ATTEMPTS_MAX, or NULL: none */
 	int attempt_count;

@@ -291,7 +291,7 @@ static void do_source(struct codec *outer, struct seed_source_info *source)
 	leave(outer, "source", &io);
 }
 
-static void do_params(struct codec *outer, struct seed_params *params)
+static void do_given(struct codec *outer, struct seed_params *params)
 {
 	struct codec io;
 
@@ -310,6 +310,25 @@ static void do_params(struct codec *outer, struct seed_params *params)
 	if (params->has_seed)
 		params->seed = do_integer(&io, "seed", INTEGER_MAX, params->seed);
 	leave(outer, "parameters", &io);
+}
+
+static void do_params(struct codec *io, const struct seed_params **shared)
+{
+	struct seed_params params;
+
+	if (*shared)
+		params = **shared; /* lent, and only read */
+	else
+		seed_params_init(&params);
+	if (io->writing)
+		put_text(io, "model", params.model);
+	do_given(io, &params);
+	if (*shared)
+		return;
+	if (io->writing)
+		seed_params_release(&params);
+	else if (!(*shared = seed_params_share(&params)))
+		fail(io, -ENOMEM);
 }
 
 static void put_error(struct codec *out, const struct seed_kept_error *error)
@@ -438,8 +457,6 @@ static void do_record(struct codec *io, struct seed_record *record, const char *
 	do_image(io, record->state == SEED_STATE_VERIFIED || record->image.bytes, &record->image);
 	do_source(io, &record->source);
 	do_text(io, "provider", &record->provider);
-	if (io->writing)
-		put_text(io, "model", record->params.model);
 	do_params(io, &record->params);
 	do_text(io, "task_id", &record->task_id);
 	if (io->writing)

@@ -46,10 +46,12 @@ static struct seed_engine *start(int jobs)
 		.workers = 1,
 	};
 	struct seed_engine *engine = NULL;
+	struct seed_params params;
 	struct seed_error error;
 	static char world;
 
-	seed_params_init(&config.params);
+	seed_params_init(&params);
+	config.params = seed_params_share(&params);
 	if (seed_engine_new(&config, (struct seed_store *)(void *)&world,
 			    (struct seed_log *)(void *)&world, NULL, &engine, &error))
 		broken("does not start: %s", error.message);
@@ -59,10 +61,10 @@ static struct seed_engine *start(int jobs)
 
 static void end(struct seed_engine *engine)
 {
-	struct seed_params params = engine->config.params;
+	const struct seed_params *params = engine->config.params;
 
 	seed_engine_free(engine);
-	seed_params_release(&params);
+	seed_params_unref(params);
 }
 
 static struct seed_engine *start_again(struct seed_engine *engine)

@@ -64,6 +64,7 @@ static int waiter_code(struct waiter *waiter)
 
 static int set_up(void **state)
 {
+	struct seed_params params;
 	struct seed_error error;
 
 	SEED_UNUSED(state);
@@ -73,9 +74,10 @@ static int set_up(void **state)
 		.max_upscale = 2, .timeout_ms = 60000, .jobs = 4, .metadata = true,
 		.worker_program = "/proc/self/exe", .workers = 1,
 	};
-	seed_params_init(&config.params);
-	config.params.width = WIDTH;
-	config.params.height = HEIGHT;
+	seed_params_init(&params);
+	params.width = WIDTH;
+	params.height = HEIGHT;
+	config.params = seed_params_share(&params);
 	if (seed_store_open(path, &store, &error) ||
 	    seed_log_open(seed_store_log_dir(store), "status", 65536, false, &log_, &error) ||
 	    seed_engine_new(&config, store, log_, NULL, &engine, &error))
@@ -97,7 +99,7 @@ static int tear_down(void **state)
 	seed_engine_free(engine);
 	seed_log_close(log_);
 	seed_store_close(store);
-	seed_params_release(&config.params);
+	seed_params_unref(config.params);
 	return nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 

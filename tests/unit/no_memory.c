@@ -164,8 +164,8 @@ static bool parse_record(void)
 {
 	struct seed_record record;
 	errint_t result = seed_record_parse(ROW, strlen(ROW), &record);
-	const struct seed_params *params = &record.params;
-	bool whole = params->model && params->quality && params->guidance && params->style &&
+	const struct seed_params *params = record.params;
+	bool whole = params && params->model && params->quality && params->guidance && params->style &&
 		     params->negative_prompt;
 
 	assert_true(result == 0 || result == -ENOMEM || result == -EBADMSG);

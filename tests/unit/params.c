@@ -90,6 +90,39 @@ static void test_copy_of_what_has_no_strings(void **state)
 	seed_params_release(&to);
 }
 
+static void test_shared(void **state)
+{
+	const struct seed_params *one, *other;
+	struct seed_params params;
+
+	SEED_UNUSED(state);
+	fill(&params);
+	one = seed_params_share(&params);
+	assert_null(params.model);
+	other = seed_params_ref(one);
+	assert_ptr_equal(one, other);
+	seed_params_unref(one);
+	assert_string_equal(other->model, "m");
+	assert_int_equal(other->steps, 30);
+	seed_params_unref(other);
+	assert_null(seed_params_ref(NULL));
+	seed_params_unref(NULL);
+}
+
+static void test_are_in(void **state)
+{
+	static const struct { const char *text; bool are; } cases[] = {
+		{"a fox", false}, {"", false}, {" \n", false}, {"{masterpiece}, a fox", false},
+		{"{", false}, {"{\"prompt\":\"p\"}", true}, {" \n{ \"a", true}, {"{}", true},
+		{"{'prompt'", true}, {"\xef\xbb\xbf{\"", true}, {"a {\"prompt\":\"p\"}", false},
+	};
+
+	SEED_UNUSED(state);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(cases); i++)
+		if (seed_params_are_in(cases[i].text) != cases[i].are)
+			fail_msg("%s", cases[i].text);
+}
+
 static void test_plain_text(void **state)
 {
 	static const struct {
@@ -440,6 +473,8 @@ int main(void)
 		cmocka_unit_test(test_init),
 		cmocka_unit_test(test_copy),
 		cmocka_unit_test(test_copy_of_what_has_no_strings),
+		cmocka_unit_test(test_shared),
+		cmocka_unit_test(test_are_in),
 		cmocka_unit_test(test_plain_text),
 		cmocka_unit_test(test_length_counts),
 		cmocka_unit_test(test_request_of_every_key),

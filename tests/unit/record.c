@@ -14,19 +14,23 @@ static void put(char **field, const char *text)
 	assert_int_equal(seed_record_set(field, text), 0);
 }
 
-static void fill_params(struct seed_params *params)
+static const struct seed_params *make_params(void)
 {
-	put(&params->model, "bytedance/seedream");
-	put(&params->quality, "high");
-	put(&params->guidance, "sharp");
-	put(&params->style, "ink");
-	put(&params->negative_prompt, "text");
-	params->width = 2048;
-	params->height = 1152;
-	params->steps = 30;
-	params->cfg_scale = 7.5;
-	params->has_seed = true;
-	params->seed = INT64_C(9007199254740992);
+	struct seed_params params;
+
+	seed_params_init(&params);
+	put(&params.model, "bytedance/seedream");
+	put(&params.quality, "high");
+	put(&params.guidance, "sharp");
+	put(&params.style, "ink");
+	put(&params.negative_prompt, "text");
+	params.width = 2048;
+	params.height = 1152;
+	params.steps = 30;
+	params.cfg_scale = 7.5;
+	params.has_seed = true;
+	params.seed = INT64_C(9007199254740992);
+	return seed_params_share(&params);
 }
 
 /* Every field set. */
@@ -42,7 +46,7 @@ static void fill(struct seed_record *record)
 	record->image = (struct seed_image_info){2048, 1152, 4000000000, SHA};
 	record->source = (struct seed_source_info){"jpeg", "crop+down", 4096, 4096, 123456, SHA_2};
 	put(&record->provider, "kie");
-	fill_params(&record->params);
+	record->params = make_params();
 	put(&record->task_id, "task_1");
 	record->attempt_count = 2;
 	assert_int_equal(seed_record_reserve_attempts(record), 0);
@@ -207,7 +211,7 @@ static void test_format_of_an_empty_row(void **state)
 	assert_true(back.cost < 0);
 	assert_false(back.progress_estimated);
 	assert_int_equal(back.queue_position, -1);
-	assert_string_equal(back.params.style, "");
+	assert_string_equal(back.params->style, "");
 	free(text);
 	seed_record_release(&record);
 	seed_record_release(&back);
@@ -282,7 +286,7 @@ static void check_error(const struct seed_kept_error *error, int code, int statu
 
 static void check_full(const struct seed_record *record)
 {
-	const struct seed_params *params = &record->params;
+	const struct seed_params *params = record->params;
 
 	assert_string_equal(record->name, "shot010/Füchse");
 	assert_int_equal(record->state, SEED_STATE_VERIFIED);
