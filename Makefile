@@ -344,6 +344,10 @@ $(BUILD)/bench-inflate: $(BUILD)/tests/bench/inflate.o $(BUILD)/libseed.a
 	$(if $(V),,@echo '  LD  $@')
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) -lz -lm
 
+$(BUILD)/bench-schedule: $(BUILD)/tests/bench/schedule.o $(BUILD)/libseed.a
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) -lm
+
 # The search for the worst stream; 1 if it takes more than three times zlib's time.
 bench-inflate: $(BUILD)/bench-inflate
 	@$< $(or $(SEARCH_SECONDS),60)
@@ -354,9 +358,14 @@ bench-image: $(BUILD)/bench-image
 bench-quality: $(BUILD)/bench-quality
 	@tests/bench/image.py --quality $(BUILD)/bench-quality
 
+# How soon the end of a task is seen, and what follows until close(2) returns.
+bench-ending: all upstream $(BUILD)/bench-schedule
+	@$(BUILD)/bench-schedule
+	@tests/bench/ending.py $(BUILD)/seedfs $(BUILD)/upstream
+
 # What 1,000 and 10,000 waiting writers cost.
 bench-waiting: all upstream
 	@tests/bench/waiting.py $(BUILD)/seedfs $(BUILD)/upstream $(WRITERS)
 
-.PHONY: bench-image bench-quality bench-inflate bench-waiting
--include $(BUILD)/tests/bench/image.d $(BUILD)/tests/bench/quality.d $(BUILD)/tests/bench/inflate.d
+.PHONY: bench-image bench-quality bench-inflate bench-ending bench-waiting
+-include $(BUILD)/tests/bench/image.d $(BUILD)/tests/bench/quality.d $(BUILD)/tests/bench/inflate.d $(BUILD)/tests/bench/schedule.d

@@ -35,23 +35,41 @@ static int64_t clamp(int64_t value, int64_t low, int64_t high)
 	return value < low ? low : value > high ? high : value;
 }
 
+/* How much longer than `early_ms` a task takes, on the average. */
+static int64_t mean_after(const struct seed_durations *durations, int64_t early_ms)
+{
+	unsigned count = durations->count < SEED_DURATIONS ? durations->count : SEED_DURATIONS;
+	int64_t sum = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		sum += durations->ms[i] > early_ms ? durations->ms[i] - early_ms : 0;
+	return sum / count;
+}
+
 int64_t seed_schedule_next_ms(const struct seed_durations *durations, int64_t age_ms)
 {
-	int64_t early = seed_durations_quantile(durations, 0.1);
+	int64_t early = seed_durations_quantile(durations, 0.15);
 	int64_t late = seed_durations_quantile(durations, 0.9);
-	int64_t step;
+	int64_t step, first;
 
-	/* Nothing learned, or past all that was: a seventh of the age, so that
-	 * the end is seen at most 15 % late with few queries. */
-	if (durations->count == 0 || age_ms > late)
+	/* Nothing learned: a seventh of the age, so that the end is seen at most
+	 * 15 % late with few queries. */
+	if (durations->count == 0)
 		return age_ms + clamp(age_ms / 7, INTERVAL_MIN_MS, INTERVAL_MAX_MS);
-	/* Once early, for what was learned may be of other tasks; a little before the
-	 * earliest end; then eleven looks across the stretch in which tasks usually end. */
-	step = clamp((late - early) / 11, INTERVAL_MIN_MS, INTERVAL_MAX_MS);
-	if (age_ms >= early - step)
+	/* The mean delay for a number of queries is least where they are as dense as the
+	 * root of the chance that a task which still runs ends now (Keller 1974, "Optimum
+	 * checking schedules"). That chance rises at first and then changes little, so:
+	 * no look before, and even steps after, a dozen of them on the average. */
+	step = clamp(mean_after(durations, early) / 12, INTERVAL_MIN_MS, INTERVAL_MAX_MS);
+	if (age_ms > late)
+		step = clamp((age_ms - late) / 7, step, INTERVAL_MAX_MS);
+	first = early - step;
+	if (age_ms >= first)
 		return age_ms + step;
-	return clamp(age_ms < early / 3 ? early / 3 : early - step, age_ms + INTERVAL_MIN_MS,
-		     age_ms + 4 * INTERVAL_MAX_MS);
+	/* What was learned may be of other tasks: one in four is asked early. */
+	if (durations->count % 4 == 1 && age_ms < early / 3)
+		first = early / 3;
+	return clamp(first, age_ms + INTERVAL_MIN_MS, age_ms + 4 * INTERVAL_MAX_MS);
 }
 
 errint_t seed_rate_init(struct seed_rate *rate, int count, int64_t window_ms)

@@ -8,7 +8,7 @@
 #include "lib/base/base.h"
 
 /* How long tasks took lately: the last SEED_DURATIONS of them. */
-#define SEED_DURATIONS 16
+#define SEED_DURATIONS 32
 struct seed_durations {
 	int64_t ms[SEED_DURATIONS];
 	unsigned count; /* ever added */
@@ -20,8 +20,8 @@ void seed_durations_add(struct seed_durations *durations, int64_t ms);
 int64_t seed_durations_quantile(const struct seed_durations *durations, double q);
 
 /* How long after its submission a task of age `age_ms` is to be asked next:
- * early and then ever more rarely while nothing is known; else not before the
- * earliest that tasks end, closely around the usual end, more rarely after. */
+ * early and then ever more rarely while nothing is known; else from the time on at
+ * which tasks begin to end, in even steps, and more rarely once nearly all have ended. */
 int64_t seed_schedule_next_ms(const struct seed_durations *durations, int64_t age_ms);
 
 /* At most `count` in any `window_ms`: the times of the last `count`. */

@@ -68,7 +68,7 @@ static void test_end_is_seen_soon_and_with_few_questions(void **state)
 {
 	static const int64_t usual[] = { 18000, 20000, 22000, 24000, 26000, 28000, 30000, 32000 };
 	struct seed_durations durations = { .count = 0 };
-	int asked;
+	int asked, sum = 0;
 
 	SEED_UNUSED(state);
 	/* Nothing is known: a seventh of the age late at most. */
@@ -80,13 +80,14 @@ static void test_end_is_seen_soon_and_with_few_questions(void **state)
 	}
 	for (size_t i = 0; i < SEED_ARRAY_LEN(usual); i++)
 		seed_durations_add(&durations, usual[i]);
-	/* The tenth that takes longest is asked for more rarely. */
-	for (size_t i = 0; i + 1 < SEED_ARRAY_LEN(usual); i++) {
+	/* Soon from where tasks begin to end until nearly all have. */
+	for (size_t i = 0; i < SEED_ARRAY_LEN(usual); i++) {
 		int64_t at = seen_at(&durations, usual[i], &asked);
 
-		assert_true(at - usual[i] <= 1500);
-		assert_true(asked <= 15);
+		assert_true(at - usual[i] <= (i > 0 && i < 7 ? 500 : 2000));
+		sum += asked;
 	}
+	assert_true(sum <= 15 * (int)SEED_ARRAY_LEN(usual));
 }
 
 /* One slow task does not hide that the next ones are fast. */
