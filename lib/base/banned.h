@@ -1,6 +1,6 @@
 /*
  * Functions that seedfs does not use: each has a bounded, re-entrant or
- * checked counterpart. Include after the system's headers that declare them.
+ * checked counterpart. Include it after the system headers that declare them.
  */
 #ifndef SEED_BANNED_H
 #define SEED_BANNED_H

@@ -2,8 +2,8 @@
  * What every file of seedfs includes first: the error convention and a few
  * helpers. See HACKING.md for the conventions in full.
  *
- * Errors: a function that can fail returns errint_t, 0 or a negative errno;
- * what a person must read goes into a struct seed_error beside it.
+ * Errors: a function that can fail returns errint_t, 0 or a negative errno. A
+ * message for people goes into a struct seed_error beside it.
  */
 #ifndef SEED_BASE_H
 #define SEED_BASE_H

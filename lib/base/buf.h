@@ -1,5 +1,5 @@
 /*
- * A growing buffer that cannot be made without its cap. The data is always
+ * A growing buffer with a required limit. The data is always
  * NUL-terminated beyond its length, so that text can be handed to C functions.
  * After a failed add (-EFBIG over the cap, -ENOMEM) the buffer is unchanged.
  * Not shared between threads.

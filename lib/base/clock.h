@@ -1,5 +1,5 @@
-/* Clocks: monotonic milliseconds for deadlines, wall time for people; and the
- * dice for back-offs. What differs from run to run comes from here alone. */
+/* Clocks: monotonic milliseconds for deadlines, wall time for people, and random
+ * numbers for back-offs. Everything that differs from run to run comes from here. */
 #ifndef SEED_CLOCK_H
 #define SEED_CLOCK_H
 

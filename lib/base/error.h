@@ -1,6 +1,6 @@
 /*
- * What went wrong, in the words of the product: an errno of `man seed` and one
- * line for the person who reads the log or the record.
+ * What went wrong: an errno of `man seed`, and one line for the person who
+ * reads the log or the record.
  *
  * The structure is plain data: copy it by assignment. Nothing here blocks or
  * allocates; any thread.
@@ -23,20 +23,20 @@ struct seed_error {
 errint_t seed_error_set(struct seed_error *error, int code, const char *format, ...)
 	SEED_PRINTF(3, 4);
 
-/* An error as it is kept: with room for its own words only. Zeroed: none. */
+/* A stored error, with only as much memory as its message needs. Zeroed: none. */
 struct seed_kept_error {
 	int code, http_status; /* as above */
 	char *message;         /* owned; NULL: none, or there was no memory for it */
 };
 
-/* Keeps `error` in the place of what was kept. Cannot fail: without memory the code
- * stays. */
+/* Stores `error` in place of the stored one. Cannot fail: without memory only the code
+ * is stored. */
 void seed_error_keep(struct seed_kept_error *kept, const struct seed_error *error);
-/* Nothing is kept. */
+/* Clears what is stored. */
 void seed_error_drop(struct seed_kept_error *kept);
-/* Its message; the code's own words where there was no memory for it. Never NULL. */
+/* Its message, or the code's own description without memory for it. Never NULL. */
 const char *seed_error_words(const struct seed_kept_error *kept);
-/* What was kept, as it was (but `final`). */
+/* The stored error, without `final`. */
 void seed_error_recall(const struct seed_kept_error *kept, struct seed_error *error);
 
 /* "EPERM" for EPERM. Never NULL; "E?" for what libc does not know. */

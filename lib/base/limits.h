@@ -1,5 +1,5 @@
 /*
- * Every bound on what a user or the network can make seedfs hold, in one
+ * Every limit on what a user or the network can make seedfs hold, in one
  * list, each with its reason.
  */
 #ifndef SEED_LIMITS_H
@@ -25,10 +25,10 @@ enum {
 	SEED_CALLBACK_MAX_BYTES = 256 * 1024,
 	/* An API's answer: a 4096x4096 PNG in base64 is under 64 MiB. */
 	SEED_ANSWER_MAX_BYTES = 96 * 1024 * 1024,
-	/* All answers that are held at once, those that go to a memfd included: with
-	 * the default of 32 jobs, 4096x4096 PNGs in base64 for a third of them. Beyond
-	 * it one is received at a time, so that there may be one more; and of each that
-	 * waits, what 16 KiB unpack to. */
+	/* All answers that are held at once, including those that go to a memfd: enough
+	 * for 4096x4096 PNGs in base64 for a third of the default 32 jobs. Beyond it one
+	 * answer is received at a time, so there may be one more; and each answer that
+	 * waits may hold what 16 KiB unpack to. */
 	SEED_ANSWERS_ALL_BYTES = 512 * 1024 * 1024,
 	/* An answer to a look at a task's progress, of which many may come: ComfyUI's
 	 * queue holds the workflow of each job, about 100 KiB. */

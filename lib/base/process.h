@@ -1,15 +1,15 @@
 /*
- * What the kernel tells about the process behind a request: read from /proc,
- * a few microseconds, any thread. Ids are those of FUSE requests: a thread's
- * id, 0 for a process of a pid namespace that we cannot see.
+ * What the kernel says about the process behind a request. It is read from /proc
+ * in a few microseconds, on any thread. Ids are those of FUSE requests: a thread's
+ * id, or 0 for a process of a pid namespace that we cannot see.
  *
- * Whoever asks has a request of that process, which waits for the reply, so
- * nothing here may wait for the process. execve() closes what is open with
- * O_CLOEXEC while it holds a lock, and waits there for the reply to a FLUSH;
+ * The caller holds a request of that process, and the process waits for the reply.
+ * So nothing here may wait for the process. execve() closes what is open with
+ * O_CLOEXEC while it holds a lock, and waits there for the reply to a FLUSH.
  * `stat`, `syscall`, `wchan`, `environ`, `io`, `stack` and `maps` of the process
  * wait for that lock. `cmdline` and `environ` are read from its memory, which may
- * be a page of an image that is asked of us. Always safe are `status`, `fdinfo`,
- * `fd` (with readlink, not stat: that would be a request to ourselves), `comm`,
+ * be a page of an image that must come from us. These are always safe: `status`,
+ * `fdinfo`, `fd` (with readlink; stat would be a request to ourselves), `comm`,
  * `mountinfo`, `statm` and `limits`. Each function says what it reads.
  */
 #ifndef SEED_PROCESS_H
@@ -33,20 +33,20 @@ bool seed_process_is_ending(pid_t tid);
 bool seed_process_was_killed(pid_t tid);
 
 /* Whether the process has another descriptor, open for writing, of the file with
- * this st_ino (unique on the machine: the device is not compared). At most 256
- * descriptors are looked at; false beyond that, and without the right to look
- * (another user's process). A descriptor that is being closed is not there any
- * more, and in an exit none is. Reads `fdinfo`, some microseconds a descriptor: in
- * any request. */
+ * this st_ino. The number is unique on the machine, so the device is not compared. At
+ * most 256 descriptors are looked at. False beyond that, and without the right to look
+ * (another user's process). A descriptor that is being closed does not count, and in
+ * an exit none does. Reads `fdinfo`, some microseconds for each descriptor: in any
+ * request. */
 bool seed_process_holds(pid_t tid, uint64_t inode_number);
 
 /* Whether the process is in execve(), which closes descriptors and looks at no
  * result. Reads `status`: in any request. */
 bool seed_process_is_in_exec(pid_t tid);
 
-/* Whether the thread is in a rename(2) or one of its kind. False where that
+/* Whether the thread is in a rename(2) or a similar call. False where that
  * cannot be seen (another user's process, a restricted ptrace). Reads `syscall`:
- * in LOOKUP only, which execve() sends before it takes the lock. */
+ * only in LOOKUP, which execve() sends before it takes the lock. */
 bool seed_process_is_renaming(pid_t tid);
 
 #endif

@@ -7,24 +7,23 @@
 
 #include "lib/base/base.h"
 
-/* Where valid UTF-8 (RFC 3629: no overlong forms, no surrogates, at most
- * U+10FFFF) ends: returns the offset of the first byte of the first character
- * that is not whole and valid, or `len`. *cut (may be NULL) is true if what
- * stands there is only the beginning of a valid character that the end of the
- * buffer cuts off. */
+/* Returns the offset of the first byte that is not part of a whole, valid UTF-8
+ * character (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF), or
+ * `len`. *cut (may be NULL) is true if the bytes there are the beginning of a valid
+ * character that the end of the buffer cuts off. */
 size_t seed_text_utf8_prefix(const char *text, size_t len, bool *cut);
 
-/* `len`, or less if the end cuts a character: without its beginning, then. */
+/* `len`, or less if the end cuts a character: then without its first bytes. */
 size_t seed_text_whole(const char *text, size_t len);
 
-/* Makes one printable line of it, in place: control characters (C0, DEL, C1),
- * separators of lines, characters that turn the direction of what follows them
- * (U+2028 to U+202E, U+2066 to U+2069) and bytes that are not UTF-8 become spaces.
- * The length stays. */
+/* Makes the text one printable line, in place. These become spaces: control
+ * characters (C0, DEL, C1), line separators and characters that change the direction
+ * of text (U+2028 to U+202E, U+2066 to U+2069), and bytes that are not UTF-8. The
+ * length does not change. */
 void seed_text_one_line(char *text, size_t len);
 
-/* `man seed`, as far as a write can be judged alone: `data` is to
- * be put behind `text`, which may end in the middle of a character, as `data` may.
+/* The rules of `man seed` that a single write can be checked against. `data` is to
+ * be put behind `text`. Both may end in the middle of a character.
  * 0, -EILSEQ, -EINVAL (NUL), -EFBIG. *at (may be NULL) gets the offset of the
  * offending byte in the text. */
 errint_t seed_text_check_write(const char *text, size_t text_len, const char *data, size_t len,
@@ -33,8 +32,8 @@ errint_t seed_text_check_write(const char *text, size_t text_len, const char *da
 /* The same rule for a whole text: 0, -EILSEQ, -EINVAL (NUL), -EFBIG. */
 errint_t seed_text_check(const char *text, size_t len, size_t *at) SEED_MUST_CHECK;
 
-/* Length without white space at the end; 0 for white text, also where a byte
- * order mark begins it. White space is what Unicode calls so. Valid UTF-8 only. */
+/* Length without white space at the end; 0 for text that is only white space, with or
+ * without a byte order mark. White space as Unicode defines it. Valid UTF-8 only. */
 size_t seed_text_trimmed(const char *text, size_t len);
 
 /* Length of the white space, or of the byte order mark (UTF-8's), at the
@@ -48,31 +47,31 @@ size_t seed_text_mark(const char *text, size_t len);
  * 0, -ENAMETOOLONG, -EILSEQ (not UTF-8), -EINVAL. */
 errint_t seed_text_check_name_part(const char *part) SEED_MUST_CHECK;
 
-/* A whole NAME, a relative path: every part as above, none a scratch name, and no
- * folder of it called as an entry's files are (.png, .json, .jpg), so that
- * images/NAME.png and the like are never a folder; at most 16 parts and 1,024
- * bytes. Errors as above. */
+/* A whole NAME, a relative path. Every part is as above, and none is a scratch name.
+ * No folder in it has an ending of an entry's files (.png, .json, .jpg), so
+ * images/NAME.png and the like are never a folder. At most 16 parts and 1,024 bytes.
+ * Errors as above. */
 errint_t seed_text_check_name(const char *name) SEED_MUST_CHECK;
 /* The same for a folder's path. */
 errint_t seed_text_check_folder(const char *path) SEED_MUST_CHECK;
 
-/* The same for a NAME that is in the catalogue already: what is not allowed now
- * may have been when it was stored. Only its form is checked. */
+/* The same for a NAME that is already in the catalogue: what is forbidden now may
+ * have been allowed when it was stored. Only its form is checked. */
 errint_t seed_text_check_stored_name(const char *name) SEED_MUST_CHECK;
 
-/* Whether a part names a scratch file, as editors, rsync, patch and browsers call
- * theirs (`man seed`): it starts with '.', stands between two '#', or has
- * one of their endings. */
+/* Whether a part is a scratch name, as editors, rsync, patch and browsers use
+ * (`man seed`): it starts with '.', stands between two '#', or has one of their
+ * endings. */
 bool seed_text_is_scratch(const char *part);
 
-/* How many columns of a terminal a text takes: two for a CJK character or an emoji,
- * none for what combines. Every character is valid and printable. */
+/* The width of a text in terminal columns: two for a CJK character or an emoji,
+ * none for a combining character. Every character is valid and printable. */
 int seed_text_columns(const char *text);
 
-/* NAME for the log, as /proc/mounts writes it: space, tab, newline, backslash
- * and '#' and every other byte below 0x21 or 0x7f as \ooo, and so the bytes of the
- * characters that seed_text_one_line() takes out. Writes at most
- * `size` bytes with the NUL; returns the full length (snprintf's way). */
+/* NAME for the log, as /proc/mounts writes it. Space, tab, newline, backslash, '#',
+ * every other byte below 0x21, and 0x7f become \ooo; so do the bytes of the
+ * characters that seed_text_one_line() removes. Writes at most
+ * `size` bytes with the NUL; returns the full length, like snprintf. */
 size_t seed_text_escape_name(const char *name, char *out, size_t size);
 
 #endif

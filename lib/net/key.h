@@ -1,16 +1,17 @@
 /*
  * A provider's key: one locked object, zeroed when freed, never printed. It is the
- * only lasting copy that this program makes, the header's value included. Others
- * exist for the time of a request: the header's line (lib/net/net.c clears it) and what
- * curl and OpenSSL copy it to, which they free without clearing. A key that
- * came by a variable stays in the environment, where SIGHUP reads it again. Neither
- * reaches a core file nor another process of the same user: fs/main.c switches off
- * both.
+ * only lasting copy that this program makes, including the header's value. Other copies
+ * exist only during a request: the header's line, which lib/net/net.c clears, and what
+ * curl and OpenSSL copy, which they free without clearing. A key from an environment
+ * variable stays in the environment, where SIGHUP reads it again. No copy
+ * reaches a core file or another process of the same user: fs/main.c switches both
+ * off.
  *
- * Found in this order: the key file (`key_file=`), $CREDENTIALS_DIRECTORY/seedfs.key,
- * the provider's environment variables. The file's white space at the ends is
- * dropped; a key with anything but printable ASCII, inner white space or no
- * byte is refused. The file found in systemd's directory may have any mode.
+ * It is looked for in this order: the key file (`key_file=`),
+ * $CREDENTIALS_DIRECTORY/seedfs.key, the provider's environment variables. White space
+ * at the ends of the file is dropped. A key that is empty, or has white space inside or
+ * anything but printable ASCII, is refused. The file in systemd's directory may have
+ * any mode.
  */
 #ifndef SEED_KEY_H
 #define SEED_KEY_H
@@ -31,9 +32,9 @@ errint_t seed_key_load(const char *file, const char *const *variables,
 /* The key's text, valid until freed; never NULL for a non-NULL key. */
 const char *seed_key_text(const struct seed_key *key);
 
-/* Moves the value of an Authorization header, made of the key, into the same locked
- * memory; `value` is cleared and freed. Returns it there, valid until the key is
- * freed or gets another. */
+/* Moves the value of an Authorization header, made from the key, into the same locked
+ * memory; `value` is cleared and freed. The returned value is valid until the key is
+ * freed or gets another one. */
 const char *seed_key_take_header(struct seed_key *key, char *value);
 
 void seed_key_free(struct seed_key *key); /* zeroes it first; NULL is allowed */

@@ -1,7 +1,7 @@
 /*
  * HTTP over curl's multi interface. One thread (the engine's) owns a net and
- * everything in it; nothing here blocks. Answers arrive through callbacks made
- * from seed_net_turn().
+ * everything in it. Nothing here blocks but seed_net_wait(). seed_net_turn() calls
+ * back with the answers.
  *
  * Only http and https; certificates are verified; redirects are handed back,
  * not followed, so that each hop can be judged. A key is added only by
@@ -12,11 +12,11 @@
  * (lib/net/proxy.h) connects to that, wherever it is; there, only addresses written in
  * the URL itself can be judged, since it is the proxy that resolves names.
  *
- * A service at a private address may hand out URLs of such addresses. That it is
- * at one is known by its URL, or by the peer of a request to it
+ * A service at a private address may hand out URLs with such addresses. Whether a
+ * service is at one is known from its URL, or from the peer of a request to it
  * (`private_peer`). A name server's word alone does not count: with https the
- * peer must have proved to be the URL's host. With http nothing can be proved; who
- * configured that trusts the network with the key, too. A proxy's address says
+ * peer must have proved to be the URL's host. With http nothing can be proved, but
+ * whoever configured http trusts the network even with the key. A proxy's address says
  * nothing about the service's.
  */
 #ifndef SEED_NET_H
@@ -46,7 +46,7 @@ struct seed_net_request {
 struct seed_net_answer {
 	struct seed_error error;    /* code 0: an HTTP answer arrived whole */
 	bool sent;                  /* the request had left before it failed: it may have been accepted */
-	bool local;                 /* it failed for want of something here: memory, descriptors, room */
+	bool local;                 /* it failed because something is lacking here: memory, descriptors, room */
 	bool cut;                   /* the body ended early */
 	long status;
 	const char *body;           /* borrowed for the call; "" with to_memfd; without the key */
@@ -54,13 +54,13 @@ struct seed_net_answer {
 	int memfd;                  /* borrowed unless taken: set to -1 to take it */
 	const char *redirect;       /* absolute target of a 3xx, or NULL */
 	int64_t retry_after_ms;     /* 0 to a year; -1: none */
-	bool keep;                  /* set it, and what is borrowed lives until seed_net_cancel() */
+	bool keep;                  /* set it to keep what is borrowed until seed_net_cancel() */
 };
 
 typedef void seed_net_done_fn(void *context, struct seed_net_answer *answer);
 
-/* Holds at most `most_bytes` of answers at once: the others are not read from their
- * sockets meanwhile, but for one, so that this comes to an end. */
+/* Holds at most `most_bytes` of answers at once. Beyond that only one answer is read
+ * from its socket, so that the transfers still end. */
 errint_t seed_net_new(size_t most_bytes, struct seed_net **net) SEED_MUST_CHECK;
 void seed_net_free(struct seed_net *net); /* transfers still there are dropped without a callback */
 

@@ -1,6 +1,6 @@
 /*
  * What the providers share to build a request. Internal to lib/provider/.
- * Pure functions, but for what is random.
+ * Pure functions, except for random numbers.
  */
 #ifndef SEED_PROVIDER_ASK_H
 #define SEED_PROVIDER_ASK_H
@@ -13,7 +13,7 @@
  * -EOPNOTSUPP. */
 errint_t seed_ask_at(const struct seed_ask *ask, const char *method, const char *url) SEED_MUST_CHECK;
 
-/* The same below api_base: before, the task's id, after. -EOPNOTSUPP without an id. */
+/* A GET of `before`, the task's id and `after` below api_base. -EOPNOTSUPP without an id. */
 errint_t seed_ask_task(const struct seed_ask *ask, const char *method, const char *before,
 		       const char *after) SEED_MUST_CHECK;
 
@@ -41,7 +41,7 @@ errint_t seed_ask_model_path(const char *before, const char *model, const char *
 			     char **path) SEED_MUST_CHECK;
 
 /* Members of a JSON object; false without memory. Empty or NULL text is left
- * out and true. Integers are written as digits whatever their size. */
+ * out, which is no error. Integers are written as digits, whatever their size. */
 bool seed_ask_add_text(cJSON *object, const char *name, const char *text);
 bool seed_ask_add_int(cJSON *object, const char *name, int64_t value);
 
@@ -55,11 +55,11 @@ int64_t seed_ask_random(unsigned int bits);
 char *seed_ask_uuid(void);
 
 /*
- * Text in which neither sd.cpp's "<sd_cpp_extra_args>" nor, where `bars` is
- * set, LocalAI's "|" is left: both would be read as parameters out of a
- * prompt's words. '<' becomes U+2039 and '|' becomes '/', so that a person
- * still reads the same text. malloc'd, NULL without memory; *changed is set
- * (never cleared) if something was replaced.
+ * Makes a text harmless: it removes sd.cpp's "<sd_cpp_extra_args>" and, if `bars` is
+ * set, LocalAI's "|". These servers would read them in a prompt as parameters. '<'
+ * becomes U+2039 and '|' becomes '/', so that a person still reads the same text.
+ * malloc'd, NULL without memory; *changed is set (never cleared) if something was
+ * replaced.
  */
 char *seed_ask_neutralise(const char *text, bool bars, bool *changed);
 

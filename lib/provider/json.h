@@ -1,6 +1,6 @@
 /*
- * Reading JSON that a stranger wrote: every look-up says "absent" for a wrong
- * type, and nothing here recurses or allocates without a bound.
+ * Reading JSON that a stranger wrote: for a look-up a wrong type counts as absent,
+ * and nothing here recurses or allocates without a limit.
  *
  * Pure functions, any thread. The tree is cJSON's; who parses it deletes it.
  */
@@ -21,9 +21,8 @@ enum {
 	SEED_JSON_ID_MAX_BYTES = 256,
 };
 
-/* The tree of `text`, or NULL: not JSON, a NUL in it, too deep, too many
- * values, or no memory (then errno is ENOMEM, else it is not). What stands behind
- * the value must be white space. */
+/* The tree of `text`. NULL: not JSON, a NUL in it, too deep, too many values, or no
+ * memory (only then errno is ENOMEM). Only white space may follow the value. */
 cJSON *seed_json_parse(const char *text, size_t len);
 
 /* The same; *at gets the offset of the byte where a text stops being JSON. */
@@ -50,12 +49,11 @@ bool seed_json_number(const cJSON *root, const char *path, double *out);
 bool seed_json_ranged(const cJSON *root, const char *path, double low, double high,
 		      double *out);
 
-/* As an integer, `fallback` where there is no whole number that an int holds. */
+/* As an integer; `fallback` if there is no whole number that fits an int. */
 int seed_json_int(const cJSON *root, const char *path, int fallback);
 
-/* What the service says about an error, "" where it says nothing: the first
- * of the places where services put it. One line, at most `size` with the NUL,
- * valid UTF-8. */
+/* What the service says about an error: the first of the places where services put
+ * it, or "". One line, at most `size` with the NUL, valid UTF-8. */
 void seed_json_message(const cJSON *root, char *out, size_t size);
 
 /* Every code, type and message of an error in one line, for matching words. */
@@ -66,13 +64,13 @@ void seed_json_error_words(const cJSON *root, char *out, size_t size);
 void seed_json_copy_text(char *out, size_t size, const char *text);
 
 /*
- * The picture of an answer or a webhook of kie's families, which nest it in
+ * The picture in an answer or a webhook of kie's families. They nest it in
  * many ways and spell it in several (imageUrl, image_url, resultUrls[0], …;
  * data, data.response, data.info, data.data[0], and data.resultJson, which is
  * JSON in a string). *text is malloc'd: an http(s) URL, a "data:" URI, or bare
- * base64, which *is_base64 tells. NULL where there is none. *invalid is set if
- * something stood there that can be none of these; without anything better, *text is
- * that. -ENOMEM without memory.
+ * base64, for which *is_base64 is set. NULL if there is none. *invalid is set if
+ * a place held something that is none of these; *text is that if there is nothing
+ * better. -ENOMEM without memory.
  */
 errint_t seed_json_find_image(const cJSON *root, char **text, bool *is_base64,
 			      bool *invalid) SEED_MUST_CHECK;

@@ -5,8 +5,8 @@
 #include "lib/provider/provider.h"
 
 enum seed_proof_result {
-	SEED_PROOF_OK,      /* the service took the key, or needs none */
-	SEED_PROOF_REACHED, /* it answers, but this proves no key */
+	SEED_PROOF_OK,      /* the service accepts the key, or needs none */
+	SEED_PROOF_REACHED, /* the service answers, but this proves nothing about the key */
 	SEED_PROOF_BAD,     /* `text` says what is wrong and what to do */
 };
 

@@ -1,9 +1,9 @@
 /*
- * A provider: how one image service is asked and how its answers are read.
+ * A provider: how to ask one image service, and how to read its answers.
  *
- * Two pure functions for each stage of a task, over JSON and buffers; no I/O,
- * no waiting, no state of their own. What a task must remember between two
- * answers stands in struct seed_task. The engine journals it after each answer
+ * Each stage of a task has two pure functions, over JSON and buffers, with no I/O,
+ * no waiting and no state of their own. What a task must remember between two
+ * answers is in struct seed_task. The engine journals it after each answer
  * that changed it, so that a task outlives the process.
  *
  * Calling sequence: the engine zeroes a task, then repeats
@@ -23,11 +23,11 @@
 
 enum seed_stage {
 	SEED_STAGE_SUBMIT, /* costs money */
-	SEED_STAGE_POLL,   /* ask how the task is */
+	SEED_STAGE_POLL,   /* ask for the task's state */
 	SEED_STAGE_RESULT, /* done: ask for its result (services that separate the two) */
 	SEED_STAGE_REMINT, /* the image URL expired: ask for a new one (image_url is the old one) */
 	SEED_STAGE_CANCEL, /* ask the service to stop */
-	SEED_STAGE_LOOK,   /* ask how far it is, while another request is under way */
+	SEED_STAGE_LOOK,   /* ask for its progress, while another request is under way */
 	SEED_STAGE_CHECK,  /* the image came with the answer: ask whether it is whole */
 	SEED_STAGE_OTHER,  /* the image is not valid: ask for another of the same task */
 };
@@ -40,7 +40,7 @@ struct seed_task {
 	char *result_url; /* to be on api_base's host before the key goes there */
 	char *cancel_url;
 	char *image_url;
-	char *note;       /* what else the provider is to remember */
+	char *note;       /* whatever else the provider must remember */
 	int turn;         /* of a LOOK or CANCEL in several requests: which comes next;
 			   * 0 at its beginning; not journalled */
 };
@@ -79,11 +79,11 @@ enum seed_step_kind {
 	SEED_STEP_FAIL,    /* the attempt failed: `error` says why, and whether it is final */
 	SEED_STEP_WAIT,    /* not done: send request() again when the schedule says */
 	SEED_STEP_NEXT,    /* send request() again now (the stage has moved on) */
-	SEED_STEP_BACKOFF, /* busy, or nothing told: the same again after retry_after_ms (0, -1: the engine's back-off) */
+	SEED_STEP_BACKOFF, /* busy, or nothing known: the same again after retry_after_ms (0, -1: the engine's back-off) */
 	SEED_STEP_URL,     /* the image is at task->image_url */
 	SEED_STEP_BYTES,   /* the image is in `bytes` */
 	SEED_STEP_DONE,    /* for CANCEL, LOOK and CHECK: nothing more to ask */
-	SEED_STEP_UNKNOWN, /* for POLL and LOOK: the service knows no such task (now) */
+	SEED_STEP_UNKNOWN, /* for POLL and LOOK: the service does not know the task (now) */
 };
 
 /*
@@ -91,16 +91,16 @@ enum seed_step_kind {
  *
  * A failure is of one of three classes. Refused: error.code is EKEYREJECTED
  * (the key) or EDQUOT (no credits), whatever the stage; always final. Invalid:
- * EINVAL (the request) or EPERM (the content policy), final where it is sure
- * that no other attempt would be taken. Failed: everything else.
+ * EINVAL (the request) or EPERM (the content policy); final if it is certain
+ * that no other attempt would be accepted. Failed: everything else.
  */
 struct seed_step {
 	enum seed_step_kind kind;
 	struct seed_error error;
-	bool refused;    /* FAIL: key or credits refused this request; it says nothing of the task */
+	bool refused;    /* FAIL: key or credits refused this request; it says nothing about the task */
 	const char *api_base; /* borrowed: relative URLs are below it */
 	char *refused_url; /* FAIL: an image URL that cannot be used, whole: for a person; or NULL */
-	bool withdraw;   /* FAIL: the service runs a part of it all the same: to be cancelled */
+	bool withdraw;   /* FAIL, but the service runs a part of it: cancel that */
 	struct seed_buf bytes;
 	int64_t retry_after_ms;
 	double progress; /* 0..1 where the service told it, else < 0 */
@@ -116,11 +116,11 @@ struct seed_provider_config {
 	int timeout_seconds;  /* of an attempt: where the service can be told to stop then; 0: 300 */
 };
 
-/* kie's name for it, and the mount's: other services are asked for their own by
- * default_model. */
+/* kie's name for the default model, and the mount's. For other services default_model has
+ * their own name for it. */
 #define SEED_DEFAULT_MODEL "bytedance/seedream-v4-text-to-image"
 
-/* What a request is built of, and where it is built. Borrowed for the call. */
+/* What a request is built from, and where it is built. Borrowed for the call. */
 struct seed_ask {
 	const struct seed_provider_config *config;
 	const struct seed_params *params;
@@ -133,9 +133,9 @@ struct seed_ask {
 /* One stage: a request and the answer to it. */
 struct seed_exchange {
 	/* NULL: the service has no such request. Else 0, -ENOMEM, -EOPNOTSUPP
-	 * where this task lacks what it needs, or -EINVAL for a model's name
-	 * that can be no part of a path, or a workflow that is none. SUBMIT's
-	 * may set task->id, where the client chooses it (comfyui,
+	 * if this task lacks what it needs, or -EINVAL for a model's name
+	 * that cannot be part of a path, or an invalid workflow. SUBMIT's
+	 * may set task->id, if the client chooses it (comfyui,
 	 * automatic1111): journal the task before sending. Such a task whose
 	 * submission was cut short can be set to POLL; without a POLL it is lost. */
 	errint_t (*ask)(const struct seed_ask *ask);
@@ -144,12 +144,12 @@ struct seed_exchange {
 	 * `json` is the body's tree, NULL if it is not JSON; `step` is
 	 * initialised. Never fails itself: whatever it cannot read is
 	 * SEED_STEP_FAIL with EIO and says what was wrong. A broken answer
-	 * while polling (5xx, not JSON) is BACKOFF, not a failure; WAIT is for
-	 * a service that says that the task is not done: at the deadline the
-	 * two differ. LOOK and CHECK: WAIT, with what it tells; FAIL where the
-	 * task has failed; UNKNOWN; DONE where this server has no such
-	 * request, with a line for the log, where one is due, in `error`; NEXT
-	 * where a look takes several requests, with task->turn changed. */
+	 * while polling (5xx, not JSON) is BACKOFF, not a failure. WAIT is for
+	 * a service that says that the task is not done: the two differ at the
+	 * deadline. LOOK and CHECK return WAIT, with the progress; FAIL if the
+	 * task has failed; UNKNOWN; DONE if this server has no such
+	 * request, with a line for the log in `error` if one is due; or NEXT
+	 * if a look takes several requests, with task->turn changed. */
 	void (*read)(struct seed_task *task, const struct seed_response *response,
 		     const struct cJSON *json, struct seed_step *step);
 };
@@ -162,20 +162,20 @@ struct seed_provider {
 	int rate_count, rate_seconds;      /* documented limit of new submissions; 0: none */
 	int queries_per_second;            /* documented limit of polling over all tasks; 0: none */
 	int look_ms;                       /* between two looks at a task that runs; 0: a second */
-	/* The model that is asked for where the mount names none; NULL: the server
-	 * chooses, and does not say. Where api_base is `site` (a pattern of
-	 * fnmatch(3)), it is site_model. */
+	/* The model to ask for if the mount names none; NULL: the server
+	 * chooses, and does not say which. If api_base matches `site` (a pattern
+	 * of fnmatch(3)), it is site_model. */
 	const char *default_model, *site, *site_model;
-	/* The cheapest request that proves a key: appended to api_base for a GET;
+	/* The cheapest request that proves a key, a GET of this path below api_base:
 	 * free, changes nothing, and refused without a valid key. NULL: none is
-	 * documented. Where its answer tells the credits that are left, or NULL. */
+	 * documented. Then the path of the credits that are left in its answer, or NULL. */
 	const char *proof_path, *proof_credits;
 	bool draws;                        /* no service: the worker draws the picture */
-	bool dry_run;                      /* … instead of sending the request, which is told */
+	bool dry_run;                      /* … and the log has the request, which is not sent */
 
-	/* LOOK is for services whose SUBMIT or POLL does not tell how far a
-	 * task is: it is asked again and again meanwhile. CHECK is for those
-	 * that answer with half an image when a task was stopped. Neither
+	/* LOOK is for services whose SUBMIT or POLL does not report
+	 * progress: it is sent repeatedly meanwhile. CHECK is for services
+	 * that answer with half an image if a task was stopped. Neither
 	 * changes the task but for its turn, nor does its read(). */
 	struct seed_exchange on[SEED_STAGE_OTHER + 1];
 };
@@ -194,8 +194,8 @@ const char *seed_provider_model(const struct seed_provider *provider,
 				const struct seed_provider_config *config, const char *asked);
 
 /* What an answer means. `step` is initialised here; release it. At every stage
- * a service that is busy (429, 503 with Retry-After, code 429 in a 200, unless
- * the words speak of a spent quota) is BACKOFF, and then nothing else is read. */
+ * an answer of a busy service (429, 503 with Retry-After, code 429 in a 200, unless
+ * the words speak of a used-up quota) is BACKOFF, and then nothing else is read. */
 void seed_provider_answer(const struct seed_provider *provider,
 			  const struct seed_provider_config *config,
 			  const struct seed_params *params, struct seed_task *task,
@@ -204,8 +204,8 @@ void seed_provider_answer(const struct seed_provider *provider,
 /* NULL for a name that is not known. */
 const struct seed_provider *seed_provider_find(const char *name);
 
-/* The value of the Authorization header for this key, malloc'd: wipe it before it is
- * freed. NULL without memory, and where the provider takes no key. */
+/* The value of the Authorization header for this key, malloc'd; wipe it before
+ * freeing it. NULL without memory, and if the provider takes no key. */
 char *seed_provider_authorization(const struct seed_provider *provider, const char *key);
 
 /* The i-th provider, NULL past the end: for help texts. */

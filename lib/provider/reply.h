@@ -28,19 +28,19 @@ void seed_reply_refuse(struct seed_step *step, const struct seed_response *respo
 		      const cJSON *json, const char *what, long status);
 
 /*
- * For polls: true if the answer tells nothing about the task, and the step is
- * set: FAIL if it refuses the key or speaks of missing credits, UNKNOWN for 404
- * and 410; everything else that is not a 2xx with JSON is BACKOFF, since the task
+ * For polls: true if the answer says nothing about the task; then the step is
+ * set. FAIL if it refuses the key or speaks of missing credits, UNKNOWN for 404
+ * and 410. Everything else that is not a 2xx with JSON is BACKOFF, since the task
  * was paid for and only the deadline ends the waiting.
  */
 bool seed_reply_poll_trouble(struct seed_step *step, const struct seed_response *response,
 			    const cJSON *json);
 
-/* For requests that cost: true if the answer is no 2xx or no JSON; step is set. */
+/* For requests that cost money: true if the answer is not a 2xx with JSON; then step is set. */
 bool seed_reply_submit_trouble(struct seed_step *step, const struct seed_response *response,
 			      const cJSON *json);
 
-/* Whether one of the words stands in the text, in any case. */
+/* Whether one of the words is in the text, ignoring case. */
 bool seed_reply_holds(const char *text, const char *const *words, size_t count);
 
 /* The errno of a message or code of a service: EPERM for a content policy,
@@ -52,7 +52,7 @@ int seed_reply_judge_words(const char *words, int otherwise);
 void seed_reply_image(struct seed_step *step, struct seed_task *task, const char *text);
 void seed_reply_base64(struct seed_step *step, const char *text);
 
-/* The first text in a picture's place of an answer: the item itself, or the first
+/* The first text where an answer has its picture: the item itself, or the first text
  * below it in lists and in objects' `url`, `image`, `images` and so on; NULL: none. */
 const char *seed_reply_first_image(const cJSON *item);
 

@@ -1,7 +1,7 @@
 /*
- * Models: in which words each is asked for which size, and what else it takes.
- * The request gives exactly the wanted picture, or else the smallest legal one
- * that is not smaller, in the same shape where the model has it. One table of
+ * Models: how to ask each of them for a size, and what else it takes.
+ * A request asks for exactly the wanted size, or else for the smallest legal one
+ * that is at least as large, in the same shape if the model has it. One table of
  * families for all services; no I/O.
  */
 #ifndef SEED_PROVIDER_SIZE_H
@@ -19,8 +19,8 @@ enum {
 	SEED_HAS_COUNT = 1 << 2,      /* num_images */
 	SEED_HAS_FORMAT = 1 << 3,     /* output_format "png" */
 	SEED_HAS_SEQUENTIAL = 1 << 4, /* sequential_image_generation: to be "disabled" */
-	SEED_HAS_ALL = 1 << 5,        /* the mount's own parameters, as kie's default takes them */
-	SEED_IS_UNKNOWN = 1 << 6,     /* no family of the table */
+	SEED_HAS_ALL = 1 << 5,        /* the mount's own parameters, as kie's default model takes them */
+	SEED_IS_UNKNOWN = 1 << 6,     /* not in the table */
 };
 
 struct seed_size {
@@ -31,7 +31,7 @@ struct seed_size {
 	const char *tier;   /* "2K", "high" …; NULL where the model is asked in pixels */
 	unsigned int has;
 	const char *qualities; /* those it has, each with a space after it, or NULL */
-	const char *note;   /* gone or going: for the error of a model that is not found; or NULL */
+	const char *note;   /* removed, or to be removed: for the error of a model that is not found; or NULL */
 	const struct seed_size_rule *rule;
 };
 
@@ -43,8 +43,8 @@ void seed_size_choose(const char *family, const char *model, int width, int heig
 bool seed_size_add(cJSON *object, const struct seed_size *size);
 
 /* The options that the family has: negative prompt, seed (below `modulus`, 0: as
- * it is), count, format. What was asked for and is not sent, and a family that
- * is not known, is noted in the request for the log. False without memory. */
+ * it is), count, format. Notes in the request, for the log, what was asked for and is
+ * not sent, and whether the family is unknown. False without memory. */
 bool seed_size_add_options(cJSON *object, const struct seed_size *size,
 			   const struct seed_ask *ask, int64_t modulus);
 

@@ -12,10 +12,10 @@
 /*
  * The mount's workflow (NULL: the built-in one) with its placeholders filled:
  * {{prompt}} {{negative_prompt}} {{seed}} {{steps}} {{cfg}} {{width}}
- * {{height}} {{model}} {{id}}, inside of strings; a string that is nothing
- * but a number's placeholder becomes that number. What is filled in is not
- * looked at again. -EINVAL if it is no such object, or has no {{prompt}}:
- * the words that were written would have no effect. -ENOMEM.
+ * {{height}} {{model}} {{id}}, inside of strings. A string that consists only of
+ * a number's placeholder becomes that number. What is filled in is not
+ * searched for placeholders. -EINVAL if it is not such an object, or has no
+ * {{prompt}}: then the prompt would have no effect. -ENOMEM.
  */
 errint_t seed_workflow_fill(const struct seed_ask *ask, cJSON **workflow) SEED_MUST_CHECK;
 

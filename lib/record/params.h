@@ -1,8 +1,8 @@
 /*
- * What a generation asks for (`man seed`). Filled from the mount's
- * options and, for a JSON request (`man seed`), from its keys.
+ * What a generation asks for. It is filled from the mount's options and, for a
+ * JSON request (`man seed`), from its keys.
  *
- * Thousands may ask for the same: rows hold them shared, and what is shared is
+ * Thousands may ask for the same: rows hold shared parameters, and what is shared is
  * not changed any more.
  */
 #ifndef SEED_PARAMS_H
@@ -24,8 +24,8 @@ struct seed_params {
 	int64_t seed;
 };
 
-/* Empty strings (malloc'd; NULL without memory, which every function here takes
- * for empty), zeroes. */
+/* Zeroes and empty strings. The strings are malloc'd, or NULL without memory; every
+ * function here takes NULL for empty. */
 void seed_params_init(struct seed_params *params);
 void seed_params_release(struct seed_params *params);
 
@@ -43,22 +43,23 @@ void seed_params_unref(const struct seed_params *shared);                    /* 
 bool seed_params_are_in(const char *text);
 
 /*
- * A committed prompt text becomes what is sent. `text` has passed
- * seed_text_check() and is not white; a byte order mark at its beginning does
- * not count. Plain text: *prompt is the trimmed text. Text that begins, after
- * white space, with '{', white space or none, and '"', "'" or '}': a JSON object
- * with the string `prompt` (required, not white) and any of model, steps (1..150),
- * cfg_scale (0..30), guidance, quality, seed (integer, 0..2^53; -1 and null:
- * none), negative_prompt, style; they are
- * put into `params`, which the caller filled with the mount's values. Anything
- * else, a duplicate or unknown key, a wrong type or range: -EINVAL and a
- * message that names the key or the byte offset; `params` is then unspecified
- * but releasable. *prompt is malloc'd, the caller's.
+ * Turns a committed text into what is sent. `text` has passed
+ * seed_text_check() and is not only white space; a byte order mark at its beginning
+ * is ignored. *prompt is malloc'd, the caller's.
+ *
+ * Plain text: *prompt is the trimmed text. A JSON request begins, after white space,
+ * with '{', and the next character that is not white space is '"', "'" or '}'. It is an
+ * object with the string `prompt` (required, not white) and any of model, steps
+ * (1..150), cfg_scale (0..30), guidance, quality, seed (integer, 0..2^53; -1 and null:
+ * none), negative_prompt, style. These are put into `params`, which the caller filled
+ * with the mount's values. Anything else, such as a duplicate or unknown key, or a wrong
+ * type or range, is -EINVAL with a message that names the key or the byte offset. Then
+ * `params` is unspecified but can be released.
  */
 errint_t seed_params_parse(const char *text, size_t len, struct seed_params *params,
 			   char **prompt, struct seed_error *error) SEED_MUST_CHECK;
 
-/* The text sent as the prompt: `prompt`, and ", " and the style where there is
+/* The text that is sent as the prompt: `prompt`, then ", " and the style if there is
  * one. malloc'd; NULL without memory. */
 char *seed_params_full_prompt(const struct seed_params *params, const char *prompt);
 

@@ -1,6 +1,6 @@
 /*
  * The catalogue's row for one NAME (`man seed`), in memory and as JSON. The
- * journal's entries (lib/store/) are rows with a few keys more, so there is one
+ * journal's rows (lib/store/) have a few more keys, so both use one
  * codec. Plain data owned by one thread at a time; no I/O.
  */
 #ifndef SEED_RECORD_H
@@ -73,7 +73,7 @@ struct seed_record {
 	/* Journal only; written when `id` is not NULL. */
 	bool superseded; /* a newer prompt has taken NAME */
 	bool unsure;     /* an attempt may have been accepted, and nobody can ask */
-	bool private_service; /* it was taken by a service at a private address (lib/net/net.h) */
+	bool private_service; /* accepted by a service at a private address (lib/net/net.h) */
 	char *id;      /* the generation's own id, unique for ever */
 	const char *step; /* one of seed_record_step()'s words: static, never freed */
 	char *request; /* the text as committed, JSON request or not */
@@ -87,8 +87,8 @@ void seed_record_release(struct seed_record *record);
 
 /* JSON text, indented, with a line break at its end: malloc'd, NULL without
  * memory. "resolution" is "WxH" of `image` where the state is verified, else
- * null. `versions` (borrowed) are file names; NULL: as it is stored, where they
- * are not told, since the history's folder does. */
+ * null. `versions` (borrowed) are file names. NULL gives the stored form, which has no
+ * versions, since the history's folder has them. */
 char *seed_record_format(const struct seed_record *record, const char *const *versions,
 			 size_t version_count);
 
@@ -100,11 +100,11 @@ errint_t seed_record_parse(const char *json, size_t len, struct seed_record *rec
  * in any case. */
 errint_t seed_record_copy(struct seed_record *to, const struct seed_record *from) SEED_MUST_CHECK;
 
-/* The journal's own copy of the word for a step, or NULL for one that it does
- * not know: queued, adopt, submitting, accepted, received, commit. */
+/* The journal's own copy of the word for a step, or NULL for an unknown one. The words
+ * are queued, adopt, submitting, accepted, received and commit. */
 const char *seed_record_step(const char *word);
 
-/* Room for attempts, if there is none yet. A text that only waits has none. */
+/* Room for attempts, if there is none yet. A text that only waits has no attempts. */
 errint_t seed_record_reserve_attempts(struct seed_record *record) SEED_MUST_CHECK;
 
 /* A text field: replaces *field by a copy of text (NULL: NULL). */
