@@ -1,10 +1,10 @@
-/* Into the background and back to those who wait for the mount. */
+/* Going into the background, and telling those who wait for the mount. */
 #ifndef SEED_FS_DAEMON_H
 #define SEED_FS_DAEMON_H
 
 #include "lib/base/base.h"
 
-/* Makes sure that descriptors 0 to 2 are open, so that nothing else becomes them. */
+/* Makes sure that descriptors 0 to 2 are open, so that no other file gets these numbers. */
 void daemon_open_standard(void);
 
 /* Before any thread. Forks; the parent waits for daemon_ready() and exits with 0,

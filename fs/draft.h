@@ -18,18 +18,19 @@ struct draft {
 	struct timespec mtime; /* of what is not committed yet */
 	bool is_prompt;       /* the rules for prompts hold: UTF-8, no NUL */
 	unsigned writers;     /* of `users`, those that can write to it; so, too */
-	/* The process that closed what it had written while it held another
+	/* A process that closed what it had written while it held another
 	 * descriptor of the file: its last close commits. 0: none; < 0: it is out of
-	 * sight, and the last descriptor's release does. */
+	 * sight, and the release of the last descriptor commits. */
 	pid_t owed_by;
 	bool changed;         /* written to since it was last committed */
 	uint64_t text_number; /* of the text in it: a new one begins when it is emptied */
 	pid_t begun_by;       /* the thread that emptied it; 0: none, or out of sight */
-	int refused;          /* errno of text that was not taken: nothing is committed */
+	int refused;          /* errno of refused text: nothing is committed */
 	struct seed_ticket *ticket; /* of the newest commit; NULL: none yet */
 };
 
-/* With that text, malloc'd, which it takes; NULL without memory, and it is the caller's still. */
+/* A draft with that text, malloc'd, which it takes. NULL without memory: then the text
+ * stays the caller's. */
 struct draft *draft_new(char *text, size_t len, size_t limit, bool is_prompt);
 void draft_free(struct draft *draft);
 
@@ -39,8 +40,8 @@ errint_t draft_write(struct draft *draft, const char *data, size_t size, size_t 
 		     size_t *at) SEED_MUST_CHECK;
 errint_t draft_truncate(struct draft *draft, size_t size) SEED_MUST_CHECK;
 
-/* The text to commit: *text is malloc'd and checked, as it was written; NULL where there
- * is nothing to commit (unchanged, empty, white). */
+/* The text to commit: *text is malloc'd and checked, as it was written; NULL if there
+ * is nothing to commit (unchanged, empty, only white space). */
 errint_t draft_take(struct draft *draft, char **text, size_t *at) SEED_MUST_CHECK;
 
 #endif

@@ -6,9 +6,9 @@
  * generation or an fsync; what must wait is handed to the engine with its
  * request and answered by waiting.c.
  *
- * Lock order: inode table → draft; the scratch files', the reports' and the
- * gallery's mutexes are leaves. None is held across a library call that does I/O other than a
- * look at the state directory, nor while replying.
+ * Lock order: inode table → draft; the mutexes of the scratch files, the reports and
+ * the gallery are leaves. No lock is held while replying, or across a library call that
+ * does I/O other than a look at the state directory.
  */
 #ifndef SEED_FS_H
 #define SEED_FS_H
@@ -51,12 +51,12 @@ struct found {
 
 /*
  * What the files or folders of one area of the mount do. A NULL operation is
- * answered by ops.c: EROFS for what would change something, else ENOSYS's
- * nearest sense. Each `void` operation replies on every path.
+ * answered by ops.c: EROFS if it would change something, else the error nearest
+ * to ENOSYS. Each `void` operation replies on every path.
  */
 struct node_type {
 	bool is_folder;
-	enum seed_area area; /* where in the state directory what it shows stands */
+	enum seed_area area; /* the area of the state directory that it shows */
 	const char *suffix; /* of a file's name behind NAME; NULL: none */
 	bool is_version;    /* a file whose inodes are one version each */
 	const struct node_type *file; /* a folder's files, where they are all of one type */

@@ -1,12 +1,12 @@
 /*
  * A mount that another process of ours has made, for a service that systemd puts
- * into a file system name space of its own: what is mounted in there, nobody else
- * sees. So `seedfs --hand-over` mounts outside of it (ExecStartPre=+), gives the
- * device's descriptor to systemd's store for this service, and ends; the service
- * gets it with its start (LISTEN_FDS), takes it out of the store, and needs neither
- * /dev/fuse nor the right to mount. Who unmounts is the unit (ExecStopPost=+).
+ * into a mount namespace of its own: nobody outside sees what is mounted in there.
+ * So `seedfs --hand-over` mounts outside of it (ExecStartPre=+), gives the
+ * device's descriptor to systemd's store for this service, and ends. The service
+ * gets it at its start (LISTEN_FDS), takes it out of the store, and needs neither
+ * /dev/fuse nor the right to mount. The unit unmounts (ExecStopPost=+).
  *
- * Until the service answers, whoever looks at the mount point waits: nothing here
+ * Until the service answers, whoever looks at the mount point waits. So nothing here
  * or before the session's start may look at it.
  */
 #ifndef SEED_FS_HANDOVER_H

@@ -4,11 +4,11 @@
 
 #include "fs/fs.h"
 
-/* Looks at the mount point: a folder, made absolute; one that a crash left
- * dead ("Transport endpoint is not connected") is detached first. */
+/* Checks the mount point: a folder, made absolute. A dead mount that a crash left
+ * ("Transport endpoint is not connected") is detached first. */
 errint_t mount_prepare(struct options *options, struct seed_error *error) SEED_MUST_CHECK;
 
-/* /dev/fuse, and fusermount3 where it is needed: whether a mount can be made, or
+/* Checks /dev/fuse, and fusermount3 if it is needed: whether a mount can be made, or
  * what to do. */
 errint_t mount_check_device(struct seed_error *error) SEED_MUST_CHECK;
 
@@ -19,8 +19,8 @@ errint_t mount_start(struct fs *fs, const struct fuse_lowlevel_ops *ops, struct 
 /* Serves until unmounted or told to end. */
 errint_t mount_serve(struct fs *fs, struct seed_error *error) SEED_MUST_CHECK;
 
-/* The kernel's first request is being answered, so the mount is there: says so to
- * who waits for it. Once, from whichever thread took that request. */
+/* The kernel's first request is being answered, so the mount is there: tells those who
+ * wait for it. Once, from whichever thread took that request. */
 void mount_began(struct fs *fs);
 
 /* Unmounts and frees the session; all requests must have been answered. */

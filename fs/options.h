@@ -1,7 +1,7 @@
 /*
- * The command line: every option once, in SEED_OPTIONS, from which the parser,
- * the help text, through it the shells' completion (completions/), and the test
- * that the manual agrees are made.
+ * The command line. SEED_OPTIONS has every option once. The parser, the help text, the
+ * shells' completion (completions/, from the help) and the test that compares the
+ * manual are made from it.
  */
 #ifndef SEED_FS_OPTIONS_H
 #define SEED_FS_OPTIONS_H

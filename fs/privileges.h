@@ -1,7 +1,7 @@
 /*
  * What root's mount may still do once its state directory and its log are open.
- * Every capability but a few goes, out of the bounding set, too, so that no program
- * that it starts gets it back:
+ * Every capability but these is given up, and removed from the bounding set, so that no
+ * program that it starts gets it back:
  *
  *   CAP_SYS_ADMIN        to mount and unmount; and for a worker's namespaces
  *   CAP_SYS_PTRACE       to see which descriptors and signals a writer has, of other
@@ -10,7 +10,7 @@
  *   CAP_SETUID, CAP_SETGID, CAP_SETPCAP   for a worker to become nobody
  *   CAP_KILL             to end a worker, which then is nobody's
  *
- * Nothing changes for who has none.
+ * Nothing changes for a user without capabilities.
  */
 #ifndef SEED_FS_PRIVILEGES_H
 #define SEED_FS_PRIVILEGES_H

@@ -3,14 +3,14 @@
  * tools use for a moment. They hold any bytes in memory and never generate.
  * All together have a bound; one that nobody has open expires.
  *
- * One may be a prompt that was renamed to a backup's name: it then hides
- * prompts/NAME, whose file, image and row stay where they are until the next
- * file of that name goes on with them, or the scratch file is removed. So a
+ * A scratch file may be a prompt that was renamed to a backup's name. It then hides
+ * prompts/NAME, whose file, image and row stay in place until the next
+ * file of that name continues the entry, or the scratch file is removed. So a
  * crash, an unmount or an expiry in between loses nothing: the prompt is there
  * again.
  *
- * An inode (fs.h) holds a reference: what is open goes on in its scratch file,
- * whatever has become of the name.
+ * An inode (fs.h) holds a reference: an open file goes on in its scratch file,
+ * whatever happened to the name.
  */
 #ifndef SEED_FS_SCRATCH_H
 #define SEED_FS_SCRATCH_H
@@ -25,7 +25,7 @@ extern const struct node_type scratch_file;
 struct scratch *scratch_find(struct fs *fs, const char *path);
 void scratch_unref(struct fs *fs, struct scratch *scratch); /* NULL allowed */
 
-/* Tells one from every other that had its path. */
+/* A number that distinguishes it from every other scratch file of its path. */
 uint64_t scratch_number(const struct scratch *scratch);
 
 /* One more handle; its release ends that. */
@@ -42,7 +42,7 @@ struct scratch_start {
 	struct timespec mtime;
 };
 
-/* In place of one of that path. -ENOSPC: the bound is reached. */
+/* Replaces one of that path. -ENOSPC: the limit is reached. */
 errint_t scratch_make(struct fs *fs, const char *path, const struct scratch_start *start)
 	SEED_MUST_CHECK;
 
@@ -58,8 +58,8 @@ void scratch_folder_renamed(struct fs *fs, const char *from, const char *to);
 bool scratch_hides(struct fs *fs, const char *name);
 void scratch_show(struct fs *fs, const char *name);
 
-/* A copy of what it holds, for a prompt: what is written to it from then on would be
- * in no text, and is refused (ECANCELED), until scratch_keep(): it stays after all. */
+/* A copy of what it holds, for a prompt. What is written to it from then on would be
+ * in no text, so it is refused (ECANCELED), until scratch_keep(): it stays after all. */
 struct scratch_text {
 	char *text; /* malloc'd, NUL-terminated */
 	size_t len;
@@ -78,7 +78,7 @@ bool scratch_list(struct fs *fs, const char *folder, struct listing *listing);
 /* Whether a folder holds any. */
 bool scratch_any(struct fs *fs, const char *folder);
 
-/* Those go that nobody has had open for 24 hours, oldest first; `now_ms` is
+/* Removes those that nobody has had open for 24 hours, oldest first; `now_ms` is
  * monotonic. Called as new ones are made and listed. */
 void scratch_expire(struct fs *fs, int64_t now_ms);
 

@@ -11,16 +11,16 @@
 struct writing_kind {
 	size_t limit;   /* bytes of text */
 	bool is_prompt; /* the rules for prompts hold, and are judged by write() */
-	/* The text as it is kept; *text is malloc'd. */
+	/* The stored text; *text is malloc'd. */
 	errint_t (*load)(struct fs *fs, const char *path, char **text, size_t *len);
-	/* Size and times of what is kept; -ENOENT: nothing is. */
+	/* Size and times of the stored file; -ENOENT: there is none. */
 	errint_t (*stat)(struct fs *fs, const char *path, struct stat *st);
 	/* seed_engine_commit() or its like. */
 	errint_t (*commit)(struct seed_engine *engine, const char *name, char *text,
 			   struct seed_ticket *ticket, struct seed_wait *wait);
-	/* The file's time, as it is kept; NULL: it has none. */
+	/* Sets the stored file's time; NULL: it has none. */
 	errint_t (*set_time)(struct fs *fs, const char *path, struct timespec mtime);
-	/* A file made by an open that came to nothing; may be NULL. */
+	/* Removes a file that an open made and that stayed empty; may be NULL. */
 	void (*drop)(struct fs *fs, const char *path);
 };
 
@@ -40,12 +40,12 @@ void writing_create(struct fs *fs, fuse_req_t req, struct found *found, struct f
 
 /* ---- prompt.c ---- */
 
-/* Whether a path may be a prompt's: its name's rules, and no folder in its way. */
+/* Whether a path may be a prompt's: the rules for names, and no folder in its place. */
 errint_t prompt_check_name(struct fs *fs, const char *name) SEED_MUST_CHECK;
 /* `rm prompts/NAME`; replies when it is done. */
 void prompt_remove(struct fs *fs, fuse_req_t req, const char *name);
-/* A folder is about to take NAME, which a backup hides: so that the name is free,
- * as it looks. In order before what is ordered next. */
+/* A folder is about to take NAME, which a backup hides: makes the name free, as it
+ * appears to be. In order before what is ordered next. */
 errint_t prompt_make_way(struct fs *fs, const char *name) SEED_MUST_CHECK;
 
 #endif

@@ -1,5 +1,5 @@
-/* What of the page never changes: its style and its script, as they stand in
- * page.css and page.js, and the policy that allows exactly these. */
+/* The fixed parts of the page: its style and its script, from page.css and page.js, and
+ * the policy that allows exactly these. */
 #ifndef SEED_PAGE_ASSETS_H
 #define SEED_PAGE_ASSETS_H
 

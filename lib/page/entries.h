@@ -23,7 +23,7 @@ struct seed_page_entries {
 	struct seed_page_entry *list; /* owned */
 	size_t count, alloc;
 	size_t images; /* also of those beyond the maximum */
-	bool cut;      /* there is more than was looked at */
+	bool cut;      /* there are more files than were looked at */
 };
 
 /* Release it in any case. */

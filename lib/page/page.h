@@ -2,13 +2,13 @@
  * index.html: a gallery of the catalogue on one page, newest first, to open in a
  * browser straight from the mount (file://) or through any web server.
  *
- * The entries stand in it as data (JSON), and a script shows them, a few rows at a
- * time: so ten thousand open in a second. Where scripts are off, the newest
- * SEED_PAGE_PLAIN_MAX stand in a plain page. Served over HTTP the page follows
+ * The page holds the entries as data (JSON), and a script shows them, a few rows at a
+ * time: so ten thousand open in a second. Without scripts, the newest
+ * SEED_PAGE_PLAIN_MAX are shown as a plain page. Served over HTTP, the page follows
  * gallery.json, which says what is running and which names have changed
- * since (lib/engine/report.c), and reads records/NAME.json of those.
+ * since (lib/engine/report.c), and reads records/NAME.json of those names.
  *
- * Nothing comes from elsewhere: links are relative, style and script stand in the
+ * Nothing comes from elsewhere: links are relative, style and script are in the
  * page, and a Content-Security-Policy allows these two by their hashes and nothing
  * else. Every text of a user is escaped (lib/page/put.h).
  *
@@ -23,7 +23,7 @@
 
 enum {
 	SEED_PAGE_PLAIN_MAX = 500,
-	/* Of each in its data; the record has it whole. */
+	/* Of each prompt in the data; the record has all of it. */
 	SEED_PAGE_PROMPT_MAX_BYTES = 1000,
 	/* 10,000 entries with names and prompts of usual lengths are 6 MB. */
 	SEED_PAGE_MAX_BYTES = 256 * 1024 * 1024,

@@ -1,7 +1,7 @@
 /*
- * Text for browsers, out of names and prompts that anybody wrote: HTML, JSON
- * inside of HTML, addresses. A page remembers that it could not grow, so that
- * nobody needs to ask before its end. Pure.
+ * Text for browsers, from names and prompts that anybody wrote: HTML, JSON
+ * inside of HTML, addresses. A page remembers that it could not grow, so
+ * callers need to check only at its end. Pure.
  */
 #ifndef SEED_PAGE_PUT_H
 #define SEED_PAGE_PUT_H

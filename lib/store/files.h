@@ -4,8 +4,8 @@
  * (The worker syncs the picture that it writes; the log renames its own file.)
  *
  * A file whose fsync failed is never synced again: the kernel has dropped what
- * it could not write, and the next fsync succeeds. It is removed and written
- * anew from memory by whoever tries again.
+ * it could not write, and the next fsync succeeds. The file is removed, and whoever
+ * tries again writes a new one from memory.
  */
 #ifndef SEED_STORE_FILES_H
 #define SEED_STORE_FILES_H
@@ -21,17 +21,17 @@ errint_t seed_files_sync(int fd) SEED_MUST_CHECK;
 /* fsync of the folder that holds `path`. */
 errint_t seed_files_sync_parent(int dirfd, const char *path) SEED_MUST_CHECK;
 
-/* Puts a whole file in place: written to tmpfd/tmpname, fsynced if `durable`,
- * renamed to dirfd/path (its folders are made), the folder fsynced if
+/* Puts a whole file in place: writes it to tmpfd/tmpname, fsyncs it if `durable`,
+ * renames it to dirfd/path (whose folders are made), and fsyncs the folder if
  * `durable`. Readers see the old file or the new one. */
 errint_t seed_files_replace(int tmpfd, const char *tmpname, int dirfd, const char *path,
 			    const void *data, size_t len, bool durable) SEED_MUST_CHECK;
 
-/* The second half of that: tmpfd/tmpname is at its place, or gone. */
+/* The second half of that: afterwards tmpfd/tmpname is in its place, or removed. */
 errint_t seed_files_place(int tmpfd, const char *tmpname, int dirfd, const char *path,
 			  bool durable) SEED_MUST_CHECK;
 
-/* The first half: the file is whole at dirfd/name, or not there. */
+/* The first half: afterwards the file is complete at dirfd/name, or not there. */
 errint_t seed_files_write(int dirfd, const char *name, const void *data, size_t len,
 			  bool durable) SEED_MUST_CHECK;
 
@@ -70,21 +70,21 @@ int seed_files_exists(int dirfd, const char *path);
 /* Whether a file stands there: 1, 0 or -errno; -EISDIR: a folder does. */
 int seed_files_has_file(int dirfd, const char *path);
 
-/* Both are there and one file: a file system without a journal may show both
- * names of a rename that was cut off. */
+/* Whether both names are there and are one file: after a rename that was cut off, a file
+ * system without a journal may show both. */
 bool seed_files_are_same(int a_dirfd, const char *a, int b_dirfd, const char *b);
 
-/* `path` is relative, without "." and "..", and leads through no symbolic link. A
- * file above it is only in its way. */
+/* Whether `path` is relative, without "." and "..", and leads through no symbolic link.
+ * A file in the place of a folder above it is no reason to refuse it. */
 bool seed_files_is_below(int dirfd, const char *path);
 
-/* For reading; the descriptor is the caller's, or -errno. -ENOENT for what is no
- * file: nothing is followed or waited for. */
+/* Opens for reading; the descriptor is the caller's, or -errno. -ENOENT for anything but
+ * a plain file: no link is followed, and nothing is waited for. */
 int seed_files_open(int dirfd, const char *path);
 
 /* Reads a whole file of at most `limit` bytes; *data is malloc'd and
- * NUL-terminated. -EFBIG over the limit; -EISDIR, -ELOOP, -EINVAL for what is no
- * file. Never waits for the other end of a FIFO. */
+ * NUL-terminated. -EFBIG over the limit; -EISDIR, -ELOOP or -EINVAL for anything but a
+ * plain file. Never waits for the other end of a FIFO. */
 errint_t seed_files_read(int dirfd, const char *path, size_t limit, char **data,
 			 size_t *len) SEED_MUST_CHECK;
 

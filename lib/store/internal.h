@@ -1,13 +1,13 @@
 /*
- * What the files of lib/store/ share. They stand in floors, and call downwards
- * only (`make lint`):
+ * What the files of lib/store/ share. They are in layers, and each calls only the
+ * layers below it (`make lint`):
  *
  *     recover              what was in flight at the last stop
  *     move, restore        renames of entries and folders; a version made current
  *     entry, folders       begin, finish, remove
  *     history              versions: numbers, retiring, pruning
- *     settle               a list of renames as journalled: done, taken back
- *     renames              such a list in memory
+ *     settle               lists of renames in the journal: carried out, taken back
+ *     renames              lists of renames in memory
  *     journal, rows        pending/ID.*; prompts/, images/, records/
  *     thumbs, reuse, spent files that no change of a name depends on
  *     store, changes       the directory; which names have changed
@@ -44,11 +44,11 @@ struct seed_store {
 	pthread_mutex_t spent_mutex; /* held over a small write without fsync */
 	struct seed_spent spent;     /* as written last */
 	int64_t keep; /* versions in history/NAME/; -1: all */
-	/* A list of renames stands in pending/ that could be neither finished
-	 * nor taken back: nothing is changed before it is. */
+	/* A list of renames in pending/ could be neither finished nor taken back:
+	 * nothing is changed before it is settled. */
 	atomic_bool unsettled;
-	/* So do the journal's rows of beginnings that failed and could not be
-	 * removed: one for each disk thread at most, since no other begins. */
+	/* Rows of beginnings that failed and could not be removed from the journal: at
+	 * most one for each disk thread, since no other begins. */
 	char dead[16][SEED_STORE_ID_BYTES];
 	size_t dead_count; /* under the mutex */
 	struct seed_log *reporter; /* NULL: not yet */
@@ -66,9 +66,9 @@ void seed_store_note(struct seed_store *store, const char *format, ...) SEED_PRI
 
 /* ---- changes.c ---- */
 
-/* What is shown of NAME has changed; NULL: what is shown of any has. */
+/* What the mount shows of NAME has changed; NULL: of any name. */
 void seed_store_changed(struct seed_store *store, const char *name);
-/* So has what is shown of the name of a file of images/, records/ or history/. */
+/* The same for the name of a file of images/, records/ or history/. */
 void seed_store_file_changed(struct seed_store *store, enum seed_area area, const char *path);
 void seed_store_changes_init(struct seed_store *store);
 
@@ -83,7 +83,7 @@ errint_t seed_store_image_unlink(struct seed_store *store, int dirfd, const char
 /* ID and a suffix of at most 23 bytes. */
 #define SEED_PENDING_NAME_BYTES (SEED_STORE_ID_BYTES + 23)
 
-/* As it stands in the catalogue, without the journal's keys: in tmp/`file`, from
+/* Writes the row as the catalogue has it, without the journal's keys, to tmp/`file`, from
  * where it is renamed. */
 errint_t seed_store_row_write(struct seed_store *store, const struct seed_record *record,
 			      char file[SEED_PENDING_NAME_BYTES], bool durable) SEED_MUST_CHECK;
@@ -106,45 +106,45 @@ errint_t seed_store_sync_pending(struct seed_store *store) SEED_MUST_CHECK;
 errint_t seed_store_pending_list(struct seed_store *store, const char *suffix,
 				 struct seed_names *list) SEED_MUST_CHECK;
 
-/* Removes what in pending/ begins with `id`, or with that of the file `id`. */
+/* Removes the files in pending/ that begin with `id`, or with the id of the file `id`. */
 void seed_store_sweep_id(struct seed_store *store, const char *id);
-/* The same for every id without a row, also one that was set aside. */
+/* The same for every id without a row, and for a row that was set aside. */
 errint_t seed_store_sweep_orphans(struct seed_store *store) SEED_MUST_CHECK;
 
-/* Reads pending/NAME whole; -EBADMSG where it belongs to somebody else. */
+/* Reads all of pending/NAME; -EBADMSG if seedfs did not write it. */
 errint_t seed_store_row_read(struct seed_store *store, const char *name, size_t limit, char **json,
 			     size_t *len) SEED_MUST_CHECK;
 /* The row pending/NAME; release `record` in any case. */
 errint_t seed_store_pending_read(struct seed_store *store, const char *name,
 				 struct seed_record *record) SEED_MUST_CHECK;
-/* What `err` of reading pending/NAME means: 0, it was no row and has been set
- * aside as ID.bad, or the error, and `error` says what to do. */
+/* Judges `err`, which reading pending/NAME gave. 0: the file was no row and has been set
+ * aside as ID.bad. Else the error, and `error` says what to do. */
 errint_t seed_store_judge(struct seed_store *store, const char *name, errint_t err,
 			  struct seed_error *error) SEED_MUST_CHECK;
 
 /* ---- settle.c ---- */
 
-/* Before a change of the catalogue: finishes or takes back a list of renames
- * that could be neither when it failed. 0 where there is none. */
+/* Before a change of the catalogue: finishes or takes back a list of renames for which
+ * neither was possible when it failed. 0 if there is none. */
 errint_t seed_store_settle(struct seed_store *store) SEED_MUST_CHECK;
 
-/* The row of a beginning that failed is removed, if not now then before anything
+/* Removes the row of a beginning that failed; if that fails now, then before anything
  * else is changed. */
 void seed_store_forget_later(struct seed_store *store, const char *id);
 
-/* Does a list as journalled in pending/ID.move, and removes what is left of it; or
- * returns `planned`, the error of the plan, and removes what was written for it. 0
- * also where only its end could not be made durable. Takes the list. */
+/* Writes a list to pending/ID.move, carries it out, and removes the file. Or returns
+ * `planned`, the error of the plan, and removes what was written for it. 0
+ * also if only the removal could not be made durable. Takes the list. */
 errint_t seed_store_run_list(struct seed_store *store, const char *id, struct seed_renames *list,
 			     errint_t planned) SEED_MUST_CHECK;
 
-/* What was being moved at the last stop. An error's message names the file. */
+/* Settles lists that the last stop cut off. An error's message names the file. */
 errint_t seed_store_recover_moves(struct seed_store *store, struct seed_error *error)
 	SEED_MUST_CHECK;
 
 /* ---- history.c ---- */
 
-/* "NAME/0001.json" for "NAME/0001.png": the row of that version stands beside it. */
+/* "NAME/0001.json" for "NAME/0001.png": the row of that version. */
 bool seed_store_version_row(const char *version, char path[SEED_STORE_PATH_BYTES]);
 
 /* A version's image and row are removed; -ENOENT. */
@@ -154,16 +154,16 @@ errint_t seed_store_version_remove(struct seed_store *store, const char *version
 errint_t seed_store_history_next(struct seed_store *store, const char *name,
 				 char path[SEED_STORE_PATH_BYTES]) SEED_MUST_CHECK;
 
-/* NAME's image to the next number of its history, its row beside it. A row
+/* Moves NAME's image to the next number of its history, and its row with it. A row
  * without an image goes to pending/ID.was. */
 errint_t seed_store_plan_retire(struct seed_store *store, struct seed_renames *list,
 				const char *name, const char *id) SEED_MUST_CHECK;
 
-/* history/FROM/ behind what history/TO/ has, and what the list retires there. */
+/* Moves history/FROM/ behind what history/TO/ has and what the list retires there. */
 errint_t seed_store_plan_history(struct seed_store *store, struct seed_renames *list,
 				 const char *from, const char *to) SEED_MUST_CHECK;
 
-/* PICTURE and NAME's last version are one file: a rename that was cut off. */
+/* Whether PICTURE and NAME's last version are one file: a rename that was cut off. */
 bool seed_store_is_last_version(const struct seed_store *store, const char *name, int dirfd,
 				const char *picture);
 

@@ -10,15 +10,15 @@
  *     pending/ID.png          its picture while the worker writes it
  *     pending/ID.source       bytes that an answer itself held (no URL to ask again)
  *     pending/ID.move         renames that have begun
- *     pending/ID.bad          a row or a move that was none; never looked at
+ *     pending/ID.bad          an invalid row or list of renames; never looked at
  *     thumbs/KEY.jpg          thumbnails; KEY is the image file's identity
- *     tmp/                    files before their first rename; swept at the start
+ *     tmp/                    files before their first rename; emptied at the start
  *     log/status, lock
  *
  * A change of several files is journalled first and then done in steps that
- * can be repeated. Writing functions fsync and so may block: they run on disk
- * threads (lib/engine/disk.h), never on the engine's or a FUSE thread. Functions that
- * only look (…_open, …_stat, …_state) are a few system calls and run anywhere.
+ * can be repeated. Functions that write fsync, so they may block: they run on disk
+ * threads (lib/engine/disk.h), never on the engine's thread or a FUSE thread. Functions that
+ * only read (…_open, …_stat, …_state) are a few system calls and run anywhere.
  */
 #ifndef SEED_STORE_H
 #define SEED_STORE_H
@@ -42,14 +42,14 @@ enum seed_area {
 #define SEED_STORE_PATH_BYTES (SEED_NAME_MAX_BYTES + 16)
 
 /* Opens or makes the directory (0700) and takes its lock. -EBUSY: another
- * process holds it, and the message says which. -EPERM: it is somebody else's,
+ * process holds it, and the message says which. -EPERM: it belongs to somebody else,
  * or others may write in it. Blocks; before any thread. */
 errint_t seed_store_open(const char *path, struct seed_store **store,
 			 struct seed_error *error) SEED_MUST_CHECK;
 void seed_store_close(struct seed_store *store); /* releases the lock; NULL is allowed */
 
-/* Where what is set aside is said; what was found before goes there now. The log
- * is borrowed. Before any thread. */
+/* The log for notices about files that are set aside; earlier notices go there now. The
+ * log is borrowed. Before any thread. */
 struct seed_log;
 void seed_store_report_to(struct seed_store *store, struct seed_log *log);
 
@@ -58,14 +58,14 @@ int seed_store_area(const struct seed_store *store, enum seed_area area);
 int seed_store_log_dir(const struct seed_store *store);
 int seed_store_root(const struct seed_store *store);
 
-/* A new generation's id: sorts after every id given before, also those of
- * earlier mounts, so that "newer" never asks a clock. Any thread. */
+/* A new generation's id: greater than every id given before, also by earlier mounts, so
+ * that "newer" never depends on a clock. Any thread. */
 #define SEED_STORE_ID_BYTES 17
 void seed_store_new_id(struct seed_store *store, char id[SEED_STORE_ID_BYTES]);
 
-/* ---- looking; any thread ---- */
+/* ---- reading; any thread ---- */
 
-/* What the catalogue says of NAME, from records/NAME.json: 0, -ENOENT (never
+/* What the catalogue knows about NAME, from records/NAME.json: 0, -ENOENT (never
  * prompted), -EIO (unreadable row). `record` is initialised by the call;
  * release it in any case. */
 errint_t seed_store_record_read(const struct seed_store *store, const char *name,
@@ -98,8 +98,8 @@ bool seed_store_record_path(const char *name, char path[SEED_STORE_PATH_BYTES]);
 bool seed_store_renamed(const char *name, const char *from, const char *to, bool folder,
 			char out[SEED_STORE_PATH_BYTES]);
 
-/* Whether prompts/NAME or images/NAME.png stands. An error that is none of the
- * answers (EIO …) counts as there: nothing is given up for it. */
+/* Whether there is a prompts/NAME or images/NAME.png. An error that does not answer
+ * this (EIO …) counts as yes: nothing is given up for it. */
 bool seed_store_has_prompt(const struct seed_store *store, const char *name);
 bool seed_store_has_image(const struct seed_store *store, const char *name);
 
@@ -112,8 +112,8 @@ errint_t seed_store_prompt_read(const struct seed_store *store, const char *name
 uint64_t seed_store_changes(struct seed_store *store);
 
 /* The last changes, in order, with their numbers; `each` runs with a lock held and
- * calls nothing of the store. Returns the last's number; *first: who has seen that
- * one, or a later one, misses nothing. */
+ * calls nothing of the store. Returns the last number. Whoever has seen change *first,
+ * or a later one, misses nothing. */
 typedef void seed_store_change_fn(void *context, uint64_t number, const char *name);
 uint64_t seed_store_each_change(struct seed_store *store, seed_store_change_fn *each, void *context,
 				uint64_t *first);
@@ -125,51 +125,51 @@ errint_t seed_store_journal(struct seed_store *store, const struct seed_record *
 	SEED_MUST_CHECK;
 
 /* Begins a generation: journal, the old image to history, the new row,
- * prompts/NAME last. -ENOSPC and so on: what was there is put back, by renames,
- * which need no space. May be repeated. */
+ * prompts/NAME last. On an error (-ENOSPC …) renames put back what was there; they need
+ * no space. May be repeated. */
 errint_t seed_store_begin(struct seed_store *store, const struct seed_record *record)
 	SEED_MUST_CHECK;
 
-/* prompts/NAME alone, durably: the text of the image that is there (a rename of a
- * scratch file). `mtime` as in seed_files_write_timed(). */
+/* Writes only prompts/NAME, durably: a scratch file was renamed to it, and the existing
+ * image is of the same text. `mtime` as in seed_files_write_timed(). */
 errint_t seed_store_prompt_write(struct seed_store *store, const char *name, const char *text,
 				 struct timespec mtime) SEED_MUST_CHECK;
 
-/* The time of prompts/NAME, which is its file's: so it survives renames and
- * mounts. One system call without fsync: any thread. */
+/* Sets the time of the file prompts/NAME, so it survives renames and mounts.
+ * One system call without fsync: any thread. */
 errint_t seed_store_prompt_time(struct seed_store *store, const char *name,
 				struct timespec mtime) SEED_MUST_CHECK;
 
-/* The row alone; `durable`: with fsync. */
+/* Writes only the row; `durable`: with fsync. */
 errint_t seed_store_record_write(struct seed_store *store, const struct seed_record *record,
 				 bool durable) SEED_MUST_CHECK;
 
-/* The end of a generation. Verified: pending/ID.png becomes images/NAME.png,
- * or, where a newer prompt has taken NAME (`superseded`), the next of
- * history/NAME/. Otherwise only the row is written (not if superseded). Then the
- * journal's row goes. Each step may be repeated. */
+/* Ends a generation. Verified: pending/ID.png becomes images/NAME.png, or, if a newer
+ * prompt has taken NAME (`superseded`), the next of history/NAME/. Otherwise only
+ * the row is written, unless superseded. Then the journal's row is removed. Each step
+ * may be repeated. */
 errint_t seed_store_finish(struct seed_store *store, const struct seed_record *record,
 			   bool superseded) SEED_MUST_CHECK;
 
-/* prompts/NAME goes; `cancelled` (may be NULL) is the row of what was running.
- * -ENOENT where there is no such prompt. */
+/* Removes prompts/NAME; `cancelled` (may be NULL) is the row of what was running.
+ * -ENOENT: there is no such prompt. */
 errint_t seed_store_remove_prompt(struct seed_store *store, const char *name,
 				  const struct seed_record *cancelled) SEED_MUST_CHECK;
 
-/* Renames a whole entry (prompt, image, row, history); journalled. If it fails
- * or is cut off it has happened or not. An image that stands at the target goes
+/* Renames a whole entry (prompt, image, row, history); journalled. After a failure
+ * or a crash it has happened or it has not. An existing image of the target goes
  * to the target's history, and the moved history is appended there. */
 errint_t seed_store_move_entry(struct seed_store *store, const char *from, const char *to)
 	SEED_MUST_CHECK;
 
-/* Renames a folder in every area. -ENOTEMPTY where the target holds a prompt or
- * folder, or what is left of another has a name of this one's;
- * -ENAMETOOLONG where a name below it would become none. */
+/* Renames a folder in every area. -ENOTEMPTY: the target holds a prompt or a
+ * folder, or the rest of a removed one has a name that this one has, too;
+ * -ENAMETOOLONG: a name below it would become too long. */
 errint_t seed_store_move_folder(struct seed_store *store, const char *from, const char *to)
 	SEED_MUST_CHECK;
 
-/* history/NAME/0001.png becomes images/NAME.png with the row that belongs to it;
- * the present image goes to the history. Journalled like a rename. `old`: the
+/* Makes history/NAME/0001.png the image images/NAME.png, with its own row;
+ * the present image goes to the history. Journalled like a rename. `old` is the
  * file's path below history/. */
 errint_t seed_store_restore(struct seed_store *store, const char *old, const char *name)
 	SEED_MUST_CHECK;
@@ -177,32 +177,32 @@ errint_t seed_store_restore(struct seed_store *store, const char *old, const cha
 /* How many earlier images are kept for a name; -1: all. Before any thread. */
 void seed_store_keep(struct seed_store *store, int64_t versions);
 
-/* pending/ID.png, empty and writable; descriptor or -errno. Does not wait for a
+/* Opens pending/ID.png, empty and writable; descriptor or -errno. Does not wait for a
  * disk: the engine may call it. */
 int seed_store_result_open(struct seed_store *store, const char *id);
 
-/* Bytes that came in the answer itself, kept until the generation ends. */
+/* Stores bytes that came in the answer itself, until the generation ends. */
 errint_t seed_store_source_write(struct seed_store *store, const char *id, const void *data,
 				 size_t len) SEED_MUST_CHECK;
 int seed_store_source_open(const struct seed_store *store, const char *id);
 
-/* The journal's row and what belongs to it is removed, durably. */
+/* Removes the journal's row and its files, durably. */
 errint_t seed_store_forget(struct seed_store *store, const char *id);
 
-/* pending/ID.png becomes a copy of NAME's image, fsynced. */
+/* Makes pending/ID.png a copy of NAME's image, fsynced. */
 errint_t seed_store_image_copy(struct seed_store *store, const char *name, const char *id)
 	SEED_MUST_CHECK;
 
-/* reuse/KEY: where an image was made last. Best effort: a miss only generates. */
+/* reuse/KEY: the name for which an image was made last. Best effort: a miss only generates. */
 void seed_store_reuse_note(struct seed_store *store, uint64_t key, const char *name);
 char *seed_store_reuse_find(const struct seed_store *store, uint64_t key); /* malloc'd or NULL */
 
 /* ---- thumbnails ----
  *
- * One belongs to an image file, by its number and time, wherever that is renamed
- * to: so renames, restored and superseded images need nothing, and what does not
- * fit is not found. It is made from the file when it is missing; thumbs/ may be
- * removed at any time. None of these waits for a disk: any thread. */
+ * A thumbnail belongs to an image file, by its inode number and time, wherever that file
+ * is renamed to. So renames, restored images and superseded images need no step, and a
+ * thumbnail that does not fit is never found. A missing one is made from the file. thumbs/
+ * may be removed at any time. None of these functions waits for a disk: any thread. */
 
 /* Descriptor, the caller's, or -errno; bytes, 0 where there is none. */
 int seed_store_thumb_open(const struct seed_store *store, uint64_t file, int64_t time_ns);
@@ -214,30 +214,30 @@ struct seed_thumb_files {
 	int64_t time_ns;
 	char id[SEED_STORE_ID_BYTES]; /* below tmp/ */
 };
-/* Opens what it is made of and what it is written to. -ENOENT: no such image;
- * -EEXIST: it is there; …: nothing is open. */
+/* Opens the image and the thumbnail's new file. -ENOENT: no such image;
+ * -EEXIST: there is a thumbnail. On any error nothing is open. */
 errint_t seed_store_thumb_begin(struct seed_store *store, enum seed_area area, const char *path,
 				struct seed_thumb_files *files) SEED_MUST_CHECK;
-/* It is `made`, and is shown; or what was written goes. Closes nothing. */
+/* Shows the thumbnail if it is `made`, else removes what was written. Closes nothing. */
 void seed_store_thumb_end(struct seed_store *store, const struct seed_thumb_files *files,
 			  bool made);
 
 /* Makes prompts/PATH and the same folder in the other areas. -EEXIST …. */
 errint_t seed_store_make_folder(struct seed_store *store, const char *path) SEED_MUST_CHECK;
 
-/* A folder that is empty; one of prompts/ in the other areas, too, where it is. */
+/* Removes an empty folder; one of prompts/ also in the other areas, where it is empty. */
 errint_t seed_store_remove_folder(struct seed_store *store, enum seed_area area,
 				  const char *path) SEED_MUST_CHECK;
 
-/* prompts/NAME, if nothing is in it. */
+/* Removes prompts/NAME if it is empty. */
 errint_t seed_store_remove_empty(struct seed_store *store, const char *name) SEED_MUST_CHECK;
 
-/* A user's removal of an image, a record or a version (its row with it): in
- * order with what else is done to the name. -ENOENT …. */
+/* A user removes an image, a record or a version (with its row): in order with
+ * whatever else happens to the name. -ENOENT …. */
 errint_t seed_store_remove_file(struct seed_store *store, enum seed_area area, const char *path)
 	SEED_MUST_CHECK;
 
-/* Submissions of a day, for the budget and for who asks. */
+/* The submissions of a day: for the budget, and to report them. */
 #define SEED_SPENT_USERS 32
 struct seed_spent {
 	int64_t day; /* days since 1970, UTC */
@@ -256,12 +256,12 @@ errint_t seed_store_spent_write(struct seed_store *store, struct seed_spent spen
 
 /* ---- at the start, before any thread ---- */
 
-/* Settles renames that had begun, sweeps leftovers, then calls `each` for every
- * generation in flight, oldest first; `each` takes ownership of the record's
- * contents (it may move them out). `newest` tells whether NAME is still this
- * one's: no newer prompt has taken it. A row that is none is set aside as
- * pending/ID.bad; one that cannot be read now (-EIO, -ENOMEM …) is an error that
- * names it, for what it stands for may have been paid. */
+/* Settles renames that had begun, removes leftovers, then calls `each` for every
+ * generation in flight, oldest first. `each` takes ownership of the record's
+ * contents (it may move them out). `newest` tells whether NAME still belongs to this
+ * generation: no newer prompt has taken it. An invalid row is set aside as
+ * pending/ID.bad. A row that cannot be read now (-EIO, -ENOMEM …) is an error that
+ * names it, because it may stand for something that was paid for. */
 typedef errint_t seed_store_pending_fn(void *context, struct seed_record *record, bool newest);
 errint_t seed_store_recover(struct seed_store *store, seed_store_pending_fn *each, void *context,
 			    struct seed_error *error) SEED_MUST_CHECK;

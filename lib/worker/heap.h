@@ -1,7 +1,7 @@
 /*
- * A worker's memory. Fresh pages cost more than the work on them: 7 MB of them
- * take as long to touch as a whole JPEG to become a PNG. So a worker's heap
- * keeps what it has, for the next picture's buffers and for what libjpeg,
+ * A worker's memory. Fresh pages cost more than the work on them: touching 7 MB of
+ * them takes as long as turning a whole JPEG into a PNG. So a worker's heap
+ * keeps its pages, for the next picture's buffers and for what libjpeg,
  * libwebp and libpng allocate inside.
  */
 #ifndef SEED_HEAP_H

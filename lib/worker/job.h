@@ -19,13 +19,13 @@
 #include "lib/record/record.h"
 
 struct seed_image_job {
-	bool thumbnail;          /* of a verified picture, the source: a JPEG, and nothing else here counts */
+	bool thumbnail;          /* the source is a verified picture: make a JPEG, and ignore the rest here */
 	bool draw;               /* no source: draw a sketch of `prompt` */
 	bool no_upscale;         /* a callback's picture: smaller is not valid */
 	uint32_t width, height;  /* exact size of the result */
 	double max_upscale;      /* 2: a side may be doubled */
 	const char *prompt;      /* for `draw`; may be NULL otherwise */
-	const struct seed_image_text *texts; /* none where nometadata: then the source's go, too */
+	const struct seed_image_text *texts; /* none with nometadata: then the source's are dropped, too */
 	size_t text_count;
 };
 
@@ -38,12 +38,11 @@ struct seed_image_result {
 
 /* A thumbnail is written to `dest_fd`, not fsynced, and not told about.
  *
- * Else: reads `source_fd` (from its beginning, any seekable descriptor; -1 for
- * draw), writes the PNG to `dest_fd` (read-write; what an earlier try left there
- * is cut off), fsyncs it. Neither is
- * closed. The outcome is in `result`; result->error.code 0 is success. EBADMSG
- * is a judgement of the bytes; ENOSPC, ENOMEM and EIO are trouble of this
- * machine. */
+ * Otherwise reads `source_fd` (from its beginning, any seekable descriptor; -1 for
+ * draw), writes the PNG to `dest_fd` (read-write; truncates what an earlier try left
+ * there) and fsyncs it. Closes neither. The outcome is in `result`;
+ * result->error.code 0 is success. EBADMSG is a judgement of the bytes; ENOSPC, ENOMEM
+ * and EIO are trouble of this machine. */
 void seed_image_make(const struct seed_image_job *job, int source_fd, int dest_fd,
 		     struct seed_image_result *result);
 

@@ -1,5 +1,5 @@
 /*
- * What passes between the pool and its workers: a packet of fixed size each
+ * The protocol between the pool and its workers: a packet of fixed size each
  * way. A job's numbers and strings (a prompt of 32 KiB and texts around it are
  * more than a packet holds) travel in a memfd beside it.
  *
@@ -15,7 +15,7 @@
 enum {
 	/* The descriptor on which a worker finds its socket. */
 	SEED_WIRE_SOCKET_FD = 3,
-	/* What it ends with where a job did not reach it whole: EX_TEMPFAIL. */
+	/* Its exit status if a job did not reach it completely: EX_TEMPFAIL. */
 	SEED_WIRE_EXIT_NO_JOB = 75,
 	/* Prompt and texts together; the texts hold the prompt again, in the
 	 * parameters' JSON perhaps escaped. */
@@ -37,7 +37,7 @@ int seed_wire_pack_job(const struct seed_image_job *job);
  * exec. Needs /proc, as the start of a worker does. -errno: it is closed, and -1. */
 errint_t seed_wire_read_only(int *fd) SEED_MUST_CHECK;
 
-/* A job out of such a memfd. job->texts and every string lie in *memory, which
+/* A job from such a memfd. job->texts and every string are in *memory, which
  * the caller frees; set in any case. -EBADMSG, -ENOMEM, -EIO. */
 errint_t seed_wire_unpack_job(int fd, struct seed_image_job *job, void **memory) SEED_MUST_CHECK;
 
@@ -51,8 +51,8 @@ errint_t seed_wire_send_job(int socket_fd, uint64_t id, int job_fd, int dest_fd,
 errint_t seed_wire_receive_job(int socket_fd, uint64_t *id, int *job_fd, int *dest_fd,
 			       int *source_fd) SEED_MUST_CHECK;
 
-/* Makes every string of a worker's result end inside its field and clears what
- * is not text, and `local`: the worker may have been taken over by the picture. */
+/* Terminates every string of a worker's result inside its field, and clears `local` and
+ * what is not text: the picture may have taken over the worker. */
 void seed_wire_check_result(struct seed_image_result *result);
 
 #endif

@@ -1,33 +1,33 @@
 /*
- * Worker processes: the same binary, started by exec, one a core. They get a
+ * Worker processes: the same binary, started by exec, one for each core. They get a
  * job and two descriptors over a SOCK_SEQPACKET socket (SCM_RIGHTS), run
- * seed_image_make() and answer with its result. The pool keeps descriptors of
- * its own until then, so a worker that ends without an answer costs nothing
- * but a new one: the same bytes are looked at again, by a process that has seen
- * no others. What is told in the end:
+ * seed_image_make() and answer with its result. The pool keeps its own copies of the
+ * descriptors until then. So a worker that ends without an answer costs only a
+ * new one: a process that has seen no other bytes verifies the same bytes again.
+ * The final outcome is one of these:
  *
  *   code 0                the picture is stored
  *   EBADMSG               the picture is not valid: a worker said so, or two of
  *                         them ended by their own fault over it (SEGV, BUS, ILL,
  *                         FPE, TRAP, ABRT, SYS, XCPU, an exit status)
  *   ESHUTDOWN             the pool was freed meanwhile
- *   anything else, with   nothing is known about the bytes, and they are to be
+ *   anything else, with   nothing is known about the bytes, and they must be
  *   `local` set           kept: two workers were killed from outside or hung
  *                         (EAGAIN), there was no memory (ENOMEM), no process or
- *                         descriptor (what the call said), no room for the
+ *                         descriptor (the call's error), no room for the
  *                         result (ENOSPC), or it cannot be read or written (EIO)
  *
- * A hang is local, too: a decoder that computes without end is ended by its
- * limit of processor time, which is its own fault, long before; what is left is
- * a machine or a disk that stands still.
+ * A hang is local, too: a decoder that computes without end reaches its limit of
+ * processor time long before, which is its own fault. What is left is a machine or a
+ * disk that stands still.
  *
  * The pool belongs to one thread (the engine's); no call blocks. Jobs beyond
  * the number of workers wait in the pool in order. The workers are killed when
  * the thread that started them ends (PR_SET_PDEATHSIG), so that thread must
- * outlive the pool. They get none of the environment but what loading and
- * sanitizers need, and live in a cage (lib/worker/cage.h). The source and the job
- * reach them for reading only. The first line that a worker writes to its
- * standard error stands in the notice of its end.
+ * outlive the pool. Of the environment they get only what loading and
+ * sanitizers need. They live in a cage (lib/worker/cage.h), and get the source and the
+ * job for reading only. The notice of a worker's end has the first line that it wrote
+ * to its standard error.
  */
 #ifndef SEED_WORKER_H
 #define SEED_WORKER_H
@@ -59,7 +59,7 @@ struct seed_worker_config {
 errint_t seed_worker_pool_new(const struct seed_worker_config *config,
 			      struct seed_worker_pool **pool) SEED_MUST_CHECK;
 
-/* Ends the workers; jobs still there are given up: done(ESHUTDOWN). */
+/* Ends the workers. Jobs still there are given up: done(ESHUTDOWN). */
 void seed_worker_pool_free(struct seed_worker_pool *pool);
 
 /* Queues a job. The job and its strings are copied. Takes ownership of both
@@ -78,7 +78,7 @@ size_t seed_worker_pool_fds(struct seed_worker_pool *pool, struct pollfd *fds, s
  * INT64_MAX. */
 int64_t seed_worker_pool_next_ms(const struct seed_worker_pool *pool);
 
-/* Takes answers, buries the dead, starts what can start. Call whenever a
+/* Takes answers, reaps dead workers, starts what can start. Call it whenever a
  * descriptor is ready or the time above has come; calling it more often is
  * harmless. */
 void seed_worker_pool_turn(struct seed_worker_pool *pool);
