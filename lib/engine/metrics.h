@@ -1,7 +1,7 @@
 /*
  * Counters and histograms behind `metrics` (Prometheus text format 0.0.4).
- * Plain data of the engine's thread. Each counter stands once, in
- * SEED_COUNTERS, with what to do when it grows.
+ * Plain data of the engine's thread. SEED_COUNTERS has each counter once, with
+ * what to do when it grows.
  */
 #ifndef SEED_METRICS_H
 #define SEED_METRICS_H

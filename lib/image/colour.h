@@ -1,17 +1,17 @@
 /*
- * Colours to sRGB, through lcms2: an ICC profile, or what a PNG says in its chunks
- * cICP, gAMA and cHRM. Where several speak, PNG's third edition decides (4.3): cICP,
+ * Colours to sRGB, through lcms2: from an ICC profile, or from a PNG's chunks
+ * cICP, gAMA and cHRM. If a picture has several, PNG's third edition decides (4.3): cICP,
  * then the profile, then sRGB, then gAMA and cHRM.
  *
- * What is sRGB already, to less than a level, needs no conversion: there is none
- * then, and it costs some 50 microseconds to find out. What cannot be read, or is
- * no profile for such a picture, counts as not said, as viewers have it: a picture
- * is not refused for it. A conversion takes some 30 ms for 2048x1152, twenty times
- * that from 16 bits and by a profile of grey, where lcms2 has no exact table.
+ * A picture that is already sRGB, to less than a level, needs no conversion; finding
+ * that out costs some 50 microseconds. Whatever cannot be read, or is no profile for
+ * such a picture, counts as missing, as in viewers: a picture is not refused for it. A
+ * conversion takes some 30 ms for 2048x1152, and twenty times that for 16 bits or with a
+ * grey profile, for which lcms2 has no exact table.
  *
- * Perceptual intent with black point compensation. What no screen of 8 bits shows is
- * clipped: colours beyond sRGB, and of PQ and HLG what is brighter than paper (203
- * cd/m2, ITU-R BT.2408).
+ * Perceptual intent with black point compensation. Everything that an 8-bit screen
+ * cannot show is clipped: colours beyond sRGB, and in PQ and HLG whatever is brighter than
+ * paper (203 cd/m2, ITU-R BT.2408).
  */
 #ifndef SEED_COLOUR_H
 #define SEED_COLOUR_H
@@ -19,7 +19,7 @@
 #include "lib/base/base.h"
 #include "lib/base/error.h"
 
-/* What of it a picture has; all may be missing. */
+/* What a picture says about its colours; all may be missing. */
 struct seed_colour_tags {
 	const uint8_t *cicp; /* the chunk's 4 bytes */
 	const uint8_t *icc;
@@ -41,7 +41,7 @@ enum seed_samples {
 
 struct seed_colour;
 
-/* *colour is NULL where there is nothing to convert. ENOMEM. */
+/* *colour is NULL if there is nothing to convert. ENOMEM. */
 errint_t seed_colour_new(const struct seed_colour_tags *tags, enum seed_samples samples,
 			 struct seed_colour **colour, struct seed_error *error) SEED_MUST_CHECK;
 void seed_colour_free(struct seed_colour *colour);

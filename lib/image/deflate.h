@@ -1,7 +1,7 @@
 /*
  * Deflate (RFC 1951) for photographs: Huffman codes, and runs of one byte as the
  * only matches. A search for other matches takes five times as long and finds
- * nearly none in filtered rows of a photograph.
+ * almost none in filtered rows of a photograph.
  *
  *   seed_deflate_init(&deflate, out, scratch);
  *   seed_deflate_add(&deflate, data, len);   any number of times
@@ -9,11 +9,11 @@
  *
  * Codes are made from a sample of what is added, and a new block begins only
  * where new codes save more than they cost. Between two calls the caller may take
- * what is in `out` and set `out.at` back to its beginning; bits that fill no byte
- * yet are held. Pure.
+ * what is in `out` and set `out.at` back to its beginning; bits that do not fill a byte
+ * yet are kept. Pure.
  *
- * Why it is here: zlib and libdeflate always search for matches. What keeps it right
- * is a differential test: zlib reads back what it wrote (tests/unit/image_deflate.c).
+ * Why it is here: zlib and libdeflate always search for matches. A differential test
+ * keeps it right: zlib reads back what it wrote (tests/unit/image_deflate.c).
  */
 #ifndef SEED_DEFLATE_H
 #define SEED_DEFLATE_H
@@ -24,7 +24,7 @@
 /* Literals, the end of a block, and lengths. */
 enum { SEED_DEFLATE_SYMBOLS = 286 };
 
-/* As much is added at once at most. */
+/* At most this much is added at once. */
 enum { SEED_DEFLATE_ADD_MAX_BYTES = 4 * 1024 * 1024 };
 
 /* A stretch that repeats the byte before it. */

@@ -1,7 +1,7 @@
 /*
  * Pixels to PNG: 8-bit RGB, an sRGB chunk, text chunks (ours, then the source's),
- * then the pixels. The order of chunks is fixed, and nothing else (no time, no library's name) is
- * written: the same picture and texts are the same bytes.
+ * then the pixels. The order of chunks is fixed, and nothing else (no time, no library's
+ * name) is written: the same picture and texts give the same bytes.
  *
  * Texts: tEXt where the text is ASCII without control characters but line feed
  * and under 1 KiB, else iTXt, uncompressed. Invalid keywords are an error of

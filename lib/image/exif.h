@@ -5,8 +5,8 @@
 #include "lib/base/base.h"
 
 /* Orientation (1 to 8) in the data of a JPEG APP1 segment, a PNG's eXIf chunk or a
- * WebP's EXIF chunk, which may lack the name before it; 1 where it tells none or is
- * not whole. */
+ * WebP's EXIF chunk, which may lack the name before it; 1 if there is none or the data
+ * is damaged. */
 int seed_exif_orientation(const uint8_t *data, size_t len);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * The vectors of filter.c, written once for vectors of any size and made for two,
- * as those of wave_steps.h are and for the same reason: who includes this says
- * which, and for what processors. What they compute is the same. Pure.
+ * The vectors of filter.c, written once for vectors of any size and compiled for two,
+ * like those of wave_steps.h and for the same reason: the including file says
+ * which, and for what processors. The results are the same. Pure.
  */
 #ifndef SEED_FILTER_STEPS_H
 #define SEED_FILTER_STEPS_H

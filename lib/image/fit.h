@@ -1,8 +1,8 @@
 /*
- * Any picture to the exact size: cut centrally to the shape, then resampled
- * with Lanczos3 in both directions. The encoded values are resampled, without
- * a detour over linear light, as every common tool does by default: results
- * compare, and fine bright detail keeps the weight its painter gave it.
+ * Any picture to the exact size: cropped centrally to the shape, then resampled
+ * with Lanczos3 in both directions. The encoded values are resampled, not linear
+ * light, as every common tool does by default: results can be compared, and fine
+ * bright detail keeps the weight that its painter gave it.
  */
 #ifndef SEED_FIT_H
 #define SEED_FIT_H
@@ -11,9 +11,9 @@
 #include "lib/base/error.h"
 #include "lib/image/pixels.h"
 
-/* `man seed`: "a 360x360 thumbnail is never valid". A source of at most
- * this, both ways, is refused whatever may be enlarged, unless the target is as
- * small itself. */
+/* `man seed`: "a 360x360 thumbnail is never valid". A source that is at most this large
+ * both ways is refused, whatever enlargement is allowed, unless the target is as small
+ * itself. */
 enum { SEED_THUMBNAIL_SIDE = 360 };
 
 struct seed_fit_plan {
@@ -28,8 +28,8 @@ errint_t seed_fit_plan(uint32_t width, uint32_t height, uint32_t to_width, uint3
 		       double max_upscale, bool no_upscale, struct seed_fit_plan *plan,
 		       struct seed_error *error) SEED_MUST_CHECK;
 
-/* Carries the plan out: `pixels` is replaced by a picture of the target's size,
- * and left alone where it has that size. ENOMEM. */
+/* Carries the plan out: replaces `pixels` by a picture of the target's size,
+ * or leaves them alone if they have that size. ENOMEM. */
 errint_t seed_fit(struct seed_pixels *pixels, const struct seed_fit_plan *plan, uint32_t to_width,
 		  uint32_t to_height, struct seed_error *error) SEED_MUST_CHECK;
 

@@ -1,6 +1,6 @@
 /*
- * A zlib stream (RFC 1950, 1951) that comes in pieces and goes in pieces, so that
- * both are in the cache, and a picture never is in memory as a whole.
+ * A zlib stream (RFC 1950, 1951) that is read in pieces and delivered in pieces, so
+ * that both fit in the cache and a picture is never in memory as a whole.
  *
  *   z = seed_inflate_new(read, context, row_bytes * 8);
  *   while (rows are left && (row = seed_inflate_next(z, row_bytes)))
@@ -12,8 +12,8 @@
  * less than 32 KiB do not pass either. Pure but for what `read` does; one thread.
  *
  * Why it is here: zlib is slower, and libdeflate accepts streams that zlib
- * refuses. What keeps it right is a differential test: each of thousands of mutated
- * streams is judged as zlib judges it, and gives the same bytes
+ * refuses. A differential test keeps it right: it judges each of thousands of mutated
+ * streams as zlib does, and gives the same bytes
  * (tests/unit/image_inflate.c).
  */
 #ifndef SEED_INFLATE_H
@@ -21,7 +21,7 @@
 
 #include "lib/base/base.h"
 
-/* Puts up to `size` bytes (at least 1) of the stream to `to` and returns how many;
+/* Writes up to `size` bytes (at least 1) of the stream to `to` and returns how many;
  * 0: it ends. */
 typedef size_t seed_inflate_read_fn(void *context, uint8_t *to, size_t size);
 
@@ -33,12 +33,12 @@ struct seed_inflate *seed_inflate_new(seed_inflate_read_fn *read, void *context,
 void seed_inflate_free(struct seed_inflate *z);
 
 /* The next `len` bytes, valid until the next call; NULL: the stream is wrong, or
- * ends before. What is wrong may be found later only, at the latest by
+ * ends before. An error may be found later, at the latest by
  * seed_inflate_end(). */
 const uint8_t *seed_inflate_next(struct seed_inflate *z, size_t len) SEED_MUST_CHECK;
 
-/* How often tables were filled, at most once in 64 symbols that came, and how
- * often their literals were joined, once in 2 KiB: what costs most. For tests. */
+/* How often tables were filled (at most once in 64 symbols) and how often their
+ * literals were joined (once in 2 KiB): the most expensive work. For tests. */
 void seed_inflate_work(const struct seed_inflate *z, uint64_t *fills, uint64_t *joins);
 
 /* Whether the stream ends here, with the right Adler sum and nothing behind it. */

@@ -1,5 +1,5 @@
 /*
- * Decoded pixels: the one form that the stages of lib/image/ hand on, 8-bit
+ * Decoded pixels: the one form that the stages of lib/image/ exchange, 8-bit
  * RGB, three bytes a pixel, rows without padding, sRGB-encoded values.
  *
  *   bytes -> seed_decode() -> pixels -> seed_fit() -> pixels -> seed_encode()
@@ -26,7 +26,7 @@ struct seed_area {
 #define seed_image_invalid(error, ...) \
 	seed_error_set((error), EBADMSG, "image not valid: " __VA_ARGS__)
 
-/* Refuses (EBADMSG) what no decoder should even allocate memory for: a side of
+/* Refuses (EBADMSG) sizes for which no decoder should even allocate memory: a side of
  * 0 or above SEED_IMAGE_MAX_SIDE, or an area above SEED_IMAGE_MAX_PIXELS. */
 errint_t seed_pixels_check_size(uint64_t width, uint64_t height,
 				struct seed_error *error) SEED_MUST_CHECK;

@@ -1,8 +1,8 @@
 /*
  * Lanczos resampling with three lobes, in both directions, of a part of a
- * picture, by zimg. Samples beyond the edge are mirrored. The work is done in
- * single precision: against the exact filter more than 90 dB, and no sample is
- * off by more than 1. The last bit may differ between processors.
+ * picture, by zimg. Samples beyond the edge are mirrored. zimg computes in
+ * single precision: compared with the exact filter this gives more than 90 dB, and no
+ * sample is off by more than 1. The last bit may differ between processors.
  */
 #ifndef SEED_RESAMPLE_H
 #define SEED_RESAMPLE_H

@@ -8,7 +8,7 @@
  *   seed_sink_release(&sink);                        in any case
  *
  * Blocks as long as the disk does. Errors: ENOSPC, also over a quota; ENOMEM;
- * EIO for all else. After one, what is in the file is worth nothing.
+ * EIO for anything else. After an error the file's contents are worthless.
  */
 #ifndef SEED_SINK_H
 #define SEED_SINK_H
@@ -32,12 +32,12 @@ errint_t seed_sink_init(struct seed_sink *sink, int fd, struct seed_error *error
 /* Appends the pieces, which may be empty, one behind the other. */
 errint_t seed_sink_write(struct seed_sink *sink, const struct iovec *pieces, int count,
 			 struct seed_error *error) SEED_MUST_CHECK;
-/* Cuts off what stood behind, and fsyncs. `sha256` gets the sum of all that was written. */
+/* Truncates the file there, and fsyncs it. `sha256` gets the sum of all that was written. */
 errint_t seed_sink_finish(struct seed_sink *sink, char sha256[SEED_SHA256_HEX_BYTES],
 			  struct seed_error *error) SEED_MUST_CHECK;
 void seed_sink_release(struct seed_sink *sink);
 
-/* The sum of bytes that are written nowhere. */
+/* The sum of bytes that are not written. */
 errint_t seed_sha256(const void *data, size_t len, char hex[SEED_SHA256_HEX_BYTES],
 		     struct seed_error *error) SEED_MUST_CHECK;
 

@@ -1,9 +1,9 @@
 /*
  * The text chunks of a source that go into the result beside ours: A1111's
- * `parameters`, ComfyUI's `workflow`. They are copied as they are, compressed or not,
- * once they are known to be whole: what a viewer would stumble over, or what becomes
- * more than 256 KiB when it is read, is left out, as are profiles in the
- * disguise of text, which would be applied to colours that are converted. Pure.
+ * `parameters`, ComfyUI's `workflow`. They are copied unchanged, compressed or not,
+ * once they are known to be whole. These are left out: chunks that a viewer would fail
+ * on, more than 256 KiB of decoded text, and profiles disguised as text, which
+ * would be applied to colours that are already converted. Pure.
  */
 #ifndef SEED_SOURCE_TEXTS_H
 #define SEED_SOURCE_TEXTS_H

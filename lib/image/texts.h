@@ -1,4 +1,4 @@
-/* What a PNG of ours holds beside its pixels. */
+/* What a PNG of ours contains besides its pixels. */
 #ifndef SEED_TEXTS_H
 #define SEED_TEXTS_H
 
@@ -17,8 +17,8 @@ struct seed_image_text {
 struct seed_image_texts {
 	const struct seed_image_text *ours;
 	size_t count;
-	/* A verified PNG whose own texts are kept; NULL: none. Where keywords meet ours
-	 * is seedfs:KEYWORD, but for `prompt`: the source's is source:prompt. */
+	/* A verified PNG whose own texts are kept; NULL: none. If both have a keyword, ours
+	 * becomes seedfs:KEYWORD, except `prompt`: there the source's becomes source:prompt. */
 	const uint8_t *source;
 	size_t source_len;
 };

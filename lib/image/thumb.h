@@ -10,7 +10,7 @@
 
 enum { SEED_THUMB_WIDTH = 480, SEED_THUMB_HEIGHT = 270 };
 
-/* *jpeg is malloc'd and the caller's. EBADMSG where the bytes are no picture, ENOMEM. */
+/* *jpeg is malloc'd and the caller's. EBADMSG if the bytes are not a picture, ENOMEM. */
 errint_t seed_thumb(const uint8_t *data, size_t len, uint8_t **jpeg, size_t *jpeg_len,
 		    struct seed_error *error) SEED_MUST_CHECK;
 

@@ -1,10 +1,10 @@
 /*
  * Loops over pixels are plain C that the compiler vectorizes (the Makefile
- * gives lib/image/ -O3 for that). SEED_VECTOR before a function lets it do so
- * for newer processors, too, chosen when the program is loaded; SEED_BITS lets
- * it use their shifts, for streams of bits. Sanitizers
- * instrument what makes that choice before they are ready, so they get one
- * version only; so do other C libraries and processors.
+ * gives lib/image/ -O3 for that). SEED_VECTOR before a function also makes a version
+ * for newer processors, chosen when the program is loaded. SEED_BITS lets a function
+ * use their shifts, for streams of bits. Sanitizers instrument the code that makes that
+ * choice before they are ready, so with them there is one version only; so there is
+ * with other C libraries and processors.
  */
 #ifndef SEED_VECTOR_H
 #define SEED_VECTOR_H
@@ -20,8 +20,8 @@
 #define SEED_BITS
 #endif
 
-/* Whether vectors of 32 bytes are one register here. Where they are not, GCC takes
- * comparisons of them apart to single bytes, so code that compares is made twice. */
+/* Whether vectors of 32 bytes are one register here. If not, GCC splits
+ * comparisons of them into single bytes, so code that compares is made twice. */
 static inline bool seed_wide_usable(void)
 {
 #ifdef __x86_64__

@@ -1,9 +1,9 @@
 /*
- * Eight rows' filters undone side by side. Paeth's predictor needs the pixel to
- * the left, so a row alone is one long chain of a dozen operations a pixel. With
- * each row a pixel behind the one above it, eight chains run in vectors: word k
- * holds a pixel of row k, and what row k made in the last step is what row k + 1
- * now has above it. Every word has masks for its own row's filter, so that any
+ * Undoes eight rows' filters side by side. Paeth's predictor needs the pixel to
+ * the left, so a single row is one long chain of a dozen operations a pixel. With
+ * each row one pixel behind the row above it, eight chains run in vectors: word k
+ * holds a pixel of row k, and what row k made in the last step is now above
+ * row k + 1. Every word has masks for its own row's filter, so any
  * mixture runs at the same speed. Pure.
  */
 #ifndef SEED_WAVE_H
@@ -24,9 +24,9 @@ struct seed_wave {
 };
 
 /* Step t of `first` (at least 8) to `end` is pixel t - k of row k. It writes
- * four bytes, the pixel and the next one's first, which the next step makes right;
- * so no row's last pixel may be among these steps, and those before the first
- * must be done. */
+ * four bytes: the pixel and the first byte of the next one, which the next step
+ * corrects. So no row's last pixel may be among these steps, and the steps before the
+ * first must be done. */
 typedef void seed_wave_steps_fn(const struct seed_wave *wave, ptrdiff_t first, ptrdiff_t end);
 
 /* For every processor, and for those with seed_wide_usable(); the results are the

@@ -1,8 +1,8 @@
 /*
- * The steps of a wave, written once for vectors of any size and made for two:
- * who includes this says which, and for what processors. GCC takes vectors that are
- * larger than the processor's apart to single bytes wherever it compares, so the
- * larger size is no good everywhere: it would take eight times as long.
+ * The steps of a wave, written once for vectors of any size and compiled for two.
+ * The including file says which, and for what processors. Wherever GCC compares vectors
+ * that are larger than the processor's, it splits them into single bytes. So the
+ * larger size does not serve everywhere: it would take eight times as long.
  */
 #ifndef SEED_WAVE_STEPS_H
 #define SEED_WAVE_STEPS_H

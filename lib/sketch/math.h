@@ -1,6 +1,6 @@
 /*
- * The arithmetic of the sketch: integers only, since floating point may be
- * contracted or rounded differently elsewhere and the same prompt must be the
+ * The arithmetic of the sketch: integers only. Floating point may be
+ * contracted or rounded differently elsewhere, and the same prompt must give the
  * same bytes on every machine.
  *
  *   fraction    int, Q14: ONE is 1
@@ -84,10 +84,10 @@ static inline struct seed_rgb seed_rgb_screen(struct seed_rgb a, struct seed_rgb
 				 seed_screen(a.b, b.b)};
 }
 
-/* A well mixed number out of three. */
+/* A well mixed number from three. */
 uint32_t seed_hash(uint32_t seed, int64_t x, int64_t y);
 
-/* 0 to ONE - 1 out of a hash; `which` picks among independent ones. */
+/* 0 to ONE - 1 from a hash; `which` selects one of several independent numbers. */
 static inline int seed_chance(uint32_t hash, int which)
 {
 	return (int)(seed_hash(hash, which, 77) >> 18);

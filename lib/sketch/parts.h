@@ -107,7 +107,7 @@ struct seed_wood {
 	bool leafy;
 };
 void seed_paint_wood(struct seed_view *view, const struct seed_wood *wood);
-/* city.c: the rows of a city; nothing where the place is another. */
+/* city.c: the rows of a city; nothing if the place is not a city. */
 void seed_paint_city(struct seed_view *view);
 /* water.c: from the horizon down, a mirror of what is above it. */
 void seed_paint_water(struct seed_view *view);

@@ -1,6 +1,6 @@
 /*
- * The picture of `provider=sketch`: a landscape out of the prompt's words. No
- * AI, no network, no floating point: the same prompt and size are the same
+ * The picture of `provider=sketch`: a landscape from the prompt's words. No
+ * AI, no network, no floating point: the same prompt and size give the same
  * pixels on every machine. Pure; takes some hundred milliseconds.
  */
 #ifndef SEED_SKETCH_H

@@ -1,7 +1,7 @@
 /*
  * A brush for what changes slowly: clouds, mist and lights in the sky. It is
- * worked out on a coarser grid than the pixels, and read between its points:
- * that costs a quarter and looks the same.
+ * computed on a coarser grid than the pixels, and interpolated: that costs a quarter
+ * and looks the same.
  */
 #ifndef SEED_SKETCH_WASH_H
 #define SEED_SKETCH_WASH_H
