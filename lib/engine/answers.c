@@ -1,8 +1,8 @@
-/* What an answer to the submission or to a poll means, and what a look told. */
+/* What an answer to the submission, to a poll or to a look means. */
 #include "lib/base/clock.h"
 #include "lib/engine/internal.h"
 
-/* A task that is unknown to looks for so long, with polls in between, is lost. */
+/* A task is lost if looks, with polls in between, do not find it for this long. */
 #define UNKNOWN_MS 10000
 
 static bool is_submit(const struct generation *generation)
@@ -12,7 +12,7 @@ static bool is_submit(const struct generation *generation)
 
 /* ---- failures ---- */
 
-/* 429 and the like; to a poll, any answer that tells nothing of the task. */
+/* 429 and the like; for a poll, any answer that says nothing about the task. */
 static enum phase backed_off(struct generation *generation, const struct seed_net_answer *answer,
 		       const struct seed_step *step)
 {
@@ -38,7 +38,7 @@ static enum seed_failure failure_of(const struct generation *generation,
 	return SEED_FAILURE_FAILED;
 }
 
-/* The URL was refused, and the service has no other: it may still come to life. */
+/* The URL was refused, and the service has no other: it may work again later. */
 static bool is_remint(const struct generation *generation)
 {
 	return generation->task.stage == SEED_STAGE_REMINT;
@@ -73,15 +73,15 @@ static enum phase transport_failed(struct generation *generation, struct seed_ne
 	if (error->code == ETIMEDOUT && answer->sent)
 		seed_error_set(error, ETIMEDOUT, "no answer within %lld s",
 			       (long long)(generation->engine->config.timeout_ms / 1000));
-	/* A lack of something here pays for nothing twice, also where nobody can
-	 * know any more what was accepted. */
+		/* A lack of something here must not make us pay twice, even if nobody
+		 * can know any more what was accepted. */
 	if (is_submit(generation) && answer->sent && answer->local) {
 		seed_error_set(error, error->code, "the answer was lost here (%s): the request may have "
 			       "been accepted (and paid) and is not repeated; write the prompt again to "
 			       "generate it", strerror(error->code));
 		return attempt_failed(generation, SEED_FAILURE_FINAL, error, -1);
 	}
-	/* A URL that the service named, to where nothing may go. */
+	/* The service named a URL that leads to a forbidden address. */
 	return attempt_failed(generation, error->code == EPERM ? SEED_FAILURE_FAILED :
 			      exchange_failure(answer), error, -1);
 }
@@ -100,7 +100,7 @@ enum phase answer_poll_later(struct generation *generation)
 {
 	int64_t age = seed_clock_now_ms() - generation->submitted_ms;
 
-	/* Also where all that was learned took longer than this may. */
+	/* Even if everything that was learned took longer than this attempt may. */
 	generation->wake_ms = attempt_ask_at_ms(generation, generation->submitted_ms +
 			      seed_schedule_next_ms(&generation->engine->durations, age));
 	return PHASE_POLL_WAIT;
@@ -122,8 +122,8 @@ static enum phase still_running(struct generation *generation, const struct seed
 	return answer_poll_later(generation);
 }
 
-/* How long tasks take is known as well as was asked: it ended between two answers. What a
- * refused question put off says nothing. */
+/* The duration of a task is known as precisely as it was polled: it ended between two
+ * answers. If a refused poll delayed the answer, nothing is learned. */
 static void learn_duration(struct generation *generation)
 {
 	int64_t now = seed_clock_now_ms(), before = generation->submitted_ms;
@@ -201,7 +201,7 @@ static enum phase follow_poll(struct generation *generation, const struct seed_n
 		return PHASE_KEEP;
 	case SEED_STEP_UNKNOWN:
 		return not_known(generation, answer);
-	case SEED_STEP_DONE: /* of what is only told: looks, cancels */
+	case SEED_STEP_DONE: /* of looks and cancels */
 		break;
 	}
 	return PHASE_STAY;

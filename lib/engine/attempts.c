@@ -1,20 +1,21 @@
-/* What a failure leads to: another try, the retry, the end, or a shelf. */
+/* What a failure leads to: another try, the retry, the end, or a shelved task. */
 
 #include "lib/base/clock.h"
 #include "lib/engine/internal.h"
 
-/* A question is kept for just before the deadline, whatever waits were asked for. */
+/* A poll is reserved for just before the deadline, whatever pauses were asked for. */
 #define LAST_QUESTION_MS 2000
-/* From then on each comes after half of what is left, but not sooner than this. */
+/* From then on each poll comes after half of the time left, but not sooner than this. */
 #define LAST_QUESTIONS_APART_MS 200
-/* "Running" that is older than this at the deadline says nothing about then. */
+/* At the deadline, a "running" older than this says nothing about now. */
 #define LATELY_MS 3000
-/* The longest pause between two questions about a task that is shelved. */
+/* The longest pause between two polls of a shelved task. */
 #define SHELVED_BACKOFF_MAX_MS 60000
-/* A task of which a service says nothing better for so long will never end. */
+/* A task that is still running or unknown after this time will never end. */
 #define TASK_MAX_MS (24 * INT64_C(3600) * 1000)
-/* A callback's image whose host does not give it is asked for so long, for a generation
- * would be paid for; a URL that is dead, so often. Then it has no image. */
+/* If the host of a callback's image does not deliver it, it is asked for this long,
+ * because a generation would cost money; a dead URL is asked this often. After that the
+ * callback has no image. */
 #define ADOPT_MS 30000
 #define ADOPT_TRIES 3
 
@@ -32,8 +33,8 @@ void attempt_new_deadline(struct generation *generation)
 enum phase attempt_requeue(struct generation *generation)
 {
 	budget_settle(generation, false);
-	/* A newer text took the name while it was being asked for: nobody wants
-	 * what was not accepted. */
+	/* A newer text took the name while this one was being sent: nobody wants
+	 * it, and it was not accepted. */
 	if (generation->record.superseded)
 		return generation_give_up(generation, ECANCELED);
 	generation->submitted_ms = 0;
@@ -110,8 +111,8 @@ enum phase attempt_end(struct generation *generation, const struct seed_error *e
 	return generation_fail(generation, error);
 }
 
-/* Where it waits until it asks again. A new URL that the service does not have
- * leaves the old one, which may come to life. */
+/* The phase in which it waits until it asks again. If the service has no new URL, the
+ * old one stays: it may work again. */
 static enum phase wait_until(struct generation *generation, enum seed_failure failure,
 			     int64_t wake_ms)
 {
@@ -148,7 +149,7 @@ static int64_t last_question_ms(const struct generation *generation)
 	const struct seed_engine *engine = generation->engine;
 	int64_t margin_ms = LAST_QUESTION_MS;
 
-	/* All that run may have the same deadline, and ask in turn. */
+	/* All running tasks may have the same deadline, and take turns. */
 	if (engine->queries.count)
 		margin_ms += engine->active * engine->queries.window_ms / engine->queries.count;
 	return before_deadline_ms(generation, margin_ms);
@@ -169,7 +170,7 @@ int64_t attempt_ask_at_ms(const struct generation *generation, int64_t wanted_ms
 		return wanted_ms;
 	if (now < last)
 		return last;
-	/* What ends in the last moment is not paid for again, where a question is
+	/* A task that ends in the last moment is not paid for again, if a poll is
 	 * nobody else's turn. */
 	half = now + (generation->deadline_ms - now) / 2;
 	if (half - now < LAST_QUESTIONS_APART_MS ||
@@ -198,7 +199,7 @@ static enum phase again(struct generation *generation, enum seed_failure failure
 	return ask_again(generation, failure, delay_ms);
 }
 
-/* The waiters are told; what is paid for stays, and is asked for again. */
+/* Tells the waiters; the task, which is paid for, stays and is asked for again. */
 static enum phase shelve(struct generation *generation, enum seed_failure failure,
 		   const struct seed_error *error)
 {
@@ -211,7 +212,7 @@ static enum phase shelve(struct generation *generation, enum seed_failure failur
 	seed_error_keep(&generation->record.error, error);
 	generation->backoffs = 0;
 	generation_release_slot(generation);
-	disk_step(generation, STEP_MARK); /* then they are answered: the record says it by then */
+	disk_step(generation, STEP_MARK); /* then they are answered: by then the record has the error */
 	generation_rerun_callbacks(generation);
 	return wait_until(generation, failure, failure == SEED_FAILURE_REFUSED ? INT64_MAX :
 			  seed_clock_now_ms() + backoff_ms(generation));
@@ -268,7 +269,7 @@ static enum phase be_late(struct generation *generation, const struct seed_error
 		cancel_at_service(generation);
 		return shelve(generation, SEED_FAILURE_RUNNING, error);
 	}
-	/* Until the late one's row is durable this one's stays as it is: else a
+	/* Until the late task's row is durable, this row stays as it is: otherwise a
 	 * crash would forget a task that is paid for. */
 	generation->deadline_ms = INT64_MAX;
 	disk_step(late, STEP_MARK);
@@ -302,7 +303,7 @@ static enum phase not_adopted(struct generation *generation, const struct seed_e
 	generation->adopting = false;
 	generation_log(generation, SEED_LOG_ERROR "The callback's image is not used: %s (%s)",
 		       error->message, seed_error_name(error->code));
-	/* An address inside is not an image that failed: nothing is spent on it. */
+	/* A private address does not count as a failed image: nothing is spent on it. */
 	if (error->code == EPERM)
 		return generation_fail(generation, error);
 	if (!generation->record.superseded)
@@ -339,7 +340,7 @@ static enum phase adoption_failed(struct generation *generation, enum seed_failu
 	attempt_trouble(generation, failure, error);
 	if ((passing || dead) && left_ms > 0)
 		return ask_again(generation, failure, delay_ms < left_ms ? delay_ms : left_ms);
-	if (failure == SEED_FAILURE_LOCAL) /* a lack of something here pays for nothing */
+	if (failure == SEED_FAILURE_LOCAL) /* a lack of something here must cost nothing */
 		return generation_fail(generation, error);
 	return not_adopted(generation, error);
 }
@@ -392,7 +393,7 @@ enum phase attempt_failed(struct generation *generation, enum seed_failure failu
 	return attempt_end(generation, &error);
 }
 
-/* As a key that is refused: it waits for another mount. */
+/* Like a refused key: it waits for another mount. */
 static enum phase is_elsewhere(struct generation *generation)
 {
 	const char *provider = generation->record.provider;
@@ -415,7 +416,7 @@ enum phase attempt_not_sent(struct generation *generation, errint_t err)
 			      -1);
 }
 
-/* Still running, or its URL still dead, after a day, as the service says. */
+/* The service still says "running", or the URL is still dead, after a day. */
 bool attempt_is_hopeless(const struct generation *generation)
 {
 	return generation->shelved &&

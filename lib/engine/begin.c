@@ -2,8 +2,8 @@
 #include "lib/base/clock.h"
 #include "lib/engine/internal.h"
 
-/* A refused JSON request is this prompt's outcome (`man seed`), also after a
- * restart: so it is judged here, where every text passes. */
+/* A refused JSON request is the outcome of this prompt (`man seed`), also after a
+ * restart. So it is judged here, where every text passes. */
 static errint_t judge_request(const struct generation *generation, struct seed_error *refusal)
 {
 	const char *text = generation->record.request;
@@ -51,7 +51,7 @@ static enum phase not_begun(struct generation *generation, errint_t err)
 	return generation_give_up(generation, -err);
 }
 
-/* On disk: from now on the name is this one's, and not before. */
+/* It is on disk: only from now on does the name belong to it. */
 static void supersede_older(struct generation *generation)
 {
 	const struct event event = { .kind = EVENT_SUPERSEDED, .by = "a newer prompt" };

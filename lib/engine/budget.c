@@ -1,9 +1,9 @@
-/* What forbids submissions: budget=N/day, counted by UTC day, also over restarts;
- * a key that the service refused. */
+/* What forbids submissions: budget=N/day, counted by UTC day, also across restarts;
+ * and a key that the service refused. */
 #include "lib/base/clock.h"
 #include "lib/engine/internal.h"
 
-/* Of the budget, from when on the log says how much is used. */
+/* From this part of the budget on, the log says how much is used. */
 #define WARN_PERCENT 80
 
 static int64_t today(void)
@@ -31,8 +31,8 @@ void budget_load(struct seed_engine *engine)
 {
 	errint_t err = seed_store_spent_read(engine->store, &engine->spent);
 
-	/* Nobody knows what was spent today: no more of it, then. Written down,
-	 * so that it holds for this day only. */
+	/* Nobody knows what was spent today, so the budget counts as used up. That is
+	 * written down, so that it holds for this day only. */
 	if (err && engine->config.budget > 0) {
 		engine->spent = (struct seed_spent){ .day = today(), .count = engine->config.budget,
 						     .serial = 1 };
@@ -45,7 +45,7 @@ void budget_load(struct seed_engine *engine)
 	publish(engine);
 }
 
-/* One more or less of a user's. The last place takes those that find none. */
+/* Adds to a user's count. The last place is for all users who find no other. */
 static void count_user(struct seed_spent *spent, int64_t uid, int64_t by)
 {
 	size_t i = 0;

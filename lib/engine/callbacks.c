@@ -1,6 +1,6 @@
 /*
  * Webhooks' bodies (`man seed`). A body is looked at only while nothing
- * runs for its NAME: while something does, it waits for that end, so that a
+ * runs for its NAME; otherwise it waits for the end of that. So a
  * verified image is never replaced, however late, often or at once bodies come.
  */
 #include "lib/base/text.h"
@@ -106,7 +106,7 @@ static errint_t parse(struct seed_engine *engine, const struct request *request,
 	return err;
 }
 
-/* What runs for the name may take for ever: the callback is looked at after it. */
+/* The generation of the name may take for ever: the callback is looked at after it. */
 static bool comes_later(struct seed_engine *engine, struct request *request)
 {
 	struct generation *running = engine_find(engine, request->name);

@@ -3,8 +3,8 @@
  *
  * What concerns one NAME (a removal, a restored version) is a job on the
  * name's lane. A rename, or the removal of a folder, concerns many names and
- * several lanes: the gate is closed, it runs once nothing else is on a disk thread, and what the
- * generations want to write meanwhile is noted until the gate opens.
+ * several lanes. So the gate is closed, the change runs once no disk thread has work,
+ * and what the generations want to write meanwhile is noted until the gate opens.
  */
 #include <sys/stat.h>
 
@@ -103,7 +103,7 @@ static void remove_on_disk(struct seed_disk_job *disk)
 	engine_post(engine, &change->command);
 }
 
-/* What runs for `name` is to leave it once `change` is on disk, and not before. */
+/* What runs for `name` must give it up once `change` is on disk, and not before. */
 static void leave(struct seed_engine *engine, struct change *change, const char *name)
 {
 	seed_store_new_id(engine->store, change->id);
@@ -111,7 +111,7 @@ static void leave(struct seed_engine *engine, struct change *change, const char 
 		g->leaving++;
 }
 
-/* It is, or it has failed. What was written to the name since stays in any case. */
+/* The change is on disk, or has failed. What was written to the name since stays. */
 static void left(struct seed_engine *engine, struct change *change, const char *name,
 		 void (*go)(struct generation *))
 {
@@ -149,7 +149,7 @@ static void cancel(struct generation *generation)
 	machine_deliver(generation, &given_up);
 }
 
-/* First the prompt, then (next on the lane) the journal's rows: a stop between
+/* Removes first the prompt, then (next on the lane) the journal's rows. A stop between
  * the two finds tasks whose prompt is gone, and drops them. */
 static void remove_ended(struct seed_engine *engine, struct command *command)
 {
@@ -242,7 +242,7 @@ static void start_drop(struct seed_engine *engine, struct change *change)
 	run_on_lane(engine, change, change->to, drop_on_disk, change_ended);
 }
 
-/* ---- a look at what stands for a name ---- */
+/* ---- a look at the files of a name ---- */
 
 static void look_on_disk(struct seed_disk_job *disk)
 {
@@ -361,8 +361,8 @@ static void rename_generations(struct seed_engine *engine, const struct change *
 	}
 }
 
-/* What ran for the target's name gives way to what was renamed to it; what was
- * written to it since is newer than both. */
+/* What ran for the target's name gives way to what was renamed to it. What was
+ * written to that name since is newer than both. */
 static void supersede_target(struct seed_engine *engine, const struct change *change)
 {
 	struct generation *next;
@@ -418,7 +418,7 @@ static void start_alone(struct seed_engine *engine, struct change *change)
 		engine->changes_last = &change->next;
 }
 
-/* Behind a closed gate the first of the list is what it was closed for; it runs alone. */
+/* The gate was closed for the first of the list; it runs alone. */
 void changes_turn(struct seed_engine *engine)
 {
 	while (engine->changes_first) {

@@ -1,4 +1,4 @@
-/* What commands of callers have in common, and the small ones: waiting, the key. */
+/* What callers' commands have in common, and the small commands: waiting, the key. */
 #include "lib/engine/internal.h"
 
 /* ---- requests ---- */
@@ -89,7 +89,7 @@ errint_t seed_engine_wait_ticket(struct seed_engine *engine, struct seed_ticket 
 	return 0;
 }
 
-/* Of a row of which nothing is in flight. */
+/* The outcome in a row of which nothing is in flight. */
 static int outcome_of(const struct seed_record *record)
 {
 	switch (record->state) {
@@ -155,7 +155,7 @@ errint_t commands_take_key(struct seed_engine *engine, struct seed_key *key)
 	return 0;
 }
 
-/* Tasks whose questions the old key was refused. */
+/* Wakes tasks for which the old key was refused. */
 static void ask_refused_again(struct seed_engine *engine)
 {
 	for (struct generation *g = engine->generations; g; g = g->next)

@@ -4,8 +4,8 @@
 #include "lib/base/text.h"
 #include "lib/engine/internal.h"
 
-/* The same text, white space at its end apart, that is being generated already:
- * another commit of it is answered by that. */
+/* The generation that is running for the same text (apart from white space at its end):
+ * it answers another commit of the text. */
 static bool is_generating(const struct generation *running, const char *text)
 {
 	const char *own = running->record.request;
@@ -37,13 +37,13 @@ static bool unless_made(const struct request *request)
 	return request->ticket && request->ticket->unless_made;
 }
 
-/* On a disk thread, in order with what is done to the name: where its image is of
+/* On a disk thread, in order with what happens to the name. If its image was made from
  * this text, the prompt is written and nothing is generated. */
 static errint_t keep_if_made(struct seed_engine *engine, struct request *request)
 {
 	struct timespec time = { .tv_nsec = UTIME_OMIT };
 
-	/* Who removed the prompt first wants another image. */
+	/* Whoever removed the prompt first wants another image. */
 	request->has_image =
 		(engine->config.reuse || seed_store_has_prompt(engine->store, request->name)) &&
 		reuse_is_made(engine, request->name, request->text);

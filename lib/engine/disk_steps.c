@@ -1,7 +1,7 @@
 /* A generation's steps on disk: prepared here, run on a disk thread. */
 #include "lib/engine/internal.h"
 
-/* What the step has for the generation. */
+/* Gives the step's results to the generation. */
 static void take_result(struct generation *generation, struct step_job *job)
 {
 	if (job->source_fd >= 0) {
@@ -126,7 +126,7 @@ static void run_step(struct seed_disk_job *disk)
 	engine_post(engine, &job->report);
 }
 
-/* What the service told belongs into every row from its acceptance on. */
+/* What the service reported belongs into every row from its acceptance on. */
 static errint_t copy_record(struct generation *generation, struct seed_record *record)
 {
 	errint_t err = 0;
@@ -140,7 +140,7 @@ static errint_t copy_record(struct generation *generation, struct seed_record *r
 	return err;
 }
 
-/* The day's count, with the steps that it must not be behind. */
+/* Writes the day's count, with the steps that must not be on disk before it. */
 static errint_t copy_spent(const struct seed_engine *engine, enum disk_step step,
 			   struct seed_spent **spent)
 {
@@ -198,8 +198,8 @@ static void start_step(struct generation *generation, enum disk_step step)
 		seed_disk_submit(engine->disk, seed_disk_lane(generation->record.name), &job->disk);
 }
 
-/* A newer text of the name is on its way to the disk: whose the name is, is
- * known when it is there, or has failed. */
+/* A newer text of the name is on its way to the disk. When it is there, or has failed,
+ * it is known whose the name is. */
 static bool waits_for_newer(const struct generation *generation)
 {
 	const struct generation *newest;

@@ -1,11 +1,11 @@
-/* How a generation ends, and whose the name is then. */
+/* How a generation ends, and to whom the name belongs then. */
 #include "lib/base/clock.h"
 #include "lib/engine/internal.h"
 
-/* How often what found something lacking is tried again. */
+/* The pause between two tries of a generation that holds. */
 #define HOLD_MS 2000
 
-/* What only the administrator can change, and who waits should know at once. */
+/* Errors that only an administrator can mend: those who wait should know at once. */
 static bool is_disk(int code)
 {
 	return code == ENOSPC || code == EDQUOT || code == EIO || code == EROFS || code == EFBIG ||
@@ -83,7 +83,7 @@ enum phase generation_fail(struct generation *generation, const struct seed_erro
 
 /* ---- a late task beside the retry ---- */
 
-/* Best effort: the row then tells of both attempts. */
+/* Best effort: the row then shows both attempts. */
 static void take_attempts(struct seed_record *to, const struct seed_record *from)
 {
 	struct seed_attempt *attempt;

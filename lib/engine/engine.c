@@ -8,7 +8,7 @@
 #include "lib/base/url.h"
 #include "lib/engine/internal.h"
 
-/* Each costs an fsync's wait at a time; more only queue at the disk. */
+/* Each costs one fsync's wait at a time; more threads would only queue at the disk. */
 #define DISK_THREADS 4
 #define POLL_FDS_MAX 64
 

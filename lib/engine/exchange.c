@@ -1,5 +1,5 @@
-/* A generation's talk with its service, and the download of its image: sends, and
- * reports what came. What it means is answers.c's and fetch.c's business. */
+/* A generation's exchange with its service, and the download of its image: sends, and
+ * reports the answers. answers.c and fetch.c decide what they mean. */
 #include <unistd.h>
 
 #include "lib/base/clock.h"
@@ -66,9 +66,9 @@ void exchange_read(const struct seed_engine *engine, const struct seed_params *p
 
 /* ---- answers that take long to read ---- */
 
-/* Pictures in base64, of up to 96 MB: half a second of parsing and decoding, in
- * which nobody else would be served. A thread reads a copy of what the provider may
- * change; the transfer is kept, with the body. */
+/* A picture in base64 of up to 96 MB takes half a second to parse and decode, during
+ * which the engine would serve nobody. So a thread reads it, with a copy of what the
+ * provider may change; the transfer is kept, with the body. */
 struct reading {
 	struct seed_disk_job disk;
 	struct command report;
@@ -247,7 +247,7 @@ bool exchange_can(struct generation *generation, enum seed_stage stage)
 	return can;
 }
 
-/* When an answer must be there. A shelved task has no deadline, its requests do. */
+/* The deadline of a request. A shelved task has none, but its requests do. */
 static int64_t answer_by_ms(const struct generation *generation)
 {
 	if (generation->deadline_ms != INT64_MAX)
@@ -283,7 +283,7 @@ errint_t exchange_download(struct generation *generation, const char *url)
 
 void exchange_stop(struct generation *generation)
 {
-	/* What is being read keeps its transfer until it has been. */
+	/* An answer that is being read keeps its transfer until the end of that. */
 	if (generation->reading)
 		generation->reading->generation = NULL;
 	else if (generation->transfer)

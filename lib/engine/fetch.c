@@ -51,8 +51,8 @@ enum phase fetch_enter(struct generation *generation)
 	return err ? attempt_not_sent(generation, err) : PHASE_STAY;
 }
 
-/* The URL is refused: it may have expired. A new one, where the service can
- * make one, before the attempt counts as failed. */
+/* The URL is refused: it may have expired. If the service can reissue it, that is tried
+ * before the attempt counts as failed. */
 static bool ask_for_new_url(struct generation *generation)
 {
 	if (generation->adopting || generation->reminted)

@@ -11,7 +11,7 @@ enum phase finish_enter(struct generation *generation)
 	if (generation->record.state == SEED_STATE_VERIFIED)
 		main = generation_take_over(generation);
 	disk_step(generation, STEP_FINISH);
-	/* Behind it on the lane: at no moment is the name nobody's. */
+	/* It is behind it on the lane: so the name always belongs to one of them. */
 	if (main)
 		generation->engine->deliver(main, &event);
 	return PHASE_STAY;
@@ -45,8 +45,8 @@ static void log_success(struct generation *generation)
 	free(url);
 }
 
-/* A folder where a file is to be, or a file above it: from an earlier version, or by
- * whoever changed the state directory. */
+/* A folder in the place of a file, or a file in the place of a folder: an earlier version
+ * made it, or whoever changed the state directory. */
 static bool is_in_way(errint_t err)
 {
 	return err == -EISDIR || err == -ENOTDIR;
@@ -60,7 +60,7 @@ enum phase finish_event(struct generation *generation, const struct event *event
 	if (event->kind != EVENT_STEP)
 		return PHASE_STAY;
 	if (event->err) {
-		/* Who waits is told what is known: a failure does not become better. */
+		/* Those who wait learn what is known: a failure does not become better. */
 		if (code)
 			generation_answer(generation, code);
 		return generation_hold(generation, -event->err, is_in_way(event->err) ?

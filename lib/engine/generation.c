@@ -6,7 +6,7 @@
 #include "lib/base/clock.h"
 #include "lib/engine/internal.h"
 
-/* How often a mark in the journal that found no disk is tried again. */
+/* The pause before a mark in the journal that could not be written is tried again. */
 #define MARK_AGAIN_MS 2000
 
 void generation_log(struct generation *generation, const char *format, ...)
@@ -108,7 +108,7 @@ errint_t generation_take_params(struct seed_record *record, struct seed_params *
 	return 0;
 }
 
-/* What the service is to be asked for, by this mount's settings and the text. */
+/* Fills in what to ask the service for, by this mount's settings and the text. */
 static errint_t fill_request(struct seed_engine *engine, const char *text,
 			     struct seed_record *record)
 {

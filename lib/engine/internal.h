@@ -1,9 +1,8 @@
 /*
- * What the engine's files share. They stand in this order, and whoever stands
- * above calls what stands below, never the other way round (`make lint` draws the
- * calls and fails on a circle):
+ * What the engine's files share. They are in layers, and each calls only the layers
+ * below it (`make lint` draws the calls and fails on a circle):
  *
- *     engine.c                     the thread, its life. Knows no phase
+ *     engine.c                     the thread and its life. Knows no phase
  *     commit.c callbacks.c changes.c commands.c report.c resume.c
  *                                  what callers order
  *     machine.c                    the table of phases: the only code that moves a
@@ -15,7 +14,7 @@
  *                                  means, how it ends, what a failure leads to
  *     exchange.c cancel.c progress.c disk_steps.c queue.c budget.c reuse.c thumbs.c
  *     generation.c waiting.c ticket.c timers.c post.c failure.c schedule.c metrics.c disk.c
- *                                  leaves: they do one thing, and report its end
+ *                                  leaves: each does one thing, and reports its end
  *                                  through engine->deliver
  *
  * All of it belongs to the engine's thread unless said otherwise.
@@ -36,22 +35,22 @@
 
 /*
  * A generation's phases: the table is in machine.c, the diagram in
- * docs/architecture.md. Each but those that wait for a slot or a time has exactly
- * one thing under way (a disk step, a transfer or a worker's job), whose end moves
- * the generation on. From PHASE_CHECK on the attempt is paid for.
+ * docs/architecture.md. Phases that wait for a slot or a time have nothing under way;
+ * each other phase has exactly one thing (a disk step, a transfer or a worker's job),
+ * whose end moves the generation on. From PHASE_CHECK on the attempt is paid for.
  */
 enum phase {
-	PHASE_STAY = -1,  /* a handler's: no other phase */
-	PHASE_BEGIN,      /* disk: journal, prompt, old image to history, row */
+	PHASE_STAY = -1,  /* a handler's result: the phase does not change */
+	PHASE_BEGIN,      /* disk: journal, old image to history, record, prompt */
 	PHASE_REUSE,      /* disk: a copy of the image that was made of the same text */
 	PHASE_QUEUED,     /* waits for a slot and the rate */
 	PHASE_ANNOUNCE,   /* disk: journal "submitting" */
 	PHASE_SUBMIT,     /* transfer: the request that costs money */
-	PHASE_CHECK,      /* look: whether the picture that came with its answer is whole */
+	PHASE_CHECK,      /* look: whether the picture that came with the answer is whole */
 	PHASE_ACCEPT,     /* disk: journal the task id */
 	PHASE_POLL_WAIT,  /* timer */
 	PHASE_POLL,       /* transfer */
-	PHASE_SPLIT,      /* its late task is getting a row of its own */
+	PHASE_SPLIT,      /* disk: journal, a row of its own for the late task */
 	PHASE_KEEP,       /* disk: the bytes of the answer */
 	PHASE_FETCH_WAIT, /* timer */
 	PHASE_FETCH,      /* transfer: the image */
@@ -92,16 +91,16 @@ void engine_post(struct seed_engine *engine, struct command *command);
 enum event_kind {
 	EVENT_STEP,       /* a step on disk has ended: `step`, `err` */
 	EVENT_ANSWER,     /* the transfer has: `answer` */
-	EVENT_LOOK,       /* … the look beside it: `look` */
-	EVENT_PICTURE,    /* … the worker: `picture` */
+	EVENT_LOOK,       /* the look beside it has: `look` */
+	EVENT_PICTURE,    /* the worker has: `picture` */
 	EVENT_WAKE,       /* wake_ms has come */
 	EVENT_DEADLINE,   /* deadline_ms has */
-	EVENT_SLOT,       /* it may submit, and has a slot */
-	EVENT_EXPIRED,    /* it has waited for one too long */
-	EVENT_KEY_REFUSED,/* … by the service, for another */
+	EVENT_SLOT,       /* it has a slot and may submit */
+	EVENT_EXPIRED,    /* it has waited too long for a slot */
+	EVENT_KEY_REFUSED,/* the service refused the key for another generation */
 	EVENT_SPLIT,      /* the row of its late task is durable, or could not be written: `err` */
-	EVENT_WANTED,     /* the text of a shelved one was written anew */
-	EVENT_SUPERSEDED, /* the name is another's: `by` */
+	EVENT_WANTED,     /* it is shelved, and its text was written anew */
+	EVENT_SUPERSEDED, /* another has taken the name: `by` */
 	EVENT_GIVEN_UP,   /* its waiters get `code`, and there is no outcome */
 };
 
@@ -121,13 +120,13 @@ struct event {
 /* One row of the table. Handlers return the next phase, or PHASE_STAY. */
 struct phase_row {
 	const char *name;
-	/* Starts what the phase waits for; again after a hold. NULL: nothing. */
+	/* Starts what the phase waits for; again after a hold. NULL: there is nothing to start. */
 	enum phase (*enter)(struct generation *generation);
 	/* NULL: nothing can happen to it here. */
 	enum phase (*event)(struct generation *generation, const struct event *event);
-	enum disk_step step; /* that it waits for: others' ends do not concern it */
-	bool looks;          /* the service may be asked beside it how far it is */
-	unsigned next;       /* the phases that it leads to, a bit each; PHASE_DROP from any */
+	enum disk_step step; /* the step that it waits for; it ignores the ends of others */
+	bool looks;          /* the service may be asked for its progress meanwhile */
+	unsigned next;       /* the phases that it may lead to, a bit each; any may lead to PHASE_DROP */
 	const char *waits_for, *after_restart; /* for docs/architecture.md */
 };
 
@@ -146,7 +145,7 @@ struct step_job {
 	errint_t err;
 };
 
-/* The report of a step for which there was no memory: its place is there from the
+/* The report of a step for which there was no memory. It is allocated from the
  * beginning, so every step has an end. */
 struct step_not_made {
 	struct command report;

@@ -2,8 +2,8 @@
 #include "lib/base/clock.h"
 #include "lib/engine/internal.h"
 
-/* Where the service bounds questions, each takes its place behind the others':
- * with many tasks everyone's turn comes. */
+/* If the service limits polls, each task takes its place behind the others, so that
+ * with many tasks each has its turn. */
 static enum phase poll_in_turn(struct generation *generation)
 {
 	struct seed_rate *queries = &generation->engine->queries;
@@ -22,8 +22,8 @@ static enum phase poll_in_turn(struct generation *generation)
 	return PHASE_POLL;
 }
 
-/* What the service last said counts if it was asked near the deadline. Where it
- * was not, for lack of turns, nobody knows: nothing is paid for on that. */
+/* The service's last answer counts if it came near the deadline. If there was none,
+ * for lack of turns, nobody knows the state, so nothing is paid for again. */
 static enum phase at_deadline(struct generation *generation)
 {
 	struct seed_error error;

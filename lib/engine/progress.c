@@ -1,20 +1,20 @@
-/* How far a running generation is: as the service tells it, in the answers to
- * polls or when it is looked at beside them, else guessed from how long others
- * took. Into the row and, live, into `queue`. */
+/* The progress of a running generation: as the service reports it, in the answers to
+ * polls or in looks beside them, or else estimated from how long others
+ * took. It is written to the row and shown live in `queue`. */
 #include "lib/base/clock.h"
 #include "lib/engine/internal.h"
 
 /* The row is written again when a person would see it move. */
 #define TOLD_STEP 0.01
 #define GUESSED_STEP 0.05
-/* The end is not ours to foretell. */
+/* An estimate never reaches the end. */
 #define GUESSED_MAX 0.95
 
-/* From here on the speed so far tells how long the rest takes. */
+/* From this progress on, the speed so far tells how long the rest takes. */
 #define TOLD_LEAST 0.03
 
-/* Between two looks at a task; longer where many tasks run, which one server
- * has to answer for. */
+/* The pause between two looks at a task; longer if many tasks run, since one server
+ * answers for all. */
 #define LOOK_MS 1000
 #define LOOK_TASKS 8
 #define LOOK_TIMEOUT_MS 5000
@@ -27,7 +27,7 @@ double progress_of(const struct generation *generation, int64_t now, bool *estim
 	*estimated = false;
 	if (record->progress > 0 && !record->progress_estimated)
 		return record->progress;
-	/* What waits in the service's queue has not begun. */
+	/* A task in the service's queue has not begun. */
 	if (generation->submitted_ms == 0 || usual <= 0 || record->queue_position >= 0)
 		return record->progress;
 	*estimated = true;
@@ -148,7 +148,7 @@ bool progress_look(struct generation *generation, enum seed_stage stage)
 	return !err;
 }
 
-/* What waits in a local server's queue is not worth many questions; what runs
+/* A task in a local server's queue is not worth many looks; a task that runs
  * may be. */
 static int64_t look_interval_ms(const struct generation *generation)
 {

@@ -1,9 +1,9 @@
 /*
- * Who may submit when: slots, the rate, and a service that takes nothing now.
+ * Who may submit when: slots, the rate, and a service that accepts nothing now.
  *
  * While submissions do not get through (429, connection refused, no memory
- * here) the queue is blocked: one generation tries for all, after a back-off or
- * when the service said; the others wait without a slot, each at most its own
+ * here) the queue is blocked. One generation tries for all, after a back-off or
+ * when the service said. The others wait without a slot, each for at most its own
  * timeout, counted from when it could have been sent.
  */
 #include "lib/base/clock.h"
@@ -41,7 +41,7 @@ void queue_remove(struct generation *generation)
 	generation->link_queued = NULL;
 }
 
-/* ---- a service that takes nothing ---- */
+/* ---- a service that accepts nothing ---- */
 
 void queue_block(struct generation *generation, enum seed_failure failure,
 		 const struct seed_error *error, int64_t delay_ms)
@@ -52,7 +52,7 @@ void queue_block(struct generation *generation, enum seed_failure failure,
 	engine->blocked_error = *error;
 	if (!engine->blocked_ms)
 		engine->blocked_ms = now;
-	/* Several that were under way at once are one outage. */
+	/* Several requests that were under way at once count as one outage. */
 	if (delay_ms <= 0 && now < engine->hold_until_ms)
 		return;
 	if (delay_ms <= 0)
@@ -105,7 +105,7 @@ static void tell(struct generation *generation, enum event_kind kind)
 	generation->engine->deliver(generation, &event);
 }
 
-/* In the queue's order the deadlines grow, but for attempts that came back. */
+/* The deadlines grow in the queue's order, except for attempts that came back. */
 static int64_t expire_due(struct seed_engine *engine, int64_t now)
 {
 	int64_t first = INT64_MAX;

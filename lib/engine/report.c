@@ -1,4 +1,4 @@
-/* What people and machines are told of the engine's present state: `queue`,
+/* Reports of the engine's present state, for people and machines: `queue`,
  * `metrics` and `gallery.json`. Made on the engine's thread, which owns all of it. */
 #include <cjson/cJSON.h>
 
@@ -17,7 +17,7 @@ struct report {
 	char **text;
 };
 
-/* ---- a generation, as it is told ---- */
+/* ---- what is reported of a generation ---- */
 
 struct told {
 	const char *state;
@@ -120,7 +120,7 @@ static struct generation **list_all(const struct seed_engine *engine, size_t *co
 
 /* ---- queue ---- */
 
-/* What a person counts in: "1:05" of "h:mm:ss". */
+/* A duration as people read it: "1:05" or "h:mm:ss". */
 static void put_duration(char *text, size_t size, int64_t ms)
 {
 	long long s = (ms + 500) / 1000;
@@ -255,7 +255,7 @@ static cJSON *today_of(struct seed_engine *engine)
 	return out;
 }
 
-/* Without memory it says less, and is JSON all the same. */
+/* Without memory it says less, but it is still JSON. */
 static errint_t format_gallery(struct seed_engine *engine, struct seed_buf *out)
 {
 	cJSON *root = cJSON_CreateObject(), *list;

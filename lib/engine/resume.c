@@ -1,11 +1,11 @@
-/* After a restart: the journal's rows go on. */
+/* After a restart: takes up the generations in the journal. */
 #include "lib/base/clock.h"
 #include "lib/engine/internal.h"
 
 static void resume_task(struct generation *generation)
 {
 	generation->submitted_ms = seed_clock_now_ms();
-	/* Its waiters were told by the last mount: none is there, and nothing
+	/* The last mount told its waiters: there are none, and nothing
 	 * is submitted for it any more. */
 	generation->shelved = generation->no_retry = generation->record.state == SEED_STATE_FAILED;
 	if (!generation->shelved) {
@@ -17,7 +17,7 @@ static void resume_task(struct generation *generation)
 		       generation->task.id ? generation->task.id : "(answered)");
 }
 
-/* The id was ours and is in the row: the service may know it. One that knows no
+/* We chose the id, and the row has it: the service may know it. A service that knows no
  * tasks (automatic1111's id is for cancelling only) cannot be asked. */
 static bool can_be_asked(struct generation *generation)
 {
@@ -25,8 +25,8 @@ static bool can_be_asked(struct generation *generation)
 				       exchange_can(generation, SEED_STAGE_POLL));
 }
 
-/* A request left, and whether it was accepted is not known any more. The retry
- * is for whoever still waits; after a restart nobody does. */
+/* A request left, and nobody knows whether it was accepted. The retry
+ * is for those who still wait; after a restart nobody does. */
 static enum phase fail_unsure(struct generation *generation)
 {
 	struct seed_error error;
@@ -59,7 +59,7 @@ static enum phase resume_submission(struct generation *generation)
 	return PHASE_POLL_WAIT;
 }
 
-/* The prompt went and the stop came before the journal's row did. At the first
+/* The prompt was removed, and the stop came before the journal's row was. At the first
  * step the prompt may not have been written yet. */
 static bool was_removed(const struct generation *generation)
 {
@@ -71,7 +71,7 @@ static bool was_removed(const struct generation *generation)
 	return !seed_store_has_prompt(generation->engine->store, record->name);
 }
 
-/* The row's step and what else it says: the phase that it goes on in. */
+/* From the row's step and its other keys: the phase in which it goes on. */
 static enum phase phase_of(struct generation *generation)
 {
 	const char *step = generation->record.step;
@@ -104,9 +104,9 @@ static enum phase phase_of(struct generation *generation)
 	return generation_is_foreign(generation) ? fail_elsewhere(generation) : PHASE_BEGIN;
 }
 
-/* What no service knows of yet may be asked for at any; but what was to be drawn (sketch,
- * or a dry run, which is in no list of providers) is not paid for, nor the other way
- * round: nobody asked for that. */
+/* A prompt that no service knows yet may be sent to any service. But one that was to be
+ * drawn (sketch, or a dry run, which is in no list of providers) is not paid for, nor the
+ * other way round: nobody asked for that. */
 static bool may_be_asked_here(const struct seed_engine *engine, const struct seed_record *record)
 {
 	const struct seed_provider *provider =

@@ -1,6 +1,6 @@
 /* -o reuse: a text whose image is verified under the same settings is answered
- * with that image. state/reuse/KEY names where it was made last; the row there
- * says whether it is still so. */
+ * with that image. state/reuse/KEY names the entry for which it was made last; the row
+ * there says whether it still applies. */
 #include "lib/engine/internal.h"
 
 static bool same_text(const char *a, const char *b)
@@ -97,7 +97,7 @@ uint64_t reuse_key(const struct seed_record *record)
 	uint64_t hash = 14695981039346656037u;
 	char numbers[128];
 
-	/* Only a place to look: what stands there is compared. */
+/* KEY only says where to look: what is there is compared. */
 	snprintf(numbers, sizeof(numbers), "%dx%d %d %g %d %lld", params->width, params->height,
 		 tried ? record->attempts[0].steps : params->steps,
 		 tried ? record->attempts[0].cfg_scale : params->cfg_scale, params->has_seed,

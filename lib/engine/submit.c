@@ -10,9 +10,9 @@ enum phase queued_enter(struct generation *generation)
 	return PHASE_STAY;
 }
 
-/* For so long it may wait for a service that takes nothing. What the attempt
- * itself may take is counted from when its request is sent: else one that waited
- * long for an outage's end would be late, and paid for again, in a moment. */
+/* How long it may wait for a service that accepts nothing. The time of the attempt
+ * itself is counted from when its request is sent. Otherwise one that waited long for
+ * the end of an outage would soon be late, and be paid for again. */
 static void may_ask(struct generation *generation)
 {
 	generation->ask_until_ms = seed_clock_now_ms() + generation->engine->config.timeout_ms;
@@ -74,8 +74,8 @@ static enum phase fail_over_budget(struct generation *generation)
 	return attempt_end(generation, &error);
 }
 
-/* What would be sent, without the key, which is added on the way out. The record has
- * it whole. */
+/* What would be sent, without the key, which is added only when sending. The record has
+ * all of it. */
 static void tell_request(struct generation *generation)
 {
 	const struct seed_request *request = &generation->request;
@@ -195,7 +195,7 @@ enum phase announce_event(struct generation *generation, const struct event *eve
 
 /* ---- the request that costs money ---- */
 
-/* What is worth knowing of a request that is about to be sent. */
+/* Logs what is worth knowing about a request that is about to be sent. */
 static void log_request(struct generation *generation)
 {
 	const struct seed_request *request = &generation->request;
@@ -256,8 +256,8 @@ enum phase accept_event(struct generation *generation, const struct event *event
 {
 	if (event->kind != EVENT_STEP)
 		return PHASE_STAY;
-	/* It is paid for: it goes on in memory, and into the journal as soon as
-	 * that takes it. */
+		/* It is paid for, so it goes on in memory, and into the journal as soon as
+		 * that can be written. */
 	if (event->err) {
 		generation_log(generation, SEED_LOG_ERROR "The task id cannot be stored: %s (%s); the "
 			       "task goes on", strerror(-event->err), seed_error_name(-event->err));

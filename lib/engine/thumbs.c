@@ -1,7 +1,7 @@
 /*
- * Thumbnails, made by the workers: of each image once it is in place, and of
- * any other when somebody opens one that is missing. As many as there are
- * workers at a time, so that a picture that somebody paid for waits behind few.
+ * Thumbnails, made by the workers: one of each image once it is in place, and a
+ * missing one when somebody opens it. At most as many at a time as there are
+ * workers, so that a picture that somebody paid for waits behind few.
  */
 #include <unistd.h>
 

@@ -107,8 +107,8 @@ static void on_worker(void *context, const struct seed_image_result *result)
 	generation->engine->deliver(generation, &event);
 }
 
-/* The picture is not valid: another one of the same task, where the service has
- * several, before the attempt counts as failed. */
+/* The picture is not valid: if the service has another one of the same task, that is
+ * tried before the attempt counts as failed. */
 static bool ask_for_another(struct generation *generation, const struct seed_error *error)
 {
 	if (generation->adopting || !generation->task.id ||
@@ -119,8 +119,8 @@ static bool ask_for_another(struct generation *generation, const struct seed_err
 	return true;
 }
 
-/* What waits for descriptors or memory holds none meanwhile, and those that have some
- * come to an end: the bytes are on disk, or are downloaded again. */
+/* A generation that waits for descriptors or memory holds none meanwhile, so those that
+ * have some can end: the bytes are on disk, or are downloaded again. */
 static enum phase lacking(struct generation *generation, int code, const char *what)
 {
 	struct seed_error error;

@@ -3,7 +3,7 @@
 #include "lib/engine/internal.h"
 #include "lib/base/process.h"
 
-/* The kernel interrupts a request once; a later fatal signal shows only in the
+/* The kernel interrupts a request once. A later fatal signal only appears in the
  * process's pending set, so that is looked at again this often. */
 #define WATCH_INTERVAL_MS 100
 
