@@ -171,24 +171,87 @@ out:
 /* A key that short would star half of the text, and is none. */
 #define SCRUBBED_KEY_MIN_BYTES 4
 
-/* Also what a cut at the text's end has left of it. */
-static void scrub_key(char *text, const char *key)
-{
-	size_t len = key ? strlen(key) : 0, left = strlen(text);
-	char *found;
+/* A run of backslashes that is still an escape: JSON in JSON in JSON. */
+#define BACKSLASHES_MAX 4
+#define SPELLING_MAX_BYTES (BACKSLASHES_MAX + 5)
 
-	if (len < SCRUBBED_KEY_MIN_BYTES)
-		return;
-	while ((found = strstr(text, key))) {
-		memset(found, '*', len);
-		left -= (size_t)(found - text) + len;
-		text = found + len;
+static int hex_digits(const char *text, size_t count)
+{
+	int value = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const char *digits = "0123456789abcdef";
+		const char *digit = text[i] ? strchr(digits, text[i] | 0x20) : NULL;
+
+		if (!digit)
+			return -1;
+		value = 16 * value + (int)(digit - digits);
 	}
-	for (size_t part = left < len ? left : len - 1; part >= SCRUBBED_KEY_MIN_BYTES; part--) {
-		if (strncmp(text + left - part, key, part) == 0) {
-			memset(text + left - part, '*', part);
-			return;
+	return value;
+}
+
+/* How many bytes stand for the character `c` here: itself, %XX, or behind the
+ * backslashes of JSON itself or uXXXX; 0: it is another. */
+static size_t spelling_bytes(const char *text, size_t len, char c)
+{
+	size_t at = 0;
+
+	if (len >= 3 && text[0] == '%' && hex_digits(text + 1, 2) == c)
+		return 3;
+	if (text[0] == c)
+		return 1;
+	while (at < len && at < BACKSLASHES_MAX && text[at] == '\\')
+		at++;
+	if (!at || at == len)
+		return 0;
+	if (len - at >= 5 && text[at] == 'u' && hex_digits(text + at + 1, 4) == c)
+		return at + 5;
+	return text[at] == c ? at + 1 : 0;
+}
+
+/* The bytes that spell the key here, or its beginning; *chars: how much of it. Where
+ * the text ends within a spelling, that belongs to it. */
+static size_t spelled_bytes(const char *text, size_t len, const char *key, size_t *chars)
+{
+	size_t at = 0, bytes;
+
+	for (*chars = 0; key[*chars] && at < len; (*chars)++) {
+		bytes = spelling_bytes(text + at, len - at, key[*chars]);
+		if (!bytes)
+			return len - at < SPELLING_MAX_BYTES && strchr("%\\", text[at]) ? len : at;
+		at += bytes;
+	}
+	return at;
+}
+
+/* In any of its spellings. `cut`: also its beginning where the text ends within it. */
+static void scrub_key(char *text, size_t len, const char *key, bool cut)
+{
+	static const char run[BACKSLASHES_MAX + 1] = { '\\', '\\', '\\', '\\', '\\' };
+	size_t key_len = key ? strlen(key) : 0, chars, bytes;
+	char *at = text, *end = text + len;
+
+	if (key_len < SCRUBBED_KEY_MIN_BYTES)
+		return;
+	while (at < end) {
+		/* Of a long run of backslashes only the last can be an escape's. */
+		if ((*at != *key && *at != '\\' && *at != '%') ||
+		    (end - at > BACKSLASHES_MAX && memcmp(at, run, sizeof(run)) == 0)) {
+			at++;
+			continue;
 		}
+		bytes = spelled_bytes(at, (size_t)(end - at), key, &chars);
+		if (chars == key_len ||
+		    (cut && at + bytes == end && chars >= SCRUBBED_KEY_MIN_BYTES))
+			memset(at, '*', bytes);
+		else
+			bytes = 1;
+		at += bytes;
+	}
+	/* A key that itself looks like a spelling, as it is: "%25". */
+	while ((text = memmem(text, (size_t)(end - text), key, key_len)) != NULL) {
+		memset(text, '*', key_len);
+		text += key_len;
 	}
 }
 
@@ -216,7 +279,7 @@ static void scrub_user(char *host)
 /* Of any scheme, or without one. A fragment goes where it holds values. */
 void seed_url_scrub(char *text, const char *key)
 {
-	scrub_key(text, key);
+	scrub_key(text, strlen(text), key, true);
 	while (*text) {
 		size_t len = slashes(text);
 		char *secret;
@@ -236,15 +299,7 @@ void seed_url_scrub(char *text, const char *key)
 
 void seed_url_scrub_bytes(char *data, size_t len, const char *key)
 {
-	size_t key_len = strlen(key);
-	char *found, *end = data + len;
-
-	if (key_len < SCRUBBED_KEY_MIN_BYTES)
-		return;
-	while ((found = memmem(data, (size_t)(end - data), key, key_len))) {
-		memset(found, '*', key_len);
-		data = found + key_len;
-	}
+	scrub_key(data, len, key, false);
 }
 
 /* Makes *same false where it is not; true stays. */

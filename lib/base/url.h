@@ -26,12 +26,14 @@ char *seed_url_tidy(const char *base, const char *text);
 char *seed_url_redacted(const char *url);
 
 /* Replaces secrets in a service's message by '*' characters, in place: every
- * occurrence of `key` (may be NULL or empty); the beginning of the key at the end of the
- * text (a message that was cut); and the user:password@ and the query of each URL of any
- * scheme or none ("//host/p?sig=x"). */
+ * occurrence of `key` (may be NULL or empty), also where characters of it are escaped as
+ * in JSON or a URL; the beginning of the key at the end of the text (a message that was
+ * cut); and the user:password@ and the query of each URL of any scheme or none
+ * ("//host/p?sig=x"). */
 void seed_url_scrub(char *text, const char *key);
 
-/* The same for every occurrence of `key` in bytes that are not text yet. */
+/* The same for every occurrence of `key` in bytes that are not text yet: what a parser
+ * makes of them holds no key. */
 void seed_url_scrub_bytes(char *data, size_t len, const char *key);
 
 /* Same scheme, host (case-insensitively) and port (defaults filled in). -ENOMEM:

@@ -15,6 +15,7 @@
  * attempt's time, so that the cause can be told apart from a slow service. */
 #define CONNECT_TIMEOUT_MS 30000
 #define WAIT_FDS_MAX 64
+#define KEY_HEADER "Authorization: "
 
 struct seed_net {
 	CURLM *multi;
@@ -67,10 +68,8 @@ errint_t seed_net_new(size_t most_bytes, struct seed_net **out)
 /* The line of the key; NULL where none was sent. */
 static char *key_line(const struct seed_transfer *transfer)
 {
-	static const char name[] = "Authorization: ";
-
 	for (struct curl_slist *at = transfer->headers; at; at = at->next)
-		if (strncmp(at->data, name, sizeof(name) - 1) == 0)
+		if (strncmp(at->data, KEY_HEADER, strlen(KEY_HEADER)) == 0)
 			return at->data;
 	return NULL;
 }
@@ -221,7 +220,7 @@ static bool add_authorization(struct seed_transfer *transfer, const char *value)
 	char *line;
 	bool ok;
 
-	if (asprintf(&line, "Authorization: %s", value) < 0)
+	if (asprintf(&line, KEY_HEADER "%s", value) < 0)
 		return false;
 	ok = add_header(transfer, line);
 	explicit_bzero(line, strlen(line));
@@ -403,14 +402,33 @@ static int64_t retry_after_ms(CURL *easy)
 }
 
 /* A service that sends the key back must not have it in a message, which is cut
- * to its length before anybody looks for the key in it. */
+ * to its length before anybody looks for the key in it, in a task's id, or in a URL. */
+static void scrub(char *text, size_t len, const char *secret)
+{
+	static const char basic[] = "Basic ";
+	const char *word = strrchr(secret, ' ') + 1, *password;
+	struct seed_buf plain;
+
+	seed_url_scrub_bytes(text, len, word);
+	if (strncmp(secret, basic, sizeof(basic) - 1) != 0)
+		return;
+	seed_buf_init(&plain, SEED_KEY_MAX_BYTES);
+	if (!seed_buf_add_base64(&plain, word, strlen(word))) {
+		seed_url_scrub_bytes(text, len, plain.data);
+		password = strchr(plain.data, ':');
+		if (password)
+			seed_url_scrub_bytes(text, len, password + 1);
+		explicit_bzero(plain.data, plain.len_bytes);
+	}
+	seed_buf_release(&plain);
+}
+
 static void scrub_answer(struct seed_transfer *transfer)
 {
 	const char *line = key_line(transfer);
 
 	if (line && transfer->body.len_bytes)
-		seed_url_scrub_bytes(transfer->body.data, transfer->body.len_bytes,
-				     strrchr(line, ' ') + 1);
+		scrub(transfer->body.data, transfer->body.len_bytes, line + strlen(KEY_HEADER));
 }
 
 static void finish(struct seed_transfer *transfer, CURLcode code)

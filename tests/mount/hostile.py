@@ -22,6 +22,8 @@ MOUNT, CONTROL, KEY, PID = sys.argv[1:5]
 ERRNOS = {"EIO", "EINVAL", "ETIMEDOUT", "EBADMSG", "EKEYREJECTED", "EDQUOT", "EPERM",
           "ECONNREFUSED", "EHOSTUNREACH", "ENOSPC"}
 RSS_MAX_KB = 600000
+ESCAPED = "".join(f"\\u{ord(c):04x}" for c in KEY)
+PERCENT = "".join(f"%{ord(c):02X}" for c in KEY)
 
 JSON = ["", " ", "\0", "0", "-0", "1e999", "true", "null", '""', "[]", "{}", "[[", "{{", '{"', '{"a"', '{"a":',
         "nul", "NaN", "'", "\ufeff{}", "{}{}", "[" * 5000, '{"a":' * 5000, "[" * 400 + "]" * 400, "<html>",
@@ -30,8 +32,8 @@ JSON = ["", " ", "\0", "0", "-0", "1e999", "true", "null", '""', "[]", "{}", "[[
         '{"code":200,"code":500,"msg":"twice"}']
 CODES = ['"200"', "200.5", "2e2000", "-1", "0", "9" * 400, "null", "true", "[]", "{}", '"\\u0000"', '"%KEY%"']
 TASKS = ["1", "0", "null", "true", "[]", "{}", '""', '" "', '"\\u0000"', '"a\\nb"', '"../../x"', '"%2e%2e/x"',
-         '"' + "t" * 5000 + '"', '"\\u202e"', '"\\ud800"', '"a\\u001b[2J"', '"?a=b&c"', '"#"']
-MESSAGES = ["%KEY%", "Bearer %KEY%", "\n❌ forged line", "\x1b[2J", "\u202etxt.exe", "\0", "m" * 100000, "%s%n%x",
+         f'"{ESCAPED}"', f'"{PERCENT}"', '"' + "t" * 5000 + '"', '"\\u202e"', '"\\ud800"', '"a\\u001b[2J"', '"?a=b&c"', '"#"']
+MESSAGES = ["%KEY%", "Bearer %KEY%", PERCENT, "\n❌ forged line", "\x1b[2J", "\u202etxt.exe", "\0", "m" * 100000, "%s%n%x",
             "http://user:secret@host/", "%BASE%/?sig=secret", "\x7f", "\x85", "\u2028"]
 URLS = ["", " ", "x", "/", "//", "http:", "http://", "http:///x", "file:///etc/passwd", "ftp://127.0.0.1/x",
         "gopher://127.0.0.1/_x", "dict://127.0.0.1/x", "javascript:1", "data:", "data:,", "data:image/png,x",
@@ -60,6 +62,9 @@ def rows():
         yield "create", {"body": '{"code":200,"msg":"m","data":{"taskId":%s}}' % task}
     for message in MESSAGES:
         yield "create", {"body": json.dumps({"code": 500, "msg": message}).replace("\\u007f", "\x7f")}
+    yield "create", {"body": '{"code":500,"msg":"%s"}' % ESCAPED}
+    for spelled in [ESCAPED, PERCENT]:
+        yield "create", {"body": '{"code":200,"data":{"image_url":"%%BASE%%/%s"}}' % spelled}
     for url in URLS:
         yield "create", {"url": url}
     for status in STATUSES:
@@ -128,7 +133,7 @@ def main():
     shown = [open(f"{MOUNT}/status", "rb").read().decode()]
     shown += [open(f"{MOUNT}/records/{name}", "rb").read().decode() for name in os.listdir(f"{MOUNT}/records")]
     for text in shown:
-        if KEY in text:
+        if any(spelled in text for spelled in [KEY, ESCAPED, PERCENT]):
             wrong.append("the key is shown")
         if found := re.search("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]", text):
             wrong.append(f"a control character is shown: {text[max(found.start() - 60, 0):found.end()]!r}")
