@@ -18,6 +18,8 @@
 #define ELLIPSIS "…"
 #define ELLIPSIS_BYTES (sizeof(ELLIPSIS) - 1)
 #define TIME_BYTES (SEED_CLOCK_TEXT_BYTES - 1)
+#define SECRETS "refused-urls"
+#define SECRETS_MAX_BYTES (1024 * 1024)
 
 struct seed_log {
 	pthread_mutex_t lock; /* a leaf; guards what follows it */
@@ -256,17 +258,33 @@ void seed_log_line(struct seed_log *log, const char *name, const char *format, .
 		return;
 }
 
+/* The file to append to; a full one becomes the older one, in place of an earlier. */
+static int open_secrets(struct seed_log *log)
+{
+	int fd = open_file(log, SECRETS, 0);
+	struct stat st = {0};
+
+	if (fd < 0 || (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size < SECRETS_MAX_BYTES))
+		return fd;
+	close(fd);
+	if (!S_ISREG(st.st_mode) || renameat(log->dirfd, SECRETS, log->dirfd, SECRETS ".old") < 0)
+		return -1;
+	return open_file(log, SECRETS, 0);
+}
+
 void seed_log_secret(struct seed_log *log, const char *name, const char *text)
 {
 	char time[SEED_CLOCK_TEXT_BYTES], shown[4 * SEED_NAME_MAX_BYTES + 1];
-	int fd = openat(log->dirfd, "refused-urls",
-			O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	char line[SEED_URL_MAX_BYTES + 1];
+	int fd = open_secrets(log);
 
 	if (fd < 0)
 		return;
+	snprintf(line, sizeof(line), "%s", text);
+	seed_text_one_line(line, strlen(line));
 	seed_clock_format(seed_clock_wall_ms(), time);
 	seed_text_escape_name(name, shown, sizeof(shown));
-	(void)dprintf(fd, "%s %s %s\n", time, shown, text);
+	(void)dprintf(fd, "%s %s %s\n", time, shown, line);
 	close(fd);
 }
 

@@ -38,7 +38,8 @@ void seed_log_line(struct seed_log *log, const char *name, const char *format, .
 	SEED_PRINTF(3, 4);
 
 /* The same into `refused-urls` beside the log (0600), which no mount shows: what must
- * not be in a log and a person may still need, as a signed URL. Any thread. */
+ * not be in a log and a person may still need, as a signed URL; what is longer than a
+ * URL is cut. A full file (1 MiB) becomes `refused-urls.old`. Engine's thread. */
 void seed_log_secret(struct seed_log *log, const char *name, const char *text);
 
 /* pread(2) of the log as it is now; bytes read or -errno. Any thread. */

@@ -35,6 +35,8 @@ static int tear_down(void **state)
 	(void)unlinkat(dirfd, "status", 0);
 	(void)unlinkat(dirfd, "status", AT_REMOVEDIR);
 	(void)unlinkat(dirfd, "status.new", AT_REMOVEDIR);
+	(void)unlinkat(dirfd, "refused-urls", 0);
+	(void)unlinkat(dirfd, "refused-urls.old", 0);
 	close(dirfd);
 	return rmdir(directory); /* fails if anything was left */
 }
@@ -617,6 +619,57 @@ static void test_threads(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* A service can name what it likes as an image's URL, as long as an answer, each time. */
+static void test_secrets_are_bounded(void **state)
+{
+	static char text[256 * 1024];
+	struct seed_log *log = open_log(LIMIT);
+	struct stat now, old;
+
+	SEED_UNUSED(state);
+	memset(text, 'u', sizeof(text) - 1);
+	for (int i = 0; i < 400; i++)
+		seed_log_secret(log, "n", text);
+	assert_int_equal(fstatat(dirfd, "refused-urls", &now, 0), 0);
+	assert_int_equal(fstatat(dirfd, "refused-urls.old", &old, 0), 0);
+	assert_true(now.st_size + old.st_size > LIMIT);
+	assert_true(now.st_size + old.st_size < 2 * LIMIT + 2 * SEED_URL_MAX_BYTES);
+	assert_int_equal(now.st_mode & 07777, 0600);
+	seed_log_close(log);
+}
+
+static void test_a_secret_is_one_line(void **state)
+{
+	static const char url[] = "ftp://h/?sig=1\n2026 n forged\033[2J", shown[] = "ftp://h/?sig=1 2026 n forged [2J\n";
+	struct seed_log *log = open_log(LIMIT);
+	char text[256] = "";
+	size_t len;
+	int fd;
+
+	SEED_UNUSED(state);
+	seed_log_secret(log, "n", url);
+	fd = openat(dirfd, "refused-urls", O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0 && read(fd, text, sizeof(text) - 1) > 0);
+	close(fd);
+	len = strlen(text);
+	assert_true(len > sizeof(shown));
+	assert_string_equal(text + len - strlen(shown), shown);
+	seed_log_close(log);
+}
+
+static void test_a_secret_follows_nothing(void **state)
+{
+	struct seed_log *log = open_log(LIMIT);
+	struct stat st;
+
+	SEED_UNUSED(state);
+	assert_int_equal(mkfifoat(dirfd, "refused-urls", 0600), 0);
+	seed_log_secret(log, "n", "ftp://h/");
+	assert_int_equal(fstatat(dirfd, "refused-urls", &st, AT_SYMLINK_NOFOLLOW), 0);
+	assert_true(S_ISFIFO(st.st_mode));
+	seed_log_close(log);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -640,6 +693,9 @@ int main(void)
 		TEST(test_mode),
 		TEST(test_echo),
 		TEST(test_threads),
+		TEST(test_secrets_are_bounded),
+		TEST(test_a_secret_is_one_line),
+		TEST(test_a_secret_follows_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
