@@ -65,7 +65,7 @@ static void read_answer(const struct seed_exchange *exchange, struct seed_task *
 	if (exchange->read)
 		exchange->read(task, response, json, step);
 	else
-		seed_reply_done(step);
+		step->kind = SEED_STEP_DONE;
 }
 
 void seed_provider_answer(const struct seed_provider *provider,

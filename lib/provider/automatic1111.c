@@ -192,7 +192,7 @@ static bool has_no_path(const struct seed_response *response)
 /* stable-diffusion.cpp's server has no such path. */
 static void cannot_look(struct seed_step *step)
 {
-	seed_reply_done(step);
+	step->kind = SEED_STEP_DONE;
 	(void)seed_error_set(&step->error, EOPNOTSUPP, "The server reports neither a job's progress nor "
 			     "whether it was interrupted");
 }
@@ -200,7 +200,7 @@ static void cannot_look(struct seed_step *step)
 static void next_turn(struct seed_task *task, int turn, struct seed_step *step)
 {
 	task->turn = turn;
-	seed_reply_next(step);
+	step->kind = SEED_STEP_NEXT;
 }
 
 static bool is_active(const cJSON *json)
@@ -232,7 +232,7 @@ static void look_by_id(const struct seed_task *task, const struct seed_response 
 static void read_look(struct seed_task *task, const struct seed_response *response,
 		      const cJSON *json, struct seed_step *step)
 {
-	seed_reply_wait(step);
+	step->kind = SEED_STEP_WAIT;
 	switch (task->turn) {
 	case TURN_OURS:
 		if (has_no_path(response)) {
@@ -261,7 +261,7 @@ static void read_look(struct seed_task *task, const struct seed_response *respon
 static void read_check(struct seed_task *task, const struct seed_response *response,
 		       const cJSON *json, struct seed_step *step)
 {
-	seed_reply_wait(step);
+	step->kind = SEED_STEP_WAIT;
 	if (was_stopped(json) && (is_of_ours(json, "state.job_timestamp", task->note) ||
 				  is_of_ours(json, "id", task->id)))
 		interrupted(response, step);
@@ -272,7 +272,7 @@ static void read_check(struct seed_task *task, const struct seed_response *respo
 static void read_cancel(struct seed_task *task, const struct seed_response *response,
 			const cJSON *json, struct seed_step *step)
 {
-	seed_reply_done(step);
+	step->kind = SEED_STEP_DONE;
 	if (task->turn == TURN_OURS && has_no_path(response))
 		next_turn(task, TURN_STATE_ID, step);
 	else if ((task->turn == TURN_OURS && is_active(json)) ||

@@ -161,7 +161,7 @@ static void read_submit(struct seed_task *task, const struct seed_response *resp
 		return;
 	}
 	task->stage = SEED_STAGE_POLL;
-	seed_reply_wait(step);
+	step->kind = SEED_STEP_WAIT;
 }
 
 /* --- Answers: the history --- */
@@ -330,7 +330,7 @@ static void read_entry(struct seed_task *task, const cJSON *entry, struct seed_s
 	else if (cJSON_IsTrue(seed_json_at(entry, "status.completed")))
 		seed_reply_fail(step, EIO, 200, "no image in the workflow's outputs");
 	else
-		seed_reply_wait(step);
+		step->kind = SEED_STEP_WAIT;
 }
 
 /* The image that came last is not valid: the next one of the same run. */
@@ -353,7 +353,7 @@ static void read_history(struct seed_task *task, const struct seed_response *res
 		return;
 	entry = task->id ? member(json, task->id) : NULL;
 	if (!cJSON_IsObject(entry))
-		seed_reply_wait(step);
+		step->kind = SEED_STEP_WAIT;
 	else if (task->stage == SEED_STAGE_OTHER)
 		read_next(task, entry, step);
 	else
@@ -397,9 +397,9 @@ static void read_queue(struct seed_task *task, const struct seed_response *respo
 	const cJSON *pending = seed_json_at(json, "queue_pending");
 	const cJSON *ours;
 
-	seed_reply_wait(step);
+	step->kind = SEED_STEP_WAIT;
 	if (response->status >= 400 && response->status < 500 && response->status != 429) {
-		seed_reply_done(step);
+		step->kind = SEED_STEP_DONE;
 		return;
 	}
 	if (response->status != 200 || !cJSON_IsArray(running) || !cJSON_IsArray(pending))
@@ -408,7 +408,7 @@ static void read_queue(struct seed_task *task, const struct seed_response *respo
 	if (ours)
 		step->queue_position = cJSON_GetArraySize(running) + count_before(pending, ours);
 	else if (!find_queued(running, task->id))
-		seed_reply_unknown(step);
+		step->kind = SEED_STEP_UNKNOWN;
 }
 
 /* --- Answers: cancelling --- */
@@ -423,11 +423,11 @@ static void read_cancel(struct seed_task *task, const struct seed_response *resp
 		     !(task->id && find_queued(seed_json_at(json, "queue_running"), task->id)));
 
 	if (done) {
-		seed_reply_done(step);
+		step->kind = SEED_STEP_DONE;
 		return;
 	}
 	task->turn = after[task->turn];
-	seed_reply_next(step);
+	step->kind = SEED_STEP_NEXT;
 }
 
 const struct seed_provider seed_provider_comfyui = {

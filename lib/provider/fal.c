@@ -104,7 +104,7 @@ static void read_submit(struct seed_task *task, const struct seed_response *resp
 		return;
 	task->stage = SEED_STAGE_POLL;
 	read_position(json, step);
-	seed_reply_wait(step);
+	step->kind = SEED_STEP_WAIT;
 }
 
 static void completed_badly(const cJSON *json, struct seed_step *step)
@@ -136,12 +136,12 @@ static void read_poll(struct seed_task *task, const struct seed_response *respon
 		return;
 	if (!status || strcmp(status, "COMPLETED") != 0) {
 		read_position(json, step);
-		seed_reply_wait(step);
+		step->kind = SEED_STEP_WAIT;
 	} else if (has_error(json)) {
 		completed_badly(json, step);
 	} else {
 		task->stage = SEED_STAGE_RESULT;
-		seed_reply_next(step);
+		step->kind = SEED_STEP_NEXT;
 	}
 }
 
@@ -178,7 +178,7 @@ static void read_result(struct seed_task *task, const struct seed_response *resp
 		seed_reply_poll_trouble(step, response, json);
 	} else if (is_unfinished(response, json)) {
 		task->stage = SEED_STAGE_POLL;
-		seed_reply_wait(step);
+		step->kind = SEED_STEP_WAIT;
 	} else if (response->status < 200 || response->status > 299) {
 		seed_reply_refuse(step, response, json, "HTTP", response->status);
 	} else if (!take_image(task, json, step)) {

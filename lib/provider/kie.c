@@ -161,7 +161,7 @@ static void read_submit(struct seed_task *task, const struct seed_response *resp
 	if (has_failed(json))
 		task_failed(json, step);
 	else
-		seed_reply_wait(step);
+		step->kind = SEED_STEP_WAIT;
 }
 
 /* 400 and 422 are the codes of a refusal: by policy if the text says so, else
@@ -245,13 +245,13 @@ static void read_state(struct seed_task *task, const cJSON *json, struct seed_st
 	if (has_failed(json))
 		task_failed(json, step);
 	else if (*state && strcasecmp(state, "success") != 0)
-		seed_reply_wait(step);
+		step->kind = SEED_STEP_WAIT;
 	else if (take_image(task, json, step))
 		return;
 	else if (*state)
 		seed_reply_fail(step, EIO, 200, "no image URL in the answer");
 	else
-		seed_reply_wait(step);
+		step->kind = SEED_STEP_WAIT;
 }
 
 /*
@@ -270,7 +270,7 @@ static void poll_code(const struct seed_response *response, const cJSON *json,
 	else if (seed_reply_judge_words(words, 0))
 		seed_reply_refuse(step, response, json, "code", code);
 	else if (code == 404 || code == 422)
-		seed_reply_unknown(step);
+		step->kind = SEED_STEP_UNKNOWN;
 	else
 		seed_reply_backoff(step, response);
 }

@@ -127,7 +127,7 @@ static void read_prediction(struct seed_task *task, const cJSON *json, struct se
 	if (status && strcmp(status, "succeeded") == 0)
 		succeeded(task, json, step);
 	else
-		seed_reply_wait(step);
+		step->kind = SEED_STEP_WAIT;
 }
 
 static void read_submit(struct seed_task *task, const struct seed_response *response,

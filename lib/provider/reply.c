@@ -7,34 +7,9 @@
 
 /* --- Steps --- */
 
-static void set_step(struct seed_step *step, enum seed_step_kind kind)
-{
-	step->kind = kind;
-}
-
-void seed_reply_wait(struct seed_step *step)
-{
-	set_step(step, SEED_STEP_WAIT);
-}
-
-void seed_reply_next(struct seed_step *step)
-{
-	set_step(step, SEED_STEP_NEXT);
-}
-
-void seed_reply_done(struct seed_step *step)
-{
-	set_step(step, SEED_STEP_DONE);
-}
-
-void seed_reply_unknown(struct seed_step *step)
-{
-	set_step(step, SEED_STEP_UNKNOWN);
-}
-
 void seed_reply_backoff(struct seed_step *step, const struct seed_response *response)
 {
-	set_step(step, SEED_STEP_BACKOFF);
+	step->kind = SEED_STEP_BACKOFF;
 	step->retry_after_ms = response->retry_after_ms;
 }
 
@@ -46,7 +21,7 @@ void seed_reply_fail(struct seed_step *step, int code, long status, const char *
 	va_start(arguments, format);
 	vsnprintf(message, sizeof(message), format, arguments);
 	va_end(arguments);
-	set_step(step, SEED_STEP_FAIL);
+	step->kind = SEED_STEP_FAIL;
 	(void)seed_error_set(&step->error, code, "%s", message);
 	/* An envelope's code may be any number; a row of the catalogue holds
 	 * what can be a status. */
@@ -186,7 +161,7 @@ bool seed_reply_poll_trouble(struct seed_step *step, const struct seed_response 
 		return true;
 	step->error = (struct seed_error){ 0 };
 	if (response->status == 404 || response->status == 410)
-		seed_reply_unknown(step);
+		step->kind = SEED_STEP_UNKNOWN;
 	else
 		seed_reply_backoff(step, response);
 	return true;
@@ -217,7 +192,7 @@ void seed_reply_base64(struct seed_step *step, const char *text)
 	else if (result || !step->bytes.len_bytes)
 		seed_reply_fail(step, EIO, 0, "the image in the answer is not base64");
 	else
-		set_step(step, SEED_STEP_BYTES);
+		step->kind = SEED_STEP_BYTES;
 }
 
 /* data:[type][;parameters];base64,DATA (RFC 2397); some put a parameter last. */
@@ -248,7 +223,7 @@ void seed_reply_image(struct seed_step *step, struct seed_task *task, const char
 		free(step->refused_url);
 		step->refused_url = strdup(text);
 	} else if (seed_reply_keep(step, &task->image_url, url)) {
-		set_step(step, SEED_STEP_URL);
+		step->kind = SEED_STEP_URL;
 	}
 	free(url);
 }

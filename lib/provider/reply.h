@@ -8,10 +8,6 @@
 #include "lib/provider/json.h"
 #include "lib/provider/provider.h"
 
-void seed_reply_wait(struct seed_step *step);
-void seed_reply_next(struct seed_step *step);
-void seed_reply_done(struct seed_step *step);
-void seed_reply_unknown(struct seed_step *step);
 void seed_reply_backoff(struct seed_step *step, const struct seed_response *response);
 
 /* SEED_STEP_FAIL with an errno and the status that mattered. */
