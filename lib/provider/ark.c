@@ -27,19 +27,18 @@ static bool add_generation(cJSON *body, const char *model, const struct seed_siz
 
 static errint_t ask_submit(const struct seed_ask *ask)
 {
-	cJSON *body = cJSON_CreateObject();
+	cJSON *body = ask->body;
 	struct seed_size size;
 
 	seed_size_choose("ark", ask->model, ask->params->width, ask->params->height, &size);
-	if (body && cJSON_AddStringToObject(body, "model", ask->model) &&
-	    cJSON_AddStringToObject(body, "prompt", ask->prompt) &&
-	    seed_size_add(body, &size) && cJSON_AddStringToObject(body, "response_format", "url") &&
-	    cJSON_AddFalseToObject(body, "watermark") &&
-	    add_generation(body, ask->model, &size, ask->params) &&
-	    seed_size_add_options(body, &size, ask, INT64_C(1) << 31))
-		return seed_ask_post(ask, "/images/generations", body);
-	cJSON_Delete(body);
-	return -ENOMEM;
+	return seed_ask_post(ask, "/images/generations",
+			     cJSON_AddStringToObject(body, "model", ask->model) &&
+			     cJSON_AddStringToObject(body, "prompt", ask->prompt) &&
+			     seed_size_add(body, &size) &&
+			     cJSON_AddStringToObject(body, "response_format", "url") &&
+			     cJSON_AddFalseToObject(body, "watermark") &&
+			     add_generation(body, ask->model, &size, ask->params) &&
+			     seed_size_add_options(body, &size, ask, INT64_C(1) << 31));
 }
 
 /* --- Answer --- */

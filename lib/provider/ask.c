@@ -31,20 +31,19 @@ errint_t seed_ask_get(const struct seed_ask *ask, const char *path)
 	return set_url(ask, "GET", seed_ask_url(ask->config->api_base, path, NULL, ""));
 }
 
-errint_t seed_ask_body(const struct seed_ask *ask, cJSON *body)
+errint_t seed_ask_body(const struct seed_ask *ask)
 {
-	if (body)
-		ask->request->body = cJSON_PrintUnformatted(body);
-	cJSON_Delete(body);
+	ask->request->body = cJSON_PrintUnformatted(ask->body);
 	return ask->request->body ? 0 : -ENOMEM;
 }
 
-errint_t seed_ask_post(const struct seed_ask *ask, const char *path, cJSON *body)
+errint_t seed_ask_post(const struct seed_ask *ask, const char *path, bool filled)
 {
 	errint_t result = set_url(ask, "POST", seed_ask_url(ask->config->api_base, path, NULL, ""));
-	errint_t filled = seed_ask_body(ask, body);
 
-	return result ? result : filled;
+	if (!filled)
+		return -ENOMEM;
+	return result ? result : seed_ask_body(ask);
 }
 
 errint_t seed_ask_header(struct seed_request *request, const char *line)

@@ -20,11 +20,12 @@ errint_t seed_ask_task(const struct seed_ask *ask, const char *method, const cha
 /* GET of a path below api_base. */
 errint_t seed_ask_get(const struct seed_ask *ask, const char *path) SEED_MUST_CHECK;
 
-/* POST of a JSON body to a path below api_base. Takes ownership of `body`; NULL: -ENOMEM. */
-errint_t seed_ask_post(const struct seed_ask *ask, const char *path, cJSON *body) SEED_MUST_CHECK;
+/* POST of ask->body to a path below api_base. `filled`: what it is to hold was added;
+ * else there was no memory for it: -ENOMEM. */
+errint_t seed_ask_post(const struct seed_ask *ask, const char *path, bool filled) SEED_MUST_CHECK;
 
-/* The body of a request that has its URL, likewise. */
-errint_t seed_ask_body(const struct seed_ask *ask, cJSON *body) SEED_MUST_CHECK;
+/* The body of a request that has its URL. */
+errint_t seed_ask_body(const struct seed_ask *ask) SEED_MUST_CHECK;
 
 /* A further header line, copied. */
 errint_t seed_ask_header(struct seed_request *request, const char *line) SEED_MUST_CHECK;

@@ -30,25 +30,22 @@ static bool add_size(cJSON *body, const struct seed_params *params)
 	       cJSON_AddNumberToObject(body, "height", size.height);
 }
 
-static cJSON *submit_body(const struct seed_ask *ask, const char *prompt, const char *negative)
+static bool fill_body(const struct seed_ask *ask, const char *prompt, const char *negative)
 {
 	const struct seed_params *params = ask->params;
-	cJSON *body = cJSON_CreateObject();
+	cJSON *body = ask->body;
 
-	if (body && prompt && negative && cJSON_AddStringToObject(body, "prompt", prompt) &&
-	    seed_ask_add_text(body, "negative_prompt", negative) && add_size(body, params) &&
-	    cJSON_AddNumberToObject(body, "steps", params->steps) &&
-	    cJSON_AddNumberToObject(body, "cfg_scale", params->cfg_scale) &&
-	    seed_ask_add_int(body, "seed", params->has_seed ? params->seed : -1) &&
-	    cJSON_AddNumberToObject(body, "batch_size", 1) &&
-	    cJSON_AddNumberToObject(body, "n_iter", 1) &&
-	    cJSON_AddTrueToObject(body, "send_images") &&
-	    cJSON_AddFalseToObject(body, "save_images") &&
-	    cJSON_AddStringToObject(body, "force_task_id", ask->task->id) &&
-	    add_model(body, ask->model))
-		return body;
-	cJSON_Delete(body);
-	return NULL;
+	return prompt && negative && cJSON_AddStringToObject(body, "prompt", prompt) &&
+	       seed_ask_add_text(body, "negative_prompt", negative) && add_size(body, params) &&
+	       cJSON_AddNumberToObject(body, "steps", params->steps) &&
+	       cJSON_AddNumberToObject(body, "cfg_scale", params->cfg_scale) &&
+	       seed_ask_add_int(body, "seed", params->has_seed ? params->seed : -1) &&
+	       cJSON_AddNumberToObject(body, "batch_size", 1) &&
+	       cJSON_AddNumberToObject(body, "n_iter", 1) &&
+	       cJSON_AddTrueToObject(body, "send_images") &&
+	       cJSON_AddFalseToObject(body, "save_images") &&
+	       cJSON_AddStringToObject(body, "force_task_id", ask->task->id) &&
+	       add_model(body, ask->model);
 }
 
 static errint_t ask_submit(const struct seed_ask *ask)
@@ -64,7 +61,7 @@ static errint_t ask_submit(const struct seed_ask *ask)
 	/* "a|b" is prompt syntax here, a choice of words: it stays. */
 	prompt = seed_ask_neutralise(ask->prompt, false, changed);
 	negative = seed_ask_neutralise(ask->params->negative_prompt, false, changed);
-	result = seed_ask_post(ask, "/sdapi/v1/txt2img", submit_body(ask, prompt, negative));
+	result = seed_ask_post(ask, "/sdapi/v1/txt2img", fill_body(ask, prompt, negative));
 	free(prompt);
 	free(negative);
 	return result;
@@ -73,13 +70,9 @@ static errint_t ask_submit(const struct seed_ask *ask)
 /* The server's own path for what its page shows: it knows jobs by their ids. */
 static errint_t ask_about_ours(const struct seed_ask *ask)
 {
-	cJSON *body = cJSON_CreateObject();
-
-	if (body && cJSON_AddStringToObject(body, "id_task", ask->task->id) &&
-	    cJSON_AddFalseToObject(body, "live_preview"))
-		return seed_ask_post(ask, "/internal/progress", body);
-	cJSON_Delete(body);
-	return -ENOMEM;
+	return seed_ask_post(ask, "/internal/progress",
+			     cJSON_AddStringToObject(ask->body, "id_task", ask->task->id) &&
+			     cJSON_AddFalseToObject(ask->body, "live_preview"));
 }
 
 /* The server's state, whosever job it is of. */
@@ -112,7 +105,7 @@ static errint_t ask_turn(const struct seed_ask *ask)
 	case TURN_STATE_ID:
 		return ask_state(ask);
 	case TURN_INTERRUPT:
-		return seed_ask_post(ask, "/sdapi/v1/interrupt", cJSON_CreateObject());
+		return seed_ask_post(ask, "/sdapi/v1/interrupt", true);
 	default:
 		return ask_about_ours(ask);
 	}

@@ -10,31 +10,18 @@
 
 /* --- Requests --- */
 
-static errint_t submit_body(const struct seed_ask *ask, cJSON **body)
+/* Takes ownership of `item`. */
+static bool add_item(const struct seed_ask *ask, const char *name, cJSON *item)
 {
-	const char *id = ask->task->id;
-	cJSON *workflow;
-	errint_t result = seed_workflow_fill(ask, &workflow);
-
-	if (result)
-		return result;
-	*body = cJSON_CreateObject();
-	if (*body && cJSON_AddItemToObject(*body, "prompt", workflow)) {
-		/* Without a client_id some versions give a workflow that has
-		 * not changed no outputs. */
-		if (cJSON_AddStringToObject(*body, "prompt_id", id) &&
-		    cJSON_AddStringToObject(*body, "client_id", id))
-			return 0;
-	} else {
-		cJSON_Delete(workflow);
-	}
-	cJSON_Delete(*body);
-	return -ENOMEM;
+	if (item && cJSON_AddItemToObject(ask->body, name, item))
+		return true;
+	cJSON_Delete(item);
+	return false;
 }
 
 static errint_t ask_submit(const struct seed_ask *ask)
 {
-	cJSON *body;
+	cJSON *workflow;
 	errint_t result;
 
 	/* A repeated id would be queued twice: the same task keeps its own. */
@@ -42,8 +29,15 @@ static errint_t ask_submit(const struct seed_ask *ask)
 		ask->task->id = seed_ask_uuid();
 	if (!ask->task->id)
 		return -ENOMEM;
-	result = submit_body(ask, &body);
-	return result ? result : seed_ask_post(ask, "/prompt", body);
+	result = seed_workflow_fill(ask, &workflow);
+	if (result)
+		return result;
+	/* Without a client_id some versions give a workflow that has not changed no
+	 * outputs. */
+	return seed_ask_post(ask, "/prompt",
+			     add_item(ask, "prompt", workflow) &&
+			     cJSON_AddStringToObject(ask->body, "prompt_id", ask->task->id) &&
+			     cJSON_AddStringToObject(ask->body, "client_id", ask->task->id));
 }
 
 static errint_t ask_history(const struct seed_ask *ask)
@@ -66,39 +60,30 @@ enum {
 	TURN_INTERRUPT,
 };
 
-static errint_t post_id(const struct seed_ask *ask, const char *path, const char *name, bool in_list)
-{
-	const char *id = ask->task->id;
-	cJSON *body = cJSON_CreateObject();
-	cJSON *list = in_list ? cJSON_CreateStringArray(&id, 1) : cJSON_CreateString(id);
-
-	if (body && list && cJSON_AddItemToObject(body, name, list))
-		return seed_ask_post(ask, path, body);
-	cJSON_Delete(list);
-	cJSON_Delete(body);
-	return -ENOMEM;
-}
-
 static errint_t post_cancel(const struct seed_ask *ask)
 {
 	errint_t result = seed_ask_task(ask, "POST", "/api/jobs/", "/cancel");
 
-	return result ? result : seed_ask_body(ask, cJSON_CreateObject());
+	return result ? result : seed_ask_body(ask);
 }
 
 static errint_t ask_cancel(const struct seed_ask *ask)
 {
-	if (!ask->task->id)
+	const char *id = ask->task->id;
+
+	if (!id)
 		return -EOPNOTSUPP;
 	switch (ask->task->turn) {
 	case TURN_CANCEL:
 		return post_cancel(ask);
 	case TURN_DELETE:
-		return post_id(ask, "/queue", "delete", true);
+		return seed_ask_post(ask, "/queue",
+				     add_item(ask, "delete", cJSON_CreateStringArray(&id, 1)));
 	case TURN_LOOK:
 		return ask_queue(ask);
 	default:
-		return post_id(ask, "/interrupt", "prompt_id", false);
+		return seed_ask_post(ask, "/interrupt",
+				     cJSON_AddStringToObject(ask->body, "prompt_id", id));
 	}
 }
 

@@ -10,21 +10,17 @@
 
 /* --- Requests --- */
 
-static cJSON *submit_body(const struct seed_ask *ask)
+static bool fill_body(const struct seed_ask *ask)
 {
 	const char *quality = ask->params->quality;
-	cJSON *body = cJSON_CreateObject();
 	struct seed_size size;
 
 	seed_size_choose("fal", ask->model, ask->params->width, ask->params->height, &size);
-	if (body && cJSON_AddStringToObject(body, "prompt", ask->prompt) &&
-	    seed_size_add(body, &size) &&
-	    seed_size_add_options(body, &size, ask, INT64_C(1) << 31) &&
-	    (!seed_size_has_quality(&size, quality) ||
-	     cJSON_AddStringToObject(body, "quality", quality)))
-		return body;
-	cJSON_Delete(body);
-	return NULL;
+	return cJSON_AddStringToObject(ask->body, "prompt", ask->prompt) &&
+	       seed_size_add(ask->body, &size) &&
+	       seed_size_add_options(ask->body, &size, ask, INT64_C(1) << 31) &&
+	       (!seed_size_has_quality(&size, quality) ||
+		cJSON_AddStringToObject(ask->body, "quality", quality));
 }
 
 static errint_t ask_submit(const struct seed_ask *ask)
@@ -33,7 +29,7 @@ static errint_t ask_submit(const struct seed_ask *ask)
 	errint_t result = seed_ask_model_path("", ask->model, "", &path);
 
 	if (!result)
-		result = seed_ask_post(ask, path, submit_body(ask));
+		result = seed_ask_post(ask, path, fill_body(ask));
 	free(path);
 	return result;
 }

@@ -32,9 +32,9 @@ static bool add_all(cJSON *input, const struct seed_params *params, const struct
 		add_params(input, params, size));
 }
 
-static bool add_input(cJSON *body, const struct seed_ask *ask)
+static bool add_input(const struct seed_ask *ask)
 {
-	cJSON *input = cJSON_AddObjectToObject(body, "input");
+	cJSON *input = cJSON_AddObjectToObject(ask->body, "input");
 	struct seed_size size;
 
 	seed_size_choose("kie", ask->model, ask->params->width, ask->params->height, &size);
@@ -43,8 +43,9 @@ static bool add_input(cJSON *body, const struct seed_ask *ask)
 	       seed_size_add_options(input, &size, ask, 0);
 }
 
-static bool add_flat(cJSON *body, const struct seed_ask *ask)
+static bool add_flat(const struct seed_ask *ask)
 {
+	cJSON *body = ask->body;
 	struct seed_size size;
 
 	seed_size_choose("kie-image", ask->model, ask->params->width, ask->params->height, &size);
@@ -53,25 +54,18 @@ static bool add_flat(cJSON *body, const struct seed_ask *ask)
 }
 
 /* Never a callBackUrl: the answer is waited for, nothing listens. */
-static errint_t ask_submit(const struct seed_ask *ask, const char *path,
-			   bool (*add)(cJSON *body, const struct seed_ask *ask))
-{
-	cJSON *body = cJSON_CreateObject();
-
-	if (body && cJSON_AddStringToObject(body, "model", ask->model) && add(body, ask))
-		return seed_ask_post(ask, path, body);
-	cJSON_Delete(body);
-	return -ENOMEM;
-}
-
 static errint_t ask_job(const struct seed_ask *ask)
 {
-	return ask_submit(ask, "/api/v1/jobs/createTask", add_input);
+	return seed_ask_post(ask, "/api/v1/jobs/createTask",
+			     cJSON_AddStringToObject(ask->body, "model", ask->model) &&
+			     add_input(ask));
 }
 
 static errint_t ask_image(const struct seed_ask *ask)
 {
-	return ask_submit(ask, "/api/v1/generate/image", add_flat);
+	return seed_ask_post(ask, "/api/v1/generate/image",
+			     cJSON_AddStringToObject(ask->body, "model", ask->model) &&
+			     add_flat(ask));
 }
 
 static errint_t ask_poll(const struct seed_ask *ask)
@@ -81,15 +75,11 @@ static errint_t ask_poll(const struct seed_ask *ask)
 
 static errint_t ask_remint(const struct seed_ask *ask)
 {
-	cJSON *body;
+	const char *url = ask->task->image_url;
 
-	if (!ask->task->image_url)
-		return -EOPNOTSUPP;
-	body = cJSON_CreateObject();
-	if (body && cJSON_AddStringToObject(body, "url", ask->task->image_url))
-		return seed_ask_post(ask, "/api/v1/common/download-url", body);
-	cJSON_Delete(body);
-	return -ENOMEM;
+	return url ? seed_ask_post(ask, "/api/v1/common/download-url",
+				   cJSON_AddStringToObject(ask->body, "url", url)) :
+	       -EOPNOTSUPP;
 }
 
 /* --- Answers --- */

@@ -72,41 +72,37 @@ static bool add_dialect(cJSON *body, enum dialect dialect, const char *model,
 	}
 }
 
-static cJSON *submit_body(const struct seed_ask *ask, bool own_host)
+static bool fill_body(const struct seed_ask *ask, bool own_host)
 {
 	enum dialect dialect = dialect_of(ask->model, own_host);
-	cJSON *body = cJSON_CreateObject();
+	cJSON *body = ask->body;
 	struct seed_size size;
 
 	seed_size_choose("openai", ask->model, ask->params->width, ask->params->height, &size);
-	if (body && seed_ask_add_text(body, "model", ask->model) &&
-	    cJSON_AddStringToObject(body, "prompt", ask->prompt) &&
-	    cJSON_AddNumberToObject(body, "n", 1) && seed_size_add(body, &size) &&
-	    add_dialect(body, dialect, ask->model, ask->params, &size) &&
-	    seed_size_add_options(body, &size, ask, 0))
-		return body;
-	cJSON_Delete(body);
-	return NULL;
+	return seed_ask_add_text(body, "model", ask->model) &&
+	       cJSON_AddStringToObject(body, "prompt", ask->prompt) &&
+	       cJSON_AddNumberToObject(body, "n", 1) && seed_size_add(body, &size) &&
+	       add_dialect(body, dialect, ask->model, ask->params, &size) &&
+	       seed_size_add_options(body, &size, ask, 0);
 }
 
 /* OpenAI itself gets the words as they are. */
-static cJSON *harmless_body(const struct seed_ask *ask)
+static bool fill_harmless(const struct seed_ask *ask)
 {
 	bool *changed = &ask->request->neutralised;
 	char *prompt = seed_ask_neutralise(ask->prompt, true, changed);
 	char *negative = seed_ask_neutralise(ask->params->negative_prompt, true, changed);
 	struct seed_params params = *ask->params; /* lent */
 	struct seed_ask sent = *ask;
-	cJSON *body = NULL;
+	bool filled;
 
 	params.negative_prompt = negative;
 	sent.params = &params;
 	sent.prompt = prompt;
-	if (prompt && negative)
-		body = submit_body(&sent, false);
+	filled = prompt && negative && fill_body(&sent, false);
 	free(prompt);
 	free(negative);
-	return body;
+	return filled;
 }
 
 static errint_t ask_submit(const struct seed_ask *ask)
@@ -116,7 +112,7 @@ static errint_t ask_submit(const struct seed_ask *ask)
 
 	return result ? result :
 	       seed_ask_post(ask, "/images/generations",
-			     own_host ? submit_body(ask, true) : harmless_body(ask));
+			     own_host ? fill_body(ask, true) : fill_harmless(ask));
 }
 
 /* --- Answer --- */

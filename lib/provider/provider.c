@@ -1,6 +1,7 @@
 /* The list of providers, and what stands in front of each. */
 #include "lib/provider/provider.h"
 
+#include <cjson/cJSON.h>
 #include <fnmatch.h>
 
 #include "lib/provider/list.h"
@@ -46,6 +47,7 @@ errint_t seed_provider_request(const struct seed_provider *provider,
 			       const struct seed_params *params, const char *prompt,
 			       struct seed_task *task, struct seed_request *request)
 {
+	const struct seed_exchange *exchange = &provider->on[task->stage];
 	const struct seed_ask ask = {
 		.config = config,
 		.params = params,
@@ -53,10 +55,14 @@ errint_t seed_provider_request(const struct seed_provider *provider,
 		.prompt = prompt,
 		.task = task,
 		.request = request,
+		.body = cJSON_CreateObject(),
 	};
-	const struct seed_exchange *exchange = &provider->on[task->stage];
+	errint_t result = -ENOMEM;
 
-	return exchange->ask ? exchange->ask(&ask) : -EOPNOTSUPP;
+	if (ask.body)
+		result = exchange->ask ? exchange->ask(&ask) : -EOPNOTSUPP;
+	cJSON_Delete(ask.body);
+	return result;
 }
 
 /* --- Keys --- */

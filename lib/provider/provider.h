@@ -128,6 +128,7 @@ struct seed_ask {
 	const char *prompt; /* the full one, style included */
 	struct seed_task *task;
 	struct seed_request *request;
+	struct cJSON *body; /* an object, empty at first: what a POST sends */
 };
 
 /* One stage: a request and the answer to it. */

@@ -20,9 +20,9 @@ static bool add_sequential(cJSON *input)
 	       cJSON_AddFalseToObject(input, "enhance_prompt");
 }
 
-static bool add_input(cJSON *body, const struct seed_ask *ask)
+static bool add_input(const struct seed_ask *ask)
 {
-	cJSON *input = cJSON_AddObjectToObject(body, "input");
+	cJSON *input = cJSON_AddObjectToObject(ask->body, "input");
 	struct seed_size size;
 
 	seed_size_choose("replicate", ask->model, ask->params->width, ask->params->height, &size);
@@ -30,16 +30,6 @@ static bool add_input(cJSON *body, const struct seed_ask *ask)
 	       seed_size_add(input, &size) &&
 	       (!(size.has & SEED_HAS_SEQUENTIAL) || add_sequential(input)) &&
 	       seed_size_add_options(input, &size, ask, INT64_C(1) << 31);
-}
-
-static cJSON *submit_body(const struct seed_ask *ask, const char *version)
-{
-	cJSON *body = cJSON_CreateObject();
-
-	if (body && seed_ask_add_text(body, "version", version) && add_input(body, ask))
-		return body;
-	cJSON_Delete(body);
-	return NULL;
 }
 
 /* "owner/name" is asked by its name, "owner/name:version" by the version. */
@@ -50,10 +40,12 @@ static errint_t post(const struct seed_ask *ask)
 	errint_t result;
 
 	if (version)
-		return seed_ask_post(ask, "/predictions", submit_body(ask, version + 1));
+		return seed_ask_post(ask, "/predictions",
+				     seed_ask_add_text(ask->body, "version", version + 1) &&
+				     add_input(ask));
 	result = seed_ask_model_path("/models", ask->model, "/predictions", &path);
 	if (!result)
-		result = seed_ask_post(ask, path, submit_body(ask, NULL));
+		result = seed_ask_post(ask, path, add_input(ask));
 	free(path);
 	return result;
 }
