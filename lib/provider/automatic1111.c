@@ -136,16 +136,14 @@ static void interrupted(const struct seed_response *response, struct seed_step *
 	seed_reply_fail(step, EIO, response->status, "the server's job was interrupted");
 }
 
-static void take_image(struct seed_task *task, const struct seed_response *response,
-		       const cJSON *json, struct seed_step *step)
+static void take_image(const struct seed_response *response, const cJSON *json,
+		       struct seed_step *step)
 {
 	/* Grids and control maps may follow: the picture is the first. */
 	const char *image = seed_json_text(json, "images[0]");
 
 	if (!image)
 		seed_reply_fail(step, EIO, response->status, "no image in the answer");
-	else if (strncasecmp(image, "data:", 5) == 0)
-		seed_reply_image(step, task, image);
 	else
 		seed_reply_base64(step, image);
 }
@@ -161,7 +159,7 @@ static void read_submit(struct seed_task *task, const struct seed_response *resp
 	if (says_interrupted(json, info))
 		interrupted(response, step);
 	else if (seed_reply_keep(step, &task->note, seed_json_id(info, "job_timestamp")))
-		take_image(task, response, json, step);
+		take_image(response, json, step);
 	cJSON_Delete(info);
 }
 

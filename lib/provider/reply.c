@@ -181,10 +181,26 @@ bool seed_reply_submit_trouble(struct seed_step *step, const struct seed_respons
 
 /* --- Pictures --- */
 
+/* data:[type][;parameters];base64,DATA (RFC 2397); some put a parameter last. NULL:
+ * it is not base64. */
+static const char *data_of_uri(const char *text)
+{
+	const char *comma = strchr(text, ','), *mark = strcasestr(text, ";base64");
+
+	return comma && mark && mark < comma ? comma + 1 : NULL;
+}
+
 void seed_reply_base64(struct seed_step *step, const char *text)
 {
-	errint_t result = seed_buf_add_base64(&step->bytes, text, strlen(text));
+	errint_t result;
 
+	if (strncasecmp(text, "data:", 5) == 0)
+		text = data_of_uri(text);
+	if (!text) {
+		seed_reply_fail(step, EIO, 0, "the data URI in the answer is not base64");
+		return;
+	}
+	result = seed_buf_add_base64(&step->bytes, text, strlen(text));
 	if (result == -ENOMEM)
 		seed_reply_fail(step, ENOMEM, 0, "no memory for the image");
 	else if (result == -EFBIG)
@@ -195,23 +211,12 @@ void seed_reply_base64(struct seed_step *step, const char *text)
 		step->kind = SEED_STEP_BYTES;
 }
 
-/* data:[type][;parameters];base64,DATA (RFC 2397); some put a parameter last. */
-static void take_data_uri(struct seed_step *step, const char *text)
-{
-	const char *comma = strchr(text, ','), *mark = strcasestr(text, ";base64");
-
-	if (!comma || !mark || mark > comma)
-		seed_reply_fail(step, EIO, 0, "the data URI in the answer is not base64");
-	else
-		seed_reply_base64(step, comma + 1);
-}
-
 void seed_reply_image(struct seed_step *step, struct seed_task *task, const char *text)
 {
 	char *url;
 
 	if (strncasecmp(text, "data:", 5) == 0) {
-		take_data_uri(step, text);
+		seed_reply_base64(step, text);
 		return;
 	}
 	errno = 0;
@@ -259,8 +264,6 @@ bool seed_reply_data_image(struct seed_step *step, struct seed_task *task, const
 			continue;
 		if (url)
 			seed_reply_image(step, task, url);
-		else if (strncasecmp(bytes, "data:", 5) == 0)
-			seed_reply_image(step, task, bytes);
 		else
 			seed_reply_base64(step, bytes);
 		return true;

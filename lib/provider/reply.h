@@ -43,10 +43,11 @@ bool seed_reply_holds(const char *text, const char *const *words, size_t count);
  * EDQUOT for money, else `otherwise`. */
 int seed_reply_judge_words(const char *words, int otherwise);
 
-/* The picture: an http(s) URL goes to task->image_url (URL), a base64 "data:"
- * URI is decoded (BYTES). Anything else: FAIL. */
-void seed_reply_image(struct seed_step *step, struct seed_task *task, const char *text);
+/* The picture: base64, perhaps in a "data:" URI, is decoded (BYTES); anything else:
+ * FAIL. */
 void seed_reply_base64(struct seed_step *step, const char *text);
+/* The same, or an http(s) URL, which goes to task->image_url (URL). */
+void seed_reply_image(struct seed_step *step, struct seed_task *task, const char *text);
 
 /* The first text where an answer has its picture: the item itself, or the first text
  * below it in lists and in objects' `url`, `image`, `images` and so on; NULL: none. */
