@@ -455,31 +455,11 @@ bool seed_url_host_is_private(const char *url)
 	return private;
 }
 
-static bool is_unreserved(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       (c && strchr("-._~", c));
-}
-
 char *seed_url_encode(const char *text)
 {
-	static const char digits[] = "0123456789ABCDEF";
-	char *encoded = malloc(strlen(text) * 3 + 1);
-	char *to = encoded;
+	char *encoded = curl_easy_escape(NULL, text, 0);
+	char *copy = encoded ? strdup(encoded) : NULL;
 
-	if (!encoded)
-		return NULL;
-	for (; *text; text++) {
-		unsigned char byte = (unsigned char)*text;
-
-		if (is_unreserved(*text)) {
-			*to++ = *text;
-			continue;
-		}
-		*to++ = '%';
-		*to++ = digits[byte >> 4];
-		*to++ = digits[byte & 0xf];
-	}
-	*to = '\0';
-	return encoded;
+	curl_free(encoded);
+	return copy;
 }

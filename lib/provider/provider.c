@@ -3,6 +3,7 @@
 
 #include <cjson/cJSON.h>
 #include <fnmatch.h>
+#include <openssl/evp.h>
 
 #include "lib/provider/list.h"
 
@@ -67,34 +68,11 @@ errint_t seed_provider_request(const struct seed_provider *provider,
 
 /* --- Keys --- */
 
-static char *encode_base64(const char *text)
-{
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	size_t len = strlen(text);
-	char *out = malloc((len + 2) / 3 * 4 + 1), *to = out;
-
-	for (size_t i = 0; out && i < len; i += 3) {
-		size_t left = len - i;
-		uint32_t bits = (uint32_t)(unsigned char)text[i] << 16;
-
-		bits |= left > 1 ? (uint32_t)(unsigned char)text[i + 1] << 8 : 0;
-		bits |= left > 2 ? (uint32_t)(unsigned char)text[i + 2] : 0;
-		*to++ = digits[bits >> 18];
-		*to++ = digits[bits >> 12 & 63];
-		*to++ = left > 1 ? digits[bits >> 6 & 63] : '=';
-		*to++ = left > 2 ? digits[bits & 63] : '=';
-	}
-	if (out)
-		*to = 0;
-	return out;
-}
-
 static char *join_scheme(const char *scheme, const char *key)
 {
 	char *value;
 
-	if (!key || asprintf(&value, "%s %s", scheme, key) < 0)
+	if (asprintf(&value, "%s %s", scheme, key) < 0)
 		return NULL;
 	return value;
 }
@@ -102,10 +80,15 @@ static char *join_scheme(const char *scheme, const char *key)
 /* `user:password` as --api-auth and nginx want it. */
 static char *basic(const char *user)
 {
-	char *encoded = encode_base64(user), *value = join_scheme("Basic", encoded);
+	size_t len = strlen(user), room = (len + 2) / 3 * 4 + 1;
+	unsigned char *encoded = malloc(room);
+	char *value = NULL;
 
-	if (encoded)
-		explicit_bzero(encoded, strlen(encoded));
+	if (encoded) {
+		EVP_EncodeBlock(encoded, (const unsigned char *)user, (int)len);
+		value = join_scheme("Basic", (const char *)encoded);
+		explicit_bzero(encoded, room);
+	}
 	free(encoded);
 	return value;
 }
