@@ -141,20 +141,15 @@ static bool check_state(const char *state)
 
 static bool check_key(const struct options *options, struct seed_key **key)
 {
-	const struct seed_provider *service = options->service;
 	struct seed_error error = { 0 };
-	char text[256];
+	char text[sizeof("none: ") + sizeof(error.message)];
 
-	if (!service->key_variables && !options->key_file)
-		return say("key", true, "none is needed");
-	if (seed_key_load(options->key_file, service->key_variables, key, &error)) {
-		if (error.code != ENOKEY)
-			return say("key", false, error.message);
-		snprintf(text, sizeof(text), "none: set %s, or name a file with -o key_file=PATH; "
-			 "-o provider=sketch needs none", service->key_variables ?
-			 service->key_variables[0] : "a key");
+	if (options_load_key(options, key, &error)) {
+		snprintf(text, sizeof(text), "%s%s", error.code == ENOKEY ? "none: " : "", error.message);
 		return say("key", false, text);
 	}
+	if (!*key)
+		return say("key", true, "none is needed");
 	return say("key", true, options->key_file ? options->key_file : "from the environment");
 }
 
@@ -252,8 +247,7 @@ static void *background_main(void *argument)
 	struct seed_key *key = NULL;
 
 	/* A key that has gone since the mount read it is told at its use. */
-	if ((options->service->key_variables || options->key_file) &&
-	    seed_key_load(options->key_file, options->service->key_variables, &key, &error))
+	if (options_load_key(options, &key, &error))
 		return NULL;
 	look_at_service(options, key, &look);
 	seed_key_free(key);

@@ -82,21 +82,11 @@ static void close_memory(void)
 static errint_t load_key(const struct options *options, struct seed_key **key,
 			 struct seed_error *error)
 {
-	const struct seed_provider *service = options->service;
-	struct seed_error cause;
-	errint_t err;
+	errint_t err = options_load_key(options, key, error);
 
-	*key = NULL;
-	if (options->ro || (!service->key_variables && !options->key_file))
-		return 0;
-	err = seed_key_load(options->key_file, service->key_variables, key, &cause);
 	if (err == -ENOKEY)
-		return seed_error_set(error, ENOKEY, "no key for provider %s: set %s, or name a file "
-				      "with -o key_file=PATH; -o provider=sketch needs none",
-				      service->name, service->key_variables ?
-				      service->key_variables[0] : "a key");
-	if (err)
-		*error = cause;
+		seed_error_set(error, ENOKEY, "no key for provider %s: %s", options->service->name,
+			       error->message);
 	return err;
 }
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "lib/base/url.h"
+#include "lib/net/key.h"
 
 enum option_type { STRING, NAME, PROVIDER, PATH, DIRECTORY, URL, SIZE, INT, REAL, RATE, BUDGET, FLAG, COUNT,
 		   BYTES, OCTAL, USER, GROUP };
@@ -604,7 +605,7 @@ static void settle_dry_run(struct options *options)
 	options->dry.name = options->dry_name;
 	options->dry.draws = options->dry.dry_run = true;
 	options->dry.auth = SEED_AUTH_NONE;
-	options->dry.key_variables = NULL;
+	options->dry.key_variables[0] = NULL;
 	options->service = &options->dry;
 }
 
@@ -672,6 +673,17 @@ errint_t options_parse(struct options *options, struct fuse_args *args, struct s
 	if (options->help || options->version)
 		return 0;
 	return settle(options, error);
+}
+
+errint_t options_load_key(const struct options *options, struct seed_key **key,
+			  struct seed_error *error)
+{
+	const char *const *variables = options->service->key_variables;
+
+	*key = NULL;
+	if (!variables[0] && !options->key_file)
+		return 0;
+	return seed_key_load(options->key_file, variables, key, error);
 }
 
 static void free_text(char **text)

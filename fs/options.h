@@ -11,6 +11,7 @@
 #include "lib/provider/provider.h"
 
 struct fuse_args;
+struct seed_key;
 
 /* A count in a time: N/SECONDS, N/day. count 0: not limited. */
 struct option_rate {
@@ -78,6 +79,11 @@ struct options {
 errint_t options_parse(struct options *options, struct fuse_args *args,
 		       struct seed_error *error) SEED_MUST_CHECK;
 void options_release(struct options *options);
+
+/* The key that these options name; NULL where none is needed. Errors as
+ * seed_key_load(). Reads files. */
+errint_t options_load_key(const struct options *options, struct seed_key **key,
+			  struct seed_error *error) SEED_MUST_CHECK;
 
 /* The text of -h; malloc'd. */
 char *options_help(void);

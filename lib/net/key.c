@@ -172,7 +172,7 @@ static errint_t load_credential(struct seed_key *key, struct seed_error *error)
 static errint_t load_variable(const char *const *variables, struct seed_key *key,
 			      struct seed_error *error)
 {
-	for (; variables && *variables; variables++) {
+	for (; *variables; variables++) {
 		const char *value = getenv(*variables);
 
 		if (!value || !value[0])
@@ -182,16 +182,6 @@ static errint_t load_variable(const char *const *variables, struct seed_key *key
 		return check(key, "variable", *variables, error);
 	}
 	return -ENOENT;
-}
-
-static errint_t no_key(const char *const *variables, struct seed_error *error)
-{
-	if (!variables || !variables[0])
-		return seed_error_set(error, ENOKEY, "no key: set key_file=PATH; provider=sketch "
-				      "needs none");
-	return seed_error_set(error, ENOKEY, "no key: set %s%s%s or key_file=PATH; "
-			      "provider=sketch needs none", variables[0],
-			      variables[1] ? " or " : "", variables[1] ? variables[1] : "");
 }
 
 errint_t seed_key_load(const char *file, const char *const *variables, struct seed_key **key,
@@ -209,7 +199,9 @@ errint_t seed_key_load(const char *file, const char *const *variables, struct se
 		if (result == -ENOENT)
 			result = load_variable(variables, loaded, error);
 		if (result == -ENOENT)
-			result = no_key(variables, error);
+			result = seed_error_set(error, ENOKEY, "set %s, or name a file with "
+						"-o key_file=PATH; -o provider=sketch needs none",
+						variables[0]);
 	}
 	if (result)
 		seed_key_free(loaded);

@@ -21,8 +21,8 @@
 
 struct seed_key;
 
-/* `file` may be NULL; `variables` is a NULL-terminated list of environment
- * variable names (may be NULL). On success *key is the caller's (free with
+/* `file` may be NULL; then `variables` is a NULL-terminated list of at least one
+ * environment variable's name. On success *key is the caller's (free with
  * seed_key_free). Errors, each with one line that says what to do:
  * -ENOKEY nothing found, -EACCES open to group or others or not readable,
  * -EINVAL not a key, -ENOENT no such file. Reads files: may block. */

@@ -114,12 +114,10 @@ static void read_submit(struct seed_task *task, const struct seed_response *resp
 		seed_reply_fail(step, EIO, response->status, "no image URL in the answer");
 }
 
-static const char *const key_variables[] = { "ARK_API_KEY", NULL };
-
 const struct seed_provider seed_provider_ark = {
 	.name = "ark",
 	.default_base = "https://ark.ap-southeast.bytepluses.com/api/v3",
-	.key_variables = key_variables,
+	.key_variables = { "ARK_API_KEY" },
 	.auth = SEED_AUTH_BEARER,
 	/* The two sites sell the same model under two names. */
 	.default_model = "seedream-4-0-250828",

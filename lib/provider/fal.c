@@ -182,12 +182,10 @@ static void read_result(struct seed_task *task, const struct seed_response *resp
 	}
 }
 
-static const char *const key_variables[] = { "FAL_KEY", NULL };
-
 const struct seed_provider seed_provider_fal = {
 	.name = "fal",
 	.default_base = "https://queue.fal.run",
-	.key_variables = key_variables,
+	.key_variables = { "FAL_KEY" },
 	.auth = SEED_AUTH_KEY,
 	.default_model = "fal-ai/bytedance/seedream/v4/text-to-image",
 	.on[SEED_STAGE_SUBMIT] = { ask_submit, read_submit },

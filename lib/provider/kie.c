@@ -320,20 +320,16 @@ static void read_image(struct seed_task *task, const struct seed_response *respo
 	.on[SEED_STAGE_POLL] = { ask_poll, read_poll }, \
 	.on[SEED_STAGE_REMINT] = { ask_remint, read_remint }
 
-static const char *const job_keys[] = { "KIE_API_KEY", "KIE_IMAGE_API_KEY", NULL };
-
 const struct seed_provider seed_provider_kie = {
 	.name = "kie",
-	.key_variables = job_keys,
+	.key_variables = { "KIE_API_KEY", "KIE_IMAGE_API_KEY" },
 	KIE,
 	.on[SEED_STAGE_SUBMIT] = { ask_job, read_job },
 };
 
-static const char *const image_keys[] = { "KIE_IMAGE_API_KEY", "KIE_API_KEY", NULL };
-
 const struct seed_provider seed_provider_kie_image = {
 	.name = "kie-image",
-	.key_variables = image_keys,
+	.key_variables = { "KIE_IMAGE_API_KEY", "KIE_API_KEY" },
 	KIE,
 	.on[SEED_STAGE_SUBMIT] = { ask_image, read_image },
 };

@@ -134,12 +134,10 @@ static void read_submit(struct seed_task *task, const struct seed_response *resp
 		seed_reply_fail(step, EIO, response->status, "no image in the answer");
 }
 
-static const char *const key_variables[] = { "OPENAI_API_KEY", NULL };
-
 const struct seed_provider seed_provider_openai = {
 	.name = "openai",
 	.default_base = OPENAI_BASE,
-	.key_variables = key_variables,
+	.key_variables = { "OPENAI_API_KEY" },
 	.auth = SEED_AUTH_BEARER,
 	/* A local server has its own model: without a name it takes that. */
 	.site = OPENAI_HOST "*",

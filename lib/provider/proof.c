@@ -9,7 +9,7 @@ static enum seed_proof_result judge_credits(const struct seed_provider *provider
 
 	if (!provider->proof_credits ||
 	    !seed_json_number(json, provider->proof_credits, &credits)) {
-		snprintf(text, size, "answers%s", provider->key_variables ? " and accepts the key" : "");
+		snprintf(text, size, "answers%s", provider->key_variables[0] ? " and accepts the key" : "");
 		return SEED_PROOF_OK;
 	}
 	if (credits <= 0) {

@@ -158,7 +158,7 @@ struct seed_exchange {
 struct seed_provider {
 	const char *name;
 	const char *default_base;          /* NULL: needs none (sketch) */
-	const char *const *key_variables;  /* NULL-terminated; NULL: needs no key */
+	const char *key_variables[3];      /* NULL-terminated; none: needs no key */
 	enum seed_auth auth;
 	int rate_count, rate_seconds;      /* documented limit of new submissions; 0: none */
 	int queries_per_second;            /* documented limit of polling over all tasks; 0: none */

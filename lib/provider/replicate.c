@@ -148,12 +148,10 @@ static void read_poll(struct seed_task *task, const struct seed_response *respon
 		read_prediction(task, json, step);
 }
 
-static const char *const key_variables[] = { "REPLICATE_API_TOKEN", NULL };
-
 const struct seed_provider seed_provider_replicate = {
 	.name = "replicate",
 	.default_base = "https://api.replicate.com/v1",
-	.key_variables = key_variables,
+	.key_variables = { "REPLICATE_API_TOKEN" },
 	.auth = SEED_AUTH_BEARER,
 	.default_model = "bytedance/seedream-4",
 	.rate_count = 600,

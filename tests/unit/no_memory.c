@@ -215,9 +215,10 @@ static bool open_log(void)
 
 static bool load_key(void)
 {
+	static const char *const variables[] = {"SEED_TEST_KEY", NULL};
 	struct seed_error error = {0};
 	struct seed_key *key = NULL;
-	errint_t result = seed_key_load(NULL, NULL, &key, &error);
+	errint_t result = seed_key_load(NULL, variables, &key, &error);
 
 	/* $CREDENTIALS_DIRECTORY is set and holds none. */
 	assert_true(result == -ENOKEY || result == -ENOMEM);

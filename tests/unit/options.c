@@ -762,7 +762,7 @@ static void test_manual_has_every_provider(void **state)
 			fail_msg("%s has no provider %s", MANUAL, provider->name);
 		if (provider->default_base && !strstr(manual, provider->default_base))
 			fail_msg("%s has no %s", MANUAL, provider->default_base);
-		for (size_t k = 0; provider->key_variables && provider->key_variables[k]; k++)
+		for (size_t k = 0; provider->key_variables[k]; k++)
 			if (!strstr(manual, provider->key_variables[k]))
 				fail_msg("%s has no %s", MANUAL, provider->key_variables[k]);
 	}

@@ -19,7 +19,7 @@ static void lists_every_provider(void **state)
 		bool needs_key = p->auth == SEED_AUTH_BEARER || p->auth == SEED_AUTH_KEY;
 
 		assert_ptr_equal(p, seed_provider_find(p->name));
-		assert_int_equal(p->key_variables != NULL, needs_key);
+		assert_int_equal(p->key_variables[0] != NULL, needs_key);
 		assert_int_equal(p->default_base == NULL, p->draws);
 		assert_int_equal(p->on[SEED_STAGE_SUBMIT].ask == NULL, p->draws);
 		assert_int_equal(p->site == NULL, p->site_model == NULL);
