@@ -35,17 +35,9 @@ int64_t seed_clock_wall_ms(void)
 	return read_ms(CLOCK_REALTIME);
 }
 
-/* `value` in `digits` digits and the character after them. */
-static char *put_number(char *to, int value, int digits, char after)
-{
-	for (int i = digits - 1; i >= 0; i--, value /= 10)
-		to[i] = (char)('0' + value % 10);
-	to[digits] = after;
-	return to + digits + 1;
-}
-
 void seed_clock_format(int64_t wall_ms, char text[SEED_CLOCK_TEXT_BYTES])
 {
+	char room[96]; /* for any numbers, as the compiler sees them */
 	int64_t seconds;
 	struct tm tm;
 	time_t time;
@@ -63,47 +55,29 @@ void seed_clock_format(int64_t wall_ms, char text[SEED_CLOCK_TEXT_BYTES])
 	}
 	time = (time_t)seconds;
 	(void)gmtime_r(&time, &tm);
-	text = put_number(text, tm.tm_year + 1900, 4, '-');
-	text = put_number(text, tm.tm_mon + 1, 2, '-');
-	text = put_number(text, tm.tm_mday, 2, 'T');
-	text = put_number(text, tm.tm_hour, 2, ':');
-	text = put_number(text, tm.tm_min, 2, ':');
-	text = put_number(text, tm.tm_sec, 2, '.');
-	text = put_number(text, ms, 3, 'Z');
-	*text = '\0';
-}
-
-/* The number written at `from`; what is no digit gives a number that the
- * comparison in seed_clock_parse() finds out. */
-static int get_number(const char *from, int digits)
-{
-	int value = 0;
-
-	for (int i = 0; i < digits; i++)
-		value = value * 10 + (from[i] - '0');
-	return value;
+	(void)snprintf(room, sizeof(room), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900,
+		       tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, ms);
+	memcpy(text, room, SEED_CLOCK_TEXT_BYTES);
 }
 
 errint_t seed_clock_parse(const char *text, int64_t *wall_ms)
 {
 	char again[SEED_CLOCK_TEXT_BYTES];
 	struct tm tm = {0};
-	int64_t ms;
+	int64_t wanted_ms;
+	int ms;
 
-	if (strnlen(text, SEED_CLOCK_TEXT_BYTES) != SEED_CLOCK_TEXT_BYTES - 1)
+	if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d.%3dZ", &tm.tm_year, &tm.tm_mon, &tm.tm_mday,
+		   &tm.tm_hour, &tm.tm_min, &tm.tm_sec, &ms) != 7)
 		return -EINVAL;
-	tm.tm_year = get_number(text, 4) - 1900;
-	tm.tm_mon = get_number(text + 5, 2) - 1;
-	tm.tm_mday = get_number(text + 8, 2);
-	tm.tm_hour = get_number(text + 11, 2);
-	tm.tm_min = get_number(text + 14, 2);
-	tm.tm_sec = get_number(text + 17, 2);
-	ms = (int64_t)timegm(&tm) * 1000 + get_number(text + 20, 3);
+	tm.tm_year -= 1900;
+	tm.tm_mon -= 1;
+	wanted_ms = (int64_t)timegm(&tm) * 1000 + ms;
 
 	/* One rule instead of twenty: a time is right if it is written so. */
-	seed_clock_format(ms, again);
-	if (memcmp(text, again, SEED_CLOCK_TEXT_BYTES) != 0)
+	seed_clock_format(wanted_ms, again);
+	if (strcmp(text, again) != 0)
 		return -EINVAL;
-	*wall_ms = ms;
+	*wall_ms = wanted_ms;
 	return 0;
 }
