@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/io.h"
+
 /* Room for one byte more than a key file may have, so that it shows. */
 #define TEXT_BYTES (SEED_KEY_MAX_BYTES + 2)
 
@@ -107,21 +109,15 @@ static errint_t check(struct seed_key *key, const char *what, const char *where,
 	return 0;
 }
 
-static errint_t read_all(int fd, const char *path, struct seed_key *key, struct seed_error *error)
+static errint_t read_key(int fd, const char *path, struct seed_key *key, struct seed_error *error)
 {
 	/* The last byte stays the NUL. */
-	while (key->len_bytes < TEXT_BYTES - 1) {
-		ssize_t got = read(fd, key->text + key->len_bytes, TEXT_BYTES - 1 - key->len_bytes);
+	ssize_t len = seed_io_read(fd, key->text, TEXT_BYTES - 1);
 
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return seed_error_set(error, EACCES, "key file %s: cannot be read: %s", path,
-					      strerrordesc_np(errno));
-		if (!got)
-			break;
-		key->len_bytes += (size_t)got;
-	}
+	if (len < 0)
+		return seed_error_set(error, EACCES, "key file %s: cannot be read: %s", path,
+				      strerrordesc_np((int)-len));
+	key->len_bytes = (size_t)len;
 	return 0;
 }
 
@@ -144,7 +140,7 @@ static errint_t load_file(const char *path, bool any_mode, struct seed_key *key,
 					"chmod 600 it", path, st.st_mode & 07777,
 					st.st_mode & 044 ? "read" : "use");
 	else
-		result = read_all(fd, path, key, error);
+		result = read_key(fd, path, key, error);
 	close(fd);
 	return result ? result : check(key, "key file", path, error);
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "lib/base/clock.h"
+#include "lib/base/io.h"
 #include "lib/net/proxy.h"
 #include "lib/base/url.h"
 
@@ -114,19 +115,6 @@ void seed_net_free(struct seed_net *net)
 	free(net);
 }
 
-static errint_t write_memfd(int fd, const char *data, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, data, len);
-
-		if (n < 0)
-			return -errno;
-		data += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 /* Whether `len` bytes more may be held for it. */
 static bool has_room(struct seed_transfer *transfer, size_t len)
 {
@@ -154,7 +142,7 @@ static size_t on_body(char *data, size_t size, size_t count, void *context)
 		return CURL_WRITEFUNC_PAUSE;
 	}
 	if (transfer->to_memfd)
-		transfer->write_error = write_memfd(transfer->memfd, data, len);
+		transfer->write_error = seed_io_write(transfer->memfd, data, len);
 	else
 		transfer->write_error = seed_buf_add(&transfer->body, data, len);
 	if (transfer->write_error)

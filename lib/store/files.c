@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/io.h"
 #include "lib/store/crash.h"
 
 errint_t seed_files_sync(int fd)
@@ -39,23 +40,6 @@ errint_t seed_files_sync_parent(int dirfd, const char *path)
 	return err;
 }
 
-errint_t seed_files_write_all(int fd, const void *data, size_t len)
-{
-	const char *at = data;
-
-	while (len > 0) {
-		ssize_t n = write(fd, at, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		at += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 static errint_t write_new(int dirfd, const char *name, const void *data, size_t len, bool durable,
 			  struct timespec mtime)
 {
@@ -66,7 +50,7 @@ static errint_t write_new(int dirfd, const char *name, const void *data, size_t 
 	fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -errno;
-	err = seed_files_write_all(fd, data, len);
+	err = seed_io_write(fd, data, len);
 	if (!err && futimens(fd, times) < 0)
 		err = -errno;
 	if (!err && durable)

@@ -88,7 +88,4 @@ int seed_files_open(int dirfd, const char *path);
 errint_t seed_files_read(int dirfd, const char *path, size_t limit, char **data,
 			 size_t *len) SEED_MUST_CHECK;
 
-/* Writes all; -errno. */
-errint_t seed_files_write_all(int fd, const void *data, size_t len) SEED_MUST_CHECK;
-
 #endif

@@ -1,6 +1,7 @@
 /* Images that are copied instead of generated again (lib/engine/reuse.c). */
 #include <unistd.h>
 
+#include "lib/base/io.h"
 #include "lib/store/files.h"
 #include "lib/store/internal.h"
 
@@ -10,7 +11,7 @@ static errint_t copy_bytes(int from, int to)
 	ssize_t n;
 
 	while ((n = read(from, buffer, sizeof(buffer))) > 0) {
-		errint_t err = seed_files_write_all(to, buffer, (size_t)n);
+		errint_t err = seed_io_write(to, buffer, (size_t)n);
 
 		if (err)
 			return err;

@@ -8,6 +8,7 @@
 
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
+#include "lib/base/io.h"
 #include "lib/store/files.h"
 #include "lib/store/internal.h"
 
@@ -132,7 +133,7 @@ static errint_t take_lock(struct seed_store *store, const char *path, struct see
 	}
 	len = snprintf(holder, sizeof(holder), "%ld\n", (long)getpid());
 	err = ftruncate(store->lock, 0) < 0 ? -errno :
-	      seed_files_write_all(store->lock, holder, (size_t)len);
+	      seed_io_write(store->lock, holder, (size_t)len);
 	return err ? seed_error_set(error, -err, "state directory %s: lock: %s", path,
 				    strerror(-err)) : 0;
 }

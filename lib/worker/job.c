@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "lib/base/io.h"
 #include "lib/image/decode.h"
 #include "lib/image/encode.h"
 #include "lib/image/fit.h"
@@ -15,25 +16,6 @@ struct source {
 	uint8_t *data; /* owned */
 	size_t len;
 };
-
-/* Up to `size` bytes, fewer where the file ends. */
-static ssize_t read_all(int fd, uint8_t *data, size_t size)
-{
-	size_t len = 0;
-
-	while (len < size) {
-		ssize_t n = pread(fd, data + len, size - len, (off_t)len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (!n)
-			break;
-		len += (size_t)n;
-	}
-	return (ssize_t)len;
-}
 
 static errint_t read_source(int fd, struct source *source, struct seed_error *error)
 {
@@ -50,7 +32,7 @@ static errint_t read_source(int fd, struct source *source, struct seed_error *er
 	source->data = malloc(size + 1);
 	if (!source->data)
 		return seed_error_set(error, ENOMEM, "no memory for a download of %zu bytes", size);
-	len = read_all(fd, source->data, size);
+	len = seed_io_read(fd, source->data, size);
 	if (len < 0)
 		return seed_error_set(error, EIO, "cannot read the download: %s",
 				      strerror((int)-len));
@@ -175,18 +157,15 @@ static errint_t finish(const struct seed_image_job *job, struct seed_sink *sink,
 	return err;
 }
 
-static errint_t write_all(int fd, const uint8_t *data, size_t len, struct seed_error *error)
+/* From the beginning, also where another worker has ended over it. */
+static errint_t write_thumbnail(int fd, const uint8_t *jpeg, size_t len, struct seed_error *error)
 {
-	for (size_t done = 0; done < len;) {
-		/* From the beginning, also where another worker has ended over it. */
-		ssize_t n = pwrite(fd, data + done, len - done, (off_t)done);
+	errint_t err = lseek(fd, 0, SEEK_SET) < 0 ? -errno : seed_io_write(fd, jpeg, len);
 
-		if (n < 0 && errno != EINTR)
-			return seed_error_set(error, errno == ENOSPC || errno == EDQUOT ? ENOSPC : EIO,
-					      "cannot write a thumbnail: %s", strerror(errno));
-		done += n > 0 ? (size_t)n : 0;
-	}
-	return 0;
+	if (!err)
+		return 0;
+	return seed_error_set(error, err == -ENOSPC || err == -EDQUOT ? ENOSPC : EIO,
+			      "cannot write a thumbnail: %s", strerror(-err));
 }
 
 static void make_thumbnail(int source_fd, int dest_fd, struct seed_image_result *result)
@@ -200,7 +179,7 @@ static void make_thumbnail(int source_fd, int dest_fd, struct seed_image_result 
 	if (!err)
 		err = seed_thumb(source.data, source.len, &jpeg, &len, &result->error);
 	if (!err)
-		err = write_all(dest_fd, jpeg, len, &result->error);
+		err = write_thumbnail(dest_fd, jpeg, len, &result->error);
 	SEED_UNUSED(err); /* the error says the same */
 	free(jpeg);
 	free(source.data);

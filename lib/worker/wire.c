@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "lib/base/buf.h"
+#include "lib/base/io.h"
 
 /* The memfd's beginning; behind it the prompt, then each text's keyword and
  * text, all NUL-terminated. */
@@ -24,23 +25,6 @@ struct job_packet {
 
 /* Descriptors in their order in the packet. */
 enum { FD_JOB, FD_DEST, FD_SOURCE, FD_COUNT };
-
-static errint_t write_memfd(int fd, const void *data, size_t len)
-{
-	const char *from = data;
-
-	while (len) {
-		ssize_t n = write(fd, from, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		from += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
 
 static errint_t format_job(const struct seed_image_job *job, struct seed_buf *buf)
 {
@@ -86,7 +70,7 @@ int seed_wire_pack_job(const struct seed_image_job *job)
 	if (err)
 		goto out;
 	fd = memfd_create("seedfs-job", MFD_CLOEXEC);
-	err = fd < 0 ? -errno : write_memfd(fd, buf.data, buf.len_bytes);
+	err = fd < 0 ? -errno : seed_io_write(fd, buf.data, buf.len_bytes);
 	if (!err)
 		err = seed_wire_read_only(&fd);
 	else if (fd >= 0)
