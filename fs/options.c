@@ -7,6 +7,7 @@
 
 #include "lib/base/url.h"
 #include "lib/net/key.h"
+#include "lib/record/record.h"
 
 enum option_type { STRING, NAME, PROVIDER, PATH, DIRECTORY, URL, SIZE, INT, REAL, RATE, BUDGET, FLAG, COUNT,
 		   BYTES, OCTAL, USER, GROUP };
@@ -204,17 +205,6 @@ static bool set_count(const struct option_spec *spec, const char *text, int64_t 
 	return set_int(spec, text, field);
 }
 
-static bool set_string(const char *text, char **field)
-{
-	char *copy = strdup(text);
-
-	if (!copy)
-		return false;
-	free(*field);
-	*field = copy;
-	return true;
-}
-
 static bool is_text(const struct option_spec *spec)
 {
 	return spec->type == STRING || spec->type == NAME || spec->type == PROVIDER || spec->type == PATH ||
@@ -231,9 +221,9 @@ static bool set_value(const struct option_spec *spec, const char *text, struct o
 	case PROVIDER:
 	case PATH:
 	case DIRECTORY:
-		return set_string(text, field);
+		return seed_record_set(field, text) == 0;
 	case URL:
-		return seed_url_check(text) == 0 && set_string(text, field);
+		return seed_url_check(text) == 0 && seed_record_set(field, text) == 0;
 	case SIZE:
 		return set_size(spec, text, options);
 	case INT:
@@ -260,61 +250,38 @@ static bool set_value(const struct option_spec *spec, const char *text, struct o
 	return false;
 }
 
+/* What stands after the "=" in the help (completions/ and the manual go by it), and
+ * what a message says that a value must be. */
+static const struct {
+	const char *value, *form;
+} words[] = {
+	[STRING] = { "TEXT", "a text" },
+	[NAME] = { "NAME", "a name" },
+	[PROVIDER] = { "NAME", "a name" },
+	[PATH] = { "PATH", "the path of a file" },
+	[DIRECTORY] = { "DIR", "a directory" },
+	[URL] = { "URL", "an http or https URL" },
+	[SIZE] = { "WIDTHxHEIGHT", "WIDTHxHEIGHT in pixels, like 2048x1152, each" },
+	[INT] = { "N", "a whole number" },
+	[REAL] = { "X", "a number" },
+	[RATE] = { "N/SECONDS", "N/SECONDS, like 20/10" },
+	[BUDGET] = { "N/day", "N/day, like 500/day" },
+	[FLAG] = { "", "a text" },
+	[COUNT] = { "N|all", "a number, or all" },
+	[BYTES] = { "BYTES", "a number of bytes from 4K to 1024G, with K, M or G" },
+	[OCTAL] = { "OCTAL", "an octal number like 022" },
+	[USER] = { "USER", "the name or number of a user of this machine" },
+	[GROUP] = { "GROUP", "the name or number of a group of this machine" },
+};
+
 static const char *form_of(const struct option_spec *spec, char *text, size_t size)
 {
-	switch (spec->type) {
-	case URL:
-		return "an http or https URL";
-	case SIZE:
-		snprintf(text, size, "WIDTHxHEIGHT in pixels, like 2048x1152, each from %.0f to %.0f",
-			 spec->least, spec->most);
-		return text;
-	case RATE:
-		return "N/SECONDS, like 20/10";
-	case BUDGET:
-		return "N/day, like 500/day";
-	case COUNT:
-		return "a number, or all";
-	case BYTES:
-		return "a number of bytes from 4K to 1024G, with K, M or G";
-	case OCTAL:
-		return "an octal number like 022";
-	case USER:
-		return "the name or number of a user of this machine";
-	case GROUP:
-		return "the name or number of a group of this machine";
-	case INT:
-		snprintf(text, size, "a whole number from %.0f to %.0f", spec->least, spec->most);
-		return text;
-	case REAL:
-		snprintf(text, size, "a number from %g to %g", spec->least, spec->most);
-		return text;
-	case NAME:
-	case PROVIDER:
-		return "a name";
-	case PATH:
-		return "the path of a file";
-	case DIRECTORY:
-		return "a directory";
-	case STRING:
-	case FLAG:
-		break;
-	}
-	return "a text";
-}
+	const char *form = words[spec->type].form;
 
-/* What stands after the "=" in the help; completions/ and the manual go by it. */
-static const char *value_of(const struct option_spec *spec)
-{
-	static const char *const values[] = {
-		[STRING] = "TEXT", [NAME] = "NAME", [PROVIDER] = "NAME",
-		[PATH] = "PATH", [DIRECTORY] = "DIR",
-		[URL] = "URL", [SIZE] = "WIDTHxHEIGHT", [INT] = "N", [REAL] = "X",
-		[RATE] = "N/SECONDS", [BUDGET] = "N/day", [FLAG] = "", [COUNT] = "N|all",
-		[BYTES] = "BYTES", [OCTAL] = "OCTAL", [USER] = "USER", [GROUP] = "GROUP",
-	};
-
-	return values[spec->type];
+	if (spec->type != SIZE && spec->type != INT && spec->type != REAL)
+		return form;
+	snprintf(text, size, "%s from %.10g to %.10g", form, spec->least, spec->most);
+	return text;
 }
 
 /* ---- the command line ---- */
@@ -437,55 +404,54 @@ static int take_option(struct parsing *parsing, const char *text)
 	return refuse_option(parsing, text, len);
 }
 
-/* One letter of "-fd"; false: there is no such flag. */
-static bool take_letter(struct options *options, char letter)
+static const struct {
+	const char *name; /* a letter, or the whole word */
+	size_t field;
+} flags[] = {
+	{ "h", offsetof(struct options, help) },
+	{ "--help", offsetof(struct options, help) },
+	{ "V", offsetof(struct options, version) },
+	{ "--version", offsetof(struct options, version) },
+	{ "d", offsetof(struct options, debug) },
+	{ "f", offsetof(struct options, foreground) },
+	{ "s", offsetof(struct options, single_threaded) },
+	{ "--check", offsetof(struct options, check) },
+	{ "--hand-over", offsetof(struct options, hand_over) },
+};
+
+static bool set_flag(struct options *options, const char *name)
 {
-	switch (letter) {
-	case 'h':
-		options->help = true;
-		return true;
-	case 'V':
-		options->version = true;
-		return true;
-	case 'd':
-		options->debug = true;
-		options->foreground = true;
-		return true;
-	case 'f':
-		options->foreground = true;
-		return true;
-	case 's':
-		options->single_threaded = true;
-		return true;
-	case 'n': /* mount(8)'s */
-	case 'v':
-		return true;
-	default:
-		return false;
+	for (size_t i = 0; i < SEED_ARRAY_LEN(flags); i++) {
+		if (strcmp(flags[i].name, name) == 0) {
+			*(bool *)((char *)options + flags[i].field) = true;
+			return true;
+		}
 	}
+	return false;
+}
+
+/* Letters may stand together: "-fd". mount(8) adds -n and -v. */
+static bool set_letters(struct options *options, const char *letters)
+{
+	for (const char *at = letters; *at || at == letters; at++) {
+		const char letter[] = { *at, '\0' };
+
+		if (!set_flag(options, letter) && *at != 'n' && *at != 'v')
+			return false;
+	}
+	return true;
 }
 
 static int take_flag(struct parsing *parsing, const char *text)
 {
-	struct options *options = parsing->options;
-
-	if (strcmp(text, "--help") == 0)
-		options->help = true;
-	else if (strcmp(text, "--version") == 0)
-		options->version = true;
-	else if (strcmp(text, "--check") == 0)
-		options->check = true;
-	else if (strcmp(text, "--hand-over") == 0)
-		options->hand_over = true;
-	else if (strncmp(text, "--", 2) == 0 && find_spec(text + 2, strcspn(text + 2, "=")))
+	if (set_flag(parsing->options, text))
+		return 0;
+	if (strncmp(text, "--", 2) == 0 && find_spec(text + 2, strcspn(text + 2, "=")))
 		return seed_error_set(parsing->error, EDOM, "unknown flag %s; write -o %s", text,
 				      text + 2);
-	else
-		for (const char *letter = text + 1; *letter || letter == text + 1; letter++)
-			if (!take_letter(options, *letter))
-				return seed_error_set(parsing->error, EDOM, "unknown flag %s; "
-						      "seedfs -h lists them", text);
-	return 0;
+	if (set_letters(parsing->options, text + 1))
+		return 0;
+	return seed_error_set(parsing->error, EDOM, "unknown flag %s; seedfs -h lists them", text);
 }
 
 static int take_position(struct parsing *parsing, const char *text)
@@ -670,6 +636,7 @@ errint_t options_parse(struct options *options, struct fuse_args *args, struct s
 	if (fuse_opt_parse(args, &parsing, NULL, take) < 0)
 		return error->code ? -error->code :
 				     seed_error_set(error, EDOM, "wrong arguments");
+	options->foreground = options->foreground || options->debug;
 	if (options->help || options->version)
 		return 0;
 	return settle(options, error);
@@ -729,7 +696,7 @@ char *options_help(void)
 		char left[40];
 
 		snprintf(left, sizeof(left), "%s%s%s", specs[i].name,
-			 specs[i].type == FLAG ? "" : "=", value_of(&specs[i]));
+			 specs[i].type == FLAG ? "" : "=", words[specs[i].type].value);
 		fprintf(out, "    %-18s  %s", left, specs[i].help);
 		if (specs[i].type == PROVIDER)
 			put_providers(out);
