@@ -146,33 +146,16 @@ static void reloader_stop(struct reloader *reloader)
 	pthread_join(reloader->thread, NULL);
 }
 
-static void block_hangup(void)
+static void block(int signal_number)
 {
-	sigset_t hangup;
+	sigset_t set;
 
-	sigemptyset(&hangup);
-	sigaddset(&hangup, SIGHUP);
-	pthread_sigmask(SIG_BLOCK, &hangup, NULL);
-}
-
-static void block_signals(void)
-{
-	sigset_t signals;
-
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+	sigemptyset(&set);
+	sigaddset(&set, signal_number);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
 /* ---- parts ---- */
-
-static errint_t copy_text(char **to, const char *from)
-{
-	free(*to);
-	*to = strdup(from);
-	return *to ? 0 : -ENOMEM;
-}
 
 /* What log, record and image say is what the service is asked for; "" where it
  * chooses itself. */
@@ -196,13 +179,13 @@ static const struct seed_params *make_params(const struct options *options,
 	params.height = options->size.height;
 	params.steps = (int)options->steps;
 	params.cfg_scale = options->cfg_scale;
-	err = copy_text(&params.model, model_of(options, service));
+	err = seed_record_set(&params.model, model_of(options, service));
 	if (!err)
-		err = copy_text(&params.quality, options->quality);
+		err = seed_record_set(&params.quality, options->quality);
 	if (!err)
-		err = copy_text(&params.guidance, options->guidance);
+		err = seed_record_set(&params.guidance, options->guidance);
 	if (!err)
-		err = copy_text(&params.style, options->style);
+		err = seed_record_set(&params.style, options->style);
 	if (!err)
 		return seed_params_share(&params);
 	seed_params_release(&params);
@@ -459,7 +442,9 @@ static errint_t serve(struct fs *fs, struct fuse_args *args, struct seed_error *
 	if (!err) {
 		check_background_start(&background, fs);
 		err = mount_serve(fs, error);
-		block_signals(); /* a second SIGTERM must not cut the end short */
+		/* A second one must not cut the end short. */
+		block(SIGTERM);
+		block(SIGINT);
 		check_background_stop(&background);
 		reloader_stop(&reloader);
 		gallery_stop(fs);
@@ -535,7 +520,7 @@ int main(int argc, char **argv)
 	/* Too large a file is an error of the one write (EFBIG), not the end of all. */
 	signal(SIGXFSZ, SIG_IGN);
 	daemon_open_standard();
-	block_hangup();
+	block(SIGHUP);
 	raise_descriptors();
 	fs = calloc(1, sizeof(*fs));
 	if (!fs || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {

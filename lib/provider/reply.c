@@ -4,6 +4,7 @@
 #include <stdarg.h>
 
 #include "lib/base/url.h"
+#include "lib/record/record.h"
 
 /* --- Steps --- */
 
@@ -273,13 +274,8 @@ bool seed_reply_data_image(struct seed_step *step, struct seed_task *task, const
 
 bool seed_reply_keep(struct seed_step *step, char **field, const char *text)
 {
-	char *copy = text ? strdup(text) : NULL;
-
-	if (text && !copy) {
-		seed_reply_fail(step, ENOMEM, 0, "no memory for the answer");
-		return false;
-	}
-	free(*field);
-	*field = copy;
-	return true;
+	if (seed_record_set(field, text) == 0)
+		return true;
+	seed_reply_fail(step, ENOMEM, 0, "no memory for the answer");
+	return false;
 }

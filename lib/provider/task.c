@@ -1,6 +1,7 @@
 /* The plain data that providers work on: tasks, requests, steps. */
 #include "lib/provider/json.h"
 #include "lib/provider/provider.h"
+#include "lib/record/record.h"
 
 /* The names stand in journals on disk: add, never change. */
 static const char *const stage_names[] = {
@@ -40,14 +41,10 @@ errint_t seed_task_copy(struct seed_task *to, const struct seed_task *from)
 
 	*to = (struct seed_task){ .stage = from->stage };
 	for (size_t i = 0; i < SEED_ARRAY_LEN(fields); i++) {
-		const char *text = *field_of(&source, &fields[i]);
-		char *copy = text ? strdup(text) : NULL;
-
-		if (text && !copy) {
+		if (seed_record_set(field_of(to, &fields[i]), *field_of(&source, &fields[i]))) {
 			seed_task_release(to);
 			return -ENOMEM;
 		}
-		*field_of(to, &fields[i]) = copy;
 	}
 	return 0;
 }
@@ -91,8 +88,7 @@ static errint_t parse_field(const cJSON *json, const char *name, char **value)
 		return 0;
 	if (!cJSON_IsString(item) || strlen(item->valuestring) > SEED_URL_MAX_BYTES)
 		return -EBADMSG;
-	*value = strdup(item->valuestring);
-	return *value ? 0 : -ENOMEM;
+	return seed_record_set(value, item->valuestring);
 }
 
 errint_t seed_task_parse(const char *text, struct seed_task *task)

@@ -5,43 +5,43 @@
 
 #include "lib/base/text.h"
 
+static const size_t texts[] = {
+	offsetof(struct seed_params, model), offsetof(struct seed_params, quality),
+	offsetof(struct seed_params, guidance), offsetof(struct seed_params, style),
+	offsetof(struct seed_params, negative_prompt),
+};
+
+static char **text_at(struct seed_params *params, size_t offset)
+{
+	return (char **)(void *)((char *)params + offset);
+}
+
 void seed_params_init(struct seed_params *params)
 {
-	*params = (struct seed_params){
-		.model = strdup(""),
-		.quality = strdup(""),
-		.guidance = strdup(""),
-		.style = strdup(""),
-		.negative_prompt = strdup(""),
-	};
+	*params = (struct seed_params){0};
+	for (size_t i = 0; i < SEED_ARRAY_LEN(texts); i++)
+		*text_at(params, texts[i]) = strdup("");
 }
 
 void seed_params_release(struct seed_params *params)
 {
-	free(params->model);
-	free(params->quality);
-	free(params->guidance);
-	free(params->style);
-	free(params->negative_prompt);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(texts); i++)
+		free(*text_at(params, texts[i]));
 	*params = (struct seed_params){0};
-}
-
-static char *copy_text(const char *text)
-{
-	return strdup(text ? text : "");
 }
 
 errint_t seed_params_copy(struct seed_params *to, const struct seed_params *from)
 {
-	struct seed_params copy = *from;
+	struct seed_params source = *from, copy = *from; /* lent */
+	bool failed = false;
 
-	copy.model = copy_text(from->model);
-	copy.quality = copy_text(from->quality);
-	copy.guidance = copy_text(from->guidance);
-	copy.style = copy_text(from->style);
-	copy.negative_prompt = copy_text(from->negative_prompt);
-	if (!copy.model || !copy.quality || !copy.guidance || !copy.style ||
-	    !copy.negative_prompt) {
+	for (size_t i = 0; i < SEED_ARRAY_LEN(texts); i++) {
+		const char *text = *text_at(&source, texts[i]);
+
+		*text_at(&copy, texts[i]) = strdup(text ? text : "");
+		failed = failed || !*text_at(&copy, texts[i]);
+	}
+	if (failed) {
 		seed_params_release(&copy);
 		return -ENOMEM;
 	}
@@ -190,7 +190,7 @@ static errint_t read_key(const cJSON *item, const struct request_key *key,
 		return read_string(item, key->kind, prompt, error);
 	case KEY_NAME:
 	case KEY_TEXT:
-		return read_string(item, key->kind, (char **)(void *)((char *)params + key->offset),
+		return read_string(item, key->kind, text_at(params, key->offset),
 				   error);
 	case KEY_STEPS:
 	case KEY_CFG_SCALE:
