@@ -141,6 +141,15 @@ struct landlock_rules {
 	uint64_t files, network, scopes;
 };
 
+static long landlock_version(void)
+{
+#ifdef SYS_landlock_create_ruleset
+	return syscall(SYS_landlock_create_ruleset, NULL, 0, 1U);
+#else
+	return 0;
+#endif
+}
+
 static bool use_landlock(void)
 {
 #ifdef SYS_landlock_create_ruleset
@@ -152,7 +161,7 @@ static bool use_landlock(void)
 		{6, 16, 2, 2, 24}, {5, 16, 2, 0, 16}, {4, 15, 2, 0, 16},
 		{3, 15, 0, 0, 8},  {2, 14, 0, 0, 8},  {1, 13, 0, 0, 8},
 	};
-	long version = syscall(SYS_landlock_create_ruleset, NULL, 0, 1U);
+	long version = landlock_version();
 
 	for (size_t i = 0; i < SEED_ARRAY_LEN(versions); i++) {
 		const struct landlock_version *known = &versions[i];
@@ -179,15 +188,6 @@ static bool use_namespaces(void)
 {
 	return unshare(CLONE_NEWNET | CLONE_NEWIPC) == 0 ||
 	       unshare(CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWIPC) == 0;
-}
-
-static bool has_landlock(void)
-{
-#ifdef SYS_landlock_create_ruleset
-	return syscall(SYS_landlock_create_ruleset, NULL, 0, 1U) > 0;
-#else
-	return false;
-#endif
 }
 
 /* ---- seccomp ---- */
@@ -285,7 +285,7 @@ unsigned seed_cage_enter(void)
 		return SEED_WALL_SANITIZER;
 	}
 	size_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-	if (!has_landlock() && use_namespaces())
+	if (landlock_version() <= 0 && use_namespaces())
 		walls |= SEED_WALL_NAMESPACES;
 	if (drop_privileges())
 		walls |= SEED_WALL_PRIVILEGES;
