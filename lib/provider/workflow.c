@@ -37,40 +37,31 @@ struct filler {
 	bool failed; /* no memory */
 };
 
-static void add_text(struct filler *filler, const char *name, const char *text)
+/* Takes ownership of `text`; NULL: there was no memory for it. */
+static void add(struct filler *filler, const char *name, char *text, bool is_number)
 {
-	struct placeholder *one = &filler->list[filler->count++];
+	filler->list[filler->count++] = (struct placeholder){
+		.name = name, .text = text, .is_number = is_number,
+	};
+	filler->failed |= !text;
+}
 
-	one->name = name;
-	one->text = strdup(text ? text : "");
-	filler->failed |= !one->text;
+static void add_integer(struct filler *filler, const char *name, int64_t value)
+{
+	char *text;
+
+	if (asprintf(&text, "%lld", (long long)value) < 0)
+		text = NULL;
+	add(filler, name, text, true);
 }
 
 /* As cJSON writes a number: with a point in every locale. */
-static void add_number(struct filler *filler, const char *name, double value)
+static void add_real(struct filler *filler, const char *name, double value)
 {
 	cJSON *number = cJSON_CreateNumber(value);
-	struct placeholder *one = &filler->list[filler->count++];
 
-	one->name = name;
-	one->text = number ? cJSON_PrintUnformatted(number) : NULL;
-	one->is_number = true;
-	filler->failed |= !one->text;
+	add(filler, name, number ? cJSON_PrintUnformatted(number) : NULL, true);
 	cJSON_Delete(number);
-}
-
-static void add_seed(struct filler *filler, const struct seed_params *params)
-{
-	struct placeholder *one = &filler->list[filler->count++];
-	/* The same seed again would be answered out of the server's cache. */
-	int64_t seed = params->has_seed ? params->seed : seed_ask_random(48);
-
-	one->name = "{{seed}}";
-	one->is_number = true;
-	if (asprintf(&one->text, "%lld", (long long)seed) < 0) {
-		one->text = NULL;
-		filler->failed = true;
-	}
 }
 
 static void filler_init(struct filler *filler, const struct seed_ask *ask)
@@ -80,15 +71,16 @@ static void filler_init(struct filler *filler, const struct seed_ask *ask)
 
 	memset(filler, 0, sizeof(*filler));
 	seed_size_choose("comfyui", NULL, params->width, params->height, &size);
-	add_text(filler, "{{prompt}}", ask->prompt); /* PLACEHOLDER_PROMPT */
-	add_text(filler, "{{negative_prompt}}", params->negative_prompt);
-	add_text(filler, "{{model}}", ask->model);
-	add_text(filler, "{{id}}", ask->task->id);
-	add_seed(filler, params);
-	add_number(filler, "{{steps}}", params->steps);
-	add_number(filler, "{{cfg}}", params->cfg_scale);
-	add_number(filler, "{{width}}", size.width);
-	add_number(filler, "{{height}}", size.height);
+	add(filler, "{{prompt}}", strdup(ask->prompt), false); /* PLACEHOLDER_PROMPT */
+	add(filler, "{{negative_prompt}}", strdup(params->negative_prompt), false);
+	add(filler, "{{model}}", strdup(ask->model ? ask->model : ""), false);
+	add(filler, "{{id}}", strdup(ask->task->id), false);
+	/* The same seed again would be answered out of the server's cache. */
+	add_integer(filler, "{{seed}}", params->has_seed ? params->seed : seed_ask_random(48));
+	add_integer(filler, "{{steps}}", params->steps);
+	add_real(filler, "{{cfg}}", params->cfg_scale);
+	add_integer(filler, "{{width}}", size.width);
+	add_integer(filler, "{{height}}", size.height);
 	assert(filler->count == PLACEHOLDERS_MAX);
 }
 
