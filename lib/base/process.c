@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -14,7 +15,7 @@
 
 static bool read_proc(pid_t tid, const char *file, char *text, size_t size)
 {
-	char path[64];
+	char path[NAME_MAX + 64];
 	ssize_t n;
 	int fd;
 
@@ -105,20 +106,13 @@ bool seed_process_was_killed(pid_t tid)
 }
 
 /* One descriptor's lines: "flags:" in octal, "ino:". */
-static bool writes_to(int fdinfo, const char *name, uint64_t inode_number)
+static bool writes_to(pid_t tid, const char *descriptor, uint64_t inode_number)
 {
-	char text[512];
-	ssize_t n;
-	int fd = openat(fdinfo, name, O_RDONLY | O_CLOEXEC);
+	char file[NAME_MAX + sizeof("fdinfo/")], text[512];
 
-	if (fd < 0)
-		return false;
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (n <= 0)
-		return false;
-	text[n] = '\0';
-	return field(text, "\nino:\t", 10) == inode_number &&
+	snprintf(file, sizeof(file), "fdinfo/%s", descriptor);
+	return read_proc(tid, file, text, sizeof(text)) &&
+	       field(text, "\nino:\t", 10) == inode_number &&
 	       (field(text, "\nflags:\t", 8) & O_ACCMODE) != O_RDONLY;
 }
 
@@ -140,7 +134,7 @@ bool seed_process_holds(pid_t tid, uint64_t inode_number)
 		if (entry->d_name[0] == '.')
 			continue;
 		looked_at++;
-		found = writes_to(dirfd(folder), entry->d_name, inode_number);
+		found = writes_to(tid, entry->d_name, inode_number);
 	}
 	closedir(folder);
 	return found;
