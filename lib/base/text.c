@@ -189,17 +189,12 @@ errint_t seed_text_check_write(const char *text, size_t text_len, const char *da
 
 errint_t seed_text_check(const char *text, size_t len, size_t *at)
 {
-	size_t bad = seed_text_utf8_prefix(text, len, NULL);
-	const char *nul = len ? memchr(text, '\0', bad) : NULL;
-	errint_t result = 0;
+	size_t bad, whole = seed_text_whole(text, len);
+	errint_t result = seed_text_check_write("", 0, text, len, &bad);
 
-	if (len > SEED_PROMPT_MAX_BYTES) {
-		bad = SEED_PROMPT_MAX_BYTES;
-		result = -EFBIG;
-	} else if (nul) {
-		bad = (size_t)(nul - text);
-		result = -EINVAL;
-	} else if (bad < len) {
+	/* Nothing goes on with a character that the end cuts off. */
+	if (!result && whole < len) {
+		bad = whole;
 		result = -EILSEQ;
 	}
 	if (result && at)
