@@ -302,35 +302,33 @@ void seed_url_scrub_bytes(char *data, size_t len, const char *key)
 	scrub_key(data, len, key, false);
 }
 
-/* Makes *same false where it is not; true stays. */
-static errint_t compare_part(CURLU *a, CURLU *b, CURLUPart part, bool *same)
+/* "scheme://host:port", the scheme's port where none stands; NULL if it does not
+ * parse, or for want of memory. Free with curl_free. */
+static char *origin(const char *url, bool *no_memory)
 {
-	char *of_a = NULL, *of_b = NULL;
-	/* The flag gives the scheme's port where none stands. */
-	CURLUcode code_a = curl_url_get(a, part, &of_a, CURLU_DEFAULT_PORT);
-	CURLUcode code_b = curl_url_get(b, part, &of_b, CURLU_DEFAULT_PORT);
+	static const CURLUPart others[] = {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_OPTIONS,
+					   CURLUPART_PATH, CURLUPART_QUERY, CURLUPART_FRAGMENT};
+	CURLU *parsed = parse(url, no_memory);
+	char *text = NULL;
 
-	*same = *same && !code_a && !code_b && strcasecmp(of_a, of_b) == 0;
-	curl_free(of_a);
-	curl_free(of_b);
-	return code_a == CURLUE_OUT_OF_MEMORY || code_b == CURLUE_OUT_OF_MEMORY ? -ENOMEM : 0;
+	for (size_t i = 0; parsed && i < SEED_ARRAY_LEN(others); i++)
+		curl_url_set(parsed, others[i], NULL, 0);
+	if (parsed)
+		*no_memory = curl_url_get(parsed, CURLUPART_URL, &text, CURLU_DEFAULT_PORT) ==
+			     CURLUE_OUT_OF_MEMORY;
+	curl_url_cleanup(parsed);
+	return text;
 }
 
 errint_t seed_url_same_host(const char *a, const char *b, bool *same)
 {
-	static const CURLUPart parts[] = {CURLUPART_SCHEME, CURLUPART_HOST, CURLUPART_PORT};
 	bool no_memory_a, no_memory_b;
-	CURLU *of_a = parse(a, &no_memory_a), *of_b = parse(b, &no_memory_b);
-	errint_t err = no_memory_a || no_memory_b ? -ENOMEM : 0;
+	char *of_a = origin(a, &no_memory_a), *of_b = origin(b, &no_memory_b);
 
-	*same = of_a && of_b;
-	for (size_t i = 0; !err && *same && i < SEED_ARRAY_LEN(parts); i++)
-		err = compare_part(of_a, of_b, parts[i], same);
-	if (err)
-		*same = false;
-	curl_url_cleanup(of_a);
-	curl_url_cleanup(of_b);
-	return err;
+	*same = of_a && of_b && strcasecmp(of_a, of_b) == 0;
+	curl_free(of_a);
+	curl_free(of_b);
+	return no_memory_a || no_memory_b ? -ENOMEM : 0;
 }
 
 /* What of IPv4 is no one's public address (IANA's special-purpose registry). */
