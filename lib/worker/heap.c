@@ -8,7 +8,7 @@
 #define HEAP_STEP_BYTES (8 * 1024 * 1024)
 /* The heap of a worker that waits. */
 #define HEAP_KEPT_BYTES ((size_t)128 * 1024 * 1024)
-#ifdef __GLIBC__
+
 void seed_heap_keep(void)
 {
 	mallopt(M_MMAP_THRESHOLD, HEAP_BLOCK_MAX_BYTES);
@@ -21,12 +21,3 @@ void seed_heap_trim(void)
 	if (mallinfo2().arena > HEAP_KEPT_BYTES)
 		malloc_trim(HEAP_STEP_BYTES);
 }
-#else
-void seed_heap_keep(void)
-{
-}
-
-void seed_heap_trim(void)
-{
-}
-#endif
