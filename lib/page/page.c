@@ -21,9 +21,7 @@ struct gallery {
 
 static void put_key(struct seed_page *page, const char *key)
 {
-	seed_page_put(page, ",\"");
-	seed_page_put(page, key);
-	seed_page_put(page, "\":");
+	seed_page_putf(page, ",\"%s\":", key);
 }
 
 static void put_text(struct seed_page *page, const char *key, const char *text, size_t max)
@@ -47,23 +45,17 @@ static void put_time_key(struct seed_page *page, const char *key, int64_t wall_m
 static void put_picture(struct seed_page *page, const char *key, uint32_t width, uint32_t height,
 			uint64_t bytes)
 {
-	if (!bytes || page->err)
-		return;
-	put_key(page, key);
-	if (!page->err)
-		page->err = seed_buf_addf(&page->buf, "{\"width\":%u,\"height\":%u,\"bytes\":%llu}",
-					  width, height, (unsigned long long)bytes);
+	if (bytes)
+		seed_page_putf(page, ",\"%s\":{\"width\":%u,\"height\":%u,\"bytes\":%llu}", key, width,
+			       height, (unsigned long long)bytes);
 }
 
 static void put_parameters(struct seed_page *page, const struct seed_params *params)
 {
-	put_key(page, "parameters");
-	if (page->err)
-		return;
-	page->err = seed_buf_addf(&page->buf, "{\"steps\":%d,\"cfg_scale\":%g", params->steps,
-				  params->cfg_scale);
-	if (!page->err && params->has_seed)
-		page->err = seed_buf_addf(&page->buf, ",\"seed\":%lld", (long long)params->seed);
+	seed_page_putf(page, ",\"parameters\":{\"steps\":%d,\"cfg_scale\":%g", params->steps,
+		       params->cfg_scale);
+	if (params->has_seed)
+		seed_page_putf(page, ",\"seed\":%lld", (long long)params->seed);
 	put_text(page, "quality", params->quality, TEXT_MAX_BYTES);
 	put_text(page, "style", params->style, TEXT_MAX_BYTES);
 	put_text(page, "negative_prompt", params->negative_prompt, TEXT_MAX_BYTES);
@@ -74,9 +66,7 @@ static void put_error(struct seed_page *page, const struct seed_kept_error *erro
 {
 	if (!error->code)
 		return;
-	put_key(page, "error");
-	seed_page_put(page, "{\"errno\":");
-	seed_page_put_json(page, seed_error_name(error->code), TEXT_MAX_BYTES);
+	seed_page_putf(page, ",\"error\":{\"errno\":\"%s\"", seed_error_name(error->code));
 	put_text(page, "message", seed_error_words(error), TEXT_MAX_BYTES);
 	seed_page_put(page, "}");
 }
@@ -111,8 +101,8 @@ static void put_row(struct seed_page *page, const struct seed_record *row)
 	put_error(page, &row->error);
 	put_time_key(page, "created_at", row->created_ms);
 	put_time_key(page, "verified_at", row->verified_ms);
-	if (row->cost >= 0 && !page->err)
-		page->err = seed_buf_addf(&page->buf, ",\"cost\":%.15g", row->cost);
+	if (row->cost >= 0)
+		seed_page_putf(page, ",\"cost\":%.15g", row->cost);
 }
 
 static int64_t ms_of(const struct timespec *time)
@@ -127,26 +117,17 @@ static void put_time(struct seed_page *page, const struct timespec *time)
 	char text[SEED_CLOCK_TEXT_BYTES];
 
 	seed_clock_format(ms_of(time), text);
-	seed_page_put(page, "<time datetime=\"");
-	seed_page_put(page, text);
-	seed_page_put(page, "\">");
-	seed_page_put_bytes(page, text, strlen("2026-11-22"));
-	seed_page_put(page, " ");
-	seed_page_put_bytes(page, text + strlen("2026-11-22T"), strlen("19:43"));
-	seed_page_put(page, " UTC</time>");
+	seed_page_putf(page, "<time datetime=\"%s\">%.10s %.5s UTC</time>", text, text,
+		       text + strlen("2026-11-22T"));
 }
 
 /* Room for the picture before it is loaded; the mount's size where the row, which
  * may have been removed, does not tell. */
 static void put_room(struct gallery *gallery, const struct seed_record *row)
 {
-	struct seed_page *page = &gallery->plain;
-
-	seed_page_put(page, " width=\"");
-	seed_page_put_number(page, row ? row->image.width : gallery->config->width);
-	seed_page_put(page, "\" height=\"");
-	seed_page_put_number(page, row ? row->image.height : gallery->config->height);
-	seed_page_put(page, "\"");
+	seed_page_putf(&gallery->plain, " width=\"%u\" height=\"%u\"",
+		       row ? row->image.width : gallery->config->width,
+		       row ? row->image.height : gallery->config->height);
 }
 
 static void put_image(struct gallery *gallery, const char *name, const struct seed_record *row)
@@ -171,11 +152,8 @@ static void put_facts(struct seed_page *page, const struct seed_page_entry *entr
 	seed_page_put(page, "<p class=\"facts\">");
 	put_time(page, &entry->time);
 	if (row) {
-		seed_page_put(page, " <span>");
-		seed_page_put_number(page, row->image.width);
-		seed_page_put(page, "×");
-		seed_page_put_number(page, row->image.height);
-		seed_page_put(page, "</span> <a href=\"");
+		seed_page_putf(page, " <span>%u×%u</span> <a href=\"", row->image.width,
+			       row->image.height);
 		seed_page_put_url(page, "records/", entry->name, ".json");
 		seed_page_put(page, "\">record</a>");
 	}
@@ -241,13 +219,10 @@ static void put_data(struct gallery *gallery, uint64_t changes)
 
 	seed_page_put(page, "<script type=\"application/json\" id=\"data\">{\"title\":");
 	seed_page_put_json(page, gallery->config->title, SIZE_MAX);
-	seed_page_put(page, ",\"changes\":");
-	seed_page_put_number(page, changes);
-	seed_page_put(page, ",\"images\":");
-	seed_page_put_number(page, gallery->entries.images);
-	seed_page_put(page, gallery->entries.cut ? ",\"cut\":true" : "");
-	seed_page_put(page, gallery->config->thumbs ? ",\"thumbs\":true" : "");
-	seed_page_put(page, ",\"entries\":[");
+	seed_page_putf(page, ",\"changes\":%llu,\"images\":%zu%s%s,\"entries\":[",
+		       (unsigned long long)changes, gallery->entries.images,
+		       gallery->entries.cut ? ",\"cut\":true" : "",
+		       gallery->config->thumbs ? ",\"thumbs\":true" : "");
 	for (size_t i = 0; i < gallery->entries.count && !page->err; i++)
 		put_entry(gallery, &gallery->entries.list[i], &first);
 	seed_page_put(page, "]}</script>\n");
@@ -257,20 +232,14 @@ static void put_footer(struct gallery *gallery)
 {
 	struct seed_page *page = &gallery->page;
 
-	if (gallery->entries.cut) {
-		seed_page_put(page, "<footer><p>There is more under <a href=\"images/\">images</a>: this "
-			      "page looks at ");
-		seed_page_put_number(page, SEED_PAGE_LOOKED_MAX);
-		seed_page_put(page, " files and shows the ");
-		seed_page_put_number(page, gallery->plain_count);
-		seed_page_put(page, " newest of them.</p></footer>\n");
-	} else if (gallery->entries.images > gallery->plain_count) {
-		seed_page_put(page, "<footer><p>The ");
-		seed_page_put_number(page, gallery->plain_count);
-		seed_page_put(page, " newest of ");
-		seed_page_put_number(page, gallery->entries.images);
-		seed_page_put(page, "; all are under <a href=\"images/\">images</a>.</p></footer>\n");
-	}
+	if (gallery->entries.cut)
+		seed_page_putf(page, "<footer><p>There is more under <a href=\"images/\">images</a>: this "
+			       "page looks at %d files and shows the %zu newest of them.</p></footer>\n",
+			       SEED_PAGE_LOOKED_MAX, gallery->plain_count);
+	else if (gallery->entries.images > gallery->plain_count)
+		seed_page_putf(page, "<footer><p>The %zu newest of %zu; all are under <a href=\"images/\">"
+			       "images</a>.</p></footer>\n", gallery->plain_count,
+			       gallery->entries.images);
 }
 
 static void put_plain_page(struct gallery *gallery)
@@ -279,9 +248,7 @@ static void put_plain_page(struct gallery *gallery)
 
 	seed_page_put(page, "<noscript>\n<header><h1>");
 	seed_page_put_line(page, gallery->config->title, SIZE_MAX);
-	seed_page_put(page, "</h1><p>");
-	seed_page_put_number(page, gallery->entries.images);
-	seed_page_put(page, "</p></header>\n");
+	seed_page_putf(page, "</h1><p>%zu</p></header>\n", gallery->entries.images);
 	if (gallery->plain_count) {
 		seed_page_put(page, "<ul class=\"cards\">\n");
 		seed_page_put_bytes(page, gallery->plain.buf.data, gallery->plain.buf.len_bytes);
@@ -304,8 +271,7 @@ static void put_head(struct gallery *gallery)
 	page->err = seed_page_hash(seed_page_css, style);
 	if (!page->err)
 		page->err = seed_page_hash(seed_page_js, script);
-	if (!page->err)
-		page->err = seed_buf_addf(&page->buf,
+	seed_page_putf(page,
 			"<!DOCTYPE html>\n"
 			"<html lang=\"en\">\n"
 			"<meta charset=\"utf-8\">\n"

@@ -1,5 +1,7 @@
 #include "lib/page/put.h"
 
+#include <stdarg.h>
+
 #include "lib/base/text.h"
 
 void seed_page_put_bytes(struct seed_page *page, const char *data, size_t len)
@@ -13,10 +15,23 @@ void seed_page_put(struct seed_page *page, const char *html)
 	seed_page_put_bytes(page, html, strlen(html));
 }
 
-void seed_page_put_number(struct seed_page *page, uint64_t number)
+void seed_page_putf(struct seed_page *page, const char *format, ...)
 {
-	if (!page->err)
-		page->err = seed_buf_addf(&page->buf, "%llu", (unsigned long long)number);
+	va_list arguments;
+	char *text;
+	int len;
+
+	if (page->err)
+		return;
+	va_start(arguments, format);
+	len = vasprintf(&text, format, arguments);
+	va_end(arguments);
+	if (len < 0) {
+		page->err = -ENOMEM;
+		return;
+	}
+	seed_page_put_bytes(page, text, (size_t)len);
+	free(text);
 }
 
 static const char *entity_of(char c)
@@ -35,7 +50,7 @@ static const char *entity_of(char c)
 	}
 }
 
-void seed_page_put_escaped(struct seed_page *page, const char *text)
+static void put_escaped(struct seed_page *page, const char *text)
 {
 	for (;;) {
 		size_t len = strcspn(text, "&<>\"'");
@@ -62,7 +77,7 @@ void seed_page_put_line(struct seed_page *page, const char *text, size_t max)
 		return;
 	}
 	seed_text_one_line(line, len);
-	seed_page_put_escaped(page, line);
+	put_escaped(page, line);
 	if (cut)
 		seed_page_put(page, "…");
 	free(line);
@@ -81,8 +96,8 @@ void seed_page_put_url(struct seed_page *page, const char *area, const char *nam
 	for (; *name; name++) {
 		if (stays_in_url(*name))
 			seed_page_put_bytes(page, name, 1);
-		else if (!page->err)
-			page->err = seed_buf_addf(&page->buf, "%%%02X", (unsigned char)*name);
+		else
+			seed_page_putf(page, "%%%02X", (unsigned char)*name);
 	}
 	seed_page_put(page, suffix);
 }
@@ -107,10 +122,8 @@ void seed_page_put_json(struct seed_page *page, const char *text, size_t max)
 			text++;
 		if (text > from)
 			seed_page_put_bytes(page, from, (size_t)(text - from));
-		if (text < end && !page->err)
-			page->err = seed_buf_addf(&page->buf, "\\u%04x", (unsigned char)*text++);
-		if (page->err)
-			return;
+		if (text < end)
+			seed_page_putf(page, "\\u%04x", (unsigned char)*text++);
 	}
 	seed_page_put(page, "\"");
 }

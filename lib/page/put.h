@@ -16,12 +16,11 @@ struct seed_page {
 
 void seed_page_put(struct seed_page *page, const char *html);
 void seed_page_put_bytes(struct seed_page *page, const char *data, size_t len);
-void seed_page_put_number(struct seed_page *page, uint64_t number);
+/* Numbers, and texts that are not a user's. */
+void seed_page_putf(struct seed_page *page, const char *format, ...) SEED_PRINTF(2, 3);
 
-/* As it may stand between tags and in a quoted attribute. */
-void seed_page_put_escaped(struct seed_page *page, const char *text);
-
-/* One line of at most `max` bytes, escaped: files that somebody else put into the
+/* One line of at most `max` bytes, as it may stand between tags and in a quoted
+ * attribute: files that somebody else put into the
  * state directory make a sound page, too. */
 void seed_page_put_line(struct seed_page *page, const char *text, size_t max);
 
