@@ -106,23 +106,19 @@ static int base64_value(char digit)
 	return digit == '/' || digit == '_' ? 63 : -1;
 }
 
-static bool is_line_break(char c)
+/* Only digits, line breaks, and the right padding or none may stand there; bits that
+ * no byte takes are zero, as every encoder leaves them: others tell of a text that
+ * was cut. At most `room` bytes; *added: how many. */
+static errint_t decode_base64(const char *text, size_t len, char *to, size_t room, size_t *added)
 {
-	return c == '\n' || c == '\r';
-}
-
-/* Counts the digits. Only they, line breaks, and the right padding or none
- * may stand there; bits that no byte takes are zero, as every encoder leaves
- * them: others tell of a text that was cut. */
-static errint_t base64_count(const char *text, size_t len, size_t *digits)
-{
-	size_t count = 0, padding = 0;
-	int last = 0;
+	size_t digits = 0, padding = 0;
+	unsigned int bits = 0;
+	int held = 0;
 
 	for (size_t i = 0; i < len; i++) {
 		int value = base64_value(text[i]);
 
-		if (is_line_break(text[i]))
+		if (text[i] == '\n' || text[i] == '\r')
 			continue;
 		if (text[i] == '=') {
 			padding++;
@@ -130,46 +126,35 @@ static errint_t base64_count(const char *text, size_t len, size_t *digits)
 		}
 		if (value < 0 || padding)
 			return -EBADMSG;
-		last = value;
-		count++;
+		digits++;
+		bits = (bits << 6 | (unsigned int)value) & 0xfff;
+		held += 6;
+		if (held < 8)
+			continue;
+		if (*added == room)
+			return -EFBIG;
+		held -= 8;
+		to[(*added)++] = (char)(bits >> held & 0xff);
 	}
-	if (count % 4 == 1 || (padding && padding != (4 - count % 4) % 4))
+	if (digits % 4 == 1 || (padding && padding != (4 - digits % 4) % 4))
 		return -EBADMSG;
-	if ((count % 4 == 2 && (last & 0xf)) || (count % 4 == 3 && (last & 0x3)))
-		return -EBADMSG;
-	*digits = count;
-	return 0;
+	return bits & ((1U << held) - 1) ? -EBADMSG : 0;
 }
 
 errint_t seed_buf_add_base64(struct seed_buf *buf, const char *text, size_t len)
 {
-	size_t digits, at;
-	unsigned int bits = 0;
-	int held = 0;
-	errint_t result = base64_count(text, len, &digits);
+	size_t room = len - len / 4, left = buf->limit_bytes - buf->len_bytes, added = 0;
+	errint_t result;
 
-	if (result)
-		return result;
-	if (!digits)
-		return 0;
-	/* Exact, so that the cap counts bytes and not their encoding. */
-	result = buf_reserve(buf, digits / 4 * 3 + (digits % 4 ? digits % 4 - 1 : 0));
-	if (result)
-		return result;
-	at = buf->len_bytes;
-	for (size_t i = 0; i < len; i++) {
-		int value = base64_value(text[i]);
-
-		if (value < 0)
-			continue;
-		bits = (bits << 6 | (unsigned int)value) & 0xfff;
-		held += 6;
-		if (held >= 8) {
-			held -= 8;
-			buf->data[at++] = (char)(bits >> held & 0xff);
-		}
-	}
-	buf->data[at] = '\0';
-	buf->len_bytes = at;
-	return 0;
+	/* What does not fit shows when it is there: line breaks take no room. */
+	if (room > left)
+		room = left;
+	result = room ? buf_reserve(buf, room) : 0;
+	if (!result)
+		result = decode_base64(text, len, buf->data + buf->len_bytes, room, &added);
+	if (!result)
+		buf->len_bytes += added;
+	if (buf->alloc_bytes)
+		buf->data[buf->len_bytes] = '\0';
+	return result;
 }
