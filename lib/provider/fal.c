@@ -55,12 +55,8 @@ static errint_t ask_cancel(const struct seed_ask *ask)
  * tell that the picture beside it was blackened. */
 static bool take_image(struct seed_task *task, const cJSON *json, struct seed_step *step)
 {
-	const char *text = seed_reply_first_image(seed_json_at(json, "images"));
+	const char *text = seed_reply_first_image(json);
 
-	if (!text)
-		text = seed_reply_first_image(seed_json_at(json, "image"));
-	if (!text)
-		text = seed_reply_first_image(seed_json_at(json, "output"));
 	if (cJSON_IsTrue(seed_json_at(json, "has_nsfw_concepts[0]")))
 		seed_reply_fail(step, EPERM, 200, "refused by the service's safety checker");
 	else if (text)

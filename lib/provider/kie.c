@@ -170,24 +170,15 @@ static int fail_code(const cJSON *json)
 	return seed_json_int(json, "data.failCode", seed_json_int(json, "data.errorCode", 0));
 }
 
-static void fail_words(const cJSON *json, char *code, size_t code_size, char *text,
-		       size_t text_size)
-{
-	const char *word = seed_json_text(json, "data.failCode");
-	const char *message = seed_json_text(json, "data.failMsg");
-
-	seed_json_copy_text(code, code_size, word);
-	seed_json_copy_text(text, text_size, message);
-	if (!message)
-		seed_json_copy_text(text, text_size, seed_json_text(json, "data.errorMessage"));
-}
-
 static void task_failed(const cJSON *json, struct seed_step *step)
 {
 	char word[64], text[SEED_MESSAGE_MAX_BYTES], words[sizeof(word) + sizeof(text) + 2];
+	const char *message = seed_json_text(json, "data.failMsg");
 	int code = fail_code(json);
 
-	fail_words(json, word, sizeof(word), text, sizeof(text));
+	seed_json_copy_text(word, sizeof(word), seed_json_text(json, "data.failCode"));
+	seed_json_copy_text(text, sizeof(text), message ? message :
+			    seed_json_text(json, "data.errorMessage"));
 	snprintf(words, sizeof(words), "%s %s", word, text);
 	if (code && !*word)
 		snprintf(word, sizeof(word), "%d", code);
@@ -255,9 +246,8 @@ static void poll_code(const struct seed_response *response, const cJSON *json,
 	char words[2 * SEED_MESSAGE_MAX_BYTES];
 
 	seed_json_error_words(json, words, sizeof(words));
-	if (code == 401 || code == 402 || code == 403 || code == 433 || code == 501)
-		seed_reply_refuse(step, response, json, "code", code);
-	else if (seed_reply_judge_words(words, 0))
+	if (code == 401 || code == 402 || code == 403 || code == 433 || code == 501 ||
+	    seed_reply_judge_words(words, 0))
 		seed_reply_refuse(step, response, json, "code", code);
 	else if (code == 404 || code == 422)
 		step->kind = SEED_STEP_UNKNOWN;
