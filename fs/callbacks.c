@@ -73,7 +73,7 @@ static void callbacks_create(struct fs *fs, fuse_req_t req, const char *path, co
 	struct found found = { .type = &callback_file };
 	errint_t err = -ENAMETOOLONG;
 
-	SEED_UNUSED(mode); /* the mount's own hold */
+	SEED_UNUSED(mode); /* the mount's own modes apply */
 	if (path_join(path, name, found.path))
 		err = seed_text_check_name(found.path);
 	if (err)

@@ -30,7 +30,7 @@ static int parent_status(int fd, pid_t child)
 	} while (n < 0 && errno == EINTR);
 	if (n == 1)
 		return 0;
-	/* Closed without a word: the child has said why and is ending. */
+	/* Closed without an answer: the child has said why and is ending. */
 	while (waitpid(child, &status, 0) < 0)
 		if (errno != EINTR)
 			return 1;
@@ -107,8 +107,8 @@ void daemon_ready(bool foreground)
 	tell_systemd();
 	if (foreground)
 		return;
-	/* Not before the mount: an automount lets only its own process group in until
-	 * then, and mount(8) is in it. */
+	/* Not before the mount: until then an automount lets in only its own process
+	 * group, of which mount(8) is a member. */
 	if (setsid() < 0)
 		fprintf(stderr, "seedfs: setsid: %s\n", strerror(errno));
 	if (chdir("/") < 0)

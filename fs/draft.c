@@ -12,7 +12,7 @@ struct draft *draft_new(char *text, size_t len, size_t limit, bool is_prompt)
 	draft->len = draft->room = len;
 	draft->limit = limit;
 	draft->is_prompt = is_prompt;
-	draft->text_number = 1; /* 0 is no text's */
+	draft->text_number = 1; /* 0 means no text */
 	pthread_mutex_init(&draft->mutex, NULL);
 	return draft;
 }
@@ -21,7 +21,7 @@ void draft_free(struct draft *draft)
 {
 	if (!draft)
 		return;
-	/* Who committed it lets go of it after the engine has the text, and may be
+	/* The caller that committed it releases it after the engine has the text, and may be
 	 * answered first. */
 	pthread_mutex_lock(&draft->mutex);
 	pthread_mutex_unlock(&draft->mutex);
@@ -58,13 +58,13 @@ errint_t draft_write(struct draft *draft, const char *data, size_t size, size_t 
 	if (offset > draft->limit || size > draft->limit - offset)
 		err = -EFBIG;
 	else if (draft->is_prompt && offset == draft->len)
-		/* Elsewhere a later write may make it whole: close() judges. */
+		/* In the middle, a later write may complete it: close() judges. */
 		err = seed_text_check_write(draft->data, draft->len, data, size, at);
 	else
 		err = 0;
 	if (!err)
 		err = reserve(draft, offset + size);
-	if (err) { /* nothing is committed of a text that is not whole */
+	if (err) { /* nothing of an invalid text is committed */
 		draft->refused = -err;
 		return err;
 	}

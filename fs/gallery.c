@@ -1,10 +1,10 @@
 /*
  * index.html: the images of the mount on one page (lib/page/page.h).
  *
- * stat(1) must tell the size of what an open then reads; so stat renders as well,
- * and what was rendered stays until an entry changes. In a large catalogue that
+ * stat(1) must report the size that an open then reads. So stat renders the page as
+ * well, and a rendering stays until an entry changes. In a large catalogue that
  * changes all the time, it is also kept for ten times as long as it took to make.
- * A large one takes a second: it is rendered on a thread of its own, to which the
+ * Rendering a large one takes a second, so a thread of its own does it, to which the
  * requests are handed.
  */
 #include "fs/fs.h"
@@ -13,10 +13,10 @@
 #include "lib/page/page.h"
 
 #define KEPT_TIMES 10
-/* Whoever stats and then reads is done by then. */
+/* By then whoever calls stat and then reads has finished. */
 #define KEPT_MS 50
 
-/* The last part of the mount point: what people call the mount. */
+/* The last part of the mount point: people call the mount by it. */
 static const char *title_of(const struct fs *fs)
 {
 	const char *slash = strrchr(fs->options.mountpoint, '/');
@@ -24,7 +24,7 @@ static const char *title_of(const struct fs *fs)
 	return slash && slash[1] ? slash + 1 : fs->options.mountpoint;
 }
 
-/* The new rendering takes the old one's place; its time only if it differs. With
+/* Replaces the old rendering by the new one; its time changes only if it differs. With
  * the mutex held. */
 static errint_t take(struct gallery *gallery, const struct seed_buf *buf)
 {
@@ -44,7 +44,7 @@ static errint_t take(struct gallery *gallery, const struct seed_buf *buf)
 	return 0;
 }
 
-/* Whether what was rendered last will do. */
+/* Whether the last rendering can be used. */
 static bool is_fresh(struct fs *fs)
 {
 	struct gallery *gallery = &fs->gallery;
@@ -86,7 +86,7 @@ static errint_t render(struct fs *fs)
 	return err;
 }
 
-/* As it was rendered last: for a look-up, whose attributes nobody keeps. */
+/* The last rendering: for a look-up, whose attributes nobody keeps. */
 static errint_t index_getattr(struct fs *fs, struct inode *inode, struct stat *st,
 			      double *timeout_s)
 {
@@ -101,7 +101,7 @@ static errint_t index_getattr(struct fs *fs, struct inode *inode, struct stat *s
 	return 0;
 }
 
-/* What is open stays what it was when it was opened. */
+/* An open file stays as it was when it was opened. */
 static errint_t snapshot(struct fs *fs, struct handle *handle)
 {
 	errint_t err = 0;
@@ -147,7 +147,7 @@ static void reply(struct asking *asking, errint_t err)
 	}
 }
 
-/* Who comes while it is rendered waits here for the same walk. */
+/* Requests that come during a rendering wait here for its end. */
 static void run(struct seed_disk_job *job)
 {
 	struct asking *asking = (struct asking *)job;
@@ -156,7 +156,7 @@ static void run(struct seed_disk_job *job)
 	free(asking);
 }
 
-/* Replies at once with what is fresh, else once it is rendered. */
+/* Replies at once if the rendering is fresh, else once it is rendered. */
 static void ask(struct asking *asking)
 {
 	struct asking *later;

@@ -24,8 +24,8 @@ int handover_take(void)
 	unsetenv("LISTEN_FDNAMES");
 	if (!is_ours || fcntl(FIRST_FD, F_SETFD, FD_CLOEXEC) < 0)
 		return -1;
-	/* From here on it is ours alone, and a crash ends the connection: who waits gets
-	 * an error, not a service that knows nothing of his request. */
+	/* From here on it is ours alone, and a crash ends the connection: whoever waits gets
+	 * an error, and not a service that does not know the request. */
 	if (forget())
 		fputs("seedfs: systemd keeps the mount's descriptor\n", stderr);
 	return FIRST_FD;
@@ -33,7 +33,7 @@ int handover_take(void)
 
 errint_t handover_give(int fd, struct seed_error *error)
 {
-	/* One that no service has taken would be in the way. */
+	/* A mount that no service has taken would be in the way. */
 	errint_t err = forget();
 
 	if (!err)

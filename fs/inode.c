@@ -72,11 +72,11 @@ static bool is_taken(struct fs *fs, uint64_t number)
 }
 
 /*
- * It follows from type, name and version, so that a listing can tell it before a
- * look-up; where another inode has it (one that is gone, or was renamed), the next
- * that is free. Above 32 bits, where most file systems have none, and below 2^53,
- * which is what programs keep in a double: whoever looks for one of ours in a
- * process's list of descriptors finds ours.
+ * The number follows from type, name and version, so that a listing can give it before a
+ * look-up. If another inode has it (one that is gone, or was renamed), the next
+ * free number is used. It is above 32 bits, where most file systems have none, and below
+ * 2^53, which a program can keep in a double: whoever searches a process's descriptors
+ * for one of our numbers finds ours.
  */
 static uint64_t free_number(struct fs *fs, const struct found *found)
 {
@@ -259,7 +259,7 @@ bool path_stem(const char *path, const char *suffix, char name[FS_PATH_BYTES])
 	return true;
 }
 
-/* The path that takes the place of `path`, malloc'd; NULL: not concerned. */
+/* The path that replaces `path`, malloc'd; NULL: not concerned. */
 static char *new_path(const struct inode *inode, const char *from, const char *to, bool folder)
 {
 	const char *path = inode->path, *suffix = inode->type->suffix ? inode->type->suffix : "";

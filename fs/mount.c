@@ -43,8 +43,8 @@ static errint_t detach(const char *mountpoint)
 	return run_fusermount(mountpoint);
 }
 
-/* A dead mount may still answer stat() out of the kernel's memory; statfs() always
- * asks. */
+/* A dead mount may still answer stat() from the kernel's memory; statfs() always
+ * asks the mount. */
 static bool is_dead(const char *path)
 {
 	struct statvfs fs;
@@ -62,7 +62,7 @@ static bool is_empty(const char *path)
 	int count = 0;
 
 	if (!folder)
-		return true; /* who may not look may mount all the same */
+		return true; /* whoever may not look may still mount */
 	while (count <= 2 && (entry = readdir(folder)) != NULL)
 		count++;
 	closedir(folder);
@@ -137,7 +137,7 @@ static bool add_mount_options(struct fs *fs, struct fuse_args *args)
 		ok = fuse_opt_add_opt(&list, "ro") == 0;
 	if (ok && options->debug)
 		ok = fuse_opt_add_opt(&list, "debug") == 0;
-	/* Before what the user gave, which may name its own fsname. */
+	/* Before the user's options, which may have their own fsname. */
 	ok = ok && fuse_opt_insert_arg(args, 1, "-o") == 0 &&
 	     fuse_opt_insert_arg(args, 2, list) == 0;
 	free(name);
@@ -171,7 +171,7 @@ static void warn_request_timeout(struct fs *fs)
 
 #define IN_A_CONTAINER "in a container, start it with --device /dev/fuse --cap-add SYS_ADMIN"
 
-/* What libfuse would tell in two lines, the useful one first. */
+/* What libfuse would say in two lines, the useful one first. */
 errint_t mount_check_device(struct seed_error *error)
 {
 	struct stat st;
@@ -208,7 +208,7 @@ static void first_line(int fd, char *line, size_t size)
 		memmove(line, start + 2, strlen(start + 2) + 1);
 }
 
-/* libfuse and fusermount3 say on standard error why a mount fails; it becomes
+/* libfuse and fusermount3 write to standard error why a mount fails; that becomes
  * part of our one line. */
 static errint_t mount_session(struct fs *fs, struct seed_error *error)
 {
@@ -219,7 +219,7 @@ static errint_t mount_session(struct fs *fs, struct seed_error *error)
 
 	if (kept >= 0)
 		dup2(said, STDERR_FILENO);
-	/* libfuse takes a mount that is there already by this name. */
+	/* libfuse serves an existing mount by this name. */
 	snprintf(device, sizeof(device), "/dev/fd/%d", fs->device);
 	result = fuse_session_mount(fs->session,
 				    fs->device >= 0 ? device : fs->options.mountpoint);
@@ -232,7 +232,7 @@ static errint_t mount_session(struct fs *fs, struct seed_error *error)
 		close(said);
 	if (result == 0)
 		return 0;
-	/* Its words are all that libfuse tells. */
+	/* These words are all that libfuse reports. */
 	return seed_error_set(error, strstr(line, strerror(EAGAIN)) ? EAGAIN : EIO,
 			      "cannot mount at %s: %s%s", fs->options.mountpoint,
 			      line[0] ? line : "libfuse does not say why",
@@ -266,7 +266,7 @@ void mount_began(struct fs *fs)
 	daemon_ready(fs->options.foreground);
 }
 
-/* Why nothing can be served is our one line. */
+/* If nothing can be served, our one line says why. */
 static void say_nothing(enum fuse_log_level level, const char *format, va_list arguments)
 {
 	SEED_UNUSED(level);

@@ -18,7 +18,7 @@ static bool is_kept(int capability)
 	return false;
 }
 
-/* Only who may is asked to: others have nothing to gain from it. */
+/* For a process with capabilities only: without any, the bounding set gives it nothing. */
 static bool drop_bounds(void)
 {
 	bool dropped = true;

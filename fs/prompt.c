@@ -1,4 +1,4 @@
-/* prompts/NAME: what its text is, which names may be one, and its removal. */
+/* prompts/NAME: its text, the names that are allowed, and its removal. */
 #include "fs/scratch.h"
 #include "fs/writing.h"
 #include "lib/store/files.h"
@@ -37,8 +37,8 @@ static const struct writing_kind prompt_writing = {
 	.set_time = prompt_set_time,
 };
 
-/* Where its image and record will be no folder stands, which one of an earlier
- * version may; nor, where its history will be, an image of another's. */
+/* No folder may be in the place of its image or its record (an earlier version may have
+ * made one), and no other entry's image in the place of its history. */
 static errint_t check_free(struct fs *fs, const char *name)
 {
 	char path[FS_PATH_BYTES];

@@ -13,7 +13,7 @@ static errint_t make_prompt(struct fs *fs, const char *path, struct fuse_file_in
 
 	if (err)
 		return err;
-	/* The next file of a name that was renamed to a backup goes on with its
+	/* The next file of a name that was renamed to a backup continues its
 	 * entry, and begins empty. */
 	if (scratch_hides(fs, path)) {
 		scratch_show(fs, path);
@@ -60,7 +60,7 @@ static void reply_scratch(struct fs *fs, fuse_req_t req, struct found *found,
 	struct inode *inode = find_scratch(fs, found) ? inode_get(fs, found) : NULL;
 	struct handle *handle = inode ? handle_new(req, inode, fi) : NULL;
 
-	scratch_unref(fs, found->scratch); /* where the inode was there and has its own */
+	scratch_unref(fs, found->scratch); /* if the inode existed and has its own */
 	if (!handle) {
 		if (inode)
 			inode_forget(fs, inode, 1);
@@ -78,7 +78,7 @@ static void reply_scratch(struct fs *fs, fuse_req_t req, struct found *found,
 	}
 }
 
-/* Which of the two it is, `found` says afterwards. */
+/* `found` says afterwards which of the two it is. */
 static errint_t make_file(struct fs *fs, fuse_req_t req, const char *path, const char *name,
 			  mode_t mode, struct fuse_file_info *fi, struct found *found)
 {
@@ -133,7 +133,7 @@ static errint_t prompts_lookup(struct fs *fs, const struct node_type *folder, co
 		return -ENAMETOOLONG;
 	if (seed_text_is_scratch(name) && find_scratch(fs, found))
 		return 0;
-	/* What was stored under what is a scratch name now is still there. */
+	/* Entries stored under what is a scratch name now are still there. */
 	err = folder_lookup(fs, folder, path, name, found);
 	return !err && scratch_hides(fs, found->path) ? -ENOENT : err;
 }

@@ -1,6 +1,6 @@
-/* records/NAME.json and history/NAME/0001.png. A version is the file of the state
- * directory; a record is made of its row when it is opened, with the versions
- * that the history has then, and an open one stays what it was. */
+/* records/NAME.json and history/NAME/0001.png. A version is the file in the state
+ * directory. A record is made from its row when it is opened, with the versions
+ * that the history has then; an open record does not change. */
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -43,7 +43,7 @@ static void plain_open(struct fs *fs, fuse_req_t req, struct inode *inode,
 
 /* ---- records ---- */
 
-/* The size of what an open would read, and when it changed last: a version that
+/* The size that an open would read, and the time of the last change: a version that
  * comes or goes changes it, too. */
 static errint_t record_getattr(struct fs *fs, struct inode *inode, struct stat *st,
 			       double *timeout_s)

@@ -47,8 +47,8 @@ static void renamed(struct fs *fs, fuse_req_t req, int code, void *context)
 
 /* ---- a scratch file becomes a prompt ---- */
 
-/* A scratch file goes by a rename; replies. Where it was the backup of a prompt,
- * and all that was left of it, this is the removal of that. */
+/* A rename removes a scratch file; replies. If it was the backup of a prompt,
+ * and all that was left of it, this removes the prompt. */
 static void reply_without(struct fs *fs, fuse_req_t req, struct scratch *scratch)
 {
 	char hidden[FS_PATH_BYTES];
@@ -59,7 +59,7 @@ static void reply_without(struct fs *fs, fuse_req_t req, struct scratch *scratch
 		fuse_reply_err(req, 0);
 }
 
-/* The scratch file is the prompt now: what stood there is another file. */
+	/* The scratch file is the prompt now: the file that was there is another one. */
 static void took_name(struct fs *fs, fuse_req_t req, const char *from, const char *to)
 {
 	struct scratch *scratch = scratch_find(fs, from);
@@ -89,7 +89,7 @@ static void scratch_committed(struct fs *fs, fuse_req_t req, int code, void *con
 	free(renaming);
 }
 
-/* White text starts nothing and changes nothing; but the file is there. */
+/* Text that is only white space starts nothing and changes nothing, but the file exists. */
 static errint_t keep_empty(struct fs *fs, const char *to)
 {
 	int fd = openat(seed_store_area(fs->store, SEED_AREA_PROMPTS), to,
@@ -119,7 +119,7 @@ static void commit_scratch(struct fs *fs, fuse_req_t req, const char *from, cons
 	}
 	ticket->uid = fuse_req_ctx(req)->uid;
 	ticket->prompt_time = scratch->mtime;
-	/* A file that is synced or saved again is no wish for another image. */
+	/* A file that is synced or saved again does not ask for another image. */
 	ticket->unless_made = true;
 	wait->until_begun = true; /* rename(2) never waits for a generation */
 	if (seed_engine_commit(fs->engine, to, scratch->text, ticket, wait))
@@ -249,7 +249,7 @@ static const char *last_part(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* rename(2)'s rules about what may take whose place. */
+/* rename(2)'s rules about what may replace what. */
 static errint_t check_target(struct fs *fs, const char *to, bool folder, unsigned flags)
 {
 	struct scratch *scratch = scratch_find(fs, to);

@@ -1,9 +1,9 @@
 /*
- * queue, metrics and gallery.json, made by the engine, for a stat(2) as for an open, so that size
- * and time are true. For a moment the same process sees the same: programs that
- * copy (tar, cp, servers) stat, open, read and stat again. Others have a new one
- * made (also by the stat that the kernel sends before an open, for the
- * permissions). An open one stays what it was.
+ * queue, metrics and gallery.json, made by the engine for a stat(2) as well as for an
+ * open, so that size and time are exact. For a moment the same process gets the same
+ * text: programs that copy (tar, cp, servers) stat, open, read and stat again. Other
+ * processes get a new one (also by the stat that the kernel sends before an open, for the
+ * permissions). An open file does not change.
  */
 #include "fs/fs.h"
 #include "lib/base/clock.h"
@@ -25,7 +25,7 @@ static enum seed_report kind_of(const struct inode *inode)
 	return inode->type == &queue_file ? SEED_REPORT_QUEUE : SEED_REPORT_METRICS;
 }
 
-/* As it was made last: for a look-up, whose attributes nobody keeps. */
+/* As last made: for a look-up, whose attributes nobody keeps. */
 static errint_t report_getattr(struct fs *fs, struct inode *inode, struct stat *st,
 			       double *timeout_s)
 {

@@ -18,8 +18,8 @@ struct scratch {
 	uid_t uid;
 	gid_t gid;
 	uint64_t number;
-	bool changed;     /* not the text that it began with */
-	bool taken;       /* its text is a prompt's */
+	bool changed;     /* it no longer has the text that it began with */
+	bool taken;       /* its text has become a prompt's */
 	int64_t used_ms;  /* monotonic: made, opened or closed last */
 };
 
@@ -58,7 +58,7 @@ static void drop(struct fs *fs, struct scratch *scratch)
 	free(scratch);
 }
 
-/* Without a name or a handle nobody can get at the text: the kernel may keep
+/* Without a name or a handle nobody can reach the text, although the kernel may keep
  * the inode for long. */
 static void free_text(struct fs *fs, struct scratch *scratch)
 {
@@ -445,7 +445,7 @@ static errint_t set_attributes(struct fs *fs, struct scratch *scratch, const str
 	return 0;
 }
 
-/* It is the handle's outcome, then: its close must not give 0. */
+/* The handle has this outcome: its close must not give 0. */
 static void note_taken(struct fs *fs, struct handle *handle, errint_t err)
 {
 	char path[FS_PATH_BYTES];

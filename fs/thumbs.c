@@ -2,9 +2,9 @@
  * thumbs/NAME.jpg of images/NAME.png, thumbs/NAME/0001.jpg of history/NAME/0001.png.
  *
  * A thumbnail belongs to a version of an image, and so does its inode: what the
- * kernel keeps of it is never another's. One that is missing can be looked up,
- * as a pending image can (size 0), and is made when it is opened, while the
- * opener waits. Listed are those that are there.
+ * kernel keeps of it never belongs to another version. A missing one can be looked up,
+ * like a pending image (size 0). It is made when it is opened, while the
+ * opener waits. A listing has only existing ones.
  */
 #include "fs/fs.h"
 
@@ -80,7 +80,7 @@ static errint_t thumbs_getattr(struct fs *fs, struct inode *inode, struct stat *
 	return err;
 }
 
-/* `name` stands in the folder of that area. Of what stands in both, images/ has it. */
+/* `name` is in the folder of that area. If both have it, images/ counts. */
 static bool list_name(struct fs *fs, enum seed_area area, const char *path, const char *name,
 		      struct listing *listing)
 {

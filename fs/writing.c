@@ -28,15 +28,15 @@ static errint_t draft_get(struct fs *fs, struct inode *inode, struct draft **out
 	if (draft)
 		return 0;
 	if (inode_is_gone(fs, inode))
-		return -ENOENT; /* opened by /proc/PID/fd: what it held is gone, too */
+		return -ENOENT; /* opened by /proc/PID/fd: its file is gone, too */
 	inode_path(fs, inode, path);
 	/* Stored by an earlier version under what is a scratch name now, and those
 	 * never generate. */
 	if (kind->is_prompt && seed_text_check_name(path))
 		return -EROFS;
 	err = kind->load(fs, path, &text, &len);
-	/* It was there when the kernel looked it up: another's empty text, which was closed
-	 * meanwhile. Who opens it then has it, as if it had been a moment sooner. */
+/* The kernel found it: another writer's empty text, which was closed
+ * meanwhile. Whoever opens it then gets it, as if a moment sooner. */
 	if (err == -ENOENT)
 		err = (text = strdup("")) ? 0 : -ENOMEM;
 	if (err)
@@ -120,8 +120,8 @@ static void begin_text(struct handle *handle, struct draft *draft)
 /* Before a write. False: since its last one another writer began a new text,
  * of which this handle's is no part. With draft->mutex held.
  *
- * Who emptied the file when it opened it, and finds at its first write that
- * somebody did so later, begins anew: neither's text is part of the other's. One
+ * A writer that emptied the file when it opened it, and finds at its first write that
+ * somebody did so later, begins a new text: neither's text is part of the other's. One
  * thread that opened it twice is one writer (`command >x 2>x`). */
 static bool joins_text(struct handle *handle, struct draft *draft)
 {
@@ -157,7 +157,7 @@ static errint_t truncate_open(struct handle *handle, off_t size)
 	return err;
 }
 
-/* What is not committed yet has its time in the draft. */
+	/* Text that is not committed yet has its time in the draft. */
 static errint_t set_time(struct fs *fs, struct inode *inode, struct timespec mtime)
 {
 	const struct writing_kind *kind = inode->type->writing;
@@ -351,7 +351,7 @@ void writing_write(struct fs *fs, fuse_req_t req, struct handle *handle, const c
 	if (offset < 0 || (uint64_t)offset > draft->limit)
 		offset = (off_t)draft->limit; /* judged as too long below */
 	pthread_mutex_lock(&draft->mutex);
-	/* The kernel's idea of the end may be older than another's write. */
+	/* The kernel's size may be older than another handle's write. */
 	if (handle->flags & O_APPEND)
 		offset = (off_t)draft->len;
 	known = draft->refused != 0;
@@ -364,8 +364,8 @@ void writing_write(struct fs *fs, fuse_req_t req, struct handle *handle, const c
 	}
 	if (err && !known)
 		log_refused(fs, handle->inode, -err, at);
-	/* What is known already is told by write(), which every shell looks at.
-	 * The text is taken all the same: its commit fails as any other does, in
+	/* write() returns what is already known, and every shell looks at that.
+	 * The text is still taken: its commit fails as any other does, in
 	 * the log, the record and at the image. */
 	if (!err)
 		err = -seed_engine_admission(fs->engine);
@@ -424,9 +424,9 @@ static errint_t take_text(struct fs *fs, struct inode *inode, struct draft *draf
 	return 0;
 }
 
-/* Commits the draft's text where there is new one. *posted: `wait` (may be NULL)
- * is the engine's; else *ticket is a reference to the outcome of the text that
- * was committed last, or NULL. */
+/* Commits the draft's text if it is new. *posted: the engine has `wait` (may be
+ * NULL). Otherwise *ticket is a reference to the outcome of the last committed
+ * text, or NULL. */
 static errint_t commit_draft(struct fs *fs, struct inode *inode, struct draft *draft, int64_t uid,
 			     struct seed_wait *wait, bool *posted, struct seed_ticket **ticket)
 {
@@ -606,7 +606,7 @@ static bool ends_text(fuse_req_t req, struct handle *handle, bool opener)
 {
 	pid_t pid = fuse_req_ctx(req)->pid;
 
-	/* Who is ended by a signal has perhaps written half of it. */
+	/* A process that a signal ended may have written only half of it. */
 	handle->killed = seed_process_was_killed(pid);
 	if (!opener || handle->killed)
 		return false;
@@ -643,7 +643,7 @@ static bool is_unwatched(fuse_req_t req, const struct handle *handle)
 	return (handle->flags & O_NONBLOCK) || seed_process_is_in_exec(fuse_req_ctx(req)->pid);
 }
 
-/* The newer text has its outcome; the descriptor's own has none. */
+/* The newer text has an outcome; the descriptor's own text has none. */
 static void reply_overwritten(struct fs *fs, fuse_req_t req, int code, void *context)
 {
 	SEED_UNUSED(fs);
@@ -651,7 +651,7 @@ static void reply_overwritten(struct fs *fs, fuse_req_t req, int code, void *con
 	fuse_reply_err(req, code ? code : ECANCELED);
 }
 
-/* Its own text is lost; the newer one is not: the process wrote it through a
+/* Its own text is lost, but the newer one is not: the process wrote that through a
  * descriptor that it has closed, and this may be its last. */
 static void flush_overwritten(struct fs *fs, fuse_req_t req, struct handle *handle, bool opener)
 {
@@ -729,7 +729,7 @@ void writing_fsync(struct fs *fs, fuse_req_t req, struct handle *handle)
 		wait_for_name(fs, req, handle->inode);
 }
 
-/* A file that this open made and whose text came to nothing goes again; one
+/* Removes a file that this open made and that got no text; a file
  * that was only touched stays. */
 static void drop_unused(struct fs *fs, struct handle *handle)
 {
@@ -761,8 +761,8 @@ static void log_killed(struct fs *fs, struct inode *inode, struct draft *draft)
 			      "before it had closed the prompt; nothing was changed");
 }
 
-/* The last chance, at the last descriptor; nobody waits for a release. What is
- * owed is committed also where this one's own text was overwritten. */
+/* The last chance, when the last descriptor is closed; nobody waits for a release. A text
+ * that is owed is committed even if this handle's own text was overwritten. */
 static void commit_released(struct fs *fs, struct handle *handle)
 {
 	struct draft *draft = handle->draft;

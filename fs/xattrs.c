@@ -1,5 +1,5 @@
-/* The extended attributes of a prompt and of its image: the record's most asked
- * for values, one by one, so that a script needs no JSON (`getfattr -n
+/* The extended attributes of a prompt and of its image: the values of the record that
+ * are asked for most, one by one, so that a script needs no JSON (`getfattr -n
  * user.seed.state`). They are read from records/NAME.json at each call. */
 #include "fs/fs.h"
 
@@ -107,7 +107,7 @@ static errint_t get(const struct seed_record *record, const struct attribute *at
 
 	if (!found || found[0] == '\0')
 		return -ENODATA;
-	/* Not ERANGE: no larger buffer of the caller's would do. */
+	/* Not ERANGE: a larger buffer would not help the caller. */
 	if (strlen(found) > size)
 		return -E2BIG;
 	*len = strlen(found);

@@ -12,7 +12,7 @@
 #include "lib/net/proxy.h"
 #include "lib/base/url.h"
 
-/* A host that does not answer a connection within this is down; well under an
+/* A host that does not answer a connection within this time is down. It is well under an
  * attempt's time, so that the cause can be told apart from a slow service. */
 #define CONNECT_TIMEOUT_MS 30000
 #define WAIT_FDS_MAX 64
@@ -159,7 +159,7 @@ static bool is_local(int code)
 }
 
 /* Called before each connection, after the name was resolved: the one place
- * where neither a redirect nor a name server can lead around the guard. */
+ * where neither a redirect nor a name server can evade the guard. */
 static curl_socket_t on_open_socket(void *context, curlsocktype purpose,
 				    struct curl_sockaddr *address)
 {
@@ -246,8 +246,8 @@ static bool set_method(CURL *easy, const struct seed_net_request *request)
 	return ok && curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method) == CURLE_OK;
 }
 
-/* A proxy is not asked for an address that is private as it is written: then it is
- * we who connect, and refuse. */
+/* A proxy is not used for an address that is written as a private one: so we connect
+ * ourselves, and refuse. */
 static bool set_proxy(struct seed_transfer *transfer, const struct seed_net_request *request)
 {
 	const char *proxy = seed_proxy_for(request->url);
@@ -272,7 +272,7 @@ static bool set_options(struct seed_transfer *transfer, const struct seed_net_re
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
 	/* Some services' gateways refuse unknown or empty agents. */
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "seedfs/" SEEDFS_VERSION);
-	/* Some compress without being asked to. The limit is of what comes out. */
+	/* Some compress without being asked to. The limit applies to the result. */
 	curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->message);
 	curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
@@ -282,8 +282,8 @@ static bool set_options(struct seed_transfer *transfer, const struct seed_net_re
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer);
 	curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request);
 	curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer);
-	/* On a kept connection that the server closes, curl sends a request
-	 * again by itself. What costs money goes over a connection of its own. */
+	/* If the server closes a kept connection, curl sends a request again by
+	 * itself. A request that costs money goes over a connection of its own. */
 	if (strcmp(request->method, "GET") != 0) {
 		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
 		curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
@@ -340,7 +340,7 @@ void seed_net_cancel(struct seed_net *net, struct seed_transfer *transfer)
 
 static int code_of(CURLcode code)
 {
-	/* Everything that is not told apart is "anything else": EIO. */
+	/* Every other error is "anything else": EIO. */
 	if (code == CURLE_COULDNT_CONNECT)
 		return ECONNREFUSED;
 	if (code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY)
@@ -372,7 +372,7 @@ static void fill_error(const struct seed_transfer *transfer, CURLcode code,
 		seed_error_set(error, code_of(code), "%s", why);
 }
 
-/* curl tells 0 for a header that says 0, for one that it cannot read and for
+/* curl returns 0 for a header that says 0, for one that it cannot read, and for
  * none: the first two are still a Retry-After. */
 static int64_t retry_after_ms(CURL *easy)
 {
@@ -504,14 +504,14 @@ void seed_net_wait(struct seed_net *net, struct pollfd *fds, size_t count, int64
 	if (timeout_ms > 60000)
 		timeout_ms = 60000;
 	curl_multi_poll(net->multi, extra, (unsigned)count + 1, (int)timeout_ms, &ready);
-	/* Whatever came of that: nothing is there to read where nobody has woken us. */
+	/* Whatever the result: if nobody has woken us, there is nothing to read. */
 	SEED_UNUSED(eventfd_read(net->wake_fd, &wakes) == 0);
 	for (size_t i = 0; i < count; i++)
 		fds[i].revents = extra[i].revents ? POLLIN : 0;
 }
 
-/* Not curl_multi_wakeup(): it sends over a socket, which takes memory, and where there
- * is none a writer would wait for the next one's wake. An eventfd takes none. */
+/* Not curl_multi_wakeup(): it sends over a socket, which takes memory. Without memory
+ * a writer would wait for the next one's wake. An eventfd takes none. */
 void seed_net_wake(struct seed_net *net)
 {
 	SEED_UNUSED(eventfd_write(net->wake_fd, 1) == 0);

@@ -20,7 +20,7 @@ static const char *variable(const char *const *names)
 	return NULL;
 }
 
-/* An address as bytes; how many there are, 0: it is none. */
+/* An address as bytes; returns their number, or 0 if it is no address. */
 static size_t parse_address(const char *text, unsigned char bytes[16])
 {
 	if (inet_pton(AF_INET, text, bytes) == 1)
@@ -87,7 +87,7 @@ static bool is_exempt(const char *host)
 		char entry[HOST_MAX_BYTES];
 		size_t len = strcspn(at, ", ");
 
-		/* What is longer than a name can be covers none. */
+		/* An entry that is longer than a name can be covers none. */
 		if (len && len < sizeof(entry)) {
 			memcpy(entry, at, len);
 			entry[len] = '\0';

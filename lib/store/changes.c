@@ -1,9 +1,9 @@
-/* Which names have changed lately: in memory, for who follows the catalogue. */
+/* Which names have changed lately: in memory, for those who follow the catalogue. */
 #include "lib/base/clock.h"
 #include "lib/store/internal.h"
 
-/* Numbers grow over mounts, too: a mount makes fewer than these a second. With 15
- * digits they are exact in every JSON. */
+/* Numbers also grow across mounts: a mount makes fewer than these in a second. With 15
+ * digits they are exact in every JSON parser. */
 #define FIRST_OF_SECOND 1000
 
 void seed_store_changes_init(struct seed_store *store)
@@ -29,7 +29,7 @@ void seed_store_changed(struct seed_store *store, const char *name)
 	pthread_mutex_lock(&store->changes.mutex);
 	if (name && strlen(name) <= SEED_NAME_MAX_BYTES)
 		note(&store->changes, name);
-	else /* whoever knew what was before knows nothing */
+	else /* whoever saw an older state must read everything */
 		store->changes.first = ++store->changes.last;
 	pthread_mutex_unlock(&store->changes.mutex);
 }

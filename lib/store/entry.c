@@ -1,4 +1,4 @@
-/* What is done to an entry: its beginning, its end, its removal. */
+/* The beginning, the end and the removal of an entry. */
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -34,7 +34,7 @@ static errint_t plan_begin(struct seed_store *store, struct seed_renames *list,
 					    SEED_AREA_PROMPTS, record->name);
 }
 
-/* A row that had no image, put aside for the case that it must come back. */
+/* A row that had no image, put aside in case it must come back. */
 static void drop_aside(struct seed_store *store, const char *id)
 {
 	char file[SEED_PENDING_NAME_BYTES];
@@ -93,8 +93,8 @@ static void stamp(int dirfd, const char *name, int64_t wall_ms)
 	utimensat(dirfd, name, times, AT_SYMLINK_NOFOLLOW);
 }
 
-/* Nothing should stand at images/NAME.png: it was retired at the beginning. If
- * something does, it is kept; the row is no longer its own. */
+/* There should be nothing at images/NAME.png: it was retired at the beginning. If
+ * there is, it is kept; the row no longer belongs to it. */
 static errint_t plan_place(struct seed_store *store, struct seed_renames *list,
 			   const struct seed_record *record, const char *from)
 {
@@ -118,7 +118,7 @@ static errint_t plan_place(struct seed_store *store, struct seed_renames *list,
 					    SEED_AREA_IMAGES, image);
 }
 
-/* The image to its place, or to the history with its row. */
+/* Moves the image to its place, or to the history with its row. */
 static errint_t plan_image(struct seed_store *store, struct seed_renames *list,
 			   const struct seed_record *record, bool superseded)
 {
@@ -136,7 +136,7 @@ static errint_t plan_image(struct seed_store *store, struct seed_renames *list,
 	if (!superseded)
 		return plan_place(store, list, record, from);
 	err = seed_store_history_next(store, record->name, to);
-	/* An earlier try moved it; only that it has left pending/ was not durable. */
+	/* An earlier try moved it; only its removal from pending/ was not durable. */
 	if (!err && seed_store_is_last_version(store, record->name, store->pending, from))
 		return 0;
 	if (!err && !seed_store_version_row(to, row))
@@ -175,7 +175,7 @@ errint_t seed_store_finish(struct seed_store *store, const struct seed_record *r
 
 	if (err)
 		return err;
-	/* First: what stands in the image's way does not make it less verified. */
+	/* First: a file in the image's place does not make the image less verified. */
 	if (record->state == SEED_STATE_VERIFIED)
 		err = seed_store_journal(store, record);
 	if (!err)
@@ -206,8 +206,8 @@ errint_t seed_store_remove_prompt(struct seed_store *store, const char *name,
 	err = seed_files_remove(dirfd, name);
 	if (err)
 		return err;
-	/* An image that stands came in the same moment: the row is its. Without
-	 * space for the row the prompt goes all the same; none is better than
+	/* An image that is there came at the same moment: the row belongs to it. Without
+	 * space for the row the prompt is removed all the same; no row is better than
 	 * one that is generating for ever. */
 	if (cancelled && !seed_store_has_image(store, name) &&
 	    seed_store_record_write(store, cancelled, false) && seed_store_record_path(name, row))

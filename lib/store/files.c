@@ -66,7 +66,7 @@ static errint_t write_whole(int dirfd, const char *name, const void *data, size_
 {
 	errint_t err = write_new(dirfd, name, data, len, durable, mtime);
 
-	/* What an earlier try left is not written to again. */
+	/* A file that an earlier try left is not written to again. */
 	if (err == -EEXIST) {
 		err = seed_files_unlink(dirfd, name);
 		if (!err)
@@ -97,7 +97,7 @@ errint_t seed_files_mkdir(int dirfd, const char *path, mode_t mode)
 	if (mkdirat(dirfd, path, mode) < 0)
 		return -errno;
 	err = seed_files_sync_parent(dirfd, path);
-	/* One that we may write in, but not read. */
+	/* A folder that we may write in, but not read. */
 	return err == -EACCES ? 0 : err;
 }
 
@@ -187,7 +187,7 @@ static errint_t names_add(struct seed_names *list, const char *name)
 {
 	char **names = list->names;
 
-	/* Room for twice as many whenever it is full: at each power of two. */
+	/* Doubles the room whenever it is full: at each power of two. */
 	if ((list->count & (list->count - 1)) == 0)
 		names = realloc(names, (list->count ? 2 * list->count : 1) * sizeof(names[0]));
 	if (!names)

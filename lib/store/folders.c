@@ -2,7 +2,7 @@
 #include "lib/store/files.h"
 #include "lib/store/internal.h"
 
-/* prompts/ last, since that one counts. */
+/* prompts/ last, since that one decides. */
 static const enum seed_area order[] = {
 	SEED_AREA_IMAGES, SEED_AREA_RECORDS, SEED_AREA_HISTORY, SEED_AREA_PROMPTS,
 };
@@ -29,7 +29,7 @@ errint_t seed_store_make_folder(struct seed_store *store, const char *path)
 		i++;
 	if (!err)
 		return 0;
-	/* Those that are empty: one that was there goes as it would by rmdir. */
+	/* Only empty ones: a folder that was already there may go, as rmdir would remove it. */
 	for (i = SEED_ARRAY_LEN(order); i-- > 0 && err != -EEXIST;)
 		SEED_UNUSED(seed_files_rmdir(store->areas[order[i]], path));
 	return err;

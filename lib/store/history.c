@@ -78,12 +78,12 @@ errint_t seed_store_plan_retire(struct seed_store *store, struct seed_renames *l
 		return -ENAMETOOLONG;
 	has_image = seed_files_has_file(store->areas[SEED_AREA_IMAGES], image);
 	if (has_image >= 0 && seed_files_has_file(store->areas[SEED_AREA_HISTORY], name) == 1)
-		return -ENOTDIR; /* a version of another entry: where would NAME's go? */
+		return -ENOTDIR; /* another entry's version is there: NAME's has no place */
 	if (has_image < 0)
 		return has_image;
 	if (has_image && seed_store_is_last_version(store, name, store->areas[SEED_AREA_IMAGES],
 						    image)) {
-		/* Cut off before: only that it has left was not durable. */
+		/* Cut off before: only its removal was not durable. */
 		err = seed_files_unlink(store->areas[SEED_AREA_IMAGES], image);
 		if (err)
 			return err;
@@ -108,7 +108,7 @@ static int compare_numbers(const void *a, const void *b)
 	return (p > q) - (p < q);
 }
 
-/* Of what stands in the folder only the versions; the rest goes. */
+/* Only the versions of what is in the folder; the rest is dropped. */
 static void keep_versions(struct seed_versions *list)
 {
 	size_t kept = 0;
@@ -145,8 +145,8 @@ void seed_versions_release(struct seed_versions *list)
 	*list = (struct seed_versions){ 0 };
 }
 
-/* A row that is left without its image is none: a version's row is taken for
- * what it says only where it names the image (seed_store_restore). */
+/* A row that is left without its image is harmless: a version's row is believed
+ * only if it names the image (seed_store_restore). */
 errint_t seed_store_version_remove(struct seed_store *store, const char *version)
 {
 	int dirfd = store->areas[SEED_AREA_HISTORY];
@@ -196,7 +196,7 @@ void seed_store_history_prune(struct seed_store *store, const char *name)
 	seed_versions_release(&list);
 }
 
-/* A version's image, and its row where there is one, under the next number. */
+/* Moves a version's image, and its row if there is one, to the next number. */
 static errint_t plan_version(struct seed_store *store, struct seed_renames *list, const char *old,
 			     const char *next)
 {

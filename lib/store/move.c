@@ -1,7 +1,7 @@
 /*
- * Renames of entries and folders: several renames (renames.h), so journalled
- * first in pending/ID.move. The prompt moves last: until then it has not
- * happened, and at the next start it is taken back.
+ * Renames of entries and folders: several renames (renames.h), so they are journalled
+ * first in pending/ID.move. The prompt moves last: until then the change has not
+ * happened, and the next start takes it back.
  */
 #include "lib/base/text.h"
 #include "lib/store/files.h"
@@ -18,8 +18,8 @@ bool seed_store_renamed(const char *name, const char *from, const char *to, bool
 	return snprintf(out, SEED_STORE_PATH_BYTES, "%s%s", to, rest) < SEED_STORE_PATH_BYTES;
 }
 
-/* -ENAMETOOLONG: below the folder `to` the path, which is below `from`, would be
- * too long, or too deep. */
+/* -ENAMETOOLONG if the path, which is below `from`, would be too long or too deep
+ * below the folder `to`. */
 static errint_t check_moved(const char *path, const char *from, const char *to)
 {
 	char moved[SEED_STORE_PATH_BYTES];
@@ -58,7 +58,7 @@ static bool is_below(const char *name, const char *folder)
 	return strncmp(name, folder, len) == 0 && name[len] == '/';
 }
 
-/* Under the new name. What is written for it is named after `id` and swept if it
+/* Writes it under the new name. The file is named after `id`, and removed if it
  * is not used. */
 static errint_t plan_pending(struct seed_store *store, struct seed_renames *list, const char *id,
 			     const char *from, const char *to, bool folder)
@@ -69,7 +69,7 @@ static errint_t plan_pending(struct seed_store *store, struct seed_renames *list
 	errint_t err = seed_store_pending_list(store, ".json", &rows);
 
 	for (size_t i = 0; i < rows.count && !err; i++) {
-		/* One that is no row is not this rename's to judge. */
+		/* An invalid row is not this rename's business. */
 		err = seed_store_pending_read(store, rows.names[i], &row);
 		if (!err && folder && is_below(row.name, from))
 			err = check_moved(row.name, from, to);
@@ -134,8 +134,8 @@ static int is_empty_folder(int dirfd, const char *path)
 	return err ? err : empty;
 }
 
-/* A name below the folder is to be one when the folder has its new name, too. What
- * a file of an area is called behind NAME is cut off; versions are no names. */
+/* A name below the folder must stay valid under the folder's new name. What
+ * a file of an area has behind NAME is cut off; versions are no names. */
 static errint_t check_below(struct seed_store *store, int area, const char *path,
 			    const char *from, const char *to)
 {
@@ -182,8 +182,8 @@ static errint_t plan_target(struct seed_store *store, struct seed_renames *list,
 	return seed_renames_add(list, SEED_RENAME_ROW, area, to, SEED_PLACE_PENDING, was);
 }
 
-/* What outlived the prompts of an earlier folder, or entry, of the target's name:
- * what is in `from` goes beside it. */
+/* What outlived the prompts of an earlier folder or entry with the target's name:
+ * what is in `from` is put beside it. */
 static errint_t plan_beside(struct seed_store *store, struct seed_renames *list, int area,
 			    const char *from, const char *to)
 {
@@ -255,7 +255,7 @@ errint_t seed_store_move_entry(struct seed_store *store, const char *from, const
 {
 	errint_t err = run_move(store, from, to, false);
 
-	/* What is empty now; folders that others are in stay. */
+	/* Removes what is empty now; folders that contain something else stay. */
 	SEED_UNUSED(seed_files_rmdir(store->areas[SEED_AREA_HISTORY], err ? to : from));
 	if (!err) {
 		seed_store_history_prune(store, to);

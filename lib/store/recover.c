@@ -1,15 +1,15 @@
-/* At the start: what was in flight is found in the journal. */
+/* At the start: finds in the journal what was in flight. */
 #include "lib/store/files.h"
 #include "lib/store/internal.h"
 
-/* NAME is still this generation's unless its row says that a newer prompt took
+/* NAME still belongs to this generation unless its row says that a newer prompt took
  * it, or a later row of the journal does (the stop came between the two). */
 static bool is_newest(const struct seed_record *rows, size_t count, size_t index)
 {
 	if (rows[index].superseded)
 		return false;
-	/* One that is itself superseded says nothing: a late attempt has a row of
-	 * its own, later than that of the generation which it was an attempt of. */
+		/* A row that is itself superseded says nothing: a late attempt has a row of
+		 * its own, later than the row of its generation. */
 	for (size_t i = index + 1; i < count; i++)
 		if (!rows[i].superseded && strcmp(rows[i].name, rows[index].name) == 0)
 			return false;

@@ -61,7 +61,7 @@ static errint_t back(struct seed_store *store, const struct seed_rename *item)
 		return seed_files_rename(to, item->to, from, item->from);
 	if (has_from && seed_files_are_same(from, item->from, to, item->to))
 		return seed_files_unlink(to, item->to);
-	return 0; /* it was never done, or is undone */
+	return 0; /* it was never done, or is already undone */
 }
 
 static bool same_parent(int a_place, const char *a, int b_place, const char *b)
@@ -87,7 +87,7 @@ static errint_t sync_side(struct seed_store *store, const struct seed_renames *l
 		errint_t err;
 
 		if (item->stage != stage || item->lazy || place == SEED_PLACE_TMP ||
-		    /* What has left it may be there again after a stop: it is swept. */
+		    /* After a stop, what has left it may be there again: the start removes it. */
 		    (left && place == SEED_PLACE_PENDING) ||
 		    (last && same_parent(place, path, last_place, last)))
 			continue;
@@ -100,7 +100,7 @@ static errint_t sync_side(struct seed_store *store, const struct seed_renames *l
 	return 0;
 }
 
-/* First where the files arrive: a stop between the two may leave both names,
+/* First the folders in which the files arrive: a stop between the two may leave both names,
  * never none. */
 static errint_t sync_stage(struct seed_store *store, const struct seed_renames *list, int stage,
 			   bool undoing)

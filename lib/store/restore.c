@@ -33,7 +33,7 @@ static errint_t hash_file(int fd, char hex[SEED_SHA256_HEX_BYTES])
 	return ok ? 0 : n < 0 ? -EIO : -ENOMEM;
 }
 
-/* What the file itself tells. */
+/* What the file itself shows. */
 static errint_t measure(struct seed_store *store, const char *version,
 			struct seed_image_info *image, int64_t *wall_ms)
 {
@@ -80,7 +80,7 @@ static int is_row_of(struct seed_store *store, const char *row, const struct see
 	return err == -ENOMEM ? err : is;
 }
 
-/* A row for an image that has lost its own: what can be seen of it. */
+/* A row for an image that has lost its own: only what the image shows. */
 static errint_t write_row(struct seed_store *store, const char *file, const char *name,
 			  const struct seed_image_info *image, int64_t wall_ms)
 {

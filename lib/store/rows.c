@@ -73,7 +73,7 @@ errint_t seed_store_record_read(const struct seed_store *store, const char *name
 	seed_record_release(record);
 	err = seed_record_parse(json, len, record);
 	free(json);
-	/* A row is renamed with its entry, not written again. */
+	/* A row is renamed with its entry; it is not written again. */
 	if (!err)
 		err = seed_record_set(&record->name, name);
 	return err == -ENOMEM ? -ENOMEM : err ? -EIO : 0;

@@ -1,12 +1,12 @@
 /*
- * Lists of renames (renames.h) as they stand in pending/ID.move, and beginnings
+ * Lists of renames (renames.h) in pending/ID.move, and beginnings
  * that failed: what could be neither finished nor taken back is settled before
  * anything else is changed, and at the start.
  */
 #include "lib/store/files.h"
 #include "lib/store/internal.h"
 
-/* Versions that are numbered anew stand in it, about 100 bytes each. */
+/* A list has versions that get new numbers, about 100 bytes each. */
 #define MOVE_MAX_BYTES (16 * 1024 * 1024)
 
 static errint_t move_journal(struct seed_store *store, const char *name,

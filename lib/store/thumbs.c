@@ -1,4 +1,4 @@
-/* thumbs/KEY.jpg: what can be made again at any time. Nothing here is synced. */
+/* thumbs/KEY.jpg: files that can be made again at any time. Nothing here is synced. */
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>

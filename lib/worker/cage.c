@@ -78,11 +78,11 @@ static void set_limits(void)
 	for (size_t i = 0; i < SEED_ARRAY_LEN(limits); i++) {
 		const struct rlimit limit = {limits[i].most, limits[i].most};
 
-		/* Sanitizers map terabytes, and start a process to look for leaks. */
+		/* Sanitizers map terabytes, and start a process to search for leaks. */
 		if (SEED_CAGE_SANITIZED &&
 		    (limits[i].resource == RLIMIT_AS || limits[i].resource == RLIMIT_NPROC))
 			continue;
-		/* Where a lower one is in force already it stays. */
+		/* A lower limit that is in force already stays. */
 		setrlimit((__rlimit_resource_t)limits[i].resource, &limit);
 	}
 }
@@ -134,7 +134,7 @@ bool seed_cage_is_limit(void)
 
 /* ---- Landlock ---- */
 
-/* As the kernel has them, by the version of its interface: what is handled and
+/* The kernel's structure, by the version of its interface. What is handled and
  * not allowed by a rule is forbidden, and there is no rule. (linux/landlock.h
  * may be older than the kernel.) */
 struct landlock_rules {
@@ -205,14 +205,14 @@ static const int allowed[] = {
 	SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(exit), SCMP_SYS(exit_group),
 };
 
-/* What libraries may try, at the latest when they meet an error: it fails. */
+/* Calls that libraries may try, at the latest after an error: they fail. */
 static const int denied[] = {
 	SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(openat2), SCMP_SYS(creat), SCMP_SYS(stat),
 	SCMP_SYS(lstat), SCMP_SYS(newfstatat), SCMP_SYS(statx), SCMP_SYS(access),
 	SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(readlink), SCMP_SYS(readlinkat),
 };
 
-/* What none of them has a reason for. */
+/* Calls that no library has a reason for. */
 static const int deadly[] = {
 	SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(fork), SCMP_SYS(vfork), SCMP_SYS(clone),
 	SCMP_SYS(clone3), SCMP_SYS(socket), SCMP_SYS(socketpair), SCMP_SYS(connect),
@@ -260,8 +260,8 @@ static bool use_seccomp(void)
 
 	if (!filter)
 		return false;
-	/* It is not for scripts of others in the same process that guesses of the
-	 * processor would have to be switched off. Fails where it is not known. */
+	/* The mitigation against speculation is for scripts of others in the same process;
+	 * it is not needed here. Fails where it is not known. */
 	(void)seccomp_attr_set(filter, SCMP_FLTATR_CTL_SSB, 1);
 	used = !seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) &&
 	       add_all(filter, SCMP_ACT_ALLOW, allowed, SEED_ARRAY_LEN(allowed)) &&

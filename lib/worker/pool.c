@@ -2,12 +2,12 @@
  * The daemon's side of the workers.
  *
  * A slot is one worker process: none yet, idle, busy, or dying (its socket is
- * closed, it was killed if it lived, and it only has to be reaped). The job of
+ * closed, it was killed if it lived, and only needs to be reaped). The job of
  * a worker that dies stays with its slot: how the process ended decides what
- * becomes of the job, and a new process in the same slot looks at it again.
- * Reaping is by pid and never blocks; there is no descriptor to poll for it, so
- * turn() asks again every few milliseconds (the kernel needs that long to tear
- * a large process down).
+ * happens to the job, and a new process in the same slot verifies it again.
+ * Reaping is by pid and never blocks. There is no descriptor to poll for it, so
+ * turn() asks again every few milliseconds (the kernel needs that long to end
+ * a large process).
  */
 #include "lib/worker/worker.h"
 
@@ -23,23 +23,23 @@
 #include "lib/worker/cage.h"
 #include "lib/worker/wire.h"
 
-/* Of a worker's standard error that are looked at; the pipe holds 64 KiB. */
+/* How many bytes of a worker's standard error are looked at; the pipe holds 64 KiB. */
 #define WORDS_BYTES 256
-/* How soon a process that was killed is asked for again. */
+/* The pause before a killed process is asked for again. */
 #define REAP_MS 2
 #define KEPT_VARIABLES_MAX 8
-/* Looks at the same bytes that may end without an answer, of either kind. */
+/* How many tries on the same bytes may end without an answer, of either kind. */
 #define FAULTS_MAX 2
 #define MISSES_MAX 2
-/* What the loader ends with where it cannot load the program. */
+/* The loader's exit status if it cannot load the program. */
 #define EXIT_NOT_LOADED 127
 
 struct pool_job {
 	struct pool_job *next;
 	uint64_t id;
 	int job_fd, source_fd, dest_fd; /* owned; -1 */
-	int faults; /* looks that ended by the worker's own fault */
-	int misses; /* that ended by what is none of the bytes' doing */
+	int faults; /* tries that ended by the worker's own fault */
+	int misses; /* tries that ended for a reason outside the bytes */
 	int64_t limit_ms;
 	seed_worker_done_fn *done;
 	void *context;
@@ -51,7 +51,7 @@ enum end {
 	END_LATE,    /* at its deadline */
 	END_STARVED, /* there was no memory */
 	END_GREEDY,  /* it asked for more than its limit */
-	END_STRAY,   /* what it sent was no answer */
+	END_STRAY,   /* it sent an invalid answer */
 };
 
 struct slot {
@@ -125,8 +125,8 @@ static void job_fail(struct pool_job *job, const struct seed_error *error)
 	job_finish(job, &result);
 }
 
-/* What the worker gets to read, and only that: one that was taken over must not
- * change what the next one looks at. */
+/* The worker may only read this: one that was taken over must not
+ * change what the next one reads. */
 static errint_t open_job(const struct seed_image_job *job, int *job_fd, int *source_fd)
 {
 	errint_t err = 0;
@@ -201,8 +201,8 @@ static errint_t set_signals(posix_spawnattr_t *attr)
 	return -code;
 }
 
-/* A worker reads hostile bytes: it gets nothing of the environment, where the
- * keys are, but what loading and sanitizers need. */
+/* A worker reads hostile bytes. Of the environment, which has the keys, it gets only
+ * what loading and sanitizers need. */
 static void pick_environment(char *picked[KEPT_VARIABLES_MAX + 1])
 {
 	static const char *const kept[] = {"LD_LIBRARY_PATH=", "ASAN_OPTIONS=", "UBSAN_OPTIONS=",
@@ -246,8 +246,8 @@ out:
 	return err;
 }
 
-/* A worker's standard error: a pipe that neither end waits for, so that what it
- * says is bounded. A sanitizer's report is long, and goes where ours goes. */
+/* A worker's standard error: a pipe that neither end waits for, so that its
+ * size is limited. A sanitizer's report is long, and goes where ours goes. */
 static errint_t make_error_pipe(int ends[2])
 {
 	ends[0] = ends[1] = -1;
@@ -306,7 +306,7 @@ static bool is_own_fault(int signal)
 	return false;
 }
 
-/* A worker whose socket is closed ends with status 0; so does what is none. */
+/* A worker whose socket is closed ends with status 0; so does a program that is no worker. */
 static bool is_fault(const struct slot *slot, int status)
 {
 	if (slot->end != END_NONE)
@@ -389,7 +389,7 @@ static errint_t slot_give(struct slot *slot, struct pool_job *job)
 	return 0;
 }
 
-/* Another look, by a process that has seen no other bytes. */
+/* Another try, by a process that has seen no other bytes. */
 static void look_again(struct seed_worker_pool *pool, struct slot *slot, struct pool_job *job)
 {
 	errint_t err = slot_start(pool, slot);
@@ -446,7 +446,7 @@ static void slot_answered(struct slot *slot, struct seed_wire_answer *answer)
 	struct seed_image_result *result = &answer->result;
 
 	seed_wire_check_result(result);
-	/* Its heap may be in pieces: a new one has more. */
+	/* Its heap may be fragmented: a new one has more. */
 	if (result->error.code == ENOMEM) {
 		slot_kill(slot, answer->over_limit ? END_GREEDY : END_STARVED);
 		return;
@@ -477,7 +477,7 @@ static bool slot_is_free(const struct slot *slot)
 	return !slot->job && (!slot->pid || slot->socket_fd >= 0);
 }
 
-/* A slot with a worker that waits rather than one that needs a new process. */
+/* Prefers a slot with a worker that waits to one that needs a new process. */
 static struct slot *find_free(struct seed_worker_pool *pool)
 {
 	struct slot *empty = NULL;
@@ -506,7 +506,7 @@ static void start_waiting(struct seed_worker_pool *pool)
 		if (!err) {
 			take_first(pool);
 		} else if (err != -EPIPE && err != -ECONNRESET) {
-			/* Those are of a worker that died idle, which is no job's fault. */
+			/* These bytes are of a worker that died idle, which is no job's fault. */
 			seed_error_set(&error, -err, "cannot start a worker process: %s",
 				       strerror(-err));
 			job_fail(take_first(pool), &error);

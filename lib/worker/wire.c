@@ -94,7 +94,7 @@ errint_t seed_wire_read_only(int *fd)
 	return err;
 }
 
-/* The string at *at, which moves behind it; NULL where none ends in time. */
+/* The string at *at, which moves behind it; NULL if none ends in time. */
 static const char *take_string(const char **at, const char *end)
 {
 	const char *text = *at;

@@ -19,16 +19,16 @@
  * the daemon decides when its workers end. */
 static void ignore_signals(void)
 {
-	/* XFSZ: a file too large is an error of the write, not the picture's fault. */
+	/* XFSZ: a file that is too large is an error of the write, not the picture's fault. */
 	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGXFSZ};
 
 	for (size_t i = 0; i < SEED_ARRAY_LEN(signals); i++)
 		signal(signals[i], SIG_IGN);
 }
 
-/* Whatever the daemon, or the program that started it, forgot to mark close on
- * exec: a worker holding such a descriptor would keep it open for ever. Input and
- * output lead nowhere, and are not free for a job's descriptors to land there. */
+/* Closes whatever the daemon, or the program that started it, forgot to mark close on
+ * exec: a worker that holds such a descriptor would keep it open for ever. Input and
+ * output lead nowhere, so that no job's descriptors land there. */
 static void close_inherited(int socket_fd)
 {
 	int nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -39,8 +39,8 @@ static void close_inherited(int socket_fd)
 	syscall(SYS_close_range, (unsigned)socket_fd + 1, ~0U, 0);
 }
 
-/* What libraries do once, at their first use: OpenSSL reads its configuration.
- * Whether it worked shows at the first picture. */
+/* Makes libraries do what they do once, at their first use: OpenSSL reads its
+ * configuration. Whether it worked shows at the first picture. */
 static bool warm_up(void)
 {
 	char sum[SEED_SHA256_HEX_BYTES];
