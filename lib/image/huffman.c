@@ -27,9 +27,9 @@ static size_t find_leaves(const uint32_t *counts, size_t symbols, struct leaf *l
 	return n;
 }
 
-/* Joins the two rarest trees until one is left. As leaves are sorted and joins
+/* Joins the two rarest trees until one is left. Since leaves are sorted and joins
  * only grow, the rarest are at the head of one of two queues. parents[] gets
- * the join that each join, oldest first, became a part of. */
+ * the join of which each join, oldest first, became a part. */
 static void join_trees(const struct leaf *leaves, size_t n, uint16_t *parents)
 {
 	uint64_t weights[SEED_HUFFMAN_MAX_SYMBOLS];
@@ -48,9 +48,9 @@ static void join_trees(const struct leaf *leaves, size_t n, uint16_t *parents)
 	}
 }
 
-/* How many codes there are of each length. Seen from the root, every join
- * makes two codes out of one a bit shorter; where that would be too long, the
- * longest code that may still grow does instead, so the code stays complete. */
+/* The number of codes of each length. Seen from the root, every join
+ * turns one code into two that are a bit longer. Where that would be too long, the
+ * longest code that may still grow takes its place, so the code stays complete. */
 static void count_lengths(const uint16_t *parents, size_t n, unsigned max_len,
 			  unsigned totals[LENGTHS])
 {
@@ -113,7 +113,7 @@ void seed_huffman_build(const uint32_t *counts, size_t symbols, unsigned max_len
 		join_trees(leaves, n, parents);
 		count_lengths(parents, n, max_len, totals);
 	}
-	/* The rarest get the longest. */
+	/* The rarest symbols get the longest codes. */
 	for (unsigned len = max_len; len; len--)
 		for (unsigned i = 0; i < totals[len]; i++)
 			codes[leaves[at++].symbol].len = (uint16_t)len;

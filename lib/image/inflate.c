@@ -1,14 +1,13 @@
 /*
- * RFC 1950 and 1951. What a branch costs that the processor did not foresee
- * decides here, so one look into a table gives up to three literals together
- * with the match behind them, and everything that depends on lengths is done
- * with shifts. The end of a block, what is wrong, and everything near the end of
- * what has been read go the slow way, a symbol at a time.
+ * RFC 1950 and 1951. The cost of mispredicted branches decides the speed. So one look
+ * into a table gives up to three literals together with the match behind them, and
+ * everything that depends on lengths is done with shifts. The end of a block, errors, and
+ * everything near the end of the input go the slow way, a symbol at a time.
  *
- * Whenever something is put there is room for the most that one turn can put, so
- * nobody else asks for room: where it runs out, inflating pauses between two
- * symbols. What has been inflated is then the caller's, and moves to the buffer's
- * beginning, a window of it at least, to make room.
+ * Whenever something is written there is room for the most that one turn can write, so
+ * no other code checks for room. Where room runs out, inflating pauses between two
+ * symbols. Then the caller has what has been inflated, and at least a window of it
+ * moves to the buffer's beginning, to make room.
  */
 #include "lib/image/inflate.h"
 
@@ -27,8 +26,8 @@ enum {
 	TABLE_BITS = 11,
 	DISTANCE_TABLE_BITS = 9,
 	PACKING_TABLE_BITS = 7, /* the longest such code */
-	/* What costs must be worth it: symbols before tables are filled, and bytes
-	 * before their literals are joined, which takes ten times as long. */
+	/* Expensive work must be worth it: so many symbols before tables are filled, and so
+	 * many bytes before their literals are joined, which takes ten times as long. */
 	SLOW_SYMBOLS = 64,
 	JOIN_BYTES = 2048,
 	LITERALS_MAX = 3,	/* in an entry */
@@ -38,20 +37,20 @@ enum {
 	COPY_BYTES = 16,
 	WINDOW_BYTES = 32768, /* as far back as distances reach */
 	IN_BYTES = 32768,     /* that are read at once */
-	/* What is read is given back by whole bytes, up to eight. */
+	/* Input that was read too far is given back by whole bytes, up to eight. */
 	IN_KEPT_BYTES = 8,
 	AHEAD_BYTES = 65536, /* that are inflated at once, or more */
-	/* What the fast way may write in one turn: literals of one refill, those
-	 * before a match, the match, and as much as wide stores go too far. */
+	/* The most that the fast way writes in one turn: the literals of one refill, those
+	 * before a match, the match, and what wide stores write too far. */
 	TURN_MAX_BYTES = (TURN_LOOKS + 1) * LITERALS_MAX + MATCH_MAX + 2 * COPY_BYTES,
 };
 
 /*
- * An entry of a table, from its lowest bit: how many bits it takes in all (6);
+ * An entry of a table, from its lowest bit: the number of bits that it takes in all (6);
  * at 8, how many of them come before the extra bits; at 16, the least length or
- * distance, or the symbol of a packed length; at 32, literals; at 56, how many
- * they are; at 63, whether there are only literals. 0: the code is too long for
- * the table, or is none, or none of these.
+ * distance, or the symbol of a packed length; at 32, literals; at 56, the number of
+ * literals; at 63, whether there are only literals. 0: the code is too long for
+ * the table, or does not exist.
  */
 #define ENTRY_BITS(bits) ((uint64_t)(bits) * 0x101)
 #define ENTRY_EXTRA(bits) ((uint64_t)(bits))
@@ -152,7 +151,7 @@ static unsigned distance_bits(unsigned symbol)
 	return symbol >= 4 ? symbol / 2 - 1 : 0;
 }
 
-/* Reads on, behind what is left and what may be given back. */
+/* Reads more, behind what is left and what may be given back. */
 static void read_more(struct seed_inflate *z)
 {
 	size_t before = (size_t)(z->in - z->in_buffer), left = (size_t)(z->in_end - z->in), len;
@@ -207,7 +206,7 @@ static inline unsigned reverse16(unsigned bits)
 }
 
 /* The symbol whose code of *len bits or more comes next in `bits`; *len
- * gets how many they are. -1: none. */
+ * gets the number of bits. -1: none. */
 static int find_symbol(const struct code *code, uint64_t bits, unsigned *len)
 {
 	unsigned value = reverse16((unsigned)bits & 0xffff);
@@ -284,8 +283,8 @@ static inline uint64_t entry_of(const uint64_t *entries, unsigned symbol, unsign
 	return entries[symbol] ? entries[symbol] + ENTRY_BITS(len) : 0;
 }
 
-/* Each symbol at every index that begins with its code: what is there for codes
- * shorter than `len` is there again with the next bit set. */
+/* Puts each symbol at every index that begins with its code: the entries of codes
+ * shorter than `len` are repeated with the next bit set. */
 static void fill_table(uint64_t *table, unsigned table_bits, const struct code *code,
 		       const uint64_t *entries)
 {
@@ -300,9 +299,9 @@ static void fill_table(uint64_t *table, unsigned table_bits, const struct code *
 	}
 }
 
-/* Literals get what follows in the same bits, more of them or a match, from the
- * last index to the first: what follows has a smaller one (or is 0 itself), so
- * it still is a single symbol. */
+/* Adds to literals what follows in the same bits, more literals or a match, from the
+ * last index to the first: the follower has a smaller index (or is 0 itself), so
+ * it is still a single symbol. */
 static void join_literals(uint64_t *table)
 {
 	for (unsigned at = 1U << TABLE_BITS; at-- > 0;) {
@@ -458,7 +457,7 @@ static bool copy_match(struct seed_inflate *z, int symbol)
 	return true;
 }
 
-/* What the fast way keeps in registers. */
+/* The state that the fast way keeps in registers. */
 struct fast {
 	const uint8_t *in;
 	uint8_t *out;
@@ -484,7 +483,7 @@ static inline void drop_bits(struct fast *f, unsigned count)
 	f->held -= count;
 }
 
-/* As an entry says: its least value and the extra bits. */
+/* The value that an entry stands for: its least value and the extra bits. */
 static inline unsigned take_value(struct fast *f, uint64_t entry)
 {
 	uint64_t bits = f->bits & ((UINT64_C(1) << entry_bits(entry)) - 1);
@@ -561,8 +560,8 @@ static uint64_t find_long(const struct code *code, const uint64_t *entries, uint
 	return symbol < 0 ? 0 : entry_of(entries, (unsigned)symbol, len);
 }
 
-/* What `entry` begins, after a refill: at most 15 + 5 + 15 + 13 bits. false:
- * nothing was taken, the slow way must see to it. */
+/* Decodes what `entry` begins, after a refill: at most 15 + 5 + 15 + 13 bits. false:
+ * nothing was taken; it is a case for the slow way. */
 static inline bool match_fast(const struct seed_inflate *z, const struct codes *codes,
 			      struct fast *f, uint64_t entry)
 {
@@ -589,8 +588,8 @@ static inline uint64_t look(const struct codes *codes, const struct fast *f)
 	return codes->table[f->bits & ((1U << TABLE_BITS) - 1)];
 }
 
-/* Until something comes that the slow way must see to, as the end of the block, or
- * there is no more room on one of the sides.
+/* Decodes until there is a case for the slow way, such as the end of the block, or
+ * no more room on one of the sides.
  *
  * Every look waits for the one before it, and so would a look for a refill. So
  * each turn begins with an entry that was looked up before the refill: behind
@@ -650,8 +649,8 @@ static void fill_tables(struct seed_inflate *z)
 	z->fills++;
 }
 
-/* The fast way, with tables as good as this block is long. What is done for a
- * code is thus in proportion to what has come in it: the fixed one's is done once. */
+/* The fast way, with tables that suit the length of the block. So the work for a
+ * code is in proportion to the input that used it; the fixed code's is done once. */
 static void take_some_fast(struct seed_inflate *z)
 {
 	struct codes *codes = z->codes;
@@ -677,7 +676,7 @@ static bool is_full(const struct seed_inflate *z)
 	return z->out_end - z->out < TURN_MAX_BYTES;
 }
 
-/* Until the block's end, or there is no more room. */
+/* Decodes until the block's end, or until there is no more room. */
 static bool take_codes(struct seed_inflate *z)
 {
 	while (!is_full(z)) {
@@ -703,7 +702,7 @@ static bool take_codes(struct seed_inflate *z)
 	return true;
 }
 
-/* Whole bytes that were taken too early go back. */
+/* Gives back whole bytes that were taken too early. */
 static void align(struct seed_inflate *z)
 {
 	z->in -= z->held / 8;
@@ -801,7 +800,7 @@ static bool step(struct seed_inflate *z)
 	return false;
 }
 
-/* Until the end, or there is no more room. */
+/* Decodes until the end, or until there is no more room. */
 static void inflate_some(struct seed_inflate *z)
 {
 	while (z->state != STATE_END && z->state != STATE_WRONG && !is_full(z))

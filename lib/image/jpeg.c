@@ -3,9 +3,9 @@
  * RGB, CMYK and YCCK. A warning is a failure: libjpeg fills the rest of a cut
  * picture with grey and calls that a warning.
  *
- * Whatever can be wrong is wrong in the entropy-coded data: the transform and the
- * colours have a result for any coefficients. So rows that nobody wants are
- * skipped only behind that.
+ * Only the entropy-coded data can be wrong: the transform and the colours have a result
+ * for any coefficients. So rows that nobody needs are decoded up to there, and only the
+ * rest is skipped.
  */
 #include <stdio.h>
 
@@ -17,7 +17,7 @@
 #include "lib/image/decode.h"
 #include "lib/image/exif.h"
 
-/* Encoders write 10 to 30; a file of thousands is made to burn time. */
+/* Encoders write 10 to 30; a file with thousands is made to waste time. */
 #define SCANS_MAX 200
 
 enum { MARKER_EXIF = JPEG_APP0 + 1, MARKER_PROFILE = JPEG_APP0 + 2 };
@@ -58,7 +58,7 @@ static void on_message(j_common_ptr jpeg, int level)
 		on_error(jpeg);
 }
 
-/* The source is whole in memory, so being asked for more means it is cut. */
+/* The whole source is in memory: if libjpeg asks for more, the source is truncated. */
 static boolean on_fill(j_decompress_ptr jpeg)
 {
 	struct jpeg_reader *reader = jpeg->client_data;
@@ -97,8 +97,8 @@ static void find_orientation(struct jpeg_reader *reader)
 	}
 }
 
-/* A picture that is turned afterwards is kept whole. libjpeg's arithmetic decoder
- * is not known to skip. */
+/* A picture that is rotated afterwards is kept whole. It is not known whether
+ * libjpeg's arithmetic decoder can skip. */
 static void choose_rows(struct jpeg_reader *reader)
 {
 	const struct jpeg_decompress_struct *jpeg = &reader->jpeg;
@@ -143,7 +143,7 @@ static enum seed_samples samples_of(const struct jpeg_decompress_struct *jpeg)
 {
 	if (jpeg->out_color_space != JCS_CMYK)
 		return SEED_SAMPLES_RGB;
-	/* Adobe's files, which is nearly all, hold the inks inverted. */
+	/* Adobe's files, which is nearly all of them, hold the inks inverted. */
 	return jpeg->saw_Adobe_marker ? SEED_SAMPLES_CMYK_INVERTED : SEED_SAMPLES_CMYK;
 }
 
@@ -153,7 +153,7 @@ static void ignore_message(j_common_ptr jpeg, int level)
 	SEED_UNUSED(level);
 }
 
-/* A profile that has lost a piece is none; the picture is no worse for it. */
+/* A profile that lacks a piece does not count; the picture is no worse for it. */
 static void find_colour(struct jpeg_reader *reader)
 {
 	struct jpeg_decompress_struct *jpeg = &reader->jpeg;
@@ -193,7 +193,7 @@ static void open_picture(struct jpeg_reader *reader, const uint8_t *data)
 	find_colour(reader);
 }
 
-/* Without a profile, which is what other decoders do, too. */
+	/* As without a profile, like other decoders. */
 static void cmyk_to_rgb(const struct jpeg_reader *reader, uint8_t *rgb)
 {
 	const uint8_t *cmyk = reader->row;
@@ -238,8 +238,8 @@ static void read_rows(struct jpeg_reader *reader)
 	read_row(reader, reader->row);
 }
 
-/* A file that ends, by its EOI, before all of its picture came is whole to
- * libjpeg: components without a scan, coefficients without their last bit. */
+/* libjpeg takes a file for complete that ends, by its EOI, before all of its picture
+ * came: with components without a scan, or coefficients without their last bit. */
 static void check_complete(struct jpeg_reader *reader)
 {
 	struct jpeg_decompress_struct *jpeg = &reader->jpeg;

@@ -1,14 +1,14 @@
 /*
- * PNG to pixels. The container is checked by seed_png_walk(). The plain kind,
- * 8-bit RGB, is inflated and unfiltered here, eight rows at a time, or only inflated; all others,
- * and plain ones with the least oddity, go to libpng: it has the last word on
- * what is refused and why, so nothing passes here that it would not pass, and
+ * PNG to pixels. seed_png_walk() checks the container. The plain kind, 8-bit RGB, is
+ * inflated and unfiltered here, eight rows at a time, or only inflated. All others,
+ * and plain ones with the least oddity, go to libpng. It has the last word on
+ * what is refused and why: nothing passes here that libpng would refuse, and
  * all messages are its own.
  *
  * libpng decodes with every warning made an error. It sees neither colour
- * management (lib/image/png_colour.h) nor text (whose oddities are not the
- * picture's), and is asked afterwards where it stopped reading: behind the last data, or there was more than
- * the picture has.
+ * management (lib/image/png_colour.h) nor text, whose oddities are not the
+ * picture's. Afterwards it is asked where it stopped reading: whether behind the last
+ * data, or before the end of more data than the picture has.
  */
 #include <png.h>
 
@@ -81,7 +81,7 @@ static void set_options(struct png_reader *reader)
 	png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
 }
 
-/* Palettes come as their indices, a byte each: libpng would take an index
+/* libpng delivers the indices of a palette, a byte each: it would take an index
  * behind the palette's end for black. */
 static void ask_for_rgb(const struct png_reader *reader, int colour)
 {
@@ -135,7 +135,7 @@ static int read_palette(struct png_reader *reader, uint8_t colours[256][3])
 	return count;
 }
 
-/* Each row's indices stand at its beginning: from the end backwards, colours
+/* Each row's indices are at its beginning: replaced from the end backwards, colours
  * never overwrite an index that is still needed. */
 static void apply_palette(struct png_reader *reader)
 {
@@ -184,8 +184,8 @@ static bool read_pixels(struct png_reader *reader, const struct seed_png_layout 
 	return true;
 }
 
-/* Where libpng puts the rows: at once where they belong, or, for the conversion of
- * samples that are larger, in a place of their own. */
+/* Where libpng puts the rows: directly in their place, or, if larger samples are
+ * converted, in a buffer of their own. */
 static bool place_rows(struct png_reader *reader)
 {
 	uint32_t width = reader->pixels->width, height = reader->pixels->height;
@@ -247,7 +247,7 @@ static size_t read_stream(void *context, uint8_t *to, size_t size)
 /* Rows that are unfiltered side by side, while they are in the cache. */
 enum { PIECE_ROWS = SEED_WAVE_ROWS };
 
-/* Gets some rows, filtered, with filters that there are. */
+/* Gets some filtered rows, whose filters exist. */
 typedef void take_rows_fn(const uint8_t *filtered, uint32_t y, uint32_t count,
 			  struct seed_decoded *decoded, void *scratch);
 

@@ -32,7 +32,7 @@ static bool name_valid(const uint8_t *name)
 	return name[2] <= 'Z';
 }
 
-/* Reads one chunk of a file that may be anything. */
+/* Reads one chunk of any file. */
 static errint_t checked_next(const uint8_t *data, size_t len, size_t *offset,
 			     struct seed_png_chunk *chunk, struct seed_error *error)
 {
@@ -111,8 +111,8 @@ static errint_t read_palette(const struct seed_png_chunk *chunk, struct seed_png
 	return 0;
 }
 
-/* One frame that is the picture itself (no fdAT) is a still one in the container of
- * an animation. */
+/* A single frame that is the picture itself (no fdAT) is a still picture in the
+ * container of an animation. */
 static bool is_animation(const struct seed_png_chunk *chunk)
 {
 	if (!strcmp(chunk->name, "acTL"))

@@ -1,5 +1,5 @@
-/* The filter is zimg's, over planes of floating-point samples; a row at a time is taken
- * apart for it, and put together again. */
+/* The filter is zimg's, over planes of floating-point samples. A row at a time is split
+ * into planes for it, and put together again. */
 #include "lib/image/resample.h"
 
 #include <zimg.h>
@@ -8,12 +8,12 @@
 
 enum {
 	CHANNELS = 3,
-	/* zimg's vectors want rows that begin at so many bytes. */
+	/* zimg's vectors need rows aligned to this many bytes. */
 	ALIGNMENT_BYTES = 64,
 	LOBES = 3,
 };
 
-/* The rows that are under way on one side of the filter, as planes. Row y is at
+/* The rows that are in work on one side of the filter, as planes. Row y is at
  * y & mask. */
 struct rows {
 	unsigned count, mask;
@@ -137,7 +137,7 @@ static bool process(struct resampler *work, void *room)
 					  work);
 }
 
-/* Of what zimg refuses, memory is all that these formats can lack. */
+/* The only reason for which zimg can refuse these formats is lack of memory. */
 errint_t seed_resample(const struct seed_pixels *from, const struct seed_area *area,
 		       const struct seed_pixels *to)
 {

@@ -79,7 +79,7 @@ errint_t seed_sink_finish(struct seed_sink *sink, char sha256[SEED_SHA256_HEX_BY
 	if (!EVP_DigestFinal_ex(sink->hash, digest, NULL))
 		return hash_failed(error);
 	put_hex(digest, sha256);
-	/* A worker that died over the same job may have written more. */
+	/* A worker that died on the same job may have written more. */
 	if (ftruncate(sink->fd, (off_t)sink->bytes) || fsync(sink->fd))
 		return write_failed(errno, error);
 	return 0;

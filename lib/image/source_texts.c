@@ -7,7 +7,7 @@
 #include "lib/image/inflated.h"
 #include "lib/image/png_chunks.h"
 
-/* What is left of a chunk, and of what all texts may be when they are read. */
+/* The rest of a chunk, and of the limit on all decoded texts. */
 struct reader {
 	const uint8_t *at, *end;
 	size_t *budget;
@@ -25,7 +25,7 @@ static bool keyword_begins(const struct seed_source_text *text, const char *pref
 	return text->keyword_len >= len && !memcmp(text->keyword, prefix, len);
 }
 
-/* PNG specification 11.3.3.2: Latin-1 that can be seen, no space but single ones
+/* PNG specification 11.3.3.2: printable Latin-1, with only single spaces, and only
  * inside. */
 static bool keyword_valid(const uint8_t *keyword, size_t len)
 {
@@ -95,7 +95,7 @@ static errint_t value_valid(struct reader *reader, const char *name, bool *valid
 	return 0;
 }
 
-/* `prompt` is always ours, and so is what an earlier pass of ours has renamed. */
+/* `prompt` is always ours, and so is a keyword that we have renamed before. */
 static void name_it(struct seed_source_text *text)
 {
 	text->prefix = keyword_is(text, "prompt") || keyword_begins(text, "seedfs:") ? "source:" : "";

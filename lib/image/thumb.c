@@ -8,10 +8,10 @@
 #include "lib/image/decode.h"
 #include "lib/image/resample.h"
 
-/* Below it skies show steps; above it files grow and nobody sees why. */
+/* Below this quality skies show steps; above it files grow without a visible gain. */
 #define QUALITY 82
-/* What noise of that quality takes, and more: libjpeg's own buffer, which grows, is
- * lost where an allocation fails. */
+/* More than noise of that quality takes: libjpeg's own buffer, which grows, is
+ * lost if an allocation fails. */
 #define JPEG_MAX_BYTES (SEED_THUMB_WIDTH * SEED_THUMB_HEIGHT * 3 + 65536)
 
 struct writer {
@@ -22,7 +22,7 @@ struct writer {
 	unsigned long len;
 };
 
-/* Memory is all that can be lacking. */
+/* Only memory can be lacking. */
 static _Noreturn void on_error(j_common_ptr jpeg)
 {
 	struct writer *writer = jpeg->client_data;
@@ -52,7 +52,7 @@ static void compress(struct writer *writer, const struct seed_pixels *pixels)
 	jpeg_finish_compress(jpeg);
 }
 
-/* What longjmp() may spoil is in nobody's hands but its own. */
+/* Only this function holds what longjmp() may spoil. */
 static bool write_rows(struct writer *writer, const struct seed_pixels *pixels)
 {
 	if (setjmp(writer->failed))

@@ -1,7 +1,7 @@
 /*
- * WebP to pixels through libwebp. The RIFF container has no checksum, so its
- * sizes are all there is to compare: they must add up. What stands behind its end
- * is nobody's.
+ * WebP to pixels through libwebp. The RIFF container has no checksum, so only its
+ * sizes can be compared: they must add up. Bytes behind its end belong to
+ * nothing.
  */
 #include <webp/decode.h>
 #include <webp/demux.h>
@@ -69,7 +69,7 @@ static bool take_frame(const WebPDemuxer *demux, const WebPBitstreamFeatures *fe
 	return whole;
 }
 
-/* What the decoder gets, and what is done with its pixels. All lie in the
+/* The decoder's input, and what is done with its pixels. All of it is in the
  * container's bytes; profile and EXIF may be empty. */
 struct parts {
 	WebPData picture, profile, exif;
@@ -86,7 +86,7 @@ static WebPData find_chunk(const WebPDemuxer *demux, const char *name)
 	return data;
 }
 
-/* The demuxer looks at what the decoder skips: one picture, wholly there. */
+/* The demuxer checks what the decoder skips: one picture, complete. */
 static errint_t check_frames(const uint8_t *data, size_t len, WebPBitstreamFeatures *features,
 			     struct parts *parts, struct seed_error *error)
 {
@@ -134,8 +134,8 @@ static errint_t decode_opaque(const uint8_t *data, size_t len, const struct seed
 	return 0;
 }
 
-/* Premultiplied values are the picture on black; where colours are converted that
- * comes afterwards. */
+/* Premultiplied values are the picture on black. If colours are converted, that
+ * is done afterwards. */
 static errint_t decode_alpha(const uint8_t *data, size_t len, const struct seed_colour *colour,
 			     struct seed_pixels *pixels, struct seed_error *error)
 {

@@ -43,7 +43,7 @@ static errint_t ask_submit(const struct seed_ask *ask)
 
 /* --- Answer --- */
 
-/* What the code of an error inside an HTTP 200 would have come with. */
+/* The HTTP status that belongs to an error code inside a 200. */
 static long status_of(const char *code)
 {
 	static const struct {

@@ -1,7 +1,7 @@
 /*
  * AUTOMATIC1111's API, as Forge, SD.Next and stable-diffusion.cpp speak it
- * too: one synchronous request. The id that we give the task does not resume
- * it; it only tells ours from other people's when it is to be interrupted.
+ * too: one synchronous request. The id that we give the task does not allow
+ * resuming it; it only tells our task from other people's before an interrupt.
  */
 #include "lib/provider/ask.h"
 #include "lib/provider/list.h"
