@@ -405,7 +405,7 @@ floors() {
 
 # The files of a folder call each other in one direction: no circle. Read off the
 # objects, so that a function pointer is what it is, a way back up.
-NO_CIRCLES="lib/base lib/record lib/net lib/provider lib/image lib/sketch lib/store lib/worker lib/engine fs"
+NO_CIRCLES="lib/base lib/record lib/net lib/provider lib/page lib/image lib/sketch lib/store lib/worker lib/engine fs"
 
 circles() {
 	local folder objects bad=0
