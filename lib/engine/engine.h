@@ -33,7 +33,7 @@ struct seed_engine_config {
 	int jobs;                    /* at the service at once */
 	int rate_count, rate_seconds;
 	int64_t budget;              /* submissions in a UTC day; 0: not limited */
-	bool reuse;                  /* a text that NAME's image was made of is answered with it */
+	bool reuse;                  /* a text that has a verified image already is answered with it */
 	bool metadata;               /* text chunks in the image */
 	const char *worker_program;  /* lib/worker/worker.h */
 	int workers;
@@ -46,13 +46,13 @@ struct seed_ticket {
 	/* Set before it is handed over. */
 	int64_t uid;                   /* who wrote the text, -1: not known */
 	struct timespec prompt_time;   /* that prompts/NAME gets; tv_nsec UTIME_OMIT: now */
-	bool unless_made;              /* no generation where NAME's image is of this text already,
-					  under the same settings (a file that is synced or saved
-					  again); EDQUOT where the budget is spent */
+	bool unless_made;              /* no generation if NAME's image was already made from this
+					  text, under the same settings (a file that is synced or
+					  saved again); EDQUOT if the budget is used up */
 	atomic_int outcome;            /* SEED_OUTCOME_UNKNOWN, 0 or a positive errno */
 	struct generation *generation; /* the engine's own, like the next two */
 	struct seed_ticket *next;
-	struct seed_wait *early;       /* came before it was known what answers it */
+	struct seed_wait *early;       /* it came before it was known what answers it */
 };
 #define SEED_OUTCOME_UNKNOWN (-1)
 
@@ -66,7 +66,7 @@ struct seed_wait {
 	void (*done)(struct seed_wait *wait, int code); /* 0 or a positive errno; owns `wait` again */
 	pid_t tid;        /* who waits: its signals are looked at after an interrupt */
 	struct seed_engine *engine; /* for seed_engine_interrupt(), which may come at once */
-	bool until_begun; /* content once the prompt is on disk */
+	bool until_begun; /* answered as soon as the prompt is on disk */
 	/* Set by seed_engine_interrupt(). */
 	atomic_bool interrupted;
 	/* The engine's. */
@@ -76,7 +76,7 @@ struct seed_wait {
 };
 
 /* Everything but `config` and its strings is borrowed until the engine is
- * freed; `key` becomes the engine's. Reads the journal and takes up what is in
+ * freed; the engine takes `key`. Reads the journal and takes up what is in
  * flight (nothing is sent before seed_engine_start). Blocks; no thread yet. */
 errint_t seed_engine_new(const struct seed_engine_config *config, struct seed_store *store,
 			 struct seed_log *log, struct seed_key *key, struct seed_engine **engine,
@@ -84,8 +84,8 @@ errint_t seed_engine_new(const struct seed_engine_config *config, struct seed_st
 
 errint_t seed_engine_start(struct seed_engine *engine) SEED_MUST_CHECK;
 
-/* Every waiter gets ESHUTDOWN at once; what is being submitted gets half a
- * second to be answered; tasks go on at the next mount. Joins the thread. */
+/* Every waiter gets ESHUTDOWN at once. A submission that is under way gets half a
+ * second for its answer; tasks go on at the next mount. Joins the thread. */
 void seed_engine_stop(struct seed_engine *engine);
 void seed_engine_free(struct seed_engine *engine); /* after stop, or never started; NULL allowed */
 
@@ -101,8 +101,8 @@ errint_t seed_engine_commit(struct seed_engine *engine, const char *name, char *
 errint_t seed_engine_callback(struct seed_engine *engine, const char *name, char *body,
 			      struct seed_ticket *ticket, struct seed_wait *wait) SEED_MUST_CHECK;
 
-/* Waits for a ticket's outcome, or for NAME's newest generation: 0 where
- * nothing is in flight and the catalogue has no error, else its errno. */
+/* Waits for a ticket's outcome, or for NAME's newest generation. If nothing is in
+ * flight: 0, or the errno of the catalogue's error. */
 errint_t seed_engine_wait_ticket(struct seed_engine *engine, struct seed_ticket *ticket,
 				 struct seed_wait *wait) SEED_MUST_CHECK;
 errint_t seed_engine_wait_name(struct seed_engine *engine, const char *name,
@@ -123,8 +123,8 @@ errint_t seed_engine_rename(struct seed_engine *engine, const char *from, const 
 errint_t seed_engine_restore(struct seed_engine *engine, const char *version, const char *name,
 			     struct seed_wait *wait) SEED_MUST_CHECK;
 
-/* Removes the folder in an area, if nothing is in it; one of prompts/ in the others,
- * too, where nothing is. `wait` gets 0, ENOENT, ENOTEMPTY …. */
+/* Removes the folder in an area, if it is empty; a folder of prompts/ also in the other
+ * areas where it is empty. `wait` gets 0, ENOENT, ENOTEMPTY …. */
 errint_t seed_engine_remove_folder(struct seed_engine *engine, enum seed_area area,
 				   const char *path, struct seed_wait *wait) SEED_MUST_CHECK;
 
@@ -133,7 +133,7 @@ errint_t seed_engine_remove_folder(struct seed_engine *engine, enum seed_area ar
 errint_t seed_engine_set_time(struct seed_engine *engine, const char *name, struct timespec time,
 			      struct seed_wait *wait) SEED_MUST_CHECK;
 
-/* prompts/NAME was made and not written: it is removed if it is empty still. */
+/* prompts/NAME was made and not written: removes it if it is still empty. */
 errint_t seed_engine_remove_empty(struct seed_engine *engine, const char *name) SEED_MUST_CHECK;
 
 /* Makes the folder below prompts/ and in the other areas, durably; `wait` gets 0,
@@ -141,23 +141,23 @@ errint_t seed_engine_remove_empty(struct seed_engine *engine, const char *name) 
 errint_t seed_engine_make_folder(struct seed_engine *engine, const char *path,
 				 struct seed_wait *wait) SEED_MUST_CHECK;
 
-/* NAME's image, its record or a version of its history is removed, in order with
- * what else is under way for NAME; `path` stands below the area. `wait` gets 0,
+/* Removes NAME's image, its record or a version of its history, in order with
+ * what else is under way for NAME; `path` is below the area. `wait` gets 0,
  * ENOENT …. */
 errint_t seed_engine_remove_file(struct seed_engine *engine, enum seed_area area, const char *path,
 				 const char *name, struct seed_wait *wait) SEED_MUST_CHECK;
 
-/* The thumbnail of an image or a version is made by a worker, where it is missing
- * (lib/store/store.h); `path` stands below the area. `wait` gets 0, ENOENT …. */
+/* A worker makes the thumbnail of an image or a version, if it is missing
+ * (lib/store/store.h); `path` is below the area. `wait` gets 0, ENOENT …. */
 errint_t seed_engine_thumb(struct seed_engine *engine, enum seed_area area, const char *path,
 			   struct seed_wait *wait) SEED_MUST_CHECK;
 
-/* A signal came to a waiter: its process is looked at, and if it is ending the
+/* A signal came to a waiter: its process is looked at, and if it is ending, the
  * wait ends with EINTR. May be called with libfuse's request lock held. */
 void seed_engine_interrupt(struct seed_wait *wait);
 
-/* What is known before a text is committed: 0, or EDQUOT where the day's budget
- * is spent. Any thread; no lock. */
+/* What is known before a text is committed: 0, or EDQUOT if the day's budget
+ * is used up. Any thread; no lock. */
 int seed_engine_admission(struct seed_engine *engine);
 
 /* The text of `queue`, `metrics` or `gallery.json` as things stand: *text is malloc'd and the
