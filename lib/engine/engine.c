@@ -160,6 +160,7 @@ errint_t seed_engine_new(const struct seed_engine_config *config, struct seed_st
 	engine->log = log;
 	engine->last = &engine->first;
 	engine->queue_last = &engine->queue_first;
+	engine->thumbs_last = &engine->thumbs;
 	engine->changes_last = &engine->changes_first;
 	pthread_mutex_init(&engine->mutex, NULL);
 	if (config->service.api_base)

@@ -271,7 +271,7 @@ struct seed_engine {
 	bool gate_closed;          /* a rename is under way: no step starts (changes.c) */
 	struct change *changes_first, **changes_last; /* wait for the gate */
 	struct cancel *cancels;
-	struct thumb *thumbs;      /* thumbs.c */
+	struct thumb *thumbs, **thumbs_last; /* thumbs.c */
 	int thumbs_running;
 	bool private_service;      /* api_base leads to a private address itself */
 	bool stopping;

@@ -29,6 +29,8 @@ static void end(struct thumb *thumb, int code)
 	while (*at != thumb)
 		at = &(*at)->next;
 	*at = thumb->next;
+	if (!*at)
+		engine->thumbs_last = at;
 	engine->thumbs_running -= thumb->running;
 	if (thumb->wait)
 		wait_finish(engine, thumb->wait, code);
@@ -91,11 +93,10 @@ static void turn(struct seed_engine *engine)
 
 static void arrived(struct seed_engine *engine, struct command *command)
 {
-	struct thumb *thumb = (struct thumb *)command, **last = &engine->thumbs;
+	struct thumb *thumb = (struct thumb *)command;
 
-	while (*last)
-		last = &(*last)->next;
-	*last = thumb;
+	*engine->thumbs_last = thumb;
+	engine->thumbs_last = &thumb->next;
 	if (thumb->wait)
 		wait_hold(engine, &thumb->wait, thumb->wait);
 	if (engine->stopping)
