@@ -298,6 +298,9 @@ crowd:
 		TSAN_OPTIONS=halt_on_error=0:exitcode=66:suppressions=$(CURDIR)/tests/tsan.supp \
 		ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 CROWD_SECONDS=$(or $(SECONDS),60) \
 		bats --show-output-of-passing-tests tests/mount/crowd.bats
+# make soak SECONDS=600: whether memory, descriptors and threads stay what they are.
+soak: all upstream
+	@tests/bench/soak.py $(BUILD)/seedfs $(BUILD)/upstream $(or $(SECONDS),600)
 lint:
 	@$(CHECK) lint
 hdr-check:
@@ -320,7 +323,7 @@ demo:
 	@BUILD=$(BUILD) examples/demo.sh
 
 FORCE:
-.PHONY: simulate mutants fuzz fuzz-programs storm crowd install uninstall all clean FORCE unit-programs upstream objects headers check check-unit \
+.PHONY: simulate mutants fuzz fuzz-programs storm crowd soak install uninstall all clean FORCE unit-programs upstream objects headers check check-unit \
 	check-mount check-asan check-long analyse check-warnings lint hdr-check install-deps install-test-deps install-long-deps install-deb-deps \
 	deb check-deb demo
 .SECONDARY:
@@ -363,7 +366,7 @@ bench-ending: all upstream $(BUILD)/bench-schedule
 	@$(BUILD)/bench-schedule
 	@tests/bench/ending.py $(BUILD)/seedfs $(BUILD)/upstream
 
-# What 1,000 and 10,000 waiting writers cost.
+# What 1,000 and 10,000 waiting writers cost, and what all but the workers costs.
 bench-waiting: all upstream
 	@tests/bench/waiting.py $(BUILD)/seedfs $(BUILD)/upstream $(WRITERS)
 
