@@ -15,11 +15,11 @@
 #include "lib/net/net.h"
 #include "lib/provider/proof.h"
 
-/* Less than this is a few images. */
+/* Less than this is room for a few images only. */
 #define SPACE_LEAST_BYTES (100.0 * 1024 * 1024)
 #define SERVICE_LIMIT_MS 15000
 #define ANSWER_MAX_BYTES (4 * 1024 * 1024)
-/* When this was written: no clock is earlier. */
+/* The time when this was written: no right clock shows an earlier one. */
 #define CLOCK_LEAST 1764547200 /* 2025-12-01 */
 
 static bool say(const char *what, bool is_ok, const char *text)
@@ -246,7 +246,7 @@ static void *background_main(void *argument)
 	struct seed_error error = { 0 };
 	struct seed_key *key = NULL;
 
-	/* A key that has gone since the mount read it is told at its use. */
+	/* A key that has disappeared since the mount read it is reported when it is used. */
 	if (options_load_key(options, &key, &error))
 		return NULL;
 	look_at_service(options, key, &look);
@@ -266,7 +266,7 @@ void check_background_start(struct check_background *background, struct fs *fs)
 		return;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	/* Without a thread nobody is told: the first prompt finds the same. */
+	/* Without a thread there is no report: the first prompt finds the same. */
 	background->running = pthread_create(&background->thread, NULL, background_main,
 					     background) == 0;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -26,7 +26,7 @@ struct option_spec {
 static const struct option_spec specs[] = { SEED_OPTIONS(SPEC) };
 #undef SPEC
 
-/* What mount(8), fstab and libfuse know; kept for libfuse or dropped. */
+/* Options of mount(8), fstab and libfuse; kept for libfuse or dropped. */
 static const char *const for_libfuse[] = {
 	"rw", "suid", "nosuid", "dev", "nodev", "exec", "noexec", "atime", "noatime", "sync",
 	"async", "dirsync", "auto_unmount", "default_permissions",
@@ -250,7 +250,7 @@ static bool set_value(const struct option_spec *spec, const char *text, struct o
 	return false;
 }
 
-/* What stands after the "=" in the help (completions/ and the manual go by it), and
+/* The text after the "=" in the help (completions/ and the manual use it), and
  * what a message says that a value must be. */
 static const struct {
 	const char *value, *form;
@@ -320,7 +320,7 @@ static int take_ours(struct parsing *parsing, const struct option_spec *spec, co
 	return 0;
 }
 
-/* A word that is nearer than this to one of ours is probably meant to be it. */
+/* A word that is nearer than this to an option is probably meant to be that option. */
 #define LEAST_AWAY(len) ((len) / 2 + 1 < 3 ? (len) / 2 + 1 : 3)
 
 /* How many letters must be changed, left out, added or swapped. */
@@ -559,8 +559,8 @@ static errint_t settle_provider(struct options *options, struct seed_error *erro
 	return 0;
 }
 
-/* It builds the service's requests and is told to draw. Another name, so that what
- * was drawn is never taken for the service's, nor asked of it. */
+/* A dry run builds the service's requests and draws. It has another name, so that a
+ * drawing is never taken for the service's, nor asked of it. */
 static void settle_dry_run(struct options *options)
 {
 	if (!options->dry_run || options->service->draws)
@@ -590,8 +590,8 @@ static errint_t settle(struct options *options, struct seed_error *error)
 	return err;
 }
 
-/* mount(8) starts its helper, mount.TYPE, with flags of its own: -f is not to
- * mount, -s to bear unknown options, -t and -N have a value. */
+/* mount(8) starts its helper, mount.TYPE, with flags of its own: -f means not to
+ * mount, -s to accept unknown options; -t and -N have a value. */
 static void take_helper_flags(struct options *options, struct fuse_args *args)
 {
 	const char *slash = args->argc > 0 ? strrchr(args->argv[0], '/') : NULL;

@@ -8,10 +8,10 @@
 
 #include "lib/base/io.h"
 
-/* Room for one byte more than a key file may have, so that it shows. */
+/* Room for one byte more than a key file may have, so that a longer file is noticed. */
 #define TEXT_BYTES (SEED_KEY_MAX_BYTES + 2)
 
-/* The longest is in base64, behind "Basic ". */
+/* The longest header is base64 behind "Basic ". */
 #define HEADER_BYTES (2 * TEXT_BYTES)
 
 struct seed_key {
@@ -86,7 +86,7 @@ static size_t scheme_bytes(const struct seed_key *key)
 	return strncasecmp(key->text, "Bearer ", 7) == 0 ? 7 : 0;
 }
 
-/* Trims and judges. `what` and `where` name the origin: the key itself is
+/* Trims and checks. `what` and `where` name the origin: the key itself is
  * never in a message. */
 static errint_t check(struct seed_key *key, const char *what, const char *where,
 		      struct seed_error *error)
@@ -98,8 +98,8 @@ static errint_t check(struct seed_key *key, const char *what, const char *where,
 	if (!key->len_bytes)
 		return seed_error_set(error, EINVAL, "%s %s: empty; put the key there", what,
 				      where);
-	/* Printable ASCII: a key is a header's value, and a byte order mark or a
-	 * non-breaking space from a web page is better found here than by the
+	/* Printable ASCII: a key is the value of a header. It is better to find a byte order
+	 * mark or a non-breaking space from a web page here than to send it to the
 	 * service, which only says that the key is refused. */
 	for (size_t i = scheme_bytes(key); i < key->len_bytes; i++)
 		if (key->text[i] <= ' ' || key->text[i] > '~')
@@ -159,7 +159,7 @@ static errint_t load_credential(struct seed_key *key, struct seed_error *error)
 		return seed_error_set(error, ENOMEM, "no memory for the key");
 	result = load_file(path, true, key, &found);
 	free(path);
-	/* None there is no error: the variables follow. */
+	/* It is no error if there is none: the variables follow. */
 	if (result && result != -ENOENT && error)
 		*error = found;
 	return result;

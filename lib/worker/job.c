@@ -10,8 +10,8 @@
 #include "lib/image/thumb.h"
 #include "lib/sketch/sketch.h"
 
-/* The source in memory. Read, not mapped: a file that is cut while it is
- * mapped kills who looks at it. */
+/* The source in memory. It is read, not mapped: if a mapped file is truncated,
+ * whoever reads the mapping is killed. */
 struct source {
 	uint8_t *data; /* owned */
 	size_t len;
@@ -62,7 +62,7 @@ static errint_t decode_source(const struct seed_image_job *job, const struct sou
 	return err;
 }
 
-/* Without ours (nometadata) there are no others either. */
+/* Without our texts (nometadata) there are no others either. */
 static struct seed_image_texts texts_of(const struct seed_image_job *job, const struct source *source,
 					const struct seed_decoded *decoded)
 {
@@ -157,7 +157,7 @@ static errint_t finish(const struct seed_image_job *job, struct seed_sink *sink,
 	return err;
 }
 
-/* From the beginning, also where another worker has ended over it. */
+		/* From the beginning, also if another worker has ended over it. */
 static errint_t write_thumbnail(int fd, const uint8_t *jpeg, size_t len, struct seed_error *error)
 {
 	errint_t err = lseek(fd, 0, SEEK_SET) < 0 ? -errno : seed_io_write(fd, jpeg, len);
