@@ -35,7 +35,7 @@ static errint_t outcome_of(struct fs *fs, const char *path)
 	return path_stem(path, ".png", name) ? image_outcome(fs, name) : -ENOENT;
 }
 
-/* The attributes of a pending image: there, and empty. */
+/* The attributes of a pending image: it exists, with size 0. */
 static void pending(struct fs *fs, const struct inode *inode, const char *path, struct stat *st)
 {
 	char name[FS_PATH_BYTES];
@@ -67,13 +67,13 @@ static errint_t image_getattr(struct fs *fs, struct inode *inode, struct stat *s
 	inode_path(fs, inode, path);
 	*timeout_s = 0;
 	if (inode->version.file) {
-		/* Also where a newer version has taken the name: who has this
-		 * one open reads on in it. */
+		/* Also if a newer version has taken the name: whoever has this
+		 * one open continues to read it. */
 		*timeout_s = IMMUTABLE_S;
 		version_attributes(fs, inode, st);
 		return 0;
 	}
-	/* A pending inode shows what it has become. */
+	/* A pending inode shows the state of its image now. */
 	err = folder_stat(fs, SEED_AREA_IMAGES, path, st);
 	if (!err) {
 		attributes_file(fs, inode, 0444, st);
@@ -99,7 +99,7 @@ static errint_t images_lookup(struct fs *fs, const struct node_type *folder, con
 	return err && seed_process_is_renaming(found->caller) ? -ENOENT : err;
 }
 
-/* Opens what stands at images/NAME.png now. */
+/* Opens the present file images/NAME.png. */
 static errint_t open_image(struct fs *fs, struct handle *handle, struct fuse_file_info *fi)
 {
 	char path[FS_PATH_BYTES];
@@ -132,7 +132,7 @@ static void waited(struct fs *fs, fuse_req_t req, int code, void *context)
 		handle_free(opening->handle);
 		fuse_reply_err(req, code);
 	} else {
-		/* It may be gone again already, for a newer prompt's or for good. */
+		/* It may already be gone again, for a newer prompt or for good. */
 		open_or_wait(fs, req, opening->handle, &opening->fi);
 	}
 	free(opening);
@@ -216,7 +216,7 @@ static void unlinked(struct fs *fs, fuse_req_t req, int code, void *context)
 
 	if (code == ENOENT) {
 		code = -outcome_of(fs, file);
-		if (!code) /* being generated: rm of the prompt cancels it */
+		if (!code) /* it is being generated: rm of the prompt cancels that */
 			code = EBUSY;
 	}
 	fuse_reply_err(req, code);

@@ -1,5 +1,5 @@
 /* The table of FUSE operations: each finds the node's type and its operation
- * there; what a type does not have is answered here. */
+ * there, or answers for a type that does not have it. */
 #include <fcntl.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -158,8 +158,9 @@ static void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 		fuse_reply_buf(req, names, len);
 }
 
-/* user.seed.… are the mount's, as owners and modes are: their removal from a prompt
- * succeeds and changes nothing, so that rsync -X settles. There are no others. */
+/* The attributes user.seed.… belong to the mount, like owners and modes: removing one
+ * from a prompt succeeds and changes nothing, so that rsync -X does no work for unchanged
+ * files. There are no others. */
 static void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 {
 	struct inode *inode = inode_of(fs_of(req), ino);
@@ -244,7 +245,7 @@ static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 
 /* ---- folders ---- */
 
-/* A folder's names are taken at once: what is listed is one moment's state, and
+/* All names of a folder are taken at once: a listing is the state of one moment, and
  * names in memory and on disk need no common order. */
 static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
@@ -265,7 +266,7 @@ static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	reply_open(req, handle, fi);
 }
 
-/* d_ino is st_ino, so that who lists need not stat. */
+/* d_ino is st_ino, so that whoever lists need not stat. */
 static uint64_t number_of_name(struct fs *fs, struct inode *folder, const char *path,
 			       const char *name)
 {
@@ -289,7 +290,7 @@ static uint64_t number_of_name(struct fs *fs, struct inode *folder, const char *
 	return number;
 }
 
-/* Offsets are those of the snapshot's buffer: of the next name. */
+/* An offset is that of the next name in the snapshot's buffer. */
 static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 		       struct fuse_file_info *fi)
 {
@@ -414,7 +415,7 @@ static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_
 		folder->type->rename(fs, req, from, new_folder->type, to, flags);
 }
 
-/* What cannot exist here: EPERM, which programs expect; ENOSYS they do not. */
+/* What cannot exist here: EPERM, which programs expect; they do not expect ENOSYS. */
 static void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev)
 {
 	struct fs *fs = fs_of(req);

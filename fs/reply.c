@@ -32,9 +32,9 @@ void reply_found(struct fs *fs, fuse_req_t req, struct found *found)
 		return;
 	}
 	entry.ino = (uintptr_t)inode;
-	/* Names are asked for each time, one fstatat: so a new version of an
-	 * image shows at once, with no invalidation that could come late. The
-	 * top's own names never change. */
+	/* Each look-up asks for the name, with one fstatat. So a new version of an
+	 * image is seen at once, without an invalidation that could come late. The
+	 * names in the top folder never change. */
 	if (found->path[0] == '\0')
 		entry.entry_timeout = 3600;
 	if (fuse_reply_entry(req, &entry) == -ENOENT)
