@@ -117,7 +117,8 @@ $(BUILD)/seedfs: $(FS_OBJ) $(BUILD)/libseed.a
 # What of fs/ speaks no FUSE request (options, …) is tested there, too.
 FS_TESTABLE = $(filter-out $(BUILD)/fs/main.o,$(FS_OBJ))
 # This one fails the store's system calls.
-LD_store_faults = $(addprefix -Wl$(comma)--wrap=,openat64 mkdirat renameat unlinkat fsync write read)
+LD_store_faults = $(addprefix -Wl$(comma)--wrap=,openat64 mkdirat renameat unlinkat fsync fdatasync \
+	ftruncate64 write read)
 comma = ,
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(FS_TESTABLE) $(BUILD)/libseed.a
 	$(if $(V),,@echo '  LD  $@')
@@ -137,7 +138,7 @@ SIM_PORTS = clock_now_ms clock_wall_ms clock_chance disk_new disk_free disk_subm
 	record_write finish remove_prompt move_entry move_folder restore remove_file \
 	prompt_write prompt_time remove_empty make_folder \
 	thumb_begin result_open source_write source_open forget image_copy reuse_note reuse_find \
-	spent_read spent_write recover)
+	spent_read spent_note spent_sync recover)
 SIM_SRC = $(wildcard tests/sim/*.c)
 $(BUILD)/tests/unit/simulate: $(SIM_SRC:%.c=$(BUILD)/%.o) $(BUILD)/libseed.a
 	@mkdir -p $(@D)

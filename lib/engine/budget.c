@@ -35,11 +35,12 @@ void budget_load(struct seed_engine *engine)
 	 * written down, so that it holds for this day only. */
 	if (err && engine->config.budget > 0) {
 		engine->spent = (struct seed_spent){ .day = today(), .count = engine->config.budget,
-						     .serial = 1 };
+						     .serial = engine->spent.serial + 1 };
 		seed_log_line(engine->log, NULL, SEED_LOG_ERROR "The count of today's submissions (the "
 			      "file spent in the state directory) cannot be read: %s; budget= counts "
 			      "as used up until tomorrow (UTC)", strerror(-err));
-		SEED_UNUSED(seed_store_spent_write(engine->store, engine->spent) == 0);
+		seed_store_spent_note(engine->store, &engine->spent);
+		SEED_UNUSED(seed_store_spent_sync(engine->store) == 0);
 	}
 	roll(engine);
 	publish(engine);

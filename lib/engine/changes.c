@@ -134,8 +134,10 @@ static void cancel(struct generation *generation)
 {
 	const struct event given_up = { .kind = EVENT_GIVEN_UP, .code = ECANCELED };
 
-	/* A verified image may be in place already: it is the row's turn. */
+	/* A verified image may be in place already: it is the row's turn, and it has
+	 * no prompt any more that a start could miss. */
 	if (generation->record.state == SEED_STATE_VERIFIED) {
+		generation->record.request[0] = '\0';
 		disk_step_resume(generation);
 		return;
 	}

@@ -26,7 +26,6 @@ static void job_free(struct step_job *job)
 	seed_record_release(&job->record);
 	seed_buf_release(&job->bytes);
 	free(job->reuse_name);
-	free(job->spent);
 	free(job);
 }
 
@@ -81,7 +80,7 @@ static errint_t journal(struct seed_store *store, struct step_job *job)
 
 	if (!err && !job->record.superseded)
 		err = seed_store_record_write(store, &job->record, false);
-	return err || !job->spent ? err : seed_store_spent_write(store, *job->spent);
+	return err;
 }
 
 static void run_step(struct seed_disk_job *disk)
@@ -94,8 +93,6 @@ static void run_step(struct seed_disk_job *disk)
 	case STEP_PROGRESS:
 		if (!job->record.superseded)
 			job->err = seed_store_record_write(store, &job->record, false);
-		if (!job->err)
-			job->err = seed_store_spent_write(store, *job->spent);
 		break;
 	case STEP_BEGIN:
 		job->err = seed_store_begin(store, &job->record);
@@ -140,20 +137,6 @@ static errint_t copy_record(struct generation *generation, struct seed_record *r
 	return err;
 }
 
-/* Writes the day's count, with the steps that must not be on disk before it. */
-static errint_t copy_spent(const struct seed_engine *engine, enum disk_step step,
-			   struct seed_spent **spent)
-{
-	/* A drawing is announced by its progress. */
-	if (step != STEP_ANNOUNCE && step != STEP_REQUEUE && step != STEP_PROGRESS)
-		return 0;
-	*spent = malloc(sizeof(**spent));
-	if (!*spent)
-		return -ENOMEM;
-	**spent = engine->spent;
-	return 0;
-}
-
 static void start_step(struct generation *generation, enum disk_step step)
 {
 	struct seed_engine *engine = generation->engine;
@@ -164,6 +147,8 @@ static void start_step(struct generation *generation, enum disk_step step)
 		return;
 	generation->step_running = step;
 	engine->steps_running++;
+	/* The row tells it: a charge is on disk before what it is for is sent. */
+	seed_store_spent_note(engine->store, &engine->spent);
 	job = malloc(sizeof(*job));
 	if (!job) {
 		generation->not_made.step = step;
@@ -181,8 +166,6 @@ static void start_step(struct generation *generation, enum disk_step step)
 	};
 	seed_buf_init(&job->bytes, SEED_ANSWER_MAX_BYTES);
 	job->err = copy_record(generation, &job->record);
-	if (!job->err)
-		job->err = copy_spent(engine, step, &job->spent);
 	if (!job->err && step == STEP_KEEP) {
 		/* Said by this step's row alone, which follows the bytes. */
 		job->record.step = seed_record_step("received");

@@ -138,7 +138,6 @@ struct step_job {
 	enum disk_step step;
 	struct seed_record record; /* a copy: the engine goes on with its own */
 	struct seed_buf bytes;
-	struct seed_spent *spent;  /* owned; NULL: a step that the day's count does not concern */
 	uint64_t reuse_key;
 	char *reuse_name;          /* STEP_REUSE: whose image was copied; owned */
 	int source_fd;

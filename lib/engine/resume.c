@@ -59,25 +59,14 @@ static enum phase resume_submission(struct generation *generation)
 	return PHASE_POLL_WAIT;
 }
 
-/* The prompt was removed, and the stop came before the journal's row was. At the first
- * step the prompt may not have been written yet. */
-static bool was_removed(const struct generation *generation)
-{
-	const struct seed_record *record = &generation->record;
-
-	if (generation->record.superseded || record->request[0] == '\0' || record->attempt_count == 0 ||
-	    record->state == SEED_STATE_VERIFIED)
-		return false;
-	return !seed_store_has_prompt(generation->engine->store, record->name);
-}
-
 /* From the row's step and its other keys: the phase in which it goes on. */
 static enum phase phase_of(struct generation *generation)
 {
 	const char *step = generation->record.step;
 	bool tried = generation->record.attempt_count > 0;
 
-	if (was_removed(generation)) {
+	/* The prompt went and the stop came before the journal's row did. */
+	if (generation->record.state == SEED_STATE_CANCELLED) {
 		generation_log(generation, SEED_LOG_IMAGE "Cancelled: the prompt was removed");
 		return generation_give_up(generation, ECANCELED);
 	}

@@ -92,6 +92,9 @@ void seed_record_release(struct seed_record *record);
 char *seed_record_format(const struct seed_record *record, const char *const *versions,
 			 size_t version_count);
 
+/* The same as it is stored, in one line. */
+char *seed_record_format_line(const struct seed_record *record);
+
 /* -EBADMSG for what is not such a row; unknown keys are ignored. `record` is
  * initialised here; release it in any case. */
 errint_t seed_record_parse(const char *json, size_t len, struct seed_record *record) SEED_MUST_CHECK;

@@ -485,28 +485,31 @@ static void do_record(struct codec *io, struct seed_record *record, const char *
 /* ---- rows ---- */
 
 /* With a line break at its end, as text files have it. */
-static char *print_line(const cJSON *object)
+static char *print(const struct seed_record *record, const char *const *versions,
+		   size_t version_count, char *(*form)(const cJSON *))
 {
-	char *json = cJSON_Print(object);
-	char *line = NULL;
+	struct codec out = { .object = cJSON_CreateObject(), .writing = true };
+	struct seed_record source = *record; /* borrows everything, and is only read */
+	char *json, *text = NULL;
 
-	if (json && asprintf(&line, "%s\n", json) < 0)
-		line = NULL;
+	do_record(&out, &source, versions, version_count);
+	json = out.err ? NULL : form(out.object);
+	if (json && asprintf(&text, "%s\n", json) < 0)
+		text = NULL;
 	cJSON_free(json);
-	return line;
+	cJSON_Delete(out.object);
+	return text;
 }
 
 char *seed_record_format(const struct seed_record *record, const char *const *versions,
 			 size_t version_count)
 {
-	struct codec out = { .object = cJSON_CreateObject(), .writing = true };
-	struct seed_record source = *record; /* borrows everything, and is only read */
-	char *text;
+	return print(record, versions, version_count, cJSON_Print);
+}
 
-	do_record(&out, &source, versions, version_count);
-	text = out.err ? NULL : print_line(out.object);
-	cJSON_Delete(out.object);
-	return text;
+char *seed_record_format_line(const struct seed_record *record)
+{
+	return print(record, NULL, 0, cJSON_PrintUnformatted);
 }
 
 /* What no row is without. A name leads to files: one that could lead out of

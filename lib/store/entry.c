@@ -21,7 +21,7 @@ static errint_t plan_begin(struct seed_store *store, struct seed_renames *list,
 	if (!err)
 		err = seed_renames_add(list, SEED_RENAME_INTO, SEED_PLACE_TMP, file,
 				       SEED_AREA_RECORDS, row);
-	/* Until the end the journal's row can write it again. */
+	/* Until the end the journal's row can write it again, and the prompt. */
 	if (!err)
 		list->items[list->count - 1].lazy = true;
 	/* A callback's image may have no prompt. */
@@ -29,9 +29,13 @@ static errint_t plan_begin(struct seed_store *store, struct seed_renames *list,
 		return err;
 	seed_store_pending_name(file, record->id, ".prompt");
 	err = seed_files_write_timed(store->tmp, file, record->request, strlen(record->request),
-				     record->prompt_time);
-	return err ? err : seed_renames_add(list, SEED_RENAME_LAST, SEED_PLACE_TMP, file,
-					    SEED_AREA_PROMPTS, record->name);
+				     record->prompt_time, false);
+	if (!err)
+		err = seed_renames_add(list, SEED_RENAME_LAST, SEED_PLACE_TMP, file,
+				       SEED_AREA_PROMPTS, record->name);
+	if (!err)
+		list->items[list->count - 1].lazy = true;
+	return err;
 }
 
 /* A row that had no image, put aside in case it must come back. */
@@ -128,8 +132,8 @@ static errint_t plan_image(struct seed_store *store, struct seed_renames *list,
 	errint_t err;
 
 	seed_store_pending_name(from, record->id, ".png");
-	/* Gone: an earlier try of this step moved it already. */
-	is_there = seed_files_exists(store->pending, from);
+	/* Gone, or a new row's: an earlier try of this step moved it already. */
+	is_there = seed_files_has_bytes(store->pending, from);
 	if (is_there <= 0)
 		return is_there;
 	stamp(store->pending, from, record->verified_ms);
@@ -183,6 +187,8 @@ errint_t seed_store_finish(struct seed_store *store, const struct seed_record *r
 	if (!err)
 		err = seed_renames_run(store, &list);
 	seed_renames_release(&list);
+	if (!err && !superseded)
+		err = seed_store_prompt_sync(store, record);
 	if (err)
 		drop_temporary(store, record->id);
 	else if (superseded)
@@ -194,6 +200,48 @@ errint_t seed_store_finish(struct seed_store *store, const struct seed_record *r
 
 /* ---- removal ---- */
 
+/* The row of what runs says first that the prompt is being removed: one that is
+ * missing without this has only not been durable. What is verified goes on without
+ * a prompt. */
+static errint_t mark_removal(struct seed_store *store, const struct seed_record *before,
+			     const struct seed_record *cancelled)
+{
+	static char none[] = "";
+	struct seed_record row = *before; /* borrows everything */
+	errint_t err;
+
+	row.request = none;
+	err = seed_store_journal(store, before->state == SEED_STATE_VERIFIED ? &row : cancelled);
+	/* The row goes soon after; until then a stop brings the prompt back. */
+	return err == -ENOSPC || err == -EDQUOT ? 0 : err;
+}
+
+/* A removal that fails is taken back. */
+static errint_t remove_marked(struct seed_store *store, const char *name,
+			      const struct seed_record *cancelled)
+{
+	int dirfd = store->areas[SEED_AREA_PROMPTS];
+	char file[SEED_PENDING_NAME_BYTES];
+	struct seed_record before;
+	errint_t err;
+
+	if (!cancelled || !seed_files_exists(dirfd, name))
+		return seed_files_remove(dirfd, name);
+	seed_store_pending_name(file, cancelled->id, ".json");
+	err = seed_store_pending_read(store, file, &before);
+	if (!err)
+		err = mark_removal(store, &before, cancelled);
+	if (!err) {
+		err = seed_files_remove(dirfd, name);
+		if (err)
+			SEED_UNUSED(seed_store_journal(store, &before) == 0);
+	} else if (err == -ENOENT) { /* it has not begun */
+		err = seed_files_remove(dirfd, name);
+	}
+	seed_record_release(&before);
+	return err;
+}
+
 errint_t seed_store_remove_prompt(struct seed_store *store, const char *name,
 				  const struct seed_record *cancelled)
 {
@@ -203,7 +251,7 @@ errint_t seed_store_remove_prompt(struct seed_store *store, const char *name,
 
 	if (err)
 		return err;
-	err = seed_files_remove(dirfd, name);
+	err = remove_marked(store, name, cancelled);
 	if (err)
 		return err;
 	/* An image that is there came at the same moment: the row belongs to it. Without

@@ -17,6 +17,18 @@ errint_t seed_files_sync(int fd)
 	return 0;
 }
 
+errint_t seed_files_sync_file(int dirfd, const char *path)
+{
+	int fd = seed_files_open(dirfd, path);
+	errint_t err;
+
+	if (fd < 0)
+		return fd;
+	err = seed_files_sync(fd);
+	close(fd);
+	return err;
+}
+
 errint_t seed_files_sync_parent(int dirfd, const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -61,8 +73,8 @@ static errint_t write_new(int dirfd, const char *name, const void *data, size_t 
 	return err;
 }
 
-static errint_t write_whole(int dirfd, const char *name, const void *data, size_t len,
-			    bool durable, struct timespec mtime)
+errint_t seed_files_write_timed(int dirfd, const char *name, const void *data, size_t len,
+				struct timespec mtime, bool durable)
 {
 	errint_t err = write_new(dirfd, name, data, len, durable, mtime);
 
@@ -81,13 +93,53 @@ errint_t seed_files_write(int dirfd, const char *name, const void *data, size_t 
 {
 	const struct timespec now = { .tv_nsec = UTIME_OMIT };
 
-	return write_whole(dirfd, name, data, len, durable, now);
+	return seed_files_write_timed(dirfd, name, data, len, now, durable);
 }
 
-errint_t seed_files_write_timed(int dirfd, const char *name, const void *data, size_t len,
-				struct timespec mtime)
+/* Its length, or -errno. */
+static off_t lines_length(int fd, char first, size_t more, size_t limit)
 {
-	return write_whole(dirfd, name, data, len, true, mtime);
+	char begins, ends;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || st.st_size <= 0 ||
+	    (uint64_t)st.st_size + more > limit)
+		return -EBADMSG;
+	if (pread(fd, &begins, 1, 0) != 1 || pread(fd, &ends, 1, st.st_size - 1) != 1)
+		return -EIO;
+	return begins == first && ends == '\n' ? st.st_size : -EBADMSG;
+}
+
+static errint_t append_line(int fd, const void *line, size_t len)
+{
+	errint_t err = seed_io_write(fd, line, len);
+
+	if (err)
+		return err;
+	seed_crash_point("fsync");
+	return fdatasync(fd) < 0 ? -errno : 0;
+}
+
+errint_t seed_files_append(int dirfd, const char *name, const void *line, size_t len, size_t limit)
+{
+	int fd = openat(dirfd, name, O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	off_t before;
+	errint_t err = 0;
+
+	if (fd < 0)
+		return -errno;
+	before = lines_length(fd, *(const char *)line, len, limit);
+	if (before < 0)
+		err = (errint_t)before;
+	else
+		err = append_line(fd, line, len);
+	/* What could not be written is dropped, and the next fsync succeeds. */
+	if (err && before > 0 && ftruncate(fd, before - 1) < 0)
+		err = -errno;
+	close(fd);
+	return err;
 }
 
 errint_t seed_files_mkdir(int dirfd, const char *path, mode_t mode)
@@ -249,6 +301,15 @@ int seed_files_exists(int dirfd, const char *path)
 
 	if (fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return 1;
+	return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
+}
+
+int seed_files_has_bytes(int dirfd, const char *path)
+{
+	struct stat st;
+
+	if (fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return st.st_size > 0;
 	return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
 }
 

@@ -17,6 +17,8 @@
 
 /* fsync of an open file. */
 errint_t seed_files_sync(int fd) SEED_MUST_CHECK;
+/* fsync of the file that stands there. -ENOENT …. */
+errint_t seed_files_sync_file(int dirfd, const char *path) SEED_MUST_CHECK;
 
 /* fsync of the folder that holds `path`. */
 errint_t seed_files_sync_parent(int dirfd, const char *path) SEED_MUST_CHECK;
@@ -35,10 +37,16 @@ errint_t seed_files_place(int tmpfd, const char *tmpname, int dirfd, const char 
 errint_t seed_files_write(int dirfd, const char *name, const void *data, size_t len,
 			  bool durable) SEED_MUST_CHECK;
 
-/* So, durable, and with this time of change where it has one (its tv_nsec is not
- * UTIME_OMIT). */
+/* So, with this time of change where it has one (its tv_nsec is not UTIME_OMIT). */
 errint_t seed_files_write_timed(int dirfd, const char *name, const void *data, size_t len,
-				struct timespec mtime) SEED_MUST_CHECK;
+				struct timespec mtime, bool durable) SEED_MUST_CHECK;
+
+/* One more line of a file of lines that begin as it does, durable. -ENOENT;
+ * -EBADMSG: it is no such file, its last line is cut off, or it would grow beyond
+ * `limit`. A line of which an error does not tell whether it is on disk is cut off,
+ * so that nothing is added behind it: write the file anew. */
+errint_t seed_files_append(int dirfd, const char *name, const void *line, size_t len,
+			   size_t limit) SEED_MUST_CHECK;
 
 /* Renames; the target's folders are made where they are missing. */
 errint_t seed_files_rename(int from_dirfd, const char *from, int to_dirfd, const char *to)
@@ -66,6 +74,9 @@ void seed_names_release(struct seed_names *list);
 
 /* 1, 0 or -errno; a symbolic link is not followed. */
 int seed_files_exists(int dirfd, const char *path);
+
+/* The same for a file that is not empty. */
+int seed_files_has_bytes(int dirfd, const char *path);
 
 /* Whether a file stands there: 1, 0 or -errno; -EISDIR: a folder does. */
 int seed_files_has_file(int dirfd, const char *path);

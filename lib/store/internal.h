@@ -9,6 +9,7 @@
  *     settle               lists of renames in the journal: carried out, taken back
  *     renames              lists of renames in memory
  *     journal, rows        pending/ID.*; prompts/, images/, records/
+ *     lines                a row of the journal as a file
  *     thumbs, reuse, spent files that no change of a name depends on
  *     store, changes       the directory; which names have changed
  *     files                what reaches the disk
@@ -41,8 +42,9 @@ struct seed_store {
 		};
 	};
 	_Atomic uint64_t last_id;
-	pthread_mutex_t spent_mutex; /* held over a small write without fsync */
-	struct seed_spent spent;     /* as written last */
+	pthread_mutex_t spent_mutex; /* held over a rename */
+	struct seed_spent spent;     /* as noted last */
+	uint64_t spent_placed, spent_durable; /* serials of the file `spent` */
 	int64_t keep; /* versions in history/NAME/; -1: all */
 	/* A list of renames in pending/ could be neither finished nor taken back:
 	 * nothing is changed before it is settled. */
@@ -88,14 +90,42 @@ errint_t seed_store_image_unlink(struct seed_store *store, int dirfd, const char
 errint_t seed_store_row_write(struct seed_store *store, const struct seed_record *record,
 			      char file[SEED_PENDING_NAME_BYTES], bool durable) SEED_MUST_CHECK;
 
+/* ---- spent.c ---- */
+
+struct seed_buf;
+/* The file `spent`, as seed_store_spent_read() without the journal's rows. */
+errint_t seed_store_spent_load(struct seed_store *store, struct seed_spent *spent) SEED_MUST_CHECK;
+/* As in the file `spent`. */
+errint_t seed_store_spent_format(struct seed_store *store, struct seed_buf *out) SEED_MUST_CHECK;
+/* `spent` is zeroes but for what is found. -EBADMSG. */
+errint_t seed_store_spent_parse(const char *text, struct seed_spent *spent) SEED_MUST_CHECK;
+
+/* ---- lines.c ---- */
+
+/* The row as a line of its file, with what was spent. */
+errint_t seed_store_line_format(struct seed_store *store, const struct seed_record *record,
+				struct seed_buf *line) SEED_MUST_CHECK;
+/* What such a file tells, or a row as an earlier version wrote it; the text is
+ * changed. -EBADMSG: there is no row in it. Release `record` in any case. */
+errint_t seed_store_lines_parse(char *text, size_t len, struct seed_record *record,
+				struct seed_spent *spent) SEED_MUST_CHECK;
+
+/* prompts/NAME is durable, if it is there. */
+errint_t seed_store_prompt_sync(struct seed_store *store, const struct seed_record *record)
+	SEED_MUST_CHECK;
+
 /* ---- journal.c ---- */
 
 void seed_store_pending_name(char out[SEED_PENDING_NAME_BYTES], const char *id,
 			     const char *suffix);
 
-/* pending/NAME, whole and durable; a row, also without the journal's keys. */
+/* pending/NAME, whole and durable. */
 errint_t seed_store_pending_write(struct seed_store *store, const char *name, const void *data,
 				  size_t len) SEED_MUST_CHECK;
+/* So, with a line of the journal; or one more line of what stands there (seed_files_append()). */
+errint_t seed_store_pending_line(struct seed_store *store, const char *name,
+				 const struct seed_record *record, bool append) SEED_MUST_CHECK;
+/* So, with a row of the catalogue. */
 errint_t seed_store_pending_row(struct seed_store *store, const char *name,
 				const struct seed_record *record) SEED_MUST_CHECK;
 

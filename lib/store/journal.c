@@ -3,8 +3,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/buf.h"
 #include "lib/store/files.h"
 #include "lib/store/internal.h"
+
+/* One line of a row; and all: what is said again and again is begun anew. */
+#define LINE_MAX_BYTES (SEED_RECORD_MAX_BYTES + 4096)
+#define ROW_MAX_BYTES (4 * 1024 * 1024)
 
 void seed_store_pending_name(char out[SEED_PENDING_NAME_BYTES], const char *id, const char *suffix)
 {
@@ -27,12 +32,56 @@ errint_t seed_store_pending_row(struct seed_store *store, const char *name,
 	return err;
 }
 
+/* The picture is written to a name that is durable with the row's own, so that the
+ * row alone can say that it is whole. */
+static errint_t make_result(struct seed_store *store, const char *id)
+{
+	char name[SEED_PENDING_NAME_BYTES];
+	int fd;
+
+	seed_store_pending_name(name, id, ".png");
+	fd = seed_files_open(store->pending, name);
+	if (fd == -ENOENT)
+		fd = seed_store_result_open(store, id);
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
+}
+
+errint_t seed_store_pending_line(struct seed_store *store, const char *name,
+				 const struct seed_record *record, bool append)
+{
+	struct seed_buf line;
+	errint_t err;
+
+	seed_buf_init(&line, LINE_MAX_BYTES);
+	err = seed_store_line_format(store, record, &line);
+	if (!err && append)
+		err = seed_files_append(store->pending, name, line.data, line.len_bytes,
+					ROW_MAX_BYTES);
+	else if (!err)
+		err = seed_store_pending_write(store, name, line.data, line.len_bytes);
+	seed_buf_release(&line);
+	return err;
+}
+
 errint_t seed_store_journal(struct seed_store *store, const struct seed_record *record)
 {
 	char name[SEED_PENDING_NAME_BYTES];
+	errint_t err;
 
 	seed_store_pending_name(name, record->id, ".json");
-	return seed_store_pending_row(store, name, record);
+	err = seed_store_pending_line(store, name, record, true);
+	if (!err)
+		return 0;
+	/* The first one; or one of which nobody knows what is on disk. */
+	if (err == -ENOENT) {
+		err = make_result(store, record->id);
+		if (err)
+			return err;
+	}
+	return seed_store_pending_line(store, name, record, false);
 }
 
 /* An empty folder may be what a move put aside. */
@@ -45,10 +94,18 @@ static void remove_pending(struct seed_store *store, const char *name)
 int seed_store_result_open(struct seed_store *store, const char *id)
 {
 	char name[SEED_PENDING_NAME_BYTES];
+	struct stat st;
 	int fd;
 
 	seed_store_pending_name(name, id, ".png");
-	/* Anew: what an earlier try left, or somebody put there, is not written to. */
+	fd = openat(store->pending, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	/* That of the row's beginning, whose name is durable. */
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 &&
+	    st.st_uid == geteuid() && ftruncate(fd, 0) == 0)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	/* What somebody put there is not written to. */
 	remove_pending(store, name);
 	fd = openat(store->pending, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	return fd < 0 ? -errno : fd;
@@ -80,7 +137,7 @@ errint_t seed_store_forget(struct seed_store *store, const char *id)
 {
 	static const char *const suffixes[] = { ".png", ".source", ".was", ".json" };
 	char name[SEED_PENDING_NAME_BYTES];
-	errint_t err = 0;
+	errint_t err = seed_store_spent_sync(store);
 
 	/* The row goes last: while it stands, the rest can be found again. */
 	for (size_t i = 0; i < SEED_ARRAY_LEN(suffixes) && !err; i++) {
@@ -192,20 +249,60 @@ static bool leads_nowhere(const struct seed_store *store, const char *name)
 	return false;
 }
 
-errint_t seed_store_pending_read(struct seed_store *store, const char *name,
-				 struct seed_record *record)
+/* Before lines there were rows of one text, and no removal was marked in them. */
+static bool is_removed_before_lines(const struct seed_store *store, const char *text,
+				    const struct seed_record *record)
 {
-	char *json = NULL;
+	return *text == '{' && record->attempt_count > 0 && record->name && record->request &&
+	       *record->request && !record->superseded && record->state != SEED_STATE_VERIFIED &&
+	       seed_files_exists(store->areas[SEED_AREA_PROMPTS], record->name) == 0;
+}
+
+static errint_t read_lines(struct seed_store *store, const char *name, struct seed_record *record,
+			   struct seed_spent *spent)
+{
+	char *text = NULL;
 	size_t len = 0;
 	errint_t err;
 
 	seed_record_init(record);
-	err = seed_store_row_read(store, name, SEED_RECORD_MAX_BYTES, &json, &len);
+	err = seed_store_row_read(store, name, ROW_MAX_BYTES, &text, &len);
 	if (err)
 		return err;
-	seed_record_release(record);
-	err = seed_record_parse(json, len, record);
-	free(json);
+	err = seed_store_lines_parse(text, len, record, spent);
+	if (!err && is_removed_before_lines(store, text, record))
+		record->state = SEED_STATE_CANCELLED;
+	free(text);
+	return err;
+}
+
+errint_t seed_store_spent_read(struct seed_store *store, struct seed_spent *spent)
+{
+	errint_t err = seed_store_spent_load(store, spent);
+	struct seed_names rows;
+
+	/* One that cannot be read now forbids the start (recover.c). */
+	SEED_UNUSED(seed_store_pending_list(store, ".json", &rows) == 0);
+	for (size_t i = 0; i < rows.count; i++) {
+		struct seed_record record;
+		struct seed_spent told = { 0 };
+
+		SEED_UNUSED(read_lines(store, rows.names[i], &record, &told) == 0);
+		seed_record_release(&record);
+		if (told.serial > spent->serial)
+			*spent = told;
+	}
+	seed_names_release(&rows);
+	store->spent = *spent;
+	return err;
+}
+
+errint_t seed_store_pending_read(struct seed_store *store, const char *name,
+				 struct seed_record *record)
+{
+	struct seed_spent spent;
+	errint_t err = read_lines(store, name, record, &spent);
+
 	if (!err && (!record->id || strlen(record->id) != SEED_STORE_ID_BYTES - 1 ||
 		     !is_same_id(record->id, name) || !record->name || !record->step ||
 		     !record->request || !record->prompt || is_no_id(name) ||

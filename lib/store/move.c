@@ -43,7 +43,7 @@ static errint_t plan_pending_row(struct seed_store *store, struct seed_renames *
 	(void)snprintf(was, sizeof(was), "%s-%zu.was", id, list->count);
 	seed_store_pending_name(old, row->id, ".json");
 	if (!err)
-		err = seed_store_pending_row(store, next, row);
+		err = seed_store_pending_line(store, next, row, false);
 	if (!err)
 		err = seed_renames_add(list, SEED_RENAME_ROW, SEED_PLACE_PENDING, old,
 				       SEED_PLACE_PENDING, was);
@@ -74,7 +74,10 @@ static errint_t plan_pending(struct seed_store *store, struct seed_renames *list
 		if (!err && folder && is_below(row.name, from))
 			err = check_moved(row.name, from, to);
 		if (!err && seed_store_renamed(row.name, from, to, folder, name)) {
-			err = plan_pending_row(store, list, id, &row, name);
+			/* Whether the move has happened is told by the prompt. */
+			err = seed_store_prompt_sync(store, &row);
+			if (!err)
+				err = plan_pending_row(store, list, id, &row, name);
 		} else if (!err && !folder && strcmp(row.name, to) == 0 && !row.superseded) {
 			/* What runs for the target gives way, whichever is newer. */
 			row.superseded = true;

@@ -68,6 +68,29 @@ static void mend_record(struct seed_store *store, const struct seed_record *row)
 	seed_record_release(&record);
 }
 
+/* Nor need the prompt: until the end the row has its text. Beginnings that are
+ * repeated write it themselves. */
+static errint_t mend_prompt(struct seed_store *store, const struct seed_record *row,
+			    struct seed_error *error)
+{
+	char *text = NULL;
+	size_t len = 0;
+	errint_t err = 0;
+
+	if (row->state == SEED_STATE_CANCELLED) /* its removal was cut off */
+		err = seed_files_unlink(store->areas[SEED_AREA_PROMPTS], row->name);
+	else if (*row->request &&
+		 (seed_store_prompt_read(store, row->name, &text, &len) ||
+		  len != strlen(row->request) || memcmp(text, row->request, len) != 0))
+		err = seed_store_prompt_write(store, row->name, row->request, row->prompt_time);
+	free(text);
+	/* What stands in its place was put there by somebody else. */
+	if (!err || err == -EISDIR || err == -ENOTDIR)
+		return 0;
+	return seed_error_set(error, -err, "prompts/%s in the state directory: %s", row->name,
+			      strerror(-err));
+}
+
 static errint_t hand_over(struct seed_store *store, const struct seed_names *list,
 			  struct seed_record *rows, seed_store_pending_fn *each, void *context,
 			  struct seed_error *error)
@@ -84,6 +107,8 @@ static errint_t hand_over(struct seed_store *store, const struct seed_names *lis
 
 		if (newest)
 			mend_record(store, &rows[i]);
+		if (newest)
+			err = mend_prompt(store, &rows[i], error);
 		if (err) {
 			seed_record_release(&rows[i]);
 			continue;

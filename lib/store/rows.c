@@ -117,9 +117,25 @@ errint_t seed_store_prompt_write(struct seed_store *store, const char *name, con
 
 	seed_store_new_id(store, id);
 	seed_store_pending_name(file, id, ".prompt");
-	err = seed_files_write_timed(store->tmp, file, text, strlen(text), mtime);
+	err = seed_files_write_timed(store->tmp, file, text, strlen(text), mtime, true);
 	return err ? err : seed_files_place(store->tmp, file, store->areas[SEED_AREA_PROMPTS],
 					    name, true);
+}
+
+errint_t seed_store_prompt_sync(struct seed_store *store, const struct seed_record *record)
+{
+	int dirfd = store->areas[SEED_AREA_PROMPTS];
+	errint_t err;
+
+	if (!record->request || !*record->request)
+		return 0;
+	err = seed_files_sync_file(dirfd, record->name);
+	if (err == -ENOENT || err == -ENOTDIR)
+		return 0;
+	/* What could not be written is dropped, and the next fsync succeeds. */
+	return err ? seed_store_prompt_write(store, record->name, record->request,
+					     record->prompt_time) :
+		     seed_files_sync_parent(dirfd, record->name);
 }
 
 errint_t seed_store_prompt_time(struct seed_store *store, const char *name, struct timespec mtime)

@@ -1,16 +1,21 @@
-/* The day's submissions, for the budget: a file of its own. */
+/*
+ * The day's submissions, for the budget: a file of its own, and in each line of the
+ * journal, where they are on disk before what they count is sent. The file is written
+ * durably before a row goes; of what is found at the start the latest counts.
+ */
 #include "lib/base/buf.h"
 #include "lib/store/files.h"
 #include "lib/store/internal.h"
 
-/* Of SEED_SPENT_USERS lines and two more. */
+/* Of SEED_SPENT_USERS lines and three more. */
 #define SPENT_MAX_BYTES 4096
 
-/* "DAY COUNT", and then who and what: lines that an older program does not read,
+/* "DAY COUNT", and then who, what and in which order: lines that an older program does not read,
  * and without which the first one counts. */
-static errint_t parse_spent(const char *text, struct seed_spent *spent)
+errint_t seed_store_spent_parse(const char *text, struct seed_spent *spent)
 {
 	long long day = 0, count = 0, uid = 0;
+	unsigned long long serial = 0;
 	size_t users = 0;
 	double cost = 0;
 	char end;
@@ -22,6 +27,8 @@ static errint_t parse_spent(const char *text, struct seed_spent *spent)
 	while ((text = strchr(text, '\n')) != NULL && *++text) {
 		if (sscanf(text, "cost %lf", &cost) == 1 && cost >= 0 && cost <= SEED_COST_MAX)
 			spent->cost = cost;
+		else if (sscanf(text, "serial %llu", &serial) == 1)
+			spent->serial = serial;
 		else if (users < SEED_SPENT_USERS &&
 			 sscanf(text, "uid %lld %lld", &uid, &count) == 2 && count > 0) {
 			spent->users[users].uid = uid;
@@ -31,7 +38,7 @@ static errint_t parse_spent(const char *text, struct seed_spent *spent)
 	return 0;
 }
 
-errint_t seed_store_spent_read(const struct seed_store *store, struct seed_spent *spent)
+errint_t seed_store_spent_load(struct seed_store *store, struct seed_spent *spent)
 {
 	char *text = NULL;
 	size_t len;
@@ -39,14 +46,14 @@ errint_t seed_store_spent_read(const struct seed_store *store, struct seed_spent
 
 	*spent = (struct seed_spent){ 0 };
 	err = seed_files_read(store->root, "spent", SPENT_MAX_BYTES, &text, &len);
-	if (err)
-		return err == -ENOENT ? 0 : err;
-	err = parse_spent(text, spent);
+	if (!err)
+		err = seed_store_spent_parse(text, spent);
 	free(text);
-	return err;
+	store->spent_placed = store->spent_durable = err ? 0 : spent->serial;
+	return err == -ENOENT ? 0 : err;
 }
 
-static errint_t format_spent(const struct seed_spent *spent, struct seed_buf *out)
+static errint_t format(const struct seed_spent *spent, struct seed_buf *out)
 {
 	errint_t err = seed_buf_addf(out, "%lld %lld\n", (long long)spent->day,
 				     (long long)spent->count);
@@ -57,32 +64,94 @@ static errint_t format_spent(const struct seed_spent *spent, struct seed_buf *ou
 					    (long long)spent->users[i].count);
 	if (!err && spent->cost > 0)
 		err = seed_buf_addf(out, "cost %.15g\n", spent->cost);
+	if (!err)
+		err = seed_buf_addf(out, "serial %llu\n", (unsigned long long)spent->serial);
 	return err;
 }
 
-errint_t seed_store_spent_write(struct seed_store *store, struct seed_spent spent)
+static struct seed_spent latest(struct seed_store *store)
 {
-	char name[SEED_STORE_ID_BYTES];
+	struct seed_spent spent;
+
+	pthread_mutex_lock(&store->spent_mutex);
+	spent = store->spent;
+	pthread_mutex_unlock(&store->spent_mutex);
+	return spent;
+}
+
+errint_t seed_store_spent_format(struct seed_store *store, struct seed_buf *out)
+{
+	const struct seed_spent spent = latest(store);
+
+	return format(&spent, out);
+}
+
+void seed_store_spent_note(struct seed_store *store, const struct seed_spent *spent)
+{
+	pthread_mutex_lock(&store->spent_mutex);
+	if (spent->serial > store->spent.serial)
+		store->spent = *spent;
+	pthread_mutex_unlock(&store->spent_mutex);
+}
+
+static errint_t write_file(struct seed_store *store, const char *name,
+			   const struct seed_spent *spent)
+{
 	struct seed_buf text;
 	errint_t err;
 
-	seed_store_new_id(store, name);
 	seed_buf_init(&text, SPENT_MAX_BYTES);
-	err = format_spent(&spent, &text);
+	err = format(spent, &text);
 	if (!err)
 		err = seed_files_write(store->tmp, name, text.data, text.len_bytes, true);
 	seed_buf_release(&text);
-	if (err)
-		return err;
-	/* The lock is held over a rename only: nothing that waits for a disk. */
+	return err;
+}
+
+/* The lock is held over a rename only: nothing that waits for a disk. */
+static errint_t place(struct seed_store *store, const char *name, uint64_t serial)
+{
+	errint_t err;
+
 	pthread_mutex_lock(&store->spent_mutex);
-	if (spent.serial > store->spent.serial) {
+	if (serial > store->spent_placed) {
 		err = seed_files_rename(store->tmp, name, store->root, "spent");
 		if (!err)
-			store->spent = spent;
+			store->spent_placed = serial;
 	} else {
 		err = seed_files_unlink(store->tmp, name);
 	}
 	pthread_mutex_unlock(&store->spent_mutex);
-	return err ? err : seed_files_sync_parent(store->root, "spent");
+	return err;
+}
+
+static bool is_durable(struct seed_store *store, uint64_t serial, bool now)
+{
+	bool is;
+
+	pthread_mutex_lock(&store->spent_mutex);
+	if (now && serial > store->spent_durable)
+		store->spent_durable = serial;
+	is = serial <= store->spent_durable;
+	pthread_mutex_unlock(&store->spent_mutex);
+	return is;
+}
+
+errint_t seed_store_spent_sync(struct seed_store *store)
+{
+	const struct seed_spent spent = latest(store);
+	char name[SEED_STORE_ID_BYTES];
+	errint_t err;
+
+	if (is_durable(store, spent.serial, false))
+		return 0;
+	seed_store_new_id(store, name);
+	err = write_file(store, name, &spent);
+	if (!err)
+		err = place(store, name, spent.serial);
+	if (!err)
+		err = seed_files_sync_parent(store->root, "spent");
+	if (!err)
+		SEED_UNUSED(is_durable(store, spent.serial, true));
+	return err;
 }

@@ -242,17 +242,20 @@ errint_t seed_store_remove_file(struct seed_store *store, enum seed_area area, c
 struct seed_spent {
 	int64_t day; /* days since 1970, UTC */
 	int64_t count;
-	uint64_t serial; /* grows with each change, in memory: the later one counts */
+	uint64_t serial; /* grows with each change, also over mounts: the later one counts */
 	double cost;     /* of its images, as the service told it */
 	/* By who wrote the prompts; uid -1: not known, or no place left. */
 	struct { int64_t uid, count; } users[SEED_SPENT_USERS];
 };
 /* Zeroes where none were written. An error: there is a count, and nobody knows
- * it. Before any thread. */
-errint_t seed_store_spent_read(const struct seed_store *store, struct seed_spent *spent)
+ * it; `serial` is the last one all the same. Before any thread. */
+errint_t seed_store_spent_read(struct seed_store *store, struct seed_spent *spent)
 	SEED_MUST_CHECK;
-/* Durable. An older one (by `serial`) never takes the place of a newer one. */
-errint_t seed_store_spent_write(struct seed_store *store, struct seed_spent spent) SEED_MUST_CHECK;
+/* Each row that is written to the journal from now on tells it. An older one (by
+ * `serial`) never takes the place of a newer one. Any thread. */
+void seed_store_spent_note(struct seed_store *store, const struct seed_spent *spent);
+/* What was noted is durable, whatever becomes of the journal's rows. */
+errint_t seed_store_spent_sync(struct seed_store *store) SEED_MUST_CHECK;
 
 /* ---- at the start, before any thread ---- */
 

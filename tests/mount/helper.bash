@@ -370,6 +370,21 @@ has_thumb() { # NAME
 	[ -s "$MNT/thumbs/$1.jpg" ]
 }
 
+# The last line of each row of the journal.
+steps() {
+	tail -qn 1 "$STATE"/pending/*.json 2>/dev/null
+}
+
+step_is() { # STEP
+	steps | grep -q "\"step\":\"$1\""
+}
+
+# A worker has been given the picture: its file is open, or was written.
+is_handed_over() {
+	[ -n "$(find "/proc/$SEED_PID/fd" "$STATE/pending" -lname "$STATE/pending/*.png" -o \
+		-path "$STATE/pending/*.png" -size +0 2>/dev/null)" ]
+}
+
 # The outcome of each step of writing a prompt, as errno names: "ok", or the
 # step that failed and how, such as "close EIO".
 try_write() { # NAME TEXT [options of fs.py write]

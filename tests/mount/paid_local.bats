@@ -130,11 +130,6 @@ workers() {
 	pgrep -P "$SEED_PID" -f -- --worker
 }
 
-# A worker has been given the picture: its file is there to be written.
-is_handed_over() {
-	[ -n "$(find "$STATE/pending" -name '*.png')" ]
-}
-
 has_new_workers() { # OLD
 	local now
 

@@ -9,7 +9,7 @@ load provider
 # then a crash cannot tell, and nothing is submitted again (its own test below).
 is_told_to_wait() { # NAME
 	[[ $(status_texts "$1") == *"Rate limited by the service"* ]] &&
-		grep -q '"step":.*"queued"' "$STATE"/pending/*.json
+		step_is queued
 }
 
 # As try_write, but the job is the writer itself: for is_waiting.

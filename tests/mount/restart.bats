@@ -181,7 +181,7 @@ tells_where() {
 	faults '[{"on":"create","times":1000,"do":{"status":429,"retry_after":"1"}}]'
 	background try_write fox "a fox"
 	received create 1
-	wait_until grep -qs '"step":.*queued' "$STATE"/pending/*.json # known not to be accepted
+	wait_until step_is queued # known not to be accepted
 	kill_seedfs
 	faults '[]'
 	PROVIDER=fal mount_seed -o "api_base=$API/fal"
@@ -204,7 +204,7 @@ tells_where() {
 			try_write "fox$i" "a fox $i" --nonblock
 		done
 		kill_seedfs
-		grep -qs '"step":.*queued' "$STATE"/pending/*.json
+		step_is queued
 		mount_seed
 		wait_until state_is fox6 failed
 		has "$(record fox6 .error.message)" "not submitted: it was written while provider"
@@ -225,7 +225,7 @@ tells_where() {
 	head -c 9m /dev/zero >"$STATE/full" 2>/dev/null || :
 	received poll 1
 	rm "$STATE/full"
-	wait_until grep -qs accepted "$STATE"/pending/*.json
+	wait_until step_is accepted
 	kill_seedfs
 	release
 	mount_seed

@@ -8,10 +8,6 @@ workers() {
 	pgrep -x -P "$SEED_PID" seedfs-worker
 }
 
-has_begun() { # a worker was given a picture
-	compgen -G "$STATE/pending/*.png" >/dev/null
-}
-
 # Makes a picture, so that there is a worker, stops that, and has it given another.
 stop_a_worker() {
 	mount_seed
@@ -21,7 +17,7 @@ stop_a_worker() {
 	same 1 "$(wc -w <<<"$WORKER")"
 	kill -STOP "$WORKER"
 	background write fox "a fox"
-	wait_until has_begun
+	wait_until is_handed_over
 }
 
 @test "s3: a worker that is killed from outside costs no second submission" {

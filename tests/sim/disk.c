@@ -1,7 +1,8 @@
 /*
- * The store, as a list of what is durable. Each operation is a few steps, in
- * the order of docs/architecture.md; before each the program may be killed, and
- * each may fail. (That the real store's operations are such steps is the
+ * The store, as a list of what is there, and of what is durable. Each operation is a
+ * few steps, in the order of docs/architecture.md; before each the program may be
+ * killed, and each may fail. Half of the kills are power cuts: what was not durable is
+ * as it was, each in its turn or not. (That the real store's operations are such steps is the
  * business of its own fault test.)
  */
 #include "tests/sim/sim.h"
@@ -38,7 +39,8 @@ PORT(store_image_copy);
 PORT(store_reuse_note);
 PORT(store_reuse_find);
 PORT(store_spent_read);
-PORT(store_spent_write);
+PORT(store_spent_note);
+PORT(store_spent_sync);
 PORT(store_recover);
 
 struct entry entries[NAMES];
@@ -49,9 +51,11 @@ static struct row {
 	struct seed_record record;
 	int source; /* task; -1: none */
 	int result; /* an open memfd of pending/ID.png; -1: none */
+	struct seed_spent spent;
 } rows[ROWS_MAX];
 static uint64_t last_id;
-static struct seed_spent spent_on_disk; /* serial: of this life */
+static struct seed_spent spent_noted, spent_on_disk;
+static int durable_prompts[NAMES]; /* -1: none */
 
 /* ---- helpers ---- */
 
@@ -189,7 +193,7 @@ void disk_begin(void)
 	fault_ms = 0;
 	for (int i = 0; i < NAMES; i++) {
 		seed_record_release(&entries[i].record);
-		entries[i].prompt = entries[i].image = -1;
+		entries[i].prompt = entries[i].image = durable_prompts[i] = -1;
 	}
 	for (int i = 0; i < VERSIONS_MAX; i++)
 		versions[i].name = -1;
@@ -197,7 +201,15 @@ void disk_begin(void)
 		if (rows[i].used)
 			row_drop(&rows[i]);
 	last_id = 0;
-	spent_on_disk = (struct seed_spent){ 0 };
+	spent_noted = spent_on_disk = (struct seed_spent){ 0 };
+}
+
+void disk_power_cut(void)
+{
+	trace("disk: a power cut");
+	for (int i = 0; i < NAMES; i++)
+		if (chance(50))
+			entries[i].prompt = durable_prompts[i];
 }
 
 /* ---- looking ---- */
@@ -269,6 +281,7 @@ errint_t WRAP(journal)(struct seed_store *store, const struct seed_record *recor
 		return err;
 	row = row_get(record->id);
 	copy_record(&row->record, record);
+	row->spent = spent_noted;
 	note_durable(record);
 	trace("disk: journal %s %s%s", record->name, record->step,
 	      record->superseded ? " superseded" : "");
@@ -287,6 +300,11 @@ static void set_prompt(int name, int text)
 	}
 	if (text >= 0)
 		texts[text].gone = false;
+}
+
+static void sync_prompt(int name)
+{
+	durable_prompts[name] = entries[name].prompt;
 }
 
 static void write_record(const struct seed_record *record)
@@ -379,6 +397,10 @@ errint_t WRAP(finish)(struct seed_store *store, const struct seed_record *record
 	if (!err && !superseded)
 		write_record(record);
 	if (!err)
+		err = step();
+	if (!err && !superseded)
+		sync_prompt(name_index(record->name));
+	if (!err)
 		err = WRAP(forget)(store, record->id);
 	return err;
 }
@@ -386,11 +408,34 @@ errint_t WRAP(finish)(struct seed_store *store, const struct seed_record *record
 errint_t WRAP(forget)(struct seed_store *store, const char *id)
 {
 	struct row *row = row_find(id);
-	errint_t err = step();
+	errint_t err = WRAP(spent_sync)(store);
 
-	SEED_UNUSED(store);
+	if (!err)
+		err = step();
 	if (!err && row)
 		row_drop(row);
+	return err;
+}
+
+/* The row says first that the prompt is being removed; where that fails, it is taken
+ * back, if it can be. */
+static errint_t mark_removal(const struct seed_record *cancelled)
+{
+	struct row *row = cancelled ? row_find(cancelled->id) : NULL;
+	struct seed_record before;
+	errint_t err = row ? step() : 0;
+
+	if (err)
+		return err;
+	if (!row)
+		return step();
+	if (seed_record_copy(&before, &row->record))
+		abort();
+	copy_record(&row->record, cancelled);
+	err = step();
+	if (err && step() == 0)
+		copy_record(&row->record, &before);
+	seed_record_release(&before);
 	return err;
 }
 
@@ -403,10 +448,11 @@ errint_t WRAP(remove_prompt)(struct seed_store *store, const char *name,
 	SEED_UNUSED(store);
 	if (entry->prompt < 0)
 		return -ENOENT;
-	err = step();
+	err = mark_removal(cancelled);
 	if (err)
 		return err;
 	set_prompt(name_index(name), -1);
+	sync_prompt(name_index(name));
 	trace("disk: removed %s", name);
 	may_die();
 	if (cancelled && !is_dead() && entry->image < 0)
@@ -438,6 +484,8 @@ errint_t WRAP(move_entry)(struct seed_store *store, const char *from, const char
 	set_prompt(b, -1);
 	entries[b].prompt = entries[a].prompt;
 	entries[a].image = entries[a].prompt = -1;
+	sync_prompt(a);
+	sync_prompt(b);
 	seed_record_release(&entries[b].record);
 	entries[b].record = entries[a].record;
 	seed_record_init(&entries[a].record);
@@ -527,8 +575,10 @@ errint_t WRAP(prompt_write)(struct seed_store *store, const char *name, const ch
 
 	SEED_UNUSED(store);
 	SEED_UNUSED(mtime);
-	if (!err)
+	if (!err) {
 		set_prompt(name_index(name), text_number(text));
+		sync_prompt(name_index(name));
+	}
 	return err;
 }
 
@@ -636,21 +686,31 @@ char *WRAP(reuse_find)(const struct seed_store *store, uint64_t key)
 
 /* ---- the budget ---- */
 
-errint_t WRAP(spent_read)(const struct seed_store *store, struct seed_spent *spent)
+errint_t WRAP(spent_read)(struct seed_store *store, struct seed_spent *spent)
 {
 	SEED_UNUSED(store);
-	spent_on_disk.serial = 0;
 	*spent = spent_on_disk;
+	for (int i = 0; i < ROWS_MAX; i++)
+		if (rows[i].used && rows[i].spent.serial > spent->serial)
+			*spent = rows[i].spent;
+	spent_noted = *spent;
 	return 0;
 }
 
-errint_t WRAP(spent_write)(struct seed_store *store, struct seed_spent spent)
+void WRAP(spent_note)(struct seed_store *store, const struct seed_spent *spent)
 {
-	errint_t err = step();
+	SEED_UNUSED(store);
+	if (!is_dead() && spent->serial > spent_noted.serial)
+		spent_noted = *spent;
+}
+
+errint_t WRAP(spent_sync)(struct seed_store *store)
+{
+	errint_t err = spent_noted.serial > spent_on_disk.serial ? step() : 0;
 
 	SEED_UNUSED(store);
-	if (!err && spent.serial > spent_on_disk.serial)
-		spent_on_disk = spent;
+	if (!err)
+		spent_on_disk = spent_noted;
 	return err;
 }
 
@@ -683,6 +743,20 @@ errint_t WRAP(thumb_begin)(struct seed_store *store, enum seed_area area, const 
 	return -ENOENT;
 }
 
+/* What a power cut left undone, and what a removal did. */
+static void mend_prompt(const struct seed_record *row)
+{
+	int name = name_index(row->name), text = text_number(row->request);
+
+	if (row->state == SEED_STATE_CANCELLED)
+		text = -1;
+	else if (text < 0)
+		return;
+	if (entries[name].prompt != text)
+		set_prompt(name, text);
+	sync_prompt(name);
+}
+
 errint_t WRAP(recover)(struct seed_store *store, seed_store_pending_fn *each, void *context,
 		       struct seed_error *error)
 {
@@ -710,6 +784,8 @@ errint_t WRAP(recover)(struct seed_store *store, seed_store_pending_fn *each, vo
 			abort();
 		trace("recovered %s %s step %s%s", copy.name, copy.request, copy.step,
 		      newest ? "" : " superseded");
+		if (newest)
+			mend_prompt(&copy);
 		err = each(context, &copy, newest);
 	}
 	return err;

@@ -74,6 +74,8 @@ static struct seed_engine *start_again(struct seed_engine *engine)
 	users_died();
 	end(engine);
 	world_killed();
+	if (chance(50))
+		disk_power_cut();
 	check_disk();
 	life++;
 	deaths++;

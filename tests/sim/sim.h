@@ -123,6 +123,7 @@ struct entry {
 extern struct entry entries[NAMES];
 extern struct version versions[VERSIONS_MAX];
 void disk_begin(void);
+void disk_power_cut(void);          /* what was not durable is gone, or not */
 int disk_rows(void);
 int64_t disk_fault_ms(void);        /* when a step failed last */
 bool disk_has_picture(int task); /* current or in a history */

@@ -437,6 +437,9 @@ static void check_sums(const struct seed_engine *engine)
 	if (life == 0 && (engine->spent.count < counted || engine->spent.count > counted + unheard))
 		broken("%lld submissions, %lld on the budget", (long long)counted,
 		       (long long)engine->spent.count);
+	if (engine->spent.count < counted)
+		broken("%lld submissions over %d lives, %lld on the budget", (long long)counted, life,
+		       (long long)engine->spent.count);
 	if (life == 0 && (metrics < counted || metrics > counted + unheard))
 		broken("%lld submissions, %lld in the metrics", (long long)counted,
 		       (long long)metrics);

@@ -271,6 +271,168 @@ static void test_rows_that_are_none(void **state)
 	assert_false(is_there("pending/" ID ".png"));
 }
 
+static errint_t take(void *context, struct seed_record *record, bool newest)
+{
+	SEED_UNUSED(newest);
+	*(struct seed_record *)context = *record;
+	return 0;
+}
+
+/* The one row that is in the journal; release it. */
+static struct seed_store *start_with(struct seed_record *record, struct seed_spent *spent)
+{
+	struct seed_error error = { 0 };
+	struct seed_store *store = NULL;
+
+	*record = (struct seed_record){ 0 };
+	assert_int_equal(seed_store_open(state_dir, &store, &error), 0);
+	assert_int_equal(seed_store_spent_read(store, spent), 0);
+	assert_int_equal(seed_store_recover(store, take, record, &error), 0);
+	return store;
+}
+
+static size_t load(const char *path, char *text, size_t size)
+{
+	int fd = open(at(path), O_RDONLY);
+	ssize_t len;
+
+	assert_true(fd >= 0);
+	len = read(fd, text, size - 1);
+	close(fd);
+	assert_true(len >= 0);
+	text[len] = '\0';
+	return (size_t)len;
+}
+
+static void has_prompt(const char *text)
+{
+	char got[64];
+
+	load("prompts/x", got, sizeof(got));
+	assert_string_equal(got, text);
+}
+
+/* One that an earlier version wrote is taken up, and goes on as lines. */
+static void test_row_of_one_text(void **state)
+{
+	struct seed_spent spent;
+	struct seed_record record;
+	struct seed_store *store;
+	char text[8192];
+
+	SEED_UNUSED(state);
+	put("pending/" ID ".json", ROW(ID, "x"));
+	store = start_with(&record, &spent);
+	assert_string_equal(record.step, "accepted");
+	has_prompt("p"); /* which it wrote before its first step */
+	record.step = seed_record_step("commit");
+	assert_int_equal(seed_store_journal(store, &record), 0);
+	assert_int_equal(seed_store_journal(store, &record), 0);
+	seed_store_close(store);
+	seed_record_release(&record);
+	load("pending/" ID ".json", text, sizeof(text));
+	assert_int_equal(text[0], '#');
+	assert_non_null(strstr(text, "\n#"));
+	store = start_with(&record, &spent);
+	assert_string_equal(record.step, "commit");
+	seed_store_close(store);
+	seed_record_release(&record);
+}
+
+/* Its prompt was durable before its first attempt: one that is missing was removed. */
+static void test_row_of_one_text_that_was_removed(void **state)
+{
+	struct seed_spent spent;
+	struct seed_record record;
+
+	SEED_UNUSED(state);
+	put("pending/" ID ".json",
+	    "{\"name\":\"x\",\"state\":\"generating\",\"prompt\":\"p\",\"request\":\"p\","
+	    "\"attempts\":[{\"steps\":30,\"cfg_scale\":8}],\"id\":\"" ID "\",\"step\":\"accepted\"}");
+	seed_store_close(start_with(&record, &spent));
+	assert_int_equal(record.state, SEED_STATE_CANCELLED);
+	assert_false(is_there("prompts/x"));
+	seed_record_release(&record);
+}
+
+/* Whatever a power cut leaves of the last line, the one before it counts, and nothing
+ * is added behind what is left. */
+static void test_line_that_is_cut_off(void **state)
+{
+	struct seed_spent spent;
+	struct seed_record record;
+	struct seed_store *store;
+	char text[16384];
+	size_t len, first;
+
+	SEED_UNUSED(state);
+	put("pending/" ID ".json", ROW(ID, "x"));
+	store = start_with(&record, &spent);
+	seed_store_spent_note(store, &(struct seed_spent){ .day = 20000, .count = 3, .serial = 5 });
+	record.step = seed_record_step("submitting");
+	assert_int_equal(seed_store_journal(store, &record), 0);
+	seed_store_spent_note(store, &(struct seed_spent){ .day = 20000, .count = 2, .serial = 6 });
+	record.step = seed_record_step("accepted");
+	assert_int_equal(seed_store_journal(store, &record), 0);
+	seed_store_close(store);
+	seed_record_release(&record);
+	len = load("pending/" ID ".json", text, sizeof(text));
+	first = (size_t)(strchr(text, '\n') - text) + 1;
+	for (size_t cut = first; cut <= len; cut++)
+		for (int zeroes = 0; zeroes < 2; zeroes++) {
+			bool whole = cut >= len - 1; /* but for the line break */
+			char left[sizeof(text)];
+			int fd;
+
+			memset(left, 0, sizeof(left));
+			memcpy(left, text, cut);
+			fd = open(at("pending/" ID ".json"), O_WRONLY | O_TRUNC);
+			assert_int_equal(write(fd, left, zeroes ? len : cut), zeroes ? len : cut);
+			close(fd);
+			whole = whole && !(zeroes && cut < len);
+			store = start_with(&record, &spent);
+			assert_string_equal(record.step, whole ? "accepted" : "submitting");
+			/* The budget is what the last line that counts tells. */
+			assert_int_equal(spent.serial, whole ? 6 : 5);
+			assert_int_equal(spent.count, whole ? 2 : 3);
+			record.step = seed_record_step("commit");
+			if (cut % 16 == 0) {
+				assert_int_equal(seed_store_journal(store, &record), 0);
+				seed_record_release(&record);
+				seed_store_close(store);
+				store = start_with(&record, &spent);
+				assert_string_equal(record.step, "commit");
+			}
+			seed_store_close(store);
+			seed_record_release(&record);
+		}
+}
+
+/* What the rows count is in the file before they go. */
+static void test_spent_of_rows_that_go(void **state)
+{
+	struct seed_spent spent;
+	struct seed_record record;
+	struct seed_store *store;
+
+	SEED_UNUSED(state);
+	put("pending/" ID ".json", ROW(ID, "x"));
+	store = start_with(&record, &spent);
+	seed_store_spent_note(store, &(struct seed_spent){ .day = 20000, .count = 3, .serial = 5,
+							   .users = { { 1000, 3 } } });
+	assert_int_equal(seed_store_journal(store, &record), 0);
+	assert_false(is_there("spent"));
+	assert_int_equal(seed_store_forget(store, ID), 0);
+	seed_store_close(store);
+	seed_record_release(&record);
+	store = start_with(&record, &spent);
+	assert_null(record.id);
+	assert_int_equal(spent.count, 3);
+	assert_int_equal(spent.serial, 5);
+	assert_int_equal(spent.users[0].uid, 1000);
+	seed_store_close(store);
+}
+
 /* Ids only grow: one at the end of all would be followed by the first. */
 static void test_the_last_id(void **state)
 {
@@ -392,9 +554,11 @@ static void test_spent(void **state)
 	assert_int_equal(remove(at("spent")), 0);
 
 	assert_int_equal(seed_store_open(state_dir, &store, &error), 0);
-	assert_int_equal(seed_store_spent_write(store, (struct seed_spent){ .day = 20000, .count = 7, .serial = 2 }), 0);
+	seed_store_spent_note(store, &(struct seed_spent){ .day = 20000, .count = 7, .serial = 2 });
+	assert_int_equal(seed_store_spent_sync(store), 0);
 	/* An older one comes late. */
-	assert_int_equal(seed_store_spent_write(store, (struct seed_spent){ .day = 20000, .count = 6, .serial = 1 }), 0);
+	seed_store_spent_note(store, &(struct seed_spent){ .day = 20000, .count = 6, .serial = 1 });
+	assert_int_equal(seed_store_spent_sync(store), 0);
 	seed_store_close(store);
 	assert_int_equal(spent(&got), 0);
 	assert_int_equal(got.day, 20000);
@@ -412,6 +576,10 @@ int main(void)
 		TEST(test_what_is_no_file),
 		TEST(test_files_that_are_none),
 		TEST(test_rows_that_are_none),
+		TEST(test_row_of_one_text),
+		TEST(test_row_of_one_text_that_was_removed),
+		TEST(test_line_that_is_cut_off),
+		TEST(test_spent_of_rows_that_go),
 		TEST(test_the_last_id),
 		TEST(test_row_of_somebody_else),
 		TEST(test_moves_that_are_none),

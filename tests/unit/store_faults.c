@@ -51,33 +51,77 @@ int __real_openat64(int dirfd, const char *path, int flags, mode_t file_mode);
 int __real_mkdirat(int dirfd, const char *path, mode_t file_mode);
 int __real_renameat(int a_dirfd, const char *a, int b_dirfd, const char *b);
 int __real_unlinkat(int dirfd, const char *path, int flags);
+int __real_ftruncate64(int fd, off_t len);
 int __real_fsync(int fd);
 ssize_t __real_write(int fd, const void *data, size_t len);
 ssize_t __real_read(int fd, void *data, size_t len);
 
-static ino_t unsynced[256]; /* files whose data is not on it */
+static struct {
+	ino_t inode;
+	off_t len; /* as far as it is on it */
+} unsynced[256]; /* files whose end is not on it */
 static size_t unsynced_count;
 
-static void set_unsynced(ino_t inode, bool is)
+static size_t unsynced_find(ino_t inode)
 {
 	size_t i = 0;
 
-	while (i < unsynced_count && unsynced[i] != inode)
+	while (i < unsynced_count && unsynced[i].inode != inode)
 		i++;
+	return i;
+}
+
+/* Before it is written to, and once that is durable. */
+static void set_unsynced(const struct stat *st, bool is)
+{
+	size_t i = unsynced_find(st->st_ino);
+
 	if (is && i == unsynced_count) {
 		assert_true(unsynced_count < SEED_ARRAY_LEN(unsynced));
-		unsynced[unsynced_count++] = inode;
+		unsynced[unsynced_count].inode = st->st_ino;
+		unsynced[unsynced_count++].len = st->st_size;
 	} else if (!is && i < unsynced_count) {
 		unsynced[i] = unsynced[--unsynced_count];
 	}
 }
 
-static bool is_unsynced(ino_t inode)
+/* Files that a folder held at its last fsync, whatever became of their names: open,
+ * for a link more would be seen by the store. */
+static struct {
+	ino_t inode;
+	int fd;
+	char path[PATH_BYTES]; /* where it was made again */
+} kept[256];
+static size_t kept_count;
+
+static size_t keep(const char *path, ino_t inode)
 {
-	for (size_t i = 0; i < unsynced_count; i++)
-		if (unsynced[i] == inode)
-			return true;
-	return false;
+	size_t i = 0;
+
+	while (i < kept_count && kept[i].inode != inode)
+		i++;
+	if (i == kept_count) {
+		assert_true(kept_count < SEED_ARRAY_LEN(kept));
+		kept[kept_count].inode = inode;
+		kept[kept_count].fd = open(path, O_RDONLY);
+		assert_true(kept[kept_count++].fd >= 0);
+	}
+	return i;
+}
+
+/* Of `path` as much as is on the disk. */
+static void copy_start(const char *path, const char *to, size_t len)
+{
+	char *data = malloc(len + 1);
+	int from_fd = open(path, O_RDONLY), to_fd = open(to, O_CREAT | O_WRONLY | O_EXCL, 0600);
+
+	assert_non_null(data);
+	assert_true(from_fd >= 0 && to_fd >= 0);
+	assert_int_equal(__real_read(from_fd, data, len), len);
+	assert_int_equal(__real_write(to_fd, data, len), len);
+	close(from_fd);
+	close(to_fd);
+	free(data);
 }
 
 static void join(char out[PATH_BYTES], const char *a, const char *b)
@@ -129,7 +173,7 @@ static void leave_others(ino_t inode)
 	closedir(all);
 }
 
-/* The folder's entries as they are now: files as links, folders by number. */
+/* The folder's entries as they are now, by number: files as they are kept. */
 static void shadow_folder(const char *path, ino_t inode)
 {
 	char to[PATH_BYTES], from[PATH_BYTES], entry_to[PATH_BYTES], number[32];
@@ -149,9 +193,12 @@ static void shadow_folder(const char *path, ino_t inode)
 		assert_int_equal(lstat(from, &st), 0);
 		if (S_ISDIR(st.st_mode))
 			leave_others(st.st_ino);
-		(void)snprintf(number, sizeof(number), "%llu", (unsigned long long)st.st_ino);
-		assert_int_equal(S_ISDIR(st.st_mode) ? symlink(number, entry_to) :
-				 link(from, entry_to), 0);
+		if (S_ISDIR(st.st_mode))
+			(void)snprintf(number, sizeof(number), "%llu",
+				       (unsigned long long)st.st_ino);
+		else
+			(void)snprintf(number, sizeof(number), "f%zu", keep(from, st.st_ino));
+		assert_int_equal(symlink(number, entry_to), 0);
 	}
 	closedir(dir);
 }
@@ -164,12 +211,31 @@ static int shadow_one(const char *path, const struct stat *st, int type, struct 
 	return 0;
 }
 
+/* Of two names that it has the second is a link. */
+static void make_again(size_t file, const char *to)
+{
+	char path[PATH_BYTES];
+	size_t lost = unsynced_find(kept[file].inode);
+	struct stat st;
+	off_t len;
+
+	if (kept[file].path[0]) {
+		assert_int_equal(link(kept[file].path, to), 0);
+		return;
+	}
+	assert_int_equal(fstat(kept[file].fd, &st), 0);
+	len = lost < unsynced_count && unsynced[lost].len < st.st_size ? unsynced[lost].len : st.st_size;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", kept[file].fd);
+	copy_start(path, to, (size_t)len);
+	(void)snprintf(kept[file].path, PATH_BYTES, "%s", to);
+}
+
 /* What the power cut leaves of the folder, made at `to`. */
 static void materialize(ino_t inode, const char *to)
 {
 	char from[PATH_BYTES], path[PATH_BYTES], entry_to[PATH_BYTES], number[32] = "";
 	struct dirent *entry;
-	struct stat st;
+	ssize_t len;
 	DIR *dir;
 
 	assert_int_equal(mkdir(to, 0700), 0);
@@ -182,20 +248,12 @@ static void materialize(ino_t inode, const char *to)
 			continue;
 		join(path, from, entry->d_name);
 		join(entry_to, to, entry->d_name);
-		assert_int_equal(lstat(path, &st), 0);
-		if (S_ISLNK(st.st_mode)) {
-			ssize_t len = readlink(path, number, sizeof(number) - 1);
-
-			number[len > 0 ? len : 0] = '\0';
+		len = readlink(path, number, sizeof(number) - 1);
+		number[len > 0 ? len : 0] = '\0';
+		if (number[0] == 'f')
+			make_again(strtoul(number + 1, NULL, 10), entry_to);
+		else
 			materialize((ino_t)strtoull(number, NULL, 10), entry_to);
-		} else if (is_unsynced(st.st_ino)) {
-			int fd = open(entry_to, O_CREAT | O_WRONLY, 0600);
-
-			assert_true(fd >= 0);
-			close(fd);
-		} else {
-			assert_int_equal(link(path, entry_to), 0);
-		}
 	}
 	closedir(dir);
 }
@@ -270,7 +328,7 @@ int __wrap_fsync(int fd)
 	if (mode == MODE_POWER && fstat(fd, &st) == 0) {
 		(void)snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
 		if (!S_ISDIR(st.st_mode))
-			set_unsynced(st.st_ino, false);
+			set_unsynced(&st, false);
 		else if (readlink(name, path, sizeof(path) - 1) > 0)
 			shadow_folder(path, st.st_ino);
 	}
@@ -288,8 +346,20 @@ ssize_t __wrap_write(int fd, const void *data, size_t len)
 	if (point(true, true))
 		return -1;
 	if (mode == MODE_POWER)
-		set_unsynced(st.st_ino, true);
+		set_unsynced(&st, true);
 	return __real_write(fd, data, len);
+}
+
+int __wrap_fdatasync(int fd);
+int __wrap_fdatasync(int fd)
+{
+	return __wrap_fsync(fd);
+}
+
+int __wrap_ftruncate64(int fd, off_t len);
+int __wrap_ftruncate64(int fd, off_t len)
+{
+	return point(true, false) ? -1 : __real_ftruncate64(fd, len);
 }
 
 ssize_t __wrap_read(int fd, void *data, size_t len);
@@ -395,7 +465,10 @@ static errint_t end(struct seed_store *store, struct seed_record *record, bool s
 {
 	errint_t err = make_image(store, record);
 
-	return err ? err : seed_store_finish(store, record, superseded);
+	/* What fails is tried again, whatever it has done. */
+	for (int i = 0; i < 3 && (i == 0 || err); i++)
+		err = seed_store_finish(store, record, superseded);
+	return err;
 }
 
 struct in_flight {
@@ -423,7 +496,9 @@ static void take_up(struct in_flight *all)
 		struct seed_record *record = &all->records[i];
 		errint_t err = 0;
 
-		if (strcmp(record->step, "queued") == 0)
+		if (record->state == SEED_STATE_CANCELLED)
+			err = seed_store_forget(all->store, record->id);
+		else if (strcmp(record->step, "queued") == 0)
 			err = seed_store_begin(all->store, record);
 		else if (strcmp(record->step, "commit") == 0)
 			err = seed_store_finish(all->store, record, !all->newest[i]);
@@ -508,6 +583,16 @@ static bool has_image(const char *row)
 	return access(path, F_OK) == 0;
 }
 
+/* prompts/NAME beside records/NAME.json. */
+static bool has_prompt(const char *row)
+{
+	char path[2 * PATH_BYTES];
+	const char *name = row + strlen("records/");
+
+	(void)snprintf(path, sizeof(path), "%s/prompts/%.*s", state_dir, (int)strlen(name) - 5, name);
+	return access(path, F_OK) == 0;
+}
+
 static int view_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
 	const char *below = path + strlen(state_dir);
@@ -529,8 +614,11 @@ static int view_one(const char *path, const struct stat *st, int type, struct FT
 	if (strncmp(below, "tmp/", 4) == 0)
 		fail_msg("%s is left", below);
 	if (strncmp(below, "pending/", 8) == 0) {
-		len = strlen(below);
-		if (len < 5 || strcmp(below + len - 5, ".json") != 0)
+		(void)snprintf(line, sizeof(line), "%s", path);
+		len = strlen(line);
+		if (len > 4 && strcmp(line + len - 4, ".png") == 0)
+			memcpy(line + len - 4, ".json", 6);
+		if (!strstr(line, ".json") || access(line, F_OK))
 			fail_msg("%s is left", below);
 		return 0;
 	}
@@ -544,6 +632,11 @@ static int view_one(const char *path, const struct stat *st, int type, struct FT
 
 		if (seed_record_parse(data, len, &record))
 			fail_msg("%s is no row", below);
+		/* What is told of a prompt that was removed is best effort. */
+		if (record.state != SEED_STATE_VERIFIED && !has_prompt(below)) {
+			seed_record_release(&record);
+			return 0;
+		}
 		(void)snprintf(data, sizeof(data), "%s %s", seed_state_name(record.state),
 			       record.prompt);
 		len = strlen(data);
@@ -590,6 +683,7 @@ struct operation {
 	bool ends;    /* whatever fails, it is done in the end */
 	bool renames; /* newer work on fox and wolf follows a failure */
 	bool removes; /* an error may come after it */
+	bool generates; /* done in the end, if it had begun */
 };
 
 static void prepare_two(struct seed_store *store)
@@ -706,6 +800,25 @@ static errint_t run_restore(struct in_flight *all)
 	return seed_store_restore(all->store, "fox/0001.png", "fox");
 }
 
+/* From its text to its picture: what was durable at first is not all that counts. */
+static errint_t run_generate(struct in_flight *all)
+{
+	return generate(all->store, "owl", "an owl");
+}
+
+/* As the engine has it removed, and then drops what ran for it. */
+static errint_t run_remove_running(struct in_flight *all)
+{
+	struct seed_record *record = &all->records[0];
+	enum seed_state before = record->state;
+	errint_t err;
+
+	record->state = SEED_STATE_CANCELLED;
+	err = seed_store_remove_prompt(all->store, record->name, record);
+	record->state = before;
+	return err ? err : seed_store_forget(all->store, record->id);
+}
+
 static errint_t run_remove_prompt(struct in_flight *all)
 {
 	return seed_store_remove_prompt(all->store, "fox", NULL);
@@ -735,6 +848,7 @@ static const struct operation operations[] = {
 	{ .name = "begin again", .prepare = prepare_two, .run = run_begin, .renames = true },
 	{ .name = "begin after a failure", .prepare = prepare_failed, .run = run_begin, .renames = true },
 	{ .name = "begin a new name", .prepare = prepare_two, .run = run_begin_new, .renames = true },
+	{ .name = "generate", .prepare = prepare_two, .run = run_generate, .generates = true },
 	{ .name = "finish", .prepare = prepare_running, .run = run_finish, .ends = true },
 	{ .name = "finish superseded", .prepare = prepare_superseded, .run = run_finish, .ends = true },
 	{ .name = "fail", .prepare = prepare_running, .run = run_fail, .ends = true },
@@ -749,6 +863,8 @@ static const struct operation operations[] = {
 	{ .name = "make a folder", .prepare = prepare_two, .run = run_make_folder },
 	{ .name = "remove a folder", .prepare = prepare_made, .run = run_remove_folder,
 	  .removes = true },
+	{ .name = "remove a running prompt", .prepare = prepare_running,
+	  .run = run_remove_running, .removes = true },
 	{ .name = "remove a prompt", .prepare = prepare_two, .run = run_remove_prompt,
 	  .removes = true },
 	{ .name = "remove an image", .prepare = prepare_two, .run = run_remove_image,
@@ -759,7 +875,7 @@ static const struct operation operations[] = {
 
 /* ---- one run ---- */
 
-/* Files are links: the store never writes to one that stands. */
+/* Files are links, for the store writes to none that stands; but to those of the journal. */
 static int copy_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
 	char to[2 * PATH_BYTES];
@@ -768,7 +884,10 @@ static int copy_one(const char *path, const struct stat *st, int type, struct FT
 	(void)snprintf(to, sizeof(to), "%s%s", state_dir, path + strlen(base));
 	if (type == FTW_D)
 		return mkdir(to, st->st_mode & 07777);
-	return link(path, to);
+	if (!strstr(path, "/pending/"))
+		return link(path, to);
+	copy_start(path, to, (size_t)st->st_size);
+	return 0;
 }
 
 static void copy_base(void)
@@ -841,8 +960,8 @@ static char *reopen_and_look(const struct operation *operation)
 	open_store(&all, true);
 	take_up(&all);
 	/* What the engine would have tried again by now. */
-	for (size_t i = 0; i < all.count && operation->ends; i++)
-		if (strcmp(all.records[i].step, "accepted") == 0) {
+	for (size_t i = 0; i < all.count && (operation->ends || operation->generates); i++)
+		if (strcmp(all.records[i].step, "commit") != 0) {
 			if (operation->run == run_fail)
 				assert_int_equal(run_fail(&all), 0);
 			else
@@ -891,7 +1010,7 @@ static void judge(const struct operation *operation, enum mode with, int status,
 	else if (operation->ends || status == 0 ||
 		 (status == STATE_CRASHED_AFTER && !operation->removes))
 		ok = is_after;
-	else if (status >= STATE_CRASHED || operation->removes || with == MODE_LASTING)
+	else if (status >= STATE_CRASHED || operation->removes || operation->generates || with == MODE_LASTING)
 		ok = is_before || is_after;
 	else
 		ok = is_before;
