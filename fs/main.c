@@ -146,6 +146,23 @@ static void reloader_stop(struct reloader *reloader)
 	pthread_join(reloader->thread, NULL);
 }
 
+/* What nohup(1), a shell's trap or a careless parent has ignored or blocked would be
+ * lost here: the end, the key's renewal, how a worker ended. */
+static void take_signals(void)
+{
+	static const int ours[] = {SIGTERM, SIGHUP, SIGCHLD};
+	sigset_t taken;
+
+	sigemptyset(&taken);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(ours); i++) {
+		signal(ours[i], SIG_DFL);
+		sigaddset(&taken, ours[i]);
+	}
+	pthread_sigmask(SIG_UNBLOCK, &taken, NULL);
+	/* Too large a file is an error of the one write (EFBIG), not the end of all. */
+	signal(SIGXFSZ, SIG_IGN);
+}
+
 static void block(int signal_number)
 {
 	sigset_t set;
@@ -517,8 +534,7 @@ int main(int argc, char **argv)
 	if (argc == 2 && strcmp(argv[1], "--worker") == 0)
 		return seed_worker_main(3);
 	close_memory();
-	/* Too large a file is an error of the one write (EFBIG), not the end of all. */
-	signal(SIGXFSZ, SIG_IGN);
+	take_signals();
 	daemon_open_standard();
 	block(SIGHUP);
 	raise_descriptors();

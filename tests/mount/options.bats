@@ -211,6 +211,20 @@ bats_require_minimum_version 1.5.0
 	mounted
 }
 
+@test "s7: SIGTERM, SIGHUP and SIGCHLD that a parent ignores or blocks are taken all the same" {
+	# start_seedfs, as from nohup or a careless parent
+	env --ignore-signal=TERM,HUP,CHLD --block-signal=TERM,HUP,CHLD setpriv --pdeathsig KILL -- \
+		"$SEEDFS" -f -o "$(usual_options)" "$MNT" 3>&- 4>&- </dev/null >>"$DIR/out" 2>>"$DIR/err" &
+	SEED_PID=$!
+	printf '%s\n' "$SEED_PID" >>"$DIR/pids"
+	wait_mounted
+	has_not "$(cat "$MNT/status")" "cage is incomplete"
+	echo bad-key >"$DIR/key"
+	kill -HUP "$SEED_PID"
+	wait_until eval 'try_write owl "an owl" | grep -q EKEYREJECTED'
+	stop_seedfs
+}
+
 @test "s7: an unwritable state directory is refused" {
 	refused 1 "$DIR/key/state" -o "provider=sketch,state=$DIR/key/state" "$MNT"
 	refused 1 /proc/no -o "provider=sketch,state=/proc/no/state" "$MNT"
