@@ -78,8 +78,11 @@ static int64_t line_start(const struct seed_log *log, int64_t from)
 static bool drop_older(struct seed_log *log, int64_t keep)
 {
 	int64_t start = line_start(log, log->size_bytes - keep);
-	int fd = open_file(log, log->new_name, O_TRUNC);
+	int fd;
 
+	/* Not written to: what stands there may be another's file, too. */
+	(void)unlinkat(log->dirfd, log->new_name, 0);
+	fd = open_file(log, log->new_name, O_EXCL);
 	if (fd < 0)
 		return false;
 	if (!copy_range(log->fd, start, log->size_bytes - start, fd) ||
@@ -258,13 +261,17 @@ void seed_log_line(struct seed_log *log, const char *name, const char *format, .
 		return;
 }
 
-/* The file to append to; a full one becomes the older one, in place of an earlier. */
+/* The file to append to; a full one, or one that has another name, becomes the older
+ * one, in place of an earlier. */
 static int open_secrets(struct seed_log *log)
 {
 	int fd = open_file(log, SECRETS, 0);
 	struct stat st = {0};
 
-	if (fd < 0 || (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size < SECRETS_MAX_BYTES))
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 &&
+	    st.st_size < SECRETS_MAX_BYTES)
 		return fd;
 	close(fd);
 	if (!S_ISREG(st.st_mode) || renameat(log->dirfd, SECRETS, log->dirfd, SECRETS ".old") < 0)

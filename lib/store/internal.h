@@ -64,6 +64,9 @@ struct seed_store {
 extern const char *const seed_place_names[SEED_PLACE_COUNT];
 
 /* A line for the log, at once or when there is one. */
+/* Whether a file's name begins with an id, as all do that are in flight. */
+bool seed_store_is_of_id(const char *name);
+
 void seed_store_note(struct seed_store *store, const char *format, ...) SEED_PRINTF(2, 3);
 
 /* ---- changes.c ---- */

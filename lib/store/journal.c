@@ -149,14 +149,9 @@ errint_t seed_store_forget(struct seed_store *store, const char *id)
 	return err ? err : seed_store_sync_pending(store);
 }
 
-static bool is_of_id(const char *name)
-{
-	return strspn(name, "0123456789abcdef") >= SEED_STORE_ID_BYTES - 1;
-}
-
 static bool is_id_with(const char *name, const char *suffix)
 {
-	return is_of_id(name) && strcmp(name + SEED_STORE_ID_BYTES - 1, suffix) == 0;
+	return seed_store_is_of_id(name) && strcmp(name + SEED_STORE_ID_BYTES - 1, suffix) == 0;
 }
 
 errint_t seed_store_pending_list(struct seed_store *store, const char *suffix,
@@ -187,7 +182,7 @@ static bool is_kept(char *const *of_id, size_t count)
 	for (size_t i = 0; i < count; i++)
 		if (is_id_with(of_id[i], ".json") || is_id_with(of_id[i], ".bad"))
 			return true;
-	return !is_of_id(of_id[0]);
+	return !seed_store_is_of_id(of_id[0]);
 }
 
 errint_t seed_store_sweep_orphans(struct seed_store *store)

@@ -15,6 +15,8 @@
 /* Of SEED_SPENT_USERS lines and two more. */
 #define SPENT_MAX_BYTES 4096
 
+#define ANY_LINKS ((nlink_t)-1)
+
 const char *const seed_place_names[SEED_PLACE_COUNT] = {
 	[SEED_AREA_PROMPTS] = "prompts",
 	[SEED_AREA_IMAGES] = "images",
@@ -61,12 +63,27 @@ static errint_t check_owner(struct seed_store *store, const char *path, struct s
 	return 0;
 }
 
+/* As the kernel does in folders that everybody may write in: a link that somebody
+ * else made leads to where he likes. */
+static errint_t check_link(const char *path, struct seed_error *error)
+{
+	struct stat st;
+
+	if (lstat(path, &st) < 0 || !S_ISLNK(st.st_mode) || !st.st_uid || st.st_uid == geteuid())
+		return 0;
+	return seed_error_set(error, EPERM, "state directory %s is a link that belongs to user %ld; "
+			      "name the directory itself with -o state=DIR", path, (long)st.st_uid);
+}
+
 static errint_t open_root(struct seed_store *store, const char *path, struct seed_error *error)
 {
 	errint_t err;
 
 	if (path[0] == '\0')
 		return seed_error_set(error, EINVAL, "state directory: the path is empty");
+	err = check_link(path, error);
+	if (err)
+		return err;
 	/* What is made is durable before anything is told to be in it. */
 	err = seed_files_make_parents(AT_FDCWD, path);
 	if (!err)
@@ -85,8 +102,10 @@ static errint_t open_root(struct seed_store *store, const char *path, struct see
 }
 
 /* What stands where a file or folder of ours should (a link, a FIFO …) is
- * neither followed nor waited for nor a reason not to start. */
-static errint_t keep_clear(struct seed_store *store, int dirfd, const char *name, mode_t type)
+ * neither followed nor waited for nor a reason not to start. So is what has more than
+ * `most_links` names: the others may be of somebody's file. */
+static errint_t keep_clear(struct seed_store *store, int dirfd, const char *name, mode_t type,
+			   nlink_t most_links)
 {
 	char aside[64];
 	struct stat st;
@@ -94,13 +113,13 @@ static errint_t keep_clear(struct seed_store *store, int dirfd, const char *name
 
 	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : -errno;
-	if ((st.st_mode & S_IFMT) == type)
+	if ((st.st_mode & S_IFMT) == type && st.st_nlink <= most_links)
 		return 0;
 	(void)snprintf(aside, sizeof(aside), "%s.bad", name);
 	err = seed_files_rename(dirfd, name, dirfd, aside);
 	if (!err)
 		seed_store_note(store, "%s in the state directory is not a %s: set aside as %s", name,
-				type == S_IFDIR ? "folder" : "file", aside);
+				type == S_IFDIR ? "folder" : "file of its own", aside);
 	return err;
 }
 
@@ -115,8 +134,9 @@ static void read_holder(int fd, char *text, size_t size)
 static errint_t take_lock(struct seed_store *store, const char *path, struct seed_error *error)
 {
 	char holder[32];
+	struct stat st;
 	int len;
-	errint_t err = keep_clear(store, store->root, "lock", S_IFREG);
+	errint_t err = keep_clear(store, store->root, "lock", S_IFREG, ANY_LINKS);
 
 	if (err)
 		return seed_error_set(error, -err, "state directory %s: lock: %s", path,
@@ -131,6 +151,10 @@ static errint_t take_lock(struct seed_store *store, const char *path, struct see
 				      "state directory %s is in use by process %s; unmount that one, "
 				      "or name another with -o state=DIR", path, holder);
 	}
+	/* Another name of it may be somebody's file. It locks all the same: one that is
+	 * held must not be set aside. */
+	if (fstat(store->lock, &st) == 0 && st.st_nlink > 1)
+		return 0;
 	len = snprintf(holder, sizeof(holder), "%ld\n", (long)getpid());
 	err = ftruncate(store->lock, 0) < 0 ? -errno :
 	      seed_io_write(store->lock, holder, (size_t)len);
@@ -141,7 +165,7 @@ static errint_t take_lock(struct seed_store *store, const char *path, struct see
 static errint_t open_folder(struct seed_store *store, const char *path, const char *name, int *fd,
 			    struct seed_error *error)
 {
-	errint_t err = keep_clear(store, store->root, name, S_IFDIR);
+	errint_t err = keep_clear(store, store->root, name, S_IFDIR, ANY_LINKS);
 
 	if (!err)
 		err = seed_files_mkdir(store->root, name, 0700);
@@ -153,14 +177,21 @@ static errint_t open_folder(struct seed_store *store, const char *path, const ch
 				    strerror(-err)) : 0;
 }
 
+bool seed_store_is_of_id(const char *name)
+{
+	return strspn(name, "0123456789abcdef") >= SEED_STORE_ID_BYTES - 1;
+}
+
 static void sweep(int dirfd)
 {
 	struct seed_names found;
 
 	if (seed_files_list(dirfd, ".", &found))
 		return;
+	/* Of a folder that was taken for ours by mistake, as of a home, nothing goes. */
 	for (size_t i = 0; i < found.count; i++)
-		SEED_UNUSED(seed_files_unlink(dirfd, found.names[i]));
+		if (seed_store_is_of_id(found.names[i]))
+			SEED_UNUSED(seed_files_unlink(dirfd, found.names[i]));
 	seed_names_release(&found);
 }
 
@@ -176,7 +207,7 @@ static errint_t open_folders(struct seed_store *store, const char *path, struct 
 	 * the log would wait for or refuse. */
 	err = seed_files_sync_parent(store->root, "lock");
 	if (!err)
-		err = keep_clear(store, store->log, "status", S_IFREG);
+		err = keep_clear(store, store->log, "status", S_IFREG, 1);
 	return err ? seed_error_set(error, -err, "state directory %s: %s", path, strerror(-err)) : 0;
 }
 

@@ -86,3 +86,51 @@ is_refused() { # OPTIONS TEXT
 		same "" "$(ls "$MNT")"
 	done
 }
+
+@test "s7: a link of somebody else's is not taken for the state directory, one's own is" {
+	need_root
+	ln -s "$STATE" "$DIR/own"
+	ln -s "$STATE" "$DIR/theirs"
+	chown -h 12345 "$DIR/theirs"
+	is_refused "provider=sketch,state=$DIR/theirs" \
+		"state directory $DIR/theirs is a link that belongs to user 12345; name the directory itself"
+	same "" "$(ls "$STATE")"
+	start_seedfs -o "provider=sketch,state=$DIR/own" "$MNT"
+	wait_mounted
+}
+
+@test "s7: where a file of ours has another name elsewhere, that one is not written to" {
+	local file
+
+	mount_seed
+	write fox "a fox"
+	stop_seedfs
+	for file in lock log/status log/status.new log/refused-urls; do
+		echo "a victim" >"$DIR/victim.${file##*/}"
+		ln -f "$DIR/victim.${file##*/}" "$STATE/$file"
+	done
+	mount_seed -o log_size=4K
+	has "$(cat "$MNT/status")" "status in the state directory is not a file of its own: set aside as status.bad"
+	faults '[{"on":"create","prompt":"odd","do":{"url":"ftp://x.test/a.png"}}]'
+	has "$(try_write odd "an odd url")" EIO
+	for file in owl wolf hare bear lynx mole; do
+		write "$file" "a $file, $(printf '%0300d' 0)"
+	done
+	same "a victim" "$(cat "$DIR"/victim.* | sort -u)"
+	has "$(cat "$STATE/log/refused-urls")" "ftp://x.test/a.png"
+	# It locks, too.
+	mkdir "$DIR/other"
+	run "$SEEDFS" -f -o "$(usual_options)" "$DIR/other"
+	same 1 "$status"
+	has "$output" "is in use by process"
+}
+
+@test "s7: of a directory that is taken for one by mistake no file goes" {
+	mkdir "$STATE/tmp"
+	echo mine >"$STATE/tmp/letter"
+	echo old >"$STATE/tmp/0123456789abcdef"
+	mount_seed
+	stop_seedfs
+	same letter "$(ls "$STATE/tmp")"
+	same mine "$(cat "$STATE/tmp/letter")"
+}
