@@ -70,6 +70,9 @@ static enum phase transport_failed(struct generation *generation, struct seed_ne
 	struct seed_error *error = &answer->error;
 
 	exchange_scrub(generation, error);
+	/* The service's, not the prompt's, which is what EFBIG says at a close. */
+	if (error->code == EFBIG && !answer->local)
+		error->code = EIO;
 	if (error->code == ETIMEDOUT && answer->sent)
 		seed_error_set(error, ETIMEDOUT, "no answer within %lld s",
 			       (long long)(generation->engine->config.timeout_ms / 1000));
