@@ -11,3 +11,12 @@ export LIMIT=${LIMIT:-150} BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-180}
 	echo "$output"
 	[ "$status" -eq 0 ]
 }
+
+# tests/mount/wire.py has the table.
+@test "s3: whatever bytes the service puts on the wire, a writer gets an error in time" {
+	background python3 "$HERE/wire.py" "$DIR/wire" "$MNT" "$DIR/pids"
+	wait_until test -s "$DIR/wire"
+	start_seedfs -o "$(usual_options),api_base=$(<"$DIR/wire"),timeout=8,jobs=1000,size=256x144" "$MNT"
+	wait_mounted
+	WAIT=120 job_ends 0 "$JOB" || fail "$(cat "$JOB_OUT")"
+}
