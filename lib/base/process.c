@@ -106,38 +106,50 @@ bool seed_process_was_killed(pid_t tid)
 }
 
 /* One descriptor's lines: "flags:" in octal, "ino:". */
-static bool writes_to(pid_t tid, const char *descriptor, uint64_t inode_number)
+static bool is_open_at(pid_t tid, const char *descriptor, uint64_t inode_number, bool writing)
 {
 	char file[NAME_MAX + sizeof("fdinfo/")], text[512];
 
 	snprintf(file, sizeof(file), "fdinfo/%s", descriptor);
 	return read_proc(tid, file, text, sizeof(text)) &&
 	       field(text, "\nino:\t", 10) == inode_number &&
-	       (field(text, "\nflags:\t", 8) & O_ACCMODE) != O_RDONLY;
+	       (!writing || (field(text, "\nflags:\t", 8) & O_ACCMODE) != O_RDONLY);
 }
 
-bool seed_process_holds(pid_t tid, uint64_t inode_number)
+/* 1, 0, or -1: not all could be looked at. */
+static int look_for(pid_t tid, uint64_t inode_number, bool writing)
 {
+	const struct dirent *entry;
 	int looked_at = 0;
-	struct dirent *entry;
 	bool found = false;
 	char path[64];
 	DIR *folder;
 
 	if (tid <= 0)
-		return false;
+		return -1;
 	snprintf(path, sizeof(path), "/proc/%ld/fdinfo", (long)tid);
 	folder = opendir(path);
 	if (!folder)
-		return false;
-	while (!found && looked_at < DESCRIPTORS_MAX && (entry = readdir(folder)) != NULL) {
+		return -1;
+	while (!found && (entry = readdir(folder)) != NULL) {
 		if (entry->d_name[0] == '.')
 			continue;
-		looked_at++;
-		found = writes_to(tid, entry->d_name, inode_number);
+		if (looked_at++ == DESCRIPTORS_MAX)
+			break;
+		found = is_open_at(tid, entry->d_name, inode_number, writing);
 	}
 	closedir(folder);
-	return found;
+	return found ? 1 : looked_at > DESCRIPTORS_MAX ? -1 : 0;
+}
+
+bool seed_process_holds(pid_t tid, uint64_t inode_number)
+{
+	return look_for(tid, inode_number, true) == 1;
+}
+
+int seed_process_has_open(pid_t tid, uint64_t inode_number)
+{
+	return look_for(tid, inode_number, false);
 }
 
 bool seed_process_is_in_exec(pid_t tid)
@@ -151,6 +163,17 @@ bool seed_process_is_in_exec(pid_t tid)
 	return strstr(text, "\nVmExe:") && field(text, "\nVmExe:", 10) == 0;
 }
 
+/* The number and arguments of the thread's system call; false: it is in none, or out of
+ * sight. Reads `syscall`. */
+static bool read_syscall(pid_t tid, long *number, unsigned long arguments[4])
+{
+	char text[256];
+
+	return tid > 0 && read_proc(tid, "syscall", text, sizeof(text)) &&
+	       sscanf(text, "%ld %lx %lx %lx %lx", number, &arguments[0], &arguments[1],
+		      &arguments[2], &arguments[3]) == 5;
+}
+
 bool seed_process_is_renaming(pid_t tid)
 {
 	static const long renames[] = {
@@ -162,15 +185,37 @@ bool seed_process_is_renaming(pid_t tid)
 #endif
 		SYS_renameat2,
 	};
-	char text[256];
+	unsigned long arguments[4];
 	long number;
 
-	if (tid <= 0 || !read_proc(tid, "syscall", text, sizeof(text)) ||
-	    text[0] < '0' || text[0] > '9')
+	if (!read_syscall(tid, &number, arguments))
 		return false;
-	number = strtol(text, NULL, 10);
 	for (size_t i = 0; i < SEED_ARRAY_LEN(renames); i++)
 		if (renames[i] == number)
+			return true;
+	return false;
+}
+
+bool seed_process_asks_by_name(pid_t tid)
+{
+	static const long by_name[] = {
+#ifdef SYS_stat
+		SYS_stat, SYS_lstat, SYS_open, SYS_access,
+#endif
+		SYS_openat, SYS_openat2, SYS_faccessat, SYS_faccessat2,
+	};
+	unsigned long arguments[4];
+	long number;
+
+	if (!read_syscall(tid, &number, arguments))
+		return false;
+	/* fstat(3) is one of these two with an empty name. */
+	if (number == SYS_newfstatat)
+		return !(arguments[3] & AT_EMPTY_PATH);
+	if (number == SYS_statx)
+		return !(arguments[2] & AT_EMPTY_PATH);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(by_name); i++)
+		if (by_name[i] == number)
 			return true;
 	return false;
 }

@@ -40,6 +40,11 @@ bool seed_process_was_killed(pid_t tid);
  * request. */
 bool seed_process_holds(pid_t tid, uint64_t inode_number);
 
+/* Whether the process has this file open: 1 or 0, and -1 where that cannot be said
+ * (more than 256 descriptors, another user's process). Reads `fdinfo`: in any
+ * request. */
+int seed_process_has_open(pid_t tid, uint64_t inode_number);
+
 /* Whether the process is in execve(), which closes descriptors and looks at no
  * result. Reads `status`: in any request. */
 bool seed_process_is_in_exec(pid_t tid);
@@ -48,5 +53,10 @@ bool seed_process_is_in_exec(pid_t tid);
  * cannot be seen (another user's process, a restricted ptrace). Reads `syscall`:
  * only in LOOKUP, which execve() sends before it takes the lock. */
 bool seed_process_is_renaming(pid_t tid);
+
+/* Whether the thread is in a stat(2), open(2) or access(2) of a name, and of no
+ * descriptor. False where that cannot be seen. Reads `syscall`: in GETATTR of what is
+ * no program only. */
+bool seed_process_asks_by_name(pid_t tid);
 
 #endif

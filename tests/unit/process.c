@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -110,6 +111,23 @@ static void test_gone(void **state)
 	assert_int_equal(seed_process_of(pid), pid);
 	assert_false(seed_process_holds(pid, 1));
 	assert_false(seed_process_is_renaming(pid));
+	assert_int_equal(seed_process_has_open(pid, 1), -1);
+	assert_false(seed_process_asks_by_name(pid));
+}
+
+static void test_has_open(void **state)
+{
+	int fd = memfd_create("x", MFD_CLOEXEC);
+	pid_t pid = getpid();
+	struct stat st;
+
+	SEED_UNUSED(state);
+	assert_true(fd >= 0 && fstat(fd, &st) == 0);
+	assert_int_equal(seed_process_has_open(pid, st.st_ino), 1);
+	close(fd);
+	assert_int_equal(seed_process_has_open(pid, st.st_ino), 0);
+	/* It is in a read(2). */
+	assert_false(seed_process_asks_by_name(pid));
 }
 
 static void *waiting_thread(void *pipes)
@@ -171,6 +189,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_signals),
 		cmocka_unit_test(test_gone),
+		cmocka_unit_test(test_has_open),
 		cmocka_unit_test(test_thread),
 		cmocka_unit_test(test_holds),
 	};
