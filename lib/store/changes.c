@@ -32,6 +32,14 @@ void seed_store_changed(struct seed_store *store, const char *name)
 	else /* whoever saw an older state must read everything */
 		store->changes.first = ++store->changes.last;
 	pthread_mutex_unlock(&store->changes.mutex);
+	if (store->changes.told)
+		store->changes.told(store->changes.told_context, name);
+}
+
+void seed_store_tell(struct seed_store *store, seed_store_told_fn *told, void *context)
+{
+	store->changes.told = told;
+	store->changes.told_context = context;
 }
 
 void seed_store_file_changed(struct seed_store *store, enum seed_area area, const char *path)

@@ -30,6 +30,8 @@ struct seed_changes {
 	pthread_mutex_t mutex; /* a leaf */
 	uint64_t first, last;  /* numbers; those behind `first` are kept */
 	char names[SEED_CHANGES_KEPT][SEED_NAME_MAX_BYTES + 1]; /* by number */
+	seed_store_told_fn *told; /* NULL: nobody */
+	void *told_context;
 };
 
 struct seed_store {

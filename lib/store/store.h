@@ -111,6 +111,11 @@ errint_t seed_store_prompt_read(const struct seed_store *store, const char *name
 /* Grows with each change of an entry, also over mounts; 15 digits at most. */
 uint64_t seed_store_changes(struct seed_store *store);
 
+/* Told of each change once it is on disk, on the thread that made it; `name` NULL: of
+ * any number. Set while nothing changes. */
+typedef void seed_store_told_fn(void *context, const char *name);
+void seed_store_tell(struct seed_store *store, seed_store_told_fn *told, void *context);
+
 /* The last changes, in order, with their numbers; `each` runs with a lock held and
  * calls nothing of the store. Returns the last number. Whoever has seen change *first,
  * or a later one, misses nothing. */
