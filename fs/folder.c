@@ -11,12 +11,22 @@ errint_t folder_stat(struct fs *fs, enum seed_area area, const char *path, struc
 	return errno == ENOTDIR ? -ENOENT : -errno;
 }
 
+bool folder_has_version(struct fs *fs, struct inode *inode)
+{
+	char path[FS_PATH_BYTES];
+	struct stat st;
+
+	inode_path(fs, inode, path);
+	return folder_stat(fs, inode->type->area, path, &st) == 0 &&
+	       version_equal(inode->version, version_of(&st));
+}
+
 errint_t folder_getattr(struct fs *fs, struct inode *inode, struct stat *st, double *timeout_s)
 {
 	char path[FS_PATH_BYTES];
 	errint_t err;
 
-	*timeout_s = 0;
+	*timeout_s = inode->type->is_kept ? NAMES_S : 0;
 	inode_path(fs, inode, path);
 	err = folder_stat(fs, inode->type->area, path, st);
 	if (!err)

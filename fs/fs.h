@@ -46,7 +46,6 @@ struct found {
 	struct version version; /* a scratch file's: its number */
 	struct scratch *scratch; /* of a scratch file: a reference, the caller's */
 	struct stat st;
-	double attr_timeout_s;
 };
 
 /*
@@ -59,12 +58,15 @@ struct node_type {
 	enum seed_area area; /* the area of the state directory that it shows */
 	const char *suffix; /* of a file's name behind NAME; NULL: none */
 	bool is_version;    /* a file whose inodes are one version each */
+	bool is_kept;       /* the kernel keeps names and attributes: names.c */
 	const struct node_type *file; /* a folder's files, where they are all of one type */
 	const struct writing_kind *writing; /* files that gather text (writing.h) */
 
 	errint_t (*getattr)(struct fs *fs, struct inode *inode, struct stat *st, double *timeout_s);
-	/* Instead of it for a stat(2), where the answer needs another thread; replies. */
-	void (*getattr_later)(struct fs *fs, fuse_req_t req, struct inode *inode);
+	/* Instead of it for a stat(2), where the answer needs another thread, or depends on
+	 * who asks; replies. */
+	void (*getattr_later)(struct fs *fs, fuse_req_t req, struct inode *inode,
+			      struct handle *handle); /* NULL: it does not say which */
 	void (*setattr)(struct fs *fs, fuse_req_t req, struct inode *inode, struct stat *st,
 			int to_set, struct handle *handle);
 
@@ -76,8 +78,8 @@ struct node_type {
 	void (*flush)(struct fs *fs, fuse_req_t req, struct handle *handle, uint64_t lock_owner);
 	void (*fsync)(struct fs *fs, fuse_req_t req, struct handle *handle);
 	void (*release)(struct fs *fs, struct handle *handle); /* frees the handle */
-	errint_t (*getxattr)(struct fs *fs, struct inode *inode, const char *name, char *value,
-			     size_t size, size_t *len);
+	errint_t (*getxattr)(struct fs *fs, fuse_req_t req, struct inode *inode, const char *name,
+			     char *value, size_t size, size_t *len);
 
 	/* Folders. `path` is the folder's; names come from the kernel: one part. */
 	errint_t (*lookup)(struct fs *fs, const struct node_type *folder, const char *path,
@@ -118,8 +120,10 @@ struct inode {
 	struct inode *next_number, **link_number; /* its bucket by number */
 	uint64_t number;            /* st_ino; no other file system of the machine has it */
 	uint64_t lookups;           /* the kernel's lookup count */
+	unsigned handles;           /* open ones; the table's mutex */
 	char *path;                 /* below the area; read it by inode_path() */
 	struct version version;
+	atomic_bool asked;          /* the kernel has sent a request for it: it has it */
 	struct scratch *scratch;    /* of a scratch file; one reference */
 	struct draft *draft;        /* prompts open for writing; the table's mutex */
 	bool gone;                  /* its name was removed or is another's now: only what
@@ -135,7 +139,8 @@ struct handle {
 	int fd;               /* of the state directory's file, -1: none */
 	int flags;            /* of open(2) */
 	int64_t uid;          /* of the opener */
-	pid_t opener, thread; /* process, and its thread; 0: out of sight */
+	pid_t thread;         /* of the opener; 0: out of sight */
+	pid_t opener;         /* its process, where handle_find_opener() was called */
 	uint64_t owner;       /* lock owner of the first flush, where opener is 0 */
 	bool owner_known;
 	bool wrote;           /* this open has written */
@@ -170,6 +175,14 @@ struct report_kept {
 };
 
 #define INODE_BUCKETS 8192
+#define CALLS_KEPT 1024
+
+/* Whose number an image has that was pending (inode.c). */
+struct became {
+	uint64_t hash, number;
+};
+
+#define BECAME_KEPT 1024
 
 struct fs {
 	struct options options;
@@ -186,6 +199,7 @@ struct fs {
 	struct inode *buckets[INODE_BUCKETS];
 	struct inode *numbers[INODE_BUCKETS];
 	uint64_t number_salt;
+	struct became became[BECAME_KEPT];
 	struct inode *root;
 	struct handle *handles;
 
@@ -193,6 +207,8 @@ struct fs {
 	struct scratch *scratch;
 	size_t scratch_bytes;
 	uint64_t scratch_number; /* of the last one */
+
+	_Atomic uint64_t stale[CALLS_KEPT]; /* what each thread was told (stale.c) */
 
 	struct gallery gallery;
 	pthread_mutex_t report_mutex; /* of the next */
@@ -219,6 +235,7 @@ uint64_t inode_number(struct fs *fs, const struct found *found);
  * one open goes on in it, and the next of that name is another inode. */
 void inode_leave(struct fs *fs, const struct node_type *type, const char *path);
 bool inode_is_gone(struct fs *fs, struct inode *inode);
+bool inode_is_open(struct fs *fs, struct inode *inode);
 
 /* The inode's draft with one more user, NULL where it is not open for writing. */
 struct draft *inode_draft(struct fs *fs, struct inode *inode);
@@ -237,6 +254,12 @@ bool path_stem(const char *path, const char *suffix, char name[FS_PATH_BYTES]);
  * that what is open goes on under it. */
 void inodes_renamed(struct fs *fs, const char *from, const char *to, bool folder);
 
+/* The kernel's numbers of up to `room` inodes of the type and path, newest first; and of those
+ * in one bucket whose type is kept. How many there are. */
+size_t inodes_at(struct fs *fs, const struct node_type *type, const char *path,
+		 fuse_ino_t *ids, size_t room);
+size_t inodes_kept(struct fs *fs, size_t bucket, fuse_ino_t *ids, size_t room);
+
 struct version version_of(const struct stat *st);
 bool version_equal(struct version a, struct version b);
 
@@ -251,6 +274,11 @@ struct handle *handle_new(fuse_req_t req, struct inode *inode, const struct fuse
 void handle_free(struct handle *handle); /* gives up what it holds; NULL allowed */
 /* After the session: those whose release the kernel sent too late. */
 void handles_release_all(struct fs *fs);
+
+/* Sets `opener`: a look at /proc, which most opens can do without. */
+void handle_find_opener(struct handle *handle);
+/* Whether the request may ask by a descriptor of the inode, and not by its name. */
+bool handle_is_meant(struct fs *fs, fuse_req_t req, struct inode *inode);
 
 /* ---- listing.c ---- */
 
@@ -268,6 +296,9 @@ errint_t listing_add_area(struct fs *fs, const struct node_type *folder, const c
 
 /* ---- reply.c ---- */
 
+/* The entry of what was found, whose inode this is. */
+errint_t entry_fill(struct fs *fs, const struct found *found, struct inode *inode,
+		    struct fuse_entry_param *entry);
 /* Replies with the entry of what was found, its lookup count raised. */
 void reply_found(struct fs *fs, fuse_req_t req, struct found *found);
 
@@ -315,8 +346,32 @@ void folder_unlink_then(struct fs *fs, fuse_req_t req, const struct node_type *f
 void folder_rmdir(struct fs *fs, fuse_req_t req, const struct node_type *folder,
 		  const char *path, const char *name);
 
+/* Whether the inode's version is what stands at its path now. */
+bool folder_has_version(struct fs *fs, struct inode *inode);
 /* fstatat in an area; -ENOENT also where a part of the path is no folder. */
 errint_t folder_stat(struct fs *fs, enum seed_area area, const char *path, struct stat *st);
+
+/* ---- names.c: what the kernel keeps of images/ ---- */
+
+/* How long a name is good without a question, whatever has become of it. */
+#define NAMES_S 1.0
+
+/* seed_store_told_fn: what the kernel knows of the entry's image and of the folders
+ * around it is asked for again. Any thread; `context` is the fs. */
+void names_changed(void *context, const char *name);
+
+/* ---- stale.c ---- */
+
+/* Whether a request is to be answered with ESTALE, where what stands at the inode's path is
+ * another version (`old`): one that asks, and may do so by a descriptor; an open. */
+bool stale_tell(struct fs *fs, fuse_req_t req, struct inode *inode, const struct handle *handle,
+		bool old);
+bool stale_tell_open(struct fs *fs, fuse_req_t req, bool old);
+/* Whether this is the look-up that follows. It is to leave attributes to be asked for,
+ * so that each call has its end. */
+bool stale_was_told(struct fs *fs, fuse_req_t req);
+/* The call has ended. */
+void stale_end(struct fs *fs, fuse_req_t req);
 
 /* ---- waiting.c ---- */
 
@@ -358,10 +413,10 @@ errint_t image_outcome(struct fs *fs, const char *name);
 /* ---- xattrs.c: user.seed.… of an entry, from its record ---- */
 
 bool xattr_is_ours(const char *name);
-errint_t prompt_getxattr(struct fs *fs, struct inode *inode, const char *name, char *value,
-			 size_t size, size_t *len);
-errint_t image_getxattr(struct fs *fs, struct inode *inode, const char *name, char *value,
-			size_t size, size_t *len);
+errint_t prompt_getxattr(struct fs *fs, fuse_req_t req, struct inode *inode, const char *name,
+			 char *value, size_t size, size_t *len);
+errint_t image_getxattr(struct fs *fs, fuse_req_t req, struct inode *inode, const char *name,
+			char *value, size_t size, size_t *len);
 
 /* ---- reports.c: queue, metrics and gallery.json ---- */
 

@@ -176,10 +176,12 @@ static void ask(struct asking *asking)
 	seed_disk_submit(asking->fs->gallery.thread, 0, &later->job);
 }
 
-static void index_getattr_later(struct fs *fs, fuse_req_t req, struct inode *inode)
+static void index_getattr_later(struct fs *fs, fuse_req_t req, struct inode *inode,
+				struct handle *handle)
 {
 	struct asking asking = { .fs = fs, .req = req, .inode = inode };
 
+	SEED_UNUSED(handle);
 	ask(&asking);
 }
 

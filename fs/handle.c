@@ -19,14 +19,29 @@ struct handle *handle_new(fuse_req_t req, struct inode *inode, const struct fuse
 	if (handle->next)
 		handle->next->link = &handle->next;
 	fs->handles = handle;
+	inode->handles++;
 	pthread_mutex_unlock(&fs->inode_mutex);
 	handle->inode = inode;
 	handle->fd = -1;
 	handle->flags = fi->flags;
 	handle->uid = fuse_req_ctx(req)->uid;
 	handle->thread = fuse_req_ctx(req)->pid;
-	handle->opener = seed_process_of(handle->thread);
 	return handle;
+}
+
+void handle_find_opener(struct handle *handle)
+{
+	handle->opener = seed_process_of(handle->thread);
+}
+
+bool handle_is_meant(struct fs *fs, fuse_req_t req, struct inode *inode)
+{
+	pid_t pid = fuse_req_ctx(req)->pid;
+	int has = seed_process_has_open(pid, inode->number);
+
+	/* A descriptor that was closed may still have its handle; O_PATH makes none. */
+	return (has > 0 || (has < 0 && inode_is_open(fs, inode))) &&
+	       !seed_process_asks_by_name(pid);
 }
 
 void handle_free(struct handle *handle)
@@ -37,6 +52,7 @@ void handle_free(struct handle *handle)
 	*handle->link = handle->next;
 	if (handle->next)
 		handle->next->link = handle->link;
+	handle->inode->handles--;
 	pthread_mutex_unlock(&handle->fs->inode_mutex);
 	if (handle->draft)
 		inode_draft_put(handle->fs, handle->inode, handle->draft);

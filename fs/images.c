@@ -64,16 +64,14 @@ static errint_t image_getattr(struct fs *fs, struct inode *inode, struct stat *s
 	char path[FS_PATH_BYTES];
 	errint_t err;
 
-	inode_path(fs, inode, path);
-	*timeout_s = 0;
 	if (inode->version.file) {
-		/* Also if a newer version has taken the name: whoever has this
-		 * one open continues to read it. */
 		*timeout_s = IMMUTABLE_S;
 		version_attributes(fs, inode, st);
 		return 0;
 	}
 	/* A pending inode shows the state of its image now. */
+	*timeout_s = 0;
+	inode_path(fs, inode, path);
 	err = folder_stat(fs, SEED_AREA_IMAGES, path, st);
 	if (!err) {
 		attributes_file(fs, inode, 0444, st);
@@ -83,6 +81,25 @@ static errint_t image_getattr(struct fs *fs, struct inode *inode, struct stat *s
 			pending(fs, inode, path, st);
 	}
 	return err;
+}
+
+/* A version that is not at its name any more has its attributes for who asks by a
+ * descriptor. Who came by the name is to look it up again; if he has done so in this
+ * call, the version was there when the call was made. */
+static void image_getattr_later(struct fs *fs, fuse_req_t req, struct inode *inode,
+				struct handle *handle)
+{
+	bool old = inode->version.file && !folder_has_version(fs, inode);
+	double timeout_s = 0;
+	struct stat st;
+	errint_t err;
+
+	err = stale_tell(fs, req, inode, handle, old) ? -ESTALE :
+		image_getattr(fs, inode, &st, &timeout_s);
+	if (err)
+		fuse_reply_err(req, -err);
+	else
+		fuse_reply_attr(req, &st, old ? 0 : timeout_s);
 }
 
 static errint_t images_lookup(struct fs *fs, const struct node_type *folder, const char *path,
@@ -99,8 +116,11 @@ static errint_t images_lookup(struct fs *fs, const struct node_type *folder, con
 	return err && seed_process_is_renaming(found->caller) ? -ENOENT : err;
 }
 
-/* Opens the present file images/NAME.png. */
-static errint_t open_image(struct fs *fs, struct handle *handle, struct fuse_file_info *fi)
+/* Opens what stands at images/NAME.png now. Where the inode is not that version's (it was
+ * pending, or the name was kept) the kernel is to ask for the name; if it has done so in
+ * this call, no pages are kept or shared. */
+static errint_t open_image(struct fs *fs, fuse_req_t req, struct handle *handle,
+			   struct fuse_file_info *fi)
 {
 	char path[FS_PATH_BYTES];
 	struct stat st;
@@ -111,9 +131,10 @@ static errint_t open_image(struct fs *fs, struct handle *handle, struct fuse_fil
 		return handle->fd;
 	if (fstat(handle->fd, &st) < 0)
 		return -errno;
-	/* Pages may be kept only under the inode of this very version. */
 	fi->keep_cache = version_equal(handle->inode->version, version_of(&st));
-	return 0;
+	fi->direct_io = !fi->keep_cache;
+	fi->noflush = 1;
+	return stale_tell_open(fs, req, fi->direct_io) ? -ESTALE : 0;
 }
 
 struct opening {
@@ -130,6 +151,7 @@ static void waited(struct fs *fs, fuse_req_t req, int code, void *context)
 
 	if (code) {
 		handle_free(opening->handle);
+		stale_end(fs, req);
 		fuse_reply_err(req, code);
 	} else {
 		/* It may already be gone again, for a newer prompt or for good. */
@@ -164,7 +186,7 @@ static void open_or_wait(struct fs *fs, fuse_req_t req, struct handle *handle,
 			 struct fuse_file_info *fi)
 {
 	char path[FS_PATH_BYTES];
-	errint_t err = open_image(fs, handle, fi);
+	errint_t err = open_image(fs, req, handle, fi);
 
 	if (!err) {
 		reply_open(req, handle, fi);
@@ -182,6 +204,8 @@ static void open_or_wait(struct fs *fs, fuse_req_t req, struct handle *handle,
 		}
 	}
 	handle_free(handle);
+	if (err != -ESTALE)
+		stale_end(fs, req);
 	fuse_reply_err(req, -err);
 }
 
@@ -194,19 +218,6 @@ static void image_open(struct fs *fs, fuse_req_t req, struct inode *inode,
 		open_or_wait(fs, req, handle, fi);
 	else
 		fuse_reply_err(req, ENOMEM);
-}
-
-static void image_read(struct fs *fs, fuse_req_t req, struct handle *handle, size_t size,
-		       off_t offset)
-{
-	struct fuse_bufvec data = FUSE_BUFVEC_INIT(size);
-
-	SEED_UNUSED(fs);
-	/* From the file itself; libfuse splices where the kernel can. */
-	data.buf[0].flags = FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK;
-	data.buf[0].fd = handle->fd;
-	data.buf[0].pos = offset;
-	fuse_reply_data(req, &data, FUSE_BUF_SPLICE_MOVE);
 }
 
 /* The name of an image that was to be removed; freed with the reply. */
@@ -231,6 +242,7 @@ static void images_unlink(struct fs *fs, fuse_req_t req, const struct node_type 
 
 const struct node_type images_folder = {
 	.is_folder = true,
+	.is_kept = true,
 	.area = SEED_AREA_IMAGES,
 	.file = &image_file,
 	.getattr = folder_getattr,
@@ -243,8 +255,11 @@ const struct node_type images_folder = {
 const struct node_type image_file = {
 	.suffix = ".png",
 	.is_version = true,
+	.is_kept = true,
+	.area = SEED_AREA_IMAGES,
 	.getattr = image_getattr,
+	.getattr_later = image_getattr_later,
 	.open = image_open,
-	.read = image_read,
+	.read = file_read,
 	.getxattr = image_getxattr,
 };

@@ -4,20 +4,19 @@
 #include "fs/draft.h"
 #include "fs/fs.h"
 
-static uint64_t hash_of(const struct node_type *type, const char *path, struct version version)
+static uint64_t hash_of(const struct node_type *type, const char *path)
 {
 	uint64_t hash = 14695981039346656037u ^ (uintptr_t)type;
 
 	for (; *path; path++)
 		hash = (hash ^ (unsigned char)*path) * 1099511628211u;
-	hash = (hash ^ version.file) * 1099511628211u;
-	hash = (hash ^ (uint64_t)version.time_ns) * 1099511628211u;
 	return hash ^ (hash >> 29);
 }
 
-static size_t bucket_of(const struct node_type *type, const char *path, struct version version)
+/* All versions of a path are in one. */
+static size_t bucket_of(const struct node_type *type, const char *path)
 {
-	return (size_t)(hash_of(type, path, version) % INODE_BUCKETS);
+	return (size_t)(hash_of(type, path) % INODE_BUCKETS);
 }
 
 struct version version_of(const struct stat *st)
@@ -46,7 +45,7 @@ static struct inode *find(struct fs *fs, size_t bucket, const struct found *foun
 
 static void insert(struct fs *fs, struct inode *inode)
 {
-	size_t bucket = bucket_of(inode->type, inode->path, inode->version);
+	size_t bucket = bucket_of(inode->type, inode->path);
 
 	inode->next = fs->buckets[bucket];
 	inode->link = &fs->buckets[bucket];
@@ -71,6 +70,15 @@ static bool is_taken(struct fs *fs, uint64_t number)
 	return inode != NULL;
 }
 
+static uint64_t hash_of_version(const struct fs *fs, const struct found *found)
+{
+	uint64_t hash = hash_of(found->type, found->path);
+
+	hash = (hash ^ found->version.file) * 1099511628211u;
+	hash = (hash ^ (uint64_t)found->version.time_ns) * 1099511628211u;
+	return hash ^ (hash >> 29) ^ fs->number_salt;
+}
+
 /*
  * The number follows from type, name and version, so that a listing can give it before a
  * look-up. If another inode has it (one that is gone, or was renamed), the next
@@ -80,12 +88,40 @@ static bool is_taken(struct fs *fs, uint64_t number)
  */
 static uint64_t free_number(struct fs *fs, const struct found *found)
 {
-	uint64_t hash = hash_of(found->type, found->path, found->version) ^ fs->number_salt;
+	uint64_t hash = hash_of_version(fs, found);
 	uint64_t number = ((uint64_t)1 << 52) | (hash & (((uint64_t)1 << 52) - 1));
 
 	while (is_taken(fs, number))
 		number++;
 	return number;
+}
+
+/* The number of the image that was pending here, for the one that is found now: who waits
+ * for an image is to have the file that he looked at (cp compares them). It is noted, since
+ * the kernel may forget both between two questions of one call. 0: none. */
+static uint64_t pending_number(struct fs *fs, const struct found *found)
+{
+	uint64_t hash = hash_of_version(fs, found);
+	struct became *became = &fs->became[hash % BECAME_KEPT];
+	struct found key = { .type = found->type };
+	struct inode *pending;
+
+	if (!found->type->is_version || !found->version.file)
+		return 0;
+	memcpy(key.path, found->path, strlen(found->path) + 1);
+	pending = find(fs, bucket_of(key.type, key.path), &key);
+	if (pending) {
+		*became = (struct became){ .hash = hash, .number = pending->number };
+		pending->gone = true; /* the next one is another */
+	}
+	return became->hash == hash ? became->number : 0;
+}
+
+static uint64_t new_number(struct fs *fs, const struct found *found)
+{
+	uint64_t number = pending_number(fs, found);
+
+	return number ? number : free_number(fs, found);
 }
 
 static void insert_number(struct fs *fs, struct inode *inode)
@@ -112,8 +148,8 @@ uint64_t inode_number(struct fs *fs, const struct found *found)
 	uint64_t number;
 
 	pthread_mutex_lock(&fs->inode_mutex);
-	inode = find(fs, bucket_of(found->type, found->path, found->version), found);
-	number = inode ? inode->number : free_number(fs, found);
+	inode = find(fs, bucket_of(found->type, found->path), found);
+	number = inode ? inode->number : new_number(fs, found);
 	pthread_mutex_unlock(&fs->inode_mutex);
 	return number;
 }
@@ -138,7 +174,7 @@ static struct inode *add(struct fs *fs, struct found *found)
 	inode->version = found->version;
 	inode->scratch = found->scratch;
 	found->scratch = NULL;
-	inode->number = free_number(fs, found);
+	inode->number = new_number(fs, found);
 	insert_number(fs, inode);
 	insert(fs, inode);
 	return inode;
@@ -146,7 +182,7 @@ static struct inode *add(struct fs *fs, struct found *found)
 
 struct inode *inode_get(struct fs *fs, struct found *found)
 {
-	size_t bucket = bucket_of(found->type, found->path, found->version);
+	size_t bucket = bucket_of(found->type, found->path);
 	struct inode *inode;
 
 	pthread_mutex_lock(&fs->inode_mutex);
@@ -175,6 +211,8 @@ void inode_forget(struct fs *fs, struct inode *inode, uint64_t count)
 	pthread_mutex_lock(&fs->inode_mutex);
 	assert(inode->lookups >= count);
 	inode->lookups -= count;
+	/* What is left of them is on its way to a kernel that has not got it now. */
+	atomic_store(&inode->asked, false);
 	if (inode->lookups == 0)
 		inode_free(fs, inode);
 	pthread_mutex_unlock(&fs->inode_mutex);
@@ -185,7 +223,18 @@ struct inode *inode_of(struct fs *fs, fuse_ino_t number)
 	struct inode *inode = number == FUSE_ROOT_ID ? fs->root : (struct inode *)(uintptr_t)number;
 
 	assert(inode->magic == INODE_MAGIC);
+	atomic_store_explicit(&inode->asked, true, memory_order_relaxed);
 	return inode;
+}
+
+bool inode_is_open(struct fs *fs, struct inode *inode)
+{
+	bool open;
+
+	pthread_mutex_lock(&fs->inode_mutex);
+	open = inode->handles > 0;
+	pthread_mutex_unlock(&fs->inode_mutex);
+	return open;
 }
 
 void inode_leave(struct fs *fs, const struct node_type *type, const char *path)
@@ -195,7 +244,7 @@ void inode_leave(struct fs *fs, const struct node_type *type, const char *path)
 
 	snprintf(found.path, sizeof(found.path), "%s", path);
 	pthread_mutex_lock(&fs->inode_mutex);
-	inode = find(fs, bucket_of(type, path, found.version), &found);
+	inode = find(fs, bucket_of(type, path), &found);
 	if (inode)
 		inode->gone = true;
 	pthread_mutex_unlock(&fs->inode_mutex);
@@ -209,6 +258,38 @@ bool inode_is_gone(struct fs *fs, struct inode *inode)
 	gone = inode->gone;
 	pthread_mutex_unlock(&fs->inode_mutex);
 	return gone;
+}
+
+/* Whether the kernel keeps anything of it. */
+static bool is_kept(const struct inode *inode)
+{
+	return inode->type->is_kept && (inode->type->is_folder || inode->version.file);
+}
+
+size_t inodes_at(struct fs *fs, const struct node_type *type, const char *path,
+		 fuse_ino_t *ids, size_t room)
+{
+	size_t count = 0;
+
+	pthread_mutex_lock(&fs->inode_mutex);
+	for (struct inode *inode = fs->buckets[bucket_of(type, path)]; inode && count < room;
+	     inode = inode->next)
+		if (is_kept(inode) && inode->type == type && strcmp(inode->path, path) == 0)
+			ids[count++] = (uintptr_t)inode;
+	pthread_mutex_unlock(&fs->inode_mutex);
+	return count;
+}
+
+size_t inodes_kept(struct fs *fs, size_t bucket, fuse_ino_t *ids, size_t room)
+{
+	size_t count = 0;
+
+	pthread_mutex_lock(&fs->inode_mutex);
+	for (struct inode *inode = fs->buckets[bucket]; inode && count < room; inode = inode->next)
+		if (is_kept(inode))
+			ids[count++] = (uintptr_t)inode;
+	pthread_mutex_unlock(&fs->inode_mutex);
+	return count;
 }
 
 struct draft *inode_draft(struct fs *fs, struct inode *inode)
@@ -266,6 +347,9 @@ static char *new_path(const struct inode *inode, const char *from, const char *t
 	size_t len = strlen(from);
 	char *result = NULL;
 
+	/* By a name that the kernel keeps it must not be found as something else. */
+	if (is_kept(inode))
+		return NULL;
 	if (inode->gone || strncmp(path, from, len) != 0 || *path == '\0')
 		return NULL;
 	if (folder ? path[len] != '/' && path[len] != '\0' : strcmp(path + len, suffix) != 0)
@@ -298,7 +382,7 @@ void inodes_renamed(struct fs *fs, const char *from, const char *to, bool folder
 
 		next = moved->next;
 		snprintf(key.path, sizeof(key.path), "%s", moved->path);
-		there = find(fs, bucket_of(key.type, key.path, key.version), &key);
+		there = find(fs, bucket_of(key.type, key.path), &key);
 		if (there)
 			there->gone = true;
 		insert(fs, moved);

@@ -454,8 +454,10 @@ static errint_t serve(struct fs *fs, struct fuse_args *args, struct seed_error *
 		err = seed_error_set(error, ENOMEM, "out of memory");
 	if (!err)
 		err = mount_start(fs, &seedfs_ops, args, error);
-	if (!err)
+	if (!err) {
+		seed_store_tell(fs->store, names_changed, fs);
 		err = start_threads(fs, &reloader, error);
+	}
 	if (!err) {
 		check_background_start(&background, fs);
 		err = mount_serve(fs, error);

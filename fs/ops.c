@@ -32,8 +32,6 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	conn->want &= ~(unsigned)FUSE_CAP_WRITEBACK_CACHE;
 	if (conn->capable & FUSE_CAP_SPLICE_WRITE)
 		conn->want |= FUSE_CAP_SPLICE_WRITE;
-	if (conn->capable & FUSE_CAP_SPLICE_MOVE)
-		conn->want |= FUSE_CAP_SPLICE_MOVE;
 	mount_began(fs);
 }
 
@@ -47,10 +45,12 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 
 	inode_path(fs, folder, path);
 	err = folder->type->lookup(fs, folder->type, path, name, &found);
-	if (err)
+	if (err) {
+		stale_end(fs, req);
 		fuse_reply_err(req, -err);
-	else
+	} else {
 		reply_found(fs, req, &found);
+	}
 	scratch_unref(fs, found.scratch);
 }
 
@@ -79,9 +79,8 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	double timeout_s = 0;
 	errint_t err;
 
-	SEED_UNUSED(fi);
 	if (inode->type->getattr_later) {
-		inode->type->getattr_later(fs, req, inode);
+		inode->type->getattr_later(fs, req, inode, fi ? handle_of(fi) : NULL);
 		return;
 	}
 	err = inode->type->getattr(fs, inode, &st, &timeout_s);
@@ -125,8 +124,11 @@ static void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t
 	size_t len = 0;
 	errint_t err = -ENODATA;
 
-	if (inode->type->getxattr)
-		err = inode->type->getxattr(fs, inode, name, value, sizeof(value), &len);
+	/* No access lists and no labels at all: so `ls -l` asks once, not for each file. */
+	if (strncmp(name, "system.", 7) == 0 || strcmp(name, "security.selinux") == 0)
+		err = -EOPNOTSUPP;
+	else if (inode->type->getxattr && xattr_is_ours(name))
+		err = inode->type->getxattr(fs, req, inode, name, value, sizeof(value), &len);
 	if (err)
 		fuse_reply_err(req, -err);
 	else if (size == 0)
@@ -147,7 +149,7 @@ static void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 
 	/* The empty name lists. */
 	if (inode->type->getxattr)
-		err = inode->type->getxattr(fs, inode, "", names, sizeof(names), &len);
+		err = inode->type->getxattr(fs, req, inode, "", names, sizeof(names), &len);
 	if (err)
 		fuse_reply_err(req, -err);
 	else if (size == 0)
@@ -290,36 +292,116 @@ static uint64_t number_of_name(struct fs *fs, struct inode *folder, const char *
 	return number;
 }
 
-/* An offset is that of the next name in the snapshot's buffer. */
+/* A part of a listing that is being filled for the kernel. */
+struct filling {
+	fuse_req_t req;
+	struct fs *fs;
+	struct inode *folder;
+	char path[FS_PATH_BYTES];
+	char *data;
+	size_t size, used;
+	struct inode **given; /* with a look-up each, which count; NULL: names only */
+	size_t given_count;
+};
+
+/* The inode that stands at a name now, looked up; NULL: names there are not kept. */
+static struct inode *look_up_kept(struct filling *filling, const char *name,
+				  struct fuse_entry_param *entry)
+{
+	const struct node_type *type = filling->folder->type;
+	struct found found = { .type = NULL };
+	struct inode *inode;
+
+	if (!type->is_kept || !filling->given || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+	    type->lookup(filling->fs, type, filling->path, name, &found) != 0 ||
+	    (!found.type->is_folder && !found.version.file))
+		return NULL;
+	inode = inode_get(filling->fs, &found);
+	if (inode && entry_fill(filling->fs, &found, inode, entry) != 0) {
+		inode_forget(filling->fs, inode, 1);
+		inode = NULL;
+	}
+	return inode;
+}
+
+/* False: it does not fit any more. */
+static bool fill_name(struct filling *filling, const char *name, bool is_folder, size_t next)
+{
+	struct fuse_entry_param entry;
+	struct inode *inode = look_up_kept(filling, name, &entry);
+	char *to = filling->data + filling->used;
+	size_t room = filling->size - filling->used, len;
+
+	if (!inode) {
+		entry = (struct fuse_entry_param){ .ino = 0 };
+		entry.attr.st_ino = number_of_name(filling->fs, filling->folder, filling->path, name);
+		entry.attr.st_mode = is_folder ? S_IFDIR : S_IFREG;
+	}
+	len = filling->given ?
+		fuse_add_direntry_plus(filling->req, to, room, name, &entry, (off_t)next) :
+		fuse_add_direntry(filling->req, to, room, name, &entry.attr, (off_t)next);
+	if (len > room) {
+		if (inode)
+			inode_forget(filling->fs, inode, 1);
+		return false;
+	}
+	filling->used += len;
+	if (inode)
+		filling->given[filling->given_count++] = inode;
+	return true;
+}
+
+/* Offsets are those of the snapshot's buffer: of the next name. What a name is now is
+ * looked up here, not when the folder was opened. */
+static void fill(struct filling *filling, const struct listing *listing, off_t offset)
+{
+	size_t at = offset < 0 ? listing->len : (size_t)offset;
+
+	inode_path(filling->fs, filling->folder, filling->path);
+	while (at < listing->len) {
+		const char *name = listing->data + at + 1;
+		size_t next = at + strlen(name) + 2;
+
+		if (!fill_name(filling, name, listing->data[at] == 'd', next))
+			break;
+		at = next;
+	}
+	if (fuse_reply_buf(filling->req, filling->data, filling->used) != -ENOENT)
+		return;
+	for (size_t i = 0; i < filling->given_count; i++)
+		inode_forget(filling->fs, filling->given[i], 1);
+}
+
+/* What an entry takes at least, in a listing with attributes. */
+#define ENTRY_LEAST_BYTES 128
+
+static void read_folder(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+			struct fuse_file_info *fi, bool plus)
+{
+	struct filling filling = { .req = req, .fs = fs_of(req), .size = size };
+
+	filling.folder = inode_of(filling.fs, ino);
+	filling.data = malloc(size ? size : 1);
+	if (plus)
+		filling.given = calloc(size / ENTRY_LEAST_BYTES + 1, sizeof(filling.given[0]));
+	if (filling.data && (filling.given || !plus))
+		fill(&filling, &handle_of(fi)->listing, offset);
+	else
+		fuse_reply_err(req, ENOMEM);
+	free(filling.given);
+	free(filling.data);
+}
+
 static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 		       struct fuse_file_info *fi)
 {
-	const struct listing *listing = &handle_of(fi)->listing;
-	size_t at = offset < 0 ? listing->len : (size_t)offset, used = 0;
-	char *data = malloc(size ? size : 1);
-	struct fs *fs = fs_of(req);
-	struct inode *folder = inode_of(fs, ino);
-	char path[FS_PATH_BYTES];
+	read_folder(req, ino, size, offset, fi, false);
+}
 
-	if (!data) {
-		fuse_reply_err(req, ENOMEM);
-		return;
-	}
-	inode_path(fs, folder, path);
-	while (at < listing->len) {
-		const char *name = listing->data + at + 1;
-		size_t next = at + strlen(name) + 2, len;
-		struct stat st = { .st_ino = number_of_name(fs, folder, path, name) };
-
-		st.st_mode = listing->data[at] == 'd' ? S_IFDIR : S_IFREG;
-		len = fuse_add_direntry(req, data + used, size - used, name, &st, (off_t)next);
-		if (len > size - used)
-			break;
-		used += len;
-		at = next;
-	}
-	fuse_reply_buf(req, data, used);
-	free(data);
+static void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+			   struct fuse_file_info *fi)
+{
+	read_folder(req, ino, size, offset, fi, true);
 }
 
 static void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -469,6 +551,7 @@ const struct fuse_lowlevel_ops seedfs_ops = {
 	.fsync = op_fsync,
 	.opendir = op_opendir,
 	.readdir = op_readdir,
+	.readdirplus = op_readdirplus,
 	.releasedir = op_releasedir,
 	.fsyncdir = op_fsyncdir,
 	.statfs = op_statfs,

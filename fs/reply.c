@@ -15,9 +15,27 @@ void reply_open(fuse_req_t req, struct handle *handle, struct fuse_file_info *fi
 	}
 }
 
+errint_t entry_fill(struct fs *fs, const struct found *found, struct inode *inode,
+		    struct fuse_entry_param *entry)
+{
+	errint_t err;
+
+	*entry = (struct fuse_entry_param){ .generation = 1, .ino = (uintptr_t)inode };
+	/* The top's own names never change. A pending image is asked for each time. */
+	if (found->path[0] == '\0')
+		entry->entry_timeout = 3600;
+	else if (found->type->is_kept && (found->type->is_folder || found->version.file))
+		entry->entry_timeout = NAMES_S;
+	err = inode->type->getattr(fs, inode, &entry->attr, &entry->attr_timeout);
+	/* Before the kernel has the inode, nothing can be taken back of it. */
+	if (inode->type->is_kept && !atomic_load(&inode->asked))
+		entry->attr_timeout = 0;
+	return err;
+}
+
 void reply_found(struct fs *fs, fuse_req_t req, struct found *found)
 {
-	struct fuse_entry_param entry = { .generation = 1 };
+	struct fuse_entry_param entry;
 	struct inode *inode = inode_get(fs, found);
 	errint_t err;
 
@@ -25,18 +43,14 @@ void reply_found(struct fs *fs, fuse_req_t req, struct found *found)
 		fuse_reply_err(req, ENOMEM);
 		return;
 	}
-	err = inode->type->getattr(fs, inode, &entry.attr, &entry.attr_timeout);
+	err = entry_fill(fs, found, inode, &entry);
 	if (err) {
 		inode_forget(fs, inode, 1);
 		fuse_reply_err(req, -err);
 		return;
 	}
-	entry.ino = (uintptr_t)inode;
-	/* Each look-up asks for the name, with one fstatat. So a new version of an
-	 * image is seen at once, without an invalidation that could come late. The
-	 * names in the top folder never change. */
-	if (found->path[0] == '\0')
-		entry.entry_timeout = 3600;
+	if (found->version.file && stale_was_told(fs, req))
+		entry.attr_timeout = 0;
 	if (fuse_reply_entry(req, &entry) == -ENOENT)
 		inode_forget(fs, inode, 1);
 }

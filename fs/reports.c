@@ -144,11 +144,13 @@ static void make(struct fs *fs, fuse_req_t req, struct inode *inode, struct hand
 	}
 }
 
-static void report_getattr_later(struct fs *fs, fuse_req_t req, struct inode *inode)
+static void report_getattr_later(struct fs *fs, fuse_req_t req, struct inode *inode,
+				 struct handle *handle)
 {
 	pid_t process = seed_process_of(fuse_req_ctx(req)->pid);
 	bool fresh;
 
+	SEED_UNUSED(handle);
 	pthread_mutex_lock(&fs->report_mutex);
 	fresh = is_fresh(&fs->reports[kind_of(inode)], process);
 	pthread_mutex_unlock(&fs->report_mutex);
@@ -164,6 +166,8 @@ static void report_open(struct fs *fs, fuse_req_t req, struct inode *inode,
 	struct handle *handle = handle_new(req, inode, fi);
 
 	fi->direct_io = 1;
+	if (handle)
+		handle_find_opener(handle);
 	if (!handle)
 		fuse_reply_err(req, ENOMEM);
 	else if (take_kept(fs, kind_of(inode), handle))

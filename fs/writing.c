@@ -228,6 +228,7 @@ static errint_t begin_writing(struct fs *fs, struct handle *handle)
 
 	if (err)
 		return err;
+	handle_find_opener(handle);
 	pthread_mutex_lock(&fs->inode_mutex);
 	handle->draft->writers++;
 	pthread_mutex_unlock(&fs->inode_mutex);

@@ -143,8 +143,6 @@ static errint_t getxattr_of(struct fs *fs, const char *path, const char *name, c
 	struct seed_record record;
 	errint_t err;
 
-	/* The kernel asks for security.capability at each write, `ls -l` for
-	 * access lists: no file is read for those. */
 	if (!attribute && !lists)
 		return -ENODATA;
 	err = seed_store_record_read(fs->store, path, &record);
@@ -158,32 +156,29 @@ static errint_t getxattr_of(struct fs *fs, const char *path, const char *name, c
 	return err;
 }
 
-errint_t prompt_getxattr(struct fs *fs, struct inode *inode, const char *name, char *value,
-			 size_t size, size_t *len)
+errint_t prompt_getxattr(struct fs *fs, fuse_req_t req, struct inode *inode, const char *name,
+			 char *value, size_t size, size_t *len)
 {
 	char path[FS_PATH_BYTES];
 
+	SEED_UNUSED(req);
 	inode_path(fs, inode, path);
 	return getxattr_of(fs, path, name, value, size, len);
 }
 
-/* Whether the row is about this picture: not where a newer prompt has taken the
- * name of one that is still open. (A pending image has no version yet.) */
-static bool is_current(struct fs *fs, const struct inode *inode, const char *path)
+errint_t image_getxattr(struct fs *fs, fuse_req_t req, struct inode *inode, const char *name,
+			char *value, size_t size, size_t *len)
 {
-	struct stat st;
-
-	return !inode->version.file || (folder_stat(fs, SEED_AREA_IMAGES, path, &st) == 0 &&
-					version_equal(inode->version, version_of(&st)));
-}
-
-errint_t image_getxattr(struct fs *fs, struct inode *inode, const char *name, char *value,
-			size_t size, size_t *len)
-{
+	/* (A pending image has no version yet.) */
+	bool old = inode->version.file && !folder_has_version(fs, inode);
 	char path[FS_PATH_BYTES], entry[FS_PATH_BYTES];
 
+	if (stale_tell(fs, req, inode, NULL, old))
+		return -ESTALE;
 	inode_path(fs, inode, path);
-	if (!path_stem(path, ".png", entry) || !is_current(fs, inode, path))
+	/* The row is not about this picture where a newer prompt has taken the name of one
+	 * that is still open. */
+	if (old || !path_stem(path, ".png", entry))
 		return name[0] == '\0' ? 0 : -ENODATA;
 	return getxattr_of(fs, entry, name, value, size, len);
 }

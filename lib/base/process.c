@@ -202,7 +202,8 @@ bool seed_process_asks_by_name(pid_t tid)
 #ifdef SYS_stat
 		SYS_stat, SYS_lstat, SYS_open, SYS_access,
 #endif
-		SYS_openat, SYS_openat2, SYS_faccessat, SYS_faccessat2,
+		SYS_openat, SYS_openat2, SYS_faccessat, SYS_faccessat2, SYS_getxattr, SYS_lgetxattr,
+		SYS_listxattr, SYS_llistxattr,
 	};
 	unsigned long arguments[4];
 	long number;

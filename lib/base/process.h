@@ -54,8 +54,8 @@ bool seed_process_is_in_exec(pid_t tid);
  * only in LOOKUP, which execve() sends before it takes the lock. */
 bool seed_process_is_renaming(pid_t tid);
 
-/* Whether the thread is in a stat(2), open(2) or access(2) of a name, and of no
- * descriptor. False where that cannot be seen. Reads `syscall`: in GETATTR of what is
+/* Whether the thread is in a stat(2), open(2), access(2) or getxattr(2) of a name, and of
+ * no descriptor. False where that cannot be seen. Reads `syscall`: in GETATTR of what is
  * no program only. */
 bool seed_process_asks_by_name(pid_t tid);
 

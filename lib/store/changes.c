@@ -32,6 +32,11 @@ void seed_store_changed(struct seed_store *store, const char *name)
 	else /* whoever saw an older state must read everything */
 		store->changes.first = ++store->changes.last;
 	pthread_mutex_unlock(&store->changes.mutex);
+	seed_store_told(store, name);
+}
+
+void seed_store_told(struct seed_store *store, const char *name)
+{
 	if (store->changes.told)
 		store->changes.told(store->changes.told_context, name);
 }

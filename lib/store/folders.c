@@ -27,6 +27,7 @@ errint_t seed_store_make_folder(struct seed_store *store, const char *path)
 		return err < 0 ? err : -EEXIST;
 	while (i < SEED_ARRAY_LEN(order) && (err = make_folder(store, order[i], path)) == 0)
 		i++;
+	seed_store_told(store, path);
 	if (!err)
 		return 0;
 	/* Only empty ones: a folder that was already there may go, as rmdir would remove it. */
@@ -44,5 +45,7 @@ errint_t seed_store_remove_folder(struct seed_store *store, enum seed_area area,
 	/* Images outlive prompts. */
 	for (size_t i = 0; !err && area == SEED_AREA_PROMPTS && i + 1 < SEED_ARRAY_LEN(order); i++)
 		SEED_UNUSED(seed_files_rmdir(store->areas[order[i]], path));
+	if (!err)
+		seed_store_told(store, path);
 	return err;
 }

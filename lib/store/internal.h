@@ -77,6 +77,8 @@ void seed_store_note(struct seed_store *store, const char *format, ...) SEED_PRI
 void seed_store_changed(struct seed_store *store, const char *name);
 /* The same for the name of a file of images/, records/ or history/. */
 void seed_store_file_changed(struct seed_store *store, enum seed_area area, const char *path);
+/* A folder: who follows the catalogue's entries need not know. */
+void seed_store_told(struct seed_store *store, const char *name);
 void seed_store_changes_init(struct seed_store *store);
 
 /* ---- thumbs.c ---- */
