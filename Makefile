@@ -371,5 +371,9 @@ bench-ending: all upstream $(BUILD)/bench-schedule
 bench-waiting: all upstream
 	@tests/bench/waiting.py $(BUILD)/seedfs $(BUILD)/upstream $(WRITERS)
 
-.PHONY: bench-image bench-quality bench-inflate bench-ending bench-waiting
+# Names and reads, beside the disk itself and bindfs.
+bench-names: $(BUILD)/seedfs
+	@tests/bench/names.py $< $(IMAGES)
+
+.PHONY: bench-image bench-quality bench-inflate bench-ending bench-waiting bench-names
 -include $(BUILD)/tests/bench/image.d $(BUILD)/tests/bench/quality.d $(BUILD)/tests/bench/inflate.d $(BUILD)/tests/bench/schedule.d
