@@ -21,6 +21,7 @@
 #include "fs/options.h"
 #include "lib/engine/engine.h"
 #include "lib/base/log.h"
+#include "lib/base/table.h"
 #include "lib/store/store.h"
 
 struct inode;
@@ -113,11 +114,11 @@ struct listing {
 };
 
 struct inode {
+	struct seed_table_link by_path; /* first: of fs.paths */
+	struct seed_table_link by_number;
 	uint32_t magic;
 #define INODE_MAGIC 0x1d0de5ee
-	struct inode *next, **link; /* its bucket */
 	const struct node_type *type;
-	struct inode *next_number, **link_number; /* its bucket by number */
 	uint64_t number;            /* st_ino; no other file system of the machine has it */
 	uint64_t lookups;           /* the kernel's lookup count */
 	unsigned handles;           /* open ones; the table's mutex */
@@ -126,6 +127,7 @@ struct inode {
 	atomic_bool asked;          /* the kernel has sent a request for it: it has it */
 	struct scratch *scratch;    /* of a scratch file; one reference */
 	struct draft *draft;        /* prompts open for writing; the table's mutex */
+	struct inode *moved;        /* the next of those that are being renamed */
 	bool gone;                  /* its name was removed or is another's now: only what
 				       is open goes on in it; the table's mutex */
 };
@@ -174,7 +176,6 @@ struct report_kept {
 	pid_t process;       /* for which: it sees the same for a moment; 0: out of sight */
 };
 
-#define INODE_BUCKETS 8192
 #define CALLS_KEPT 1024
 
 /* Whose number an image has that was pending (inode.c). */
@@ -196,8 +197,7 @@ struct fs {
 	struct timespec started;
 
 	pthread_mutex_t inode_mutex; /* of the following and the inodes' fields */
-	struct inode *buckets[INODE_BUCKETS];
-	struct inode *numbers[INODE_BUCKETS];
+	struct seed_table paths, numbers; /* the inodes, by one and the other */
 	uint64_t number_salt;
 	struct became became[BECAME_KEPT];
 	struct inode *root;
@@ -254,11 +254,14 @@ bool path_stem(const char *path, const char *suffix, char name[FS_PATH_BYTES]);
  * that what is open goes on under it. */
 void inodes_renamed(struct fs *fs, const char *from, const char *to, bool folder);
 
-/* The kernel's numbers of up to `room` inodes of the type and path, newest first; and of those
- * in one bucket whose type is kept. How many there are. */
+/* The kernel's numbers of up to `room` inodes of the type and path that it keeps something of,
+ * newest first; and of any, a part of all with each call. How many there are. */
 size_t inodes_at(struct fs *fs, const struct node_type *type, const char *path,
 		 fuse_ino_t *ids, size_t room);
-size_t inodes_kept(struct fs *fs, size_t bucket, fuse_ino_t *ids, size_t room);
+struct inodes_walk {
+	size_t size, bucket;
+};
+size_t inodes_kept(struct fs *fs, struct inodes_walk *walk, fuse_ino_t *ids, size_t room);
 
 struct version version_of(const struct stat *st);
 bool version_equal(struct version a, struct version b);

@@ -1,3 +1,4 @@
+#include <malloc.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -11,12 +12,6 @@ static uint64_t hash_of(const struct node_type *type, const char *path)
 	for (; *path; path++)
 		hash = (hash ^ (unsigned char)*path) * 1099511628211u;
 	return hash ^ (hash >> 29);
-}
-
-/* All versions of a path are in one. */
-static size_t bucket_of(const struct node_type *type, const char *path)
-{
-	return (size_t)(hash_of(type, path) % INODE_BUCKETS);
 }
 
 struct version version_of(const struct stat *st)
@@ -33,41 +28,49 @@ bool version_equal(struct version a, struct version b)
 	return a.file == b.file && a.time_ns == b.time_ns;
 }
 
-static struct inode *find(struct fs *fs, size_t bucket, const struct found *found)
+/* All versions of a path have one hash. The first of those that may be the path's. */
+static struct inode *first_at(struct fs *fs, uint64_t hash)
 {
-	for (struct inode *inode = fs->buckets[bucket]; inode; inode = inode->next)
-		if (!inode->gone && inode->type == found->type &&
-		    version_equal(inode->version, found->version) &&
-		    strcmp(inode->path, found->path) == 0)
+	return (struct inode *)seed_table_find(&fs->paths, hash);
+}
+
+static struct inode *next_of(const struct inode *inode)
+{
+	return (struct inode *)inode->by_path.next;
+}
+
+static bool is_at(const struct inode *inode, uint64_t hash, const struct node_type *type,
+		  const char *path)
+{
+	return inode->by_path.hash == hash && inode->type == type && strcmp(inode->path, path) == 0;
+}
+
+static struct inode *find(struct fs *fs, const struct found *found)
+{
+	uint64_t hash = hash_of(found->type, found->path);
+
+	for (struct inode *inode = first_at(fs, hash); inode; inode = next_of(inode))
+		if (!inode->gone && version_equal(inode->version, found->version) &&
+		    is_at(inode, hash, found->type, found->path))
 			return inode;
 	return NULL;
 }
 
 static void insert(struct fs *fs, struct inode *inode)
 {
-	size_t bucket = bucket_of(inode->type, inode->path);
-
-	inode->next = fs->buckets[bucket];
-	inode->link = &fs->buckets[bucket];
-	if (inode->next)
-		inode->next->link = &inode->next;
-	fs->buckets[bucket] = inode;
+	seed_table_add(&fs->paths, &inode->by_path, hash_of(inode->type, inode->path));
 }
 
 /* ---- numbers ---- */
 
-static struct inode **bucket_of_number(struct fs *fs, uint64_t number)
-{
-	return &fs->numbers[number % INODE_BUCKETS];
-}
-
+/* Numbers are hashes. */
 static bool is_taken(struct fs *fs, uint64_t number)
 {
-	struct inode *inode = *bucket_of_number(fs, number);
+	const struct seed_table_link *link = seed_table_find(&fs->numbers, number);
 
-	while (inode && inode->number != number)
-		inode = inode->next_number;
-	return inode != NULL;
+	while (link && link->hash != number)
+		link = link->next;
+	return link != NULL;
 }
 
 static uint64_t hash_of_version(const struct fs *fs, const struct found *found)
@@ -109,7 +112,7 @@ static uint64_t pending_number(struct fs *fs, const struct found *found)
 	if (!found->type->is_version || !found->version.file)
 		return 0;
 	memcpy(key.path, found->path, strlen(found->path) + 1);
-	pending = find(fs, bucket_of(key.type, key.path), &key);
+	pending = find(fs, &key);
 	if (pending) {
 		*became = (struct became){ .hash = hash, .number = pending->number };
 		pending->gone = true; /* the next one is another */
@@ -124,41 +127,16 @@ static uint64_t new_number(struct fs *fs, const struct found *found)
 	return number ? number : free_number(fs, found);
 }
 
-static void insert_number(struct fs *fs, struct inode *inode)
-{
-	struct inode **bucket = bucket_of_number(fs, inode->number);
-
-	inode->next_number = *bucket;
-	inode->link_number = bucket;
-	if (inode->next_number)
-		inode->next_number->link_number = &inode->next_number;
-	*bucket = inode;
-}
-
-static void take_out_number(struct inode *inode)
-{
-	*inode->link_number = inode->next_number;
-	if (inode->next_number)
-		inode->next_number->link_number = inode->link_number;
-}
-
 uint64_t inode_number(struct fs *fs, const struct found *found)
 {
 	const struct inode *inode;
 	uint64_t number;
 
 	pthread_mutex_lock(&fs->inode_mutex);
-	inode = find(fs, bucket_of(found->type, found->path), found);
+	inode = find(fs, found);
 	number = inode ? inode->number : new_number(fs, found);
 	pthread_mutex_unlock(&fs->inode_mutex);
 	return number;
-}
-
-static void take_out(struct inode *inode)
-{
-	*inode->link = inode->next;
-	if (inode->next)
-		inode->next->link = inode->link;
 }
 
 static struct inode *add(struct fs *fs, struct found *found)
@@ -175,18 +153,17 @@ static struct inode *add(struct fs *fs, struct found *found)
 	inode->scratch = found->scratch;
 	found->scratch = NULL;
 	inode->number = new_number(fs, found);
-	insert_number(fs, inode);
+	seed_table_add(&fs->numbers, &inode->by_number, inode->number);
 	insert(fs, inode);
 	return inode;
 }
 
 struct inode *inode_get(struct fs *fs, struct found *found)
 {
-	size_t bucket = bucket_of(found->type, found->path);
 	struct inode *inode;
 
 	pthread_mutex_lock(&fs->inode_mutex);
-	inode = find(fs, bucket, found);
+	inode = find(fs, found);
 	if (!inode)
 		inode = add(fs, found);
 	if (inode)
@@ -195,27 +172,35 @@ struct inode *inode_get(struct fs *fs, struct found *found)
 	return inode;
 }
 
-static void inode_free(struct fs *fs, struct inode *inode)
+/* True: there are much fewer now. */
+static bool inode_free(struct fs *fs, struct inode *inode)
 {
-	take_out(inode);
-	take_out_number(inode);
+	bool fewer = seed_table_remove(&fs->paths, &inode->by_path);
+
+	seed_table_remove(&fs->numbers, &inode->by_number);
 	if (inode->type->forget)
 		inode->type->forget(fs, inode);
 	inode->magic = 0;
 	free(inode->path);
 	free(inode);
+	return fewer;
 }
 
 void inode_forget(struct fs *fs, struct inode *inode, uint64_t count)
 {
+	bool fewer = false;
+
 	pthread_mutex_lock(&fs->inode_mutex);
 	assert(inode->lookups >= count);
 	inode->lookups -= count;
 	/* What is left of them is on its way to a kernel that has not got it now. */
 	atomic_store(&inode->asked, false);
 	if (inode->lookups == 0)
-		inode_free(fs, inode);
+		fewer = inode_free(fs, inode);
 	pthread_mutex_unlock(&fs->inode_mutex);
+	/* What they took is scattered: malloc would keep most of it. */
+	if (fewer)
+		malloc_trim(0);
 }
 
 struct inode *inode_of(struct fs *fs, fuse_ino_t number)
@@ -244,7 +229,7 @@ void inode_leave(struct fs *fs, const struct node_type *type, const char *path)
 
 	snprintf(found.path, sizeof(found.path), "%s", path);
 	pthread_mutex_lock(&fs->inode_mutex);
-	inode = find(fs, bucket_of(type, path), &found);
+	inode = find(fs, &found);
 	if (inode)
 		inode->gone = true;
 	pthread_mutex_unlock(&fs->inode_mutex);
@@ -269,25 +254,42 @@ static bool is_kept(const struct inode *inode)
 size_t inodes_at(struct fs *fs, const struct node_type *type, const char *path,
 		 fuse_ino_t *ids, size_t room)
 {
+	uint64_t hash = hash_of(type, path);
 	size_t count = 0;
 
 	pthread_mutex_lock(&fs->inode_mutex);
-	for (struct inode *inode = fs->buckets[bucket_of(type, path)]; inode && count < room;
-	     inode = inode->next)
-		if (is_kept(inode) && inode->type == type && strcmp(inode->path, path) == 0)
+	for (struct inode *inode = first_at(fs, hash); inode && count < room; inode = next_of(inode))
+		if (is_kept(inode) && is_at(inode, hash, type, path))
 			ids[count++] = (uintptr_t)inode;
 	pthread_mutex_unlock(&fs->inode_mutex);
 	return count;
 }
 
-size_t inodes_kept(struct fs *fs, size_t bucket, fuse_ino_t *ids, size_t room)
+/* Adds those of one bucket, of very many the newest; false: another time, for room. */
+static bool add_kept(const struct inode *inode, fuse_ino_t *ids, size_t room, size_t *count)
 {
+	size_t added = *count;
+
+	for (; inode && added < room; inode = next_of(inode))
+		if (is_kept(inode))
+			ids[added++] = (uintptr_t)inode;
+	if (inode && *count > 0)
+		return false;
+	*count = added;
+	return true;
+}
+
+size_t inodes_kept(struct fs *fs, struct inodes_walk *walk, fuse_ino_t *ids, size_t room)
+{
+	const struct seed_table *table = &fs->paths;
 	size_t count = 0;
 
 	pthread_mutex_lock(&fs->inode_mutex);
-	for (struct inode *inode = fs->buckets[bucket]; inode && count < room; inode = inode->next)
-		if (is_kept(inode))
-			ids[count++] = (uintptr_t)inode;
+	if (walk->size != table->size) /* they stand elsewhere now */
+		*walk = (struct inodes_walk){ .size = table->size };
+	while (walk->bucket < table->size &&
+	       add_kept((struct inode *)table->buckets[walk->bucket], ids, room, &count))
+		walk->bucket++;
 	pthread_mutex_unlock(&fs->inode_mutex);
 	return count;
 }
@@ -362,27 +364,27 @@ void inodes_renamed(struct fs *fs, const char *from, const char *to, bool folder
 	struct inode *moved = NULL, *next;
 
 	pthread_mutex_lock(&fs->inode_mutex);
-	for (size_t i = 0; i < INODE_BUCKETS; i++) {
-		for (struct inode *inode = fs->buckets[i]; inode; inode = next) {
+	for (size_t i = 0; i < fs->paths.size; i++) {
+		for (struct inode *inode = (struct inode *)fs->paths.buckets[i]; inode; inode = next) {
 			char *path = new_path(inode, from, to, folder);
 
-			next = inode->next;
+			next = next_of(inode);
 			if (!path)
 				continue;
-			take_out(inode);
 			free(inode->path);
 			inode->path = path;
-			inode->next = moved;
+			inode->moved = moved;
 			moved = inode;
 		}
 	}
-	for (; moved; moved = next) {
+	for (struct inode *inode = moved; inode; inode = inode->moved)
+		seed_table_remove(&fs->paths, &inode->by_path);
+	for (; moved; moved = moved->moved) {
 		struct found key = { .type = moved->type, .version = moved->version };
 		struct inode *there;
 
-		next = moved->next;
 		snprintf(key.path, sizeof(key.path), "%s", moved->path);
-		there = find(fs, bucket_of(key.type, key.path), &key);
+		there = find(fs, &key);
 		if (there)
 			there->gone = true;
 		insert(fs, moved);
@@ -400,14 +402,18 @@ errint_t inodes_init(struct fs *fs, const struct node_type *root)
 	pthread_mutex_init(&fs->report_mutex, NULL);
 	if (getrandom(&fs->number_salt, sizeof(fs->number_salt), GRND_NONBLOCK) < 0)
 		fs->number_salt = (uint64_t)getpid();
+	if (seed_table_init(&fs->paths) != 0 || seed_table_init(&fs->numbers) != 0)
+		return -ENOMEM;
 	fs->root = inode_get(fs, &found);
 	return fs->root ? 0 : -ENOMEM;
 }
 
 void inodes_release(struct fs *fs)
 {
-	for (size_t i = 0; i < INODE_BUCKETS; i++)
-		while (fs->buckets[i])
-			inode_free(fs, fs->buckets[i]);
+	for (size_t i = fs->paths.size; i-- > 0;)
+		while (i < fs->paths.size && fs->paths.buckets[i])
+			inode_free(fs, (struct inode *)fs->paths.buckets[i]);
+	seed_table_release(&fs->paths);
+	seed_table_release(&fs->numbers);
 	pthread_mutex_destroy(&fs->inode_mutex);
 }

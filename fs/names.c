@@ -35,17 +35,26 @@ static void take_back_at(struct fs *fs, const struct node_type *type, const char
 	take_back(fs, ids, inodes_at(fs, type, path, ids, ROOM));
 }
 
+static void take_back_all(struct fs *fs)
+{
+	struct inodes_walk walk = { .size = 0 };
+	fuse_ino_t ids[ROOM];
+	size_t count;
+
+	while ((count = inodes_kept(fs, &walk, ids, ROOM)) > 0)
+		take_back(fs, ids, count);
+}
+
 void names_changed(void *context, const char *name)
 {
 	struct fs *fs = context;
 	char path[FS_PATH_BYTES];
-	fuse_ino_t ids[ROOM];
 	char *slash;
 
-	for (size_t i = 0; !name && i < INODE_BUCKETS; i++)
-		take_back(fs, ids, inodes_kept(fs, i, ids, ROOM));
-	if (!name)
+	if (!name) {
+		take_back_all(fs);
 		return;
+	}
 	if (seed_store_image_path(name, path))
 		take_back_at(fs, &image_file, path);
 	take_back_at(fs, &images_folder, name);
