@@ -375,5 +375,9 @@ bench-waiting: all upstream
 bench-names: $(BUILD)/seedfs
 	@tests/bench/names.py $< $(IMAGES)
 
-.PHONY: bench-image bench-quality bench-inflate bench-ending bench-waiting bench-names
+# What a mount costs beside how much is stored, up to a million images (three million names in $TMPDIR).
+bench-growth: $(BUILD)/seedfs
+	@SVG=$(SVG) tests/bench/growth.py $< $(IMAGES)
+
+.PHONY: bench-image bench-quality bench-inflate bench-ending bench-waiting bench-names bench-growth
 -include $(BUILD)/tests/bench/image.d $(BUILD)/tests/bench/quality.d $(BUILD)/tests/bench/inflate.d $(BUILD)/tests/bench/schedule.d
