@@ -37,6 +37,8 @@ _seedfs() {
 		name=${last%%=*}
 		kind=$(_seedfs_help | sed -n "s/^    $name=\([^ ]*\) .*/\1/p")
 		[ "$name" != provider ] || kind=provider
+		# Then readline quotes them: a name in a folder of others may be a command.
+		[[ $kind != @(PATH|DIR) ]] || compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(_seedfs_values "$kind" "${last#*=}")
 	else
 		# What bash replaces begins after the last "=" of the word.

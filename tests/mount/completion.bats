@@ -81,3 +81,32 @@ in_zsh() {
 	same "daemon" "$(in_bash 'seedfs -o ro,gid=daemo')"
 	same "in" "$(in_bash 'seedfs -o ro i')"
 }
+
+# What an interactive bash makes of a line with a Tab at its end.
+in_terminal() { # LINE
+	timeout 30 python3 - "$ROOT/completions/seedfs.bash" "$1" <<-'EOT'
+		import os, pty, sys
+		pid, fd = pty.fork()
+		if pid == 0:
+		    os.execve("/bin/bash", ["bash", "--norc", "-i"], {**os.environ, "PS1": "$ ", "TERM": "dumb"})
+		def until(end):
+		    text = ""
+		    while not text.endswith(end):
+		        text += os.read(fd, 65536).decode()
+		    return text
+		until("$ ")
+		os.write(fd, f"source {sys.argv[1]}; bind 'set bell-style none'\n".encode())
+		until("$ ")
+		os.write(fd, f"{sys.argv[2]}\t#end".encode())
+		print(until("#end"))
+		os.write(fd, b"\x15exit\n")
+		os.waitpid(pid, 0)
+	EOT
+}
+
+@test "bash quotes a file's name that would be a command" {
+	touch "$DIR/"'odd$(touch made)'
+	has "$(in_terminal "seedfs -o key_file=$DIR/od")" "key_file=$DIR/"'odd\$\(touch\ made\)'
+	mkdir "$DIR/"'folder`x`'
+	has "$(in_terminal "seedfs -o provider=sketch,state=$DIR/fol")" "state=$DIR/"'folder\`x\`/'
+}
