@@ -108,7 +108,7 @@ static bool is_in_use(const char *state)
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/lock", state);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)
 		return false;
 	busy = flock(fd, LOCK_EX | LOCK_NB) < 0;

@@ -20,8 +20,9 @@ static errint_t make_prompt(struct fs *fs, const char *path, struct fuse_file_in
 		fi->flags |= O_TRUNC;
 		flags &= ~O_EXCL;
 	}
+	/* Where a FIFO was put, nobody waits for its reader. */
 	fd = openat(seed_store_area(fs->store, SEED_AREA_PROMPTS), path,
-		    O_WRONLY | O_CREAT | (flags & O_EXCL) | O_CLOEXEC | O_NOFOLLOW, 0600);
+		    O_WRONLY | O_CREAT | (flags & O_EXCL) | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
 	if (fd < 0)
 		return -errno;
 	close(fd);

@@ -134,3 +134,23 @@ is_refused() { # OPTIONS TEXT
 	same letter "$(ls "$STATE/tmp")"
 	same mine "$(cat "$STATE/tmp/letter")"
 }
+
+@test "s7: nobody waits for the reader of a FIFO that stands where a file of ours should" {
+	local place
+
+	mount_seed
+	write fox "a fox"
+	stop_seedfs
+	for place in prompts/fox images/fox.png records/fox.json spent lock; do
+		rm -f "$STATE/$place"
+		mkfifo "$STATE/$place"
+	done
+	run timeout 20 "$SEEDFS" --check -o "$(usual_options)"
+	[ "$status" -ne 124 ]
+	mount_seed
+	background try_write fox "another fox"
+	wait_until ended "$JOB"
+	has_not "$(cat "$JOB_OUT")" ok
+	write owl "an owl"
+	is_verified owl
+}
