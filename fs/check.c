@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -22,9 +23,15 @@
 /* The time when this was written: no right clock shows an earlier one. */
 #define CLOCK_LEAST 1764547200 /* 2025-12-01 */
 
-static bool say(const char *what, bool is_ok, const char *text)
+SEED_PRINTF(3, 4) static bool say(const char *what, bool is_ok, const char *format, ...)
 {
-	printf("%-6s %s: %s\n", is_ok ? "ok" : "WRONG", what, text);
+	va_list arguments;
+
+	printf("%-6s %s: ", is_ok ? "ok" : "WRONG", what);
+	va_start(arguments, format);
+	vprintf(format, arguments);
+	va_end(arguments);
+	putchar('\n');
 	return is_ok;
 }
 
@@ -33,9 +40,9 @@ static bool check_fuse(void)
 	struct seed_error error = { 0 };
 
 	if (mount_check_device(&error))
-		return say("fuse", false, error.message);
-	return say("fuse", true, geteuid() == 0 ? "/dev/fuse can be opened" :
-		   "/dev/fuse can be opened, fusermount3 is there");
+		return say("fuse", false, "%s", error.message);
+	return say("fuse", true, "/dev/fuse can be opened%s", geteuid() == 0 ? "" :
+		   ", fusermount3 is there");
 }
 
 static bool check_clock(void)
@@ -49,7 +56,7 @@ static bool check_clock(void)
 	if (now < CLOCK_LEAST)
 		return say("clock", false, "it is years behind, so no certificate is valid; set it "
 			   "(timedatectl set-ntp true)");
-	return say("clock", true, text);
+	return say("clock", true, "%s", text);
 }
 
 /* ---- the state directory ---- */
@@ -70,34 +77,26 @@ static void existing_parent(char *path)
 
 static bool check_new_state(const char *state)
 {
-	char parent[4096], text[4400];
+	char parent[4096];
 
 	snprintf(parent, sizeof(parent), "%s", state);
 	existing_parent(parent);
-	if (access(parent, W_OK | X_OK) < 0) {
-		snprintf(text, sizeof(text), "%s cannot be made in %s: %s; name another with -o state=DIR",
-			 state, parent, strerror(errno));
-		return say("state", false, text);
-	}
-	snprintf(text, sizeof(text), "%s is made at the first mount", state);
-	return say("state", true, text);
+	if (access(parent, W_OK | X_OK) < 0)
+		return say("state", false, "%s cannot be made in %s: %s; name another with -o state=DIR",
+			   state, parent, strerror(errno));
+	return say("state", true, "%s is made at the first mount", state);
 }
 
 static bool check_owner(const char *state, const struct stat *st)
 {
-	char text[4400];
-
 	if (!S_ISDIR(st->st_mode))
-		snprintf(text, sizeof(text), "%s is not a directory; name another with -o state=DIR",
-			 state);
-	else if (st->st_uid != geteuid())
-		snprintf(text, sizeof(text), "%s belongs to another user: as root, chown %ld %s", state,
-			 (long)geteuid(), state);
-	else if (st->st_mode & (S_IWGRP | S_IWOTH))
-		snprintf(text, sizeof(text), "%s can be written by others: chmod 700 %s", state, state);
-	else
-		return true;
-	return say("state", false, text);
+		return say("state", false, "%s is not a directory; name another with -o state=DIR", state);
+	if (st->st_uid != geteuid())
+		return say("state", false, "%s belongs to another user: as root, chown %ld %s", state,
+			   (long)geteuid(), state);
+	if (st->st_mode & (S_IWGRP | S_IWOTH))
+		return say("state", false, "%s can be written by others: chmod 700 %s", state, state);
+	return true;
 }
 
 /* Whether a mount holds it; not an error. */
@@ -118,7 +117,6 @@ static bool is_in_use(const char *state)
 
 static bool check_state(const char *state)
 {
-	char text[4400];
 	struct statvfs fs;
 	struct stat st;
 	double space;
@@ -128,13 +126,10 @@ static bool check_state(const char *state)
 	if (!check_owner(state, &st))
 		return false;
 	space = statvfs(state, &fs) < 0 ? 0 : (double)fs.f_bavail * (double)fs.f_frsize;
-	if (space < SPACE_LEAST_BYTES) {
-		snprintf(text, sizeof(text), "only %.0f MB are free for %s; make room", space / 1e6, state);
-		return say("state", false, text);
-	}
-	snprintf(text, sizeof(text), "%s, %.1f GB free%s", state, space / 1e9,
-		 is_in_use(state) ? ", in use by a mount" : "");
-	return say("state", true, text);
+	if (space < SPACE_LEAST_BYTES)
+		return say("state", false, "only %.0f MB are free for %s; make room", space / 1e6, state);
+	return say("state", true, "%s, %.1f GB free%s", state, space / 1e9,
+		   is_in_use(state) ? ", in use by a mount" : "");
 }
 
 /* ---- the key and the service ---- */
@@ -142,15 +137,12 @@ static bool check_state(const char *state)
 static bool check_key(const struct options *options, struct seed_key **key)
 {
 	struct seed_error error = { 0 };
-	char text[sizeof("none: ") + sizeof(error.message)];
 
-	if (options_load_key(options, key, &error)) {
-		snprintf(text, sizeof(text), "%s%s", error.code == ENOKEY ? "none: " : "", error.message);
-		return say("key", false, text);
-	}
+	if (options_load_key(options, key, &error))
+		return say("key", false, "%s%s", error.code == ENOKEY ? "none: " : "", error.message);
 	if (!*key)
 		return say("key", true, "none is needed");
-	return say("key", true, options->key_file ? options->key_file : "from the environment");
+	return say("key", true, "%s", options->key_file ? options->key_file : "from the environment");
 }
 
 struct look {
@@ -232,7 +224,7 @@ static bool check_service(const struct options *options, const struct seed_key *
 	if (options->service->draws)
 		return say("service", true, "none is needed: pictures are drawn here");
 	look_at_service(options, key, &look);
-	return say(options->api_base, look.is_ok, look.text);
+	return say(options->api_base, look.is_ok, "%s", look.text);
 }
 
 /* ---- at mount, in the background ---- */
