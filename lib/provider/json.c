@@ -210,25 +210,13 @@ int seed_json_int(const cJSON *root, const char *path, int fallback)
 
 void seed_json_copy_text(char *out, size_t size, const char *text)
 {
-	size_t len = text ? strnlen(text, size) : 0, done = 0;
-	bool cut;
+	size_t len = text ? strnlen(text, size) : 0;
 
 	if (len == size)
-		len = size - 1;
-	while (done < len) {
-		size_t good = seed_text_utf8_prefix(text + done, len - done, &cut);
-
-		memcpy(out + done, text + done, good);
-		done += good;
-		if (done < len && cut)
-			break;
-		if (done < len)
-			out[done++] = '?';
-	}
-	out[done] = 0;
-	for (char *c = out; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
-			*c = ' ';
+		len = seed_text_whole(text, size - 1);
+	memcpy(out, text ? text : "", len);
+	out[len] = '\0';
+	seed_text_one_line(out, len);
 }
 
 /* FastAPI's form (fal, automatic1111, Replicate's older models): a list of

@@ -59,8 +59,8 @@ void seed_json_message(const cJSON *root, char *out, size_t size);
 /* Every code, type and message of an error in one line, for matching words. */
 void seed_json_error_words(const cJSON *root, char *out, size_t size);
 
-/* Copies at most size - 1 bytes of text (may be NULL), whole characters only,
- * '?' for what is not UTF-8. */
+/* Copies at most size - 1 bytes of text (may be NULL), whole characters only, as one
+ * line (seed_text_one_line()). */
 void seed_json_copy_text(char *out, size_t size, const char *text);
 
 /*

@@ -7,6 +7,7 @@
 
 #include "lib/base/buf.h"
 #include "lib/base/io.h"
+#include "lib/base/text.h"
 
 /* The memfd's beginning; behind it the prompt, then each text's keyword and
  * text, all NUL-terminated. */
@@ -233,9 +234,7 @@ errint_t seed_wire_receive_job(int socket_fd, uint64_t *id, int *job_fd, int *de
 static void check_text(char *text, size_t size)
 {
 	text[size - 1] = '\0';
-	for (; *text; text++)
-		if ((unsigned char)*text < 0x20 || *text == 0x7f)
-			*text = ' ';
+	seed_text_one_line(text, strlen(text));
 }
 
 void seed_wire_check_result(struct seed_image_result *result)
