@@ -1,7 +1,5 @@
 #include "lib/base/clock.h"
 
-#include <sys/random.h>
-
 /* 0000-01-01T00:00:00.000Z and 9999-12-31T23:59:59.999Z: what four digits of
  * a year can say. */
 #define FIRST_MS INT64_C(-62167219200000)
@@ -23,11 +21,7 @@ int64_t seed_clock_now_ms(void)
 
 uint16_t seed_clock_chance(void)
 {
-	uint16_t chance = 0;
-
-	if (getrandom(&chance, sizeof(chance), GRND_NONBLOCK) < 0)
-		chance = 0;
-	return chance;
+	return (uint16_t)arc4random();
 }
 
 int64_t seed_clock_wall_ms(void)

@@ -1,8 +1,6 @@
 /* Building a request. */
 #include "lib/provider/ask.h"
 
-#include <sys/random.h>
-
 #include "lib/base/url.h"
 
 static errint_t set_url(const struct seed_ask *ask, const char *method, char *url)
@@ -128,24 +126,11 @@ bool seed_ask_add_seed(cJSON *object, const struct seed_params *params, int64_t 
 	return seed_ask_add_int(object, "seed", modulus ? params->seed % modulus : params->seed);
 }
 
-/* getrandom(2) of so few bytes neither fails nor is interrupted once the
- * kernel is seeded; the clock is for a kernel that has no such call. */
-static void random_bytes(void *out, size_t len)
-{
-	struct timespec now;
-
-	if (getrandom(out, len, 0) == (ssize_t)len)
-		return;
-	clock_gettime(CLOCK_REALTIME, &now);
-	memset(out, 0, len);
-	memcpy(out, &now.tv_nsec, len < sizeof(now.tv_nsec) ? len : sizeof(now.tv_nsec));
-}
-
 int64_t seed_ask_random(unsigned int bits)
 {
 	uint64_t value;
 
-	random_bytes(&value, sizeof(value));
+	arc4random_buf(&value, sizeof(value));
 	return (int64_t)(value & ((UINT64_C(1) << bits) - 1));
 }
 
@@ -154,7 +139,7 @@ char *seed_ask_uuid(void)
 	unsigned char r[16];
 	char *text = NULL;
 
-	random_bytes(r, sizeof(r));
+	arc4random_buf(r, sizeof(r));
 	r[6] = (unsigned char)((r[6] & 0x0f) | 0x40);
 	r[8] = (unsigned char)((r[8] & 0x3f) | 0x80);
 	if (asprintf(&text,
