@@ -144,27 +144,35 @@ char *seed_url_tidy(const char *base, const char *text)
 	return NULL;
 }
 
+/* The URL without some of its parts; NULL if it does not parse, or for want of
+ * memory. Free with curl_free. */
+static char *without(const char *url, const CURLUPart *parts, size_t count, unsigned flags,
+		     bool *no_memory)
+{
+	CURLU *parsed = parse(url, no_memory);
+	char *text = NULL;
+
+	for (size_t i = 0; parsed && i < count; i++)
+		curl_url_set(parsed, parts[i], NULL, 0);
+	if (parsed)
+		*no_memory = curl_url_get(parsed, CURLUPART_URL, &text, flags) ==
+			     CURLUE_OUT_OF_MEMORY;
+	curl_url_cleanup(parsed);
+	return text;
+}
+
 char *seed_url_redacted(const char *url)
 {
 	static const CURLUPart secret[] = {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_OPTIONS,
 					   CURLUPART_QUERY, CURLUPART_FRAGMENT};
-	char *shown = NULL, *result = NULL;
-	bool no_memory = false, had_query;
-	CURLU *parsed = parse(url, &no_memory);
+	bool no_memory, had_query = url[strcspn(url, "?#")] == '?';
+	char *shown = without(url, secret, SEED_ARRAY_LEN(secret), 0, &no_memory), *result;
 
-	if (!parsed)
+	if (!shown)
 		return no_memory ? NULL : strdup("(invalid URL)");
-	had_query = has(parsed, CURLUPART_QUERY);
-	for (size_t i = 0; i < SEED_ARRAY_LEN(secret); i++)
-		if (curl_url_set(parsed, secret[i], NULL, 0) != CURLUE_OK)
-			goto out;
-	if (curl_url_get(parsed, CURLUPART_URL, &shown, 0) != CURLUE_OK)
-		goto out;
 	if (asprintf(&result, "%s%s", shown, had_query ? "?…" : "") < 0)
 		result = NULL;
-out:
 	curl_free(shown);
-	curl_url_cleanup(parsed);
 	return result;
 }
 
@@ -302,22 +310,13 @@ void seed_url_scrub_bytes(char *data, size_t len, const char *key)
 	scrub_key(data, len, key, false);
 }
 
-/* "scheme://host:port", the scheme's port where none stands; NULL if it does not
- * parse, or for want of memory. Free with curl_free. */
+/* "scheme://host:port", the scheme's port where none stands. */
 static char *origin(const char *url, bool *no_memory)
 {
 	static const CURLUPart others[] = {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_OPTIONS,
 					   CURLUPART_PATH, CURLUPART_QUERY, CURLUPART_FRAGMENT};
-	CURLU *parsed = parse(url, no_memory);
-	char *text = NULL;
 
-	for (size_t i = 0; parsed && i < SEED_ARRAY_LEN(others); i++)
-		curl_url_set(parsed, others[i], NULL, 0);
-	if (parsed)
-		*no_memory = curl_url_get(parsed, CURLUPART_URL, &text, CURLU_DEFAULT_PORT) ==
-			     CURLUE_OUT_OF_MEMORY;
-	curl_url_cleanup(parsed);
-	return text;
+	return without(url, others, SEED_ARRAY_LEN(others), CURLU_DEFAULT_PORT, no_memory);
 }
 
 errint_t seed_url_same_host(const char *a, const char *b, bool *same)
