@@ -350,46 +350,28 @@ static enum found find_below(const cJSON *at, const char **found)
 	return invalid ? FOUND_INVALID : FOUND_NOTHING;
 }
 
-/* What is not valid gives way to what is. */
-static void keep_copy(enum found kind, const char *found, char **copy)
-{
-	if (kind < FOUND_INVALID)
-		return;
-	free(*copy);
-	*copy = strdup(found);
-}
-
-/* The same below the JSON that a string holds; *copy is malloc'd. */
-static enum found find_in_string(const cJSON *item, char **copy)
-{
-	const char *found;
-	enum found kind;
-	cJSON *inner;
-
-	if (!cJSON_IsString(item) || !item->valuestring)
-		return FOUND_NOTHING;
-	inner = seed_json_parse(item->valuestring, strlen(item->valuestring));
-	if (!inner && errno == ENOMEM) { /* whatever it is, there is no copy of it */
-		free(*copy);
-		*copy = NULL;
-		return FOUND_URL;
-	}
-	kind = find_below(inner, &found);
-	keep_copy(kind, found, copy);
-	cJSON_Delete(inner);
-	return kind;
-}
-
+/* Below `place`, or in the JSON of a string there. *copy is malloc'd; what is not
+ * valid gives way to what is. */
 static enum found find_at(const cJSON *root, const char *place, char **copy)
 {
 	const cJSON *at = seed_json_at(root, place);
-	const char *found;
-	enum found kind;
+	enum found kind = FOUND_NOTHING;
+	const char *found = NULL;
+	cJSON *inner = NULL;
 
-	if (cJSON_IsString(at))
-		return find_in_string(at, copy);
-	kind = find_below(at, &found);
-	keep_copy(kind, found, copy);
+	if (cJSON_IsString(at)) {
+		inner = seed_json_parse(at->valuestring, strlen(at->valuestring));
+		at = inner;
+		if (!inner && errno == ENOMEM) /* whatever it is, there is no copy of it */
+			kind = FOUND_URL;
+	}
+	if (kind == FOUND_NOTHING)
+		kind = find_below(at, &found);
+	if (kind >= FOUND_INVALID) {
+		free(*copy);
+		*copy = found ? strdup(found) : NULL;
+	}
+	cJSON_Delete(inner);
 	return kind;
 }
 
