@@ -11,18 +11,14 @@ static bool is_busy_status(const struct seed_response *response, const cJSON *js
 					    seed_json_int(json, "error.code", 0) == 429));
 }
 
-static bool is_busy(struct seed_step *step, const struct seed_response *response,
-		    const cJSON *json)
+static bool is_busy(const struct seed_response *response, const cJSON *json)
 {
 	char words[2 * SEED_MESSAGE_MAX_BYTES];
 
 	if (!is_busy_status(response, json))
 		return false;
 	seed_json_error_words(json, words, sizeof(words));
-	if (seed_reply_judge_words(words, 0) == EDQUOT)
-		return false;
-	seed_reply_backoff(step, response);
-	return true;
+	return seed_reply_judge_words(words, 0) != EDQUOT;
 }
 
 /* A 404, of HTTP or of kie's envelope, that speaks of the model, and is not the page
@@ -58,21 +54,12 @@ static void name_model(const struct seed_provider *provider,
 			message, size.note ? "; " : "", size.note ? size.note : "");
 }
 
-static void read_answer(const struct seed_exchange *exchange, struct seed_task *task,
-			const struct seed_response *response, const cJSON *json,
-			struct seed_step *step)
-{
-	if (exchange->read)
-		exchange->read(task, response, json, step);
-	else
-		step->kind = SEED_STEP_DONE;
-}
-
 void seed_provider_answer(const struct seed_provider *provider,
 			  const struct seed_provider_config *config,
 			  const struct seed_params *params, struct seed_task *task,
 			  const struct seed_response *response, struct seed_step *step)
 {
+	const struct seed_exchange *exchange = &provider->on[task->stage];
 	cJSON *json = seed_json_parse(response->body, response->len);
 	bool no_memory = !json && errno == ENOMEM;
 
@@ -80,8 +67,12 @@ void seed_provider_answer(const struct seed_provider *provider,
 	step->api_base = config->api_base;
 	if (no_memory) /* not the service's failure, which would be tried, and paid for, again */
 		seed_reply_fail(step, ENOMEM, 0, "no memory for the answer");
-	else if (!is_busy(step, response, json))
-		read_answer(&provider->on[task->stage], task, response, json, step);
+	else if (is_busy(response, json))
+		seed_reply_backoff(step, response);
+	else if (exchange->read)
+		exchange->read(task, response, json, step);
+	else
+		step->kind = SEED_STEP_DONE;
 	if (!no_memory && is_unknown_model(task, response, json, step))
 		name_model(provider, config, params, step);
 	cJSON_Delete(json);
