@@ -78,18 +78,18 @@ static bool in_range(const struct option_spec *spec, double value)
 	return value >= spec->least && value <= spec->most;
 }
 
-static bool set_int(const struct option_spec *spec, const char *text, int64_t *field)
+static bool set_int(const struct option_spec *spec, const char *text, void *field)
 {
 	const char *end;
 	int64_t value;
 
 	if (!read_whole(text, &end, &value) || *end || !in_range(spec, (double)value))
 		return false;
-	*field = value;
+	*(int64_t *)field = value;
 	return true;
 }
 
-static bool set_user(const struct option_spec *spec, const char *text, int64_t *field)
+static bool set_user(const struct option_spec *spec, const char *text, void *field)
 {
 	const struct passwd *user;
 
@@ -97,11 +97,11 @@ static bool set_user(const struct option_spec *spec, const char *text, int64_t *
 		return true;
 	user = getpwnam(text);
 	if (user)
-		*field = user->pw_uid;
+		*(int64_t *)field = user->pw_uid;
 	return user != NULL;
 }
 
-static bool set_group(const struct option_spec *spec, const char *text, int64_t *field)
+static bool set_group(const struct option_spec *spec, const char *text, void *field)
 {
 	const struct group *group;
 
@@ -109,11 +109,11 @@ static bool set_group(const struct option_spec *spec, const char *text, int64_t 
 		return true;
 	group = getgrnam(text);
 	if (group)
-		*field = group->gr_gid;
+		*(int64_t *)field = group->gr_gid;
 	return group != NULL;
 }
 
-static bool set_octal(const struct option_spec *spec, const char *text, int64_t *field)
+static bool set_octal(const struct option_spec *spec, const char *text, void *field)
 {
 	char *end;
 	long value;
@@ -123,11 +123,11 @@ static bool set_octal(const struct option_spec *spec, const char *text, int64_t 
 	value = strtol(text, &end, 8);
 	if (*end || !in_range(spec, (double)value))
 		return false;
-	*field = value;
+	*(int64_t *)field = value;
 	return true;
 }
 
-static bool set_real(const struct option_spec *spec, const char *text, double *field)
+static bool set_real(const struct option_spec *spec, const char *text, void *field)
 {
 	char *end;
 	double value;
@@ -137,11 +137,11 @@ static bool set_real(const struct option_spec *spec, const char *text, double *f
 	value = strtod(text, &end);
 	if (end == text || *end || !in_range(spec, value))
 		return false;
-	*field = value;
+	*(double *)field = value;
 	return true;
 }
 
-static bool set_size(const struct option_spec *spec, const char *text, struct options *options)
+static bool set_size(const struct option_spec *spec, const char *text, void *field)
 {
 	const char *end;
 	int64_t width, height;
@@ -150,12 +150,11 @@ static bool set_size(const struct option_spec *spec, const char *text, struct op
 	    !read_whole(end + 1, &end, &height) || *end ||
 	    !in_range(spec, (double)width) || !in_range(spec, (double)height))
 		return false;
-	options->size.width = (int)width;
-	options->size.height = (int)height;
+	*(struct option_size *)field = (struct option_size){ (int)width, (int)height };
 	return true;
 }
 
-static bool set_rate(const struct option_spec *spec, const char *text, struct option_rate *rate)
+static bool set_rate(const struct option_spec *spec, const char *text, void *field)
 {
 	const char *end;
 	int64_t count, seconds = 86400;
@@ -168,12 +167,11 @@ static bool set_rate(const struct option_spec *spec, const char *text, struct op
 	} else if (!read_whole(end + 1, &end, &seconds) || *end || seconds < 1 || seconds > 86400) {
 		return false;
 	}
-	rate->count = (int)count;
-	rate->seconds = (int)seconds;
+	*(struct option_rate *)field = (struct option_rate){ (int)count, (int)seconds };
 	return true;
 }
 
-static bool set_bytes(const struct option_spec *spec, const char *text, int64_t *field)
+static bool set_bytes(const struct option_spec *spec, const char *text, void *field)
 {
 	static const char units[] = "KMG";
 	const char *end, *unit;
@@ -192,91 +190,71 @@ static bool set_bytes(const struct option_spec *spec, const char *text, int64_t 
 	}
 	if (!in_range(spec, scaled))
 		return false;
-	*field = (int64_t)scaled;
+	*(int64_t *)field = (int64_t)scaled;
 	return true;
 }
 
-static bool set_count(const struct option_spec *spec, const char *text, int64_t *field)
+static bool set_count(const struct option_spec *spec, const char *text, void *field)
 {
 	if (strcmp(text, "all") == 0) {
-		*field = -1;
+		*(int64_t *)field = -1;
 		return true;
 	}
 	return set_int(spec, text, field);
 }
 
-static bool is_text(const struct option_spec *spec)
+static bool set_text(const struct option_spec *spec, const char *text, void *field)
 {
-	return spec->type == STRING || spec->type == NAME || spec->type == PROVIDER || spec->type == PATH ||
-	       spec->type == DIRECTORY || spec->type == URL;
+	SEED_UNUSED(spec);
+	return seed_record_set(field, text) == 0;
 }
+
+static bool set_url(const struct option_spec *spec, const char *text, void *field)
+{
+	return seed_url_check(text) == 0 && set_text(spec, text, field);
+}
+
+static bool set_true(const struct option_spec *spec, const char *text, void *field)
+{
+	SEED_UNUSED(spec);
+	SEED_UNUSED(text);
+	*(bool *)field = true;
+	return true;
+}
+
+/* How a value is read, the text after the "=" in the help (completions/ and the manual
+ * use it), and what a message says that it must be. */
+static const struct {
+	bool (*set)(const struct option_spec *spec, const char *text, void *field);
+	const char *value, *form;
+} types[] = {
+	[STRING] = { set_text, "TEXT", "a text" },
+	[NAME] = { set_text, "NAME", "a name" },
+	[PROVIDER] = { set_text, "NAME", "a name" },
+	[PATH] = { set_text, "PATH", "the path of a file" },
+	[DIRECTORY] = { set_text, "DIR", "a directory" },
+	[URL] = { set_url, "URL", "an http or https URL" },
+	[SIZE] = { set_size, "WIDTHxHEIGHT", "WIDTHxHEIGHT in pixels, like 2048x1152, each" },
+	[INT] = { set_int, "N", "a whole number" },
+	[REAL] = { set_real, "X", "a number" },
+	[RATE] = { set_rate, "N/SECONDS", "N/SECONDS, like 20/10" },
+	[BUDGET] = { set_rate, "N/day", "N/day, like 500/day" },
+	[FLAG] = { set_true, "", "a text" },
+	[COUNT] = { set_count, "N|all", "a number, or all" },
+	[BYTES] = { set_bytes, "BYTES", "a number of bytes from 4K to 1024G, with K, M or G" },
+	[OCTAL] = { set_octal, "OCTAL", "an octal number like 022" },
+	[USER] = { set_user, "USER", "the name or number of a user of this machine" },
+	[GROUP] = { set_group, "GROUP", "the name or number of a group of this machine" },
+};
 
 static bool set_value(const struct option_spec *spec, const char *text, struct options *options)
 {
-	void *field = (char *)options + spec->offset;
-
-	switch (spec->type) {
-	case STRING:
-	case NAME:
-	case PROVIDER:
-	case PATH:
-	case DIRECTORY:
-		return seed_record_set(field, text) == 0;
-	case URL:
-		return seed_url_check(text) == 0 && seed_record_set(field, text) == 0;
-	case SIZE:
-		return set_size(spec, text, options);
-	case INT:
-		return set_int(spec, text, field);
-	case REAL:
-		return set_real(spec, text, field);
-	case RATE:
-	case BUDGET:
-		return set_rate(spec, text, field);
-	case FLAG:
-		*(bool *)field = true;
-		return true;
-	case COUNT:
-		return set_count(spec, text, field);
-	case BYTES:
-		return set_bytes(spec, text, field);
-	case OCTAL:
-		return set_octal(spec, text, field);
-	case USER:
-		return set_user(spec, text, field);
-	case GROUP:
-		return set_group(spec, text, field);
-	}
-	return false;
+	return types[spec->type].set(spec, text, (char *)options + spec->offset);
 }
-
-/* The text after the "=" in the help (completions/ and the manual use it), and
- * what a message says that a value must be. */
-static const struct {
-	const char *value, *form;
-} words[] = {
-	[STRING] = { "TEXT", "a text" },
-	[NAME] = { "NAME", "a name" },
-	[PROVIDER] = { "NAME", "a name" },
-	[PATH] = { "PATH", "the path of a file" },
-	[DIRECTORY] = { "DIR", "a directory" },
-	[URL] = { "URL", "an http or https URL" },
-	[SIZE] = { "WIDTHxHEIGHT", "WIDTHxHEIGHT in pixels, like 2048x1152, each" },
-	[INT] = { "N", "a whole number" },
-	[REAL] = { "X", "a number" },
-	[RATE] = { "N/SECONDS", "N/SECONDS, like 20/10" },
-	[BUDGET] = { "N/day", "N/day, like 500/day" },
-	[FLAG] = { "", "a text" },
-	[COUNT] = { "N|all", "a number, or all" },
-	[BYTES] = { "BYTES", "a number of bytes from 4K to 1024G, with K, M or G" },
-	[OCTAL] = { "OCTAL", "an octal number like 022" },
-	[USER] = { "USER", "the name or number of a user of this machine" },
-	[GROUP] = { "GROUP", "the name or number of a group of this machine" },
-};
 
 static const char *form_of(const struct option_spec *spec, char *text, size_t size)
 {
-	const char *form = words[spec->type].form;
+	const char *form = types[spec->type].form;
 
 	if (spec->type != SIZE && spec->type != INT && spec->type != REAL)
 		return form;
@@ -662,7 +640,7 @@ static void free_text(char **text)
 void options_release(struct options *options)
 {
 	for (size_t i = 0; i < SEED_ARRAY_LEN(specs); i++)
-		if (is_text(&specs[i]))
+		if (types[specs[i].type].set == set_text || types[specs[i].type].set == set_url)
 			free_text((char **)((char *)options + specs[i].offset));
 	free_text(&options->source);
 	free_text(&options->mountpoint);
@@ -696,7 +674,7 @@ char *options_help(void)
 		char left[40];
 
 		snprintf(left, sizeof(left), "%s%s%s", specs[i].name,
-			 specs[i].type == FLAG ? "" : "=", words[specs[i].type].value);
+			 specs[i].type == FLAG ? "" : "=", types[specs[i].type].value);
 		fprintf(out, "    %-18s  %s", left, specs[i].help);
 		if (specs[i].type == PROVIDER)
 			put_providers(out);

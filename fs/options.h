@@ -13,6 +13,10 @@
 struct fuse_args;
 struct seed_key;
 
+struct option_size {
+	int width, height;
+};
+
 /* A count in a time: N/SECONDS, N/day. count 0: not limited. */
 struct option_rate {
 	int count, seconds;
@@ -53,7 +57,7 @@ struct option_rate {
 struct options {
 	char *provider, *api_base, *key_file, *state, *model, *quality, *guidance, *style;
 	char *workflow;
-	struct { int width, height; } size;
+	struct option_size size;
 	int64_t steps, retry_steps, timeout, jobs;
 	double cfg_scale, retry_cfg_scale, max_upscale;
 	struct option_rate rate, budget;
