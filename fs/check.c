@@ -1,6 +1,8 @@
 #include "fs/check.h"
 
 #include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -61,26 +63,14 @@ static bool check_clock(void)
 
 /* ---- the state directory ---- */
 
-/* The nearest folder above that is there. */
-static void existing_parent(char *path)
-{
-	while (path[0] && access(path, F_OK) < 0) {
-		char *slash = strrchr(path, '/');
-
-		if (!slash)
-			break;
-		slash[slash == path] = '\0'; /* "/" stays */
-		if (slash == path)
-			break;
-	}
-}
-
 static bool check_new_state(const char *state)
 {
-	char parent[4096];
+	char path[PATH_MAX];
+	const char *parent = path;
 
-	snprintf(parent, sizeof(parent), "%s", state);
-	existing_parent(parent);
+	snprintf(path, sizeof(path), "%s", state);
+	while (access(parent, F_OK) < 0) /* "/" is always there */
+		parent = dirname(path);
 	if (access(parent, W_OK | X_OK) < 0)
 		return say("state", false, "%s cannot be made in %s: %s; name another with -o state=DIR",
 			   state, parent, strerror(errno));

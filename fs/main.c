@@ -2,6 +2,7 @@
  * before the mount is there, threads start after the last fork. */
 #include <curl/curl.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -336,21 +337,15 @@ static errint_t check_cage(struct fs *fs, struct seed_error *error)
 	return 0;
 }
 
-/* `path` without links; what does not exist yet stands as it is written. NULL
- * without memory. */
+/* An absolute path without links; what does not exist yet stands as it is written.
+ * NULL without memory. */
 static char *real_path(const char *path)
 {
 	char *above = strdup(path), *real = NULL, *full = NULL;
-	size_t len = above ? strlen(above) : 0;
 
-	while (above && !(real = realpath(above, NULL)) && errno == ENOENT && len > 1) {
-		while (len > 1 && above[len - 1] == '/')
-			len--;
-		while (len > 1 && above[len - 1] != '/')
-			len--;
-		above[len] = '\0';
-	}
-	if (!above || asprintf(&full, "%s/%s", real ? real : above, path + len) < 0)
+	while (above && !(real = realpath(above, NULL)) && errno == ENOENT)
+		above = dirname(above);
+	if (!above || asprintf(&full, "%s%s", real ? real : above, path + strlen(above)) < 0)
 		full = NULL;
 	free(real);
 	free(above);
