@@ -185,20 +185,17 @@ errint_t exchange_transfer(struct seed_engine *engine, const struct seed_request
 			   bool guarded, size_t limit_bytes, int64_t deadline_ms, seed_net_done_fn *done,
 			   void *context, struct seed_transfer **transfer)
 {
-	const char *headers[SEED_ARRAY_LEN(request->headers) + 1] = { NULL };
 	struct seed_net_request out = {
 		.method = request->method,
 		.url = request->url,
 		.body = request->body,
-		.headers = headers,
+		.header = request->header,
 		.deadline_ms = deadline_ms,
 		.limit_bytes = limit_bytes,
 	};
 	bool own_host;
 	errint_t err;
 
-	for (size_t i = 0; i < SEED_ARRAY_LEN(request->headers); i++)
-		headers[i] = request->headers[i];
 	err = seed_url_check(request->url);
 	if (err)
 		return err == -ENOMEM ? err : -EPROTO;

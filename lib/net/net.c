@@ -224,8 +224,8 @@ static bool set_headers(struct seed_transfer *transfer, const struct seed_net_re
 		ok = add_header(transfer, "Content-Type: application/json");
 	/* No "Expect: 100-continue": it costs a second with services that ignore it. */
 	ok = ok && add_header(transfer, "Expect:");
-	for (size_t i = 0; ok && request->headers && request->headers[i]; i++)
-		ok = add_header(transfer, request->headers[i]);
+	if (ok && request->header)
+		ok = add_header(transfer, request->header);
 	if (ok && request->authorization)
 		ok = add_authorization(transfer, request->authorization);
 	return ok;

@@ -34,7 +34,7 @@ struct seed_net_request {
 	const char *method;         /* "GET", "POST", "PUT" */
 	const char *url;
 	const char *body;           /* JSON, NULL for none */
-	const char *const *headers; /* NULL-terminated list of lines, or NULL */
+	const char *header;         /* one more line, or NULL */
 	const char *authorization;  /* the header's value, or NULL */
 	bool guarded;
 	bool *private_peer;         /* set when the request goes to a private address; NULL: not asked */

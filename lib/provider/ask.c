@@ -44,18 +44,6 @@ errint_t seed_ask_post(const struct seed_ask *ask, const char *path, bool filled
 	return result ? result : seed_ask_body(ask);
 }
 
-errint_t seed_ask_header(struct seed_request *request, const char *line)
-{
-	size_t i = 0;
-
-	while (request->headers[i])
-		i++;
-	/* A full list would be our own bug. */
-	assert(i < SEED_ARRAY_LEN(request->headers));
-	request->headers[i] = strdup(line);
-	return request->headers[i] ? 0 : -ENOMEM;
-}
-
 /* malloc'd "abcd"; NULL if one of them is NULL, or without memory. */
 static char *join(const char *a, const char *b, const char *c, const char *d)
 {

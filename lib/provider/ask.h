@@ -27,9 +27,6 @@ errint_t seed_ask_post(const struct seed_ask *ask, const char *path, bool filled
 /* The body of a request that has its URL. */
 errint_t seed_ask_body(const struct seed_ask *ask) SEED_MUST_CHECK;
 
-/* A further header line, copied. */
-errint_t seed_ask_header(struct seed_request *request, const char *line) SEED_MUST_CHECK;
-
 /* base, before, `part` percent-encoded (NULL: nothing), after; malloc'd, NULL
  * without memory. */
 char *seed_ask_url(const char *base, const char *before, const char *part, const char *after);

@@ -58,7 +58,7 @@ struct seed_request {
 	const char *method; /* static: "GET", "POST", "PUT" */
 	char *url;
 	char *body;         /* JSON or NULL; sent as application/json */
-	char *headers[4];   /* further lines "Name: value", or NULL */
+	char *header;       /* one more line, "Name: value", or NULL */
 	bool neutralised;   /* markup that the server would take for parameters was
 			     * made harmless in the prompt: worth a line of the log */
 	/* SUBMIT, each worth a line, too: a model of no known family; and what

@@ -9,6 +9,7 @@
 #include "lib/provider/list.h"
 #include "lib/provider/reply.h"
 #include "lib/provider/size.h"
+#include "lib/record/record.h"
 
 /* --- Requests --- */
 
@@ -59,7 +60,7 @@ static errint_t add_deadline(const struct seed_ask *ask)
 
 	/* Less than 5 s is refused. */
 	snprintf(line, sizeof(line), "Cancel-After: %ds", seconds < 5 ? 5 : seconds);
-	return seed_ask_header(ask->request, line);
+	return seed_record_set(&ask->request->header, line);
 }
 
 static errint_t ask_submit(const struct seed_ask *ask)

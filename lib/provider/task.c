@@ -112,8 +112,7 @@ void seed_request_release(struct seed_request *request)
 {
 	free(request->url);
 	free(request->body);
-	for (size_t i = 0; i < SEED_ARRAY_LEN(request->headers); i++)
-		free(request->headers[i]);
+	free(request->header);
 	memset(request, 0, sizeof(*request));
 }
 

@@ -77,8 +77,7 @@ static void is_ended_by_the_service_at_the_deadline(void **state)
 		help_params(&params);
 		config.timeout_seconds = rows[i].timeout_seconds;
 		assert_int_equal(seed_provider_request(REPLICATE, &config, &params, PROMPT, &task, &request), 0);
-		assert_string_equal(request.headers[0], rows[i].line);
-		assert_null(request.headers[1]);
+		assert_string_equal(request.header, rows[i].line);
 		seed_request_release(&request);
 		seed_params_release(&params);
 	}
