@@ -157,7 +157,7 @@ static void looked(void *context, struct seed_net_answer *answer)
 			 answer->error.message);
 	else
 		look->is_ok = seed_proof_judge(look->provider, &response, look->text,
-					       sizeof(look->text)) != SEED_PROOF_BAD;
+					       sizeof(look->text));
 }
 
 static errint_t ask(const struct options *options, const char *url, const char *authorization,
