@@ -300,8 +300,8 @@ static errint_t open_state(struct fs *fs, struct seed_error *error)
 
 	err = seed_store_open(fs->options.state, &fs->store, error);
 	if (!err)
-		err = seed_log_open(seed_store_log_dir(fs->store), "status", fs->options.log_size,
-				    echo, &fs->log, error);
+		err = seed_log_open(seed_store_log_dir(fs->store), fs->options.log_size, echo,
+				    &fs->log, error);
 	if (!err)
 		seed_store_report_to(fs->store, fs->log);
 	return err;

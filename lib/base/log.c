@@ -18,6 +18,8 @@
 #define ELLIPSIS "…"
 #define ELLIPSIS_BYTES (sizeof(ELLIPSIS) - 1)
 #define TIME_BYTES (SEED_CLOCK_TEXT_BYTES - 1)
+#define NAME "status"
+#define NEW_NAME NAME ".new"
 #define SECRETS "refused-urls"
 #define SECRETS_MAX_BYTES (1024 * 1024)
 
@@ -30,7 +32,6 @@ struct seed_log {
 	int dirfd;            /* borrowed */
 	int64_t limit_bytes;
 	bool echo_stderr;
-	char *name, *new_name;
 };
 
 static int open_file(const struct seed_log *log, const char *name, int flags)
@@ -81,14 +82,14 @@ static bool drop_older(struct seed_log *log, int64_t keep)
 	int fd;
 
 	/* Not written to: what stands there may be another's file, too. */
-	(void)unlinkat(log->dirfd, log->new_name, 0);
-	fd = open_file(log, log->new_name, O_EXCL);
+	(void)unlinkat(log->dirfd, NEW_NAME, 0);
+	fd = open_file(log, NEW_NAME, O_EXCL);
 	if (fd < 0)
 		return false;
 	if (!copy_range(log->fd, start, log->size_bytes - start, fd) ||
-	    renameat(log->dirfd, log->new_name, log->dirfd, log->name) < 0) {
+	    renameat(log->dirfd, NEW_NAME, log->dirfd, NAME) < 0) {
 		close(fd);
-		(void)unlinkat(log->dirfd, log->new_name, 0);
+		(void)unlinkat(log->dirfd, NEW_NAME, 0);
 		return false;
 	}
 	close(log->fd);
@@ -148,33 +149,26 @@ static errint_t adopt(struct seed_log *log)
 	return 0;
 }
 
-errint_t seed_log_open(int dirfd, const char *name, int64_t limit_bytes, bool echo_stderr,
-		       struct seed_log **log, struct seed_error *error)
+errint_t seed_log_open(int dirfd, int64_t limit_bytes, bool echo_stderr, struct seed_log **log,
+		       struct seed_error *error)
 {
 	struct seed_log *made = calloc(1, sizeof(*made));
-	errint_t result = -ENOMEM;
+	errint_t result;
 
 	if (!made)
 		return seed_error_set(error, ENOMEM, "no memory");
 	made->dirfd = dirfd;
-	made->fd = -1;
 	made->limit_bytes = limit_bytes;
 	made->echo_stderr = echo_stderr;
 	(void)pthread_mutex_init(&made->lock, NULL); /* cannot fail without attributes */
-	made->name = strdup(name);
-	if (!made->name || asprintf(&made->new_name, "%s.new", name) < 0) {
-		made->new_name = NULL;
-		goto fail;
-	}
-	made->fd = open_file(made, name, 0);
+	made->fd = open_file(made, NAME, 0);
 	result = made->fd < 0 ? -errno : adopt(made);
-	if (result)
-		goto fail;
-	*log = made;
-	return 0;
-fail:
+	if (!result) {
+		*log = made;
+		return 0;
+	}
 	seed_log_close(made);
-	return seed_error_set(error, -result, "cannot open the log \"%s\": %s", name,
+	return seed_error_set(error, -result, "cannot open the log \"" NAME "\": %s",
 			      strerrordesc_np(-result));
 }
 
@@ -185,8 +179,6 @@ void seed_log_close(struct seed_log *log)
 	if (log->fd >= 0)
 		close(log->fd);
 	(void)pthread_mutex_destroy(&log->lock);
-	free(log->name);
-	free(log->new_name);
 	free(log);
 }
 

@@ -25,11 +25,11 @@ struct seed_log;
 #define SEED_LOG_ERROR "❌ [SYNC IMAGE] "
 #define SEED_LOG_CALLBACK "🎨 [CALLBACK] "
 
-/* Opens (or creates) `name` in the directory `dirfd` (borrowed; must outlive
+/* Opens (or creates) `status` in the directory `dirfd` (borrowed; must outlive
  * the log). `limit_bytes` bounds the file. `echo_stderr`: lines go to standard
  * error, too. On success *log is the caller's. */
-errint_t seed_log_open(int dirfd, const char *name, int64_t limit_bytes, bool echo_stderr,
-		       struct seed_log **log, struct seed_error *error) SEED_MUST_CHECK;
+errint_t seed_log_open(int dirfd, int64_t limit_bytes, bool echo_stderr, struct seed_log **log,
+		       struct seed_error *error) SEED_MUST_CHECK;
 void seed_log_close(struct seed_log *log); /* NULL is allowed */
 
 /* Appends one line. `name` is a NAME or NULL for "-". Line breaks and control

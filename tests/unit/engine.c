@@ -79,7 +79,7 @@ static int set_up(void **state)
 	params.height = HEIGHT;
 	config.params = seed_params_share(&params);
 	if (seed_store_open(path, &store, &error) ||
-	    seed_log_open(seed_store_log_dir(store), "status", 65536, false, &log_, &error) ||
+	    seed_log_open(seed_store_log_dir(store), 65536, false, &log_, &error) ||
 	    seed_engine_new(&config, store, log_, NULL, &engine, &error))
 		fail_msg("%s", error.message);
 	return 0;

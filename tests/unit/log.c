@@ -46,7 +46,7 @@ static struct seed_log *open_log(int64_t limit)
 	struct seed_error error = {0};
 	struct seed_log *log = NULL;
 
-	if (seed_log_open(dirfd, "status", limit, false, &log, &error))
+	if (seed_log_open(dirfd, limit, false, &log, &error))
 		fail_msg("%s", error.message);
 	return log;
 }
@@ -505,11 +505,11 @@ static void expect_refused(int at, errint_t wanted, const char *message)
 	struct seed_error error = {0};
 	struct seed_log *log = NULL;
 
-	assert_int_equal(seed_log_open(at, "status", LIMIT, false, &log, &error), wanted);
+	assert_int_equal(seed_log_open(at, LIMIT, false, &log, &error), wanted);
 	assert_int_equal(error.code, -wanted);
 	assert_string_equal(error.message, message);
 	assert_null(log);
-	assert_int_equal(seed_log_open(at, "status", LIMIT, false, &log, NULL), wanted);
+	assert_int_equal(seed_log_open(at, LIMIT, false, &log, NULL), wanted);
 }
 
 static void test_open_refuses(void **state)
@@ -553,7 +553,7 @@ static void test_echo(void **state)
 	SEED_UNUSED(state);
 	assert_int_equal(pipe(ends), 0);
 	assert_true(dup2(ends[1], STDERR_FILENO) >= 0);
-	assert_int_equal(seed_log_open(dirfd, "status", 40, true, &log, &error), 0);
+	assert_int_equal(seed_log_open(dirfd, 40, true, &log, &error), 0);
 	seed_log_line(log, "n", "short");
 	seed_log_line(log, "n", "a line of more than forty bytes");
 	/* A reader that has gone must not end the daemon. */

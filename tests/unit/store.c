@@ -66,7 +66,7 @@ static int start(void)
 
 	if (seed_store_open(state_dir, &store, &error))
 		fail_msg("open: %s", error.message);
-	if (seed_log_open(seed_store_log_dir(store), "status", LOG_BYTES, false, &log, &error))
+	if (seed_log_open(seed_store_log_dir(store), LOG_BYTES, false, &log, &error))
 		fail_msg("log: %s", error.message);
 	seed_store_report_to(store, log);
 	if (seed_store_recover(store, refuse, &count, &error))
