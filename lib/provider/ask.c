@@ -1,4 +1,3 @@
-/* Building a request. */
 #include "lib/provider/ask.h"
 
 #include "lib/base/url.h"

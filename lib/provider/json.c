@@ -1,4 +1,3 @@
-/* Reading JSON that a stranger wrote. */
 #include "lib/provider/json.h"
 
 #include <ctype.h>

@@ -1,4 +1,3 @@
-/* Turning an answer into a step. */
 #include "lib/provider/reply.h"
 
 #include <stdarg.h>

@@ -1,4 +1,3 @@
-/* ComfyUI's workflows. */
 #include "lib/provider/workflow.h"
 
 #include "lib/provider/ask.h"
