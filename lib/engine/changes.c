@@ -440,6 +440,19 @@ void changes_turn(struct seed_engine *engine)
 	}
 }
 
+void changes_stop(struct seed_engine *engine)
+{
+	struct change *change, *next;
+
+	for (change = engine->changes_first; change; change = next) {
+		next = change->next;
+		change->err = -ESHUTDOWN;
+		change_reply(engine, change);
+	}
+	engine->changes_first = NULL;
+	engine->changes_last = &engine->changes_first;
+}
+
 /* ---- orders ---- */
 
 static struct change *change_new(struct seed_engine *engine, const char *name, const char *to,

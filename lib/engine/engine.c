@@ -193,6 +193,7 @@ void seed_engine_free(struct seed_engine *engine)
 	engine->disk = NULL;
 	if (engine->net)
 		engine_run_posted(engine);
+	changes_stop(engine);
 	seed_worker_pool_free(engine->workers);
 	machine_free(engine);
 	if (engine->net) /* callbacks that waited for another's end */

@@ -347,6 +347,8 @@ errint_t commands_take_key(struct seed_engine *engine, struct seed_key *key) SEE
 
 /* Starts what has waited for a rename or for the disk threads. */
 void changes_turn(struct seed_engine *engine);
+/* The engine is being freed: what waits still is not begun any more. */
+void changes_stop(struct seed_engine *engine);
 /* `look` runs on a disk thread, in order with what is done to the request's name;
  * then `looked`, here, which owns the request. */
 void changes_look(struct seed_engine *engine, struct request *request,

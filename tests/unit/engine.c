@@ -263,6 +263,27 @@ static void test_never_started(void **state)
 	assert_non_null(engine);
 }
 
+/* Who asked for a change of names that was never begun is told so, once. */
+static void test_changes_at_the_end(void **state)
+{
+	enum { COUNT = 4 };
+	struct waiter waiters[COUNT];
+
+	SEED_UNUSED(state);
+	for (int i = 0; i < COUNT; i++)
+		waiter_init(&waiters[i]);
+	assert_int_equal(seed_engine_rename(engine, "fox", "owl", false, &waiters[0].wait), 0);
+	assert_int_equal(seed_engine_remove(engine, "fox", &waiters[1].wait), 0);
+	assert_int_equal(seed_engine_remove_folder(engine, SEED_AREA_PROMPTS, "f", &waiters[2].wait), 0);
+	assert_int_equal(seed_engine_commit(engine, "fox", strdup("a fox"), NULL, &waiters[3].wait), 0);
+	seed_engine_free(engine);
+	engine = NULL;
+	for (int i = 0; i < COUNT; i++) {
+		assert_int_equal(waiters[i].answers, 1);
+		assert_int_equal(waiters[i].code, ESHUTDOWN);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -271,6 +292,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_early_waits, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_stop, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_never_started, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_changes_at_the_end, set_up, tear_down),
 	};
 	int failed;
 
