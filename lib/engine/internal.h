@@ -3,7 +3,7 @@
  * below it (`make lint` draws the calls and fails on a circle):
  *
  *     engine.c                     the thread and its life. Knows no phase
- *     commit.c callbacks.c changes.c commands.c report.c resume.c
+ *     commit.c callbacks.c outcomes.c changes.c commands.c report.c resume.c
  *                                  what callers order
  *     machine.c                    the table of phases: the only code that moves a
  *                                  generation on, and the only one that frees one
@@ -318,7 +318,7 @@ void engine_order_stop(struct seed_engine *engine);
 
 /* ==== commands ==== */
 
-/* ---- commands.c: what they have in common; waiting; the key ---- */
+/* ---- commands.c: what they have in common; the key ---- */
 
 /* A command of a caller that waits for an outcome. */
 struct request {

@@ -125,6 +125,7 @@ static errint_t step(void)
 {
 	static const int codes[] = { ENOSPC, EIO, ENOMEM };
 
+	may_block("a step");
 	may_die();
 	if (is_dead())
 		return -EIO;
@@ -226,6 +227,7 @@ errint_t WRAP(record_read)(const struct seed_store *store, const char *name,
 	const struct entry *entry = &entries[name_index(name)];
 
 	SEED_UNUSED(store);
+	may_block("a record is read");
 	seed_record_init(record);
 	if (!entry->record.name)
 		return -ENOENT;
@@ -236,12 +238,14 @@ errint_t WRAP(record_read)(const struct seed_store *store, const char *name,
 bool WRAP(has_prompt)(const struct seed_store *store, const char *name)
 {
 	SEED_UNUSED(store);
+	may_block("whether there is a prompt");
 	return entries[name_index(name)].prompt >= 0;
 }
 
 bool WRAP(has_image)(const struct seed_store *store, const char *name)
 {
 	SEED_UNUSED(store);
+	may_block("whether there is an image");
 	return entries[name_index(name)].image >= 0;
 }
 
@@ -251,6 +255,7 @@ errint_t WRAP(prompt_read)(const struct seed_store *store, const char *name, cha
 	int prompt = entries[name_index(name)].prompt, n;
 
 	SEED_UNUSED(store);
+	may_block("a prompt is read");
 	*text = NULL;
 	*len = 0;
 	if (prompt < 0)
@@ -587,6 +592,7 @@ errint_t WRAP(prompt_time)(struct seed_store *store, const char *name, struct ti
 	SEED_UNUSED(store);
 	SEED_UNUSED(name);
 	SEED_UNUSED(mtime);
+	may_block("a prompt's time is set");
 	return 0;
 }
 

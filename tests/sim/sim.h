@@ -43,6 +43,8 @@ int64_t now_ms(void);
 bool is_dead(void);
 /* On the thread that reads large answers. */
 bool world_is_reader(void);
+/* What may wait for a disk: the engine's thread must not do it. */
+void may_block(const char *what);
 /* A point at which it may be killed. */
 void may_die(void);
 void world_begin(uint64_t seed);

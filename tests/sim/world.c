@@ -27,7 +27,7 @@ PORT(process_is_ending);
 
 static uint64_t state, seed_now;
 static int64_t clock_ms;
-static bool dead, kind;
+static bool dead, kind, turning;
 static int faults, deaths_left;
 bool verbose;
 
@@ -60,6 +60,12 @@ int64_t now_ms(void)
 bool is_dead(void)
 {
 	return dead;
+}
+
+void may_block(const char *what)
+{
+	if (turning)
+		broken("the engine's thread waits for a disk: %s", what);
 }
 
 void may_die(void)
@@ -408,8 +414,12 @@ bool world_run(struct seed_engine *engine, int64_t until_ms)
 	int idle = 0;
 
 	while (!dead) {
-		int64_t at = engine_turn(engine, &stopped), next = next_event_ms();
+		int64_t at, next;
 
+		turning = true;
+		at = engine_turn(engine, &stopped);
+		turning = false;
+		next = next_event_ms();
 		if (engine->first && !dead) /* what was posted meanwhile */
 			at = clock_ms;
 		if (next < at)
