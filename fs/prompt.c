@@ -15,11 +15,6 @@ static errint_t prompt_stat(struct fs *fs, const char *path, struct stat *st)
 	return folder_stat(fs, SEED_AREA_PROMPTS, path, st);
 }
 
-static errint_t prompt_set_time(struct fs *fs, const char *path, struct timespec mtime)
-{
-	return seed_store_prompt_time(fs->store, path, mtime);
-}
-
 /* In order with what is committed to the name meanwhile. Without memory it
  * stays, empty. */
 static void prompt_drop(struct fs *fs, const char *path)
@@ -34,7 +29,7 @@ static const struct writing_kind prompt_writing = {
 	.stat = prompt_stat,
 	.commit = seed_engine_commit,
 	.drop = prompt_drop,
-	.set_time = prompt_set_time,
+	.set_time = seed_engine_set_time,
 };
 
 /* No folder may be in the place of its image or its record (an earlier version may have

@@ -131,27 +131,22 @@ static void commit_scratch(struct fs *fs, fuse_req_t req, const char *from, cons
 static void return_backup(struct fs *fs, fuse_req_t req, const char *from, const char *to,
 			  const struct scratch_text *scratch)
 {
-	struct renaming *renaming;
-	struct seed_wait *wait;
+	bool own = strcmp(scratch->hides, to) == 0;
+	struct renaming *renaming = renaming_new(own ? from : scratch->hides, to, false);
+	struct seed_wait *wait =
+		renaming ? waiting_new(fs, req, own ? scratch_committed : renamed, renaming) : NULL;
+	errint_t err;
 
-	if (strcmp(scratch->hides, to) == 0) {
-		errint_t err = seed_store_prompt_time(fs->store, to, scratch->mtime);
-
-		if (err)
-			refused(fs, req, from, -err);
-		else
-			took_name(fs, req, from, to);
-		return;
-	}
-	renaming = renaming_new(scratch->hides, to, false);
-	wait = renaming ? waiting_new(fs, req, renamed, renaming) : NULL;
 	if (!wait) {
 		free(renaming);
 		refused(fs, req, from, ENOMEM);
 		return;
 	}
-	snprintf(renaming->backup, sizeof(renaming->backup), "%s", from);
-	if (seed_engine_rename(fs->engine, scratch->hides, to, false, wait))
+	if (!own)
+		snprintf(renaming->backup, sizeof(renaming->backup), "%s", from);
+	err = own ? seed_engine_set_time(fs->engine, to, scratch->mtime, wait) :
+		    seed_engine_rename(fs->engine, scratch->hides, to, false, wait);
+	if (err)
 		waiting_fail(wait, ENOMEM);
 }
 

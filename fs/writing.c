@@ -157,28 +157,6 @@ static errint_t truncate_open(struct handle *handle, off_t size)
 	return err;
 }
 
-	/* Text that is not committed yet has its time in the draft. */
-static errint_t set_time(struct fs *fs, struct inode *inode, struct timespec mtime)
-{
-	const struct writing_kind *kind = inode->type->writing;
-	struct draft *draft = inode_draft(fs, inode);
-	bool is_kept = true;
-	char path[FS_PATH_BYTES];
-	errint_t err = 0;
-
-	if (draft) {
-		pthread_mutex_lock(&draft->mutex);
-		draft->mtime = mtime;
-		is_kept = !draft->changed;
-		pthread_mutex_unlock(&draft->mutex);
-		inode_draft_put(fs, inode, draft);
-	}
-	inode_path(fs, inode, path);
-	if (kind->set_time && is_kept && !inode_is_gone(fs, inode))
-		err = kind->set_time(fs, path, mtime);
-	return err;
-}
-
 static void reply_attributes(struct fs *fs, fuse_req_t req, struct inode *inode, errint_t err)
 {
 	struct stat now = { 0 };
@@ -190,6 +168,37 @@ static void reply_attributes(struct fs *fs, fuse_req_t req, struct inode *inode,
 		fuse_reply_err(req, -err);
 	else
 		fuse_reply_attr(req, &now, timeout_s);
+}
+
+static void timed(struct fs *fs, fuse_req_t req, int code, void *inode)
+{
+	reply_attributes(fs, req, inode, -code);
+}
+
+/* What is not committed yet has its time in the draft; what is on its way to the disk
+ * has it once it is there. Replies. */
+static void set_time(struct fs *fs, fuse_req_t req, struct inode *inode, struct timespec mtime)
+{
+	const struct writing_kind *kind = inode->type->writing;
+	struct draft *draft = inode_draft(fs, inode);
+	bool is_kept = true;
+	struct seed_wait *wait;
+	char path[FS_PATH_BYTES];
+
+	if (draft) {
+		pthread_mutex_lock(&draft->mutex);
+		draft->mtime = mtime;
+		is_kept = !draft->changed;
+		pthread_mutex_unlock(&draft->mutex);
+		inode_draft_put(fs, inode, draft);
+	}
+	inode_path(fs, inode, path);
+	if (!kind->set_time || !is_kept || inode_is_gone(fs, inode))
+		reply_attributes(fs, req, inode, 0);
+	else if (!(wait = waiting_new(fs, req, timed, inode)))
+		fuse_reply_err(req, ENOMEM);
+	else if (kind->set_time(fs->engine, path, mtime, wait))
+		waiting_fail(wait, ENOMEM);
 }
 
 static void truncate_path(struct fs *fs, fuse_req_t req, struct inode *inode, size_t size);
@@ -211,11 +220,10 @@ void writing_setattr(struct fs *fs, fuse_req_t req, struct inode *inode, struct 
 			truncate_path(fs, req, inode, (size_t)st->st_size);
 			return;
 		} /* truncate(2) to nothing: empty text changes nothing */
-	} else if (to_set & FUSE_SET_ATTR_MTIME_NOW) {
+	} else if (to_set & (FUSE_SET_ATTR_MTIME_NOW | FUSE_SET_ATTR_MTIME)) {
 		clock_gettime(CLOCK_REALTIME, &now);
-		err = set_time(fs, inode, now);
-	} else if (to_set & FUSE_SET_ATTR_MTIME) {
-		err = set_time(fs, inode, st->st_mtim);
+		set_time(fs, req, inode, to_set & FUSE_SET_ATTR_MTIME_NOW ? now : st->st_mtim);
+		return;
 	}
 	reply_attributes(fs, req, inode, err);
 }

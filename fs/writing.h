@@ -18,8 +18,9 @@ struct writing_kind {
 	/* seed_engine_commit() or its like. */
 	errint_t (*commit)(struct seed_engine *engine, const char *name, char *text,
 			   struct seed_ticket *ticket, struct seed_wait *wait);
-	/* Sets the stored file's time; NULL: it has none. */
-	errint_t (*set_time)(struct fs *fs, const char *path, struct timespec mtime);
+	/* seed_engine_set_time(); NULL: the stored file has no time. */
+	errint_t (*set_time)(struct seed_engine *engine, const char *name, struct timespec mtime,
+			     struct seed_wait *wait);
 	/* Removes a file that an open made and that stayed empty; may be NULL. */
 	void (*drop)(struct fs *fs, const char *path);
 };

@@ -302,6 +302,10 @@ static void set_time_on_disk(struct seed_disk_job *disk)
 
 static void start_set_time(struct seed_engine *engine, struct change *change)
 {
+	struct generation *newest = engine_find(engine, change->name);
+
+	if (newest) /* its text may be written once more */
+		newest->record.prompt_time = change->time;
 	run_on_lane(engine, change, change->name, set_time_on_disk, change_ended);
 }
 

@@ -24,11 +24,9 @@ static void join(struct generation *running, struct request *request)
 	if (running->shelved && running->record.state == SEED_STATE_FAILED)
 		machine_deliver(running, &wanted);
 	/* Its prompt is on disk or about to be; this file is as new. */
-	if (request->ticket) {
-		running->record.prompt_time = request->ticket->prompt_time;
+	if (request->ticket)
 		SEED_UNUSED(seed_engine_set_time(running->engine, request->name,
 						 request->ticket->prompt_time, NULL) == 0);
-	}
 	request_attach(running, request);
 }
 

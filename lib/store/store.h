@@ -140,8 +140,7 @@ errint_t seed_store_begin(struct seed_store *store, const struct seed_record *re
 errint_t seed_store_prompt_write(struct seed_store *store, const char *name, const char *text,
 				 struct timespec mtime) SEED_MUST_CHECK;
 
-/* Sets the time of the file prompts/NAME, so it survives renames and mounts.
- * One system call without fsync: any thread. */
+/* Sets the time of the file prompts/NAME, so it survives renames and mounts. */
 errint_t seed_store_prompt_time(struct seed_store *store, const char *name,
 				struct timespec mtime) SEED_MUST_CHECK;
 

@@ -117,6 +117,24 @@ is_at(2000)'
 	same 2 "$(count submit)"
 }
 
+@test "s1: a time that is set while the text is on its way to the disk is the one that stays" {
+	mount_seed
+	python3 - "$MNT/prompts" <<-'END'
+		import os, sys, threading
+		for number in range(4):
+		    path = "%s/x%d" % (sys.argv[1], number)
+		    fd = os.open(path, os.O_WRONLY | os.O_CREAT)
+		    os.write(fd, b"a fox")
+		    closing = threading.Thread(target=os.close, args=(fd,))
+		    closing.start()
+		    os.utime(path, (0, 1000 + number))
+		    closing.join()
+	END
+	for number in {0..3}; do
+		same $((1000 + number)) "$(stat -c %Y "$MNT/prompts/x$number")"
+	done
+}
+
 @test "s1: make with prompts as targets settles" {
 	mount_seed
 	mkdir "$DIR/texts"
