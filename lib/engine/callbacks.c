@@ -8,102 +8,72 @@
 
 #define LOG_KEPT "ℹ️ [CALLBACK] "
 
-struct body {
-	char *image_url, *prompt; /* owned; NULL where the body has none */
-};
-
-static void body_release(struct body *body)
+static bool is_prompt(const char *text)
 {
-	free(body->image_url);
-	free(body->prompt);
+	return text && seed_text_check(text, strlen(text), NULL) == 0 &&
+	       seed_text_trimmed(text, strlen(text)) > 0;
 }
 
-static bool has_prompt(const struct body *body)
-{
-	return body->prompt && seed_text_check(body->prompt, strlen(body->prompt), NULL) == 0 &&
-	       seed_text_trimmed(body->prompt, strlen(body->prompt)) > 0;
-}
-
-/* On a disk thread: whether there is an image, and NAME's own prompt. */
+/* On a disk thread: whether there is an image, and NAME's own prompt where the body
+ * has none. */
 static errint_t look(struct seed_engine *engine, struct request *request)
 {
 	size_t len = 0;
 
-	request->has_image = seed_store_has_image(engine->store, request->name);
 	free(request->prompt);
 	request->prompt = NULL;
-	return request->has_image ? 0 :
+	request->has_image = seed_store_has_image(engine->store, request->name);
+	return request->has_image || is_prompt(request->text) ? 0 :
 	       seed_store_prompt_read(engine->store, request->name, &request->prompt, &len);
 }
 
-/* NAME's own prompt where the body has none. */
-static errint_t fill_prompt(struct request *request, errint_t err, struct body *body)
+/* What is to be generated, where it comes to that; "": nothing. */
+static const char *prompt_of(const struct request *request)
 {
-	if (has_prompt(body))
-		return 0;
-	if (err)
-		return err;
-	free(body->prompt);
-	body->prompt = request->prompt;
-	request->prompt = NULL;
-	if (body->prompt && seed_text_trimmed(body->prompt, strlen(body->prompt)) == 0)
-		body->prompt[0] = '\0';
-	if (!body->prompt)
-		body->prompt = strdup("");
-	return body->prompt ? 0 : -ENOMEM;
+	if (is_prompt(request->text))
+		return request->text;
+	return is_prompt(request->prompt) ? request->prompt : "";
 }
 
-static struct generation *start(struct seed_engine *engine, const char *name, struct body *body)
+static struct generation *start(struct seed_engine *engine, const struct request *request)
 {
 	struct generation *generation;
 	struct seed_record record;
 	errint_t err;
 
-	err = generation_fill_record(engine, name, body->prompt, &record);
+	err = generation_fill_record(engine, request->name, prompt_of(request), &record);
 	if (!err)
-		err = seed_record_set(&record.image_url, body->image_url);
+		err = seed_record_set(&record.image_url, request->image_url);
 	generation = err ? NULL : generation_new(engine, &record, true);
 	if (!generation) {
 		seed_record_release(&record);
 		return NULL;
 	}
-	generation->adopting = body->image_url != NULL;
+	generation->adopting = request->image_url != NULL;
 	return generation;
 }
 
-static void follow(struct seed_engine *engine, struct request *request, struct body *body)
+static void follow(struct seed_engine *engine, struct request *request)
 {
 	struct generation *generation;
 
-	if (!body->image_url)
+	if (!request->image_url)
 		seed_log_line(engine->log, request->name, SEED_LOG_CALLBACK
 			      "No valid image provided, generating new 2K image");
-	if (!body->image_url && !*body->prompt) {
+	if (!request->image_url && !*prompt_of(request)) {
 		seed_log_line(engine->log, request->name, SEED_LOG_ERROR
-			      "The callback has neither an image nor a prompt, and this name has "
-			      "no prompt (ENODATA)");
+			      "The callback has neither an image nor a prompt, and there is none "
+			      "for this name (ENODATA)");
 		request_refuse(engine, request, ENODATA);
 		return;
 	}
-	generation = start(engine, request->name, body);
+	generation = start(engine, request);
 	if (!generation) {
 		request_refuse(engine, request, ENOMEM);
 		return;
 	}
 	request_attach(generation, request);
 	machine_start(generation, PHASE_BEGIN);
-}
-
-static errint_t parse(struct seed_engine *engine, const struct request *request, struct body *body)
-{
-	struct seed_error error;
-	errint_t err = seed_provider_callback(request->text, strlen(request->text),
-					      &body->image_url, &body->prompt, &error);
-
-	if (err)
-		seed_log_line(engine->log, request->name, SEED_LOG_ERROR "Callback refused: %s (EINVAL)",
-			      error.message);
-	return err;
 }
 
 /* The generation of the name may take for ever: the callback is looked at after it. */
@@ -122,43 +92,51 @@ static bool comes_later(struct seed_engine *engine, struct request *request)
 
 static void looked(struct seed_engine *engine, struct request *request, errint_t err)
 {
-	struct body body = { 0 };
-	errint_t parsed;
-
 	if (engine->stopping) {
 		request_refuse(engine, request, ESHUTDOWN);
+	} else if (comes_later(engine, request)) {
 		return;
-	}
-	if (comes_later(engine, request))
-		return;
-	if (request->has_image) {
+	} else if (request->has_image) {
 		engine->metrics.callbacks_preserved++;
 		seed_log_line(engine->log, request->name,
 			      LOG_KEPT "Preserving existing verified image");
 		request_refuse(engine, request, 0);
-		return;
+	} else if (err) {
+		request_refuse(engine, request, -err);
+	} else {
+		follow(engine, request);
 	}
-	parsed = parse(engine, request, &body);
-	if (!parsed)
-		parsed = fill_prompt(request, err, &body);
-	if (parsed)
-		request_refuse(engine, request, -parsed);
-	else
-		follow(engine, request, &body);
-	body_release(&body);
 }
 
+static void run_look(struct seed_engine *engine, struct command *command)
+{
+	struct request *request = (struct request *)command;
+
+	if (engine->stopping)
+		request_refuse(engine, request, ESHUTDOWN);
+	else if (!comes_later(engine, request))
+		changes_look(engine, request, look, looked);
+}
+
+/* The body becomes what it says: an image's URL, or none, and a prompt. */
 static void run_callback(struct seed_engine *engine, struct command *command)
 {
 	struct request *request = (struct request *)command;
-	struct body body = { 0 };
-	errint_t err = engine->stopping ? -ESHUTDOWN : parse(engine, request, &body);
+	char *body = request->text;
+	struct seed_error error;
+	errint_t err;
 
-	body_release(&body);
-	if (err)
-		request_refuse(engine, request, -err);
-	else if (!comes_later(engine, request))
-		changes_look(engine, request, look, looked);
+	request->text = NULL;
+	err = seed_provider_callback(body, strlen(body), &request->image_url, &request->text, &error);
+	free(body);
+	request->command.run = run_look;
+	if (!err) {
+		run_look(engine, command);
+		return;
+	}
+	seed_log_line(engine->log, request->name, SEED_LOG_ERROR "Callback refused: %s (EINVAL)",
+		      error.message);
+	request_refuse(engine, request, -err);
 }
 
 errint_t seed_engine_callback(struct seed_engine *engine, const char *name, char *body,

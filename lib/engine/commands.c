@@ -7,6 +7,7 @@ void request_free(struct request *request)
 {
 	free(request->name);
 	free(request->text);
+	free(request->image_url);
 	free(request->prompt);
 	seed_ticket_unref(request->ticket);
 	free(request);

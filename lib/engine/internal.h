@@ -324,12 +324,13 @@ void engine_order_stop(struct seed_engine *engine);
 struct request {
 	struct command command;
 	char *name;
-	char *text;
+	char *text;      /* a callback's body until it is looked at, then its prompt */
+	char *image_url; /* a callback's; NULL: none */
 	struct seed_ticket *ticket;
 	struct seed_wait *wait;
 	struct seed_key *key;
-	bool has_image; /* changes_look(): one is there that answers it */
-	char *prompt;   /* prompts/NAME, where a callback has none; owned */
+	bool has_image;  /* changes_look(): one is there that answers it */
+	char *prompt;    /* so: prompts/NAME, where a callback has none; owned */
 };
 
 /* NULL without memory. `name` may be NULL. */
