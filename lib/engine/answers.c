@@ -126,13 +126,15 @@ static enum phase still_running(struct generation *generation, const struct seed
 }
 
 /* The duration of a task is known as precisely as it was polled: it ended between two
- * answers. If a refused poll delayed the answer, nothing is learned. */
+ * answers. If a refused poll delayed the answer, nothing is learned, nor from the
+ * task's next picture or URL. */
 static void learn_duration(struct generation *generation)
 {
 	int64_t now = seed_clock_now_ms(), before = generation->submitted_ms;
 
-	if (!before || generation->put_off || generation->resumed || generation->shelved)
+	if (!before || generation->learned || generation->resumed || generation->shelved)
 		return;
+	generation->learned = true;
 	if (is_submit(generation))
 		before = now;
 	else if (generation->told_ms > before)

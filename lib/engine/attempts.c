@@ -184,7 +184,7 @@ static enum phase ask_again(struct generation *generation, enum seed_failure fai
 {
 	if (delay_ms <= 0 || generation->shelved)
 		delay_ms = backoff_ms(generation);
-	generation->put_off = true;
+	generation->learned = true;
 	return wait_until(generation, failure,
 			  attempt_ask_at_ms(generation, seed_clock_now_ms() + delay_ms));
 }

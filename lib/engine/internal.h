@@ -170,7 +170,9 @@ struct generation {
 	 * is asked for again until an answer decides. */
 	bool shelved;
 	bool no_retry;   /* it was shelved: never submitted again */
-	bool put_off;    /* a question of this attempt was refused: when it ended is not known */
+	/* How long this attempt's task took; or nobody can know it any more, since a
+	 * question was refused. */
+	bool learned;
 	unsigned leaving; /* removals and restored images on their way: its steps wait for them */
 
 	int64_t queued_ms;    /* when it joined the queue */

@@ -57,7 +57,7 @@ static void new_attempt(struct generation *generation)
 	record->state = SEED_STATE_GENERATING;
 	may_ask(generation);
 	generation->backoffs = generation->redirects = 0;
-	generation->put_off = false;
+	generation->learned = false;
 	generation->turn_ms = 0;
 	generation->reminted = generation->no_looks = false;
 	free(generation->fetch_url);

@@ -434,6 +434,8 @@ static void check_sums(const struct seed_engine *engine)
 		broken("at rest: %d slots, %s queue, %s probe, %d watched, %d steps", engine->active,
 		       engine->queue_first ? "a" : "no", engine->probe ? "a" : "no",
 		       engine->watching, engine->steps_running);
+	if (life == 0 && engine->durations.count > (unsigned)task_count)
+		broken("%u durations of %d tasks", engine->durations.count, task_count);
 	if (life == 0 && (engine->spent.count < counted || engine->spent.count > counted + unheard))
 		broken("%lld submissions, %lld on the budget", (long long)counted,
 		       (long long)engine->spent.count);
