@@ -384,6 +384,10 @@ typedef void waiting_reply_fn(struct fs *fs, fuse_req_t req, int code, void *con
 /* A waiter for this request, registered for its interrupts. `reply` (on the
  * engine's thread) replies; NULL: fuse_reply_err. NULL without memory. */
 struct seed_wait *waiting_new(struct fs *fs, fuse_req_t req, waiting_reply_fn *reply, void *context);
+/* The same, but no signal ends it: it waits for a disk only, and what it waits for happens
+ * in any case. Its reply must not come before that. */
+struct seed_wait *waiting_uninterrupted(struct fs *fs, fuse_req_t req, waiting_reply_fn *reply,
+					void *context);
 /* Could not be handed over after all, or need not: replies `code`. */
 void waiting_fail(struct seed_wait *wait, int code);
 /* So, and the caller replies; `context` is the caller's again. */

@@ -106,7 +106,8 @@ static void commit_scratch(struct fs *fs, fuse_req_t req, const char *from, cons
 			   struct scratch_text *scratch)
 {
 	struct renaming *renaming = renaming_new(from, to, false);
-	struct seed_wait *wait = renaming ? waiting_new(fs, req, scratch_committed, renaming) : NULL;
+	struct seed_wait *wait =
+		renaming ? waiting_uninterrupted(fs, req, scratch_committed, renaming) : NULL;
 	struct seed_ticket *ticket = wait ? seed_ticket_new() : NULL;
 
 	if (!ticket) {
@@ -133,8 +134,8 @@ static void return_backup(struct fs *fs, fuse_req_t req, const char *from, const
 {
 	bool own = strcmp(scratch->hides, to) == 0;
 	struct renaming *renaming = renaming_new(own ? from : scratch->hides, to, false);
-	struct seed_wait *wait =
-		renaming ? waiting_new(fs, req, own ? scratch_committed : renamed, renaming) : NULL;
+	waiting_reply_fn *reply = own ? scratch_committed : renamed;
+	struct seed_wait *wait = renaming ? waiting_uninterrupted(fs, req, reply, renaming) : NULL;
 	errint_t err;
 
 	if (!wait) {
@@ -227,7 +228,8 @@ static void rename_entry(struct fs *fs, fuse_req_t req, const char *from, const 
 			 bool folder)
 {
 	struct renaming *renaming = renaming_new(from, to, folder);
-	struct seed_wait *wait = renaming ? waiting_new(fs, req, renamed, renaming) : NULL;
+	struct seed_wait *wait =
+		renaming ? waiting_uninterrupted(fs, req, renamed, renaming) : NULL;
 
 	if (!wait) {
 		free(renaming);

@@ -28,7 +28,8 @@ static void finish(struct seed_wait *wait, int code)
 	free(waiting);
 }
 
-struct seed_wait *waiting_new(struct fs *fs, fuse_req_t req, waiting_reply_fn *reply, void *context)
+struct seed_wait *waiting_uninterrupted(struct fs *fs, fuse_req_t req, waiting_reply_fn *reply,
+					void *context)
 {
 	struct waiting *waiting = calloc(1, sizeof(*waiting));
 
@@ -41,9 +42,17 @@ struct seed_wait *waiting_new(struct fs *fs, fuse_req_t req, waiting_reply_fn *r
 	waiting->wait.done = finish;
 	waiting->wait.tid = fuse_req_ctx(req)->pid;
 	waiting->wait.engine = fs->engine;
-	/* Before the engine knows it: it may answer before we return. */
-	fuse_req_interrupt_func(req, on_interrupt, &waiting->wait);
 	return &waiting->wait;
+}
+
+struct seed_wait *waiting_new(struct fs *fs, fuse_req_t req, waiting_reply_fn *reply, void *context)
+{
+	struct seed_wait *wait = waiting_uninterrupted(fs, req, reply, context);
+
+	/* Before the engine knows it: it may answer before we return. */
+	if (wait)
+		fuse_req_interrupt_func(req, on_interrupt, wait);
+	return wait;
 }
 
 void waiting_drop(struct seed_wait *wait)

@@ -572,3 +572,25 @@ os.replace(file.name, path)'
 	test -e "$MNT/history/erste Szene/Wölfe/0001.png"
 	same 2 "$(count submit)"
 }
+
+@test "s1: a scratch file whose renaming is killed is renamed or not, never both" {
+	mount_seed
+	python3 - "$MNT/prompts" <<-'END'
+		import os, signal, sys, time
+		for number in range(12):
+		    scratch = "%s/.x%d.tmp" % (sys.argv[1], number)
+		    with open(scratch, "w") as file:
+		        file.write("fox %d" % number)
+		    child = os.fork()
+		    if child == 0:
+		        os.rename(scratch, "%s/x%d" % (sys.argv[1], number))
+		        os._exit(0)
+		    time.sleep(number / 1000)
+		    os.kill(child, signal.SIGKILL)
+		    os.waitpid(child, 0)
+	END
+	wait_until grep -q "nothing is running" "$MNT/queue"
+	for number in {0..11}; do
+		same 1 "$(find "$MNT/prompts" -name ".x$number.tmp" -o -name "x$number" | wc -l)"
+	done
+}
