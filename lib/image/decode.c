@@ -51,8 +51,15 @@ errint_t seed_decode_for(const uint8_t *data, size_t len, uint32_t width, uint32
 	return refuse_unknown(data, len, error);
 }
 
+uint32_t seed_decoded_width(const struct seed_decoded *decoded)
+{
+	return decoded->fitted_width ? decoded->fitted_width : decoded->pixels.width;
+}
+
 uint32_t seed_decoded_height(const struct seed_decoded *decoded)
 {
+	if (decoded->fitted_height)
+		return decoded->fitted_height;
 	return decoded->rows_above + decoded->pixels.height + decoded->rows_below;
 }
 

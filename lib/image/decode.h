@@ -29,6 +29,8 @@ struct seed_decoded {
 	struct seed_pixels pixels;
 	/* The picture's rows above and below the pixels: decoded, and not kept. */
 	uint32_t rows_above, rows_below;
+	/* The picture's size, if it was fitted while it was decoded; else 0. */
+	uint32_t fitted_width, fitted_height;
 	const char *format; /* "png", "jpeg" or "webp"; static */
 	bool keepable;      /* PNG, 8-bit RGB, not interlaced, no tRNS, sRGB: its IDAT can stay */
 	bool uniform;       /* of one single colour; set where only verified */
@@ -42,12 +44,14 @@ errint_t seed_decode(const uint8_t *data, size_t len, struct seed_decoded *decod
 /* The same for a result of that size, without what it has no use for.
  * A keepable PNG of exactly that size is verified as strictly but not turned into
  * pixels: pixels.data stays NULL, and `uniform` answers the only other question
- * about them. A JPEG's rows that will be cropped away are decoded as far as they
+ * about them. A larger keepable PNG is cropped and resampled while it is decoded,
+ * to the pixels that seed_fit() would make of it. A JPEG's rows that will be cropped away are decoded as far as they
  * can be wrong, to the last coefficient, and not turned into pixels. */
 errint_t seed_decode_for(const uint8_t *data, size_t len, uint32_t width, uint32_t height,
 			       struct seed_decoded *decoded,
 			       struct seed_error *error) SEED_MUST_CHECK;
-/* The picture's height, including rows that were not kept. */
+/* The picture's size, whatever was kept of it. */
+uint32_t seed_decoded_width(const struct seed_decoded *decoded);
 uint32_t seed_decoded_height(const struct seed_decoded *decoded);
 void seed_decoded_release(struct seed_decoded *decoded);
 

@@ -17,6 +17,7 @@
 #include "lib/image/inflate.h"
 #include "lib/image/png_chunks.h"
 #include "lib/image/png_colour.h"
+#include "lib/image/resample.h"
 #include "lib/image/unfilter.h"
 #include "lib/image/wave.h"
 
@@ -310,6 +311,101 @@ static bool decode_plain(const uint8_t *data, const struct seed_png_layout *layo
 	return inflate_rows(data, layout, unfilter, decoded, NULL);
 }
 
+/* The plain kind, a piece of rows at a time, as its rows are asked for. */
+struct pieces {
+	struct stream stream;
+	struct seed_inflate *z;
+	struct seed_pixels window; /* the row above the piece, and the piece */
+	uint32_t first, next, height; /* rows: of the piece; behind it; of the picture */
+};
+
+static bool next_piece(struct pieces *pieces)
+{
+	struct seed_pixels *window = &pieces->window;
+	uint32_t left = pieces->height - pieces->next;
+	uint32_t count = left < PIECE_ROWS ? left : PIECE_ROWS;
+	const uint8_t *filtered;
+
+	filtered = seed_inflate_next(pieces->z, seed_filtered_stride_bytes(window->width) * count);
+	if (!filtered || !seed_filters_valid(filtered, window->width, count))
+		return false;
+	memcpy(window->data, seed_pixels_row(window, PIECE_ROWS), seed_pixels_stride_bytes(window));
+	seed_unfilter_rows(filtered, window, 1, count);
+	pieces->first = pieces->next;
+	pieces->next += count;
+	return true;
+}
+
+/* No row of an earlier piece: a picture that is resampled in stripes needs all pixels. */
+static const uint8_t *piece_row(void *context, uint32_t y)
+{
+	struct pieces *pieces = context;
+
+	while (y >= pieces->next)
+		if (!next_piece(pieces))
+			return NULL;
+	return y < pieces->first ? NULL : seed_pixels_row(&pieces->window, y - pieces->first + 1);
+}
+
+static bool fit_pieces(const uint8_t *data, const struct seed_png_layout *layout,
+		       const struct seed_area *area, const struct seed_pixels *fitted)
+{
+	struct pieces pieces = {
+		.stream = {.data = data, .offset = SEED_PNG_SIGNATURE_BYTES, .end = layout->idat_end},
+		.height = layout->height,
+	};
+	struct seed_error ignored;
+	bool right;
+
+	pieces.z = seed_inflate_new(read_stream, &pieces.stream,
+				    seed_filtered_stride_bytes(layout->width) * PIECE_ROWS);
+	right = pieces.z &&
+		!seed_pixels_alloc(&pieces.window, layout->width, PIECE_ROWS + 1, &ignored);
+	if (right) {
+		/* Above the first row all is 0. */
+		memset(seed_pixels_row(&pieces.window, PIECE_ROWS), 0,
+		       seed_pixels_stride_bytes(&pieces.window));
+		right = !seed_resample_rows(piece_row, &pieces, area, fitted) &&
+			piece_row(&pieces, layout->height - 1) && seed_inflate_end(pieces.z);
+	}
+	seed_pixels_release(&pieces.window);
+	seed_inflate_free(pieces.z);
+	return right;
+}
+
+/* Whether a larger picture could be fitted without being whole in memory. */
+static bool fit_plain(const uint8_t *data, const struct seed_png_layout *layout, uint32_t width,
+		      uint32_t height, struct seed_decoded *decoded)
+{
+	struct seed_pixels fitted = {0};
+	struct seed_error ignored;
+	struct seed_area area;
+
+	if (!width || !height)
+		return false;
+	area = seed_area_of_shape(layout->width, layout->height, width, height);
+	if (area.width <= width || area.height <= height ||
+	    seed_pixels_alloc(&fitted, width, height, &ignored))
+		return false;
+	if (!fit_pieces(data, layout, &area, &fitted)) {
+		seed_pixels_release(&fitted);
+		return false;
+	}
+	decoded->pixels = fitted;
+	decoded->fitted_width = layout->width;
+	decoded->fitted_height = layout->height;
+	return true;
+}
+
+/* Whether a result of that size could be served without all pixels. */
+static bool decode_in_pieces(const uint8_t *data, const struct seed_png_layout *layout,
+			     uint32_t width, uint32_t height, struct seed_decoded *decoded)
+{
+	if (layout->width == width && layout->height == height)
+		return verify_plain(data, layout, decoded);
+	return fit_plain(data, layout, width, height, decoded);
+}
+
 static bool is_plain(const struct seed_png_layout *layout)
 {
 	return layout->depth == 8 && layout->colour == PNG_COLOR_TYPE_RGB && !layout->interlace &&
@@ -374,8 +470,7 @@ errint_t seed_decode_png(const uint8_t *data, size_t len, uint32_t width, uint32
 		return err;
 	orientation = find_orientation(data, &layout);
 	decoded->keepable = is_plain(&layout) && !reader.colour && orientation == 1;
-	if (!decoded->keepable || layout.width != width || layout.height != height ||
-	    !verify_plain(data, &layout, decoded))
+	if (!decoded->keepable || !decode_in_pieces(data, &layout, width, height, decoded))
 		err = decode_pixels(&reader, &layout, decoded);
 	seed_colour_free(reader.colour);
 	return err ? err : seed_pixels_orient(&decoded->pixels, orientation, error);

@@ -22,7 +22,9 @@ struct rows {
 };
 
 struct resampler {
-	const struct seed_pixels *from, *to;
+	seed_row_fn *row;
+	void *context;
+	const struct seed_pixels *to;
 	const struct seed_area *area;
 	zimg_filter_graph *graph; /* owned */
 	size_t room_bytes;        /* that the filter itself needs */
@@ -59,9 +61,11 @@ static void *plane_row(const struct rows *rows, unsigned plane, unsigned y)
 static int fetch(void *context, unsigned y, unsigned left, unsigned right)
 {
 	const struct resampler *work = context;
+	const uint8_t *row = work->row(work->context, work->area->y + y);
 
-	split(seed_pixels_row(work->from, work->area->y + y) +
-		      ((size_t)work->area->x + left) * CHANNELS, right - left,
+	if (!row)
+		return 1;
+	split(row + ((size_t)work->area->x + left) * CHANNELS, right - left,
 	      (float *)plane_row(&work->in, 0, y) + left, (float *)plane_row(&work->in, 1, y) + left,
 	      (float *)plane_row(&work->in, 2, y) + left);
 	return 0;
@@ -138,10 +142,10 @@ static bool process(struct resampler *work, void *room)
 }
 
 /* The only reason for which zimg can refuse these formats is lack of memory. */
-errint_t seed_resample(const struct seed_pixels *from, const struct seed_area *area,
-		       const struct seed_pixels *to)
+errint_t seed_resample_rows(seed_row_fn *row, void *context, const struct seed_area *area,
+			    const struct seed_pixels *to)
 {
-	struct resampler work = {.from = from, .to = to, .area = area};
+	struct resampler work = {.row = row, .context = context, .to = to, .area = area};
 	size_t in_bytes, out_bytes;
 	char *memory = NULL;
 	bool ok = build(&work);
@@ -158,4 +162,24 @@ errint_t seed_resample(const struct seed_pixels *from, const struct seed_area *a
 	free(memory);
 	zimg_filter_graph_free(work.graph);
 	return ok ? 0 : -ENOMEM;
+}
+
+/* A context that is not const. */
+struct lent {
+	const struct seed_pixels *pixels;
+};
+
+static const uint8_t *pixel_row(void *context, uint32_t y)
+{
+	const struct lent *lent = context;
+
+	return seed_pixels_row(lent->pixels, y);
+}
+
+errint_t seed_resample(const struct seed_pixels *from, const struct seed_area *area,
+		       const struct seed_pixels *to)
+{
+	struct lent lent = {.pixels = from};
+
+	return seed_resample_rows(pixel_row, &lent, area, to);
 }

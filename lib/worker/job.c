@@ -57,7 +57,7 @@ static errint_t decode_source(const struct seed_image_job *job, const struct sou
 	if (err == -EBADMSG && errno == ENOMEM)
 		err = seed_error_set(&result->error, ENOMEM, "no memory to decode a picture");
 	snprintf(info->format, sizeof(info->format), "%s", decoded->format);
-	info->width = decoded->pixels.width;
+	info->width = seed_decoded_width(decoded);
 	info->height = seed_decoded_height(decoded);
 	return err;
 }
@@ -84,8 +84,8 @@ static errint_t fit_and_encode(const struct seed_image_job *job, const struct so
 	struct seed_fit_plan plan;
 	errint_t err;
 
-	err = seed_fit_plan(pixels->width, seed_decoded_height(decoded), job->width, job->height,
-			    job->max_upscale, job->no_upscale, &plan, error);
+	err = seed_fit_plan(seed_decoded_width(decoded), seed_decoded_height(decoded), job->width,
+			    job->height, job->max_upscale, job->no_upscale, &plan, error);
 	if (err)
 		return err;
 	plan.area.y -= decoded->rows_above;

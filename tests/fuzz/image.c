@@ -12,6 +12,7 @@
 #include "lib/image/decode.h"
 #include "lib/image/encode.h"
 #include "lib/image/inflate.h"
+#include "lib/image/resample.h"
 
 /* Larger pictures only cost time. */
 enum { FUZZ_STREAM_MAX = 1 << 16, FUZZ_PIECE = 5000 };
@@ -25,6 +26,20 @@ static bool is_small(const uint8_t *data, size_t len)
 	return !data[16] && !data[17] && !data[20] && !data[21] && data[18] < 4 && data[22] < 4;
 }
 
+/* What was fitted while it was decoded is what is fitted afterwards. */
+static void as_fitted(const struct seed_pixels *fitted, const struct seed_pixels *whole)
+{
+	const struct seed_area area = seed_area_of_shape(whole->width, whole->height, fitted->width,
+							 fitted->height);
+	struct seed_pixels other = {0};
+	struct seed_error error;
+
+	CHECK(!seed_pixels_alloc(&other, fitted->width, fitted->height, &error));
+	CHECK(!seed_resample(whole, &area, &other));
+	CHECK(!memcmp(fitted->data, other.data, seed_pixels_stride_bytes(&other) * other.height));
+	seed_pixels_release(&other);
+}
+
 /* For a result of another shape: the same verdict, and of a picture the rows that
  * are kept are the same. */
 static void as_cut(const uint8_t *data, size_t len, const struct seed_decoded *whole,
@@ -35,10 +50,12 @@ static void as_cut(const uint8_t *data, size_t len, const struct seed_decoded *w
 	errint_t err = seed_decode_for(data, len, 16, 3, &cut, &cut_error);
 
 	CHECK(err == (error->code ? -error->code : 0));
-	CHECK(cut.pixels.width == whole->pixels.width);
+	CHECK(seed_decoded_width(&cut) == whole->pixels.width);
 	CHECK(seed_decoded_height(&cut) == whole->pixels.height);
 	if (err)
 		CHECK(!strcmp(cut_error.message, error->message));
+	else if (cut.fitted_width)
+		as_fitted(&cut.pixels, &whole->pixels);
 	else
 		CHECK(!memcmp(cut.pixels.data, seed_pixels_row(&whole->pixels, cut.rows_above),
 			      seed_pixels_stride_bytes(&cut.pixels) * cut.pixels.height));

@@ -19,6 +19,7 @@ static errint_t decode(const struct seed_buf *buf, struct seed_decoded *decoded,
 	*error = (struct seed_error){0};
 	err = seed_decode(copy, buf->len_bytes, decoded, error);
 	assert_int_equal(err, -error->code);
+	check_decode_for(copy, buf->len_bytes, 3, 2, decoded, error);
 	free(copy);
 	return err;
 }

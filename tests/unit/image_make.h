@@ -14,7 +14,9 @@
 
 #include "lib/base/buf.h"
 #include "lib/image/crc.h"
+#include "lib/image/decode.h"
 #include "lib/image/encode.h"
+#include "lib/image/fit.h"
 #include "lib/image/pixels.h"
 
 #define MADE_MAX_BYTES (64U << 20)
@@ -197,6 +199,39 @@ static inline void read_back(int fd, struct seed_buf *buf)
 	seed_buf_init(buf, MADE_MAX_BYTES);
 	add(buf, data, (size_t)st.st_size);
 	free(data);
+}
+
+/* What seed_decode_for() gives for a smaller result, fitted on the way or not, is what
+ * seed_fit() makes of what seed_decode() gave, with the same verdict. Returns whether it was
+ * fitted on the way. */
+static inline bool check_decode_for(const void *data, size_t len, uint32_t width, uint32_t height,
+				    const struct seed_decoded *whole, const struct seed_error *refused)
+{
+	const uint32_t from_width = whole->pixels.width, from_height = seed_decoded_height(whole);
+	struct seed_error error = {0};
+	struct seed_pixels want = {0};
+	struct seed_fit_plan plan;
+	struct seed_decoded got;
+	bool on_the_way;
+
+	assert_int_equal(seed_decode_for(data, len, width, height, &got, &error), -refused->code);
+	assert_string_equal(error.message, refused->message);
+	assert_int_equal(seed_decoded_width(&got), from_width);
+	assert_int_equal(seed_decoded_height(&got), from_height);
+	on_the_way = got.fitted_width != 0;
+	if (!error.code && got.pixels.data && from_width > width && from_height > height) {
+		assert_int_equal(seed_fit_plan(from_width, from_height, width, height, 16, false, &plan,
+					       &error), 0);
+		assert_int_equal(seed_pixels_alloc(&want, from_width, from_height, &error), 0);
+		memcpy(want.data, whole->pixels.data, (size_t)from_width * from_height * 3);
+		assert_int_equal(seed_fit(&want, &plan, width, height, &error), 0);
+		plan.area.y -= got.rows_above;
+		assert_int_equal(seed_fit(&got.pixels, &plan, width, height, &error), 0);
+		assert_memory_equal(got.pixels.data, want.data, (size_t)width * height * 3);
+	}
+	seed_pixels_release(&want);
+	seed_decoded_release(&got);
+	return on_the_way;
 }
 
 /* seed_encode() into `png`, which is set up here. */

@@ -134,6 +134,8 @@ static void read_with_libpng(const struct seed_buf *png, uint8_t *out)
 
 static void as_libpng(void **state)
 {
+	int on_the_way = 0;
+
 	SEED_UNUSED(state);
 	for (int round = 0; round < 300; round++) {
 		/* Small ones have small windows, and go to libpng anyway. */
@@ -154,10 +156,34 @@ static void as_libpng(void **state)
 						 &decoded, &error), 0);
 		assert_null(decoded.pixels.data);
 		seed_decoded_release(&decoded);
+		assert_int_equal(seed_decode(bytes_of(&png), png.len_bytes, &decoded, &error), 0);
+		error = (struct seed_error){0};
+		on_the_way += check_decode_for(bytes_of(&png), png.len_bytes, 1 + width / 3,
+					       1 + height / 2, &decoded, &error);
+		seed_decoded_release(&decoded);
 		seed_buf_release(&png);
 		free(filtered);
 		free(want);
 	}
+	assert_true(on_the_way > 100);
+}
+
+/* So wide that zimg may ask for the rows again for each of its stripes. */
+static void wide(void **state)
+{
+	struct seed_error error = {0};
+	struct seed_decoded decoded;
+	struct seed_pixels pixels;
+	struct seed_buf png;
+
+	SEED_UNUSED(state);
+	make_pixels(&pixels, SEED_IMAGE_MAX_SIDE, 40);
+	assert_int_equal(encode_png(&pixels, NULL, 0, &png), 0);
+	assert_int_equal(seed_decode(bytes_of(&png), png.len_bytes, &decoded, &error), 0);
+	check_decode_for(bytes_of(&png), png.len_bytes, SEED_IMAGE_MAX_SIDE / 2, 20, &decoded, &error);
+	seed_decoded_release(&decoded);
+	seed_pixels_release(&pixels);
+	seed_buf_release(&png);
 }
 
 /* The filtered rows of given pixels. */
@@ -223,6 +249,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(by_definition),
 		cmocka_unit_test(as_libpng),
+		cmocka_unit_test(wide),
 		cmocka_unit_test(uniform),
 	};
 
