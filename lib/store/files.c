@@ -142,10 +142,45 @@ errint_t seed_files_append(int dirfd, const char *name, const void *line, size_t
 	return err;
 }
 
+static bool is_plain_part(const char *part, size_t len)
+{
+	return len > 0 && !(len == 1 && part[0] == '.') &&
+	       !(len == 2 && part[0] == '.' && part[1] == '.');
+}
+
+bool seed_files_is_below(int dirfd, const char *path)
+{
+	char above[4096];
+	struct stat st;
+
+	if (strlen(path) >= sizeof(above))
+		return false;
+	for (const char *part = path, *end;; part = end + 1) {
+		end = part + strcspn(part, "/");
+		if (!is_plain_part(part, (size_t)(end - part)))
+			return false;
+		if (!*end)
+			return true;
+		memcpy(above, path, (size_t)(end - path));
+		above[end - path] = '\0';
+		if (fstatat(dirfd, above, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode))
+			return false;
+	}
+}
+
+/* Through a link in the place of a folder, from before the mount, nothing goes: to where
+ * it leads is not ours. (Where the state directory itself is, links are.) */
+static bool leads_out(int dirfd, const char *path)
+{
+	return dirfd != AT_FDCWD && strchr(path, '/') && !seed_files_is_below(dirfd, path);
+}
+
 errint_t seed_files_mkdir(int dirfd, const char *path, mode_t mode)
 {
 	errint_t err;
 
+	if (leads_out(dirfd, path))
+		return -ENOTDIR;
 	if (mkdirat(dirfd, path, mode) < 0)
 		return -errno;
 	err = seed_files_sync_parent(dirfd, path);
@@ -175,6 +210,8 @@ errint_t seed_files_rename(int from_dirfd, const char *from, int to_dirfd, const
 {
 	errint_t err;
 
+	if (leads_out(from_dirfd, from) || leads_out(to_dirfd, to))
+		return -ENOTDIR;
 	seed_crash_point("rename");
 	if (renameat(from_dirfd, from, to_dirfd, to) == 0)
 		return 0;
@@ -207,6 +244,8 @@ errint_t seed_files_replace(int tmpfd, const char *tmpname, int dirfd, const cha
 
 errint_t seed_files_remove(int dirfd, const char *path)
 {
+	if (leads_out(dirfd, path))
+		return -ENOTDIR;
 	seed_crash_point("unlink");
 	return unlinkat(dirfd, path, 0) < 0 ? -errno : 0;
 }
@@ -220,6 +259,8 @@ errint_t seed_files_unlink(int dirfd, const char *path)
 
 errint_t seed_files_rmdir(int dirfd, const char *path)
 {
+	if (leads_out(dirfd, path))
+		return -ENOTDIR;
 	return unlinkat(dirfd, path, AT_REMOVEDIR) < 0 ? -errno : 0;
 }
 
@@ -267,11 +308,15 @@ static errint_t read_names(DIR *dir, struct seed_names *list)
 
 errint_t seed_files_list(int dirfd, const char *path, struct seed_names *list)
 {
-	int fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	int fd;
+	DIR *dir;
 	errint_t err;
 
 	*list = (struct seed_names){ 0 };
+	if (leads_out(dirfd, path))
+		return -ENOTDIR;
+	fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	dir = fd < 0 ? NULL : fdopendir(fd);
 	if (!dir) {
 		err = -errno;
 		if (fd >= 0)
@@ -327,37 +372,14 @@ bool seed_files_are_same(int a_dirfd, const char *a, int b_dirfd, const char *b)
 	       x.st_ino == y.st_ino && x.st_dev == y.st_dev;
 }
 
-static bool is_plain_part(const char *part, size_t len)
-{
-	return len > 0 && !(len == 1 && part[0] == '.') &&
-	       !(len == 2 && part[0] == '.' && part[1] == '.');
-}
-
-bool seed_files_is_below(int dirfd, const char *path)
-{
-	char above[4096];
-	struct stat st;
-
-	if (strlen(path) >= sizeof(above))
-		return false;
-	for (const char *part = path, *end;; part = end + 1) {
-		end = part + strcspn(part, "/");
-		if (!is_plain_part(part, (size_t)(end - part)))
-			return false;
-		if (!*end)
-			return true;
-		memcpy(above, path, (size_t)(end - path));
-		above[end - path] = '\0';
-		if (fstatat(dirfd, above, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode))
-			return false;
-	}
-}
-
 int seed_files_open(int dirfd, const char *path)
 {
-	int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	struct stat st;
+	int fd;
 
+	if (leads_out(dirfd, path))
+		return -ENOENT;
+	fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)
 		return errno == ELOOP ? -ENOENT : -errno;
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
@@ -390,6 +412,8 @@ errint_t seed_files_read(int dirfd, const char *path, size_t limit, char **data,
 	int fd;
 
 	*data = NULL;
+	if (leads_out(dirfd, path))
+		return -ENOTDIR;
 	fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)
 		return -errno;

@@ -154,3 +154,32 @@ is_refused() { # OPTIONS TEXT
 	write owl "an owl"
 	is_verified owl
 }
+
+@test "s7: a link in the place of a folder leads nothing out of the state directory" {
+	local area
+
+	mount_seed
+	mkdir "$MNT/prompts/dir"
+	write dir/fox "a fox"
+	write dir/fox "another fox"
+	stop_seedfs
+	for area in images records history; do
+		mv "$STATE/$area/dir" "$DIR/$area"
+		ln -s "$DIR/$area" "$STATE/$area/dir"
+		(cd "$DIR" && find images records history -type f -exec sha256sum {} + 2>/dev/null | sort) >"$DIR/before"
+		mount_seed
+		has_not "$(try_write dir/fox "a third fox")" ok
+		try_write dir/owl "an owl"
+		fails cat "$MNT/$area/dir"/*
+		rm -rf "$MNT/$area/dir"{,/fox.png,/fox.json,/fox/0001.png} 2>/dev/null || :
+		write wolf "a wolf"
+		is_verified wolf
+		kill_seedfs
+		umount -l "$MNT"
+		(cd "$DIR" && find images records history -type f -exec sha256sum {} + 2>/dev/null | sort) >"$DIR/after"
+		cmp "$DIR/before" "$DIR/after"
+		rm "$STATE/$area/dir"
+		mv "$DIR/$area" "$STATE/$area/dir"
+		rm -f "$STATE/pending"/*
+	done
+}
