@@ -5,11 +5,18 @@
 /* The pause between two tries of a generation that holds. */
 #define HOLD_MS 2000
 
+/* What stands in a file's place, or what nobody may write to, by whoever changed the
+ * state directory. */
+static bool is_in_way(int code)
+{
+	return code == EISDIR || code == ENOTDIR || code == ELOOP || code == EACCES || code == EPERM;
+}
+
 /* Errors that only an administrator can mend: those who wait should know at once. */
 static bool is_disk(int code)
 {
 	return code == ENOSPC || code == EDQUOT || code == EIO || code == EROFS || code == EFBIG ||
-	       code == EISDIR || code == ENOTDIR;
+	       is_in_way(code);
 }
 
 enum phase generation_hold(struct generation *generation, int code, const char *what)
@@ -20,7 +27,7 @@ enum phase generation_hold(struct generation *generation, int code, const char *
 	generation->held_code = code;
 	generation->engine->metrics.disk_held++;
 	if (is_disk(code) || generation->deadline_ms == INT64_MAX)
-		waits_finish(generation, code == EISDIR || code == ENOTDIR ? EIO : code);
+		waits_finish(generation, is_in_way(code) ? EIO : code);
 	generation->holding = true;
 	generation->wake_ms = seed_clock_now_ms() + HOLD_MS;
 	timers_touch(generation);

@@ -183,3 +183,14 @@ is_refused() { # OPTIONS TEXT
 		rm -f "$STATE/pending"/*
 	done
 }
+
+@test "s3: where the outcome may not be written, who waits knows it at once, and it is kept" {
+	mount_seed
+	write fox "a fox"
+	chmod 0 "$STATE/images"
+	same "close EIO" "$(try_write owl "an owl" | tail -n 1)"
+	has "$(cat "$MNT/status")" "Permission denied (EACCES); kept, tried again every 2 s"
+	chmod 700 "$STATE/images"
+	wait_until is_verified owl
+	same 2 "$(count submit)"
+}
