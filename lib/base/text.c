@@ -105,6 +105,15 @@ static bool is_turn(const char *text, size_t left)
 	       (byte_at(text, 1) == 0x81 && byte_at(text, 2) >= 0xa6 && byte_at(text, 2) <= 0xa9);
 }
 
+size_t seed_text_odd_bytes(const char *text, size_t left)
+{
+	if (is_c0_or_del(byte_at(text, 0)))
+		return 1;
+	if (left > 1 && is_c1(text, 0))
+		return 2;
+	return is_turn(text, left) ? TURN_BYTES : 0;
+}
+
 void seed_text_one_line(char *text, size_t len)
 {
 	size_t at = 0;
@@ -112,15 +121,11 @@ void seed_text_one_line(char *text, size_t len)
 	while (at < len) {
 		size_t valid = at + seed_text_utf8_prefix(text + at, len - at, NULL);
 
-		for (; at < valid; at++) {
-			if (is_c0_or_del(byte_at(text, at))) {
-				text[at] = ' ';
-			} else if (is_c1(text, at)) {
-				text[at++] = ' ';
-				text[at] = ' ';
-			} else if (is_turn(text + at, valid - at)) {
-				memset(text + at, ' ', TURN_BYTES);
-			}
+		while (at < valid) {
+			size_t odd = seed_text_odd_bytes(text + at, valid - at);
+
+			memset(text + at, ' ', odd);
+			at += odd ? odd : 1;
 		}
 		if (at < len)
 			text[at++] = ' ';

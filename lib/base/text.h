@@ -22,6 +22,9 @@ size_t seed_text_whole(const char *text, size_t len);
  * length does not change. */
 void seed_text_one_line(char *text, size_t len);
 
+/* The bytes of such a character, if one begins here; 0: another does. */
+size_t seed_text_odd_bytes(const char *text, size_t left);
+
 /* The rules of `man seed` that a single write can be checked against. `data` is to
  * be put behind `text`. Both may end in the middle of a character.
  * 0, -EILSEQ, -EINVAL (NUL), -EFBIG. *at (may be NULL) gets the offset of the

@@ -60,7 +60,7 @@ static bool is_clean(const char *url, size_t len)
 	if (seed_text_utf8_prefix(url, len, NULL) != len)
 		return false;
 	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)url[i] <= ' ' || url[i] == 0x7f)
+		if (url[i] == ' ' || seed_text_odd_bytes(url + i, len - i))
 			return false;
 	return true;
 }
@@ -101,13 +101,14 @@ static char *encode_white(const char *text)
 	while (len && is_space(text[len - 1]))
 		len--;
 	out = to = malloc(3 * len + 1);
-	for (size_t i = 0; out && i < len; i++) {
-		unsigned char byte = (unsigned char)text[i];
-
-		if (byte > ' ' && byte != 0x7f)
-			*to++ = text[i];
+	for (size_t i = 0, odd = 0; out && i < len; i++) {
+		if (!odd)
+			odd = text[i] == ' ' ? 1 : seed_text_odd_bytes(text + i, len - i);
+		if (odd)
+			to += snprintf(to, 4, "%%%02X", (unsigned char)text[i]);
 		else
-			to += snprintf(to, 4, "%%%02X", byte);
+			*to++ = text[i];
+		odd -= odd > 0;
 	}
 	if (out)
 		*to = '\0';

@@ -9,9 +9,9 @@
 
 struct sockaddr;
 
-/* http or https with a host, valid UTF-8 without spaces and control characters,
- * at most SEED_URL_MAX_BYTES: 0, else -EINVAL. A user:password@ is refused, too.
- * -ENOMEM: unknown. */
+/* http or https with a host, valid UTF-8 without spaces, control characters and what
+ * turns the direction of a text, at most SEED_URL_MAX_BYTES: 0, else -EINVAL. A
+ * user:password@ is refused, too. -ENOMEM: unknown. */
 errint_t seed_url_check(const char *url) SEED_MUST_CHECK;
 
 /* The URL that a service meant: without white space around it, spaces and control
