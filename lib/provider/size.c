@@ -23,7 +23,7 @@ enum words {
 /* What is 0 is not limited. */
 struct seed_size_rule {
 	const char *family;
-	const char *model;         /* fnmatch(3)'s pattern */
+	const char *model;         /* fnmatch(3)'s pattern, @(this|or that) included */
 	enum words words;
 	const char *field;         /* of `words` */
 	const char *tier_field, *ratio_field; /* NULL: none */
@@ -64,11 +64,8 @@ static const struct seed_size_rule rules[] = {
 	  .tiers = { { "basic", 2048 }, { "high", 3072 } } },
 	{ "kie", "seedream/5-pro*", TIERED("quality", "aspect_ratio"),
 	  .tiers = { { "basic", 1024 }, { "high", 2048 } }, .has = SEED_HAS_FORMAT },
-	{ "kie", "nano-banana-2*", TIERED("resolution", "aspect_ratio"), .tiers = K124 },
-	{ "kie", "nano-banana-pro*", TIERED("resolution", "aspect_ratio"), .tiers = K124 },
-	{ "kie", "gpt-image-2*", TIERED("resolution", "aspect_ratio"), .tiers = K124 },
-	{ "kie", "flux-2/pro*", TIERED("resolution", "aspect_ratio"), .tiers = K124 },
-	{ "kie", "wan/2-7-image-pro*", TIERED("resolution", "aspect_ratio"), .tiers = K124 },
+	{ "kie", "@(nano-banana-2|nano-banana-pro|gpt-image-2|flux-2/pro|wan/2-7-image-pro)*",
+	  TIERED("resolution", "aspect_ratio"), .tiers = K124 },
 	{ "kie", "google/nano-banana*", .ratio_field = "image_size", .ratios = RATIOS,
 	  .tiers = { { "", 1344 } } },
 	{ "kie", "qwen2*", .ratio_field = "image_size", .ratios = RATIOS_5, .tiers = { { "", 1664 } } },
@@ -86,9 +83,7 @@ static const struct seed_size_rule rules[] = {
 	  .area_max = 16777216, .has = SEED_HAS_SEQUENTIAL },
 	{ "ark", "*seedream-5-0-pro*", IN_PIXELS(WORDS_TEXT, "size"), .area_min = 921600,
 	  .area_max = 4624220, .has = SEED_HAS_FORMAT },
-	{ "ark", "*seedream-5-0-flash*", IN_PIXELS(WORDS_TEXT, "size"), .area_min = 921600,
-	  .area_max = 4624220 },
-	{ "ark", "*seedream-5-5*", IN_PIXELS(WORDS_TEXT, "size"), .area_min = 921600,
+	{ "ark", "*seedream-@(5-0-flash|5-5)*", IN_PIXELS(WORDS_TEXT, "size"), .area_min = 921600,
 	  .area_max = 4624220 },
 	{ "ark", "*seedream-5-0*", IN_PIXELS(WORDS_TEXT, "size"), .area_min = 3686400,
 	  .area_max = 16777216, .has = SEED_HAS_SEQUENTIAL | SEED_HAS_FORMAT },
@@ -107,9 +102,7 @@ static const struct seed_size_rule rules[] = {
 	  .has = FAL(SEED_HAS_FORMAT) },
 	{ "fal", "*seedream/v5.5/*", IMAGE_SIZE, .area_min = 1048576, .area_max = 4194304,
 	  .has = FAL(0) },
-	{ "fal", "fal-ai/nano-banana-pro", TIERED("resolution", "aspect_ratio"), .tiers = K124,
-	  .has = FAL(SEED_HAS_SEED | SEED_HAS_FORMAT) },
-	{ "fal", "fal-ai/nano-banana-2", TIERED("resolution", "aspect_ratio"), .tiers = K124,
+	{ "fal", "fal-ai/nano-banana-@(pro|2)", TIERED("resolution", "aspect_ratio"), .tiers = K124,
 	  .has = FAL(SEED_HAS_SEED | SEED_HAS_FORMAT) },
 	{ "fal", "fal-ai/nano-banana", .ratio_field = "aspect_ratio", .ratios = RATIOS,
 	  .tiers = { { "", 1344 } }, .has = FAL(SEED_HAS_SEED | SEED_HAS_FORMAT) },
@@ -146,23 +139,18 @@ static const struct seed_size_rule rules[] = {
 	  .step = 32, .side_min = 256, .side_max = 1440, .has = SEED_HAS_SEED | SEED_HAS_FORMAT },
 	{ "replicate", "black-forest-labs/flux-2-*", IN_PIXELS(WORDS_SIDES, "aspect_ratio"),
 	  .step = 32, .side_min = 256, .side_max = 2048, .has = SEED_HAS_SEED | SEED_HAS_FORMAT },
-	{ "replicate", "google/nano-banana-pro*", TIERED("resolution", "aspect_ratio"), .tiers = K124,
-	  .has = SEED_HAS_FORMAT },
-	{ "replicate", "google/nano-banana-2*", TIERED("resolution", "aspect_ratio"), .tiers = K124,
-	  .has = SEED_HAS_FORMAT },
+	{ "replicate", "google/nano-banana-@(pro|2)*", TIERED("resolution", "aspect_ratio"),
+	  .tiers = K124, .has = SEED_HAS_FORMAT },
 	{ "replicate", "google/nano-banana*", .ratio_field = "aspect_ratio", .ratios = RATIOS,
 	  .tiers = { { "", 1344 } }, .has = SEED_HAS_FORMAT },
 	{ "replicate", "*", IN_PIXELS(WORDS_SIDES, NULL), .ratio_field = "aspect_ratio",
 	  .has = BOTH | SEED_IS_UNKNOWN },
 
-	{ "openai", "gpt-image-1.5*", IN_PIXELS(WORDS_TEXT, "size"), GPT_3, .has = SEED_HAS_FORMAT,
-	  .qualities = QUALITY_3 "auto ", .note = "OpenAI ends it on 2026-12-01" },
-	{ "openai", "gpt-image-1-mini*", IN_PIXELS(WORDS_TEXT, "size"), GPT_3, .has = SEED_HAS_FORMAT,
-	  .qualities = QUALITY_3 "auto ", .note = "OpenAI ends it on 2026-12-01" },
+	{ "openai", "@(gpt-image-1.5|gpt-image-1-mini|chatgpt-image-)*", IN_PIXELS(WORDS_TEXT, "size"),
+	  GPT_3, .has = SEED_HAS_FORMAT, .qualities = QUALITY_3 "auto ",
+	  .note = "OpenAI ends it on 2026-12-01" },
 	{ "openai", "gpt-image-1*", IN_PIXELS(WORDS_TEXT, "size"), GPT_3, .has = SEED_HAS_FORMAT,
 	  .qualities = QUALITY_3 "auto " },
-	{ "openai", "chatgpt-image-*", IN_PIXELS(WORDS_TEXT, "size"), GPT_3, .has = SEED_HAS_FORMAT,
-	  .qualities = QUALITY_3 "auto ", .note = "OpenAI ends it on 2026-12-01" },
 	{ "openai", "gpt-image-2.[56]*", IN_PIXELS(WORDS_TEXT, "size"), GPT_PIXELS,
 	  .has = SEED_HAS_FORMAT, .qualities = QUALITY_3 "xhigh max auto " },
 	{ "openai", "gpt-image-2*", IN_PIXELS(WORDS_TEXT, "size"), GPT_PIXELS, .has = SEED_HAS_FORMAT,
@@ -222,7 +210,7 @@ static struct seed_size_rule find_rule(const char *family, const char *model,
 	size_t i = 0;
 
 	while (fnmatch(rules[i].family, family, 0) != 0 ||
-	       fnmatch(rules[i].model, model ? model : "", 0) != 0)
+	       fnmatch(rules[i].model, model ? model : "", FNM_EXTMATCH) != 0)
 		i++;
 	*in_table = &rules[i];
 	rule = rules[i];
