@@ -125,9 +125,8 @@ static const char *task_id(const cJSON *json)
 static bool has_failed(const cJSON *json);
 static void task_failed(const cJSON *json, struct seed_step *step);
 
-/* `missing` is the message where the answer holds neither an image nor a task. */
 static void read_submit(struct seed_task *task, const struct seed_response *response,
-			const cJSON *json, struct seed_step *step, const char *missing)
+			const cJSON *json, struct seed_step *step)
 {
 	const char *id = task_id(json);
 
@@ -143,7 +142,7 @@ static void read_submit(struct seed_task *task, const struct seed_response *resp
 	if (take_image(task, json, step))
 		return;
 	if (!id) {
-		seed_reply_fail(step, EIO, 200, "%s", missing);
+		seed_reply_fail(step, EIO, 200, "neither an image nor a task in the answer");
 		return;
 	}
 	task->stage = SEED_STAGE_POLL;
@@ -284,18 +283,6 @@ static void read_remint(struct seed_task *task, const struct seed_response *resp
 		seed_reply_fail(step, EIO, 200, "no image URL in the answer");
 }
 
-static void read_job(struct seed_task *task, const struct seed_response *response,
-		     const cJSON *json, struct seed_step *step)
-{
-	read_submit(task, response, json, step, "no task id in the answer");
-}
-
-static void read_image(struct seed_task *task, const struct seed_response *response,
-		       const cJSON *json, struct seed_step *step)
-{
-	read_submit(task, response, json, step, "no image URL in the answer");
-}
-
 /* What the two APIs share: all but name, key and submission. No request that
  * cancels is documented. */
 #define KIE \
@@ -314,12 +301,12 @@ const struct seed_provider seed_provider_kie = {
 	.name = "kie",
 	.key_variables = { "KIE_API_KEY", "KIE_IMAGE_API_KEY" },
 	KIE,
-	.on[SEED_STAGE_SUBMIT] = { ask_job, read_job },
+	.on[SEED_STAGE_SUBMIT] = { ask_job, read_submit },
 };
 
 const struct seed_provider seed_provider_kie_image = {
 	.name = "kie-image",
 	.key_variables = { "KIE_IMAGE_API_KEY", "KIE_API_KEY" },
 	KIE,
-	.on[SEED_STAGE_SUBMIT] = { ask_image, read_image },
+	.on[SEED_STAGE_SUBMIT] = { ask_image, read_submit },
 };

@@ -121,7 +121,7 @@ static const struct answer_case submissions[] = {
 	  .kind = SEED_STEP_WAIT, .then = SEED_STAGE_POLL, .id = "r1" },
 	{ .name = "no id", .status = 200, .body = "{\"code\":200,\"msg\":\"success\",\"data\":{}}",
 	  .kind = SEED_STEP_FAIL, .code = EIO, .http_status = 200,
-	  .message = "no task id in the answer" },
+	  .message = "neither an image nor a task in the answer" },
 	{ .name = "no credits", .status = 200,
 	  .body = "{\"code\":402,\"msg\":\"Credits insufficient\",\"data\":null}",
 	  .kind = SEED_STEP_FAIL, .code = EDQUOT, .http_status = 402,
