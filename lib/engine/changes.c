@@ -11,15 +11,24 @@
 #include "lib/engine/internal.h"
 #include "lib/store/store.h"
 
+struct change;
+
+struct kind {
+	bool alone; /* behind the gate */
+	/* On the engine's thread, when it begins. An error: it does not. NULL: nothing. */
+	errint_t (*start)(struct seed_engine *engine, struct change *change);
+	errint_t (*run)(struct seed_engine *engine, struct change *change); /* on a disk thread */
+	/* Back on the engine's thread, before the answer. NULL: nothing. */
+	void (*ended)(struct seed_engine *engine, struct change *change);
+};
+
 struct change {
 	struct seed_disk_job disk;
 	struct command command; /* first the order, then the report */
 	struct change *next;    /* waits for the gate */
 	struct seed_engine *engine;
 	struct seed_wait *wait;
-	void (*start)(struct seed_engine *engine, struct change *change);
-	void (*run)(struct seed_disk_job *disk); /* behind the gate; and its end */
-	void (*ended)(struct seed_engine *engine, struct command *command);
+	const struct kind *kind;
 	char *name;             /* or the rename's from, or the path of a version or file */
 	char *to;
 	enum seed_area area;    /* of a file that is removed */
@@ -55,13 +64,77 @@ static void change_reply(struct seed_engine *engine, struct change *change)
 	change_free(change);
 }
 
-/* Started at once, or after the rename that is under way. */
+static void on_disk(struct seed_disk_job *disk)
+{
+	struct change *change = (struct change *)disk;
+
+	change->err = change->kind->run(change->engine, change);
+	engine_post(change->engine, &change->command);
+}
+
+static void change_ended(struct seed_engine *engine, struct command *command)
+{
+	struct change *change = change_of(command);
+	bool alone = change->kind->alone;
+
+	engine->steps_running--;
+	if (change->kind->ended)
+		change->kind->ended(engine, change);
+	if (alone)
+		engine->gate_closed = false;
+	change_reply(engine, change);
+	if (!alone)
+		return;
+	for (struct generation *g = engine->generations; g; g = g->next)
+		disk_step_resume(g);
+}
+
+static void change_run(struct seed_engine *engine, struct change *change)
+{
+	const char *name = change->request ? change->request->name :
+			   change->to ? change->to : change->name;
+
+	/* The engine has stopped: nothing is begun any more. */
+	if (!engine->disk) {
+		change->err = -ESHUTDOWN;
+		change_reply(engine, change);
+		return;
+	}
+	change->disk.run = on_disk;
+	change->command.run = change_ended;
+	engine->steps_running++;
+	seed_disk_submit(engine->disk, seed_disk_lane(name), &change->disk);
+}
+
+static void close_gate(struct seed_engine *engine, struct change *change)
+{
+	engine->gate_closed = true;
+	change->next = engine->changes_first;
+	engine->changes_first = change;
+	if (!change->next)
+		engine->changes_last = &change->next;
+}
+
+static void change_begin(struct seed_engine *engine, struct change *change)
+{
+	seed_store_new_id(engine->store, change->id);
+	if (change->kind->start)
+		change->err = change->kind->start(engine, change);
+	if (change->err)
+		change_reply(engine, change);
+	else if (change->kind->alone)
+		close_gate(engine, change);
+	else
+		change_run(engine, change);
+}
+
+/* Begins at once, or after the rename that is under way. */
 static void change_arrived(struct seed_engine *engine, struct command *command)
 {
 	struct change *change = change_of(command);
 
 	if (!engine->gate_closed) {
-		change->start(engine, change);
+		change_begin(engine, change);
 		return;
 	}
 	change->next = NULL;
@@ -69,44 +142,11 @@ static void change_arrived(struct seed_engine *engine, struct command *command)
 	engine->changes_last = &change->next;
 }
 
-static void run_on_lane(struct seed_engine *engine, struct change *change, const char *name,
-			void (*run)(struct seed_disk_job *),
-			void (*ended)(struct seed_engine *, struct command *))
-{
-	/* The engine has stopped: nothing is begun any more. */
-	if (!engine->disk) {
-		change->err = -ESHUTDOWN;
-		change_reply(engine, change);
-		return;
-	}
-	change->disk.run = run;
-	change->command.run = ended;
-	engine->steps_running++;
-	seed_disk_submit(engine->disk, seed_disk_lane(name), &change->disk);
-}
-
-static void change_ended(struct seed_engine *engine, struct command *command)
-{
-	engine->steps_running--;
-	change_reply(engine, change_of(command));
-}
-
 /* ---- removal ---- */
 
-static void remove_on_disk(struct seed_disk_job *disk)
-{
-	struct change *change = (struct change *)disk;
-	struct seed_engine *engine = change->engine;
-
-	change->err = seed_store_remove_prompt(engine->store, change->name,
-					       change->cancelled.id ? &change->cancelled : NULL);
-	engine_post(engine, &change->command);
-}
-
 /* What runs for `name` must give it up once `change` is on disk, and not before. */
-static void leave(struct seed_engine *engine, struct change *change, const char *name)
+static void leave(struct seed_engine *engine, const char *name)
 {
-	seed_store_new_id(engine->store, change->id);
 	for (struct generation *g = engine_find(engine, name); g; g = generation_next_same(g))
 		g->leaving++;
 }
@@ -153,23 +193,20 @@ static void cancel(struct generation *generation)
 
 /* Removes first the prompt, then (next on the lane) the journal's rows. A stop between
  * the two finds tasks whose prompt is gone, and drops them. */
-static void remove_ended(struct seed_engine *engine, struct command *command)
+static void remove_ended(struct seed_engine *engine, struct change *change)
 {
-	struct change *change = change_of(command);
-
 	left(engine, change, change->name, cancel);
-	change_ended(engine, command);
 }
 
 /* Its row says from here on that it was cancelled: nothing else writes to it
  * while the prompt is being removed. */
-static void start_remove(struct seed_engine *engine, struct change *change)
+static errint_t start_remove(struct seed_engine *engine, struct change *change)
 {
 	struct generation *newest = engine_find(engine, change->name);
 	struct seed_error removed;
 
 	seed_error_set(&removed, ECANCELED, "the prompt was removed");
-	leave(engine, change, change->name);
+	leave(engine, change->name);
 	/* Without memory the row says less; the prompt goes all the same. */
 	if (newest && seed_record_copy(&change->cancelled, &newest->record) == 0) {
 		change->cancelled.state = SEED_STATE_CANCELLED;
@@ -177,19 +214,20 @@ static void start_remove(struct seed_engine *engine, struct change *change)
 	} else {
 		seed_record_release(&change->cancelled);
 	}
-	run_on_lane(engine, change, change->name, remove_on_disk, remove_ended);
+	return 0;
 }
+
+static errint_t remove_on_disk(struct seed_engine *engine, struct change *change)
+{
+	return seed_store_remove_prompt(engine->store, change->name,
+					change->cancelled.id ? &change->cancelled : NULL);
+}
+
+static const struct kind removal = {
+	.start = start_remove, .run = remove_on_disk, .ended = remove_ended,
+};
 
 /* ---- a version made current again ---- */
-
-static void restore_on_disk(struct seed_disk_job *disk)
-{
-	struct change *change = (struct change *)disk;
-	struct seed_engine *engine = change->engine;
-
-	change->err = seed_store_restore(engine->store, change->name, change->to);
-	engine_post(engine, &change->command);
-}
 
 static void supersede(struct generation *generation, const char *by)
 {
@@ -203,71 +241,59 @@ static void give_way(struct generation *generation)
 	supersede(generation, "a restored image");
 }
 
-static void restore_ended(struct seed_engine *engine, struct command *command)
-{
-	struct change *change = change_of(command);
-
-	if (!change->err)
-		seed_log_line(engine->log, change->to, SEED_LOG_IMAGE "Restored from history/%s",
-			      change->name);
-	left(engine, change, change->to, give_way);
-	change_ended(engine, command);
-}
-
-static void start_restore(struct seed_engine *engine, struct change *change)
+static errint_t start_restore(struct seed_engine *engine, struct change *change)
 {
 	struct generation *running = engine_find(engine, change->to);
 
 	/* The newer prompt's image would be hidden behind the old one. */
-	if (running && !running->shelved) {
-		change->err = -EBUSY;
-		change_reply(engine, change);
-		return;
-	}
-	leave(engine, change, change->to);
-	run_on_lane(engine, change, change->to, restore_on_disk, restore_ended);
+	if (running && !running->shelved)
+		return -EBUSY;
+	leave(engine, change->to);
+	return 0;
 }
+
+static errint_t restore_on_disk(struct seed_engine *engine, struct change *change)
+{
+	return seed_store_restore(engine->store, change->name, change->to);
+}
+
+static void restore_ended(struct seed_engine *engine, struct change *change)
+{
+	if (!change->err)
+		seed_log_line(engine->log, change->to, SEED_LOG_IMAGE "Restored from history/%s",
+			      change->name);
+	left(engine, change, change->to, give_way);
+}
+
+static const struct kind restoring = {
+	.start = start_restore, .run = restore_on_disk, .ended = restore_ended,
+};
 
 /* ---- an image, a record or a version removed ---- */
 
-static void drop_on_disk(struct seed_disk_job *disk)
+static errint_t drop_on_disk(struct seed_engine *engine, struct change *change)
 {
-	struct change *change = (struct change *)disk;
-	struct seed_engine *engine = change->engine;
-
-	change->err = seed_store_remove_file(engine->store, change->area, change->name);
-	engine_post(engine, &change->command);
+	return seed_store_remove_file(engine->store, change->area, change->name);
 }
 
-static void start_drop(struct seed_engine *engine, struct change *change)
-{
-	run_on_lane(engine, change, change->to, drop_on_disk, change_ended);
-}
+static const struct kind dropping = { .run = drop_on_disk };
 
 /* ---- a look at the files of a name ---- */
 
-static void look_on_disk(struct seed_disk_job *disk)
+static errint_t look_on_disk(struct seed_engine *engine, struct change *change)
 {
-	struct change *change = (struct change *)disk;
-	struct seed_engine *engine = change->engine;
-
-	change->err = change->look(engine, change->request);
-	engine_post(engine, &change->command);
+	return change->look(engine, change->request);
 }
 
-static void look_ended(struct seed_engine *engine, struct command *command)
+static void look_ended(struct seed_engine *engine, struct change *change)
 {
-	struct change *change = change_of(command);
+	struct request *request = change->request;
 
-	engine->steps_running--;
-	change->looked(engine, change->request, change->err);
-	change_free(change);
+	change->request = NULL; /* its answer is not this one's */
+	change->looked(engine, request, change->err);
 }
 
-static void start_look(struct seed_engine *engine, struct change *change)
-{
-	run_on_lane(engine, change, change->request->name, look_on_disk, look_ended);
-}
+static const struct kind looking = { .run = look_on_disk, .ended = look_ended };
 
 void changes_look(struct seed_engine *engine, struct request *request,
 		  errint_t (*look)(struct seed_engine *, struct request *),
@@ -283,7 +309,7 @@ void changes_look(struct seed_engine *engine, struct request *request,
 	change->request = request;
 	change->look = look;
 	change->looked = looked;
-	change->start = start_look;
+	change->kind = &looking;
 	if (request->wait) /* a signal ends it meanwhile, too */
 		wait_hold(engine, &request->wait, request->wait);
 	change_arrived(engine, &change->command);
@@ -291,67 +317,53 @@ void changes_look(struct seed_engine *engine, struct request *request,
 
 /* ---- a prompt's time ---- */
 
-static void set_time_on_disk(struct seed_disk_job *disk)
-{
-	struct change *change = (struct change *)disk;
-	struct seed_engine *engine = change->engine;
-
-	change->err = seed_store_prompt_time(engine->store, change->name, change->time);
-	engine_post(engine, &change->command);
-}
-
-static void start_set_time(struct seed_engine *engine, struct change *change)
+static errint_t start_set_time(struct seed_engine *engine, struct change *change)
 {
 	struct generation *newest = engine_find(engine, change->name);
 
 	if (newest) /* its text may be written once more */
 		newest->record.prompt_time = change->time;
-	run_on_lane(engine, change, change->name, set_time_on_disk, change_ended);
+	return 0;
 }
+
+static errint_t set_time_on_disk(struct seed_engine *engine, struct change *change)
+{
+	return seed_store_prompt_time(engine->store, change->name, change->time);
+}
+
+static const struct kind timing = { .start = start_set_time, .run = set_time_on_disk };
 
 /* ---- an empty prompt that nobody wrote ---- */
 
-static void drop_empty_on_disk(struct seed_disk_job *disk)
+static errint_t drop_empty_on_disk(struct seed_engine *engine, struct change *change)
 {
-	struct change *change = (struct change *)disk;
-	struct seed_engine *engine = change->engine;
-
-	change->err = seed_store_remove_empty(engine->store, change->name);
-	engine_post(engine, &change->command);
+	return seed_store_remove_empty(engine->store, change->name);
 }
 
-static void start_drop_empty(struct seed_engine *engine, struct change *change)
+static const struct kind dropping_empty = { .run = drop_empty_on_disk };
+
+/* ---- a folder made, removed ---- */
+
+static errint_t make_folder_on_disk(struct seed_engine *engine, struct change *change)
 {
-	run_on_lane(engine, change, change->name, drop_empty_on_disk, change_ended);
+	return seed_store_make_folder(engine->store, change->name);
 }
 
-/* ---- a folder made ---- */
+static const struct kind making_folder = { .run = make_folder_on_disk };
 
-static void make_on_disk(struct seed_disk_job *disk)
+static errint_t remove_folder_on_disk(struct seed_engine *engine, struct change *change)
 {
-	struct change *change = (struct change *)disk;
-	struct seed_engine *engine = change->engine;
-
-	change->err = seed_store_make_folder(engine->store, change->name);
-	engine_post(engine, &change->command);
+	return seed_store_remove_folder(engine->store, change->area, change->name);
 }
 
-static void start_make(struct seed_engine *engine, struct change *change)
-{
-	run_on_lane(engine, change, change->name, make_on_disk, change_ended);
-}
+static const struct kind removing_folder = { .alone = true, .run = remove_folder_on_disk };
 
 /* ---- rename ---- */
 
-static void move_on_disk(struct seed_disk_job *disk)
+static errint_t move_on_disk(struct seed_engine *engine, struct change *change)
 {
-	struct change *change = (struct change *)disk;
-	struct seed_engine *engine = change->engine;
-
-	change->err = change->folder ?
-		seed_store_move_folder(engine->store, change->name, change->to) :
-		seed_store_move_entry(engine->store, change->name, change->to);
-	engine_post(engine, &change->command);
+	return change->folder ? seed_store_move_folder(engine->store, change->name, change->to) :
+				seed_store_move_entry(engine->store, change->name, change->to);
 }
 
 static void rename_generations(struct seed_engine *engine, const struct change *change)
@@ -380,49 +392,19 @@ static void supersede_target(struct seed_engine *engine, const struct change *ch
 	}
 }
 
-static void gate_ended(struct seed_engine *engine, struct command *command)
+static void move_ended(struct seed_engine *engine, struct change *change)
 {
-	engine->gate_closed = false;
-	change_ended(engine, command);
-	for (struct generation *g = engine->generations; g; g = g->next)
-		disk_step_resume(g);
+	if (change->err)
+		return;
+	if (!change->folder)
+		supersede_target(engine, change);
+	rename_generations(engine, change);
+	seed_log_line(engine->log, change->to, SEED_LOG_IMAGE "Renamed from %s", change->name);
 }
 
-static void move_ended(struct seed_engine *engine, struct command *command)
-{
-	struct change *change = change_of(command);
+static const struct kind moving = { .alone = true, .run = move_on_disk, .ended = move_ended };
 
-	if (!change->err) {
-		if (!change->folder)
-			supersede_target(engine, change);
-		rename_generations(engine, change);
-		seed_log_line(engine->log, change->to, SEED_LOG_IMAGE "Renamed from %s", change->name);
-	}
-	gate_ended(engine, command);
-}
-
-/* ---- a folder removed ---- */
-
-static void remove_folder_on_disk(struct seed_disk_job *disk)
-{
-	struct change *change = (struct change *)disk;
-	struct seed_engine *engine = change->engine;
-
-	change->err = seed_store_remove_folder(engine->store, change->area, change->name);
-	engine_post(engine, &change->command);
-}
-
-/* ---- behind the gate ---- */
-
-static void start_alone(struct seed_engine *engine, struct change *change)
-{
-	seed_store_new_id(engine->store, change->id);
-	engine->gate_closed = true;
-	change->next = engine->changes_first;
-	engine->changes_first = change;
-	if (!change->next)
-		engine->changes_last = &change->next;
-}
+/* ---- those that wait ---- */
 
 /* The gate was closed for the first of the list; it runs alone. */
 void changes_turn(struct seed_engine *engine)
@@ -435,12 +417,11 @@ void changes_turn(struct seed_engine *engine)
 		engine->changes_first = change->next;
 		if (!engine->changes_first)
 			engine->changes_last = &engine->changes_first;
-		if (!engine->gate_closed) {
-			change->start(engine, change);
-			continue;
+		if (engine->gate_closed) {
+			change_run(engine, change);
+			return;
 		}
-		run_on_lane(engine, change, change->name, change->run, change->ended);
-		return;
+		change_begin(engine, change);
 	}
 }
 
@@ -459,9 +440,8 @@ void changes_stop(struct seed_engine *engine)
 
 /* ---- orders ---- */
 
-static struct change *change_new(struct seed_engine *engine, const char *name, const char *to,
-				 struct seed_wait *wait,
-				 void (*start)(struct seed_engine *, struct change *))
+static struct change *change_new(struct seed_engine *engine, const struct kind *kind,
+				 const char *name, const char *to, struct seed_wait *wait)
 {
 	struct change *change = calloc(1, sizeof(*change));
 
@@ -474,8 +454,8 @@ static struct change *change_new(struct seed_engine *engine, const char *name, c
 		return NULL;
 	}
 	change->engine = engine;
+	change->kind = kind;
 	change->wait = wait;
-	change->start = start;
 	return change;
 }
 
@@ -490,45 +470,39 @@ static errint_t order(struct seed_engine *engine, struct change *change)
 
 errint_t seed_engine_remove(struct seed_engine *engine, const char *name, struct seed_wait *wait)
 {
-	return order(engine, change_new(engine, name, NULL, wait, start_remove));
+	return order(engine, change_new(engine, &removal, name, NULL, wait));
 }
 
 errint_t seed_engine_restore(struct seed_engine *engine, const char *version, const char *name,
 			     struct seed_wait *wait)
 {
-	return order(engine, change_new(engine, version, name, wait, start_restore));
+	return order(engine, change_new(engine, &restoring, version, name, wait));
 }
 
 errint_t seed_engine_rename(struct seed_engine *engine, const char *from, const char *to,
 			    bool folder, struct seed_wait *wait)
 {
-	struct change *change = change_new(engine, from, to, wait, start_alone);
+	struct change *change = change_new(engine, &moving, from, to, wait);
 
-	if (change) {
+	if (change)
 		change->folder = folder;
-		change->run = move_on_disk;
-		change->ended = move_ended;
-	}
 	return order(engine, change);
 }
 
 errint_t seed_engine_remove_folder(struct seed_engine *engine, enum seed_area area,
 				   const char *path, struct seed_wait *wait)
 {
-	struct change *change = change_new(engine, path, NULL, wait, start_alone);
+	struct change *change = change_new(engine, &removing_folder, path, NULL, wait);
 
-	if (change) {
+	if (change)
 		change->area = area;
-		change->run = remove_folder_on_disk;
-		change->ended = gate_ended;
-	}
 	return order(engine, change);
 }
 
 errint_t seed_engine_set_time(struct seed_engine *engine, const char *name, struct timespec time,
 			      struct seed_wait *wait)
 {
-	struct change *change = change_new(engine, name, NULL, wait, start_set_time);
+	struct change *change = change_new(engine, &timing, name, NULL, wait);
 
 	if (change)
 		change->time = time;
@@ -537,19 +511,19 @@ errint_t seed_engine_set_time(struct seed_engine *engine, const char *name, stru
 
 errint_t seed_engine_remove_empty(struct seed_engine *engine, const char *name)
 {
-	return order(engine, change_new(engine, name, NULL, NULL, start_drop_empty));
+	return order(engine, change_new(engine, &dropping_empty, name, NULL, NULL));
 }
 
 errint_t seed_engine_make_folder(struct seed_engine *engine, const char *path,
 				 struct seed_wait *wait)
 {
-	return order(engine, change_new(engine, path, NULL, wait, start_make));
+	return order(engine, change_new(engine, &making_folder, path, NULL, wait));
 }
 
 errint_t seed_engine_remove_file(struct seed_engine *engine, enum seed_area area, const char *path,
 				 const char *name, struct seed_wait *wait)
 {
-	struct change *change = change_new(engine, path, name, wait, start_drop);
+	struct change *change = change_new(engine, &dropping, path, name, wait);
 
 	if (change)
 		change->area = area;
