@@ -142,14 +142,5 @@ static void run_callback(struct seed_engine *engine, struct command *command)
 errint_t seed_engine_callback(struct seed_engine *engine, const char *name, char *body,
 			      struct seed_ticket *ticket, struct seed_wait *wait)
 {
-	struct request *request = request_new(name, wait, run_callback);
-
-	if (!request) {
-		free(body);
-		return -ENOMEM;
-	}
-	request->text = body;
-	request->ticket = ticket ? seed_ticket_ref(ticket) : NULL;
-	engine_post(engine, &request->command);
-	return 0;
+	return request_text(engine, name, body, ticket, wait, run_callback);
 }

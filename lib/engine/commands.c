@@ -29,6 +29,22 @@ struct request *request_new(const char *name, struct seed_wait *wait,
 	return request;
 }
 
+errint_t request_text(struct seed_engine *engine, const char *name, char *text,
+		      struct seed_ticket *ticket, struct seed_wait *wait,
+		      void (*run)(struct seed_engine *, struct command *))
+{
+	struct request *request = request_new(name, wait, run);
+
+	if (!request) {
+		free(text);
+		return -ENOMEM;
+	}
+	request->text = text;
+	request->ticket = ticket ? seed_ticket_ref(ticket) : NULL;
+	engine_post(engine, &request->command);
+	return 0;
+}
+
 void request_refuse(struct seed_engine *engine, struct request *request, int code)
 {
 	if (request->ticket)

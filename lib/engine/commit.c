@@ -110,14 +110,5 @@ static void run_commit(struct seed_engine *engine, struct command *command)
 errint_t seed_engine_commit(struct seed_engine *engine, const char *name, char *text,
 			    struct seed_ticket *ticket, struct seed_wait *wait)
 {
-	struct request *request = request_new(name, wait, run_commit);
-
-	if (!request) {
-		free(text);
-		return -ENOMEM;
-	}
-	request->text = text;
-	request->ticket = ticket ? seed_ticket_ref(ticket) : NULL;
-	engine_post(engine, &request->command);
-	return 0;
+	return request_text(engine, name, text, ticket, wait, run_commit);
 }

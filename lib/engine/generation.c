@@ -108,10 +108,9 @@ errint_t generation_take_params(struct seed_record *record, struct seed_params *
 	return 0;
 }
 
-/* Fills in what to ask the service for, by this mount's settings and the text. */
-static errint_t fill_request(struct seed_engine *engine, const char *text,
-			     struct seed_record *record)
+errint_t generation_ask_here(struct seed_engine *engine, struct seed_record *record)
 {
+	const char *text = record->request;
 	bool has_own = seed_params_are_in(text);
 	struct seed_params own = { 0 };
 	errint_t err = 0;
@@ -146,7 +145,7 @@ errint_t generation_fill_record(struct seed_engine *engine, const char *name, co
 	if (seed_record_set(&record->name, name) || seed_record_set(&record->request, text) ||
 	    seed_record_set(&record->id, id))
 		return -ENOMEM;
-	return fill_request(engine, text, record);
+	return generation_ask_here(engine, record);
 }
 
 bool generation_is_foreign(const struct generation *generation)
@@ -154,11 +153,6 @@ bool generation_is_foreign(const struct generation *generation)
 	const char *provider = generation->record.provider;
 
 	return provider && strcmp(provider, generation->engine->config.provider->name) != 0;
-}
-
-errint_t generation_ask_here(struct seed_engine *engine, struct seed_record *record)
-{
-	return fill_request(engine, record->request, record);
 }
 
 struct generation *generation_new(struct seed_engine *engine, struct seed_record *record,

@@ -338,6 +338,10 @@ struct request {
 /* NULL without memory. `name` may be NULL. */
 struct request *request_new(const char *name, struct seed_wait *wait,
 			    void (*run)(struct seed_engine *, struct command *));
+/* Posts one; takes `text`. `ticket` may be NULL. */
+errint_t request_text(struct seed_engine *engine, const char *name, char *text,
+		      struct seed_ticket *ticket, struct seed_wait *wait,
+		      void (*run)(struct seed_engine *, struct command *)) SEED_MUST_CHECK;
 void request_free(struct request *request);
 /* Answers with `code` and frees. */
 void request_refuse(struct seed_engine *engine, struct request *request, int code);
@@ -489,7 +493,8 @@ errint_t generation_fill_record(struct seed_engine *engine, const char *name, co
 /* It was accepted by another service than this mount's: this one cannot be asked
  * for it, nor told to stop it. Its row stays for a mount that has that provider. */
 bool generation_is_foreign(const struct generation *generation);
-/* A row that no service has accepted yet is asked for here, by this mount's settings. */
+/* A row that no service has accepted yet is to be asked for here: by this mount's
+ * settings and the row's text. */
 errint_t generation_ask_here(struct seed_engine *engine,
 			     struct seed_record *record) SEED_MUST_CHECK;
 /* Other settings than those that it has; takes `params`' contents in any case. */
