@@ -6,10 +6,7 @@
  * several lanes. So the gate is closed, the change runs once no disk thread has work,
  * and what the generations want to write meanwhile is noted until the gate opens.
  */
-#include <sys/stat.h>
-
 #include "lib/engine/internal.h"
-#include "lib/store/store.h"
 
 struct change;
 

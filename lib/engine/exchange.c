@@ -1,7 +1,5 @@
 /* A generation's exchange with its service, and the download of its image: sends, and
  * reports the answers. answers.c and fetch.c decide what they mean. */
-#include <unistd.h>
-
 #include "lib/base/clock.h"
 #include "lib/base/url.h"
 #include "lib/engine/internal.h"

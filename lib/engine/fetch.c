@@ -1,7 +1,6 @@
 /* The picture's bytes: kept from an answer, or downloaded. */
 #include <unistd.h>
 
-#include "lib/base/clock.h"
 #include "lib/base/url.h"
 #include "lib/engine/internal.h"
 

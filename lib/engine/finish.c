@@ -1,5 +1,4 @@
 /* The end: the image is put in its place, or the failure is written down. */
-#include "lib/base/clock.h"
 #include "lib/base/url.h"
 #include "lib/engine/internal.h"
 

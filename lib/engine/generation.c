@@ -47,7 +47,7 @@ void generation_unlink_name(struct generation *generation)
 }
 
 /* The newest comes first: engine_find() meets it before the others. */
-void generation_link_name(struct generation *generation)
+static void link_name(struct generation *generation)
 {
 	link_at(generation, bucket_of(generation->engine, generation->record.name));
 }
@@ -78,7 +78,7 @@ void generation_rename(struct generation *generation, const char *name)
 	if (newer && newer != generation)
 		generation_link_behind(generation, newer);
 	else
-		generation_link_name(generation);
+		link_name(generation);
 }
 
 void generation_link_behind(struct generation *generation, struct generation *newer)
@@ -181,7 +181,7 @@ struct generation *generation_new(struct seed_engine *engine, struct seed_record
 	engine->generations = generation;
 	timers_touch(generation);
 	if (newest)
-		generation_link_name(generation);
+		link_name(generation);
 	return generation;
 }
 

@@ -506,7 +506,6 @@ struct generation *generation_new(struct seed_engine *engine, struct seed_record
 struct generation *engine_find(struct seed_engine *engine, const char *name);
 /* The other generations of its name that are older: call until NULL. */
 struct generation *generation_next_same(struct generation *generation);
-void generation_link_name(struct generation *generation);
 /* Behind `newer`, of the same name. */
 void generation_link_behind(struct generation *generation, struct generation *newer);
 void generation_unlink_name(struct generation *generation);

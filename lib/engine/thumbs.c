@@ -3,8 +3,6 @@
  * missing one when somebody opens it. At most as many at a time as there are
  * workers, so that a picture that somebody paid for waits behind few.
  */
-#include <unistd.h>
-
 #include "lib/engine/internal.h"
 
 /* One takes some 30 ms; two tries like this end before who waits gives up. */
