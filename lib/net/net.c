@@ -35,6 +35,7 @@ struct seed_transfer {
 	seed_net_done_fn *done;
 	void *context;
 	struct seed_buf body;
+	char *redirect; /* without the key; NULL: curl's own */
 	size_t received, limit;
 	int memfd;
 	bool to_memfd, guarded, proxied, refused, overflow, sent, paused;
@@ -99,6 +100,7 @@ static void transfer_free(struct seed_transfer *transfer)
 		explicit_bzero(line, strlen(line));
 	curl_slist_free_all(transfer->headers);
 	seed_buf_release(&transfer->body);
+	free(transfer->redirect);
 	if (transfer->memfd >= 0)
 		close(transfer->memfd);
 	free(transfer);
@@ -411,12 +413,21 @@ static void scrub(char *text, size_t len, const char *secret)
 	seed_buf_release(&plain);
 }
 
-static void scrub_answer(struct seed_transfer *transfer)
+static void scrub_answer(struct seed_transfer *transfer, struct seed_net_answer *answer)
 {
-	const char *line = key_line(transfer);
+	const char *line = key_line(transfer), *secret = line ? line + strlen(KEY_HEADER) : NULL;
 
-	if (line && transfer->body.len_bytes)
-		scrub(transfer->body.data, transfer->body.len_bytes, line + strlen(KEY_HEADER));
+	if (!secret)
+		return;
+	if (transfer->body.len_bytes)
+		scrub(transfer->body.data, transfer->body.len_bytes, secret);
+	if (!answer->redirect)
+		return;
+	/* curl's own is not ours to write in. */
+	transfer->redirect = strdup(answer->redirect);
+	if (transfer->redirect)
+		scrub(transfer->redirect, strlen(transfer->redirect), secret);
+	answer->redirect = transfer->redirect;
 }
 
 static void finish(struct seed_transfer *transfer, CURLcode code)
@@ -431,7 +442,7 @@ static void finish(struct seed_transfer *transfer, CURLcode code)
 	answer.retry_after_ms = retry_after_ms(transfer->easy);
 	answer.redirect = redirect;
 	answer.sent = transfer->sent;
-	scrub_answer(transfer);
+	scrub_answer(transfer, &answer);
 	answer.body = transfer->body.data;
 	answer.len = transfer->body.len_bytes;
 	if (code != CURLE_OK) {

@@ -272,6 +272,13 @@ export SERVICE=automatic1111 BASE=/a1111
 		faults '[{"on":"create","do":{"status":401,"msg":"no: %KEY%"}}]'
 		same "close EKEYREJECTED" "$(try_write owl "an owl")"
 		has_not "$(cat "$MNT/status" "$MNT/records/owl.json")" dXNlcjpwYXNzd29yZA
+		# Nor in the words that it stands for.
+		faults '[{"on":"create","do":{"status":401,"msg":"no: user:password, nor p%61ssword"}}]'
+		same "close EKEYREJECTED" "$(try_write owl "an owl")"
+		faults '[{"on":"create","do":{"redirect":"http://x.test/password"}}]'
+		has_not "$(try_write wolf "a wolf")" ok
+		has "$(record wolf .error.message)" "moved to http://x.test/********"
+		has_not "$(cat "$MNT/status" "$MNT/records/owl.json")" password
 		faults '[]'
 		stop_seedfs
 	done
