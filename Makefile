@@ -117,7 +117,7 @@ $(BUILD)/seedfs: $(FS_OBJ) $(BUILD)/libseed.a
 # What of fs/ speaks no FUSE request (options, …) is tested there, too.
 FS_TESTABLE = $(filter-out $(BUILD)/fs/main.o,$(FS_OBJ))
 # This one fails the store's system calls.
-LD_store_faults = $(addprefix -Wl$(comma)--wrap=,openat64 mkdirat renameat unlinkat fsync fdatasync \
+LD_store_faults = $(addprefix -Wl$(comma)--wrap=,openat64 mkdirat renameat linkat unlinkat fsync fdatasync \
 	ftruncate64 write read)
 comma = ,
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(FS_TESTABLE) $(BUILD)/libseed.a
@@ -135,7 +135,7 @@ SIM_PORTS = clock_now_ms clock_wall_ms clock_chance disk_new disk_free disk_subm
 	worker_pool_next_ms worker_pool_turn log_line log_lost process_is_ending \
 	net_new net_free net_send net_cancel net_turn net_wait net_wake \
 	$(addprefix store_,new_id record_read has_prompt has_image prompt_read journal begin \
-	record_write finish remove_prompt move_entry move_folder restore remove_file \
+	record_write finish checkpoint checkpoint_soon remove_prompt move_entry move_folder restore remove_file \
 	prompt_write prompt_time remove_empty make_folder \
 	thumb_begin result_open source_write source_open forget image_copy reuse_note reuse_find \
 	spent_read spent_note spent_sync recover)

@@ -88,6 +88,7 @@ static void run_step(struct seed_disk_job *disk)
 	struct step_job *job = (struct step_job *)disk;
 	struct seed_engine *engine = job->generation->engine;
 	struct seed_store *store = engine->store;
+	const bool ends = job->step == STEP_FINISH;
 
 	switch (job->step) {
 	case STEP_PROGRESS:
@@ -121,6 +122,9 @@ static void run_step(struct seed_disk_job *disk)
 		break;
 	}
 	engine_post(engine, &job->report);
+	/* By now its waiters may be answered, and the job gone. */
+	if (ends)
+		seed_store_checkpoint_soon(store);
 }
 
 /* What the service reported belongs into every row from its acceptance on. */

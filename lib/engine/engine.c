@@ -102,6 +102,9 @@ void seed_engine_stop(struct seed_engine *engine)
 	/* Steps still under way report here; nothing is started any more. */
 	seed_disk_free(engine->disk);
 	engine->disk = NULL;
+	/* What fails is done at the next start. */
+	seed_store_spent_note(engine->store, &engine->spent);
+	SEED_UNUSED(seed_store_checkpoint(engine->store) == 0);
 }
 
 /* ---- life ---- */

@@ -61,7 +61,7 @@ static void drop_temporary(struct seed_store *store, const char *id)
 errint_t seed_store_begin(struct seed_store *store, const struct seed_record *record)
 {
 	struct seed_renames list = { 0 };
-	errint_t err = seed_store_settle(store);
+	errint_t err = seed_store_settle_name(store, record->name);
 
 	if (err)
 		return err;
@@ -118,8 +118,12 @@ static errint_t plan_place(struct seed_store *store, struct seed_renames *list,
 			err = seed_renames_add(list, SEED_RENAME_ROW, SEED_AREA_IMAGES, image,
 					       SEED_AREA_HISTORY, version);
 	}
-	return err ? err : seed_renames_add(list, SEED_RENAME_IMAGE, SEED_PLACE_PENDING, from,
-					    SEED_AREA_IMAGES, image);
+	if (!err)
+		err = seed_renames_add(list, SEED_RENAME_IMAGE, SEED_PLACE_PENDING, from,
+				       SEED_AREA_IMAGES, image);
+	if (!err)
+		list->items[list->count - 1].link = list->items[list->count - 1].lazy = true;
+	return err;
 }
 
 /* Moves the image to its place, or to the history with its row. */
@@ -154,6 +158,12 @@ static errint_t plan_image(struct seed_store *store, struct seed_renames *list,
 					    SEED_AREA_HISTORY, to);
 }
 
+/* The journal has the outcome, and the catalogue is made durable later, with others'. */
+static bool at_checkpoint(const struct seed_record *record, bool superseded)
+{
+	return record->state == SEED_STATE_VERIFIED && !superseded;
+}
+
 static errint_t plan_finish(struct seed_store *store, struct seed_renames *list,
 			    const struct seed_record *record, bool superseded)
 {
@@ -166,16 +176,20 @@ static errint_t plan_finish(struct seed_store *store, struct seed_renames *list,
 		return err;
 	if (!seed_store_record_path(record->name, row))
 		return -ENAMETOOLONG;
-	err = seed_store_row_write(store, record, file, true);
-	return err ? err : seed_renames_add(list, SEED_RENAME_LAST, SEED_PLACE_TMP, file,
-					    SEED_AREA_RECORDS, row);
+	err = seed_store_row_write(store, record, file, !at_checkpoint(record, superseded));
+	if (!err)
+		err = seed_renames_add(list, SEED_RENAME_LAST, SEED_PLACE_TMP, file,
+				       SEED_AREA_RECORDS, row);
+	if (!err)
+		list->items[list->count - 1].lazy = at_checkpoint(record, superseded);
+	return err;
 }
 
 errint_t seed_store_finish(struct seed_store *store, const struct seed_record *record,
 			   bool superseded)
 {
 	struct seed_renames list = { 0 };
-	errint_t err = seed_store_settle(store);
+	errint_t err = seed_store_settle_name(store, record->name);
 
 	if (err)
 		return err;
@@ -187,7 +201,9 @@ errint_t seed_store_finish(struct seed_store *store, const struct seed_record *r
 	if (!err)
 		err = seed_renames_run(store, &list);
 	seed_renames_release(&list);
-	if (!err && !superseded)
+	if (!err && at_checkpoint(record, superseded))
+		err = seed_store_finished(store, record);
+	else if (!err && !superseded)
 		err = seed_store_prompt_sync(store, record);
 	if (err)
 		drop_temporary(store, record->id);
@@ -195,7 +211,7 @@ errint_t seed_store_finish(struct seed_store *store, const struct seed_record *r
 		seed_store_history_prune(store, record->name);
 	if (!err)
 		seed_store_changed(store, record->name);
-	return err ? err : seed_store_forget(store, record->id);
+	return err || at_checkpoint(record, superseded) ? err : seed_store_forget(store, record->id);
 }
 
 /* ---- removal ---- */
@@ -247,7 +263,7 @@ errint_t seed_store_remove_prompt(struct seed_store *store, const char *name,
 {
 	int dirfd = store->areas[SEED_AREA_PROMPTS];
 	char row[SEED_STORE_PATH_BYTES];
-	errint_t err = seed_store_settle(store);
+	errint_t err = seed_store_settle_name(store, name);
 
 	if (err)
 		return err;
@@ -264,11 +280,19 @@ errint_t seed_store_remove_prompt(struct seed_store *store, const char *name,
 	return seed_files_sync_parent(dirfd, name);
 }
 
+errint_t seed_store_prompt_write(struct seed_store *store, const char *name, const char *text,
+				 struct timespec mtime)
+{
+	errint_t err = seed_store_settle_name(store, name);
+
+	return err ? err : seed_store_prompt_place(store, name, text, mtime);
+}
+
 errint_t seed_store_remove_empty(struct seed_store *store, const char *name)
 {
 	int dirfd = store->areas[SEED_AREA_PROMPTS];
 	struct stat st;
-	errint_t err = seed_store_settle(store);
+	errint_t err = seed_store_settle_name(store, name);
 
 	if (err)
 		return err;
@@ -279,7 +303,7 @@ errint_t seed_store_remove_empty(struct seed_store *store, const char *name)
 
 errint_t seed_store_remove_file(struct seed_store *store, enum seed_area area, const char *path)
 {
-	errint_t err = seed_store_settle(store);
+	errint_t err = seed_store_settle_name(store, NULL);
 
 	if (err)
 		return err;

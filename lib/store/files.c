@@ -225,6 +225,27 @@ errint_t seed_files_rename(int from_dirfd, const char *from, int to_dirfd, const
 	return renameat(from_dirfd, from, to_dirfd, to) < 0 ? -errno : 0;
 }
 
+errint_t seed_files_link(int from_dirfd, const char *from, int to_dirfd, const char *to)
+{
+	int code;
+
+	seed_crash_point("link");
+	if (linkat(from_dirfd, from, to_dirfd, to, 0) == 0)
+		return 0;
+	code = errno;
+	if (code == ENOENT) {
+		errint_t err = seed_files_make_parents(to_dirfd, to);
+
+		if (err)
+			return err;
+		seed_crash_point("link");
+		code = linkat(from_dirfd, from, to_dirfd, to, 0) < 0 ? errno : 0;
+	}
+	if (code == EEXIST && seed_files_are_same(from_dirfd, from, to_dirfd, to))
+		return 0;
+	return code == EPERM || code == ENOSYS || code == EMLINK ? -EOPNOTSUPP : -code;
+}
+
 errint_t seed_files_place(int tmpfd, const char *tmpname, int dirfd, const char *path, bool durable)
 {
 	errint_t err = seed_files_rename(tmpfd, tmpname, dirfd, path);

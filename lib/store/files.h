@@ -52,6 +52,10 @@ errint_t seed_files_append(int dirfd, const char *name, const void *line, size_t
 errint_t seed_files_rename(int from_dirfd, const char *from, int to_dirfd, const char *to)
 	SEED_MUST_CHECK;
 
+/* A second name; 0 where it is one already. -EOPNOTSUPP: there are none here. */
+errint_t seed_files_link(int from_dirfd, const char *from, int to_dirfd, const char *to)
+	SEED_MUST_CHECK;
+
 errint_t seed_files_remove(int dirfd, const char *path) SEED_MUST_CHECK; /* -ENOENT … */
 /* The same, but 0 for what is not there. */
 errint_t seed_files_unlink(int dirfd, const char *path);

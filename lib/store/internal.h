@@ -8,6 +8,7 @@
  *     history              versions: numbers, retiring, pruning
  *     settle               lists of renames in the journal: carried out, taken back
  *     renames              lists of renames in memory
+ *     checkpoint           outcomes made durable, and their rows removed
  *     journal, rows        pending/ID.*; prompts/, images/, records/
  *     lines                a row of the journal as a file
  *     thumbs, reuse, spent files that no change of a name depends on
@@ -32,6 +33,12 @@ struct seed_changes {
 	char names[SEED_CHANGES_KEPT][SEED_NAME_MAX_BYTES + 1]; /* by number */
 	seed_store_told_fn *told; /* NULL: nobody */
 	void *told_context;
+};
+
+/* What stands in the catalogue and is not durable there yet (checkpoint.c). */
+struct seed_finished {
+	char *name; /* owned by the list */
+	char id[SEED_STORE_ID_BYTES];
 };
 
 struct seed_store {
@@ -59,6 +66,13 @@ struct seed_store {
 	char *notes[16];           /* for it; owned */
 	size_t note_count;
 	pthread_mutex_t settle_mutex; /* disk threads wait here only while that is so */
+	pthread_mutex_t checkpoint_mutex; /* held over the disk; disk threads only */
+	pthread_mutex_t finished_mutex;   /* a leaf */
+	pthread_cond_t finished_cond;
+	struct seed_finished *finished;
+	size_t finished_count, finished_alloc;
+	pthread_t checkpointer;
+	bool has_checkpointer, closing;
 };
 
 /* ---- store.c ---- */
@@ -117,6 +131,9 @@ errint_t seed_store_line_format(struct seed_store *store, const struct seed_reco
 errint_t seed_store_lines_parse(char *text, size_t len, struct seed_record *record,
 				struct seed_spent *spent) SEED_MUST_CHECK;
 
+/* prompts/NAME, durable. */
+errint_t seed_store_prompt_place(struct seed_store *store, const char *name, const char *text,
+				 struct timespec mtime) SEED_MUST_CHECK;
 /* prompts/NAME is durable, if it is there. */
 errint_t seed_store_prompt_sync(struct seed_store *store, const struct seed_record *record)
 	SEED_MUST_CHECK;
@@ -159,11 +176,26 @@ errint_t seed_store_pending_read(struct seed_store *store, const char *name,
 errint_t seed_store_judge(struct seed_store *store, const char *name, errint_t err,
 			  struct seed_error *error) SEED_MUST_CHECK;
 
+/* Removes it and what belongs to it. */
+errint_t seed_store_row_remove(struct seed_store *store, const char *id) SEED_MUST_CHECK;
+
+/* ---- checkpoint.c ---- */
+
+/* The record's outcome is in the catalogue: the next checkpoint removes its row, and
+ * until then nothing changes its name. */
+errint_t seed_store_finished(struct seed_store *store, const struct seed_record *record)
+	SEED_MUST_CHECK;
+/* Before a change of NAME, or (NULL) of any name. */
+errint_t seed_store_free_name(struct seed_store *store, const char *name) SEED_MUST_CHECK;
+
 /* ---- settle.c ---- */
 
 /* Before a change of the catalogue: finishes or takes back a list of renames for which
  * neither was possible when it failed. 0 if there is none. */
 errint_t seed_store_settle(struct seed_store *store) SEED_MUST_CHECK;
+
+/* And runs a checkpoint, if NAME (NULL: any name) waits for one. */
+errint_t seed_store_settle_name(struct seed_store *store, const char *name) SEED_MUST_CHECK;
 
 /* Removes the row of a beginning that failed; if that fails now, then before anything
  * else is changed. */

@@ -133,20 +133,18 @@ errint_t seed_store_sync_pending(struct seed_store *store)
 	return seed_files_sync_parent(store->pending, "row");
 }
 
-errint_t seed_store_forget(struct seed_store *store, const char *id)
+errint_t seed_store_row_remove(struct seed_store *store, const char *id)
 {
 	static const char *const suffixes[] = { ".png", ".source", ".was", ".json" };
 	char name[SEED_PENDING_NAME_BYTES];
-	errint_t err = seed_store_spent_sync(store);
+	errint_t err = 0;
 
 	/* The row goes last: while it stands, the rest can be found again. */
 	for (size_t i = 0; i < SEED_ARRAY_LEN(suffixes) && !err; i++) {
 		seed_store_pending_name(name, id, suffixes[i]);
 		err = seed_files_unlink(store->pending, name);
 	}
-	/* One that came back after a crash would be carried out over what was
-	 * done to its name since. */
-	return err ? err : seed_store_sync_pending(store);
+	return err;
 }
 
 static bool is_id_with(const char *name, const char *suffix)

@@ -241,7 +241,7 @@ static errint_t run_move(struct seed_store *store, const char *from, const char 
 	struct seed_renames list = { 0 };
 	char id[SEED_STORE_ID_BYTES];
 	int is_there;
-	errint_t err = seed_store_settle(store);
+	errint_t err = seed_store_settle_name(store, NULL);
 
 	if (err)
 		return err;

@@ -82,13 +82,29 @@ static errint_t mend_prompt(struct seed_store *store, const struct seed_record *
 	else if (*row->request &&
 		 (seed_store_prompt_read(store, row->name, &text, &len) ||
 		  len != strlen(row->request) || memcmp(text, row->request, len) != 0))
-		err = seed_store_prompt_write(store, row->name, row->request, row->prompt_time);
+		err = seed_store_prompt_place(store, row->name, row->request, row->prompt_time);
 	free(text);
 	/* What stands in its place was put there by somebody else. */
 	if (!err || err == -EISDIR || err == -ENOTDIR)
 		return 0;
 	return seed_error_set(error, -err, "prompts/%s in the state directory: %s", row->name,
 			      strerror(-err));
+}
+
+/* The catalogue has the outcome already, and a checkpoint did not come. */
+static bool is_carried_out(const struct seed_store *store, const struct seed_record *row)
+{
+	struct seed_record record;
+	bool is = false;
+
+	if (strcmp(row->step, "commit") != 0 || row->state != SEED_STATE_VERIFIED)
+		return false;
+	if (seed_store_record_read(store, row->name, &record) == 0)
+		is = record.state == SEED_STATE_VERIFIED &&
+		     strcmp(record.image.sha256, row->image.sha256) == 0 &&
+		     seed_store_has_image(store, row->name);
+	seed_record_release(&record);
+	return is;
 }
 
 static errint_t hand_over(struct seed_store *store, const struct seed_names *list,
@@ -109,6 +125,11 @@ static errint_t hand_over(struct seed_store *store, const struct seed_names *lis
 			mend_record(store, &rows[i]);
 		if (newest)
 			err = mend_prompt(store, &rows[i], error);
+		if (!err && newest && is_carried_out(store, &rows[i])) {
+			err = seed_store_finished(store, &rows[i]);
+			seed_record_release(&rows[i]);
+			continue;
+		}
 		if (err) {
 			seed_record_release(&rows[i]);
 			continue;
@@ -145,5 +166,8 @@ errint_t seed_store_recover(struct seed_store *store, seed_store_pending_fn *eac
 		err = hand_over(store, &list, rows, each, context, error);
 	free(rows);
 	seed_names_release(&list);
+	/* What fails is tried again before its names are changed. */
+	if (!err)
+		SEED_UNUSED(seed_store_free_name(store, NULL) == 0);
 	return err;
 }

@@ -43,8 +43,18 @@ void seed_renames_release(struct seed_renames *list)
 
 /* ---- doing and undoing ---- */
 
-static errint_t forward(struct seed_store *store, const struct seed_rename *item)
+static errint_t forward(struct seed_store *store, struct seed_rename *item)
 {
+	errint_t err = -EOPNOTSUPP;
+
+	if (item->link)
+		err = seed_files_link(store->places[item->from_place], item->from,
+				      store->places[item->to_place], item->to);
+	if (err != -EOPNOTSUPP)
+		return err;
+	/* There is one name at a time: it has to be durable where it is. */
+	if (item->link)
+		item->lazy = false;
 	return seed_files_rename(store->places[item->from_place], item->from,
 				 store->places[item->to_place], item->to);
 }

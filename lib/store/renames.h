@@ -39,6 +39,7 @@ struct seed_rename {
 	int from_place, to_place;
 	int stage;
 	bool lazy; /* need not be durable */
+	bool link; /* the first name stays until the journal's row goes */
 };
 
 struct seed_renames {

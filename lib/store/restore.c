@@ -137,7 +137,7 @@ errint_t seed_store_restore(struct seed_store *store, const char *old, const cha
 {
 	struct seed_renames list = { 0 };
 	char image[SEED_STORE_PATH_BYTES], id[SEED_STORE_ID_BYTES];
-	errint_t err = seed_store_settle(store);
+	errint_t err = seed_store_settle_name(store, NULL);
 
 	if (!err && !seed_store_image_path(name, image))
 		err = -ENAMETOOLONG;

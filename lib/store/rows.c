@@ -109,7 +109,7 @@ errint_t seed_store_record_write(struct seed_store *store, const struct seed_rec
 					    path, durable);
 }
 
-errint_t seed_store_prompt_write(struct seed_store *store, const char *name, const char *text,
+errint_t seed_store_prompt_place(struct seed_store *store, const char *name, const char *text,
 				 struct timespec mtime)
 {
 	char id[SEED_STORE_ID_BYTES], file[SEED_PENDING_NAME_BYTES];
@@ -133,7 +133,7 @@ errint_t seed_store_prompt_sync(struct seed_store *store, const struct seed_reco
 	if (err == -ENOENT || err == -ENOTDIR)
 		return 0;
 	/* What could not be written is dropped, and the next fsync succeeds. */
-	return err ? seed_store_prompt_write(store, record->name, record->request,
+	return err ? seed_store_prompt_place(store, record->name, record->request,
 					     record->prompt_time) :
 		     seed_files_sync_parent(dirfd, record->name);
 }

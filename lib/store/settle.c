@@ -132,3 +132,10 @@ errint_t seed_store_settle(struct seed_store *store)
 	pthread_mutex_unlock(&store->settle_mutex);
 	return err;
 }
+
+errint_t seed_store_settle_name(struct seed_store *store, const char *name)
+{
+	errint_t err = seed_store_settle(store);
+
+	return err ? err : seed_store_free_name(store, name);
+}

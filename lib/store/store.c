@@ -214,6 +214,7 @@ static errint_t open_folders(struct seed_store *store, const char *path, struct 
 errint_t seed_store_open(const char *path, struct seed_store **out, struct seed_error *error)
 {
 	struct seed_store *store = calloc(1, sizeof(*store));
+	pthread_condattr_t monotonic;
 	errint_t err;
 
 	if (!store)
@@ -223,6 +224,12 @@ errint_t seed_store_open(const char *path, struct seed_store **out, struct seed_
 		store->places[i] = -1;
 	pthread_mutex_init(&store->spent_mutex, NULL);
 	pthread_mutex_init(&store->settle_mutex, NULL);
+	pthread_mutex_init(&store->checkpoint_mutex, NULL);
+	pthread_mutex_init(&store->finished_mutex, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&store->finished_cond, &monotonic);
+	pthread_condattr_destroy(&monotonic);
 	seed_store_changes_init(store);
 	store->keep = -1;
 	/* Ids are times only so that they differ between state directories. */
@@ -269,12 +276,26 @@ static void close_fd(int fd)
 		close(fd);
 }
 
+static void stop_checkpoints(struct seed_store *store)
+{
+	pthread_mutex_lock(&store->finished_mutex);
+	store->closing = true;
+	pthread_cond_signal(&store->finished_cond);
+	pthread_mutex_unlock(&store->finished_mutex);
+	if (store->has_checkpointer)
+		pthread_join(store->checkpointer, NULL);
+}
+
 void seed_store_close(struct seed_store *store)
 {
 	if (!store)
 		return;
+	stop_checkpoints(store);
 	for (size_t i = 0; i < store->note_count; i++)
 		free(store->notes[i]);
+	for (size_t i = 0; i < store->finished_count; i++)
+		free(store->finished[i].name);
+	free(store->finished);
 	for (size_t i = 0; i < SEED_PLACE_COUNT; i++)
 		close_fd(store->places[i]);
 	/* The lock file stays: removing it would race with the next holder. */
@@ -282,6 +303,9 @@ void seed_store_close(struct seed_store *store)
 	close_fd(store->root);
 	pthread_mutex_destroy(&store->spent_mutex);
 	pthread_mutex_destroy(&store->settle_mutex);
+	pthread_mutex_destroy(&store->checkpoint_mutex);
+	pthread_mutex_destroy(&store->finished_mutex);
+	pthread_cond_destroy(&store->finished_cond);
 	pthread_mutex_destroy(&store->changes.mutex);
 	free(store);
 }

@@ -6,7 +6,8 @@
  *     images/NAME.png         the verified image; nothing else is ever here
  *     records/NAME.json       the row of lib/record/record.h
  *     history/NAME/0001.png   earlier verified images
- *     pending/ID.json         the journal: one row for each generation in flight
+ *     pending/ID.json         the journal: one row for each generation in flight,
+ *                             or whose outcome waits for a checkpoint
  *     pending/ID.png          its picture while the worker writes it
  *     pending/ID.source       bytes that an answer itself held (no URL to ask again)
  *     pending/ID.move         renames that have begun
@@ -150,10 +151,16 @@ errint_t seed_store_record_write(struct seed_store *store, const struct seed_rec
 
 /* Ends a generation. Verified: pending/ID.png becomes images/NAME.png, or, if a newer
  * prompt has taken NAME (`superseded`), the next of history/NAME/. Otherwise only
- * the row is written, unless superseded. Then the journal's row is removed. Each step
- * may be repeated. */
+ * the row is written, unless superseded. Then the journal's row is removed; where the
+ * image is NAME's now, by the next checkpoint. Each step may be repeated. */
 errint_t seed_store_finish(struct seed_store *store, const struct seed_record *record,
 			   bool superseded) SEED_MUST_CHECK;
+
+/* Makes durable what seed_store_finish() put in its place, and removes the rows. An
+ * error leaves them: the next checkpoint, or the next start, does it. */
+errint_t seed_store_checkpoint(struct seed_store *store) SEED_MUST_CHECK;
+/* The same within a second or so, on a thread of its own: after seed_store_finish(). */
+void seed_store_checkpoint_soon(struct seed_store *store);
 
 /* Removes prompts/NAME; `cancelled` (may be NULL) is the row of what was running.
  * -ENOENT: there is no such prompt. */

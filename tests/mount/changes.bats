@@ -51,7 +51,7 @@ entry() { # NAME
 		fails mv "$MNT/prompts/a" "$MNT/prompts/b"
 		file_limit unlimited
 		same "$limit: $before" "$limit: $(entry a; entry b)"
-		same "" "$(ls "$STATE/pending")"
+		wait_until nothing_is_pending
 	done
 	write a "a newer a"
 	write b "a newer b"
@@ -230,11 +230,32 @@ count_fsyncs() {
 	count_fsyncs
 	FSYNCS=$DIR/fsyncs LD_PRELOAD=$DIR/count.so mount_seed
 	write warm "what is made once"
+	wait_until nothing_is_pending
 	local before
 	before=$(stat -c %s "$DIR/fsyncs")
-	write fox "a fox"
-	# The fourteenth is the worker's, which has closed what it does not need.
-	[ $(($(stat -c %s "$DIR/fsyncs") - before)) -le 13 ]
+	faults '[{"on":"create","do":{"hold_task":true}}]'
+	background try_write fox "a fox"
+	received create 2
+	wait_until step_is accepted
+	# Three before the submission, and that it was accepted.
+	same 4 $(($(stat -c %s "$DIR/fsyncs") - before))
+	release
+	job_ends 0 "$JOB"
+	wait_until nothing_is_pending
+	# One is the worker's, which has closed what it does not need.
+	same "5 and 8" "5 and $(($(stat -c %s "$DIR/fsyncs") - before - 5))"
+}
+
+@test "thirty-two prompts at once share the fsyncs of their checkpoints" {
+	count_fsyncs
+	FSYNCS=$DIR/fsyncs LD_PRELOAD=$DIR/count.so mount_seed -o jobs=32
+	config '{"image":"png-1024x576"}'
+	python3 "$FS" many "$MNT/prompts" 32
+	wait_until nothing_is_pending
+	same 32 "$(find "$STATE/images" -name '*.png' | wc -l)"
+	echo "# $(stat -c %s "$DIR/fsyncs") fsyncs" >&3
+	# Those of the workers apart, seven and a share.
+	[ "$(stat -c %s "$DIR/fsyncs")" -le $((32 * 10)) ]
 }
 
 @test "s1: rmdir is in order with what is done to the names" {

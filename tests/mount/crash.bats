@@ -44,7 +44,7 @@ crash_at() { # N COMMAND…
 }
 
 nothing_is_left() {
-	same "" "$(ls "$STATE/pending")"
+	wait_until nothing_is_pending
 	same "" "$(ls "$STATE/tmp")"
 	# shellcheck disable=SC2046 # names without spaces
 	jq -e .state $(find "$STATE/records" -name '*.json') >/dev/null

@@ -379,6 +379,11 @@ step_is() { # STEP
 	steps | grep -q "\"step\":\"$1\""
 }
 
+# Rows go a moment after their waiters are answered.
+nothing_is_pending() {
+	[ -z "$(ls "$STATE/pending")" ]
+}
+
 # A worker has been given the picture: its file is open, or was written.
 is_handed_over() {
 	[ -n "$(find "/proc/$SEED_PID/fd" "$STATE/pending" -lname "$STATE/pending/*.png" -o \

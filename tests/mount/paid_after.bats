@@ -10,10 +10,6 @@ start_write() { # NAME TEXT
 	exec python3 "$FS" write "$MNT/prompts/$1" "$2"
 }
 
-nothing_is_pending() {
-	[ -z "$(ls "$STATE/pending")" ]
-}
-
 paid_once() { # RULES [mount arguments]
 	mount_seed "${@:2}"
 	faults "$1"
@@ -86,7 +82,7 @@ paid_once() { # RULES [mount arguments]
 	same 2 "$(record fox '.attempts | length')"
 	# Not before: the first was accepted three seconds earlier.
 	same true "$(log_of create -s '.[1].time - .[0].time >= 2900')"
-	same "" "$(ls "$STATE/pending")"
+	wait_until nothing_is_pending
 }
 
 @test "s3: a URL that is dead to the deadline is retried, and the retry is the image" {

@@ -12,10 +12,6 @@ start_write() { # NAME TEXT
 	exec python3 "$FS" write "$MNT/prompts/$1" "$2"
 }
 
-nothing_is_pending() {
-	[ -z "$(ls "$STATE/pending")" ]
-}
-
 # --- descriptors -------------------------------------------------------------------
 
 # The limit comes while tasks run: what is asked, fetched and stored lacks them.

@@ -75,7 +75,7 @@ resumes() {
 	is_verified fox
 	same 1 "$(count create)"
 	same "$TASK" "$(log_of poll .task | sort -u)"
-	same "" "$(ls "$STATE/pending")"
+	wait_until nothing_is_pending
 }
 
 # A submission whose answer never came is not repeated after a crash.

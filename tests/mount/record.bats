@@ -135,7 +135,7 @@ is_time() { # NAME KEY
 	release
 	job_ends 0 "$JOB"
 	jq -e . "$STATE/records/fox.json" >/dev/null
-	same "" "$(ls "$STATE/pending")"
+	wait_until nothing_is_pending
 }
 
 @test "s5: progress is the service's where it tells it" {

@@ -29,7 +29,7 @@ goes_on() {
 	same "$TASK" "$(record fox .task_id)"
 	same 1 "$(count submit)"
 	same "$TASK" "$(log_of poll .query.taskId | sort -u)"
-	same "" "$(ls "$STATE/pending")"
+	wait_until nothing_is_pending
 }
 
 @test "s3: what runs at SIGTERM goes on at the next mount with the same task id" {
@@ -173,7 +173,7 @@ tells_where() {
 	wait_until is_verified fox
 	same "$TASK" "$(record fox .task_id)"
 	same 1 "$(count submit)"
-	same "" "$(ls "$STATE/pending")"
+	wait_until nothing_is_pending
 }
 
 @test "s3: what no service has accepted yet is asked for at the provider of the next mount" {

@@ -38,7 +38,7 @@ make_room() {
 	is_verified owl
 	is_verified fox
 	same 2 "$(count submit)"
-	same "" "$(ls "$STATE/pending")"
+	wait_until nothing_is_pending
 }
 
 @test "s3: a paid image that finds no space is kept, and stored when there is room" {
@@ -54,7 +54,7 @@ make_room() {
 	wait_until test -s "$MNT/images/fox.png"
 	is_verified fox
 	same 1 "$(count submit)"
-	wait_until test -z "$(ls "$STATE/pending")"
+	wait_until nothing_is_pending
 }
 
 @test "s3: a task that was accepted while the disk was full is journalled by the stop, and asked for" {

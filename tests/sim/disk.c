@@ -22,6 +22,8 @@ PORT(store_journal);
 PORT(store_begin);
 PORT(store_record_write);
 PORT(store_finish);
+PORT(store_checkpoint);
+PORT(store_checkpoint_soon);
 PORT(store_remove_prompt);
 PORT(store_move_entry);
 PORT(store_move_folder);
@@ -43,6 +45,9 @@ PORT(store_spent_note);
 PORT(store_spent_sync);
 PORT(store_recover);
 
+/* Few, so that most runs come to one that is due. */
+#define CHECKPOINT_ROWS 3
+
 struct entry entries[NAMES];
 struct version versions[VERSIONS_MAX];
 
@@ -52,10 +57,15 @@ static struct row {
 	int source; /* task; -1: none */
 	int result; /* an open memfd of pending/ID.png; -1: none */
 	struct seed_spent spent;
+	bool finished; /* the catalogue has its outcome, and a checkpoint is to come */
 } rows[ROWS_MAX];
 static uint64_t last_id;
 static struct seed_spent spent_noted, spent_on_disk;
-static int durable_prompts[NAMES]; /* -1: none */
+/* What a power cut leaves; -1: none. */
+static struct durable {
+	int prompt, image;
+	struct seed_record record;
+} durable[NAMES];
 
 /* ---- helpers ---- */
 
@@ -169,8 +179,21 @@ static void retire(int name)
 	entries[name].image = -1;
 }
 
+static int picture_of(const struct row *row)
+{
+	int task = -1;
+
+	if (row && row->result >= 0 && pread(row->result, &task, sizeof(task), 0) < 0)
+		abort();
+	return task;
+}
+
 bool disk_has_picture(int task)
 {
+	for (int i = 0; i < ROWS_MAX; i++)
+		if (rows[i].used && strcmp(rows[i].record.step, "commit") == 0 &&
+		    picture_of(&rows[i]) == task)
+			return true;
 	for (int i = 0; i < NAMES; i++)
 		if (entries[i].image == task)
 			return true;
@@ -185,7 +208,7 @@ int disk_rows(void)
 	int count = 0;
 
 	for (int i = 0; i < ROWS_MAX; i++)
-		count += rows[i].used;
+		count += rows[i].used && !rows[i].finished;
 	return count;
 }
 
@@ -194,7 +217,9 @@ void disk_begin(void)
 	fault_ms = 0;
 	for (int i = 0; i < NAMES; i++) {
 		seed_record_release(&entries[i].record);
-		entries[i].prompt = entries[i].image = durable_prompts[i] = -1;
+		entries[i].prompt = entries[i].image = -1;
+		durable[i].prompt = durable[i].image = -1;
+		seed_record_release(&durable[i].record);
 	}
 	for (int i = 0; i < VERSIONS_MAX; i++)
 		versions[i].name = -1;
@@ -208,9 +233,14 @@ void disk_begin(void)
 void disk_power_cut(void)
 {
 	trace("disk: a power cut");
-	for (int i = 0; i < NAMES; i++)
+	for (int i = 0; i < NAMES; i++) {
 		if (chance(50))
-			entries[i].prompt = durable_prompts[i];
+			entries[i].prompt = durable[i].prompt;
+		if (chance(50))
+			entries[i].image = durable[i].image;
+		if (chance(50))
+			copy_record(&entries[i].record, &durable[i].record);
+	}
 }
 
 /* ---- looking ---- */
@@ -265,6 +295,9 @@ errint_t WRAP(prompt_read)(const struct seed_store *store, const char *name, cha
 	return n < 0 ? -ENOMEM : 0;
 }
 
+/* Before a name is changed whose outcome waits for a checkpoint. NULL: any. */
+static errint_t free_name(const char *name);
+
 /* ---- writing ---- */
 
 static void note_durable(const struct seed_record *record)
@@ -307,9 +340,11 @@ static void set_prompt(int name, int text)
 		texts[text].gone = false;
 }
 
-static void sync_prompt(int name)
+static void sync_name(int name)
 {
-	durable_prompts[name] = entries[name].prompt;
+	durable[name].prompt = entries[name].prompt;
+	durable[name].image = entries[name].image;
+	copy_record(&durable[name].record, &entries[name].record);
 }
 
 static void write_record(const struct seed_record *record)
@@ -320,12 +355,12 @@ static void write_record(const struct seed_record *record)
 }
 
 errint_t WRAP(record_write)(struct seed_store *store, const struct seed_record *record,
-			    bool durable)
+			    bool synced)
 {
 	errint_t err = step();
 
 	SEED_UNUSED(store);
-	SEED_UNUSED(durable);
+	SEED_UNUSED(synced);
 	if (!err)
 		write_record(record);
 	return err;
@@ -333,14 +368,20 @@ errint_t WRAP(record_write)(struct seed_store *store, const struct seed_record *
 
 errint_t WRAP(begin)(struct seed_store *store, const struct seed_record *record)
 {
-	int name = name_index(record->name), image = entries[name].image;
-	errint_t err = WRAP(journal)(store, record);
+	int name = name_index(record->name), image;
+	errint_t err = free_name(record->name);
 
+	if (!err)
+		err = WRAP(journal)(store, record);
 	if (err)
 		return err;
+	image = entries[name].image;
 	err = step();
-	if (!err)
+	if (!err) {
 		retire(name);
+		durable[name].image = -1;
+		seed_record_release(&durable[name].record);
+	}
 	if (!err)
 		err = step();
 	if (!err) {
@@ -356,16 +397,11 @@ errint_t WRAP(begin)(struct seed_store *store, const struct seed_record *record)
 				versions[i].name = -1;
 		entries[name].image = image;
 	}
+	if (!is_dead()) {
+		durable[name].image = entries[name].image;
+		copy_record(&durable[name].record, &entries[name].record);
+	}
 	return err;
-}
-
-static int picture_of(const struct row *row)
-{
-	int task = -1;
-
-	if (row && row->result >= 0 && pread(row->result, &task, sizeof(task), 0) < 0)
-		abort();
-	return task;
 }
 
 static void place(struct row *row, const struct seed_record *record, bool superseded)
@@ -377,21 +413,69 @@ static void place(struct row *row, const struct seed_record *record, bool supers
 	tasks[task].placed = true;
 	if (superseded) {
 		add_version(name, task, true);
-	} else {
+		close(row->result);
+		row->result = -1;
+	} else if (entries[name].image != task) {
 		retire(name);
-		entries[name].image = task;
+		entries[name].image = task; /* by a link: the row has it, too */
 	}
-	close(row->result);
-	row->result = -1;
 	trace("disk: picture %d of %s%s", task, record->name, superseded ? " to history" : "");
+}
+
+/* ---- the checkpoint ---- */
+
+static bool is_finished(const struct row *row, const char *name)
+{
+	return row->used && row->finished && (!name || strcmp(row->record.name, name) == 0);
+}
+
+errint_t WRAP(checkpoint)(struct seed_store *store)
+{
+	bool taken[ROWS_MAX];
+	errint_t err = 0;
+
+	for (int i = 0; i < ROWS_MAX && !err; i++) {
+		taken[i] = is_finished(&rows[i], NULL);
+		if (taken[i])
+			err = step();
+		if (taken[i] && !err)
+			sync_name(name_index(rows[i].record.name));
+	}
+	if (!err)
+		err = WRAP(spent_sync)(store);
+	for (int i = 0; i < ROWS_MAX && !err; i++) {
+		if (taken[i])
+			err = step();
+		if (taken[i] && !err)
+			row_drop(&rows[i]);
+	}
+	return err;
+}
+
+void WRAP(checkpoint_soon)(struct seed_store *store)
+{
+	int count = 0;
+
+	for (int i = 0; i < ROWS_MAX; i++)
+		count += is_finished(&rows[i], NULL);
+	if (!is_dead() && count >= CHECKPOINT_ROWS)
+		SEED_UNUSED(WRAP(checkpoint)(store) == 0);
+}
+
+static errint_t free_name(const char *name)
+{
+	for (int i = 0; i < ROWS_MAX; i++)
+		if (is_finished(&rows[i], name))
+			return WRAP(checkpoint)(NULL);
+	return 0;
 }
 
 errint_t WRAP(finish)(struct seed_store *store, const struct seed_record *record, bool superseded)
 {
-	bool verified = record->state == SEED_STATE_VERIFIED;
-	errint_t err = 0;
+	bool verified = record->state == SEED_STATE_VERIFIED, lazy = verified && !superseded;
+	errint_t err = free_name(record->name);
 
-	if (verified)
+	if (!err && verified)
 		err = WRAP(journal)(store, record);
 	if (!err)
 		err = step();
@@ -401,10 +485,14 @@ errint_t WRAP(finish)(struct seed_store *store, const struct seed_record *record
 		err = step();
 	if (!err && !superseded)
 		write_record(record);
+	if (!err && lazy) {
+		row_find(record->id)->finished = true;
+		return 0;
+	}
 	if (!err)
 		err = step();
 	if (!err && !superseded)
-		sync_prompt(name_index(record->name));
+		sync_name(name_index(record->name));
 	if (!err)
 		err = WRAP(forget)(store, record->id);
 	return err;
@@ -413,8 +501,11 @@ errint_t WRAP(finish)(struct seed_store *store, const struct seed_record *record
 errint_t WRAP(forget)(struct seed_store *store, const char *id)
 {
 	struct row *row = row_find(id);
-	errint_t err = WRAP(spent_sync)(store);
+	errint_t err;
 
+	if (row && row->finished)
+		return WRAP(checkpoint)(store);
+	err = WRAP(spent_sync)(store);
 	if (!err)
 		err = step();
 	if (!err && row)
@@ -453,11 +544,13 @@ errint_t WRAP(remove_prompt)(struct seed_store *store, const char *name,
 	SEED_UNUSED(store);
 	if (entry->prompt < 0)
 		return -ENOENT;
-	err = mark_removal(cancelled);
+	err = free_name(name);
+	if (!err)
+		err = mark_removal(cancelled);
 	if (err)
 		return err;
 	set_prompt(name_index(name), -1);
-	sync_prompt(name_index(name));
+	durable[name_index(name)].prompt = -1;
 	trace("disk: removed %s", name);
 	may_die();
 	if (cancelled && !is_dead() && entry->image < 0)
@@ -473,7 +566,9 @@ errint_t WRAP(move_entry)(struct seed_store *store, const char *from, const char
 	SEED_UNUSED(store);
 	if (entries[a].prompt < 0)
 		return -ENOENT;
-	err = step();
+	err = free_name(NULL);
+	if (!err)
+		err = step();
 	if (err)
 		return err; /* undone, or never begun */
 	retire(b);
@@ -489,8 +584,6 @@ errint_t WRAP(move_entry)(struct seed_store *store, const char *from, const char
 	set_prompt(b, -1);
 	entries[b].prompt = entries[a].prompt;
 	entries[a].image = entries[a].prompt = -1;
-	sync_prompt(a);
-	sync_prompt(b);
 	seed_record_release(&entries[b].record);
 	entries[b].record = entries[a].record;
 	seed_record_init(&entries[a].record);
@@ -503,6 +596,8 @@ errint_t WRAP(move_entry)(struct seed_store *store, const char *from, const char
 		if (rows[i].used && strcmp(rows[i].record.name, from) == 0 &&
 		    seed_record_set(&rows[i].record.name, to))
 			abort();
+	sync_name(a);
+	sync_name(b);
 	trace("disk: moved %s to %s", from, to);
 	may_die();
 	return 0;
@@ -539,7 +634,9 @@ errint_t WRAP(restore)(struct seed_store *store, const char *old, const char *na
 	SEED_UNUSED(store);
 	if (!version)
 		return -ENOENT;
-	err = step();
+	err = free_name(NULL);
+	if (!err)
+		err = step();
 	if (err)
 		return err;
 	task = version->task;
@@ -551,6 +648,7 @@ errint_t WRAP(restore)(struct seed_store *store, const char *old, const char *na
 	entry->record.state = SEED_STATE_VERIFIED;
 	entry->record.error.code = 0;
 	snprintf(entry->record.image.sha256, sizeof(entry->record.image.sha256), "%d", task);
+	sync_name(name_index(name));
 	trace("disk: restored picture %d as %s", task, name);
 	may_die();
 	return 0;
@@ -565,7 +663,9 @@ errint_t WRAP(remove_file)(struct seed_store *store, enum seed_area area, const 
 	assert(area == SEED_AREA_HISTORY);
 	if (!found)
 		return -ENOENT;
-	err = step();
+	err = free_name(NULL);
+	if (!err)
+		err = step();
 	if (err)
 		return err;
 	tasks[found->task].dropped = true;
@@ -576,13 +676,15 @@ errint_t WRAP(remove_file)(struct seed_store *store, enum seed_area area, const 
 errint_t WRAP(prompt_write)(struct seed_store *store, const char *name, const char *text,
 			    struct timespec mtime)
 {
-	errint_t err = step();
+	errint_t err = free_name(name);
 
 	SEED_UNUSED(store);
 	SEED_UNUSED(mtime);
+	if (!err)
+		err = step();
 	if (!err) {
 		set_prompt(name_index(name), text_number(text));
-		sync_prompt(name_index(name));
+		durable[name_index(name)].prompt = entries[name_index(name)].prompt;
 	}
 	return err;
 }
@@ -760,7 +862,17 @@ static void mend_prompt(const struct seed_record *row)
 		return;
 	if (entries[name].prompt != text)
 		set_prompt(name, text);
-	sync_prompt(name);
+	durable[name].prompt = entries[name].prompt;
+}
+
+static bool is_carried_out(const struct row *row)
+{
+	const struct entry *entry = &entries[name_index(row->record.name)];
+
+	return strcmp(row->record.step, "commit") == 0 &&
+	       row->record.state == SEED_STATE_VERIFIED &&
+	       entry->record.state == SEED_STATE_VERIFIED && entry->image == picture_of(row) &&
+	       strcmp(entry->record.image.sha256, row->record.image.sha256) == 0;
 }
 
 errint_t WRAP(recover)(struct seed_store *store, seed_store_pending_fn *each, void *context,
@@ -790,9 +902,17 @@ errint_t WRAP(recover)(struct seed_store *store, seed_store_pending_fn *each, vo
 			abort();
 		trace("recovered %s %s step %s%s", copy.name, copy.request, copy.step,
 		      newest ? "" : " superseded");
+		list[i]->finished = false;
 		if (newest)
 			mend_prompt(&copy);
+		if (newest && is_carried_out(list[i])) {
+			list[i]->finished = true;
+			seed_record_release(&copy);
+			continue;
+		}
 		err = each(context, &copy, newest);
 	}
+	if (!err)
+		SEED_UNUSED(WRAP(checkpoint)(store) == 0);
 	return err;
 }

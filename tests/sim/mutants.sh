@@ -10,9 +10,12 @@ WORK=$(mktemp -d "${TMPDIR:-/tmp}/seedfs-mutants.XXXXXX")
 trap 'rm -rf "$WORK"' EXIT
 missed=0 count=0
 
-# NAME FILE PERL-EXPRESSION: the expression must change the file.
+# NAME FILE PERL-EXPRESSION [PROGRAM]: the expression must change the file. What the store
+# does is found by its fault test, what the engine does by the simulation.
 mutant() {
-	local name=$1 file=$2 expression=$3 out
+	local name=$1 file=$2 expression=$3 program=${4:-simulate} runs=() out
+
+	[ "$program" != simulate ] || runs=(--runs "$RUNS")
 
 	[[ $name =~ ${ONLY:-} ]] || return 0
 	count=$((count + 1))
@@ -26,11 +29,11 @@ mutant() {
 		return
 	fi
 	if ! make -s -C "$WORK/tree" -j"$(nproc)" BUILD="$WORK/build" \
-		"$WORK/build/tests/unit/simulate" >"$WORK/make" 2>&1; then
+		"$WORK/build/tests/unit/$program" >"$WORK/make" 2>&1; then
 		echo "not ok $count - $name: does not build"
 		tail -n 5 "$WORK/make"
 		missed=$((missed + 1))
-	elif out=$(timeout 600 "$WORK/build/tests/unit/simulate" --runs "$RUNS"); then
+	elif out=$(timeout 600 "$WORK/build/tests/unit/$program" "${runs[@]}" 2>&1); then
 		echo "not ok $count - $name: not found in $RUNS runs"
 		missed=$((missed + 1))
 	else
@@ -85,6 +88,17 @@ mutant "a timer is forgotten" lib/engine/attempts.c \
 	's/\t\ttimers_touch\(late\);\n//'
 mutant "a move that the table does not have" lib/engine/verify.c \
 	's/(\t\treturn verified\(generation, picture\);)/\t\t(void)verified(generation, picture);\n\treturn PHASE_GONE;/'
+
+mutant "a removal that was cut off is forgotten" lib/engine/resume.c \
+	's/if \(generation->record.state == SEED_STATE_CANCELLED\)/if (false)/'
+mutant "the row goes before the prompt is durable" lib/store/checkpoint.c \
+	's/err = seed_files_sync_file\(store->areas\[SEED_AREA_PROMPTS\], entry->name\);/err = 0;/' store_faults
+mutant "the row goes before the folders are durable" lib/store/checkpoint.c \
+	's/err = sync_folders\(store, list, i\);/err = 0;/' store_faults
+mutant "a text begins while the last one waits for a checkpoint" lib/store/entry.c \
+	's/errint_t err = seed_store_settle_name\(store, record->name\);/errint_t err = 0;/' store_faults
+mutant "a rename does not wait for a checkpoint" lib/store/move.c \
+	's/seed_store_settle_name\(store, NULL\)/seed_store_settle(store)/' store_faults
 
 echo "1..$count"
 [ "$missed" -eq 0 ]

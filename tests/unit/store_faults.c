@@ -50,6 +50,7 @@ static char base[PATH_BYTES], work[PATH_BYTES], state_dir[PATH_BYTES], shadow[PA
 int __real_openat64(int dirfd, const char *path, int flags, mode_t file_mode);
 int __real_mkdirat(int dirfd, const char *path, mode_t file_mode);
 int __real_renameat(int a_dirfd, const char *a, int b_dirfd, const char *b);
+int __real_linkat(int a_dirfd, const char *a, int b_dirfd, const char *b, int flags);
 int __real_unlinkat(int dirfd, const char *path, int flags);
 int __real_ftruncate64(int fd, off_t len);
 int __real_fsync(int fd);
@@ -311,6 +312,12 @@ int __wrap_renameat(int a_dirfd, const char *a, int b_dirfd, const char *b)
 	return point(true, true) ? -1 : __real_renameat(a_dirfd, a, b_dirfd, b);
 }
 
+int __wrap_linkat(int a_dirfd, const char *a, int b_dirfd, const char *b, int flags);
+int __wrap_linkat(int a_dirfd, const char *a, int b_dirfd, const char *b, int flags)
+{
+	return point(true, true) ? -1 : __real_linkat(a_dirfd, a, b_dirfd, b, flags);
+}
+
 int __wrap_unlinkat(int dirfd, const char *path, int flags);
 int __wrap_unlinkat(int dirfd, const char *path, int flags)
 {
@@ -521,6 +528,8 @@ static void close_store(struct in_flight *all)
 {
 	for (size_t i = 0; i < all->count; i++)
 		seed_record_release(&all->records[i]);
+	if (all->store)
+		assert_int_equal(seed_store_checkpoint(all->store), 0);
 	seed_store_close(all->store);
 }
 
@@ -679,6 +688,8 @@ static char *look(void)
 struct operation {
 	const char *name;
 	void (*prepare)(struct seed_store *store);
+	/* What comes before it in the same life, and well: not durable yet, perhaps. */
+	errint_t (*first)(struct in_flight *all);
 	errint_t (*run)(struct in_flight *all);
 	bool ends;    /* whatever fails, it is done in the end */
 	bool renames; /* newer work on fox and wolf follows a failure */
@@ -806,6 +817,30 @@ static errint_t run_generate(struct in_flight *all)
 	return generate(all->store, "owl", "an owl");
 }
 
+static errint_t run_generate_fox(struct in_flight *all)
+{
+	return generate(all->store, "fox", "fox 3");
+}
+
+static errint_t run_generate_many(struct in_flight *all)
+{
+	static const char *const names[] = { "fox", "owl", "d/sky", "d/sea" };
+	errint_t err = 0;
+
+	for (size_t i = 0; i < SEED_ARRAY_LEN(names) && !err; i++)
+		err = generate(all->store, names[i], "one of many");
+	return err;
+}
+
+static errint_t run_checkpoint(struct in_flight *all)
+{
+	errint_t err = 0;
+
+	for (int i = 0; i < 3 && (i == 0 || err); i++)
+		err = seed_store_checkpoint(all->store);
+	return err;
+}
+
 /* As the engine has it removed, and then drops what ran for it. */
 static errint_t run_remove_running(struct in_flight *all)
 {
@@ -849,6 +884,22 @@ static const struct operation operations[] = {
 	{ .name = "begin after a failure", .prepare = prepare_failed, .run = run_begin, .renames = true },
 	{ .name = "begin a new name", .prepare = prepare_two, .run = run_begin_new, .renames = true },
 	{ .name = "generate", .prepare = prepare_two, .run = run_generate, .generates = true },
+	{ .name = "a checkpoint", .prepare = prepare_two, .first = run_generate_many,
+	  .run = run_checkpoint, .ends = true },
+	{ .name = "begin before a checkpoint", .prepare = prepare_two, .first = run_generate_fox,
+	  .run = run_begin, .renames = true },
+	{ .name = "generate beside one before a checkpoint", .prepare = prepare_two,
+	  .first = run_generate_fox, .run = run_generate, .generates = true },
+	{ .name = "move before a checkpoint", .prepare = prepare_two, .first = run_generate_fox,
+	  .run = run_move, .renames = true },
+	{ .name = "move a folder before a checkpoint", .prepare = prepare_folders,
+	  .first = run_generate_many, .run = run_folder },
+	{ .name = "restore before a checkpoint", .prepare = prepare_two,
+	  .first = run_generate_fox, .run = run_restore, .renames = true },
+	{ .name = "remove a prompt before a checkpoint", .prepare = prepare_two,
+	  .first = run_generate_fox, .run = run_remove_prompt, .removes = true },
+	{ .name = "remove an image before a checkpoint", .prepare = prepare_two,
+	  .first = run_generate_fox, .run = run_remove_image, .removes = true },
 	{ .name = "finish", .prepare = prepare_running, .run = run_finish, .ends = true },
 	{ .name = "finish superseded", .prepare = prepare_superseded, .run = run_finish, .ends = true },
 	{ .name = "fail", .prepare = prepare_running, .run = run_fail, .ends = true },
@@ -914,9 +965,12 @@ static int run_child(const struct operation *operation, enum mode with, long at)
 	open_store(&all, true);
 	if (with == MODE_POWER)
 		assert_int_equal(nftw(state_dir, shadow_one, 16, FTW_PHYS), 0);
+	fail_at = LONG_MAX;
+	mode = with;
+	if (operation->first)
+		assert_int_equal(operation->first(&all), 0);
 	fail_at = at;
 	calls = 0;
-	mode = with;
 	err = operation->run(&all);
 	/* What has been answered holds. */
 	if (with == MODE_POWER && !err && calls + 1 == at)
@@ -1008,7 +1062,8 @@ static void judge(const struct operation *operation, enum mode with, int status,
 	    (status == 1 && operation->renames && with == MODE_LASTING))
 		ok = has_newer("fox") && has_newer("wolf");
 	else if (operation->ends || status == 0 ||
-		 (status == STATE_CRASHED_AFTER && !operation->removes))
+		 (status == STATE_CRASHED_AFTER &&
+		  (!operation->removes || operation->run == run_remove_prompt)))
 		ok = is_after;
 	else if (status >= STATE_CRASHED || operation->removes || operation->generates || with == MODE_LASTING)
 		ok = is_before || is_after;
@@ -1059,9 +1114,14 @@ static void test_operation(void **state)
 	const struct operation *operation = *state;
 	char *before, *after;
 
+	const struct operation first = { .run = operation->first };
+
 	prepare(operation);
 	copy_base();
+	if (operation->first)
+		assert_int_equal(run_forked(&first, MODE_NONE, 0), 0);
 	before = look();
+	copy_base();
 	assert_int_equal(run_forked(operation, MODE_NONE, 0), 0);
 	after = reopen_and_look(operation);
 	if (!operation->ends)
