@@ -174,7 +174,7 @@ int64_t attempt_ask_at_ms(const struct generation *generation, int64_t wanted_ms
 	 * nobody else's turn. */
 	half = now + (generation->deadline_ms - now) / 2;
 	if (half - now < LAST_QUESTIONS_APART_MS ||
-	    seed_rate_next_ms(&generation->engine->queries, now) > now)
+	    seed_rate_next_ms(&generation->engine->queries, 0, now) > now)
 		return generation->deadline_ms;
 	return half;
 }

@@ -262,6 +262,7 @@ struct seed_engine {
 	unsigned outages;          /* back-offs in a row */
 	int64_t pump_ms;           /* when the queue is to be looked at again */
 	struct seed_rate rate, queries;
+	int announced;             /* generations in PHASE_ANNOUNCE: counted by machine.c */
 	struct seed_durations durations;
 	struct seed_metrics metrics;
 	struct seed_spent spent;   /* budget.c */

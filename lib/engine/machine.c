@@ -152,11 +152,25 @@ static enum phase enter(struct generation *generation)
 	return PHASE_STAY;
 }
 
+/* What is announced will be sent: the rate counts it, though nobody knows when. */
+static void set_phase(struct generation *generation, enum phase phase)
+{
+	struct seed_engine *engine = generation->engine;
+
+	if (generation->phase == PHASE_ANNOUNCE) {
+		engine->announced--;
+		engine->pump_ms = 0;
+	}
+	if (phase == PHASE_ANNOUNCE)
+		engine->announced++;
+	generation->phase = phase;
+}
+
 static void move(struct generation *generation, enum phase next)
 {
 	while (next != PHASE_STAY) {
 		assert(next == PHASE_DROP || machine_phases[generation->phase].next & 1u << next);
-		generation->phase = next;
+		set_phase(generation, next);
 		next = enter(generation);
 	}
 	reap(generation);
@@ -164,7 +178,7 @@ static void move(struct generation *generation, enum phase next)
 
 void machine_start(struct generation *generation, enum phase phase)
 {
-	generation->phase = phase;
+	set_phase(generation, phase);
 	move(generation, enter(generation));
 }
 

@@ -10,7 +10,7 @@ static enum phase poll_in_turn(struct generation *generation)
 	int64_t now = seed_clock_now_ms();
 
 	if (!generation->turn_ms) {
-		generation->turn_ms = seed_rate_next_ms(queries, now);
+		generation->turn_ms = seed_rate_next_ms(queries, 0, now);
 		seed_rate_take(queries, generation->turn_ms);
 	}
 	if (generation->turn_ms > now) {

@@ -145,7 +145,7 @@ static void refuse_all(struct seed_engine *engine)
 
 static int64_t may_start_ms(const struct seed_engine *engine, int64_t now)
 {
-	int64_t at = seed_rate_next_ms(&engine->rate, now);
+	int64_t at = seed_rate_next_ms(&engine->rate, engine->announced, now);
 
 	/* The end of another gives the slot and looks here again. A key that
 	 * was refused is tried with one prompt at a time. */

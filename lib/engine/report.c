@@ -59,7 +59,7 @@ static void tell_why(const struct generation *generation, int64_t now_ms, char *
 	} else if (engine->active >= engine->config.jobs) {
 		snprintf(text, size, "waits for one of %d jobs", engine->config.jobs);
 	} else {
-		put_when(when, sizeof(when), seed_rate_next_ms(&engine->rate, now_ms), now_ms);
+		put_when(when, sizeof(when), seed_rate_next_ms(&engine->rate, engine->announced, now_ms), now_ms);
 		snprintf(text, size, "waits for the rate (%d in %d s)%s", engine->config.rate_count,
 			 engine->config.rate_seconds, when);
 	}

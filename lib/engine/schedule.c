@@ -91,13 +91,15 @@ void seed_rate_release(struct seed_rate *rate)
 	*rate = (struct seed_rate){ 0 };
 }
 
-int64_t seed_rate_next_ms(const struct seed_rate *rate, int64_t now_ms)
+int64_t seed_rate_next_ms(const struct seed_rate *rate, int before, int64_t now_ms)
 {
 	int64_t next;
 
 	if (rate->count == 0)
 		return now_ms;
-	next = rate->times[rate->at] + rate->window_ms;
+	if (before >= rate->count)
+		return INT64_MAX;
+	next = rate->times[(rate->at + before) % rate->count] + rate->window_ms;
 	return next > now_ms ? next : now_ms;
 }
 

@@ -34,8 +34,9 @@ struct seed_rate {
 errint_t seed_rate_init(struct seed_rate *rate, int count, int64_t window_ms) SEED_MUST_CHECK;
 void seed_rate_release(struct seed_rate *rate);
 
-/* The earliest time at or after `now_ms` at which one more may go. */
-int64_t seed_rate_next_ms(const struct seed_rate *rate, int64_t now_ms);
+/* The earliest time at or after `now_ms` at which one more may go. `before` others will go
+ * first, at a time that is not known yet; INT64_MAX: not before one of them has gone. */
+int64_t seed_rate_next_ms(const struct seed_rate *rate, int before, int64_t now_ms);
 void seed_rate_take(struct seed_rate *rate, int64_t now_ms);
 
 /* Back-off for the n-th time in a row (from 0): 1 s doubled up to 30 s, and

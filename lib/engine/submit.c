@@ -109,9 +109,9 @@ static enum phase start(struct generation *generation)
 		new_attempt(generation);
 	else if (generation->ask_until_ms == INT64_MAX) /* it was open at the last stop */
 		may_ask(generation);
-	seed_rate_take(&engine->rate, seed_clock_now_ms());
 	if (!engine->config.provider->draws)
 		return PHASE_ANNOUNCE;
+	seed_rate_take(&engine->rate, seed_clock_now_ms());
 	if (engine->config.provider->dry_run)
 		tell_request(generation);
 	budget_settle(generation, !engine->config.provider->dry_run);
@@ -221,6 +221,7 @@ enum phase submit_enter(struct generation *generation)
 		       generation->record.attempt_count, SEED_ATTEMPTS_MAX);
 	attempt_new_deadline(generation);
 	generation->submitted_ms = seed_clock_now_ms();
+	seed_rate_take(&generation->engine->rate, generation->submitted_ms);
 	generation->resumed = false;
 	generation->look_ms = generation->submitted_ms;
 	log_request(generation);

@@ -73,7 +73,7 @@ static bool is_put_off(struct world *world, struct task *task)
 
 	if (world->fixed_ms || task->in_turn)
 		return false;
-	turn = seed_rate_next_ms(&world->rate, task->next_ms);
+	turn = seed_rate_next_ms(&world->rate, 0, task->next_ms);
 	seed_rate_take(&world->rate, turn);
 	task->in_turn = turn > task->next_ms;
 	task->next_ms = turn;

@@ -167,14 +167,39 @@ busiest() { # MILLISECONDS
 	[ "$busy" -le 20 ] || fail "$busy submissions in ten seconds"
 }
 
-@test "s7: rate=N/SECONDS bounds new submissions" {
+six_submissions() { # at rate=2/1
 	start_seedfs -o "provider=kie,api_base=$API,key_file=$DIR/key,state=$STATE,rate=2/1" "$MNT"
 	wait_mounted
 	config '{"image":"png-1024x576"}'
 	background python3 "$FS" many "$MNT/prompts" 6
 	job_ends 0 "$JOB"
 	same "ok: 6" "$(cat "$JOB_OUT")"
+	# The service notes when it read a request: on a busy machine that is later than it was sent.
 	busy=$(log_of create -s '[.[].time] | sort as $t | [range($t | length) as $i
-		| [$t[] | select(. >= $t[$i] and . < $t[$i] + 950)] | length] | max')
-	[ "$busy" -le 2 ] || fail "$busy submissions in a second"
+		| [$t[] | select(. >= $t[$i] and . < $t[$i] + 700)] | length] | max')
+	[ "$busy" -le 2 ] || fail "$busy submissions within 0.7 s"
+}
+
+@test "s7: rate=N/SECONDS bounds new submissions" {
+	six_submissions
+}
+
+@test "s7: a disk that takes its time does not make rate=N/SECONDS larger" {
+	! nm -D "$SEEDFS" 2>/dev/null | grep -qE '__[at]san_init' || skip "a sanitizer comes first itself"
+	cc -shared -fPIC -D_GNU_SOURCE -o "$DIR/slow.so" -x c - <<-'C'
+		#include <dlfcn.h>
+		#include <stdatomic.h>
+		#include <unistd.h>
+
+		int fdatasync(int fd)
+		{
+			static atomic_int calls;
+			int (*real)(int) = dlsym(RTLD_NEXT, "fdatasync");
+
+			if (calls++ < 2)
+				usleep(1200000);
+			return real(fd);
+		}
+	C
+	LD_PRELOAD=$DIR/slow.so six_submissions
 }

@@ -10,14 +10,31 @@ static void test_rate_lets_so_many_go_in_any_window(void **state)
 	SEED_UNUSED(state);
 	assert_int_equal(seed_rate_init(&rate, 3, 1000), 0);
 	for (int64_t at = 100; at <= 300; at += 100) {
-		assert_int_equal(seed_rate_next_ms(&rate, at), at);
+		assert_int_equal(seed_rate_next_ms(&rate, 0, at), at);
 		seed_rate_take(&rate, at);
 	}
 	/* The fourth goes a window after the first, the fifth after the second. */
-	assert_int_equal(seed_rate_next_ms(&rate, 400), 1100);
+	assert_int_equal(seed_rate_next_ms(&rate, 0, 400), 1100);
 	seed_rate_take(&rate, 1100);
-	assert_int_equal(seed_rate_next_ms(&rate, 1100), 1200);
-	assert_int_equal(seed_rate_next_ms(&rate, 5000), 5000);
+	assert_int_equal(seed_rate_next_ms(&rate, 0, 1100), 1200);
+	assert_int_equal(seed_rate_next_ms(&rate, 0, 5000), 5000);
+	seed_rate_release(&rate);
+}
+
+static void test_rate_counts_those_that_go_at_an_unknown_time(void **state)
+{
+	struct seed_rate rate;
+
+	SEED_UNUSED(state);
+	assert_int_equal(seed_rate_init(&rate, 2, 1000), 0);
+	assert_int_equal(seed_rate_next_ms(&rate, 1, 100), 100);
+	assert_int_equal(seed_rate_next_ms(&rate, 2, 100), INT64_MAX);
+	seed_rate_take(&rate, 900);
+	/* The window begins when it went, not when it was announced. */
+	assert_int_equal(seed_rate_next_ms(&rate, 1, 1100), 1900);
+	seed_rate_take(&rate, 950);
+	assert_int_equal(seed_rate_next_ms(&rate, 0, 1100), 1900);
+	assert_int_equal(seed_rate_next_ms(&rate, 1, 1100), 1950);
 	seed_rate_release(&rate);
 }
 
@@ -28,7 +45,7 @@ static void test_rate_of_nothing_lets_all_go(void **state)
 	SEED_UNUSED(state);
 	assert_int_equal(seed_rate_init(&rate, 0, 1000), 0);
 	for (int i = 0; i < 100; i++) {
-		assert_int_equal(seed_rate_next_ms(&rate, 7), 7);
+		assert_int_equal(seed_rate_next_ms(&rate, 0, 7), 7);
 		seed_rate_take(&rate, 7);
 	}
 	seed_rate_release(&rate);
@@ -124,6 +141,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rate_lets_so_many_go_in_any_window),
+		cmocka_unit_test(test_rate_counts_those_that_go_at_an_unknown_time),
 		cmocka_unit_test(test_rate_of_nothing_lets_all_go),
 		cmocka_unit_test(test_quantiles_are_of_the_last),
 		cmocka_unit_test(test_end_is_seen_soon_and_with_few_questions),
