@@ -86,7 +86,7 @@ const struct phase_row machine_phases[PHASE_COUNT] = {
 	[PHASE_FINISH] = {
 		.name = "finish", .enter = finish_enter, .event = finish_event, .step = STEP_FINISH,
 		.next = TO(GONE),
-		.waits_for = "disk: image, record; then the journal's row is removed",
+		.waits_for = "disk: journal, image, record; a checkpoint removes the journal's row",
 		.after_restart = "finish, if the row says `commit`; else as the phase before it" },
 	[PHASE_DROP] = {
 		.name = "drop", .event = drop_event, .step = STEP_DROP,

@@ -527,7 +527,11 @@ static errint_t mark_removal(const struct seed_record *cancelled)
 		return step();
 	if (seed_record_copy(&before, &row->record))
 		abort();
-	copy_record(&row->record, cancelled);
+	/* What is verified goes on without a prompt. */
+	if (before.state != SEED_STATE_VERIFIED)
+		copy_record(&row->record, cancelled);
+	else if (seed_record_set(&row->record.request, ""))
+		abort();
 	err = step();
 	if (err && step() == 0)
 		copy_record(&row->record, &before);
