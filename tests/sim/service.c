@@ -21,7 +21,7 @@ int task_count;
 struct submission submissions[2 * TASKS_MAX];
 int submission_count;
 
-enum ask { ASK_SUBMIT, ASK_POLL, ASK_IMAGE, ASK_CANCEL };
+enum ask { ASK_NOTHING, ASK_SUBMIT, ASK_POLL, ASK_IMAGE, ASK_CANCEL };
 
 struct seed_transfer {
 	bool busy, kept; /* kept: answered, and being read */
