@@ -229,6 +229,8 @@ errint_t seed_files_link(int from_dirfd, const char *from, int to_dirfd, const c
 {
 	int code;
 
+	if (leads_out(from_dirfd, from) || leads_out(to_dirfd, to))
+		return -ENOTDIR;
 	seed_crash_point("link");
 	if (linkat(from_dirfd, from, to_dirfd, to, 0) == 0)
 		return 0;

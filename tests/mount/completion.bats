@@ -88,7 +88,7 @@ in_terminal() { # LINE
 		import os, pty, sys
 		pid, fd = pty.fork()
 		if pid == 0:
-		    os.execve("/bin/bash", ["bash", "--norc", "-i"], {**os.environ, "PS1": "$ ", "TERM": "dumb"})
+		    os.execve("/bin/bash", ["bash", "--norc", "-i"], {**os.environ, "PS1": "$ ", "TERM": "dumb", "COLUMNS": "500"})
 		def until(end):
 		    text = ""
 		    while not text.endswith(end):

@@ -177,7 +177,7 @@ is_refused() { # OPTIONS TEXT
 		kill_seedfs
 		umount -l "$MNT"
 		(cd "$DIR" && find images records history -type f -exec sha256sum {} + 2>/dev/null | sort) >"$DIR/after"
-		cmp "$DIR/before" "$DIR/after"
+		diff "$DIR/before" "$DIR/after"
 		rm "$STATE/$area/dir"
 		mv "$DIR/$area" "$STATE/$area/dir"
 		rm -f "$STATE/pending"/*

@@ -13,6 +13,7 @@ stop_a_worker() {
 	mount_seed
 	write owl "an owl"
 	wait_until has_thumb owl
+	wait_until nothing_is_pending
 	WORKER=$(workers)
 	same 1 "$(wc -w <<<"$WORKER")"
 	kill -STOP "$WORKER"
@@ -26,7 +27,7 @@ stop_a_worker() {
 	job_ends 0 "$JOB"
 	is_verified fox
 	same 1 "$(count submit fox)"
-	same 1 "$(grep -c 'fox .*killed from outside (signal 9); a new one looks' "$MNT/status")"
+	same 1 "$(grep -c 'fox .*killed from outside (signal 9); a new one verifies' "$MNT/status")"
 }
 
 @test "s3: a decoder that crashes once costs no second submission" {
@@ -39,5 +40,5 @@ stop_a_worker() {
 	job_ends 0 "$JOB"
 	is_verified fox
 	same 1 "$(count submit fox)"
-	same 1 "$(grep -c 'fox .*the decoder crashed (.*); a new one looks' "$MNT/status")"
+	same 1 "$(grep -c 'fox .*the decoder crashed (.*); a new one verifies' "$MNT/status")"
 }
