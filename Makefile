@@ -379,5 +379,10 @@ bench-names: $(BUILD)/seedfs
 bench-growth: $(BUILD)/seedfs
 	@SVG=$(SVG) tests/bench/growth.py $< $(IMAGES)
 
-.PHONY: bench-image bench-quality bench-inflate bench-ending bench-waiting bench-names bench-growth
+# The tables of docs/performance.md, one after the other: on a machine that does nothing else.
+bench:
+	@for part in image quality waiting ending names growth; do \
+		$(MAKE) --no-print-directory bench-$$part || exit; done
+
+.PHONY: bench bench-image bench-quality bench-inflate bench-ending bench-waiting bench-names bench-growth
 -include $(BUILD)/tests/bench/image.d $(BUILD)/tests/bench/quality.d $(BUILD)/tests/bench/inflate.d $(BUILD)/tests/bench/schedule.d
