@@ -117,12 +117,9 @@ void generation_inherit(struct generation *late, struct generation *failed)
 
 	take_attempts(&late->record, &failed->record);
 	late->record.superseded = false;
-	/* Its image may be verified, and wait for the disk. */
-	if (late->record.state != SEED_STATE_VERIFIED) {
-		late->record.state = SEED_STATE_FAILED;
-		seed_error_recall(&failed->record.error, &error);
-		seed_error_keep(&late->record.error, &error);
-	}
+	late->record.state = SEED_STATE_FAILED;
+	seed_error_recall(&failed->record.error, &error);
+	seed_error_keep(&late->record.error, &error);
 	/* Behind a newer text's generation that is not on disk yet, if there is one. */
 	generation_link_behind(late, failed);
 	disk_step(late, STEP_MARK);

@@ -74,7 +74,8 @@ enum phase finish_event(struct generation *generation, const struct event *event
 		thumbs_make(generation->engine, generation->record.name);
 	generation_release_slot(generation);
 	generation_part_from_late(generation);
-	if (code && late && generation->link_same)
+	/* One whose image is on its way to the history may be there already. */
+	if (code && late && generation->link_same && late->phase != PHASE_FINISH)
 		generation_inherit(late, generation);
 	generation_unlink_name(generation);
 	generation_rerun_callbacks(generation);
