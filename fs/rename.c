@@ -59,7 +59,7 @@ static void reply_without(struct fs *fs, fuse_req_t req, struct scratch *scratch
 		fuse_reply_err(req, 0);
 }
 
-	/* The scratch file is the prompt now: the file that was there is another one. */
+/* The scratch file is the prompt now: the file that was there is another one. */
 static void took_name(struct fs *fs, fuse_req_t req, const char *from, const char *to)
 {
 	struct scratch *scratch = scratch_find(fs, from);

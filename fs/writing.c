@@ -35,8 +35,8 @@ static errint_t draft_get(struct fs *fs, struct inode *inode, struct draft **out
 	if (kind->is_prompt && seed_text_check_name(path))
 		return -EROFS;
 	err = kind->load(fs, path, &text, &len);
-/* The kernel found it: another writer's empty text, which was closed
- * meanwhile. Whoever opens it then gets it, as if a moment sooner. */
+	/* The kernel found it: another writer's empty text, which was closed
+	 * meanwhile. Whoever opens it then gets it, as if a moment sooner. */
 	if (err == -ENOENT)
 		err = (text = strdup("")) ? 0 : -ENOMEM;
 	if (err)

@@ -76,8 +76,8 @@ static enum phase transport_failed(struct generation *generation, struct seed_ne
 	if (error->code == ETIMEDOUT && answer->sent)
 		seed_error_set(error, ETIMEDOUT, "no answer within %lld s",
 			       (long long)(generation->engine->config.timeout_ms / 1000));
-		/* A lack of something here must not make us pay twice, even if nobody
-		 * can know any more what was accepted. */
+	/* A lack of something here must not make us pay twice, even if nobody
+	 * can know any more what was accepted. */
 	if (is_submit(generation) && answer->sent && answer->local) {
 		seed_error_set(error, error->code, "the answer was lost here (%s): the request may have "
 			       "been accepted (and paid) and is not repeated; write the prompt again to "

@@ -97,7 +97,7 @@ uint64_t reuse_key(const struct seed_record *record)
 	uint64_t hash = 14695981039346656037u;
 	char numbers[128];
 
-/* KEY only says where to look: what is there is compared. */
+	/* KEY only says where to look: what is there is compared. */
 	snprintf(numbers, sizeof(numbers), "%dx%d %d %g %d %lld", params->width, params->height,
 		 tried ? record->attempts[0].steps : params->steps,
 		 tried ? record->attempts[0].cfg_scale : params->cfg_scale, params->has_seed,

@@ -257,8 +257,8 @@ enum phase accept_event(struct generation *generation, const struct event *event
 {
 	if (event->kind != EVENT_STEP)
 		return PHASE_STAY;
-		/* It is paid for, so it goes on in memory, and into the journal as soon as
-		 * that can be written. */
+	/* It is paid for, so it goes on in memory, and into the journal as soon as
+	 * that can be written. */
 	if (event->err) {
 		generation_log(generation, SEED_LOG_ERROR "The task id cannot be stored: %s (%s); the "
 			       "task goes on", strerror(-event->err), seed_error_name(-event->err));

@@ -193,7 +193,7 @@ static void open_picture(struct jpeg_reader *reader, const uint8_t *data)
 	find_colour(reader);
 }
 
-	/* As without a profile, like other decoders. */
+/* As without a profile, like other decoders. */
 static void cmyk_to_rgb(const struct jpeg_reader *reader, uint8_t *rgb)
 {
 	const uint8_t *cmyk = reader->row;

@@ -8,8 +8,8 @@ static bool is_newest(const struct seed_record *rows, size_t count, size_t index
 {
 	if (rows[index].superseded)
 		return false;
-		/* A row that is itself superseded says nothing: a late attempt has a row of
-		 * its own, later than the row of its generation. */
+	/* A row that is itself superseded says nothing: a late attempt has a row of
+	 * its own, later than the row of its generation. */
 	for (size_t i = index + 1; i < count; i++)
 		if (!rows[i].superseded && strcmp(rows[i].name, rows[index].name) == 0)
 			return false;

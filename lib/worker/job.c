@@ -157,7 +157,7 @@ static errint_t finish(const struct seed_image_job *job, struct seed_sink *sink,
 	return err;
 }
 
-		/* From the beginning, also if another worker has ended over it. */
+/* From the beginning, also if another worker has ended over it. */
 static errint_t write_thumbnail(int fd, const uint8_t *jpeg, size_t len, struct seed_error *error)
 {
 	errint_t err = lseek(fd, 0, SEEK_SET) < 0 ? -errno : seed_io_write(fd, jpeg, len);
