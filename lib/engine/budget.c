@@ -44,6 +44,12 @@ void budget_load(struct seed_engine *engine)
 	}
 	roll(engine);
 	publish(engine);
+	/* On a full disk it can be written over, but not made. */
+	if (!engine->spent.serial) {
+		engine->spent.serial = 1;
+		seed_store_spent_note(engine->store, &engine->spent);
+		SEED_UNUSED(seed_store_spent_sync(engine->store) == 0);
+	}
 }
 
 /* Adds to a user's count. The last place is for all users who find no other. */

@@ -142,6 +142,24 @@ errint_t seed_files_append(int dirfd, const char *name, const void *line, size_t
 	return err;
 }
 
+errint_t seed_files_overwrite(int dirfd, const char *name, const void *data, size_t len)
+{
+	int fd = openat(dirfd, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	struct stat st;
+	errint_t err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid() || st.st_nlink != 1)
+		err = -EBADMSG;
+	if (!err)
+		err = seed_io_write(fd, data, len);
+	if (!err && ftruncate(fd, (off_t)len) < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
 static bool is_plain_part(const char *part, size_t len)
 {
 	return len > 0 && !(len == 1 && part[0] == '.') &&

@@ -48,6 +48,11 @@ errint_t seed_files_write_timed(int dirfd, const char *name, const void *data, s
 errint_t seed_files_append(int dirfd, const char *name, const void *line, size_t len,
 			   size_t limit) SEED_MUST_CHECK;
 
+/* A file of ours is written over where it is, in the space that it has, and not synced:
+ * for a disk that is full. A stop in between may leave some of both. */
+errint_t seed_files_overwrite(int dirfd, const char *name, const void *data, size_t len)
+	SEED_MUST_CHECK;
+
 /* Renames; the target's folders are made where they are missing. */
 errint_t seed_files_rename(int from_dirfd, const char *from, int to_dirfd, const char *to)
 	SEED_MUST_CHECK;

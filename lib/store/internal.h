@@ -51,7 +51,7 @@ struct seed_store {
 		};
 	};
 	_Atomic uint64_t last_id;
-	pthread_mutex_t spent_mutex; /* held over a rename */
+	pthread_mutex_t spent_mutex; /* held over a rename or a small write */
 	struct seed_spent spent;     /* as noted last */
 	uint64_t spent_placed, spent_durable; /* serials of the file `spent` */
 	int64_t keep; /* versions in history/NAME/; -1: all */

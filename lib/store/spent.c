@@ -9,6 +9,8 @@
 
 /* Of SEED_SPENT_USERS lines and three more. */
 #define SPENT_MAX_BYTES 4096
+/* A planted one beyond it would leave no number for what comes after. */
+#define SERIAL_MAX (UINT64_MAX / 2)
 
 /* "DAY COUNT", and then who, what and in which order: lines that an older program does not read,
  * and without which the first one counts. */
@@ -27,7 +29,7 @@ errint_t seed_store_spent_parse(const char *text, struct seed_spent *spent)
 	while ((text = strchr(text, '\n')) != NULL && *++text) {
 		if (sscanf(text, "cost %lf", &cost) == 1 && cost >= 0 && cost <= SEED_COST_MAX)
 			spent->cost = cost;
-		else if (sscanf(text, "serial %llu", &serial) == 1)
+		else if (sscanf(text, "serial %llu", &serial) == 1 && serial < SERIAL_MAX)
 			spent->serial = serial;
 		else if (users < SEED_SPENT_USERS &&
 			 sscanf(text, "uid %lld %lld", &uid, &count) == 2 && count > 0) {
@@ -94,21 +96,7 @@ void seed_store_spent_note(struct seed_store *store, const struct seed_spent *sp
 	pthread_mutex_unlock(&store->spent_mutex);
 }
 
-static errint_t write_file(struct seed_store *store, const char *name,
-			   const struct seed_spent *spent)
-{
-	struct seed_buf text;
-	errint_t err;
-
-	seed_buf_init(&text, SPENT_MAX_BYTES);
-	err = format(spent, &text);
-	if (!err)
-		err = seed_files_write(store->tmp, name, text.data, text.len_bytes, true);
-	seed_buf_release(&text);
-	return err;
-}
-
-/* The lock is held over a rename only: nothing that waits for a disk. */
+/* The lock is held over a rename or one small write: nothing that waits for a disk. */
 static errint_t place(struct seed_store *store, const char *name, uint64_t serial)
 {
 	errint_t err;
@@ -137,20 +125,56 @@ static bool is_durable(struct seed_store *store, uint64_t serial, bool now)
 	return is;
 }
 
+static errint_t replace(struct seed_store *store, const struct seed_buf *text, uint64_t serial)
+{
+	char name[SEED_STORE_ID_BYTES];
+	errint_t err;
+
+	seed_store_new_id(store, name);
+	err = seed_files_write(store->tmp, name, text->data, text->len_bytes, true);
+	if (!err)
+		err = place(store, name, serial);
+	return err ? err : seed_files_sync_parent(store->root, "spent");
+}
+
+/* In the space that the file has. Half of a count is none: the budget is used up then. */
+static errint_t write_over(struct seed_store *store, const struct seed_buf *text, uint64_t serial)
+{
+	errint_t err = 0;
+
+	pthread_mutex_lock(&store->spent_mutex);
+	if (serial > store->spent_placed) {
+		err = seed_files_overwrite(store->root, "spent", text->data, text->len_bytes);
+		if (!err)
+			store->spent_placed = serial;
+	}
+	pthread_mutex_unlock(&store->spent_mutex);
+	if (!err)
+		err = seed_files_sync_file(store->root, "spent");
+	if (err) { /* what could not be written is dropped, and the next fsync succeeds */
+		pthread_mutex_lock(&store->spent_mutex);
+		store->spent_placed = store->spent_durable;
+		pthread_mutex_unlock(&store->spent_mutex);
+	}
+	return err;
+}
+
 errint_t seed_store_spent_sync(struct seed_store *store)
 {
 	const struct seed_spent spent = latest(store);
-	char name[SEED_STORE_ID_BYTES];
+	struct seed_buf text;
 	errint_t err;
 
 	if (is_durable(store, spent.serial, false))
 		return 0;
-	seed_store_new_id(store, name);
-	err = write_file(store, name, &spent);
+	seed_buf_init(&text, SPENT_MAX_BYTES);
+	err = format(&spent, &text);
 	if (!err)
-		err = place(store, name, spent.serial);
-	if (!err)
-		err = seed_files_sync_parent(store->root, "spent");
+		err = replace(store, &text, spent.serial);
+	/* Without it no row can be removed, nor any image of a row, which would make room. */
+	if (err == -ENOSPC || err == -EDQUOT)
+		err = write_over(store, &text, spent.serial);
+	seed_buf_release(&text);
 	if (!err)
 		SEED_UNUSED(is_durable(store, spent.serial, true));
 	return err;

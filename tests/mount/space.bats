@@ -73,3 +73,15 @@ make_room() {
 	is_verified fox
 	same 1 "$(count submit)"
 }
+
+@test "s3: on a full disk, what came just before can be removed" {
+	mount_seed
+	write fox "a fox"
+	fill
+	rm "$MNT/images/fox.png"
+	make_room
+	write owl "an owl"
+	is_verified owl
+	wait_until nothing_is_pending
+	same 2 "$(cut -d' ' -f2 "$STATE/spent" | head -n 1)"
+}
