@@ -7,7 +7,6 @@
 /* The longest character, and the longest beginning of one that a cut leaves. */
 #define CHAR_MAX_BYTES 4
 #define CHAR_CUT_BYTES (CHAR_MAX_BYTES - 1)
-#define TURN_BYTES 3
 
 static unsigned char byte_at(const char *text, size_t at)
 {
@@ -95,14 +94,25 @@ static bool is_c1(const char *text, size_t at)
 	return byte_at(text, at) == 0xc2 && byte_at(text, at + 1) < 0xa0;
 }
 
-/* Line separators, and what turns the direction of the text behind it: U+2028 to
- * U+202E and U+2066 to U+2069. A NUL ends the text, or `left` does. */
-static bool is_turn(const char *text, size_t left)
+/* What acts on the text behind it: the line separators, and all that Unicode says has
+ * the property Bidi_Control (PropList.txt). UTF-8 is in the order of the characters. */
+static const struct {
+	const char *first, *last;
+} turns[] = {
+	{"\u061c", "\u061c"}, {"\u200e", "\u200f"}, {"\u2028", "\u202e"}, {"\u2066", "\u2069"},
+};
+
+/* The bytes of such a character, if one begins here; 0: another does. */
+static size_t turn_bytes(const char *text, size_t left)
 {
-	if (left < TURN_BYTES || byte_at(text, 0) != 0xe2)
-		return false;
-	return (byte_at(text, 1) == 0x80 && byte_at(text, 2) >= 0xa8 && byte_at(text, 2) <= 0xae) ||
-	       (byte_at(text, 1) == 0x81 && byte_at(text, 2) >= 0xa6 && byte_at(text, 2) <= 0xa9);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(turns); i++) {
+		size_t bytes = strlen(turns[i].first);
+
+		if (bytes <= left && memcmp(text, turns[i].first, bytes) >= 0 &&
+		    memcmp(text, turns[i].last, bytes) <= 0)
+			return bytes;
+	}
+	return 0;
 }
 
 size_t seed_text_odd_bytes(const char *text, size_t left)
@@ -111,7 +121,7 @@ size_t seed_text_odd_bytes(const char *text, size_t left)
 		return 1;
 	if (left > 1 && is_c1(text, 0))
 		return 2;
-	return is_turn(text, left) ? TURN_BYTES : 0;
+	return turn_bytes(text, left);
 }
 
 void seed_text_one_line(char *text, size_t len)
@@ -290,10 +300,10 @@ static bool is_scratch(const char *part, size_t len)
 	return false;
 }
 
-static bool turns(const char *part, size_t len)
+static bool has_turn(const char *part, size_t len)
 {
 	for (size_t at = 0; at < len; at++)
-		if (is_turn(part + at, len - at))
+		if (turn_bytes(part + at, len - at))
 			return true;
 	return false;
 }
@@ -303,7 +313,7 @@ static errint_t check_new_part(const char *part, size_t len)
 {
 	errint_t result = check_part(part, len);
 
-	return result ? result : turns(part, len) ? -EINVAL : 0;
+	return result ? result : has_turn(part, len) ? -EINVAL : 0;
 }
 
 errint_t seed_text_check_name_part(const char *part)
@@ -374,8 +384,8 @@ size_t seed_text_escape_name(const char *name, char *out, size_t size)
 		char text[4] = {*name};
 		size_t len = 1;
 
-		if (is_turn(name, strnlen(name, TURN_BYTES)))
-			turn = TURN_BYTES;
+		if (!turn)
+			turn = turn_bytes(name, strnlen(name, CHAR_MAX_BYTES));
 		if (turn > 0 || byte < 0x21 || byte == 0x7f || byte == '\\' || byte == '#') {
 			text[0] = '\\';
 			text[1] = (char)('0' + (byte >> 6));

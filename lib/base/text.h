@@ -17,9 +17,14 @@ size_t seed_text_utf8_prefix(const char *text, size_t len, bool *cut);
 size_t seed_text_whole(const char *text, size_t len);
 
 /* Makes the text one printable line, in place. These become spaces: control
- * characters (C0, DEL, C1), line separators and characters that change the direction
- * of text (U+2028 to U+202E, U+2066 to U+2069), and bytes that are not UTF-8. The
- * length does not change. */
+ * characters (C0, DEL, C1), line separators (U+2028, U+2029), characters that change
+ * the direction of the text about them (Unicode's property Bidi_Control), and bytes
+ * that are not UTF-8. The length does not change.
+ * Other invisible characters stay. They change nothing but the word that they stand in,
+ * and names need them: the joiners U+200C and U+200D Persian and emoji, the space
+ * U+200B Khmer and Thai, the tags from U+E0020 on the flag of Scotland, and U+FEFF
+ * comes with names from Windows. A name that looks like another can be made
+ * of visible letters, too. */
 void seed_text_one_line(char *text, size_t len);
 
 /* The bytes of such a character, if one begins here; 0: another does. */
@@ -45,8 +50,8 @@ size_t seed_text_white(const char *text, size_t len);
 size_t seed_text_mark(const char *text, size_t len);
 
 /* One part of a NAME (`man seed`): 1 to 250 bytes of valid UTF-8
- * without '/' or control characters (C0, DEL, C1, and as above, so that no name
- * looks like another), not "." or "..".
+ * without '/' or control characters (C0, DEL, C1, and as above, so that what stands
+ * beside a name is read as it is written), not "." or "..".
  * 0, -ENAMETOOLONG, -EILSEQ (not UTF-8), -EINVAL. */
 errint_t seed_text_check_name_part(const char *part) SEED_MUST_CHECK;
 

@@ -34,7 +34,7 @@ CODES = ['"200"', "200.5", "2e2000", "-1", "0", "9" * 400, "null", "true", "[]",
 TASKS = ["1", "0", "null", "true", "[]", "{}", '""', '" "', '"\\u0000"', '"a\\nb"', '"../../x"', '"%2e%2e/x"',
          f'"{ESCAPED}"', f'"{PERCENT}"', '"' + "t" * 5000 + '"', '"\\u202e"', '"\\ud800"', '"a\\u001b[2J"', '"?a=b&c"', '"#"']
 MESSAGES = ["%KEY%", "Bearer %KEY%", PERCENT, "\n❌ forged line", "\x1b[2J", "\u202etxt.exe", "\0", "m" * 100000, "%s%n%x",
-            "http://user:secret@host/", "%BASE%/?sig=secret", "\x7f", "\x85", "\u2028"]
+            "http://user:secret@host/", "%BASE%/?sig=secret", "\x7f", "\x85", "\u2028", "\u061c\u200e\u200f"]
 URLS = ["", " ", "x", "/", "//", "http:", "http://", "http:///x", "file:///etc/passwd", "ftp://127.0.0.1/x",
         "gopher://127.0.0.1/_x", "dict://127.0.0.1/x", "javascript:1", "data:", "data:,", "data:image/png,x",
         "data:image/png;base64,", "data:image/png;base64,!!!!", "http://169.254.169.254/latest/",
@@ -135,7 +135,7 @@ def main():
     for text in shown:
         if any(spelled in text for spelled in [KEY, ESCAPED, PERCENT]):
             wrong.append("the key is shown")
-        if found := re.search("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]", text):
+        if found := re.search("[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]", text):
             wrong.append(f"a control character is shown: {text[max(found.start() - 60, 0):found.end()]!r}")
     peak = int(re.search(r"VmHWM:\s+(\d+)", open(f"/proc/{PID}/status").read())[1])
     if peak > RSS_MAX_KB:

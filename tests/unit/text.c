@@ -114,6 +114,8 @@ static void test_one_line(void **state)
 		{BYTES("❌ [SYNC IMAGE] 🖼️"), "❌ [SYNC IMAGE] 🖼️"},
 		{BYTES("a\u202egpj.exe\u2028b\u2066c\u2069"), "a   gpj.exe   b   c   "},
 		{BYTES("\u2027\u202f\u2065\u206a\u2014"), "\u2027\u202f\u2065\u206a\u2014"},
+		{BYTES("\u061c|\u200e|\u200f|"), "  |   |   |"},
+		{BYTES("\u061b\u061d\u200d\u2010"), "\u061b\u061d\u200d\u2010"},
 		/* 9f and 80 that are not C1 */
 		{BYTES("\xf0\x9f\x80\x80"), "\xf0\x9f\x80\x80"},
 	};
@@ -309,7 +311,17 @@ static void test_name_part(void **state)
 		{"a\u202egpj", -EINVAL},
 		{"\u2028", -EINVAL},
 		{"a\u2069", -EINVAL},
-		{"\u200f\u2014\u202f", 0},
+		{"a\u200e", -EINVAL},
+		{"\u200f", -EINVAL},
+		{"a\u061cb", -EINVAL},
+		{"\u2014\u202f", 0},
+		/* Persian, Hebrew, Khmer; a family, the flag of Scotland; a mark from Windows */
+		{"می\u200cخواهم", 0},
+		{"שועל", 0},
+		{"ភាសា\u200bខ្មែរ", 0},
+		{"👩\u200d👧", 0},
+		{"🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f", 0},
+		{"\ufefffox", 0},
 		{"a\xff", -EILSEQ},
 		{"a\xe2\x82", -EILSEQ},
 		{"\n\xff", -EILSEQ},
@@ -318,7 +330,7 @@ static void test_name_part(void **state)
 	SEED_UNUSED(state);
 	for (size_t i = 0; i < SEED_ARRAY_LEN(cases); i++)
 		assert_int_equal(seed_text_check_name_part(cases[i].part), cases[i].result);
-	assert_int_equal(seed_text_check_stored_name("a\u202egpj"), 0);
+	assert_int_equal(seed_text_check_stored_name("a\u202egpj\u200f\u061c"), 0);
 	assert_int_equal(seed_text_check_name_part(repeated("x", 250, "")), 0);
 	assert_int_equal(seed_text_check_name_part(repeated("x", 251, "")), -ENAMETOOLONG);
 	assert_int_equal(seed_text_check_name_part(repeated("€", 83, "x")), 0);
@@ -413,7 +425,8 @@ static void test_escape_name(void **state)
 		{"\x01\x20\x21\x7e\x7f", "\\001\\040!~\\177"},
 		{"shot010/é", "shot010/é"},
 		{"a\u202eb\u2066", "a\\342\\200\\256b\\342\\201\\246"},
-		{"\u200f\xe2\x80", "\u200f\xe2\x80"},
+		{"\u200fa\u061c", "\\342\\200\\217a\\330\\234"},
+		{"\u200d\xe2\x80", "\u200d\xe2\x80"},
 	};
 
 	SEED_UNUSED(state);

@@ -36,6 +36,7 @@ static void test_check(void **state)
 		{"https://host/\x01", -EINVAL},
 		{"https://host/\xc2\x85", -EINVAL},
 		{"https://host/\xe2\x80\xae", -EINVAL},
+		{"https://host/\u200f", -EINVAL},
 		{"https://\xe2\x81\xa6/", -EINVAL},
 		{" https://host/", -EINVAL},
 		{"https://host/\xff", -EINVAL},
