@@ -11,6 +11,22 @@ errint_t folder_stat(struct fs *fs, enum seed_area area, const char *path, struc
 	return errno == ENOTDIR ? -ENOENT : -errno;
 }
 
+bool folder_is_blocked(struct fs *fs, enum seed_area area, const char *path)
+{
+	static const char *const areas[] = {
+		[SEED_AREA_PROMPTS] = "prompts", [SEED_AREA_IMAGES] = "images",
+		[SEED_AREA_RECORDS] = "records", [SEED_AREA_HISTORY] = "history",
+	};
+	struct stat st;
+
+	if (folder_stat(fs, area, path, &st) || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
+		return false;
+	seed_log_line(fs->log, path, SEED_LOG_ERROR "What stands at %s/%s in the state directory is "
+		      "neither a file nor a folder, and is left alone; to use the name, remove it: "
+		      "rm '%s/%s/%s' (EIO)", areas[area], path, fs->options.state, areas[area], path);
+	return true;
+}
+
 bool folder_has_version(struct fs *fs, struct inode *inode)
 {
 	char path[FS_PATH_BYTES];

@@ -353,6 +353,8 @@ void folder_rmdir(struct fs *fs, fuse_req_t req, const struct node_type *folder,
 bool folder_has_version(struct fs *fs, struct inode *inode);
 /* fstatat in an area; -ENOENT also where a part of the path is no folder. */
 errint_t folder_stat(struct fs *fs, enum seed_area area, const char *path, struct stat *st);
+/* Whether something that we never make (a link, a FIFO) stands there. Then the log says so. */
+bool folder_is_blocked(struct fs *fs, enum seed_area area, const char *path);
 
 /* ---- names.c: what the kernel keeps of images/ ---- */
 

@@ -48,7 +48,7 @@ static errint_t check_free(struct fs *fs, const char *name)
 	if (folder_stat(fs, SEED_AREA_RECORDS, path, &st) == 0 && S_ISDIR(st.st_mode))
 		return -EISDIR;
 	if (folder_stat(fs, SEED_AREA_HISTORY, name, &st) == 0 && !S_ISDIR(st.st_mode))
-		return -ENOTDIR;
+		return folder_is_blocked(fs, SEED_AREA_HISTORY, name) ? -EIO : -ENOTDIR;
 	return 0;
 }
 

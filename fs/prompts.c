@@ -23,8 +23,10 @@ static errint_t make_prompt(struct fs *fs, const char *path, struct fuse_file_in
 	/* Where a FIFO was put, nobody waits for its reader. */
 	fd = openat(seed_store_area(fs->store, SEED_AREA_PROMPTS), path,
 		    O_WRONLY | O_CREAT | (flags & O_EXCL) | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-	if (fd < 0)
-		return -errno;
+	if (fd < 0) {
+		err = -errno;
+		return folder_is_blocked(fs, SEED_AREA_PROMPTS, path) ? -EIO : err;
+	}
 	close(fd);
 	return 0;
 }
@@ -222,6 +224,8 @@ static void prompts_mkdir(struct fs *fs, fuse_req_t req, const char *path, const
 		err = -ENAMETOOLONG;
 	else
 		err = seed_text_check_folder(found->path);
+	if (!err && folder_is_blocked(fs, SEED_AREA_PROMPTS, found->path))
+		err = -EIO;
 	if (!err)
 		err = prompt_make_way(fs, found->path);
 	wait = err ? NULL : waiting_new(fs, req, made_folder, found);

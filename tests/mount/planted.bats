@@ -155,6 +155,31 @@ is_refused() { # OPTIONS TEXT
 	is_verified owl
 }
 
+@test "s3: where a link or a FIFO stands in a prompt's place, the log says what to do" {
+	local place name
+
+	mount_seed
+	ln -s "$DIR/key" "$STATE/prompts/link"
+	ln -s nowhere "$STATE/prompts/dangling"
+	mkfifo "$STATE/prompts/fifo" "$STATE/history/version"
+	ln -s "$DIR" "$STATE/prompts/folder"
+	for place in prompts/link prompts/dangling prompts/fifo history/version; do
+		same "open EIO" "$(try_write "${place##*/}" "a fox")"
+	done
+	fails mkdir "$MNT/prompts/folder"
+	for place in prompts/link prompts/dangling prompts/fifo prompts/folder history/version; do
+		name=${place##*/}
+		same "❌ [SYNC IMAGE] What stands at $place in the state directory is neither a file nor a folder, and is left alone; to use the name, remove it: rm '$STATE/$place' (EIO)" \
+			"$(status_texts "$name")"
+		rm "$STATE/$place"
+	done
+	same 0 "$(count submit)"
+	same "$KEY" "$(cat "$DIR/key")"
+	write link "a fox"
+	write version "a fox"
+	mkdir "$MNT/prompts/folder"
+}
+
 @test "s7: a link in the place of a folder leads nothing out of the state directory" {
 	local area
 
