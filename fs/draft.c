@@ -105,17 +105,20 @@ errint_t draft_truncate(struct draft *draft, size_t size)
 
 errint_t draft_take(struct draft *draft, char **text, size_t *at)
 {
-	errint_t err;
+	const char *nul;
+	errint_t err = 0;
 
 	*text = NULL;
 	if (draft->refused)
 		return -draft->refused;
 	if (!draft->changed)
 		return 0;
-	if (draft->is_prompt)
+	if (draft->is_prompt) {
 		err = seed_text_check(draft->data, draft->len, at);
-	else /* the engine takes it as a C string */
-		err = memchr(draft->data, '\0', draft->len) ? -EINVAL : 0;
+	} else if ((nul = memchr(draft->data, '\0', draft->len)) != NULL) {
+		*at = (size_t)(nul - draft->data); /* the engine takes it as a C string */
+		err = -EINVAL;
+	}
 	if (err) {
 		draft->refused = -err;
 		return err;

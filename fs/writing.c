@@ -61,18 +61,19 @@ static errint_t draft_get(struct fs *fs, struct inode *inode, struct draft **out
 
 static void log_refused(struct fs *fs, struct inode *inode, int code, size_t at)
 {
+	const char *what = inode->type->writing->is_prompt ? "Prompt" : "Callback";
 	char path[FS_PATH_BYTES];
 
 	inode_path(fs, inode, path);
 	if (code == EILSEQ)
-		seed_log_line(fs->log, path, SEED_LOG_ERROR "Prompt refused: not valid UTF-8 at byte "
-			      "%zu (EILSEQ); nothing was changed", at);
+		seed_log_line(fs->log, path, SEED_LOG_ERROR "%s refused: not valid UTF-8 at byte "
+			      "%zu (EILSEQ); nothing was changed", what, at);
 	else if (code == EFBIG)
-		seed_log_line(fs->log, path, SEED_LOG_ERROR "Prompt refused: more than %d bytes "
-			      "(EFBIG); nothing was changed", (int)inode->type->writing->limit);
+		seed_log_line(fs->log, path, SEED_LOG_ERROR "%s refused: more than %d bytes "
+			      "(EFBIG); nothing was changed", what, (int)inode->type->writing->limit);
 	else if (code == EINVAL)
-		seed_log_line(fs->log, path, SEED_LOG_ERROR "Prompt refused: a NUL at byte %zu "
-			      "(EINVAL); nothing was changed", at);
+		seed_log_line(fs->log, path, SEED_LOG_ERROR "%s refused: a NUL at byte %zu "
+			      "(EINVAL); nothing was changed", what, at);
 }
 
 /* ---- attributes ---- */

@@ -42,12 +42,16 @@ static errint_t take_prompt(const cJSON *json, char **prompt)
 errint_t seed_provider_callback(const char *body, size_t len, char **image_url,
 				char **prompt, struct seed_error *error)
 {
-	size_t at = 0;
-	cJSON *json = seed_json_parse_at(body, len, &at);
+	size_t at = seed_text_utf8_prefix(body, len, NULL);
+	cJSON *json;
 	errint_t result;
 
 	*image_url = NULL;
 	*prompt = NULL;
+	/* Then it is no JSON either (RFC 8259 section 8.1), but cJSON takes it. */
+	if (at < len)
+		return seed_error_set(error, EINVAL, "the callback is not valid UTF-8 (byte %zu)", at);
+	json = seed_json_parse_at(body, len, &at);
 	if (!json)
 		return seed_error_set(error, EINVAL, "the callback is not JSON (byte %zu)", at);
 	if (!cJSON_IsObject(json)) {

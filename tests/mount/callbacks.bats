@@ -150,6 +150,20 @@ comes_later() {
 	same 0 "$(count image)"
 }
 
+@test "s6: what is not UTF-8 is not JSON: EINVAL, and the log says where it is not" {
+	mount_seed
+	same "close EINVAL" "$(callback track "{\"image_url\":\"$(picture png cover)\",\"title\":\"caf"$'\xe9"}')"
+	same "close EINVAL" "$(callback track $'{"image_url":"\xff"}')"
+	same 2 "$(status_texts track | grep -c '^❌ \[SYNC IMAGE\] Callback refused: the callback is not valid UTF-8 (byte [0-9]*) (EINVAL)$')"
+	has "$(status_texts track)" "(byte 14)"
+	has_not "$(status_texts track)" "No valid image"
+	# As UTF-16 has them.
+	same "close EINVAL" "$(python3 "$FS" write "$MNT/callbacks/wide" 7b000a00 --hex)"
+	has "$(status_texts wide)" "Callback refused: a NUL at byte 1 (EINVAL)"
+	same 0 "$(count submit)"
+	same 0 "$(count image)"
+}
+
 @test "s6: a verified image is preserved, whatever the body holds" {
 	mount_seed
 	write track "a cover"
