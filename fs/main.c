@@ -1,6 +1,5 @@
 /* seedfs: the program. Order matters: everything that can be wrong is found
  * before the mount is there, threads start after the last fork. */
-#include <curl/curl.h>
 #include <fcntl.h>
 #include <libgen.h>
 #include <signal.h>
@@ -17,6 +16,7 @@
 #include "fs/scratch.h"
 #include "lib/worker/cage.h"
 #include "lib/worker/worker.h"
+#include "lib/net/net.h"
 #include "lib/store/files.h"
 
 #define EXIT_USAGE 2
@@ -536,7 +536,7 @@ int main(int argc, char **argv)
 	block(SIGHUP);
 	raise_descriptors();
 	fs = calloc(1, sizeof(*fs));
-	if (!fs || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+	if (!fs || seed_net_start()) {
 		fputs("seedfs: out of memory\n", stderr);
 		return EXIT_FAILURE;
 	}
@@ -544,7 +544,7 @@ int main(int argc, char **argv)
 	status = run(fs, &args);
 	options_release(&fs->options);
 	fuse_opt_free_args(&args);
-	curl_global_cleanup();
+	seed_net_end();
 	free(fs);
 	return status;
 }

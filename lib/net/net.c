@@ -45,6 +45,47 @@ struct seed_transfer {
 	char message[CURL_ERROR_SIZE];
 };
 
+/* curl says "out of memory" also of a line in an answer's head that is longer than it
+ * takes. So what it could not allocate is noted. */
+static _Thread_local bool lacked;
+
+static void *noted(void *block)
+{
+	lacked |= !block;
+	return block;
+}
+
+static void *note_malloc(size_t size)
+{
+	return noted(malloc(size));
+}
+
+static void *note_realloc(void *block, size_t size)
+{
+	return noted(realloc(block, size));
+}
+
+static void *note_calloc(size_t count, size_t size)
+{
+	return noted(calloc(count, size));
+}
+
+static char *note_strdup(const char *text)
+{
+	return noted(strdup(text));
+}
+
+errint_t seed_net_start(void)
+{
+	return curl_global_init_mem(CURL_GLOBAL_DEFAULT, note_malloc, free, note_realloc, note_strdup,
+				    note_calloc) == CURLE_OK ? 0 : -ENOMEM;
+}
+
+void seed_net_end(void)
+{
+	curl_global_cleanup();
+}
+
 errint_t seed_net_new(size_t most_bytes, struct seed_net **out)
 {
 	struct seed_net *net = calloc(1, sizeof(*net));
@@ -370,6 +411,8 @@ static void fill_error(const struct seed_transfer *transfer, CURLcode code,
 			       strerror(-transfer->write_error));
 	else if (transfer->local_error)
 		seed_error_set(error, transfer->local_error, "%s", strerror(transfer->local_error));
+	else if (code == CURLE_OUT_OF_MEMORY && transfer->sent && !lacked)
+		seed_error_set(error, EIO, "the answer's head has a line that is too long");
 	else
 		seed_error_set(error, code_of(code), "%s", why);
 }
@@ -485,6 +528,7 @@ void seed_net_turn(struct seed_net *net)
 	int running, left;
 	CURLMsg *message;
 
+	lacked = false;
 	resume(net);
 	curl_multi_perform(net->multi, &running);
 	while ((message = curl_multi_info_read(net->multi, &left)) != NULL) {

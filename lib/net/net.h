@@ -59,6 +59,10 @@ struct seed_net_answer {
 
 typedef void seed_net_done_fn(void *context, struct seed_net_answer *answer);
 
+/* For the process, before any other thread is there; and after. */
+errint_t seed_net_start(void) SEED_MUST_CHECK;
+void seed_net_end(void);
+
 /* Holds at most `most_bytes` of answers at once. Beyond that only one answer is read
  * from its socket, so that the transfers still end. */
 errint_t seed_net_new(size_t most_bytes, struct seed_net **net) SEED_MUST_CHECK;

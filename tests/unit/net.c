@@ -393,6 +393,27 @@ static void holds_a_bounded_sum(void **state)
 		stop(&servers[i]);
 }
 
+/* A service that sends a head without end is at fault, not this machine's memory. */
+static void tells_a_long_line_from_a_lack_of_memory(void **state)
+{
+	static const char *const heads[] = { "HTTP/1.1 200 ", "HTTP/1.1 200 OK\r\nX: " };
+	const size_t size = 2 * 1024 * 1024;
+	char *text = malloc(size);
+
+	SEED_UNUSED(state);
+	assert_non_null(text);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(heads); i++) {
+		struct told told;
+
+		memset(text, 'x', size);
+		memcpy(text, heads[i], strlen(heads[i]));
+		told = ask_bytes("GET", text, size);
+		assert_int_equal(told.error.code, EIO);
+		assert_string_equal(told.error.message, "the answer's head has a line that is too long");
+	}
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -401,9 +422,12 @@ int main(void)
 		cmocka_unit_test(takes_the_key_out),
 		cmocka_unit_test(unpacks_within_the_limit),
 		cmocka_unit_test(holds_a_bounded_sum),
+		cmocka_unit_test(tells_a_long_line_from_a_lack_of_memory),
 		cmocka_unit_test(guards_what_has_no_proxy),
 		cmocka_unit_test(believes_a_peer_that_proved_itself),
 	};
 
+	if (seed_net_start())
+		return 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
