@@ -39,9 +39,9 @@ static enum seed_failure failure_of(const struct generation *generation,
 }
 
 /* The URL was refused, and the service has no other: it may work again later. */
-static bool is_remint(const struct generation *generation)
+static bool is_reissue(const struct generation *generation)
 {
-	return generation->task.stage == SEED_STAGE_REMINT;
+	return generation->task.stage == SEED_STAGE_REISSUE;
 }
 
 static enum phase step_failed(struct generation *generation, struct seed_step *step)
@@ -51,7 +51,7 @@ static enum phase step_failed(struct generation *generation, struct seed_step *s
 		generation_keep_url(generation, step->refused_url);
 	if (step->withdraw)
 		cancel_at_service(generation);
-	return attempt_failed(generation, is_remint(generation) ? SEED_FAILURE_GONE :
+	return attempt_failed(generation, is_reissue(generation) ? SEED_FAILURE_GONE :
 			      failure_of(generation, step), &step->error, -1);
 }
 

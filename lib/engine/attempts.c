@@ -118,7 +118,7 @@ static enum phase wait_until(struct generation *generation, enum seed_failure fa
 {
 	bool fetches = generation->phase == PHASE_FETCH || generation->phase == PHASE_FETCH_WAIT ||
 		       generation->phase == PHASE_VERIFY ||
-		       (generation->task.stage == SEED_STAGE_REMINT && failure == SEED_FAILURE_GONE);
+		       (generation->task.stage == SEED_STAGE_REISSUE && failure == SEED_FAILURE_GONE);
 
 	generation->wake_ms = wake_ms;
 	return fetches ? PHASE_FETCH_WAIT : PHASE_POLL_WAIT;

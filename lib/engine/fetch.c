@@ -54,10 +54,10 @@ enum phase fetch_enter(struct generation *generation)
  * before the attempt counts as failed. */
 static bool ask_for_new_url(struct generation *generation)
 {
-	if (generation->adopting || generation->reminted)
+	if (generation->adopting || generation->reissued)
 		return false;
-	generation->reminted = true;
-	if (!exchange_can(generation, SEED_STAGE_REMINT))
+	generation->reissued = true;
+	if (!exchange_can(generation, SEED_STAGE_REISSUE))
 		return false;
 	generation_log(generation, SEED_LOG_IMAGE "Image URL refused: asking for a new one");
 	return true;

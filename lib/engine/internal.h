@@ -190,7 +190,7 @@ struct generation {
 	unsigned backoffs;    /* in a row */
 	int held_code;        /* the errno that the log has of what is lacking */
 	unsigned redirects;
-	bool reminted;
+	bool reissued;
 	char *fetch_url;      /* where the redirects have led */
 
 	struct seed_transfer *look; /* progress.c; NULL: none under way */

@@ -421,7 +421,7 @@ const struct seed_provider seed_provider_comfyui = {
 	.auth = SEED_AUTH_LOCAL,
 	.default_model = "sd_xl_base_1.0.safetensors",
 	.proof_path = "/system_stats",
-	/* No REMINT: /view has no date of expiry. */
+	/* No REISSUE: /view has no date of expiry. */
 	.on[SEED_STAGE_SUBMIT] = { ask_submit, read_submit },
 	.on[SEED_STAGE_POLL] = { ask_history, read_history },
 	.on[SEED_STAGE_OTHER] = { ask_history, read_history },

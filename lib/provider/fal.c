@@ -187,6 +187,6 @@ const struct seed_provider seed_provider_fal = {
 	.on[SEED_STAGE_SUBMIT] = { ask_submit, read_submit },
 	.on[SEED_STAGE_POLL] = { ask_poll, read_poll },
 	.on[SEED_STAGE_RESULT] = { ask_result, read_result },
-	.on[SEED_STAGE_REMINT] = { ask_result, read_result },
+	.on[SEED_STAGE_REISSUE] = { ask_result, read_result },
 	.on[SEED_STAGE_CANCEL] = { ask_cancel, NULL },
 };

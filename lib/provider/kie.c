@@ -73,7 +73,7 @@ static errint_t ask_poll(const struct seed_ask *ask)
 	return seed_ask_task(ask, "GET", "/api/v1/jobs/recordInfo?taskId=", "");
 }
 
-static errint_t ask_remint(const struct seed_ask *ask)
+static errint_t ask_reissue(const struct seed_ask *ask)
 {
 	const char *url = ask->task->image_url;
 
@@ -268,8 +268,8 @@ static void read_poll(struct seed_task *task, const struct seed_response *respon
 		poll_code(response, json, step, code);
 }
 
-static void read_remint(struct seed_task *task, const struct seed_response *response,
-			const cJSON *json, struct seed_step *step)
+static void read_reissue(struct seed_task *task, const struct seed_response *response,
+			 const cJSON *json, struct seed_step *step)
 {
 	const char *url = seed_json_text(json, "data");
 
@@ -295,7 +295,7 @@ static void read_remint(struct seed_task *task, const struct seed_response *resp
 	.proof_path = "/api/v1/chat/credit", \
 	.proof_credits = "data", \
 	.on[SEED_STAGE_POLL] = { ask_poll, read_poll }, \
-	.on[SEED_STAGE_REMINT] = { ask_remint, read_remint }
+	.on[SEED_STAGE_REISSUE] = { ask_reissue, read_reissue }
 
 const struct seed_provider seed_provider_kie = {
 	.name = "kie",

@@ -25,7 +25,7 @@ enum seed_stage {
 	SEED_STAGE_SUBMIT, /* costs money */
 	SEED_STAGE_POLL,   /* ask for the task's state */
 	SEED_STAGE_RESULT, /* done: ask for its result (services that separate the two) */
-	SEED_STAGE_REMINT, /* the image URL expired: ask for a new one (image_url is the old one) */
+	SEED_STAGE_REISSUE, /* the image URL expired: ask for a new one (image_url is the old one) */
 	SEED_STAGE_CANCEL, /* ask the service to stop */
 	SEED_STAGE_LOOK,   /* ask for its progress, while another request is under way */
 	SEED_STAGE_CHECK,  /* the image came with the answer: ask whether it is whole */

@@ -162,6 +162,6 @@ const struct seed_provider seed_provider_replicate = {
 	/* How far it is stands in the text of `logs` alone. */
 	.on[SEED_STAGE_SUBMIT] = { ask_submit, read_submit },
 	.on[SEED_STAGE_POLL] = { ask_poll, read_poll },
-	.on[SEED_STAGE_REMINT] = { ask_poll, read_poll },
+	.on[SEED_STAGE_REISSUE] = { ask_poll, read_poll },
 	.on[SEED_STAGE_CANCEL] = { ask_cancel, NULL },
 };

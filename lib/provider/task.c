@@ -3,10 +3,10 @@
 #include "lib/provider/provider.h"
 #include "lib/record/record.h"
 
-/* The names stand in journals on disk: add, never change. */
+/* Journals on disk have these names, so none may change ("remint" is a reissue). */
 static const char *const stage_names[] = {
 	[SEED_STAGE_SUBMIT] = "submit", [SEED_STAGE_POLL] = "poll",
-	[SEED_STAGE_RESULT] = "result", [SEED_STAGE_REMINT] = "remint",
+	[SEED_STAGE_RESULT] = "result", [SEED_STAGE_REISSUE] = "remint",
 	[SEED_STAGE_CANCEL] = "cancel", [SEED_STAGE_LOOK] = "look",
 	[SEED_STAGE_CHECK] = "check", [SEED_STAGE_OTHER] = "other",
 };

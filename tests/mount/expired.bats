@@ -1,10 +1,10 @@
 #!/usr/bin/env bats
-# provider=kie: a picture's URL that died is minted anew, once, and then asked for
+# provider=kie: a picture's URL that died is reissued once, and then asked for
 # until the deadline. (The other services' tests are with the others of theirs.)
 
 load helper
 
-@test "kie: an image URL that died is minted anew" {
+@test "kie: an image URL that died is reissued" {
 	mount_seed
 	faults '[{"on":"image","nth":1,"do":{"status":403,"body":"expired"}}]'
 	write fox "a fox"
@@ -29,7 +29,7 @@ load helper
 	same 2 "$(count mint)"
 }
 
-@test "kie: a URL is minted once, and asked for again until it lives" {
+@test "kie: a URL is reissued once, and asked for again until it lives" {
 	mount_seed
 	faults '[{"on":"image","times":3,"do":{"status":403,"body":"expired"}}]'
 	write fox "a fox"
@@ -46,7 +46,7 @@ load helper
 	has "$(record fox '.attempts[0].error.message')" "HTTP 403"
 }
 
-@test "kie: a URL that cannot be minted is asked for again" {
+@test "kie: a URL that cannot be reissued is asked for again" {
 	mount_seed
 	faults '[{"on":"image","nth":1,"do":{"status":403,"body":"expired"}},
 		{"on":"mint","do":{"code":422,"msg":"The URL is not one of ours"}}]'
@@ -55,7 +55,7 @@ load helper
 	same "1 1 2" "$(count create) $(count mint) $(count image)"
 }
 
-@test "kie: a URL that died while nothing was mounted is minted anew" {
+@test "kie: a URL that died while nothing was mounted is reissued" {
 	mount_seed
 	faults '[{"on":"image","nth":1,"do":{"hold":true}}]'
 	background try_write fox "a fox"

@@ -172,7 +172,7 @@ struct seed_provider sim_provider = {
 	.default_base = "http://sim.test",
 	.on[SEED_STAGE_SUBMIT] = { sim_submit, sim_read },
 	.on[SEED_STAGE_POLL] = { sim_poll, sim_read },
-	.on[SEED_STAGE_REMINT] = { sim_poll, sim_read },
+	.on[SEED_STAGE_REISSUE] = { sim_poll, sim_read },
 	.on[SEED_STAGE_CANCEL] = { sim_cancel, sim_read },
 };
 

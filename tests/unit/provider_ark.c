@@ -66,7 +66,7 @@ static void knows_the_other_site(void **state)
 static void has_one_request_only(void **state)
 {
 	static const enum seed_stage stages[] = { SEED_STAGE_POLL, SEED_STAGE_RESULT,
-						  SEED_STAGE_REMINT, SEED_STAGE_CANCEL };
+						  SEED_STAGE_REISSUE, SEED_STAGE_CANCEL };
 
 	SEED_UNUSED(state);
 	for (size_t i = 0; i < SEED_ARRAY_LEN(stages); i++) {

@@ -125,7 +125,7 @@ static void polls_the_history(void **state)
 	help_no_request(COMFYUI, &task, -EOPNOTSUPP);
 	help_set(&task.id, "a/b");
 	help_request(COMFYUI, &params, &task, "GET", API "/history/a%2Fb", NULL);
-	task.stage = SEED_STAGE_REMINT;
+	task.stage = SEED_STAGE_REISSUE;
 	help_no_request(COMFYUI, &task, -EOPNOTSUPP);
 	seed_task_release(&task);
 	seed_params_release(&params);

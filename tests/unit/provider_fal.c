@@ -98,7 +98,7 @@ static void follows_the_urls_it_was_given(void **state)
 	help_request(FAL, &params, &task, "GET", REQUESTS "/status", NULL);
 	task.stage = SEED_STAGE_RESULT;
 	help_request(FAL, &params, &task, "GET", REQUESTS, NULL);
-	task.stage = SEED_STAGE_REMINT;
+	task.stage = SEED_STAGE_REISSUE;
 	help_request(FAL, &params, &task, "GET", REQUESTS, NULL);
 	task.stage = SEED_STAGE_CANCEL;
 	help_request(FAL, &params, &task, "PUT", REQUESTS "/cancel", NULL);
@@ -210,7 +210,7 @@ static const struct answer_case cases[] = {
 	  .code = ETIMEDOUT },
 	{ .name = "result 429", RESULT, .status = 429, .body = "{}", .kind = SEED_STEP_BACKOFF },
 	{ .name = "result 401", RESULT, .status = 401, .body = "{}", FAILS, .code = EKEYREJECTED },
-	{ .name = "remint", .stage = SEED_STAGE_REMINT, .status = 200,
+	{ .name = "reissue", .stage = SEED_STAGE_REISSUE, .status = 200,
 	  .body = "{\"images\":[{\"url\":\"https://v3.fal.media/b.png\"}]}",
 	  .kind = SEED_STEP_URL, .image = "https://v3.fal.media/b.png" },
 	{ .name = "cancelled", .stage = SEED_STAGE_CANCEL, .status = 202,

@@ -89,9 +89,9 @@ static void polls_with_an_encoded_id(void **state)
 	seed_params_release(&params);
 }
 
-static void remints_but_cannot_cancel(void **state)
+static void reissues_but_cannot_cancel(void **state)
 {
-	struct seed_task task = { .stage = SEED_STAGE_REMINT };
+	struct seed_task task = { .stage = SEED_STAGE_REISSUE };
 	struct seed_params params;
 
 	SEED_UNUSED(state);
@@ -270,17 +270,17 @@ static const struct answer_case polls[] = {
 	{ .name = "HTML", POLL, .body = "<html>", NOT_TOLD },
 };
 
-#define REMINT .stage = SEED_STAGE_REMINT, .status = 200
-static const struct answer_case remints[] = {
-	{ .name = "new URL", REMINT, .body = "{\"code\":200,\"data\":\"https://x.test/new?s=1\"}",
+#define REISSUE .stage = SEED_STAGE_REISSUE, .status = 200
+static const struct answer_case reissues[] = {
+	{ .name = "new URL", REISSUE, .body = "{\"code\":200,\"data\":\"https://x.test/new?s=1\"}",
 	  .kind = SEED_STEP_URL, .image = "https://x.test/new?s=1" },
-	{ .name = "in an object", REMINT, .body = "{\"code\":200,\"data\":{\"url\":\"https://x.test/n\"}}",
+	{ .name = "in an object", REISSUE, .body = "{\"code\":200,\"data\":{\"url\":\"https://x.test/n\"}}",
 	  .kind = SEED_STEP_URL, .image = "https://x.test/n" },
-	{ .name = "refused", REMINT, .body = "{\"code\":422,\"msg\":\"no such file\"}",
+	{ .name = "refused", REISSUE, .body = "{\"code\":422,\"msg\":\"no such file\"}",
 	  .kind = SEED_STEP_FAIL, .code = EINVAL, .message = "code 422: no such file" },
-	{ .name = "no URL", REMINT, .body = "{\"code\":200,\"data\":\"\"}",
+	{ .name = "no URL", REISSUE, .body = "{\"code\":200,\"data\":\"\"}",
 	  .kind = SEED_STEP_FAIL, .code = EIO, .message = "no image URL in the answer" },
-	{ .name = "busy", REMINT, .body = "{\"code\":429}", .kind = SEED_STEP_BACKOFF },
+	{ .name = "busy", REISSUE, .body = "{\"code\":429}", .kind = SEED_STEP_BACKOFF },
 	{ .name = "cancel", .stage = SEED_STAGE_CANCEL, .status = 200, .body = "",
 	  .kind = SEED_STEP_DONE },
 };
@@ -300,7 +300,7 @@ static void reads_polls(void **state)
 static void reads_the_rest(void **state)
 {
 	SEED_UNUSED(state);
-	help_run_cases(KIE, remints, SEED_ARRAY_LEN(remints));
+	help_run_cases(KIE, reissues, SEED_ARRAY_LEN(reissues));
 }
 
 static void tells_progress_and_cost(void **state)
@@ -336,7 +336,7 @@ int main(void)
 		cmocka_unit_test(submits_what_a_json_request_adds),
 		cmocka_unit_test(later_models_have_their_size_in_quality),
 		cmocka_unit_test(polls_with_an_encoded_id),
-		cmocka_unit_test(remints_but_cannot_cancel),
+		cmocka_unit_test(reissues_but_cannot_cancel),
 		cmocka_unit_test(reads_submissions),
 		cmocka_unit_test(reads_polls),
 		cmocka_unit_test(reads_the_rest),

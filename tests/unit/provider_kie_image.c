@@ -71,7 +71,7 @@ static void goes_on_as_the_jobs_api(void **state)
 	help_set(&task.id, "t1");
 	help_request(KIE_IMAGE, &params, &task, "GET",
 		     "https://api.kie.ai/api/v1/jobs/recordInfo?taskId=t1", NULL);
-	task.stage = SEED_STAGE_REMINT;
+	task.stage = SEED_STAGE_REISSUE;
 	help_set(&task.image_url, "https://x.test/a.png");
 	help_request(KIE_IMAGE, &params, &task, "POST",
 		     "https://api.kie.ai/api/v1/common/download-url",

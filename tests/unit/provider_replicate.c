@@ -97,7 +97,7 @@ static void follows_the_task(void **state)
 	help_request(REPLICATE, &params, &task, "POST", API "/predictions/p1/cancel", NULL);
 	help_set(&task.cancel_url, API "/predictions/p2/cancel");
 	help_request(REPLICATE, &params, &task, "POST", API "/predictions/p2/cancel", NULL);
-	task.stage = SEED_STAGE_REMINT;
+	task.stage = SEED_STAGE_REISSUE;
 	help_set(&task.poll_url, API "/predictions/p3");
 	help_request(REPLICATE, &params, &task, "GET", API "/predictions/p3", NULL);
 	seed_task_release(&task);
@@ -166,7 +166,7 @@ static const struct answer_case cases[] = {
 	{ .name = "poll 502", POLL, .status = 502, .body = "<html>", NOT_TOLD },
 	{ .name = "poll 429", POLL, .status = 429, .body = "{}", .kind = SEED_STEP_BACKOFF },
 	{ .name = "poll 401", POLL, .status = 401, .body = "{}", FAILS, .code = EKEYREJECTED },
-	{ .name = "remint", .stage = SEED_STAGE_REMINT, .status = 200,
+	{ .name = "reissue", .stage = SEED_STAGE_REISSUE, .status = 200,
 	  .body = "{\"status\":\"succeeded\",\"output\":[\"https://replicate.delivery/b.jpg\"]}",
 	  .kind = SEED_STEP_URL, .image = "https://replicate.delivery/b.jpg" },
 	{ .name = "cancel", .stage = SEED_STAGE_CANCEL, .status = 200, .body = "{}", .kind = SEED_STEP_DONE },
