@@ -72,7 +72,7 @@ struct node_type {
 			int to_set, struct handle *handle);
 
 	/* Files. */
-	void (*open)(struct fs *fs, fuse_req_t req, struct inode *inode, struct fuse_file_info *fi);
+	void (*open)(struct fs *fs, fuse_req_t req, struct handle *handle);
 	void (*read)(struct fs *fs, fuse_req_t req, struct handle *handle, size_t size, off_t offset);
 	void (*write)(struct fs *fs, fuse_req_t req, struct handle *handle, const char *data,
 		      size_t size, off_t offset);
@@ -139,7 +139,7 @@ struct handle {
 	struct handle *next, **link; /* all open ones; the table's mutex */
 	struct inode *inode;  /* the kernel keeps it looked up while it is open */
 	int fd;               /* of the state directory's file, -1: none */
-	int flags;            /* of open(2) */
+	struct fuse_file_info fi; /* the request's, with what the reply adds */
 	int64_t uid;          /* of the opener */
 	pid_t thread;         /* of the opener; 0: out of sight */
 	pid_t opener;         /* its process, where handle_find_opener() was called */
@@ -305,8 +305,10 @@ errint_t entry_fill(struct fs *fs, const struct found *found, struct inode *inod
 /* Replies with the entry of what was found, its lookup count raised. */
 void reply_found(struct fs *fs, fuse_req_t req, struct found *found);
 
-/* Replies to an open or frees the handle if the caller is gone. */
-void reply_open(fuse_req_t req, struct handle *handle, struct fuse_file_info *fi);
+/* Replies to an open, or to a create, for which the handle's inode was looked up. If it
+ * failed, or the caller is gone, the handle is freed (and the look-up taken back). */
+void reply_open(fuse_req_t req, struct handle *handle, errint_t err);
+void reply_created(fuse_req_t req, struct handle *handle, errint_t err);
 
 /* Where a read of a text of `len` bytes begins; *size becomes what is there of it. */
 size_t part_of(size_t len, off_t offset, size_t *size);

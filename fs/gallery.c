@@ -124,7 +124,6 @@ struct asking {
 	fuse_req_t req;
 	struct inode *inode;
 	struct handle *handle;
-	struct fuse_file_info fi;
 };
 
 static void reply(struct asking *asking, errint_t err)
@@ -137,14 +136,12 @@ static void reply(struct asking *asking, errint_t err)
 		err = snapshot(asking->fs, handle);
 	if (!err && !handle)
 		err = index_getattr(asking->fs, asking->inode, &st, &timeout_s);
-	if (err) {
-		handle_free(handle);
+	if (handle)
+		reply_open(asking->req, handle, err);
+	else if (err)
 		fuse_reply_err(asking->req, -err);
-	} else if (handle) {
-		reply_open(asking->req, handle, &asking->fi);
-	} else {
+	else
 		fuse_reply_attr(asking->req, &st, timeout_s);
-	}
 }
 
 /* Requests that come during a rendering wait here for its end. */
@@ -167,8 +164,7 @@ static void ask(struct asking *asking)
 	}
 	later = malloc(sizeof(*later));
 	if (!later) {
-		handle_free(asking->handle);
-		fuse_reply_err(asking->req, ENOMEM);
+		reply(asking, -ENOMEM);
 		return;
 	}
 	*later = *asking;
@@ -185,18 +181,12 @@ static void index_getattr_later(struct fs *fs, fuse_req_t req, struct inode *ino
 	ask(&asking);
 }
 
-static void index_open(struct fs *fs, fuse_req_t req, struct inode *inode,
-		       struct fuse_file_info *fi)
+static void index_open(struct fs *fs, fuse_req_t req, struct handle *handle)
 {
-	struct asking asking = { .fs = fs, .req = req, .inode = inode, .fi = *fi };
+	struct asking asking = { .fs = fs, .req = req, .inode = handle->inode, .handle = handle };
 
-	asking.handle = handle_new(req, inode, fi);
-	if (!asking.handle) {
-		fuse_reply_err(req, ENOMEM);
-		return;
-	}
 	/* Read to the snapshot's end, whatever the size has become since. */
-	asking.fi.direct_io = 1;
+	handle->fi.direct_io = 1;
 	ask(&asking);
 }
 

@@ -23,7 +23,8 @@ struct handle *handle_new(fuse_req_t req, struct inode *inode, const struct fuse
 	pthread_mutex_unlock(&fs->inode_mutex);
 	handle->inode = inode;
 	handle->fd = -1;
-	handle->flags = fi->flags;
+	handle->fi = *fi;
+	handle->fi.fh = (uintptr_t)handle;
 	handle->uid = fuse_req_ctx(req)->uid;
 	handle->thread = fuse_req_ctx(req)->pid;
 	return handle;

@@ -119,8 +119,7 @@ static errint_t images_lookup(struct fs *fs, const struct node_type *folder, con
 /* Opens what stands at images/NAME.png now. Where the inode is not that version's (it was
  * pending, or the name was kept) the kernel is to ask for the name; if it has done so in
  * this call, no pages are kept or shared. */
-static errint_t open_image(struct fs *fs, fuse_req_t req, struct handle *handle,
-			   struct fuse_file_info *fi)
+static errint_t open_image(struct fs *fs, fuse_req_t req, struct handle *handle)
 {
 	char path[FS_PATH_BYTES];
 	struct stat st;
@@ -131,93 +130,58 @@ static errint_t open_image(struct fs *fs, fuse_req_t req, struct handle *handle,
 		return handle->fd;
 	if (fstat(handle->fd, &st) < 0)
 		return -errno;
-	fi->keep_cache = version_equal(handle->inode->version, version_of(&st));
-	fi->direct_io = !fi->keep_cache;
-	fi->noflush = 1;
-	return stale_tell_open(fs, req, fi->direct_io) ? -ESTALE : 0;
+	handle->fi.keep_cache = version_equal(handle->inode->version, version_of(&st));
+	handle->fi.direct_io = !handle->fi.keep_cache;
+	handle->fi.noflush = 1;
+	return stale_tell_open(fs, req, handle->fi.direct_io) ? -ESTALE : 0;
 }
 
-struct opening {
-	struct handle *handle;
-	struct fuse_file_info fi;
-};
-
-static void open_or_wait(struct fs *fs, fuse_req_t req, struct handle *handle,
-			 struct fuse_file_info *fi);
+static void open_or_wait(struct fs *fs, fuse_req_t req, struct handle *handle);
 
 static void waited(struct fs *fs, fuse_req_t req, int code, void *context)
 {
-	struct opening *opening = context;
+	struct handle *handle = context;
 
 	if (code) {
-		handle_free(opening->handle);
 		stale_end(fs, req);
-		fuse_reply_err(req, code);
+		reply_open(req, handle, -code);
 	} else {
 		/* It may already be gone again, for a newer prompt or for good. */
-		open_or_wait(fs, req, opening->handle, &opening->fi);
+		open_or_wait(fs, req, handle);
 	}
-	free(opening);
 }
 
-static void wait_for(struct fs *fs, fuse_req_t req, struct handle *handle,
-		     const struct fuse_file_info *fi)
+static void wait_for(struct fs *fs, fuse_req_t req, struct handle *handle)
 {
-	struct opening *opening = calloc(1, sizeof(*opening));
 	char path[FS_PATH_BYTES], name[FS_PATH_BYTES];
 	struct seed_wait *wait;
 
 	inode_path(fs, handle->inode, path);
-	if (!opening || !path_stem(path, ".png", name) ||
-	    !(wait = waiting_new(fs, req, waited, opening))) {
-		free(opening);
-		handle_free(handle);
-		fuse_reply_err(req, ENOMEM);
-		return;
-	}
-	opening->handle = handle;
-	opening->fi = *fi;
-	if (seed_engine_wait_name(fs->engine, name, wait))
+	if (!path_stem(path, ".png", name) || !(wait = waiting_new(fs, req, waited, handle)))
+		reply_open(req, handle, -ENOMEM);
+	else if (seed_engine_wait_name(fs->engine, name, wait))
 		waiting_fail(wait, ENOMEM);
 }
 
-/* Takes the handle. */
-static void open_or_wait(struct fs *fs, fuse_req_t req, struct handle *handle,
-			 struct fuse_file_info *fi)
+static void open_or_wait(struct fs *fs, fuse_req_t req, struct handle *handle)
 {
 	char path[FS_PATH_BYTES];
-	errint_t err = open_image(fs, req, handle, fi);
+	errint_t err = open_image(fs, req, handle);
 
-	if (!err) {
-		reply_open(req, handle, fi);
-		return;
-	}
 	if (err == -ENOENT) {
 		inode_path(fs, handle->inode, path);
 		err = outcome_of(fs, path);
 		/* Without an engine (ro) nothing will come. */
-		if (!err && ((fi->flags & O_NONBLOCK) || !fs->engine))
+		if (!err && ((handle->fi.flags & O_NONBLOCK) || !fs->engine))
 			err = -EAGAIN;
 		if (!err) {
-			wait_for(fs, req, handle, fi);
+			wait_for(fs, req, handle);
 			return;
 		}
 	}
-	handle_free(handle);
-	if (err != -ESTALE)
+	if (err && err != -ESTALE)
 		stale_end(fs, req);
-	fuse_reply_err(req, -err);
-}
-
-static void image_open(struct fs *fs, fuse_req_t req, struct inode *inode,
-		       struct fuse_file_info *fi)
-{
-	struct handle *handle = handle_new(req, inode, fi);
-
-	if (handle)
-		open_or_wait(fs, req, handle, fi);
-	else
-		fuse_reply_err(req, ENOMEM);
+	reply_open(req, handle, err);
 }
 
 /* The name of an image that was to be removed; freed with the reply. */
@@ -259,7 +223,7 @@ const struct node_type image_file = {
 	.area = SEED_AREA_IMAGES,
 	.getattr = image_getattr,
 	.getattr_later = image_getattr_later,
-	.open = image_open,
+	.open = open_or_wait,
 	.read = file_read,
 	.getxattr = image_getxattr,
 };

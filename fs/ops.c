@@ -179,13 +179,16 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct fs *fs = fs_of(req);
 	struct inode *inode = inode_of(fs, ino);
+	struct handle *handle;
 
 	if (!inode->type->open)
 		fuse_reply_err(req, EISDIR);
 	else if ((fi->flags & O_ACCMODE) != O_RDONLY && !inode->type->write)
 		fuse_reply_err(req, EROFS);
+	else if (!(handle = handle_new(req, inode, fi)))
+		fuse_reply_err(req, ENOMEM);
 	else
-		inode->type->open(fs, req, inode, fi);
+		inode->type->open(fs, req, handle);
 }
 
 static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
@@ -255,17 +258,13 @@ static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	struct inode *inode = inode_of(fs, ino);
 	struct handle *handle = handle_new(req, inode, fi);
 	char path[FS_PATH_BYTES];
-	errint_t err = -ENOMEM;
 
-	inode_path(fs, inode, path);
-	if (handle)
-		err = inode->type->list(fs, inode->type, path, &handle->listing);
-	if (err) {
-		handle_free(handle);
-		fuse_reply_err(req, -err);
+	if (!handle) {
+		fuse_reply_err(req, ENOMEM);
 		return;
 	}
-	reply_open(req, handle, fi);
+	inode_path(fs, inode, path);
+	reply_open(req, handle, inode->type->list(fs, inode->type, path, &handle->listing));
 }
 
 /* d_ino is st_ino, so that whoever lists need not stat. */
@@ -420,59 +419,58 @@ static void op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fus
 	fuse_reply_err(req, 0);
 }
 
+/* The type of a folder and its path. */
+static const struct node_type *folder_of(fuse_req_t req, fuse_ino_t ino, char path[FS_PATH_BYTES])
+{
+	struct fs *fs = fs_of(req);
+	struct inode *folder = inode_of(fs, ino);
+
+	inode_path(fs, folder, path);
+	return folder->type;
+}
+
 static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 		      struct fuse_file_info *fi)
 {
-	struct fs *fs = fs_of(req);
-	struct inode *folder = inode_of(fs, parent);
 	char path[FS_PATH_BYTES];
+	const struct node_type *type = folder_of(req, parent, path);
 
-	if (!folder->type->create) {
+	if (type->create)
+		type->create(fs_of(req), req, path, name, mode, fi);
+	else
 		fuse_reply_err(req, EROFS);
-		return;
-	}
-	inode_path(fs, folder, path);
-	folder->type->create(fs, req, path, name, mode, fi);
 }
 
 static void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	struct fs *fs = fs_of(req);
-	struct inode *folder = inode_of(fs, parent);
 	char path[FS_PATH_BYTES];
+	const struct node_type *type = folder_of(req, parent, path);
 
-	if (!folder->type->unlink) {
+	if (type->unlink)
+		type->unlink(fs_of(req), req, type, path, name);
+	else
 		fuse_reply_err(req, EROFS);
-		return;
-	}
-	inode_path(fs, folder, path);
-	folder->type->unlink(fs, req, folder->type, path, name);
 }
 
 static void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 {
-	struct fs *fs = fs_of(req);
-	struct inode *folder = inode_of(fs, parent);
 	char path[FS_PATH_BYTES];
+	const struct node_type *type = folder_of(req, parent, path);
 
 	SEED_UNUSED(mode);
-	if (!folder->type->mkdir) {
+	if (type->mkdir)
+		type->mkdir(fs_of(req), req, path, name);
+	else
 		fuse_reply_err(req, EROFS);
-		return;
-	}
-	inode_path(fs, folder, path);
-	folder->type->mkdir(fs, req, path, name);
 }
 
 static void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	struct fs *fs = fs_of(req);
-	struct inode *folder = inode_of(fs, parent);
 	char path[FS_PATH_BYTES];
+	const struct node_type *type = folder_of(req, parent, path);
 
-	inode_path(fs, folder, path);
-	if (folder->type->rmdir)
-		folder->type->rmdir(fs, req, folder->type, path, name);
+	if (type->rmdir)
+		type->rmdir(fs_of(req), req, type, path, name);
 	else
 		fuse_reply_err(req, EROFS);
 }
@@ -480,37 +478,29 @@ static void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
 		      const char *new_name, unsigned flags)
 {
-	struct fs *fs = fs_of(req);
-	struct inode *folder = inode_of(fs, parent), *new_folder = inode_of(fs, new_parent);
-	char path[FS_PATH_BYTES], from[FS_PATH_BYTES], to[FS_PATH_BYTES];
-	bool fits;
+	char path[FS_PATH_BYTES], new_path[FS_PATH_BYTES], from[FS_PATH_BYTES], to[FS_PATH_BYTES];
+	const struct node_type *type = folder_of(req, parent, path);
+	const struct node_type *new_type = folder_of(req, new_parent, new_path);
 
-	inode_path(fs, folder, path);
-	fits = path_join(path, name, from);
-	inode_path(fs, new_folder, path);
-	fits = fits && path_join(path, new_name, to);
-	if (!fits)
+	if (!path_join(path, name, from) || !path_join(new_path, new_name, to))
 		fuse_reply_err(req, ENAMETOOLONG);
-	else if (!folder->type->rename)
-		fuse_reply_err(req, EROFS);
+	else if (type->rename)
+		type->rename(fs_of(req), req, from, new_type, to, flags);
 	else
-		folder->type->rename(fs, req, from, new_folder->type, to, flags);
+		fuse_reply_err(req, EROFS);
 }
 
 /* What cannot exist here: EPERM, which programs expect; they do not expect ENOSYS. */
 static void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev)
 {
-	struct fs *fs = fs_of(req);
-	struct inode *folder = inode_of(fs, parent);
 	char path[FS_PATH_BYTES];
+	const struct node_type *type = folder_of(req, parent, path);
 
 	SEED_UNUSED(rdev);
-	if (!S_ISREG(mode) || !folder->type->mknod) {
+	if (S_ISREG(mode) && type->mknod)
+		type->mknod(fs_of(req), req, path, name, mode);
+	else
 		fuse_reply_err(req, EPERM);
-		return;
-	}
-	inode_path(fs, folder, path);
-	folder->type->mknod(fs, req, path, name, mode);
 }
 
 static void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)

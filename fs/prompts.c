@@ -56,10 +56,9 @@ static bool find_scratch(struct fs *fs, struct found *found)
 	return true;
 }
 
-static void reply_scratch(struct fs *fs, fuse_req_t req, struct found *found,
-			  struct fuse_file_info *fi)
+static void create_scratch(struct fs *fs, fuse_req_t req, struct found *found,
+			   const struct fuse_file_info *fi)
 {
-	struct fuse_entry_param entry = { .generation = 1 };
 	struct inode *inode = find_scratch(fs, found) ? inode_get(fs, found) : NULL;
 	struct handle *handle = inode ? handle_new(req, inode, fi) : NULL;
 
@@ -71,14 +70,8 @@ static void reply_scratch(struct fs *fs, fuse_req_t req, struct found *found,
 		return;
 	}
 	scratch_opened(fs, inode->scratch);
-	entry.ino = (uintptr_t)inode;
-	SEED_UNUSED(inode->type->getattr(fs, inode, &entry.attr, &entry.attr_timeout) == 0);
-	fi->fh = (uintptr_t)handle;
-	fi->direct_io = 1;
-	if (fuse_reply_create(req, &entry, fi) == -ENOENT) {
-		inode->type->release(fs, handle);
-		inode_forget(fs, inode, 1);
-	}
+	handle->fi.direct_io = 1;
+	reply_created(req, handle, 0);
 }
 
 /* `found` says afterwards which of the two it is. */
@@ -103,7 +96,7 @@ static void prompts_create(struct fs *fs, fuse_req_t req, const char *path, cons
 	if (err)
 		fuse_reply_err(req, -err);
 	else if (found.type == &scratch_file)
-		reply_scratch(fs, req, &found, fi);
+		create_scratch(fs, req, &found, fi);
 	else
 		writing_create(fs, req, &found, fi);
 }

@@ -22,18 +22,11 @@ static errint_t readme_getattr(struct fs *fs, struct inode *inode, struct stat *
 	return 0;
 }
 
-static void readme_open(struct fs *fs, fuse_req_t req, struct inode *inode,
-			struct fuse_file_info *fi)
+static void readme_open(struct fs *fs, fuse_req_t req, struct handle *handle)
 {
-	struct handle *handle = handle_new(req, inode, fi);
-
 	SEED_UNUSED(fs);
-	if (!handle) {
-		fuse_reply_err(req, ENOMEM);
-		return;
-	}
-	fi->keep_cache = 1;
-	reply_open(req, handle, fi);
+	handle->fi.keep_cache = 1;
+	reply_open(req, handle, 0);
 }
 
 static void readme_read(struct fs *fs, fuse_req_t req, struct handle *handle, size_t size,

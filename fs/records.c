@@ -19,28 +19,6 @@ static errint_t plain_getattr(struct fs *fs, enum seed_area area, struct inode *
 	return err;
 }
 
-static void plain_open(struct fs *fs, fuse_req_t req, struct inode *inode,
-		       struct fuse_file_info *fi, enum seed_area area)
-{
-	struct handle *handle = handle_new(req, inode, fi);
-	char path[FS_PATH_BYTES];
-
-	if (!handle) {
-		fuse_reply_err(req, ENOMEM);
-		return;
-	}
-	inode_path(fs, inode, path);
-	handle->fd = seed_store_open_file(fs->store, area, path);
-	if (handle->fd < 0) {
-		int code = -handle->fd;
-
-		handle_free(handle);
-		fuse_reply_err(req, code);
-		return;
-	}
-	reply_open(req, handle, fi);
-}
-
 /* ---- records ---- */
 
 /* The size that an open would read, and the time of the last change: a version that
@@ -69,29 +47,19 @@ static errint_t record_getattr(struct fs *fs, struct inode *inode, struct stat *
 	return 0;
 }
 
-static void record_open(struct fs *fs, fuse_req_t req, struct inode *inode,
-			struct fuse_file_info *fi)
+static void record_open(struct fs *fs, fuse_req_t req, struct handle *handle)
 {
-	struct handle *handle = handle_new(req, inode, fi);
 	char path[FS_PATH_BYTES], name[FS_PATH_BYTES];
 	errint_t err = -ENOENT;
 
-	if (!handle) {
-		fuse_reply_err(req, ENOMEM);
-		return;
-	}
 	/* Not through the page cache: the row under this name changes. */
-	fi->direct_io = 1;
-	inode_path(fs, inode, path);
+	handle->fi.direct_io = 1;
+	inode_path(fs, handle->inode, path);
 	if (path_stem(path, ".json", name))
 		handle->text = seed_store_record_text(fs->store, name, &err);
-	if (!handle->text) {
-		handle_free(handle);
-		fuse_reply_err(req, -err);
-		return;
-	}
-	handle->text_len = strlen(handle->text);
-	reply_open(req, handle, fi);
+	if (handle->text)
+		handle->text_len = strlen(handle->text);
+	reply_open(req, handle, handle->text ? 0 : err);
 }
 
 const struct node_type records_folder = {
@@ -120,10 +88,14 @@ static errint_t old_getattr(struct fs *fs, struct inode *inode, struct stat *st,
 	return plain_getattr(fs, SEED_AREA_HISTORY, inode, st);
 }
 
-static void old_open(struct fs *fs, fuse_req_t req, struct inode *inode, struct fuse_file_info *fi)
+static void old_open(struct fs *fs, fuse_req_t req, struct handle *handle)
 {
-	fi->keep_cache = 1;
-	plain_open(fs, req, inode, fi, SEED_AREA_HISTORY);
+	char path[FS_PATH_BYTES];
+
+	handle->fi.keep_cache = 1;
+	inode_path(fs, handle->inode, path);
+	handle->fd = seed_store_open_file(fs->store, SEED_AREA_HISTORY, path);
+	reply_open(req, handle, handle->fd < 0 ? handle->fd : 0);
 }
 
 const struct node_type history_folder = {

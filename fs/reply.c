@@ -1,18 +1,40 @@
 /* Answers that several operations give. */
 #include "fs/fs.h"
 
-void reply_open(fuse_req_t req, struct handle *handle, struct fuse_file_info *fi)
+/* For a handle that the kernel does not get, and so never releases: its open failed, or
+ * the caller was killed meanwhile (-ENOENT). */
+static void release(struct handle *handle)
 {
-	struct fs *fs = fuse_req_userdata(req);
+	if (handle->inode->type->release)
+		handle->inode->type->release(handle->fs, handle);
+	else
+		handle_free(handle);
+}
 
-	fi->fh = (uintptr_t)handle;
-	/* The caller was killed meanwhile: the kernel sends no release. */
-	if (fuse_reply_open(req, fi) == -ENOENT) {
-		if (handle->inode->type->release)
-			handle->inode->type->release(fs, handle);
-		else
-			handle_free(handle);
+void reply_open(fuse_req_t req, struct handle *handle, errint_t err)
+{
+	if (err) {
+		release(handle); /* before the reply: then the kernel may forget the inode */
+		fuse_reply_err(req, -err);
+	} else if (fuse_reply_open(req, &handle->fi) == -ENOENT) {
+		release(handle);
 	}
+}
+
+void reply_created(fuse_req_t req, struct handle *handle, errint_t err)
+{
+	struct inode *inode = handle->inode;
+	struct fuse_entry_param entry = { .generation = 1, .ino = (uintptr_t)inode };
+	struct fs *fs = handle->fs;
+
+	if (!err)
+		err = inode->type->getattr(fs, inode, &entry.attr, &entry.attr_timeout);
+	if (err)
+		fuse_reply_err(req, -err);
+	else if (fuse_reply_create(req, &entry, &handle->fi) != -ENOENT)
+		return;
+	release(handle);
+	inode_forget(fs, inode, 1);
 }
 
 errint_t entry_fill(struct fs *fs, const struct found *found, struct inode *inode,

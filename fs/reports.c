@@ -81,7 +81,6 @@ struct making {
 	struct inode *inode;
 	char *text;
 	struct handle *handle; /* an open; NULL: a stat */
-	struct fuse_file_info fi;
 };
 
 static void reply_stat(struct fs *fs, fuse_req_t req, struct inode *inode)
@@ -105,12 +104,11 @@ static void made(struct fs *fs, fuse_req_t req, int code, void *context)
 		     seed_process_of(fuse_req_ctx(req)->pid));
 		making->text = NULL;
 	}
-	if (code) {
-		handle_free(handle);
+	if (handle) {
+		handle->text_len = code ? 0 : strlen(handle->text);
+		reply_open(req, handle, -code);
+	} else if (code) {
 		fuse_reply_err(req, code);
-	} else if (handle) {
-		handle->text_len = strlen(handle->text);
-		reply_open(req, handle, &making->fi);
 	} else {
 		reply_stat(fs, req, making->inode);
 	}
@@ -119,8 +117,7 @@ static void made(struct fs *fs, fuse_req_t req, int code, void *context)
 }
 
 /* Replies once the engine has made one, for a stat or for `handle`. */
-static void make(struct fs *fs, fuse_req_t req, struct inode *inode, struct handle *handle,
-		 const struct fuse_file_info *fi)
+static void make(struct fs *fs, fuse_req_t req, struct inode *inode, struct handle *handle)
 {
 	struct making *making = calloc(1, sizeof(*making));
 	struct seed_wait *wait = NULL;
@@ -128,8 +125,6 @@ static void make(struct fs *fs, fuse_req_t req, struct inode *inode, struct hand
 	if (making) {
 		making->inode = inode;
 		making->handle = handle;
-		if (fi)
-			making->fi = *fi;
 		wait = waiting_new(fs, req, made, making);
 	}
 	if (!wait) {
@@ -157,23 +152,17 @@ static void report_getattr_later(struct fs *fs, fuse_req_t req, struct inode *in
 	if (fresh)
 		reply_stat(fs, req, inode);
 	else
-		make(fs, req, inode, NULL, NULL);
+		make(fs, req, inode, NULL);
 }
 
-static void report_open(struct fs *fs, fuse_req_t req, struct inode *inode,
-			struct fuse_file_info *fi)
+static void report_open(struct fs *fs, fuse_req_t req, struct handle *handle)
 {
-	struct handle *handle = handle_new(req, inode, fi);
-
-	fi->direct_io = 1;
-	if (handle)
-		handle_find_opener(handle);
-	if (!handle)
-		fuse_reply_err(req, ENOMEM);
-	else if (take_kept(fs, kind_of(inode), handle))
-		reply_open(req, handle, fi);
+	handle->fi.direct_io = 1;
+	handle_find_opener(handle);
+	if (take_kept(fs, kind_of(handle->inode), handle))
+		reply_open(req, handle, 0);
 	else
-		make(fs, req, inode, handle, fi);
+		make(fs, req, handle->inode, handle);
 }
 
 void reports_release(struct fs *fs)

@@ -485,29 +485,19 @@ void scratch_opened(struct fs *fs, struct scratch *scratch)
 	pthread_mutex_unlock(&fs->scratch_mutex);
 }
 
-static void scratch_open(struct fs *fs, fuse_req_t req, struct inode *inode,
-			 struct fuse_file_info *fi)
+static void scratch_open(struct fs *fs, fuse_req_t req, struct handle *handle)
 {
-	struct handle *handle = handle_new(req, inode, fi);
+	struct scratch *scratch = handle->inode->scratch;
 	errint_t err = 0;
 
-	if (!handle) {
-		fuse_reply_err(req, ENOMEM);
-		return;
-	}
-	scratch_opened(fs, inode->scratch);
-	if (fi->flags & O_TRUNC) {
+	scratch_opened(fs, scratch);
+	if (handle->fi.flags & O_TRUNC) {
 		pthread_mutex_lock(&fs->scratch_mutex);
-		err = resize(fs, inode->scratch, 0);
+		err = resize(fs, scratch, 0);
 		pthread_mutex_unlock(&fs->scratch_mutex);
 	}
-	if (err) {
-		scratch_file.release(fs, handle);
-		fuse_reply_err(req, -err);
-		return;
-	}
-	fi->direct_io = 1;
-	reply_open(req, handle, fi);
+	handle->fi.direct_io = 1;
+	reply_open(req, handle, err);
 }
 
 static void scratch_read(struct fs *fs, fuse_req_t req, struct handle *handle, size_t size,
@@ -538,7 +528,7 @@ static void scratch_write(struct fs *fs, fuse_req_t req, struct handle *handle, 
 	size_t at;
 
 	pthread_mutex_lock(&fs->scratch_mutex);
-	at = handle->flags & O_APPEND ? scratch->len : (size_t)offset;
+	at = handle->fi.flags & O_APPEND ? scratch->len : (size_t)offset;
 	if (at > SEED_SCRATCH_MAX_BYTES || size > SEED_SCRATCH_MAX_BYTES - at)
 		err = -EFBIG;
 	else

@@ -15,18 +15,11 @@ static errint_t status_getattr(struct fs *fs, struct inode *inode, struct stat *
 	return 0;
 }
 
-static void status_open(struct fs *fs, fuse_req_t req, struct inode *inode,
-			struct fuse_file_info *fi)
+static void status_open(struct fs *fs, fuse_req_t req, struct handle *handle)
 {
-	struct handle *handle = handle_new(req, inode, fi);
-
 	SEED_UNUSED(fs);
-	if (!handle) {
-		fuse_reply_err(req, ENOMEM);
-		return;
-	}
-	fi->direct_io = 1;
-	reply_open(req, handle, fi);
+	handle->fi.direct_io = 1;
+	reply_open(req, handle, 0);
 }
 
 static void status_read(struct fs *fs, fuse_req_t req, struct handle *handle, size_t size,

@@ -146,11 +146,6 @@ static errint_t thumb_getattr(struct fs *fs, struct inode *inode, struct stat *s
 	return 0;
 }
 
-struct opening {
-	struct handle *handle;
-	struct fuse_file_info fi;
-};
-
 static errint_t open_thumb(struct fs *fs, struct handle *handle)
 {
 	const struct version *version = &handle->inode->version;
@@ -161,23 +156,14 @@ static errint_t open_thumb(struct fs *fs, struct handle *handle)
 
 static void made(struct fs *fs, fuse_req_t req, int code, void *context)
 {
-	struct opening *opening = context;
-	errint_t err = code ? -code : open_thumb(fs, opening->handle);
+	struct handle *handle = context;
 
-	if (err) {
-		handle_free(opening->handle);
-		fuse_reply_err(req, -err);
-	} else {
-		reply_open(req, opening->handle, &opening->fi);
-	}
-	free(opening);
+	reply_open(req, handle, code ? -code : open_thumb(fs, handle));
 }
 
-static errint_t make(struct fs *fs, fuse_req_t req, struct handle *handle,
-		     const struct fuse_file_info *fi)
+static void make(struct fs *fs, fuse_req_t req, struct handle *handle)
 {
 	char path[FS_PATH_BYTES], image[FS_PATH_BYTES];
-	struct opening *opening;
 	struct seed_wait *wait;
 	enum seed_area area;
 	struct stat st;
@@ -186,38 +172,21 @@ static errint_t make(struct fs *fs, fuse_req_t req, struct handle *handle,
 	inode_path(fs, handle->inode, path);
 	err = find_image(fs, path, &area, image, &st);
 	if (err)
-		return err;
-	opening = calloc(1, sizeof(*opening));
-	if (!opening)
-		return -ENOMEM;
-	opening->handle = handle;
-	opening->fi = *fi;
-	wait = waiting_new(fs, req, made, opening);
-	if (!wait) {
-		free(opening);
-		return -ENOMEM;
-	}
-	if (seed_engine_thumb(fs->engine, area, image, wait))
+		reply_open(req, handle, err);
+	else if (!(wait = waiting_new(fs, req, made, handle)))
+		reply_open(req, handle, -ENOMEM);
+	else if (seed_engine_thumb(fs->engine, area, image, wait))
 		waiting_fail(wait, ENOMEM);
-	return 0;
 }
 
-static void thumb_open(struct fs *fs, fuse_req_t req, struct inode *inode,
-		       struct fuse_file_info *fi)
+static void thumb_open(struct fs *fs, fuse_req_t req, struct handle *handle)
 {
-	struct handle *handle = handle_new(req, inode, fi);
-	errint_t err = handle ? open_thumb(fs, handle) : -ENOMEM;
+	errint_t err = open_thumb(fs, handle);
 
-	if (!err) {
-		reply_open(req, handle, fi);
-		return;
-	}
 	if (err == -ENOENT && fs->engine)
-		err = make(fs, req, handle, fi);
-	if (err) {
-		handle_free(handle);
-		fuse_reply_err(req, -err);
-	}
+		make(fs, req, handle);
+	else
+		reply_open(req, handle, err);
 }
 
 const struct node_type thumbs_folder = {

@@ -11,7 +11,7 @@
 
 static bool writes(const struct handle *handle)
 {
-	return (handle->flags & O_ACCMODE) != O_RDONLY;
+	return (handle->fi.flags & O_ACCMODE) != O_RDONLY;
 }
 
 /* The inode's draft, made from the committed text where there is none. */
@@ -241,7 +241,7 @@ static errint_t begin_writing(struct fs *fs, struct handle *handle)
 	pthread_mutex_lock(&fs->inode_mutex);
 	handle->draft->writers++;
 	pthread_mutex_unlock(&fs->inode_mutex);
-	if (handle->flags & O_TRUNC) {
+	if (handle->fi.flags & O_TRUNC) {
 		pthread_mutex_lock(&handle->draft->mutex);
 		begin_text(handle, handle->draft);
 		pthread_mutex_unlock(&handle->draft->mutex);
@@ -249,67 +249,28 @@ static errint_t begin_writing(struct fs *fs, struct handle *handle)
 	return 0;
 }
 
-void writing_open(struct fs *fs, fuse_req_t req, struct inode *inode,
-			struct fuse_file_info *fi)
+void writing_open(struct fs *fs, fuse_req_t req, struct handle *handle)
 {
-	struct handle *handle = handle_new(req, inode, fi);
-	errint_t err = 0;
+	/* What is read is the draft or the file as it is now. */
+	handle->fi.direct_io = 1;
+	reply_open(req, handle, writes(handle) ? begin_writing(fs, handle) : 0);
+}
+
+void writing_create(struct fs *fs, fuse_req_t req, struct found *found,
+		    const struct fuse_file_info *fi)
+{
+	struct inode *inode = inode_get(fs, found);
+	struct handle *handle = inode ? handle_new(req, inode, fi) : NULL;
 
 	if (!handle) {
+		if (inode)
+			inode_forget(fs, inode, 1);
 		fuse_reply_err(req, ENOMEM);
 		return;
 	}
-	if (writes(handle))
-		err = begin_writing(fs, handle);
-	if (err) {
-		handle_free(handle);
-		fuse_reply_err(req, -err);
-		return;
-	}
-	/* What is read is the draft or the file as it is now. */
-	fi->direct_io = 1;
-	reply_open(req, handle, fi);
-}
-
-static void reply_created(struct fs *fs, fuse_req_t req, struct handle *handle,
-			  struct fuse_file_info *fi)
-{
-	struct fuse_entry_param entry = { .generation = 1, .ino = (uintptr_t)handle->inode };
-	struct inode *inode = handle->inode;
-	errint_t err;
-
-	err = inode->type->getattr(fs, inode, &entry.attr, &entry.attr_timeout);
-	if (!err) {
-		fi->fh = (uintptr_t)handle;
-		fi->direct_io = 1;
-		if (fuse_reply_create(req, &entry, fi) != -ENOENT)
-			return;
-	} else {
-		fuse_reply_err(req, -err);
-	}
-	writing_release(fs, handle);
-	inode_forget(fs, inode, 1);
-}
-
-void writing_create(struct fs *fs, fuse_req_t req, struct found *found, struct fuse_file_info *fi)
-{
-	struct handle *handle = NULL;
-	struct inode *inode = inode_get(fs, found);
-	errint_t err = 0;
-
-	if (!inode || !(handle = handle_new(req, inode, fi)))
-		err = -ENOMEM;
-	if (!err)
-		err = begin_writing(fs, handle);
-	if (err) {
-		handle_free(handle);
-		if (inode)
-			inode_forget(fs, inode, 1);
-		fuse_reply_err(req, -err);
-		return;
-	}
+	handle->fi.direct_io = 1;
 	handle->created = true;
-	reply_created(fs, req, handle, fi);
+	reply_created(req, handle, begin_writing(fs, handle));
 }
 
 /* ---- read, write ---- */
@@ -362,7 +323,7 @@ void writing_write(struct fs *fs, fuse_req_t req, struct handle *handle, const c
 		offset = (off_t)draft->limit; /* judged as too long below */
 	pthread_mutex_lock(&draft->mutex);
 	/* The kernel's size may be older than another handle's write. */
-	if (handle->flags & O_APPEND)
+	if (handle->fi.flags & O_APPEND)
 		offset = (off_t)draft->len;
 	known = draft->refused != 0;
 	joins = joins_text(handle, draft);
@@ -650,7 +611,7 @@ static bool has_written(struct handle *handle)
  * the process (ps) would wait. */
 static bool is_unwatched(fuse_req_t req, const struct handle *handle)
 {
-	return (handle->flags & O_NONBLOCK) || seed_process_is_in_exec(fuse_req_ctx(req)->pid);
+	return (handle->fi.flags & O_NONBLOCK) || seed_process_is_in_exec(fuse_req_ctx(req)->pid);
 }
 
 /* The newer text has an outcome; the descriptor's own text has none. */

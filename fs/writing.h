@@ -28,7 +28,7 @@ struct writing_kind {
 errint_t writing_getattr(struct fs *fs, struct inode *inode, struct stat *st, double *timeout_s);
 void writing_setattr(struct fs *fs, fuse_req_t req, struct inode *inode, struct stat *st,
 		     int to_set, struct handle *handle);
-void writing_open(struct fs *fs, fuse_req_t req, struct inode *inode, struct fuse_file_info *fi);
+void writing_open(struct fs *fs, fuse_req_t req, struct handle *handle);
 void writing_read(struct fs *fs, fuse_req_t req, struct handle *handle, size_t size, off_t offset);
 void writing_write(struct fs *fs, fuse_req_t req, struct handle *handle, const char *data,
 		   size_t size, off_t offset);
@@ -37,7 +37,8 @@ void writing_fsync(struct fs *fs, fuse_req_t req, struct handle *handle);
 void writing_release(struct fs *fs, struct handle *handle);
 
 /* Replies to a create of what `found` names. */
-void writing_create(struct fs *fs, fuse_req_t req, struct found *found, struct fuse_file_info *fi);
+void writing_create(struct fs *fs, fuse_req_t req, struct found *found,
+		    const struct fuse_file_info *fi);
 
 /* ---- prompt.c ---- */
 

@@ -7,90 +7,43 @@
 /* What is put together here: at most an errno's name and a message. */
 #define TEXT_BYTES (SEED_MESSAGE_MAX_BYTES + 64)
 
-/* A value: of the record or put into `text`. NULL or empty: none. */
-typedef const char *value_fn(const struct seed_record *record, char text[TEXT_BYTES]);
+enum attribute { STATE, RESOLUTION, IMAGE_URL, SHA256, PROVIDER, MODEL, TASK_ID, ERROR, COST };
 
-static const char *value_state(const struct seed_record *record, char text[TEXT_BYTES])
-{
-	SEED_UNUSED(text);
-	return seed_state_name(record->state);
-}
-
-static const char *value_resolution(const struct seed_record *record, char text[TEXT_BYTES])
-{
-	if (record->state != SEED_STATE_VERIFIED)
-		return NULL;
-	(void)snprintf(text, TEXT_BYTES, "%ux%u", record->image.width, record->image.height);
-	return text;
-}
-
-static const char *value_image_url(const struct seed_record *record, char text[TEXT_BYTES])
-{
-	SEED_UNUSED(text);
-	return record->image_url;
-}
-
-static const char *value_sha256(const struct seed_record *record, char text[TEXT_BYTES])
-{
-	SEED_UNUSED(text);
-	return record->image.sha256;
-}
-
-static const char *value_provider(const struct seed_record *record, char text[TEXT_BYTES])
-{
-	SEED_UNUSED(text);
-	return record->provider;
-}
-
-static const char *value_model(const struct seed_record *record, char text[TEXT_BYTES])
-{
-	SEED_UNUSED(text);
-	return record->params->model;
-}
-
-static const char *value_task_id(const struct seed_record *record, char text[TEXT_BYTES])
-{
-	SEED_UNUSED(text);
-	return record->task_id;
-}
-
-static const char *value_error(const struct seed_record *record, char text[TEXT_BYTES])
-{
-	if (!record->error.code)
-		return NULL;
-	(void)snprintf(text, TEXT_BYTES, "%s: %s", seed_error_name(record->error.code),
-		       seed_error_words(&record->error));
-	return text;
-}
-
-static const char *value_cost(const struct seed_record *record, char text[TEXT_BYTES])
-{
-	if (record->cost < 0)
-		return NULL;
-	(void)snprintf(text, TEXT_BYTES, "%.15g", record->cost);
-	return text;
-}
-
-static const struct attribute {
-	const char *name;
-	value_fn *value;
-} attributes[] = {
-	{ PREFIX "state", value_state },
-	{ PREFIX "resolution", value_resolution },
-	{ PREFIX "image_url", value_image_url },
-	{ PREFIX "sha256", value_sha256 },
-	{ PREFIX "provider", value_provider },
-	{ PREFIX "model", value_model },
-	{ PREFIX "task_id", value_task_id },
-	{ PREFIX "error", value_error },
-	{ PREFIX "cost", value_cost },
+static const char *const attributes[] = {
+	[STATE] = PREFIX "state", [RESOLUTION] = PREFIX "resolution",
+	[IMAGE_URL] = PREFIX "image_url", [SHA256] = PREFIX "sha256",
+	[PROVIDER] = PREFIX "provider", [MODEL] = PREFIX "model",
+	[TASK_ID] = PREFIX "task_id", [ERROR] = PREFIX "error", [COST] = PREFIX "cost",
 };
 
-static const struct attribute *attribute_find(const char *name)
+/* The record's own text, or one that is put into `text`. NULL or empty: none. */
+static const char *value_of(const struct seed_record *record, enum attribute attribute,
+			    char text[TEXT_BYTES])
 {
-	for (size_t i = 0; i < SEED_ARRAY_LEN(attributes); i++)
-		if (strcmp(attributes[i].name, name) == 0)
-			return &attributes[i];
+	switch (attribute) {
+	case STATE:
+		return seed_state_name(record->state);
+	case RESOLUTION:
+		snprintf(text, TEXT_BYTES, "%ux%u", record->image.width, record->image.height);
+		return record->state == SEED_STATE_VERIFIED ? text : NULL;
+	case IMAGE_URL:
+		return record->image_url;
+	case SHA256:
+		return record->image.sha256;
+	case PROVIDER:
+		return record->provider;
+	case MODEL:
+		return record->params->model;
+	case TASK_ID:
+		return record->task_id;
+	case ERROR:
+		snprintf(text, TEXT_BYTES, "%s: %s", seed_error_name(record->error.code),
+			 seed_error_words(&record->error));
+		return record->error.code ? text : NULL;
+	case COST:
+		snprintf(text, TEXT_BYTES, "%.15g", record->cost);
+		return record->cost < 0 ? NULL : text;
+	}
 	return NULL;
 }
 
@@ -99,12 +52,15 @@ bool xattr_is_ours(const char *name)
 	return strncmp(name, PREFIX, sizeof(PREFIX) - 1) == 0;
 }
 
-static errint_t get(const struct seed_record *record, const struct attribute *attribute,
-		    char *value, size_t size, size_t *len)
+static errint_t get(const struct seed_record *record, const char *name, char *value, size_t size,
+		    size_t *len)
 {
 	char text[TEXT_BYTES];
-	const char *found = attribute->value(record, text);
+	const char *found = NULL;
 
+	for (size_t i = 0; i < SEED_ARRAY_LEN(attributes); i++)
+		if (strcmp(attributes[i], name) == 0)
+			found = value_of(record, (enum attribute)i, text);
 	if (!found || found[0] == '\0')
 		return -ENODATA;
 	/* Not ERANGE: a larger buffer would not help the caller. */
@@ -121,14 +77,14 @@ static errint_t list(const struct seed_record *record, char *names, size_t size,
 
 	*len = 0;
 	for (size_t i = 0; i < SEED_ARRAY_LEN(attributes); i++) {
-		const char *found = attributes[i].value(record, text);
-		size_t name_size = strlen(attributes[i].name) + 1;
+		const char *found = value_of(record, (enum attribute)i, text);
+		size_t name_size = strlen(attributes[i]) + 1;
 
 		if (!found || found[0] == '\0')
 			continue;
 		if (name_size > size - *len)
 			return -E2BIG;
-		memcpy(names + *len, attributes[i].name, name_size);
+		memcpy(names + *len, attributes[i], name_size);
 		*len += name_size;
 	}
 	return 0;
@@ -138,20 +94,17 @@ static errint_t list(const struct seed_record *record, char *names, size_t size,
 static errint_t getxattr_of(struct fs *fs, const char *path, const char *name, char *value,
 			    size_t size, size_t *len)
 {
-	const struct attribute *attribute = attribute_find(name);
 	bool lists = name[0] == '\0';
 	struct seed_record record;
 	errint_t err;
 
-	if (!attribute && !lists)
-		return -ENODATA;
 	err = seed_store_record_read(fs->store, path, &record);
 	if (err == -ENOENT || err == -ENAMETOOLONG)
 		err = lists ? 0 : -ENODATA;
 	else if (!err && lists)
 		err = list(&record, value, size, len);
 	else if (!err)
-		err = get(&record, attribute, value, size, len);
+		err = get(&record, name, value, size, len);
 	seed_record_release(&record);
 	return err;
 }
