@@ -9,7 +9,6 @@ manual in time, no picture, and at most two submissions. Afterwards neither the 
 nor a control character is in the log or a record, the program's memory is bounded,
 and an honest answer is a picture. The exit status is 1 if anything is wrong.
 """
-import errno
 import json
 import os
 import re
@@ -17,6 +16,8 @@ import sys
 import threading
 import urllib.parse
 import urllib.request
+
+from common import write
 
 MOUNT, CONTROL, KEY, PID = sys.argv[1:5]
 ERRNOS = {"EIO", "EINVAL", "ETIMEDOUT", "EBADMSG", "EKEYREJECTED", "EDQUOT", "EPERM",
@@ -94,25 +95,13 @@ def count(text):
         return int(answer.read())
 
 
-def write(name, text):
-    fd = os.open(f"{MOUNT}/prompts/{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-    try:
-        os.write(fd, text.encode())
-    finally:
-        try:
-            os.close(fd)
-        except OSError as error:
-            return errno.errorcode[error.errno]
-    return "ok"
-
-
 def main():
     table = list(rows())
     texts = [f"row {number:03}." for number in range(len(table))]
     rules = [{"on": on, "prompt": text, "do": do} for text, (on, do) in zip(texts, table)]
     said, wrong = {}, []
     post("/_faults", rules)
-    threads = [threading.Thread(target=lambda n=n, text=text: said.__setitem__(n, write(f"h{n}", text)), daemon=True)
+    threads = [threading.Thread(target=lambda n=n, text=text: said.__setitem__(n, write(MOUNT, f"h{n}", text)), daemon=True)
                for n, text in enumerate(texts)]
     for thread in threads:
         thread.start()
@@ -128,7 +117,7 @@ def main():
             wrong.append(f"{on} {json.dumps(do)[:100]}: submitted {submitted} times")
     post("/_faults", [])
     # The tasks that were asked for in vain are answered now, too, and there are many.
-    if "ok" not in (result := [write(f"honest{n}", "an honest answer") for n in range(6)]):
+    if "ok" not in (result := [write(MOUNT, f"honest{n}", "an honest answer") for n in range(6)]):
         wrong.append(f"an honest answer: {result}")
     shown = [open(f"{MOUNT}/status", "rb").read().decode()]
     shown += [open(f"{MOUNT}/records/{name}", "rb").read().decode() for name in os.listdir(f"{MOUNT}/records")]

@@ -21,6 +21,8 @@ import threading
 import time
 import urllib.request
 
+from common import texts_of_images
+
 PROGRAM, OPTIONS, MOUNT, STATE, API, ROUNDS, SEED = sys.argv[1:8]
 NAMES = ["fox", "owl", "sea", "sky", "oak", "elk"]
 
@@ -72,25 +74,6 @@ def one_round(number, chance):
             sys.exit("a writer still waits after the program was killed")
 
 
-def texts_of_images():
-    """The prompt in each image's text chunk, how often."""
-    found = {}
-    for area in ("images", "history"):
-        for folder, _, files in os.walk(os.path.join(STATE, area)):
-            for file in files:
-                if not file.endswith(".png"):
-                    continue
-                with open(os.path.join(folder, file), "rb") as image:
-                    data = image.read(8192)
-                at = data.find(b"tEXtprompt\0")
-                if at < 4:
-                    sys.exit("no prompt in %s/%s" % (folder, file))
-                length = int.from_bytes(data[at - 4:at], "big")
-                text = data[at + 11:at + 4 + length].decode()
-                found[text] = found.get(text, 0) + 1
-    return found
-
-
 def accepted():
     with urllib.request.urlopen(API + "/_log?on=accepted") as answer:
         return [json.loads(line)["prompt"] for line in answer if line.strip()]
@@ -117,7 +100,7 @@ def main():
     stop(process, signal.SIGTERM)
 
     paid = accepted()
-    images = texts_of_images()
+    images = texts_of_images(STATE)
     twice = sorted({text for text in paid if paid.count(text) > 1})
     doubled = sorted(text for text, times in images.items() if times > 1)
     lost = sorted(set(paid) - set(images))

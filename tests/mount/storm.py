@@ -37,6 +37,8 @@ import time
 import urllib.parse
 import urllib.request
 
+from common import texts_of_images
+
 PROGRAM, OPTIONS, MOUNT, STATE, CONTROL, KILLS, SEED = sys.argv[1:8]
 KILLS = int(KILLS)
 LONGEST_MS = 60000 if KILLS >= 1000 else 20000 if KILLS >= 100 else 3000
@@ -336,25 +338,6 @@ def judge_twice(made):
     return wrong
 
 
-def texts_of_images():
-    """The prompt in each image's text chunk, how often."""
-    found = {}
-    for area in ("images", "history"):
-        for folder, _, files in os.walk(os.path.join(STATE, area)):
-            for file in files:
-                if not file.endswith(".png"):
-                    continue
-                with open(os.path.join(folder, file), "rb") as image:
-                    data = image.read(8192)
-                at = data.find(b"tEXtprompt\0")
-                if at < 4:
-                    sys.exit("no prompt in %s/%s" % (folder, file))
-                length = int.from_bytes(data[at - 4:at], "big")
-                text = data[at + 11:at + 4 + length].decode()
-                found[text] = found.get(text, 0) + 1
-    return found
-
-
 def judge_images(made, images):
     wrong = []
     for text, list_ in sorted(made.items()):
@@ -381,7 +364,7 @@ def main():
 
     polled.update(entry["task"] for entry in log("poll"))
     learn_failures()
-    made, images = submissions(), texts_of_images()
+    made, images = submissions(), texts_of_images(STATE)
     wrong = judge_twice(made) + judge_images(made, images)
     left = os.listdir(os.path.join(STATE, "pending"))
     print("%d texts, %d submitted, %d of them twice, %d failed tasks, %d images"

@@ -10,7 +10,6 @@ program's memory is bounded and an honest answer is a picture. The exit status i
 if anything is wrong.
 """
 import collections
-import errno
 import gzip
 import json
 import os
@@ -20,6 +19,8 @@ import sys
 import threading
 import time
 import zlib
+
+from common import write
 
 PORTFILE, MOUNT, PID = sys.argv[1:4]
 ERRNOS = {"EIO", "EINVAL", "ETIMEDOUT", "EBADMSG", "EPERM", "ECONNREFUSED", "EHOSTUNREACH"}
@@ -123,18 +124,6 @@ def listen():
         threading.Thread(target=serve, args=(connection, base), daemon=True).start()
 
 
-def write(name, text):
-    fd = os.open(f"{MOUNT}/prompts/{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-    try:
-        os.write(fd, text.encode())
-    finally:
-        try:
-            os.close(fd)
-        except OSError as error:
-            return errno.errorcode[error.errno]
-    return "ok"
-
-
 def chunk(kind, data):
     return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
 
@@ -153,7 +142,7 @@ def main():
     while not os.path.exists(f"{MOUNT}/README"):
         time.sleep(0.02)
     with open(f"/proc/{open(PID).read().strip()}/status") as status:
-        threads = [threading.Thread(target=lambda name=name: said.__setitem__(name, write(name, f"row {name};")), daemon=True)
+        threads = [threading.Thread(target=lambda name=name: said.__setitem__(name, write(MOUNT, name, f"row {name};")), daemon=True)
                    for name in TABLE]
         for thread in threads:
             thread.start()
@@ -165,7 +154,7 @@ def main():
                 wrong.append(f"{name}: {result}")
             if submitted[name] > 2:
                 wrong.append(f"{name}: submitted {submitted[name]} times")
-        if (result := write("honest", "row honest;")) != "ok":
+        if (result := write(MOUNT, "honest", "row honest;")) != "ok":
             wrong.append(f"an honest answer: {result}")
         peak = int(re.search(r"VmHWM:\s+(\d+)", status.read())[1])
     if peak > RSS_MAX_KB:
