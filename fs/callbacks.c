@@ -94,12 +94,5 @@ const struct node_type callbacks_folder = {
 
 const struct node_type callback_file = {
 	.writing = &callback_writing,
-	.getattr = writing_getattr,
-	.setattr = writing_setattr,
-	.open = writing_open,
-	.read = writing_read,
-	.write = writing_write,
-	.flush = writing_flush,
-	.fsync = writing_fsync,
-	.release = writing_release,
+	WRITING_OPERATIONS,
 };

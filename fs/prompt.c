@@ -85,13 +85,6 @@ errint_t prompt_make_way(struct fs *fs, const char *name)
 
 const struct node_type prompt_file = {
 	.writing = &prompt_writing,
-	.getattr = writing_getattr,
-	.setattr = writing_setattr,
-	.open = writing_open,
-	.read = writing_read,
-	.write = writing_write,
-	.flush = writing_flush,
-	.fsync = writing_fsync,
-	.release = writing_release,
+	WRITING_OPERATIONS,
 	.getxattr = prompt_getxattr,
 };

@@ -172,23 +172,14 @@ void reports_release(struct fs *fs)
 	pthread_mutex_destroy(&fs->report_mutex);
 }
 
-const struct node_type queue_file = {
-	.getattr = report_getattr,
-	.getattr_later = report_getattr_later,
-	.open = report_open,
-	.read = text_read,
-};
+/* They differ in kind_of() only. */
+#define REPORT_FILE { \
+	.getattr = report_getattr, \
+	.getattr_later = report_getattr_later, \
+	.open = report_open, \
+	.read = text_read, \
+}
 
-const struct node_type metrics_file = {
-	.getattr = report_getattr,
-	.getattr_later = report_getattr_later,
-	.open = report_open,
-	.read = text_read,
-};
-
-const struct node_type gallery_file = {
-	.getattr = report_getattr,
-	.getattr_later = report_getattr_later,
-	.open = report_open,
-	.read = text_read,
-};
+const struct node_type queue_file = REPORT_FILE;
+const struct node_type metrics_file = REPORT_FILE;
+const struct node_type gallery_file = REPORT_FILE;

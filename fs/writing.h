@@ -36,6 +36,17 @@ void writing_flush(struct fs *fs, fuse_req_t req, struct handle *handle, uint64_
 void writing_fsync(struct fs *fs, fuse_req_t req, struct handle *handle);
 void writing_release(struct fs *fs, struct handle *handle);
 
+/* Of the type of such a file, beside `writing`. */
+#define WRITING_OPERATIONS \
+	.getattr = writing_getattr, \
+	.setattr = writing_setattr, \
+	.open = writing_open, \
+	.read = writing_read, \
+	.write = writing_write, \
+	.flush = writing_flush, \
+	.fsync = writing_fsync, \
+	.release = writing_release
+
 /* Replies to a create of what `found` names. */
 void writing_create(struct fs *fs, fuse_req_t req, struct found *found,
 		    const struct fuse_file_info *fi);
