@@ -106,9 +106,9 @@ static int base64_value(char digit)
 	return digit == '/' || digit == '_' ? 63 : -1;
 }
 
-/* Only digits, line breaks, and the right padding or none may stand there; bits that
- * no byte takes are zero, as every encoder leaves them: others tell of a text that
- * was cut. At most `room` bytes; *added: how many. */
+/* Accepts digits, line breaks, and the right padding or none. The bits that no byte takes
+ * must be zero, as every encoder leaves them: otherwise the text was cut. Writes at most
+ * `room` bytes; *added is how many. */
 static errint_t decode_base64(const char *text, size_t len, char *to, size_t room, size_t *added)
 {
 	size_t digits = 0, padding = 0;
@@ -146,7 +146,8 @@ errint_t seed_buf_add_base64(struct seed_buf *buf, const char *text, size_t len)
 	size_t room = len - len / 4, left = buf->limit_bytes - buf->len_bytes, added = 0;
 	errint_t result;
 
-	/* What does not fit shows when it is there: line breaks take no room. */
+	/* More than enough, since line breaks become no bytes. decode_base64() finds out
+	 * whether the bytes fit. */
 	if (room > left)
 		room = left;
 	result = room ? buf_reserve(buf, room) : 0;

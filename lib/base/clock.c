@@ -1,7 +1,7 @@
 #include "lib/base/clock.h"
 
-/* 0000-01-01T00:00:00.000Z and 9999-12-31T23:59:59.999Z: what four digits of
- * a year can say. */
+/* 0000-01-01T00:00:00.000Z and 9999-12-31T23:59:59.999Z: the range of a year of four
+ * digits. */
 #define FIRST_MS INT64_C(-62167219200000)
 #define LAST_MS INT64_C(253402300799999)
 
@@ -31,7 +31,7 @@ int64_t seed_clock_wall_ms(void)
 
 void seed_clock_format(int64_t wall_ms, char text[SEED_CLOCK_TEXT_BYTES])
 {
-	char room[96]; /* for any numbers, as the compiler sees them */
+	char room[96]; /* for any seven ints: the compiler warns of less */
 	int64_t seconds;
 	struct tm tm;
 	time_t time;
@@ -68,7 +68,7 @@ errint_t seed_clock_parse(const char *text, int64_t *wall_ms)
 	tm.tm_mon -= 1;
 	wanted_ms = (int64_t)timegm(&tm) * 1000 + ms;
 
-	/* One rule instead of twenty: a time is right if it is written so. */
+	/* One check for all fields: a valid time is formatted to the same text. */
 	seed_clock_format(wanted_ms, again);
 	if (strcmp(text, again) != 0)
 		return -EINVAL;

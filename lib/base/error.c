@@ -9,7 +9,7 @@
 
 errint_t seed_error_set(struct seed_error *error, int code, const char *format, ...)
 {
-	/* Apart from `error`, so that a message may quote the one it replaces. */
+	/* Not straight into `error`: a message may quote the one that it replaces. */
 	char text[SEED_MESSAGE_MAX_BYTES];
 	va_list arguments;
 	size_t len;
@@ -36,7 +36,6 @@ errint_t seed_error_set(struct seed_error *error, int code, const char *format, 
 
 void seed_error_keep(struct seed_kept_error *kept, const struct seed_error *error)
 {
-	/* It may be the same message, recalled. */
 	char *message = *error->message ? strdup(error->message) : NULL;
 
 	free(kept->message);

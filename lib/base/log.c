@@ -12,8 +12,8 @@
 /* A line, with its line break, is less than 4 KiB: one write, one page. */
 #define LINE_MAX_BYTES 4095
 #define TEXT_MAX_BYTES 3584
-/* Every NAME fits, but those of 1,024 bytes that are mostly spaces: 4,096 in
- * octal. A name of more than 484 bytes leaves less to the text. */
+/* An escaped byte takes four. Only a very long NAME that is mostly spaces needs more than
+ * this, and is cut. A name of more than 484 bytes leaves less room to the text. */
 #define NAME_SHOWN_MAX_BYTES 2048
 #define ELLIPSIS "…"
 #define ELLIPSIS_BYTES (sizeof(ELLIPSIS) - 1)
@@ -57,14 +57,14 @@ static bool copy_range(int in, int64_t from, int64_t len, int out)
 	return true;
 }
 
-/* The first beginning of a line at or after `from` (at least 1); the end where
- * none is. */
+/* Where the first line at or after `from` (at least 1) begins; the end of the file if none
+ * does. */
 static int64_t line_start(const struct seed_log *log, int64_t from)
 {
 	char chunk[LINE_MAX_BYTES];
 	ssize_t got;
 
-	/* From the byte before on: `from` itself may begin a line. */
+	/* From one byte before: a line may begin at `from` itself. */
 	for (from--; (got = pread(log->fd, chunk, sizeof(chunk), from)) > 0; from += got) {
 		const char *end = memchr(chunk, '\n', (size_t)got);
 
@@ -74,14 +74,14 @@ static int64_t line_start(const struct seed_log *log, int64_t from)
 	return log->size_bytes;
 }
 
-/* Keeps the newest lines, at most `keep` bytes of them, less than there are.
- * False: nothing changed. */
+/* Keeps the newest lines, at most `keep` bytes, which is less than there are. False:
+ * nothing has changed. */
 static bool drop_older(struct seed_log *log, int64_t keep)
 {
 	int64_t start = line_start(log, log->size_bytes - keep);
 	int fd;
 
-	/* Not written to: what stands there may be another's file, too. */
+	/* Removed, not written over: it may be a hard link to another file. */
 	(void)unlinkat(log->dirfd, NEW_NAME, 0);
 	fd = open_file(log, NEW_NAME, O_EXCL);
 	if (fd < 0)
@@ -98,7 +98,7 @@ static bool drop_older(struct seed_log *log, int64_t keep)
 	return true;
 }
 
-/* Whether `len` bytes more fit, after dropping the older half if need be. */
+/* Whether `len` more bytes fit, if need be after dropping the older half. */
 static bool make_room(struct seed_log *log, int64_t len)
 {
 	int64_t keep = log->limit_bytes / 2;
@@ -123,13 +123,13 @@ static bool append(struct seed_log *log, const char *line, size_t len)
 		log->size_bytes += written;
 		return true;
 	}
-	/* Half a line (disk full) would be glued to the next one. */
+	/* On a full disk: a part of a line would run into the next one. */
 	if (written > 0 && ftruncate(log->fd, log->size_bytes) < 0)
 		log->size_bytes += written;
 	return false;
 }
 
-/* The file as an earlier mount, or its crash, left it. */
+/* Takes over the file as an earlier mount, or its crash, left it. */
 static errint_t adopt(struct seed_log *log)
 {
 	struct stat st;
@@ -143,8 +143,8 @@ static errint_t adopt(struct seed_log *log)
 	if (st.st_size && pread(log->fd, &last, 1, st.st_size - 1) == 1 && last != '\n' &&
 	    write(log->fd, "\n", 1) == 1)
 		log->size_bytes++;
-	/* log_size may be less than last time. A full disk must not forbid the
-	 * mount: the next line tries again. */
+	/* log_size may be less than last time. A full disk must not prevent the mount: the
+	 * next line tries again. */
 	(void)make_room(log, 0);
 	return 0;
 }
@@ -191,7 +191,7 @@ static size_t cut(char *text, size_t room)
 	return len + ELLIPSIS_BYTES;
 }
 
-/* NAME as the line shows it, without a NUL: its length. */
+/* Writes NAME as the line shows it, without a NUL; returns its length. */
 static size_t put_name(char *to, const char *name)
 {
 	char escaped[NAME_SHOWN_MAX_BYTES + 1];
@@ -204,7 +204,8 @@ static size_t put_name(char *to, const char *name)
 	if (len <= NAME_SHOWN_MAX_BYTES) {
 		memcpy(to, escaped, len);
 	} else {
-		/* Each backslash begins an escape of four bytes: not into one. */
+		/* Each backslash begins an escape of four bytes: cut before it, not within
+		 * it. */
 		const char *escape = memrchr(escaped + room - 3, '\\', 3);
 
 		len = escape ? (size_t)(escape - escaped) : room;
@@ -253,8 +254,8 @@ void seed_log_line(struct seed_log *log, const char *name, const char *format, .
 		return;
 }
 
-/* The file to append to; a full one, or one that has another name, becomes the older
- * one, in place of an earlier. */
+/* The file to append to. If it is full, or has a second name (a hard link), it first
+ * becomes the older file and replaces the earlier one. */
 static int open_secrets(struct seed_log *log)
 {
 	int fd = open_file(log, SECRETS, 0);

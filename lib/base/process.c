@@ -73,7 +73,7 @@ bool seed_process_is_ending(pid_t tid)
 	return (pending & asks_to_end) || (pending & ~caught & ~harmless);
 }
 
-/* The kernel shows the exit code to who may trace the process only, else 0. */
+/* The kernel shows the exit code only to those who may trace the process; others see 0. */
 static bool may_look(pid_t tid)
 {
 	char path[64], target[8];
@@ -105,7 +105,7 @@ bool seed_process_was_killed(pid_t tid)
 	       (field(status, "\nThreads:\t", 10) == 1 || field(status, "\nShdPnd:\t", 16) != 0);
 }
 
-/* One descriptor's lines: "flags:" in octal, "ino:". */
+/* Reads the lines "flags:" (octal) and "ino:" of one descriptor. */
 static bool is_open_at(pid_t tid, const char *descriptor, uint64_t inode_number, bool writing)
 {
 	char file[NAME_MAX + sizeof("fdinfo/")], text[512];
@@ -116,7 +116,7 @@ static bool is_open_at(pid_t tid, const char *descriptor, uint64_t inode_number,
 	       (!writing || (field(text, "\nflags:\t", 8) & O_ACCMODE) != O_RDONLY);
 }
 
-/* 1, 0, or -1: not all could be looked at. */
+/* 1: it has the file open. 0: it does not. -1: not all descriptors could be looked at. */
 static int look_for(pid_t tid, uint64_t inode_number, bool writing)
 {
 	const struct dirent *entry;
@@ -158,13 +158,13 @@ bool seed_process_is_in_exec(pid_t tid)
 
 	if (tid <= 0 || !read_proc(tid, "status", text, sizeof(text)))
 		return false;
-	/* The new memory is there when descriptors are closed, the program not
-	 * yet. Every program that runs has code. */
+	/* When execve() closes descriptors, the process has its new memory, but no program
+	 * in it yet. A program that runs always has code. */
 	return strstr(text, "\nVmExe:") && field(text, "\nVmExe:", 10) == 0;
 }
 
-/* The number and arguments of the thread's system call; false: it is in none, or out of
- * sight. Reads `syscall`. */
+/* The number and arguments of the thread's system call. False: it is in none, or cannot be
+ * seen. Reads `syscall`. */
 static bool read_syscall(pid_t tid, long *number, unsigned long arguments[4])
 {
 	char text[256];

@@ -13,9 +13,9 @@ static unsigned char byte_at(const char *text, size_t at)
 	return (unsigned char)text[at];
 }
 
-/* Bytes of the character that `lead` begins, and the bounds of its second
- * byte, which is where overlong forms, surrogates and what lies beyond
- * U+10FFFF show (RFC 3629 section 4). 0: begins none. */
+/* The length of the character that `lead` begins, and the bounds of its second byte. They
+ * exclude overlong forms, surrogates and everything above U+10FFFF (RFC 3629 section 4). 0:
+ * no character begins so. */
 static size_t char_bytes(unsigned char lead, unsigned char *low, unsigned char *high)
 {
 	*low = 0x80;
@@ -142,16 +142,17 @@ void seed_text_one_line(char *text, size_t len)
 	}
 }
 
-/* The beginning of a character at the end of `text`, which `data` may go on
- * with; 0 if `text` ends in a whole one. What is invalid in `text` was refused
- * when it was written, or is completed by a write yet to come. */
+/* How many bytes at the end of `text` are the beginning of a character, which the next
+ * write may complete. 0: it ends with a whole one. Other invalid bytes in `text` were
+ * refused when they were written, or a later write will complete them. */
 static size_t cut_tail(const char *text, size_t text_len)
 {
 	return text_len - seed_text_whole(text, text_len);
 }
 
-/* UTF-8 across the border: the cut character, joined, must be one or still
- * be cut. *skip: bytes of `data` that belong to it. */
+/* Whether `data` goes on with the cut character `tail`: together they must be one
+ * character, or still the beginning of one. *skip: how many bytes of `data` belong to
+ * it. */
 static bool join_valid(const char *tail, size_t tail_len, const char *data, size_t len,
 		       size_t *skip)
 {
@@ -207,7 +208,7 @@ errint_t seed_text_check(const char *text, size_t len, size_t *at)
 	size_t bad, whole = seed_text_whole(text, len);
 	errint_t result = seed_text_check_write("", 0, text, len, &bad);
 
-	/* Nothing goes on with a character that the end cuts off. */
+	/* No later write completes a character that the end cuts off. */
 	if (!result && whole < len) {
 		bad = whole;
 		result = -EILSEQ;
@@ -226,7 +227,7 @@ static const char *const white[] = {
 	"\xe3\x80\x80",
 };
 
-/* Bytes of the white space at the beginning, or at the end; 0: there is none. */
+/* How many bytes the white space at the beginning, or at the end, has; 0: there is none. */
 static size_t white_bytes(const char *text, size_t len, bool at_end)
 {
 	for (size_t i = 0; i < SEED_ARRAY_LEN(white); i++) {
@@ -261,7 +262,7 @@ size_t seed_text_mark(const char *text, size_t len)
 	return len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
 }
 
-/* A part that need not end in a NUL. */
+/* `part` need not end with a NUL. */
 static errint_t check_part(const char *part, size_t len)
 {
 	if (!len || (len <= 2 && memcmp(part, "..", len) == 0))
@@ -308,7 +309,7 @@ static bool has_turn(const char *part, size_t len)
 	return false;
 }
 
-/* One that is to be made. */
+/* A part of a name that is to be made. */
 static errint_t check_new_part(const char *part, size_t len)
 {
 	errint_t result = check_part(part, len);
@@ -321,8 +322,8 @@ errint_t seed_text_check_name_part(const char *part)
 	return check_new_part(part, strnlen(part, SEED_NAME_PART_MAX_BYTES + 1));
 }
 
-/* What the files of an entry are called: a folder of that name would stand in the
- * place of one. */
+/* Whether it ends like the file of an entry: a folder of that name could take the place of
+ * one. */
 static bool is_entry_file(const char *part, size_t len)
 {
 	return ends_with(part, len, ".png") || ends_with(part, len, ".json") ||
@@ -377,7 +378,7 @@ bool seed_text_is_scratch(const char *part)
 
 size_t seed_text_escape_name(const char *name, char *out, size_t size)
 {
-	size_t at = 0, turn = 0; /* bytes left of a character that turns the direction */
+	size_t at = 0, turn = 0; /* bytes left of a character that acts on the text after it */
 
 	for (; *name; name++) {
 		unsigned char byte = (unsigned char)*name;
@@ -403,8 +404,8 @@ size_t seed_text_escape_name(const char *name, char *out, size_t size)
 	return at;
 }
 
-/* libc knows the widths, where it knows the characters: that is not left to the
- * locale in which the program was started. */
+/* libc knows the width of a character only in a locale that has the character. So the
+ * locale in which the program was started does not decide. */
 static locale_t utf8_locale;
 
 static void make_locale(void)
@@ -421,13 +422,13 @@ int seed_text_columns(const char *text)
 	locale_t before;
 
 	pthread_once(&once, make_locale);
-	before = uselocale(utf8_locale); /* none: it only tells */
+	before = uselocale(utf8_locale); /* without that locale, the current one stays */
 	while (text < end) {
 		wchar_t wide;
 		size_t len = mbrtowc(&wide, text, (size_t)(end - text), &state);
 		int width = len <= (size_t)(end - text) && len ? wcwidth(wide) : -1;
 
-		/* Without that locale: a byte a column. */
+		/* Without that locale each byte counts as a column. */
 		if (!len || len > (size_t)(end - text)) {
 			len = 1;
 			state = (mbstate_t){ 0 };

@@ -29,7 +29,7 @@ static char *get(CURLU *parsed, CURLUPart part)
 {
 	char *text = NULL;
 
-	/* The flag gives the scheme's port where none stands. */
+	/* The flag adds the scheme's port where the URL has none. */
 	if (curl_url_get(parsed, part, &text, CURLU_DEFAULT_PORT) != CURLUE_OK)
 		return NULL;
 	return text;
@@ -53,8 +53,8 @@ static bool is_web(CURLU *parsed)
 	return web;
 }
 
-/* curl looks for control characters, too, but newer versions let some pass in
- * parts of a URL; and what is shown in a record must be UTF-8. */
+/* curl checks for control characters, too, but newer versions accept some in parts of a
+ * URL; and what a record shows must be UTF-8. */
 static bool is_clean(const char *url, size_t len)
 {
 	if (seed_text_utf8_prefix(url, len, NULL) != len)
@@ -78,7 +78,7 @@ errint_t seed_url_check(const char *url)
 	good = parsed && is_web(parsed) && has(parsed, CURLUPART_HOST) &&
 	       !has(parsed, CURLUPART_USER) && !has(parsed, CURLUPART_PASSWORD);
 	curl_url_cleanup(parsed);
-	/* A part that there was no memory for is not one that the URL lacks. */
+	/* Without memory for a part, the URL does not lack that part. */
 	if (errno == ENOMEM)
 		return -ENOMEM;
 	return good ? 0 : -EINVAL;
@@ -89,7 +89,7 @@ static bool is_space(char c)
 	return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-/* Trimmed, and what is white or a control character in it as %XX. */
+/* A copy without white space around it, and with spaces and control characters as %XX. */
 static char *encode_white(const char *text)
 {
 	size_t len;
@@ -115,7 +115,7 @@ static char *encode_white(const char *text)
 	return out;
 }
 
-/* As a browser on `base` would follow it; malloc'd or NULL. */
+/* Resolves `relative` as a browser does on the page `base`; malloc'd or NULL. */
 static char *resolve(const char *base, const char *relative)
 {
 	CURLU *parsed = base ? parse(base, NULL) : NULL;
@@ -145,8 +145,8 @@ char *seed_url_tidy(const char *base, const char *text)
 	return NULL;
 }
 
-/* The URL without some of its parts; NULL if it does not parse, or for want of
- * memory. Free with curl_free. */
+/* The URL without some of its parts; NULL if it does not parse, or without memory. Free
+ * with curl_free. */
 static char *without(const char *url, const CURLUPart *parts, size_t count, unsigned flags,
 		     bool *no_memory)
 {
@@ -177,10 +177,10 @@ char *seed_url_redacted(const char *url)
 	return result;
 }
 
-/* A key that short would star half of the text, and is none. */
+/* Anything shorter is no key, and would hide half of every message. */
 #define SCRUBBED_KEY_MIN_BYTES 4
 
-/* A run of backslashes that is still an escape: JSON in JSON in JSON. */
+/* The most backslashes that one escape begins with: JSON in JSON in JSON. */
 #define BACKSLASHES_MAX 4
 #define SPELLING_MAX_BYTES (BACKSLASHES_MAX + 5)
 
@@ -199,8 +199,8 @@ static int hex_digits(const char *text, size_t count)
 	return value;
 }
 
-/* How many bytes stand for the character `c` here: itself, %XX, or behind the
- * backslashes of JSON itself or uXXXX; 0: it is another. */
+/* How many bytes spell the character `c` here: `c` itself, %XX, or the backslashes of JSON
+ * and then `c` or uXXXX. 0: this is another character. */
 static size_t spelling_bytes(const char *text, size_t len, char c)
 {
 	size_t at = 0;
@@ -218,8 +218,8 @@ static size_t spelling_bytes(const char *text, size_t len, char c)
 	return text[at] == c ? at + 1 : 0;
 }
 
-/* The bytes that spell the key here, or its beginning; *chars: how much of it. Where
- * the text ends within a spelling, that belongs to it. */
+/* How many bytes spell the key, or its beginning, here; *chars: how many of its characters.
+ * A spelling that the end of the text cuts off counts. */
 static size_t spelled_bytes(const char *text, size_t len, const char *key, size_t *chars)
 {
 	size_t at = 0, bytes;
@@ -233,7 +233,7 @@ static size_t spelled_bytes(const char *text, size_t len, const char *key, size_
 	return at;
 }
 
-/* In any of its spellings. `cut`: also its beginning where the text ends within it. */
+/* Hides the key in any spelling. `cut`: also its beginning at the end of the text. */
 static void scrub_key(char *text, size_t len, const char *key, bool cut)
 {
 	static const char run[BACKSLASHES_MAX + 1] = { '\\', '\\', '\\', '\\', '\\' };
@@ -243,7 +243,7 @@ static void scrub_key(char *text, size_t len, const char *key, bool cut)
 	if (key_len < SCRUBBED_KEY_MIN_BYTES)
 		return;
 	while (at < end) {
-		/* Of a long run of backslashes only the last can be an escape's. */
+		/* In a long run of backslashes, only the last ones can begin an escape. */
 		if ((*at != *key && *at != '\\' && *at != '%') ||
 		    (end - at > BACKSLASHES_MAX && memcmp(at, run, sizeof(run)) == 0)) {
 			at++;
@@ -257,14 +257,14 @@ static void scrub_key(char *text, size_t len, const char *key, bool cut)
 			bytes = 1;
 		at += bytes;
 	}
-	/* A key that itself looks like a spelling, as it is: "%25". */
+	/* A key that itself looks like an escape ("%25"), taken literally. */
 	while ((text = memmem(text, (size_t)(end - text), key, key_len)) != NULL) {
 		memset(text, '*', key_len);
 		text += key_len;
 	}
 }
 
-/* Bytes of the "//" in front of a host, also as JSON may escape it; 0: none. */
+/* The length of the "//" in front of a host, also as JSON may escape it; 0: none. */
 static size_t slashes(const char *text)
 {
 	if (text[0] == '/' && text[1] == '/')
@@ -285,7 +285,7 @@ static void scrub_user(char *host)
 		memset(host, '*', len - 1);
 }
 
-/* Of any scheme, or without one. A fragment goes where it holds values. */
+/* URLs of any scheme, or of none. A fragment is hidden if it holds values. */
 void seed_url_scrub(char *text, const char *key)
 {
 	scrub_key(text, strlen(text), key, true);
@@ -311,7 +311,7 @@ void seed_url_scrub_bytes(char *data, size_t len, const char *key)
 	scrub_key(data, len, key, false);
 }
 
-/* "scheme://host:port", the scheme's port where none stands. */
+/* "scheme://host:port", with the scheme's port if the URL has none. */
 static char *origin(const char *url, bool *no_memory)
 {
 	static const CURLUPart others[] = {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_OPTIONS,
@@ -331,7 +331,8 @@ errint_t seed_url_same_host(const char *a, const char *b, bool *same)
 	return no_memory_a || no_memory_b ? -ENOMEM : 0;
 }
 
-/* What of IPv4 is no one's public address (IANA's special-purpose registry). */
+/* The IPv4 networks that are nobody's public addresses (IANA's special-purpose
+ * registry). */
 static const struct network {
 	unsigned char prefix[4];
 	int bits;
@@ -378,8 +379,8 @@ static bool ipv6_is_private(const unsigned char bytes[16])
 
 	if (memcmp(bytes, mapped, sizeof(mapped)) == 0 || memcmp(bytes, nat64, sizeof(nat64)) == 0)
 		return ipv4_is_private(bytes + 12);
-	/* Global addresses are 2000::/3; in the rest are ::1, fc00::/7, fe80::/10,
-	 * ff00::/8, local NAT64 prefixes, and what is not assigned. */
+	/* Global addresses are 2000::/3. The rest has ::1, fc00::/7, fe80::/10, ff00::/8,
+	 * local NAT64 prefixes, and what is not assigned. */
 	if ((bytes[0] & 0xe0) != 0x20)
 		return true;
 	if (bytes[0] == 0x20 && bytes[1] == 0x02) /* 6to4 */
@@ -405,7 +406,7 @@ bool seed_url_address_is_private(const struct sockaddr *address)
 		memcpy(&ipv6, address, sizeof(ipv6));
 		return ipv6_is_private(ipv6.sin6_addr.s6_addr);
 	default:
-		return true; /* nothing that the Internet has */
+		return true; /* not of the Internet */
 	}
 }
 
@@ -414,7 +415,7 @@ bool seed_url_text_is_private(const char *address)
 	unsigned char ipv4[4], ipv6[16];
 	char text[INET6_ADDRSTRLEN];
 
-	/* A link-local address names its link behind it. */
+	/* A link-local address may end with its link: fe80::1%eth0. */
 	snprintf(text, sizeof(text), "%.*s", (int)strcspn(address, "%"), address);
 	if (inet_pton(AF_INET, text, ipv4) == 1)
 		return ipv4_is_private(ipv4);
@@ -435,7 +436,7 @@ static bool host_is_private(char *host)
 		host[len - 1] = '\0';
 		return inet_pton(AF_INET6, host + 1, ipv6) == 1 && ipv6_is_private(ipv6);
 	}
-	/* As the resolver reads numbers: 127.1, 0x7f000001 and so on. */
+	/* The resolver also reads numbers like 127.1 and 0x7f000001. */
 	if (inet_aton(host, &ipv4))
 		return ipv4_is_private((const unsigned char *)&ipv4);
 	return len >= local_len && strcasecmp(host + len - local_len, local) == 0 &&
