@@ -32,7 +32,7 @@ void seed_params_release(struct seed_params *params)
 
 errint_t seed_params_copy(struct seed_params *to, const struct seed_params *from)
 {
-	struct seed_params source = *from, copy = *from; /* lent */
+	struct seed_params source = *from, copy = *from; /* borrow the texts */
 	bool failed = false;
 
 	for (size_t i = 0; i < SEED_ARRAY_LEN(texts); i++) {
@@ -89,7 +89,7 @@ void seed_params_unref(const struct seed_params *shared)
 	free(shared_of(shared));
 }
 
-/* What a JSON request may say. */
+/* The kinds of keys in a JSON request. */
 enum key_kind {
 	KEY_PROMPT, /* a string that is not white */
 	KEY_NAME,   /* a string that is not empty */
@@ -120,7 +120,7 @@ static const struct request_key {
 /* 2^53: what JSON's numbers, doubles to most, hold without loss. */
 #define SEED_MAX 9007199254740992.0
 
-/* A string's copy into *field; `len` bytes of it. */
+/* Replaces *field by a copy of the first `len` bytes. */
 static errint_t put_text(char **field, const char *text, size_t len, struct seed_error *error)
 {
 	char *copy = strndup(text, len);
@@ -171,7 +171,7 @@ static errint_t read_number(const cJSON *item, enum key_kind kind, struct seed_p
 					      "a number from 0 to %d", CFG_SCALE_MAX);
 		params->cfg_scale = value;
 	} else {
-		/* -1 and null are how many say "none": the service chooses. */
+		/* Many clients write -1 or null for "none": the service chooses. */
 		params->has_seed = !cJSON_IsNull(item) && !is_integer(item, -1, -1);
 		if (params->has_seed && !is_integer(item, 0, SEED_MAX))
 			return seed_error_set(error, EINVAL, "JSON request: \"seed\" must be an "
@@ -216,7 +216,7 @@ static errint_t read_object(const cJSON *object, struct seed_params *params, cha
 		if (i == SEED_ARRAY_LEN(request_keys))
 			return seed_error_set(error, EINVAL, "JSON request: unknown key \"%.80s\"",
 					      item->string);
-		/* Which of two would count, readers of JSON do not agree. */
+		/* Parsers of JSON do not agree which of the two counts. */
 		if (seen[i])
 			return seed_error_set(error, EINVAL, "JSON request: \"%s\" is given twice",
 					      item->string);
@@ -230,8 +230,8 @@ static errint_t read_object(const cJSON *object, struct seed_params *params, cha
 	return 0;
 }
 
-/* The escape \u0000 would end a string early in C; NULL where there is none.
- * A backslash stands in strings only, and always before what it escapes. */
+/* The escape \u0000, which would end a C string early; NULL if there is none. In JSON, a
+ * backslash stands only in strings, and always before what it escapes. */
 static const char *find_escaped_nul(const char *text)
 {
 	while ((text = strchr(text, '\\')) && text[1]) {
@@ -242,14 +242,15 @@ static const char *find_escaped_nul(const char *text)
 	return NULL;
 }
 
-/* The object of `text` begins at `start`. NUL-terminated: this version of cJSON reads a byte beyond the
- * length of what is cut off behind a comma (CVE-2023-53154). */
+/* The object begins at `start`. `text` is NUL-terminated: in a text that is cut off after a
+ * comma, this version of cJSON reads one byte beyond the length (CVE-2023-53154). */
 static errint_t parse_request(const char *text, size_t start, struct seed_params *params,
 			      char **prompt, struct seed_error *error)
 {
 	const char *end = text;
 	const char *nul = find_escaped_nul(text);
-	/* With its NUL: else cJSON reports the end of a cut text a byte too early. */
+	/* The length counts the NUL: otherwise cJSON reports the end of a cut text one byte
+	 * too early. */
 	cJSON *root = cJSON_ParseWithLengthOpts(text + start, strlen(text + start) + 1, &end, false);
 	errint_t result;
 
@@ -267,8 +268,8 @@ static errint_t parse_request(const char *text, size_t start, struct seed_params
 	return result;
 }
 
-/* '{' and then, after white space, what can follow in JSON, or the quote that
- * other languages write there. "{masterpiece}, a fox" is a prompt. */
+/* '{', white space, and then what can follow in JSON, or the single quote that other
+ * languages write. "{masterpiece}, a fox" is a prompt. */
 static bool is_request(const char *text, size_t len)
 {
 	size_t at;
@@ -279,7 +280,7 @@ static bool is_request(const char *text, size_t len)
 	return at < len && (text[at] == '"' || text[at] == '\'' || text[at] == '}');
 }
 
-/* Where its words begin, behind a byte order mark and white space. */
+/* Where the words begin, after a byte order mark and white space. */
 static size_t start_of(const char *text, size_t len)
 {
 	size_t mark = seed_text_mark(text, len);

@@ -21,7 +21,7 @@ void seed_record_init(struct seed_record *record)
 	record->prompt_time.tv_nsec = UTIME_OMIT;
 }
 
-/* Each text of a row that the row owns, those of the attempts apart. */
+/* The texts that a row owns, except those of its attempts. */
 static const size_t owned_texts[] = {
 	offsetof(struct seed_record, name),      offsetof(struct seed_record, prompt),
 	offsetof(struct seed_record, image_url), offsetof(struct seed_record, provider),
@@ -72,7 +72,7 @@ errint_t seed_record_set(char **field, const char *text)
 
 const char *seed_record_step(const char *word)
 {
-	/* The words stand in journals on disk: add, never change. */
+	/* Journals on disk have these words, so none of them may change. */
 	static const char *const words[] = {
 		"queued", "adopt", "submitting", "accepted", "received", "commit",
 	};
@@ -109,7 +109,7 @@ static errint_t copy_attempts(struct seed_record *to, const struct seed_record *
 
 errint_t seed_record_copy(struct seed_record *to, const struct seed_record *from)
 {
-	struct seed_record source = *from; /* borrows everything */
+	struct seed_record source = *from; /* borrows everything from it */
 	errint_t err;
 
 	*to = *from;

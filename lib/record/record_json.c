@@ -1,7 +1,7 @@
 /*
- * A row as JSON. Each field stands here once, for both ways: out, its value is
- * put into the object; in, it is taken from there, and the text may be damaged
- * or not ours. What is absent or null leaves its field as it is.
+ * A row as JSON. Each field stands here once: the same function writes it and
+ * reads it. The text that is read may be damaged, or may not be ours. A key
+ * that is absent or null leaves its field unchanged.
  */
 #include "lib/record/record.h"
 
@@ -11,7 +11,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/text.h"
 
-/* An object, and the first error. */
+/* The object that is written or read, and the first error. */
 struct codec {
 	cJSON *object; /* NULL: there is none, or no memory for it */
 	bool writing;
@@ -63,7 +63,7 @@ static const char *get_text(struct codec *in, const char *key, size_t limit)
 
 /* ---- both ways: values ---- */
 
-/* Whether to look at a field that is written only where it is set. */
+/* Whether a field is to be written or read that is written only if it is set. */
 static bool has(const struct codec *io, bool is_set)
 {
 	return is_set || !io->writing;
@@ -128,8 +128,8 @@ static void do_number(struct codec *io, const char *key, double max, double *fie
 /* `max` is at most 2^53, where doubles are exact. */
 static int64_t do_integer(struct codec *io, const char *key, int64_t max, int64_t field)
 {
-	/* cJSON prints a double in 15 digits where it deems that near enough: a seed
-	 * of 2^53 would come back as another one. */
+	/* cJSON prints a double with 15 digits if it thinks that near enough: a seed of
+	 * 2^53 would come back as another one. */
 	char digits[sizeof("-9223372036854775808")];
 	double value = (double)field;
 
@@ -237,7 +237,7 @@ static void do_progress(struct codec *io, double *progress)
 
 /* ---- both ways: objects ---- */
 
-/* The object under `key`; false where there is none, or none is to be written. */
+/* Begins the object under `key`. False: there is none, or none is to be written. */
 static bool enter(struct codec *outer, const char *key, bool is_set, struct codec *io)
 {
 	*io = (struct codec){ .writing = outer->writing };
@@ -317,7 +317,7 @@ static void do_params(struct codec *io, const struct seed_params **shared)
 	struct seed_params params;
 
 	if (*shared)
-		params = **shared; /* lent, and only read */
+		params = **shared; /* borrowed, and only read */
 	else
 		seed_params_init(&params);
 	if (io->writing)
@@ -345,7 +345,7 @@ static void take_error(struct codec *in, struct seed_kept_error *kept)
 {
 	const char *name = get_text(in, "errno", SEED_MESSAGE_MAX_BYTES);
 	const char *message = get_text(in, "message", SEED_RECORD_MAX_BYTES);
-	/* A name that this libc does not have is still an error. */
+	/* A name that this libc does not know is still an error. */
 	int code = name ? seed_error_code(name) : 0;
 	struct seed_error error;
 
@@ -434,7 +434,7 @@ static void do_journal(struct codec *io, struct seed_record *record)
 	do_text(io, "task", &record->task);
 }
 
-/* What `image` says, and only of a verified one: not read. */
+/* Repeats what `image` says, and only if it is verified; so it is not read back. */
 static void put_resolution(struct codec *out, const struct seed_record *record)
 {
 	int width = (int)record->image.width, height = (int)record->image.height;
@@ -512,8 +512,7 @@ char *seed_record_format_line(const struct seed_record *record)
 	return print(record, NULL, 0, cJSON_PrintUnformatted);
 }
 
-/* What no row is without. A name leads to files: one that could lead out of
- * the areas is none of ours. */
+/* What every row must have. A name leads to files, so it must not lead out of the areas. */
 static bool is_row(const struct seed_record *record)
 {
 	const struct seed_image_info *image = &record->image;
@@ -531,7 +530,7 @@ errint_t seed_record_parse(const char *json, size_t len, struct seed_record *rec
 	seed_record_init(record);
 	if (len > SEED_RECORD_MAX_BYTES || memchr(json, '\0', len))
 		return -EBADMSG;
-	/* NUL-terminated, for cJSON reads a byte too far (CVE-2023-53154). */
+	/* NUL-terminated, because cJSON may read one byte too far (CVE-2023-53154). */
 	text = strndup(json, len);
 	if (!text)
 		return -ENOMEM;
