@@ -1,4 +1,5 @@
-/* What an answer means at every service, before and after the provider reads it. */
+/* What an answer means at any service: the checks before and after its provider reads
+ * it. */
 #include "lib/provider/reply.h"
 #include "lib/provider/size.h"
 
@@ -21,8 +22,8 @@ static bool is_busy(const struct seed_response *response, const cJSON *json)
 	return seed_reply_judge_words(words, 0) != EDQUOT;
 }
 
-/* A 404, of HTTP or of kie's envelope, that speaks of the model, and is not the page
- * of a wrong api_base. */
+/* A 404 (HTTP's, or that of kie's envelope) whose words are about the model. The page of a
+ * wrong api_base has none of these words. */
 static bool is_unknown_model(const struct seed_task *task, const struct seed_response *response,
 			     const cJSON *json, const struct seed_step *step)
 {
@@ -65,7 +66,7 @@ void seed_provider_answer(const struct seed_provider *provider,
 
 	seed_step_init(step);
 	step->api_base = config->api_base;
-	if (no_memory) /* not the service's failure, which would be tried, and paid for, again */
+	if (no_memory) /* not a failure of the service: that would be tried, and paid for, again */
 		seed_reply_fail(step, ENOMEM, 0, "no memory for the answer");
 	else if (is_busy(response, json))
 		seed_reply_backoff(step, response);

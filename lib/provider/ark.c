@@ -1,6 +1,6 @@
 /*
- * BytePlus ModelArk and Volcengine Ark: one synchronous request. There is no
- * task: nothing to poll, to resume or to cancel.
+ * BytePlus ModelArk and Volcengine Ark: one synchronous request, and no task
+ * that could be polled, resumed or cancelled.
  */
 #include "lib/provider/ask.h"
 #include "lib/provider/list.h"
@@ -14,7 +14,7 @@ static double clamp(double value, double low, double high)
 	return value < low ? low : value > high ? high : value;
 }
 
-/* An unknown field is an InvalidParameter. */
+/* The service refuses a field that it does not know (InvalidParameter). */
 static bool add_generation(cJSON *body, const char *model, const struct seed_size *size,
 			   const struct seed_params *params)
 {
@@ -62,7 +62,7 @@ static long status_of(const char *code)
 	return 500;
 }
 
-/* `item` has an `error`: the whole body, or one picture's element. */
+/* `item`, the whole body or one picture's element, has an `error`. */
 static void refused_inside(const struct seed_response *response, const cJSON *item,
 			   struct seed_step *step)
 {
@@ -123,7 +123,7 @@ const struct seed_provider seed_provider_ark = {
 	.default_model = "seedream-4-0-250828",
 	.site = "*.volces.com*",
 	.site_model = "doubao-seedream-4-0-250828",
-	/* Of 4.0; the limits of other models are the account's. */
+	/* The limit of 4.0; those of other models depend on the account. */
 	.rate_count = 500,
 	.rate_seconds = 60,
 	.on[SEED_STAGE_SUBMIT] = { ask_submit, read_submit },

@@ -97,7 +97,7 @@ bool seed_ask_add_text(cJSON *object, const char *name, const char *text)
 	return !text || !*text || cJSON_AddStringToObject(object, name, text);
 }
 
-/* Not as a double: "1e+15" is no integer to most readers. */
+/* As digits: most readers do not take "1e+15" for an integer. */
 bool seed_ask_add_int(cJSON *object, const char *name, int64_t value)
 {
 	char digits[24];
@@ -137,7 +137,7 @@ char *seed_ask_uuid(void)
 	return text;
 }
 
-/* Where `at` begins a tag of sd.cpp's, opening or closing. */
+/* Whether one of sd.cpp's tags, opening or closing, begins at `at`. */
 static bool is_args_tag(const char *at)
 {
 	static const char name[] = "sd_cpp_extra_args";

@@ -1,7 +1,7 @@
 /*
- * AUTOMATIC1111's API, as Forge, SD.Next and stable-diffusion.cpp speak it
- * too: one synchronous request. The id that we give the task does not allow
- * resuming it; it only tells our task from other people's before an interrupt.
+ * AUTOMATIC1111's API, which Forge, SD.Next and stable-diffusion.cpp speak,
+ * too: one synchronous request. The id that we give the task cannot resume
+ * it; it only tells our task from other people's before an interrupt.
  */
 #include "lib/provider/ask.h"
 #include "lib/provider/list.h"
@@ -14,7 +14,7 @@ static bool add_model(cJSON *body, const char *model)
 {
 	cJSON *settings;
 
-	/* Without a name the checkpoint that is loaded stays. */
+	/* Without a name, the loaded checkpoint stays. */
 	if (!model)
 		return true;
 	settings = cJSON_AddObjectToObject(body, "override_settings");
@@ -58,7 +58,7 @@ static errint_t ask_submit(const struct seed_ask *ask)
 		ask->task->id = seed_ask_uuid();
 	if (!ask->task->id)
 		return -ENOMEM;
-	/* "a|b" is prompt syntax here, a choice of words: it stays. */
+	/* "a|b" is prompt syntax here (a choice of words), so it stays. */
 	prompt = seed_ask_neutralise(ask->prompt, false, changed);
 	negative = seed_ask_neutralise(ask->params->negative_prompt, false, changed);
 	result = seed_ask_post(ask, "/sdapi/v1/txt2img", fill_body(ask, prompt, negative));
@@ -67,7 +67,7 @@ static errint_t ask_submit(const struct seed_ask *ask)
 	return result;
 }
 
-/* The server's own path for what its page shows: it knows jobs by their ids. */
+/* The path behind the server's own page: it knows jobs by their ids. */
 static errint_t ask_about_ours(const struct seed_ask *ask)
 {
 	return seed_ask_post(ask, "/internal/progress",
@@ -75,7 +75,7 @@ static errint_t ask_about_ours(const struct seed_ask *ask)
 			     cJSON_AddFalseToObject(ask->body, "live_preview"));
 }
 
-/* The server's state, whosever job it is of. */
+/* The state of the server, whoever's job it is about. */
 static errint_t ask_state(const struct seed_ask *ask)
 {
 	return ask->task->id ? seed_ask_get(ask, "/sdapi/v1/progress?skip_current_image=true") :
@@ -83,10 +83,11 @@ static errint_t ask_state(const struct seed_ask *ask)
 }
 
 /*
- * task->turn of LOOK and CANCEL. `interrupted` is in the server's state, and
- * whose job that is stands only at the other path. A job is active once and
- * without a pause, so what the state says between two answers that ours is
- * active is said of ours. SD.Next has no such path and the job's id in the state.
+ * task->turn of LOOK and CANCEL. `interrupted` is in the server's state; only
+ * the other path tells whose job that is. A job is active once, without a
+ * pause. So if ours is active in the answer before a state and in the answer
+ * after it, that state is about our job. SD.Next does not have that path, but
+ * its state has the job's id.
  */
 enum {
 	TURN_OURS,       /* is our job active? */
@@ -121,8 +122,8 @@ static cJSON *parse_info(const cJSON *json)
 	return text ? seed_json_parse(text, strlen(text)) : NULL;
 }
 
-/* An interrupted job answers 200 with a half-finished picture of the right
- * size. Some forks say so, most do not: hence LOOK and CHECK. */
+/* An interrupted job answers 200 with a half-finished picture of the right size. Some forks
+ * say so, most do not; so there are LOOK and CHECK. */
 static bool says_interrupted(const cJSON *json, const cJSON *info)
 {
 	return cJSON_IsTrue(seed_json_at(info, "interrupted")) ||
@@ -139,7 +140,7 @@ static void interrupted(const struct seed_response *response, struct seed_step *
 static void take_image(const struct seed_response *response, const cJSON *json,
 		       struct seed_step *step)
 {
-	/* Grids and control maps may follow: the picture is the first. */
+	/* The picture comes first; grids and control maps may follow it. */
 	const char *image = seed_json_text(json, "images[0]");
 
 	if (!image)
@@ -180,7 +181,7 @@ static bool has_no_path(const struct seed_response *response)
 	return response->status >= 400 && response->status < 500;
 }
 
-/* stable-diffusion.cpp's server has no such path. */
+/* The server of stable-diffusion.cpp does not have these paths. */
 static void cannot_look(struct seed_step *step)
 {
 	step->kind = SEED_STEP_DONE;
@@ -206,7 +207,7 @@ static bool is_of_ours(const cJSON *state, const char *place, const char *ours)
 	return is && ours && strcmp(is, ours) == 0;
 }
 
-/* A job of SD.Next's. */
+/* SD.Next: the state has the job's id. */
 static void look_by_id(const struct seed_task *task, const struct seed_response *response,
 		       const cJSON *json, struct seed_step *step)
 {
@@ -247,8 +248,8 @@ static void read_look(struct seed_task *task, const struct seed_response *respon
 	}
 }
 
-/* Once ours has been answered, the state is of ours until the next job begins:
- * the answer and the state have the same time of the job's beginning. */
+/* After the answer to our job, the state is about it until the next job begins. The answer
+ * and the state then have the same job_timestamp. */
 static void read_check(struct seed_task *task, const struct seed_response *response,
 		       const cJSON *json, struct seed_step *step)
 {
@@ -258,8 +259,8 @@ static void read_check(struct seed_task *task, const struct seed_response *respo
 		interrupted(response, step);
 }
 
-/* An interrupt hits whatever runs, somebody else's picture, too: only while
- * ours is active. */
+/* An interrupt stops whatever runs, even somebody else's picture. So it is sent only while
+ * our job is active. */
 static void read_cancel(struct seed_task *task, const struct seed_response *response,
 			const cJSON *json, struct seed_step *step)
 {
@@ -275,11 +276,11 @@ const struct seed_provider seed_provider_automatic1111 = {
 	.name = "automatic1111",
 	.default_base = "http://127.0.0.1:7860",
 	.auth = SEED_AUTH_LOCAL,
-	/* Shorter than decoding a picture takes: that long a job that was
-	 * interrupted stays active. */
+	/* Shorter than the decoding of a picture: an interrupted job stays active that
+	 * long. */
 	.look_ms = 250,
 	.proof_path = "/sdapi/v1/samplers",
-	/* No POLL: what is not answered is lost. */
+	/* No POLL: a submission without an answer is lost. */
 	.on[SEED_STAGE_SUBMIT] = { ask_submit, read_submit },
 	.on[SEED_STAGE_LOOK] = { ask_turn, read_look },
 	.on[SEED_STAGE_CHECK] = { ask_state, read_check },

@@ -4,9 +4,8 @@
 #include "lib/base/text.h"
 #include "lib/base/url.h"
 
-/* The image, if it is one to be downloaded; others count as none. What stands
- * at the top is what the sender says himself, so it goes before what a service
- * nested. */
+/* Takes the image if it is a URL to download; anything else counts as none. The sender puts
+ * his own URL at the top, so that goes before what a service nested. */
 static errint_t take_image(const cJSON *json, char **image_url)
 {
 	const char *top = seed_json_url(json, "image_url");
@@ -27,8 +26,8 @@ static errint_t take_image(const cJSON *json, char **image_url)
 	return 0;
 }
 
-/* White text is no prompt. Only the top's: `data.data[0].prompt` of a music
- * service is a song's words. */
+/* White space alone is no prompt. Only the top is searched: a music service's
+ * `data.data[0].prompt` is the words of a song. */
 static errint_t take_prompt(const cJSON *json, char **prompt)
 {
 	const char *text = seed_json_text(json, "prompt");

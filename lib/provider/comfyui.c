@@ -1,6 +1,6 @@
 /*
  * ComfyUI: a workflow is queued under an id that we choose, and its history
- * is asked for until it stands there. So a submission that was cut short can
+ * is asked for until it has an entry. So a submission that was cut short can
  * be looked up by its id.
  */
 #include "lib/provider/ask.h"
@@ -24,7 +24,8 @@ static errint_t ask_submit(const struct seed_ask *ask)
 	cJSON *workflow;
 	errint_t result;
 
-	/* A repeated id would be queued twice: the same task keeps its own. */
+	/* The server would queue a second workflow of the same id, so a task has only
+	 * one. */
 	if (!ask->task->id)
 		ask->task->id = seed_ask_uuid();
 	if (!ask->task->id)
@@ -32,8 +33,8 @@ static errint_t ask_submit(const struct seed_ask *ask)
 	result = seed_workflow_fill(ask, &workflow);
 	if (result)
 		return result;
-	/* Without a client_id some versions give a workflow that has not changed no
-	 * outputs. */
+	/* Without a client_id, some versions return no outputs for a workflow that has not
+	 * changed. */
 	return seed_ask_post(ask, "/prompt",
 			     add_item(ask, "prompt", workflow) &&
 			     cJSON_AddStringToObject(ask->body, "prompt_id", ask->task->id) &&
@@ -50,13 +51,12 @@ static errint_t ask_queue(const struct seed_ask *ask)
 	return ask->task->id ? seed_ask_get(ask, "/queue") : -EOPNOTSUPP;
 }
 
-/* task->turn of CANCEL. Newer servers do it in one request; at others it takes
- * three. Servers before 2025 read no prompt_id at /interrupt and stop whatever
- * runs, hence the look. */
+/* task->turn of CANCEL. Newer servers need one request, others three. Servers from before
+ * 2025 ignore prompt_id at /interrupt and stop whatever runs; hence TURN_LOOK. */
 enum {
-	TURN_CANCEL,    /* wherever it is */
-	TURN_DELETE,    /* out of the queue */
-	TURN_LOOK,      /* does it run? */
+	TURN_CANCEL,    /* wherever the task is */
+	TURN_DELETE,    /* from the queue */
+	TURN_LOOK,      /* whether it runs */
 	TURN_INTERRUPT,
 };
 
@@ -131,11 +131,11 @@ static void read_submit(struct seed_task *task, const struct seed_response *resp
 	}
 	if (seed_reply_submit_trouble(step, response, json))
 		return;
-	/* An older server takes no id from us and names its own. */
+	/* An older server ignores our id and chooses its own. */
 	if (id && !seed_reply_keep(step, &task->id, id))
 		return;
-	/* With one output that is invalid the others run: they are not what
-	 * was asked for. */
+	/* If one output is invalid, the server still runs the others, which is not what was
+	 * asked for. */
 	if (node_error(json)) {
 		refused(response, json, step);
 		step->withdraw = id != NULL;
@@ -151,7 +151,7 @@ static void read_submit(struct seed_task *task, const struct seed_response *resp
 
 /* --- Answers: the history --- */
 
-/* SaveVideo puts its file into `images`, too. */
+/* SaveVideo, too, puts its file into `images`. */
 static bool is_picture(const cJSON *image)
 {
 	static const char *const suffixes[] = { ".png", ".jpg", ".jpeg", ".webp" };
@@ -169,7 +169,7 @@ static const cJSON *member(const cJSON *object, const char *name)
 	return cJSON_IsObject(object) ? cJSON_GetObjectItemCaseSensitive(object, name) : NULL;
 }
 
-/* Whether the workflow that ran has our id in the node's prefix or title. */
+/* Whether the node, in the workflow that ran, has our id in its prefix or title. */
 static bool is_marked(const cJSON *entry, const char *node, const char *id)
 {
 	const cJSON *ran = member(seed_json_at(entry, "prompt[2]"), node);
@@ -179,8 +179,8 @@ static bool is_marked(const cJSON *entry, const char *node, const char *id)
 	return (prefix && strstr(prefix, id)) || (title && strstr(title, id));
 }
 
-/* "output" is saved, "temp" a preview. What the workflow marks as the result
- * goes before what it saves besides, and that before previews. */
+/* "output" is a saved picture, "temp" a preview. Best is what the workflow marks as the
+ * result, then other saved pictures, then previews. */
 static int rank_of(const cJSON *entry, const cJSON *node, const cJSON *image, const char *id)
 {
 	const char *type = seed_json_text(image, "type");
@@ -197,13 +197,13 @@ static int rank_of(const cJSON *entry, const cJSON *node, const cJSON *image, co
 struct search {
 	const cJSON *entry;
 	const char *id;
-	int64_t below;      /* only what is worth less than this */
+	int64_t below;      /* exclusive upper bound of `worth` */
 	int64_t worth;      /* of what was found; 0: nothing */
 	const cJSON *found;
 };
 
-/* Of two that are alike the later node's is better, for they stand in the order
- * in which they ended, and the first of a node's. */
+/* Of two pictures of the same rank, the later node's is better, since nodes stand in the
+ * order in which they ended; within a node, the first is better. */
 static void search_node(struct search *search, const cJSON *node, int64_t index)
 {
 	const cJSON *images = seed_json_at(node, "images");
@@ -221,7 +221,7 @@ static void search_node(struct search *search, const cJSON *node, int64_t index)
 	}
 }
 
-/* The best picture but for the `skip` best ones; NULL: there are no more. */
+/* The best picture after the `skip` best ones; NULL: there are no more. */
 static const cJSON *find_image(const cJSON *entry, const char *id, long skip)
 {
 	const cJSON *outputs = seed_json_at(entry, "outputs");
@@ -264,7 +264,7 @@ static void take_image(struct seed_task *task, const cJSON *image, struct seed_s
 	free(url);
 }
 
-/* status.messages is a list of [name, {…}]: the one of that name, or NULL. */
+/* The message of this name in status.messages, a list of [name, {…}]; or NULL. */
 static const cJSON *find_message(const cJSON *entry, const char *name)
 {
 	const cJSON *messages = seed_json_at(entry, "status.messages");
@@ -294,13 +294,13 @@ static void ended_badly(const cJSON *entry, struct seed_step *step)
 			*message ? ": " : "", message);
 }
 
-/* How many pictures of this task were tried before and are not valid. */
+/* How many pictures of this task were not valid. */
 static long tried(const struct seed_task *task)
 {
 	return task->note ? strtol(task->note, NULL, 10) : 0;
 }
 
-/* The entry is there when the run has ended, well or not. */
+/* The entry appears when the run has ended, whether it failed or not. */
 static void read_entry(struct seed_task *task, const cJSON *entry, struct seed_step *step)
 {
 	const char *status = seed_json_text(entry, "status.status_str");
@@ -318,7 +318,7 @@ static void read_entry(struct seed_task *task, const cJSON *entry, struct seed_s
 		step->kind = SEED_STEP_WAIT;
 }
 
-/* The image that came last is not valid: the next one of the same run. */
+/* The last image is not valid: takes the next one of the same run. */
 static void read_next(struct seed_task *task, const cJSON *entry, struct seed_step *step)
 {
 	char number[24];
@@ -328,7 +328,7 @@ static void read_next(struct seed_task *task, const cJSON *entry, struct seed_st
 		read_entry(task, entry, step);
 }
 
-/* "{}" is what a pending task has, and an unknown one, too. */
+/* "{}" is the answer for a pending task, and for an unknown one. */
 static void read_history(struct seed_task *task, const struct seed_response *response,
 			 const cJSON *json, struct seed_step *step)
 {
@@ -347,8 +347,8 @@ static void read_history(struct seed_task *task, const struct seed_response *res
 
 /* --- Answers: the queue --- */
 
-/* queue_running and queue_pending are lists of [number, id, …]; the smallest
- * number is next. */
+/* queue_running and queue_pending are lists of [number, id, …]; the smallest number is
+ * next. */
 static const cJSON *find_queued(const cJSON *list, const char *id)
 {
 	const cJSON *one = cJSON_IsArray(list) ? list->child : NULL;
@@ -373,8 +373,8 @@ static int count_before(const cJSON *list, const cJSON *ours)
 	return count;
 }
 
-/* A task leaves the queue and enters the history at once: what is in neither
- * is lost, as all is when the server is started anew. */
+/* A task moves from the queue to the history in one step. So one that is in neither is
+ * lost, as all tasks are when the server restarts. */
 static void read_queue(struct seed_task *task, const struct seed_response *response,
 		       const cJSON *json, struct seed_step *step)
 {
@@ -421,7 +421,7 @@ const struct seed_provider seed_provider_comfyui = {
 	.auth = SEED_AUTH_LOCAL,
 	.default_model = "sd_xl_base_1.0.safetensors",
 	.proof_path = "/system_stats",
-	/* No REISSUE: /view has no date of expiry. */
+	/* No REISSUE: the URLs at /view do not expire. */
 	.on[SEED_STAGE_SUBMIT] = { ask_submit, read_submit },
 	.on[SEED_STAGE_POLL] = { ask_history, read_history },
 	.on[SEED_STAGE_OTHER] = { ask_history, read_history },

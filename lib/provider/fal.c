@@ -1,7 +1,8 @@
 /*
- * fal.ai's queue: submit, ask status_url until COMPLETED, then response_url,
- * which answers with the model's own HTTP status. The URLs are the service's:
- * they name only a part of the model's path, so they cannot be built here.
+ * fal.ai's queue: submit, ask status_url until COMPLETED, then ask
+ * response_url, which answers with the model's own HTTP status. The service's
+ * own URLs are used: they hold only a part of the model's path, so they
+ * cannot be built here.
  */
 #include "lib/provider/ask.h"
 #include "lib/provider/list.h"
@@ -51,8 +52,8 @@ static errint_t ask_cancel(const struct seed_ask *ask)
 
 /* --- Answers --- */
 
-/* The picture of a model's answer. A true in has_nsfw_concepts is how models
- * tell that the picture beside it was blackened. */
+/* Takes the picture of a model's answer. A true in has_nsfw_concepts means that the picture
+ * was blackened. */
 static bool take_image(struct seed_task *task, const cJSON *json, struct seed_step *step)
 {
 	const char *text = seed_reply_first_image(json);
@@ -82,7 +83,8 @@ static void read_submit(struct seed_task *task, const struct seed_response *resp
 
 	if (seed_reply_submit_trouble(step, response, json))
 		return;
-	/* With the synchronous https://fal.run as api_base this is all. */
+	/* With the synchronous https://fal.run as api_base, the answer to the submission is
+	 * the result. */
 	if (take_image(task, json, step))
 		return;
 	if (!id || !status_url || !response_url) {
@@ -137,8 +139,8 @@ static void read_poll(struct seed_task *task, const struct seed_response *respon
 	}
 }
 
-/* "Request is still in progress", as HTTP 400: the same status as a model's
- * refusal, so the text decides. Gateways answer with the status instead. */
+/* "Request is still in progress" comes as HTTP 400, as does a model's refusal, so the text
+ * decides. Gateways answer with the status instead. */
 static bool is_unfinished(const struct seed_response *response, const cJSON *json)
 {
 	const char *detail = seed_json_text(json, "detail");
@@ -151,9 +153,9 @@ static bool is_unfinished(const struct seed_response *response, const cJSON *jso
 		strcasestr(detail, "not finished") || strcasestr(detail, "not completed"));
 }
 
-/* The outcome of the task itself: the model's words are a list, the
- * infrastructure's have an error_type. Whatever else comes with such a status is
- * trouble on the way, and the paid result is worth asking for again. */
+/* Whether this is the outcome of the task: a model's own errors are a list, the
+ * infrastructure's have an error_type. Any other answer with such a status is a failure on
+ * the way, and the paid result is worth asking for again. */
 static bool is_outcome(const struct seed_response *response, const cJSON *json)
 {
 	bool passing = response->status >= 500 || response->status == 429 ||

@@ -9,7 +9,7 @@
 
 /* --- Parsing --- */
 
-/* The offset behind the string that begins at `at` (its quote), or `len`. */
+/* The offset after the string whose opening quote is at `at`, or `len`. */
 static size_t skip_string(const char *text, size_t len, size_t at)
 {
 	size_t i = at + 1;
@@ -19,8 +19,8 @@ static size_t skip_string(const char *text, size_t len, size_t at)
 	return i < len ? i + 1 : len;
 }
 
-/* cJSON bounds depth (1000), not the number of values: 96 MB of "[],[],…"
- * would become gigabytes. So count before anything is built. */
+/* cJSON limits the depth (to 1000), but not the number of values: 96 MB of "[],[],…" would
+ * become gigabytes. So the values are counted before anything is built. */
 static bool is_bounded(const char *text, size_t len, size_t *at)
 {
 	size_t i = 0, depth = 0, values = 0;
@@ -72,7 +72,7 @@ cJSON *seed_json_parse_at(const char *text, size_t len, size_t *at)
 	errno = 0;
 	if (!text || !len || len > SEED_ANSWER_MAX_BYTES)
 		return NULL;
-	/* A NUL would end cJSON's strings early: never JSON outside of escapes. */
+	/* A NUL would end cJSON's strings early. JSON has none, except escaped. */
 	zero = memchr(text, 0, len);
 	if (zero) {
 		*at = (size_t)(zero - text);
@@ -218,8 +218,8 @@ void seed_json_copy_text(char *out, size_t size, const char *text)
 	seed_text_one_line(out, len);
 }
 
-/* FastAPI's form (fal, automatic1111, Replicate's older models): a list of
- * what is wrong with which field. Its `input` may be the prompt: not read. */
+/* FastAPI's form (fal, automatic1111, Replicate's older models): a list that says what is
+ * wrong with which field. Its `input` is not read, since it may be the prompt. */
 static bool detail_message(const cJSON *root, char *out, size_t size)
 {
 	const char *text = seed_json_text(root, "detail[0].msg");
@@ -286,7 +286,7 @@ void seed_json_error_words(const cJSON *root, char *out, size_t size)
 
 /* --- The picture in an answer --- */
 
-/* The smallest PNG there is has 67 bytes; a path or a word is shorter. */
+/* The smallest possible PNG has 67 bytes; a path or a word is shorter than this. */
 enum { BASE64_MIN_BYTES = 64 };
 
 enum found { FOUND_NOTHING, FOUND_INVALID, FOUND_URL, FOUND_BASE64 };
@@ -299,7 +299,7 @@ static bool is_base64_text(const char *text)
 	return len >= BASE64_MIN_BYTES && !text[len];
 }
 
-/* Perhaps with white space around it, or without its host: seed_url_tidy(). */
+/* White space around it and a missing host are allowed: seed_url_tidy() mends both. */
 static bool is_web_url(const char *text)
 {
 	text += strspn(text, " \t\r\n");
@@ -311,13 +311,13 @@ static enum found judge_url(const char *text)
 {
 	if (strncasecmp(text, "data:", 5) == 0)
 		return FOUND_URL;
-	/* Some gateways put the bytes where the URL should be. */
+	/* Some gateways put the bytes where the URL belongs. */
 	if (is_base64_text(text))
 		return FOUND_BASE64;
 	return is_web_url(text) ? FOUND_URL : FOUND_INVALID;
 }
 
-/* Looks below one object; *found is borrowed from the tree. */
+/* Looks in one object; *found is borrowed from the tree. */
 static enum found find_below(const cJSON *at, const char **found)
 {
 	static const char *const urls[] = {
@@ -349,8 +349,8 @@ static enum found find_below(const cJSON *at, const char **found)
 	return invalid ? FOUND_INVALID : FOUND_NOTHING;
 }
 
-/* Below `place`, or in the JSON of a string there. *copy is malloc'd; what is not
- * valid gives way to what is. */
+/* Looks in the object at `place`, or in the JSON that a string there holds. *copy is
+ * malloc'd; a valid image replaces an invalid one. */
 static enum found find_at(const cJSON *root, const char *place, char **copy)
 {
 	const cJSON *at = seed_json_at(root, place);
@@ -361,7 +361,7 @@ static enum found find_at(const cJSON *root, const char *place, char **copy)
 	if (cJSON_IsString(at)) {
 		inner = seed_json_parse(at->valuestring, strlen(at->valuestring));
 		at = inner;
-		if (!inner && errno == ENOMEM) /* whatever it is, there is no copy of it */
+		if (!inner && errno == ENOMEM) /* it may be an image: -ENOMEM, for want of a copy */
 			kind = FOUND_URL;
 	}
 	if (kind == FOUND_NOTHING)

@@ -1,7 +1,7 @@
 /*
- * kie.ai: the jobs API, whose parameters stand in `input`, and the one-call API
- * (kie-image), whose parameters are flat at the top level and whose answer holds
- * the image, or a task id that is polled as a job's.
+ * kie.ai: the jobs API, whose parameters are in `input`, and the one-call API
+ * (kie-image), whose parameters are at the top level. The answer of the
+ * latter holds the image, or the id of a task that is polled like a job.
  */
 #include "lib/provider/ask.h"
 #include "lib/provider/list.h"
@@ -10,7 +10,7 @@
 
 /* --- Requests --- */
 
-/* The generation's parameters (man seed, "A generation"), as both APIs take them. */
+/* The parameters of a generation (man seed), in the words of both APIs. */
 static bool add_params(cJSON *object, const struct seed_params *params,
 		       const struct seed_size *size)
 {
@@ -53,7 +53,7 @@ static bool add_flat(const struct seed_ask *ask)
 	       add_params(body, ask->params, &size) && seed_size_add_options(body, &size, ask, 0);
 }
 
-/* Never a callBackUrl: the answer is waited for, nothing listens. */
+/* Never a callBackUrl: we poll, and nothing listens for a callback. */
 static errint_t ask_job(const struct seed_ask *ask)
 {
 	return seed_ask_post(ask, "/api/v1/jobs/createTask",
@@ -84,14 +84,14 @@ static errint_t ask_reissue(const struct seed_ask *ask)
 
 /* --- Answers --- */
 
-/* The envelope's code is what counts; HTTP's status is nearly always 200. A
- * figure that no int holds is a code, too, and no success. */
+/* The envelope's code decides; HTTP's status is nearly always 200. A number that does not
+ * fit an int is still a code, and not success. */
 static int envelope_code(const cJSON *json)
 {
 	return seed_json_int(json, "code", cJSON_IsNumber(seed_json_at(json, "code")) ? 0 : 200);
 }
 
-/* True if the answer held an image, or what should have been one. */
+/* True if the answer had an image, or something in the place of one. */
 static bool take_image(struct seed_task *task, const cJSON *json, struct seed_step *step)
 {
 	bool is_base64, invalid;
@@ -136,7 +136,7 @@ static void read_submit(struct seed_task *task, const struct seed_response *resp
 		seed_reply_refuse(step, response, json, "code", envelope_code(json));
 		return;
 	}
-	/* With the image beside it the id is still worth keeping, for the record. */
+	/* Even beside an image the id is worth keeping, for the record. */
 	if (id && !seed_reply_keep(step, &task->id, id))
 		return;
 	if (take_image(task, json, step))
@@ -146,15 +146,15 @@ static void read_submit(struct seed_task *task, const struct seed_response *resp
 		return;
 	}
 	task->stage = SEED_STAGE_POLL;
-	/* "success" here can be no more than the submission's. */
+	/* "success" here means no more than that of the submission. */
 	if (has_failed(json))
 		task_failed(json, step);
 	else
 		step->kind = SEED_STEP_WAIT;
 }
 
-/* 400 and 422 are the codes of a refusal: by policy if the text says so, else
- * of the request itself. */
+/* 400 and 422 are refusals: by the content policy if the text says so, else because of the
+ * request. */
 static int failure_errno(int code, const char *words)
 {
 	if (code == 402 || code == 433)
@@ -162,7 +162,7 @@ static int failure_errno(int code, const char *words)
 	return seed_reply_judge_words(words, code == 400 || code == 422 ? EINVAL : EIO);
 }
 
-/* "failCode" is a string in one copy of the documents, "errorCode" a number in
+/* "failCode" is a string in one version of the documentation; "errorCode" is a number, in
  * the older APIs. */
 static int fail_code(const cJSON *json)
 {
@@ -201,7 +201,7 @@ static const char *state_of(const cJSON *json)
 	const char *state = seed_json_text(json, "data.state");
 	int flag = seed_json_int(json, "data.successFlag", 0);
 
-	/* The one-call APIs of the same service count: 0 running, 1 done. */
+	/* The service's one-call APIs use numbers: 0 running, 1 done. */
 	if (!state)
 		state = seed_json_text(json, "data.status");
 	if (!state && flag > 0 && flag < (int)SEED_ARRAY_LEN(flags))
@@ -216,7 +216,7 @@ static bool has_failed(const cJSON *json)
 	return strcasecmp(state, "fail") == 0 || strcasecmp(state, "failed") == 0;
 }
 
-/* An unknown state is one that the service has learnt since: not done. */
+/* A state that is unknown here is newer than this program: it is taken for "not done". */
 static void read_state(struct seed_task *task, const cJSON *json, struct seed_step *step)
 {
 	const char *state = state_of(json);
@@ -235,9 +235,9 @@ static void read_state(struct seed_task *task, const cJSON *json, struct seed_st
 }
 
 /*
- * A code other than 200 says nothing about the task ("recordInfo is null", 422,
- * is what a new task gets for a moment), but for these: key and credits, a
- * generation that failed, and a refusal by policy.
+ * A code other than 200 says nothing about the task (a new one gets
+ * "recordInfo is null", 422, for a moment). The exceptions are key and
+ * credits, a failed generation, and a refusal by policy.
  */
 static void poll_code(const struct seed_response *response, const cJSON *json,
 		      struct seed_step *step, int code)
@@ -261,7 +261,7 @@ static void read_poll(struct seed_task *task, const struct seed_response *respon
 
 	if (seed_reply_poll_trouble(step, response, json))
 		return;
-	/* A failed task may come under its own code: what `data` says goes first. */
+	/* A failed task may have another code than 200, so `data` is read first. */
 	if (code == 200 || has_failed(json))
 		read_state(task, json, step);
 	else
@@ -283,8 +283,7 @@ static void read_reissue(struct seed_task *task, const struct seed_response *res
 		seed_reply_fail(step, EIO, 200, "no image URL in the answer");
 }
 
-/* What the two APIs share: all but name, key and submission. No request that
- * cancels is documented. */
+/* What the two APIs share. No request for cancelling is documented. */
 #define KIE \
 	.default_base = "https://api.kie.ai", \
 	.auth = SEED_AUTH_BEARER, \

@@ -14,9 +14,9 @@
 /* --- Request --- */
 
 enum dialect {
-	DIALECT_GPT,   /* rejects response_format, always base64 */
+	DIALECT_GPT,   /* refuses response_format; always base64 */
 	DIALECT_DALLE,
-	DIALECT_LOCAL, /* ignores what it does not know */
+	DIALECT_LOCAL, /* ignores unknown fields */
 };
 
 static bool begins(const char *text, const char *with)
@@ -24,8 +24,8 @@ static bool begins(const char *text, const char *with)
 	return strncmp(text, with, strlen(with)) == 0;
 }
 
-/* By the model, since a gateway elsewhere may lead to OpenAI's models, whose
- * API refuses every field that it does not know. */
+/* The model decides, because a gateway may lead to OpenAI's models, whose API refuses
+ * unknown fields. */
 static enum dialect dialect_of(const char *model, bool own_host)
 {
 	if (model && begins(model, "dall-e-"))
@@ -45,8 +45,8 @@ static bool add_dalle(cJSON *body, const char *model, const struct seed_params *
 	       cJSON_AddStringToObject(body, "quality", fine ? "hd" : "standard");
 }
 
-/* `step` is LocalAI's spelling. Base64, since a URL of a local server is often
- * one that only the server itself can reach. */
+/* `step` is LocalAI's spelling. Base64, because often only a local server itself can reach
+ * its URLs. */
 static bool add_local(cJSON *body, const struct seed_params *params)
 {
 	return cJSON_AddStringToObject(body, "response_format", "b64_json") &&
@@ -60,7 +60,7 @@ static bool add_dialect(cJSON *body, enum dialect dialect, const char *model,
 {
 	switch (dialect) {
 	case DIALECT_GPT:
-		if (!size->qualities) /* no image model that we know */
+		if (!size->qualities) /* not an image model that we know */
 			size->has = SEED_HAS_FORMAT | SEED_IS_UNKNOWN;
 		return !seed_size_has_quality(size, params->quality) ||
 		       cJSON_AddStringToObject(body, "quality", params->quality);
@@ -86,13 +86,13 @@ static bool fill_body(const struct seed_ask *ask, bool own_host)
 	       seed_size_add_options(body, &size, ask, 0);
 }
 
-/* OpenAI itself gets the words as they are. */
+/* For servers other than OpenAI's own, which gets the words unchanged. */
 static bool fill_harmless(const struct seed_ask *ask)
 {
 	bool *changed = &ask->request->neutralised;
 	char *prompt = seed_ask_neutralise(ask->prompt, true, changed);
 	char *negative = seed_ask_neutralise(ask->params->negative_prompt, true, changed);
-	struct seed_params params = *ask->params; /* lent */
+	struct seed_params params = *ask->params; /* borrowed */
 	struct seed_ask sent = *ask;
 	bool filled;
 
@@ -117,7 +117,7 @@ static errint_t ask_submit(const struct seed_ask *ask)
 
 /* --- Answer --- */
 
-/* An `error` in a 200 is one, whether object or text (sd.cpp). */
+/* A 200 with an `error`, an object or (sd.cpp) a text, is a failure. */
 static bool has_error(const cJSON *json)
 {
 	return cJSON_IsObject(seed_json_at(json, "error")) || seed_json_text(json, "error");
@@ -139,7 +139,7 @@ const struct seed_provider seed_provider_openai = {
 	.default_base = OPENAI_BASE,
 	.key_variables = { "OPENAI_API_KEY" },
 	.auth = SEED_AUTH_BEARER,
-	/* A local server has its own model: without a name it takes that. */
+	/* A local server has a model of its own, and uses it if the request names none. */
 	.site = OPENAI_HOST "*",
 	.site_model = "gpt-image-2",
 	.proof_path = "/models",

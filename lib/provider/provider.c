@@ -1,4 +1,4 @@
-/* The list of providers, and what stands in front of each. */
+/* The list of providers, and what is the same for all of them: model, request and key. */
 #include "lib/provider/provider.h"
 
 #include <cjson/cJSON.h>
@@ -25,7 +25,7 @@ const struct seed_provider *seed_provider_at(size_t index)
 
 /* --- Requests --- */
 
-/* A workflow of the user's may name its models itself. */
+/* The user's workflow may itself name its models. */
 static bool has_own_model(const struct seed_provider_config *config)
 {
 	return config->workflow && !strstr(config->workflow, "{{model}}");
@@ -77,7 +77,7 @@ static char *join_scheme(const char *scheme, const char *key)
 	return value;
 }
 
-/* `user:password` as --api-auth and nginx want it. */
+/* `user:password` in the form that --api-auth and nginx expect. */
 static char *basic(const char *user)
 {
 	size_t len = strlen(user), room = (len + 2) / 3 * 4 + 1;

@@ -13,7 +13,7 @@
 
 /* --- Requests --- */
 
-/* Without enhance_prompt false Seedream 4 rewrites the words first. */
+/* Unless enhance_prompt is false, Seedream 4 rewrites the prompt first. */
 static bool add_sequential(cJSON *input)
 {
 	return cJSON_AddStringToObject(input, "sequential_image_generation", "disabled") &&
@@ -33,7 +33,7 @@ static bool add_input(const struct seed_ask *ask)
 	       seed_size_add_options(input, &size, ask, INT64_C(1) << 31);
 }
 
-/* "owner/name" is asked by its name, "owner/name:version" by the version. */
+/* "owner/name" is asked for by name, "owner/name:version" by version. */
 static errint_t post(const struct seed_ask *ask)
 {
 	const char *version = strchr(ask->model, ':');
@@ -51,14 +51,14 @@ static errint_t post(const struct seed_ask *ask)
 	return result;
 }
 
-/* Ends at the service what nobody waits for any more: a guard against paying
- * for a prediction that was abandoned by a crash. */
+/* Makes the service end a prediction that nobody waits for any more, for example after a
+ * crash, so that it does not cost more. */
 static errint_t add_deadline(const struct seed_ask *ask)
 {
 	int seconds = ask->config->timeout_seconds > 0 ? ask->config->timeout_seconds : 300;
 	char line[48];
 
-	/* Less than 5 s is refused. */
+	/* The service refuses less than 5 s. */
 	snprintf(line, sizeof(line), "Cancel-After: %ds", seconds < 5 ? 5 : seconds);
 	return seed_record_set(&ask->request->header, line);
 }
@@ -159,7 +159,7 @@ const struct seed_provider seed_provider_replicate = {
 	.rate_seconds = 60,
 	.queries_per_second = 50,
 	.proof_path = "/account",
-	/* How far it is stands in the text of `logs` alone. */
+	/* No LOOK: only the text of `logs` tells the progress. */
 	.on[SEED_STAGE_SUBMIT] = { ask_submit, read_submit },
 	.on[SEED_STAGE_POLL] = { ask_poll, read_poll },
 	.on[SEED_STAGE_REISSUE] = { ask_poll, read_poll },

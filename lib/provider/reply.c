@@ -23,8 +23,7 @@ void seed_reply_fail(struct seed_step *step, int code, long status, const char *
 	va_end(arguments);
 	step->kind = SEED_STEP_FAIL;
 	(void)seed_error_set(&step->error, code, "%s", message);
-	/* An envelope's code may be any number; a row of the catalogue holds
-	 * what can be a status. */
+	/* An envelope's code may be any number, but a row has room only for a status. */
 	step->error.http_status = status >= 100 && status <= 999 ? (int)status : 0;
 	step->error.final = code == EKEYREJECTED || code == EDQUOT;
 }
@@ -91,7 +90,7 @@ int seed_reply_judge_words(const char *words, int otherwise)
 	return is_quota(words) ? EDQUOT : otherwise;
 }
 
-/* A short text that is no page of HTML is the best that a proxy says. */
+/* A short text that is not HTML: nothing better comes from a proxy. */
 static void raw_message(const struct seed_response *response, char *out, size_t size)
 {
 	enum { RAW_MAX_BYTES = 160 };
@@ -102,14 +101,14 @@ static void raw_message(const struct seed_response *response, char *out, size_t 
 	seed_json_copy_text(out, size, response->body);
 }
 
-/* 433 is a limit of spending of kie's; all others mean what HTTP's mean. */
+/* 433 is kie's spending limit; every other code means what it means in HTTP. */
 static int status_errno(long status)
 {
 	return status == 433 ? EDQUOT : seed_error_from_status(status);
 }
 
-/* Cloudflare's page in front of a service may be JSON, too (RFC 9457), and
- * marks itself. */
+/* Cloudflare's page in front of a service may also be JSON (RFC 9457); it marks itself as
+ * its own. */
 static bool is_own_words(const cJSON *json)
 {
 	char message[SEED_MESSAGE_MAX_BYTES];
@@ -181,8 +180,8 @@ bool seed_reply_submit_trouble(struct seed_step *step, const struct seed_respons
 
 /* --- Pictures --- */
 
-/* data:[type][;parameters];base64,DATA (RFC 2397); some put a parameter last. NULL:
- * it is not base64. */
+/* data:[type][;parameters];base64,DATA (RFC 2397); some put a parameter after "base64".
+ * NULL: it is not base64. */
 static const char *data_of_uri(const char *text)
 {
 	const char *comma = strchr(text, ','), *mark = strcasestr(text, ";base64");
@@ -233,7 +232,7 @@ void seed_reply_image(struct seed_step *step, struct seed_task *task, const char
 	free(url);
 }
 
-/* Depth first; the answer is no deeper than the parser lets it be. */
+/* Depth first; the parser limits the depth. */
 const char *seed_reply_first_image(const cJSON *item)
 {
 	static const char *const places[] = { "url", "image", "images", "output", "outputs", "b64_json" };

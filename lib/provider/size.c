@@ -1,4 +1,4 @@
-/* Which words and which size to ask a model for. Sources: docs/providers.md. */
+/* How a model is asked for a size. Sources: docs/providers.md. */
 #include "lib/provider/size.h"
 
 #include <fnmatch.h>
@@ -6,7 +6,7 @@
 
 #include "lib/provider/ask.h"
 
-/* The long side that a tier gives, at least. */
+/* A tier, and the long side that it gives at least. */
 struct tier {
 	const char *name;
 	int long_side;
@@ -14,27 +14,27 @@ struct tier {
 
 /* How pixels are asked for. */
 enum words {
-	WORDS_NONE,   /* they are not: by tier and ratio */
+	WORDS_NONE,   /* not at all: by tier and ratio */
 	WORDS_TEXT,   /* FIELD: "2048x1152" */
 	WORDS_OBJECT, /* FIELD: {"width": 2048, "height": 1152} */
 	WORDS_SIDES,  /* "width": 2048, "height": 1152, and FIELD: "custom" where there is one */
 };
 
-/* What is 0 is not limited. */
+/* A number that is 0 is no limit. */
 struct seed_size_rule {
 	const char *family;
 	const char *model;         /* fnmatch(3)'s pattern, @(this|or that) included */
 	enum words words;
 	const char *field;         /* of `words` */
 	const char *tier_field, *ratio_field; /* NULL: none */
-	bool shaped;               /* ratio_field takes kie's word instead of "16:9" */
+	bool shaped;               /* ratio_field takes kie's word, not "16:9" */
 	int step;                  /* each side is a multiple of it */
 	int side_min, side_max;
 	int64_t area_min, area_max; /* pixels */
 	int ratio_max;             /* long side to short side */
-	const char *ratios;        /* the only ones there are, each with a space after it */
-	struct tier tiers[3];      /* ascending; also what a family without tiers gives */
-	const char *presets[4];    /* the only sizes there are */
+	const char *ratios;        /* if there are no others: each with a space after it */
+	struct tier tiers[3];      /* ascending; a family without tiers has one, without a name */
+	const char *presets[4];    /* if there are no other sizes */
 	unsigned int has;
 	const char *qualities, *note;
 };
@@ -52,7 +52,7 @@ struct seed_size_rule {
 	.ratio_max = 3
 #define QUALITY_3 "low medium high "
 
-/* The first that matches counts. */
+/* The first row that matches counts. */
 static const struct seed_size_rule rules[] = {
 	{ "kie", "bytedance/seedream-v4*", .tier_field = "image_resolution", .ratio_field = "image_size",
 	  .shaped = true, .tiers = K124, .has = SEED_HAS_ALL },
@@ -195,14 +195,14 @@ static bool is_listed(const char *list, const char *word)
 {
 	size_t len = strlen(word);
 
-	/* The empty word is found beyond the list's end, too. */
+	/* strstr() would find the empty word beyond the end of the list. */
 	for (const char *at = list; len && (at = strstr(at, word)) != NULL; at++)
 		if ((at == list || at[-1] == ' ') && at[len] == ' ')
 			return true;
 	return false;
 }
 
-/* The bounds that a rule leaves open. */
+/* The first rule that matches, with defaults for the limits that it does not set. */
 static struct seed_size_rule find_rule(const char *family, const char *model,
 				       const struct seed_size_rule **in_table)
 {
@@ -251,8 +251,8 @@ static int divisor(int a, int b)
 	return a;
 }
 
-/* "683:384" is what 1366x768 reduces to and no service has it: beyond this the
- * nearest that has a name is meant. */
+/* 1366x768 reduces to 683:384, which no service has. Beyond this, the nearest named ratio
+ * is used. */
 enum { RATIO_MAX_TERM = 32 };
 
 static void set_ratio(const struct seed_size_rule *rule, int width, int height, struct seed_size *size)
@@ -297,8 +297,8 @@ static void choose_tier(const struct seed_size_rule *rule, int width, int height
 
 /* --- Presets --- */
 
-/* How much of the wanted width is left after a central crop to the wanted
- * shape, 1 at most: the rest must be scaled up. */
+/* The part of the wanted width that is left after a central crop to the wanted shape, 1 at
+ * most: the rest must be scaled up. */
 static double preset_worth(int width, int height, int have_width, int have_height)
 {
 	double by_width = (double)have_width / width;
@@ -318,7 +318,7 @@ static void choose_preset(const struct seed_size_rule *rule, int width, int heig
 		if (sscanf(rule->presets[i], "%dx%d", &w, &h) != 2)
 			continue;
 		worth = preset_worth(width, height, w, h);
-		/* Of two that serve alike the smaller one costs less. */
+		/* Of two that are equally good, the smaller one costs less. */
 		if (worth < best || (worth <= best && w * h >= size->width * size->height))
 			continue;
 		best = worth;
@@ -330,13 +330,13 @@ static void choose_preset(const struct seed_size_rule *rule, int width, int heig
 
 static int round_side(double side, int step, bool up)
 {
-	/* A hair's breadth of rounding must not cost a whole step. */
+	/* A rounding error must not cost a whole step. */
 	double steps = up ? ceil(side / step - 1e-6) : floor(side / step + 1e-6);
 
 	return (int)fmax(1, steps) * step;
 }
 
-/* The factor that brings a picture into the rule's limits, near 1. */
+/* The factor, near 1, that brings a picture into the rule's limits. */
 static double fit_factor(const struct seed_size_rule *rule, double width, double height)
 {
 	double area = width * height, factor = 1;

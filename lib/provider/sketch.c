@@ -1,4 +1,4 @@
-/* No service: the worker draws a landscape out of the prompt's words (lib/sketch/). */
+/* No service: a worker draws a landscape from the words of the prompt (lib/sketch/). */
 #include "lib/provider/list.h"
 
 const struct seed_provider seed_provider_sketch = {

@@ -1,4 +1,4 @@
-/* The plain data that providers work on: tasks, requests, steps. */
+/* The data that providers work on: tasks, requests and steps. */
 #include "lib/provider/json.h"
 #include "lib/provider/provider.h"
 #include "lib/record/record.h"
@@ -37,7 +37,7 @@ void seed_task_release(struct seed_task *task)
 
 errint_t seed_task_copy(struct seed_task *to, const struct seed_task *from)
 {
-	struct seed_task source = *from; /* lent */
+	struct seed_task source = *from; /* borrowed */
 
 	*to = (struct seed_task){ .stage = from->stage };
 	for (size_t i = 0; i < SEED_ARRAY_LEN(fields); i++) {

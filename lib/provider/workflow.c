@@ -4,8 +4,8 @@
 #include "lib/provider/json.h"
 #include "lib/provider/size.h"
 
-/* A prefix of its own for every picture: with the same seed and words the
- * server would name the earlier file, which may be gone. */
+/* Each picture has a prefix of its own: for the same seed and words, the server would name
+ * the earlier file, which may be gone. */
 static const char built_in[] =
 "{\"3\":{\"class_type\":\"KSampler\",\"inputs\":{\"seed\":\"{{seed}}\",\"steps\":\"{{steps}}\","
 	"\"cfg\":\"{{cfg}}\",\"sampler_name\":\"euler\",\"scheduler\":\"normal\",\"denoise\":1,"
@@ -36,7 +36,7 @@ struct filler {
 	bool failed; /* no memory */
 };
 
-/* Takes ownership of `text`; NULL: there was no memory for it. */
+/* Takes ownership of `text`; NULL means no memory. */
 static void add(struct filler *filler, const char *name, char *text, bool is_number)
 {
 	filler->list[filler->count++] = (struct placeholder){
@@ -54,7 +54,7 @@ static void add_integer(struct filler *filler, const char *name, int64_t value)
 	add(filler, name, text, true);
 }
 
-/* As cJSON writes a number: with a point in every locale. */
+/* cJSON writes a decimal point in every locale. */
 static void add_real(struct filler *filler, const char *name, double value)
 {
 	cJSON *number = cJSON_CreateNumber(value);
@@ -74,7 +74,7 @@ static void filler_init(struct filler *filler, const struct seed_ask *ask)
 	add(filler, "{{negative_prompt}}", strdup(params->negative_prompt), false);
 	add(filler, "{{model}}", strdup(ask->model ? ask->model : ""), false);
 	add(filler, "{{id}}", strdup(ask->task->id), false);
-	/* The same seed again would be answered out of the server's cache. */
+	/* With the same seed, the server would answer from its cache. */
 	add_integer(filler, "{{seed}}", params->has_seed ? params->seed : seed_ask_random(48));
 	add_integer(filler, "{{steps}}", params->steps);
 	add_real(filler, "{{cfg}}", params->cfg_scale);
@@ -100,8 +100,8 @@ static struct placeholder *placeholder_at(struct filler *filler, const char *at)
 	return NULL;
 }
 
-/* The string with every placeholder replaced, in one pass from left to right:
- * a prompt that holds "{{seed}}" keeps it. */
+/* Replaces the placeholders in one pass from left to right, so that a prompt that holds
+ * "{{seed}}" keeps it. */
 static errint_t expand(struct filler *filler, const char *text, struct seed_buf *out)
 {
 	errint_t result = 0;
@@ -135,14 +135,15 @@ static errint_t fill_string(struct filler *filler, cJSON *item)
 	result = expand(filler, item->valuestring, &out);
 	if (!result && !cJSON_SetValuestring(item, out.data))
 		result = -ENOMEM;
-	/* Raw is written without quotes, as the number that it now spells. */
+	/* Raw items are written without quotes: as the number that the string now
+	 * spells. */
 	if (!result && number)
 		item->type = (item->type & ~0xff) | cJSON_Raw;
 	seed_buf_release(&out);
 	return result == -EFBIG ? -EINVAL : result;
 }
 
-/* As deep as the parser lets it be: SEED_JSON_MAX_DEPTH. */
+/* Recursion is bounded: the parser allows SEED_JSON_MAX_DEPTH levels. */
 static errint_t fill(struct filler *filler, cJSON *item)
 {
 	errint_t result = 0;
