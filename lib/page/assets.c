@@ -2,8 +2,8 @@
 
 #include <openssl/evp.h>
 
-/* Both compilers' assemblers know it; it is found from the top of the project,
- * where make runs. */
+/* The assemblers of gcc and clang both have .incbin. They look for the file from the top of
+ * the project, where make runs. */
 #define INCLUDE(symbol, file) \
 	__asm__(".pushsection .rodata\n.globl " #symbol "\n" #symbol ":\n" \
 		".incbin \"" file "\"\n.byte 0\n.popsection\n")

@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The area itself is the first level. */
+/* The area itself is level 1. */
 #define LEVELS_MAX SEED_NAME_MAX_PARTS
 
 struct walk {
@@ -16,7 +16,7 @@ struct walk {
 	size_t looked;
 };
 
-/* Newest first; of one time by name, so that the order is always the same. */
+/* Newest first; by name where the times are equal, so that the order is always the same. */
 static int compare(const void *first, const void *second)
 {
 	const struct seed_page_entry *a = first, *b = second;
@@ -62,7 +62,7 @@ static errint_t look_at_file(struct walk *walk, const char *path, const struct s
 		return 0;
 	memcpy(name, path, len - suffix_len);
 	name[len - suffix_len] = '\0';
-	/* The rows are looked at for what has no image. */
+	/* Rows count only for prompts that have no image. */
 	if (walk->area == SEED_AREA_RECORDS &&
 	    (seed_store_has_image(walk->store, name) || !seed_store_has_prompt(walk->store, name)))
 		return 0;
@@ -92,7 +92,7 @@ static errint_t walk_entries(struct walk *walk, const char *folder, DIR *entries
 		int len = snprintf(path, sizeof(path), "%s%s%s", folder, *folder ? "/" : "",
 				   entry->d_name);
 
-		/* Also "." and "..": no NAME begins so. */
+		/* "." and "..", too: no NAME begins with a dot. */
 		if (entry->d_name[0] == '.' || len >= (int)sizeof(path))
 			continue;
 		if (walk->looked == SEED_PAGE_LOOKED_MAX) {
@@ -105,7 +105,7 @@ static errint_t walk_entries(struct walk *walk, const char *folder, DIR *entries
 	return err;
 }
 
-/* As deep as LEVELS_MAX, each with one open folder. */
+/* At most LEVELS_MAX deep, with one open folder for each level. */
 static errint_t walk_folder(struct walk *walk, const char *folder, int level)
 {
 	DIR *entries;

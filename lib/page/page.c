@@ -5,7 +5,7 @@
 #include "lib/page/entries.h"
 #include "lib/page/put.h"
 
-/* A message of a service is at most that long. */
+/* The longest message of a service. */
 #define TEXT_MAX_BYTES SEED_MESSAGE_MAX_BYTES
 
 struct gallery {
@@ -13,7 +13,7 @@ struct gallery {
 	const struct seed_page_config *config;
 	struct seed_page_entries entries;
 	struct seed_page page;
-	struct seed_page plain; /* for where scripts are off */
+	struct seed_page plain; /* where scripts are off */
 	size_t plain_count;
 };
 
@@ -121,8 +121,8 @@ static void put_time(struct seed_page *page, const struct timespec *time)
 		       text + strlen("2026-11-22T"));
 }
 
-/* Room for the picture before it is loaded; the mount's size where the row, which
- * may have been removed, does not tell. */
+/* Reserves space for the picture before it is loaded. Without a row, which may have been
+ * removed, the mount's size is assumed. */
 static void put_room(struct gallery *gallery, const struct seed_record *row)
 {
 	seed_page_putf(&gallery->plain, " width=\"%u\" height=\"%u\"",
@@ -160,7 +160,7 @@ static void put_facts(struct seed_page *page, const struct seed_page_entry *entr
 	seed_page_put(page, "</p>");
 }
 
-/* Of images only. `row` is NULL where none is about this one. */
+/* For images only. `row` is NULL if none describes this image. */
 static void put_plain(struct gallery *gallery, const struct seed_page_entry *entry,
 		      const struct seed_record *row)
 {
@@ -190,7 +190,7 @@ static void put_entry(struct gallery *gallery, const struct seed_page_entry *ent
 	struct seed_page *page = &gallery->page;
 	struct seed_record row;
 	errint_t err = seed_store_record_read(gallery->store, entry->name, &row);
-	/* Between two steps of the store the row may be of another prompt. */
+	/* Between two steps of the store, the row may belong to another prompt. */
 	bool about = !err && (row.state == SEED_STATE_VERIFIED) == entry->has_image &&
 		     row.state != SEED_STATE_CANCELLED;
 
@@ -292,7 +292,7 @@ errint_t seed_page_render(struct seed_store *store, const struct seed_page_confi
 			  struct seed_buf *out)
 {
 	struct gallery gallery = { .store = store, .config = config };
-	/* Before the walk: what changes meanwhile is asked for again. */
+	/* Taken before the walk: whatever changes meanwhile is asked for again. */
 	uint64_t changes = seed_store_changes(store);
 
 	seed_buf_init(&gallery.page.buf, SEED_PAGE_MAX_BYTES);
