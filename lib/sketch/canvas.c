@@ -58,11 +58,11 @@ void seed_canvas_span(struct seed_canvas *canvas, int64_t y, int64_t left, int64
 	seed_canvas_blend(canvas, last, y, colour, seed_mul(cover, (int)((right & 0xffff) >> 2)));
 }
 
-/* Squares of distances have to stay within 63 bits: radii of a picture do. */
+/* Squares of distances must fit 63 bits; within a picture they do. */
 void seed_canvas_disc(struct seed_canvas *canvas, int64_t x, int64_t y, int64_t radius,
 		      struct seed_rgb colour, int cover)
 {
-	/* One pixel of soft edge, in the squared measure. */
+	/* The soft edge is one pixel wide. Distances are compared by their squares. */
 	int64_t outer = radius + 0x8000, inner = radius > 0x8000 ? radius - 0x8000 : 0;
 	int64_t outer2 = (outer * outer) >> 16, inner2 = (inner * inner) >> 16;
 
@@ -105,8 +105,8 @@ void seed_canvas_finish(const struct seed_canvas *canvas, uint32_t seed, struct 
 		for (uint32_t x = 0; x < canvas->width; x++) {
 			const uint16_t *from = at(canvas, x, y);
 			int keep = vignette(canvas, x, y);
-			/* The same for all three: grain, not colour. Without it
-			 * the sky's gradients would show bands. */
+			/* The same grain in all channels, so that it has no colour. Without
+			 * it, the sky's gradients would show bands. */
 			int grain = (int)(seed_hash(seed, x, y) & 511);
 
 			for (int i = 0; i < 3; i++) {

@@ -120,7 +120,7 @@ static void paint_row(struct seed_view *view, int64_t base, int64_t bottom, int 
 		};
 
 		b.top = base - storeys(view, x, centre, hash) * (135 - near * 45 / ONE) / 100;
-		/* Each under the sky, and no two equally high. */
+		/* None leaves the picture, and those that would are not equally high. */
 		if (b.top < UNIT * 8 / 100)
 			b.top = UNIT * 8 / 100 + seed_chance(hash, 4) / 4;
 		b.wall = seed_hazed(view, seed_rgb_scale(dark, PERCENT(80) + seed_chance(hash, 3) / 3),

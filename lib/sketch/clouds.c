@@ -1,6 +1,6 @@
 #include "lib/sketch/wash.h"
 
-/* How dense the noise must be to be seen as a cloud, by the words. */
+/* The noise above which there is a cloud, by the words of the prompt. */
 static int threshold(const struct seed_view *view)
 {
 	if (seed_view_has(view, SEED_SKETCH_STORM))
@@ -14,8 +14,8 @@ static int threshold(const struct seed_view *view)
 	return PERCENT(4) + seed_chance(view->scene.seed, 31) / 8;
 }
 
-/* The ceiling of clouds seen from below: what is near the horizon is far away,
- * so smaller and flatter. */
+/* The clouds are a ceiling seen from below: near the horizon it is far away, so they are
+ * smaller and flatter there. */
 static void project(const struct seed_view *view, int64_t x, int64_t y, int64_t *cx, int64_t *cy)
 {
 	int64_t height = view->horizon - y + UNIT * 16 / 100;
@@ -32,8 +32,8 @@ static int density(uint32_t seed, int64_t cx, int64_t cy, int octaves)
 	return seed_fractal(seed, wx, wy, octaves);
 }
 
-/* How much cloud there is, less towards the horizon, and how much of the light it
- * has: less where there is more cloud towards the light. */
+/* values[0]: how much cloud there is, less towards the horizon. values[1]: how much light
+ * it gets, less if there is more cloud in the direction of the light. */
 static void cloud(const struct seed_view *view, const struct seed_wash *wash, int64_t x, int64_t y,
 		  int values[2])
 {

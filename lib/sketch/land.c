@@ -1,6 +1,6 @@
 /*
- * The ground: ridges one behind the other. The distance between them is told
- * by haze (colours turn to the horizon's) and by mist in the valleys (a ridge
+ * The ground: ridges one behind the other. Their distance shows in the haze
+ * (colours turn into the horizon's) and in the mist of the valleys (a ridge
  * is clearest at its crest).
  */
 #include "lib/sketch/parts.h"
@@ -23,7 +23,7 @@ struct land {
 	int64_t bottom;       /* nothing of it below */
 };
 
-/* Where the crest of a layer is above its base: 0 to about ONE. */
+/* How far the crest of a layer is above its base: 0 to about ONE. */
 static int crest(const struct layer *layer, int64_t x)
 {
 	int64_t fx = x * layer->frequency / UNIT;
@@ -49,15 +49,15 @@ static void find_line(const struct seed_view *view, struct layer *layer)
 				 layer->height * crest(layer, seed_to_unit(view, x)) / ONE;
 }
 
-/* 1 or -1: the side of the picture from which the light comes. One for the
- * whole picture, else there would be a seam below the light. */
+/* 1 or -1: the side of the picture from which the light comes. It is the same for the whole
+ * picture; otherwise there would be a seam below the light. */
 static int light_side(const struct seed_view *view)
 {
 	return view->light_x > view->width / 2 ? 1 : -1;
 }
 
-/* The slope that faces the light, from the crest's fall and from ribs that
- * run down the face; ONE / 2 is neutral. */
+/* How much a mountain's face is turned to the light, by the slope of the crest and by ribs
+ * that run down the face; ONE / 2 is neutral. */
 static int face_light(const struct seed_view *view, const struct layer *layer, int64_t x, int64_t depth)
 {
 	int side = light_side(view);
@@ -75,8 +75,8 @@ static int face_light(const struct seed_view *view, const struct layer *layer, i
 	return seed_clamp(ONE * 45 / 100 + (int64_t)(here - there) * 3 + fall * fade / ONE, 0, ONE);
 }
 
-/* Dunes: one side of each crest in the light, with a sharp edge that wanders
- * down from it, and ripples of the wind. */
+/* Dunes: one side of each crest is lit, with a sharp edge that wanders down from the crest,
+ * and with ripples of the wind. */
 static int dune_light(const struct seed_view *view, const struct layer *layer, int64_t x, int64_t depth)
 {
 	int loose = seed_ramp(depth, 0, UNIT / 7);
@@ -112,7 +112,7 @@ static int snow_cover(const struct seed_view *view, const struct layer *layer, i
 		return 0;
 	}
 	rough = seed_fractal(layer->seed + 40, x * 9, y * 5, 3);
-	/* Steep shadows shed it. */
+	/* Less snow stays on steep slopes in the shade. */
 	y += rough / 3 + (ONE / 2 - lit) / 2;
 	return ONE - seed_smooth(y, line - UNIT * 2 / 100, line + UNIT * 2 / 100);
 }
@@ -141,11 +141,11 @@ static struct seed_rgb ground(const struct seed_view *view, const struct layer *
 	if (snow)
 		colour = seed_rgb_mix(colour, seed_rgb_mix(palette->snow_shade, palette->snow_lit, lit),
 				      snow);
-	/* The nearest ground stands before the light. */
+	/* The nearest ground is seen against the light. */
 	return seed_rgb_scale(colour, ONE - seed_mul(layer->near, snow ? PERCENT(25) : PERCENT(45)));
 }
 
-/* Mist grows from the crest down, the more the farther. */
+/* Mist grows from the crest downwards, more in the distance. */
 static int mist_part(const struct seed_view *view, const struct layer *layer, int64_t depth)
 {
 	int most = seed_view_has(view, SEED_SKETCH_FOG) ? PERCENT(85) : PERCENT(55);
@@ -174,7 +174,7 @@ static void paint_column(struct seed_view *view, const struct layer *layer, uint
 	}
 }
 
-/* What nearer layers hide is not painted: it is most of the ground. */
+/* Nearer layers hide most of the ground; that is not painted. */
 static int64_t visible_end(const struct seed_view *view, const struct land *land, size_t i, uint32_t x)
 {
 	int64_t end = land->bottom;

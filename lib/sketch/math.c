@@ -12,9 +12,9 @@ uint32_t seed_hash(uint32_t seed, int64_t x, int64_t y)
 	return h ^ h >> 16;
 }
 
-/* The slope (one of sixteen directions, Q8) at the corner that `mixed` names,
- * taken at a distance from it (Q14). Noise is most of a sketch's time, and this
- * most of noise: one multiplication mixes enough for four bits. */
+/* The slope (one of sixteen directions, Q8) at the corner that `mixed` stands for, taken at
+ * a distance from it (Q14). A sketch spends most of its time in noise, and noise most of
+ * its time here: one multiplication mixes enough for four bits. */
 static inline int corner(uint32_t mixed, int dx, int dy)
 {
 	static const int16_t slopes[16][2] = {
@@ -53,8 +53,8 @@ int seed_fractal(uint32_t seed, int64_t x, int64_t y, int octaves)
 	int sum = 0, strength = ONE / 2;
 
 	for (int i = 0; i < octaves; i++, strength /= 2) {
-		/* Turned a little each time (by 3-4-5), so that no lattices
-		 * lie upon each other. */
+		/* Each octave is turned a little (by the triangle of 3, 4 and 5), so that
+		 * the lattices do not coincide. */
 		int64_t turned = (4 * x - 3 * y) / 5 * 2;
 
 		sum += seed_mul(seed_noise(seed + (uint32_t)i * 0x632be5abU, x, y), strength);
@@ -73,7 +73,7 @@ int seed_ridged(uint32_t seed, int64_t x, int64_t y, int octaves)
 
 		fold = seed_mul(fold, fold);
 		sum += seed_mul(seed_mul(fold, weight), strength);
-		/* Valleys stay smooth, crests grow more crests. */
+		/* Valleys stay smooth; crests get more crests. */
 		weight = seed_clamp(fold * 2, 0, ONE);
 		x *= 2;
 		y *= 2;

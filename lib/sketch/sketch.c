@@ -2,8 +2,8 @@
 
 #include "lib/sketch/parts.h"
 
-/* Where sun or moon stands, by the time: its part of the sky's height, and its
- * radius in thousandths of the picture's. */
+/* Where the sun or moon is at each time of day: its way from the top to the horizon in
+ * percent, and its radius in thousandths of the picture's height. */
 static const struct {
 	int up_percent, radius;
 	bool moon, hidden;

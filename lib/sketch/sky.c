@@ -13,7 +13,7 @@ static struct seed_rgb gradient(const struct seed_view *view, int64_t y)
 			    seed_ramp(t, stops[i], stops[i + 1]));
 }
 
-/* How much of the light is in the air at a point: 1 / (1 + (d / size)²). */
+/* How strong the glow of the light is at a point: 1 / (1 + (d / size)²). */
 static int glow(const struct seed_view *view, int64_t x, int64_t y, int64_t size)
 {
 	int64_t dx = x - view->light_x, dy = y - view->light_y;
@@ -31,7 +31,7 @@ static struct seed_rgb lit_sky(const struct seed_view *view, struct seed_rgb sky
 	int far = glow(view, x, y, wide), near = glow(view, x, y, UNIT * 7 / 100);
 
 	sky = seed_rgb_screen(sky, seed_rgb_scale(warm, seed_mul(seed_mul(far, far), wide_part)));
-	/* A moon that is not painted has left the picture with its halo. */
+	/* A hidden moon has no halo. */
 	if (view->light_hidden && view->light_is_moon)
 		return sky;
 	return seed_rgb_screen(sky, seed_rgb_scale(view->palette.light,

@@ -20,8 +20,8 @@ static int64_t tree_height(const struct seed_wood *wood, uint32_t hash)
 	return tall * (PERCENT(50) + seed_mul(spread, PERCENT(65))) / ONE;
 }
 
-/* Half the width of a fir at a part of its height: tiers of branches, each
- * wider than the one above and frayed. */
+/* Half the width of a fir at a part of its height. Its branches are in tiers, each wider
+ * than the one above, with frayed ends. */
 static int64_t fir_half(const struct tree *tree, int down, int64_t row)
 {
 	int tiers = 6 + (int)(tree->hash >> 4 & 3);
@@ -70,7 +70,7 @@ static void paint_ball(struct seed_view *view, const struct tree *tree, int i)
 	int64_t radius = tree->height * (4 + (int64_t)(hash >> 8 & 3)) / 100 +
 			 tree->height * (ONE - level) / ONE * 5 / 100;
 	int across = seed_chance(hash, 1) - ONE / 2, up = seed_chance(hash, 2) - ONE / 2;
-	/* Round: the higher or lower, the less to the sides. */
+	/* The crown is round: the higher or lower a ball, the nearer to the middle. */
 	int room = ONE - seed_mul(up * 2, up * 2) * 7 / 10;
 	int64_t x = tree->x + tree->height * seed_mul(across, room) * 62 / 100 / ONE +
 		    tree->side * tree->height * level / ONE * 5 / 100;

@@ -1,7 +1,7 @@
 #include "lib/sketch/wash.h"
 
-/* Pixels between two points of the grid, at the usual height of 1152; larger
- * pictures have larger steps, so that they look the same. */
+/* The grid has at least this many rows of points, as far as there are pixels, and less than
+ * twice as many. So pictures of all sizes look alike. */
 #define STEP_HEIGHT 500
 
 /* The points of the grid's row at the row of pixels `y`. */

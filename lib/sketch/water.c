@@ -1,7 +1,7 @@
 #include "lib/sketch/parts.h"
 
-/* The height of the water's surface at a place: waves get larger and farther
- * apart towards the viewer, as a plane seen from above it. */
+/* The height of the water's surface at a place. The water is a plane seen from above, so
+ * waves are larger and farther apart near the viewer. */
 static int waves(const struct seed_view *view, int64_t x, int64_t below)
 {
 	int64_t far = below + UNIT * 12 / 1000;

@@ -37,7 +37,7 @@ static void paint_drop(struct seed_view *view, uint32_t hash)
 	struct seed_rgb colour = seed_rgb_mix(view->palette.haze, seed_rgb_hex(0xffffff), PERCENT(35));
 
 	for (int64_t row = seed_to_pixel(view, y); row < seed_to_pixel(view, y + length); row++) {
-		/* A fifth aside for each step down: wind. */
+		/* Wind: the drop moves to the side by a fifth of its fall. */
 		int64_t middle = seed_to_fine(view, x - (seed_to_unit(view, row) - y) / 5);
 
 		if (row >= 0 && row < view->canvas.height)

@@ -1,11 +1,11 @@
 #include "lib/sketch/words.h"
 
-/* Longer words mean nothing here. */
+/* Longer words are cut to this; none of them is listed. */
 #define WORD_MAX_BYTES 15
 
 enum kind { KIND_TIME, KIND_PLACE, KIND_FEATURE, KIND_COLOUR };
 
-/* With one of the endings below where a word ends in '*'. */
+/* A word that ends with '*' may have one of the endings below. */
 static const struct entry {
 	const char *words;
 	enum kind kind;
@@ -71,7 +71,7 @@ struct reader {
 	struct seed_sketch_scene *scene;
 };
 
-/* Any ending would find the sea in a season and a star in a start. */
+/* With any ending allowed, "season" would be a sea and "start" a star. */
 static bool is_ending(const char *text)
 {
 	static const char *const endings[] = {
@@ -108,7 +108,7 @@ static const struct entry *find(const char *word)
 	return NULL;
 }
 
-/* The first time and place count, features and colours add up. */
+/* The first time and the first place count; features and colours add up. */
 static void apply(struct reader *reader, const struct entry *entry)
 {
 	switch (entry->kind) {
@@ -142,7 +142,7 @@ static char folded(char c)
 	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
-/* Reads the next word and stirs it into the seed; false at the end. */
+/* Reads the next word and mixes it into the seed; false at the end. */
 static bool next_word(const char **at, char word[WORD_MAX_BYTES + 1], uint32_t *seed)
 {
 	size_t len = 0;
@@ -163,7 +163,7 @@ static bool next_word(const char **at, char word[WORD_MAX_BYTES + 1], uint32_t *
 	return true;
 }
 
-/* What no word decided is decided by all of them. */
+/* What no word decides follows from the seed, and so from all words. */
 static void fill_in(struct reader *reader)
 {
 	static const enum seed_sketch_time times[] = {SEED_TIME_DAWN, SEED_TIME_GOLDEN,
