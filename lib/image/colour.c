@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Nodes of a curve made here: 8-bit samples lie between them by less than the
- * curve bends, and 16-bit ones nearly so. */
+/* Nodes of the curves made here: so many that interpolation between them does not show in
+ * 8-bit samples, and hardly in 16-bit ones. */
 #define CURVE_NODES 4096
-/* Colorants of sRGB profiles differ by their rounding: this is less than two levels
- * where it shows most, in the dark channels of full colours. */
+/* The colorants of sRGB profiles differ by rounding. This is less than two levels where it
+ * shows most: in the dark channels of saturated colours. */
 #define COLORANT_SLACK 0.0003
 /* How far off a curve may be, in levels. */
 #define CURVE_SLACK 0.75
@@ -18,10 +18,10 @@
 #define CHRM_SLACK 100
 #define GAMMA_SRGB 45455
 #define GAMMA_SLACK 100
-/* Exponents of a hundredth and of a hundred are a writer's mistake. */
+/* An exponent below a hundredth or above a hundred is a mistake of the writer. */
 #define GAMMA_MIN 1000
 #define GAMMA_MAX 10000000
-/* White where a curve tells light in cd/m2. */
+/* White, for curves that give the light in cd/m2. */
 #define PAPER_WHITE 203.0
 
 struct seed_colour {
@@ -39,7 +39,7 @@ static double of_srgb(double x)
 	return x <= 0.04045 ? x / 12.92 : pow((x + 0.055) / 1.055, 2.4);
 }
 
-/* ITU-R BT.709, 601 and 2020: what their camera did, undone. */
+/* ITU-R BT.709, 601 and 2020: the inverse of the camera's curve. */
 static double of_bt709(double x)
 {
 	return x < 4.5 * 0.018053968510807 ? x / 4.5
@@ -99,7 +99,7 @@ static curve_fn *const transfers[] = {
 	[16] = of_pq, [17] = of_smpte428, [18] = of_hlg,
 };
 
-/* Of studio's samples 16 is black and 235 white. */
+/* In the studio range, 16 is black and 235 is white. */
 static cmsToneCurve *make_curve(curve_fn *curve, bool full_range)
 {
 	uint16_t nodes[CURVE_NODES];
@@ -174,7 +174,7 @@ static double load_chrm(const uint8_t *p)
 	return value / CHRM_UNIT;
 }
 
-/* sRGB's where the picture has none. Whether they are these. */
+/* The picture's primaries, or sRGB's if it has none. Returns whether they are sRGB's. */
 static bool load_primaries(const uint8_t *chrm, struct primaries *primaries)
 {
 	const struct primaries *srgb = &known_primaries[0].primaries;
@@ -190,8 +190,8 @@ static bool load_primaries(const uint8_t *chrm, struct primaries *primaries)
 	return same;
 }
 
-/* A gAMA of 1/2.2 beside sRGB's primaries, or none, is how sRGB is written for who
- * does not know the chunk of that name. */
+/* A gAMA of 1/2.2, with sRGB's primaries or none, means sRGB: it is written so for programs
+ * that do not know the chunk sRGB. */
 static cmsHPROFILE profile_of_gamma(const struct seed_colour_tags *tags)
 {
 	bool usual = !tags->gamma || abs((int)tags->gamma - GAMMA_SRGB) <= GAMMA_SLACK;
@@ -203,7 +203,7 @@ static cmsHPROFILE profile_of_gamma(const struct seed_colour_tags *tags)
 						    : make_curve(of_srgb, true));
 }
 
-/* Whether samples of that kind can be meant by it. */
+/* Whether the profile can be meant for samples of this kind. */
 static bool profile_fits(cmsHPROFILE profile, const struct seed_colour_tags *tags,
 			 enum seed_samples samples)
 {
@@ -266,7 +266,7 @@ static bool colorant_is(cmsHPROFILE profile, cmsTagSignature tag, double x, doub
 	       fabs(found->Z - z) <= COLORANT_SLACK;
 }
 
-/* IEC 61966-2-1, its white adapted to D50 as profiles have it. */
+/* IEC 61966-2-1, with its white adapted to D50, as profiles have it. */
 static bool is_srgb(cmsHPROFILE profile)
 {
 	if (cmsIsCLUT(profile, INTENT_PERCEPTUAL, LCMS_USED_AS_INPUT))
@@ -283,7 +283,7 @@ static bool is_srgb(cmsHPROFILE profile)
 
 /* ---- conversions ---- */
 
-/* A profile of grey gets the first of three equal channels. */
+/* A grey profile gets the first of three equal channels. */
 static cmsUInt32Number input_format(enum seed_samples samples, bool grey)
 {
 	static const cmsUInt32Number formats[] = {
@@ -295,7 +295,7 @@ static cmsUInt32Number input_format(enum seed_samples samples, bool grey)
 
 	if (!grey)
 		return formats[samples];
-	/* Unsigned throughout: its macros take the sign of what they shift. */
+	/* Unsigned throughout: the macros shift in the type of their argument. */
 	return COLORSPACE_SH((cmsUInt32Number)PT_GRAY) | CHANNELS_SH(1U) | EXTRA_SH(alpha ? 3U : 2U) |
 	       BYTES_SH(wide ? 2U : 1U);
 }
@@ -308,7 +308,8 @@ static cmsHTRANSFORM make_transform(cmsHPROFILE profile, enum seed_samples sampl
 	cmsHPROFILE srgb = cmsCreate_sRGBProfile();
 	cmsHTRANSFORM transform = NULL;
 
-	/* Its tables for 16 bits and for grey are up to 15 levels off in the dark. */
+	/* With optimised tables, lcms2 is up to 15 levels off in the dark for 16 bits and
+	 * for grey. */
 	if (grey || samples == SEED_SAMPLES_RGBA16)
 		flags |= cmsFLAGS_NOOPTIMIZE;
 	if (srgb)
@@ -331,7 +332,7 @@ errint_t seed_colour_new(const struct seed_colour_tags *tags, enum seed_samples 
 	struct seed_colour *made;
 
 	*colour = NULL;
-	/* All that lcms2 tells of a failure. */
+	/* lcms2 does not say why it failed; errno tells whether memory was lacking. */
 	errno = 0;
 	profile = open_profile(tags, samples);
 	if (!profile)

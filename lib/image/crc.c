@@ -4,6 +4,6 @@
 
 uint32_t seed_crc32(uint32_t crc, const void *data, size_t len)
 {
-	/* libdeflate takes no data for "begin", whatever `crc` is. */
+	/* Without data (NULL), libdeflate returns the initial value, whatever `crc` is. */
 	return len ? libdeflate_crc32(crc, data, len) : crc;
 }

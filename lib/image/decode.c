@@ -34,7 +34,7 @@ static errint_t refuse_unknown(const uint8_t *data, size_t len, struct seed_erro
 errint_t seed_decode(const uint8_t *data, size_t len, struct seed_decoded *decoded,
 		     struct seed_error *error)
 {
-	/* No picture is of size 0, and none has its shape. */
+	/* No result has size 0, so all pixels are decoded. */
 	return seed_decode_for(data, len, 0, 0, decoded, error);
 }
 

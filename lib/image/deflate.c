@@ -14,24 +14,24 @@ enum {
 	/* Two of them and their length fit the 32 bits of a pair, and four the 56 of
 	 * put_bits(). */
 	CODE_MAX_BITS = 13,
-	/* With up to 7 still held, whole bytes of 64 bits. */
+	/* Together with up to 7 bits that are still held, they fit 64 bits. */
 	PUT_MAX_BITS = 56,
 	LENGTH_CODE_MAX_BITS = 7,
-	/* Runs are looked for in steps of as many bytes, so only those of twice
-	 * that are always seen. Where runs are frequent their bytes take little
-	 * more than a bit each, and a match takes ten or so and a branch that the
-	 * processor does not foresee. */
+	/* Runs are looked for in steps of this many bytes, so only a run of twice that is
+	 * certain to be found. Shorter ones are not worth it: where runs are frequent, each
+	 * of their bytes takes little more than a bit, while a match takes ten or so, and a
+	 * mispredicted branch. */
 	STEP = 32,
-	/* Of so many literals the first SAMPLE are counted. */
+	/* The first SAMPLE of every SAMPLE_STEP literals are counted. */
 	SAMPLE = 16,
 	SAMPLE_STEP = 64,
-	/* What a block's beginning costs, in bits, about; and which part of its
-	 * bits a new code must save. */
+	/* Roughly how many bits the header of a block takes; and a new code must save 1 /
+	 * WORTH of a block's bits. */
 	HEADER_BITS = 1000,
 	WORTH = 128,
 };
 
-/* Block types (3.2.3), behind the bit of the last block. */
+/* Block types (3.2.3), after the bit that marks the last block. */
 enum { TYPE_FIXED = 1, TYPE_DYNAMIC = 2 };
 
 static void put_bits(struct seed_deflate_bits *out, uint64_t bits, unsigned count)
@@ -70,8 +70,8 @@ static unsigned length_symbol(size_t length, unsigned *extra, unsigned *extra_bi
 	return FIRST_LENGTH + 4 * bits + (value >> bits);
 }
 
-/* Eight bytes, each against the one before it, the first lowest: 0 where they
- * are the same. */
+/* Eight bytes, the first lowest, each compared with the one before it: 0 where they are
+ * equal. */
 static uint64_t changes(const uint8_t *at)
 {
 	uint64_t bytes, before;
@@ -81,7 +81,8 @@ static uint64_t changes(const uint8_t *at)
 	return le64toh(bytes ^ before);
 }
 
-/* Where the run begins that was found at `at`. The step before was none. */
+/* Where the run that was found at `at` begins. There is a change in the step before, so the
+ * search ends there. */
 static size_t run_start(const uint8_t *data, size_t at, size_t first)
 {
 	uint64_t changed;
@@ -109,8 +110,8 @@ static size_t run_end(const uint8_t *data, size_t at, size_t len)
 	return at;
 }
 
-/* The next run at or behind `from`: its first byte stays a literal, the rest,
- * from *start to *end, are matches of distance 1. false: no more. */
+/* The next run at or after `from`: its first byte stays a literal; the rest, from *start to
+ * *end, becomes matches of distance 1. False: no more. */
 static bool next_run(const uint8_t *data, size_t from, size_t len, size_t *start, size_t *end)
 {
 	for (size_t at = from + 1; at + STEP <= len; at += STEP) {
@@ -124,7 +125,7 @@ static bool next_run(const uint8_t *data, size_t from, size_t len, size_t *start
 	return false;
 }
 
-/* A run in matches of at least 3: how long the next one is. */
+/* A run is split into matches of at least 3: the length of the next one. */
 static size_t match_of(size_t left)
 {
 	if (left <= MATCH_MAX)
@@ -137,8 +138,8 @@ struct block {
 	size_t runs; /* how many of deflate->runs */
 };
 
-/* Of the literals from `from` to `to`, those that are in the sample. In four
- * tables, so that equal bytes do not wait for each other. */
+/* Counts the literals from `from` to `to` that are in the sample. There are four tables, so
+ * that equal bytes do not wait for each other. */
 static void count_literals(const uint8_t *data, size_t from, size_t to, uint32_t counts[4][256])
 {
 	size_t i = from;
@@ -167,7 +168,7 @@ static void count_run(struct block *block, size_t left)
 	}
 }
 
-/* And notes where the runs are. */
+/* Counts all symbols, and notes where the runs are. */
 static void count_symbols(const struct seed_deflate *deflate, struct block *block,
 			  const uint8_t *data, size_t len)
 {
@@ -185,7 +186,7 @@ static void count_symbols(const struct seed_deflate *deflate, struct block *bloc
 	for (size_t i = 0; i < 256; i++)
 		block->counts[i] = (counts[0][i] + counts[1][i] + counts[2][i] + counts[3][i]) *
 				   (SAMPLE_STEP / SAMPLE);
-	/* What is outside the sample, and in what comes later, needs a code, too. */
+	/* Bytes outside the sample, and in later data, need a code, too. */
 	for (size_t i = 0; i < SYMBOLS; i++)
 		block->counts[i]++;
 }
@@ -251,7 +252,7 @@ static void put_run(struct seed_deflate *deflate, size_t left)
 		unsigned extra, extra_bits;
 
 		put_code(&deflate->out, deflate->codes[length_symbol(length, &extra, &extra_bits)]);
-		/* And the only distance, 1, whose code is one bit of 0. */
+		/* Then the only distance, 1, whose code is one 0 bit. */
 		put_bits(&deflate->out, extra, extra_bits + 1);
 		left -= length;
 	}
@@ -277,7 +278,7 @@ struct packed {
 	uint8_t symbol, extra, extra_bits;
 };
 
-/* Of `count` times `len`: how many the next step takes, and that step. */
+/* How many of `count` lengths of `len` the next step takes, and that step. */
 static size_t pack_step(unsigned len, size_t count, bool repeated, struct packed *step)
 {
 	if (!len && count >= 11) {
@@ -358,7 +359,7 @@ static void begin_block(struct seed_deflate *deflate, const struct seed_huffman_
 		put_code(&deflate->out, deflate->codes[END_OF_BLOCK]);
 	memcpy(deflate->codes, codes, sizeof(deflate->codes));
 	fill_pairs(codes, deflate->scratch->pairs);
-	/* Never the last, as nobody knows yet. */
+	/* Never the last: that is not known yet. */
 	put_bits(&deflate->out, 0, 1);
 	put_bits(&deflate->out, TYPE_DYNAMIC, 2);
 	put_codes(&deflate->out, codes);

@@ -12,9 +12,9 @@
 /* Longer texts than this go to iTXt, so that a viewer that limits tEXt still shows
  * the short ones. */
 #define PLAIN_TEXT_MAX_BYTES 1024
-/* Perceptual: what pictures are for (11.3.3.5). */
+/* Perceptual, the intent for pictures (11.3.3.5). */
 #define SRGB_INTENT 0
-/* One IDAT chunk where bands do not give its size. */
+/* The size of an IDAT chunk that does not hold a band. */
 #define IDAT_BYTES ((size_t)256 * 1024)
 /* Rows that are filtered and compressed while they are in the cache. */
 #define BAND_ROWS 32
@@ -22,12 +22,12 @@
 #define ZLIB_HEADER "\x78\x01"
 #define ZLIB_HEADER_BYTES 2
 
-/* What tells drawings from photographs: see matches_pay(). */
+/* How drawings are told from photographs: see matches_pay(). */
 #define SAMPLE_PIECES 8
 #define SAMPLE_ROWS 2 /* of each */
 #define PHOTO_HALF_BITS 7 /* a byte */
-/* libdeflate's level, of the sample and of drawings. The next ones are a tenth
- * smaller, for half as much time again and more. */
+/* libdeflate's level, for the sample and for drawings. The results of the next levels are a
+ * tenth smaller, and take at least half as much time again. */
 #define MATCH_LEVEL 1
 
 /* What an encoder writes to, and tells its failures with. */
@@ -85,8 +85,8 @@ static bool text_is_plain(const char *text, size_t len)
 static errint_t put_text(const struct output *output, const struct seed_image_text *text,
 			 bool beside_source)
 {
-	/* Behind the keyword and its NUL: not compressed, method 0, no
-	 * language, no translated keyword. */
+	/* After the keyword and its NUL: not compressed, method 0, no language, no
+	 * translated keyword. */
 	static const char international[4] = {0, 0, 0, 0};
 	char head[SEED_IMAGE_KEYWORD_MAX_BYTES + 1 + sizeof(international)] = {0};
 	size_t len = strlen(text->text), keyword_len;
@@ -135,8 +135,8 @@ static errint_t no_memory(const struct output *output)
 	return seed_error_set(output->error, ENOMEM, "no memory to write a PNG");
 }
 
-/* How much larger than that of libdeflate a sample may be before matches are
- * worth five times the time: for less than an eighth they are not. */
+/* Matches take five times the time. That pays if a sample without them is more than an
+ * eighth larger than libdeflate's. */
 #define WORTH_NUMERATOR 9
 #define WORTH_DENOMINATOR 8
 
@@ -161,7 +161,7 @@ static uint32_t band_rows(const struct writer *writer, uint32_t y)
 	return left < BAND_ROWS ? left : BAND_ROWS;
 }
 
-/* Photographs: an IDAT chunk a band. */
+/* Photographs: an IDAT chunk for each band. */
 static errint_t write_bands(struct writer *writer)
 {
 	size_t stride = seed_filtered_stride_bytes(writer->pixels->width);
@@ -215,10 +215,10 @@ out:
 	return err;
 }
 
-/* Filters and compresses a sample of the rows both ways: whether matches pay.
- * The sample is a few pieces of rows from top to bottom, because pictures are
- * often flat at one end. Where codes alone take three and a half bits a byte,
- * matches are not tried at all: such noise does not repeat. */
+/* Whether matches pay: filters a sample of the rows and compresses it both ways. The sample
+ * is a few pieces of rows from top to bottom, because pictures are often flat at one end.
+ * If codes alone take three and a half bits a byte or more, matches are not tried at all:
+ * such noise does not repeat. */
 static bool matches_pay(const struct writer *writer)
 {
 	const struct seed_pixels *pixels = writer->pixels;
@@ -243,7 +243,7 @@ static bool matches_pay(const struct writer *writer)
 	compressor = libdeflate_alloc_compressor(MATCH_LEVEL);
 	if (!compressor)
 		return false;
-	/* 0: does not fit, so larger. */
+	/* 0: it does not fit, so it is larger. */
 	matched = libdeflate_deflate_compress(compressor, writer->filtered, len, writer->compressed,
 					      coded);
 	libdeflate_free_compressor(compressor);
@@ -273,7 +273,7 @@ static errint_t write_pixels(const struct seed_pixels *pixels, const struct outp
 
 static errint_t put_header(const struct output *output, const struct seed_pixels *pixels)
 {
-	/* 8 bits, RGB, and the only methods there are. */
+	/* 8 bits, RGB, and the only methods that are defined. */
 	uint8_t header[13] = {[8] = 8, [9] = 2};
 
 	store_be32(header, pixels->width);
@@ -303,7 +303,8 @@ errint_t seed_encode_keep(const uint8_t *data, size_t len, const struct seed_ima
 			  struct seed_sink *sink, struct seed_error *error)
 {
 	const struct output output = {sink, error};
-	/* What is kept and not yet written begins with the signature. */
+	/* `kept`: where the bytes that are kept but not yet written begin; first of all,
+	 * the signature. */
 	size_t kept = 0, offset = SEED_PNG_SIGNATURE_BYTES, start = offset;
 	struct seed_png_layout layout;
 	struct seed_png_chunk chunk;
@@ -312,7 +313,7 @@ errint_t seed_encode_keep(const uint8_t *data, size_t len, const struct seed_ima
 	err = seed_png_walk(data, len, &layout, error);
 	for (; !err && seed_png_next(data, layout.end, &offset, &chunk); start = offset) {
 		bool is_header = !strcmp(chunk.name, "IHDR");
-		/* Ancillary names begin with a small letter. */
+		/* The names of ancillary chunks begin with a lower-case letter. */
 		bool keep = chunk.name[0] < 'a';
 		size_t end = keep ? offset : start;
 

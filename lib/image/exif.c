@@ -8,7 +8,7 @@ struct tiff {
 	bool big_endian;
 };
 
-/* 0 beyond the end: no offset, count or tag that is looked for is 0. */
+/* Returns 0 beyond the end: no offset, count or tag that is looked for is 0. */
 static uint32_t load(const struct tiff *tiff, size_t at, int bytes)
 {
 	uint32_t value = 0;

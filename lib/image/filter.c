@@ -4,8 +4,8 @@
 #include "lib/image/predict.h"
 #include "lib/image/vector.h"
 
-/* Paeth, the best for most rows, is taken unless another is better by more than
- * this part: rows of one filter share their codes well. */
+/* Paeth is the best filter for most rows. It is taken unless another is better by more than
+ * this fraction, because rows of the same filter share their codes well. */
 enum { PREFERENCE = 16 };
 
 static uint8_t filter_byte(int filter, const uint8_t *row, const uint8_t *above, size_t i)
@@ -33,8 +33,8 @@ static void add_costs(const uint8_t *row, const uint8_t *above, size_t from, siz
 			costs[filter] += (uint32_t)abs((int8_t)filter_byte(filter, row, above, i));
 }
 
-/* By the least sum of absolute differences (PNG specification, 12.8), in a
- * sample of the row where that is long. */
+/* The filter with the least sum of absolute differences (PNG specification, 12.8); in a
+ * long row, those of a sample. */
 static int cheapest(const struct seed_filter_steps *steps, const uint8_t *row,
 		    const uint8_t *above, size_t len)
 {
@@ -65,7 +65,7 @@ static void filter_row(const struct seed_filter_steps *steps, int filter, const 
 	for (size_t i = 0; i < 3; i++)
 		out[i] = filter_byte(filter, row, above, i);
 	steps->apply(filter, row, above, 3, count, out);
-	/* What is left over at the end, in a step that begins earlier. */
+	/* The rest at the end, by a step that begins earlier and overlaps. */
 	if (count)
 		steps->apply(filter, row, above, len - SEED_FILTER_STEP, 1, out);
 	else
@@ -76,7 +76,7 @@ static void filter_row(const struct seed_filter_steps *steps, int filter, const 
 void seed_filter_rows_with(const struct seed_pixels *pixels, uint32_t y, uint32_t count, uint8_t *out,
 			   bool wide)
 {
-	/* Above the first row all is 0 (9.2). Never written. */
+	/* The row above the first one is all 0 (9.2). */
 	static uint8_t nothing[SEED_IMAGE_MAX_SIDE * 3];
 	const struct seed_filter_steps *steps = wide ? &seed_filter_steps_wide : &seed_filter_steps;
 	size_t len = seed_pixels_stride_bytes(pixels);

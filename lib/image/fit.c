@@ -33,7 +33,7 @@ errint_t seed_fit_plan(uint32_t width, uint32_t height, uint32_t to_width, uint3
 	if (up && no_upscale)
 		return seed_image_invalid(error, "%ux%u is smaller than %ux%u", width, height,
 					  to_width, to_height);
-	/* By the side that is used whole: the other was rounded. */
+	/* Judged by the side that is used whole, since the other one was rounded. */
 	small = area.width == width ? width * max_upscale < to_width
 				     : height * max_upscale < to_height;
 	if (up && small)
@@ -63,7 +63,7 @@ errint_t seed_fit(struct seed_pixels *pixels, const struct seed_fit_plan *plan, 
 	struct seed_pixels fitted = {0};
 	errint_t err;
 
-	/* Also where all that would be cut off was never kept. */
+	/* Also the case if the decoder has not kept the rows that would be cut off. */
 	if (pixels->width == to_width && pixels->height == to_height)
 		return 0;
 	err = seed_pixels_alloc(&fitted, to_width, to_height, error);

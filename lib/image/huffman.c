@@ -27,9 +27,9 @@ static size_t find_leaves(const uint32_t *counts, size_t symbols, struct leaf *l
 	return n;
 }
 
-/* Joins the two rarest trees until one is left. Since leaves are sorted and joins
- * only grow, the rarest are at the head of one of two queues. parents[] gets
- * the join of which each join, oldest first, became a part. */
+/* Joins the two rarest trees until one is left. Leaves are sorted and joins only grow, so
+ * the rarest tree is always at the head of one of two queues. parents[i] becomes the join
+ * of which the i-th join is a part. */
 static void join_trees(const struct leaf *leaves, size_t n, uint16_t *parents)
 {
 	uint64_t weights[SEED_HUFFMAN_MAX_SYMBOLS];

@@ -1,13 +1,13 @@
 /*
- * RFC 1950 and 1951. The cost of mispredicted branches decides the speed. So one look
- * into a table gives up to three literals together with the match behind them, and
- * everything that depends on lengths is done with shifts. The end of a block, errors, and
- * everything near the end of the input go the slow way, a symbol at a time.
+ * RFC 1950 and 1951. Mispredicted branches decide the speed. So one table look-up gives up
+ * to three literals and the match after them, and everything that depends on lengths is
+ * done with shifts. The end of a block, errors, and everything near the end of the input go
+ * the slow way, a symbol at a time.
  *
- * Whenever something is written there is room for the most that one turn can write, so
- * no other code checks for room. Where room runs out, inflating pauses between two
- * symbols. Then the caller has what has been inflated, and at least a window of it
- * moves to the buffer's beginning, to make room.
+ * Before anything is written there is room for the most that one turn can write, so no
+ * other code checks for room. When room runs out, inflating pauses between two symbols. The
+ * caller then takes what has been inflated, and what is still needed, at least a window,
+ * moves to the beginning of the buffer.
  */
 #include "lib/image/inflate.h"
 
@@ -26,22 +26,22 @@ enum {
 	TABLE_BITS = 11,
 	DISTANCE_TABLE_BITS = 9,
 	PACKING_TABLE_BITS = 7, /* the longest such code */
-	/* Expensive work must be worth it: so many symbols before tables are filled, and so
-	 * many bytes before their literals are joined, which takes ten times as long. */
+	/* Expensive work must pay: so many symbols before tables are filled, and so many
+	 * bytes before their literals are joined, which takes ten times as long. */
 	SLOW_SYMBOLS = 64,
 	JOIN_BYTES = 2048,
 	LITERALS_MAX = 3,	/* in an entry */
-	TURN_LOOKS = 4,		/* of TABLE_BITS each; and one more, of a refill's 56 */
+	TURN_LOOKS = 4,		/* of TABLE_BITS each: they and one more fit a refill's 56 */
 	TURN_IN_BYTES = 24,	/* three refills */
 	MATCH_MAX = 258,
 	COPY_BYTES = 16,
 	WINDOW_BYTES = 32768, /* as far back as distances reach */
 	IN_BYTES = 32768,     /* that are read at once */
-	/* Input that was read too far is given back by whole bytes, up to eight. */
+	/* Input that was read too early is given back, up to eight whole bytes. */
 	IN_KEPT_BYTES = 8,
 	AHEAD_BYTES = 65536, /* that are inflated at once, or more */
 	/* The most that the fast way writes in one turn: the literals of one refill, those
-	 * before a match, the match, and what wide stores write too far. */
+	 * before a match, the match, and what wide stores write beyond it. */
 	TURN_MAX_BYTES = (TURN_LOOKS + 1) * LITERALS_MAX + MATCH_MAX + 2 * COPY_BYTES,
 };
 
@@ -112,13 +112,13 @@ struct seed_inflate {
 	enum state state;
 	seed_inflate_read_fn *read;
 	void *context;
-	bool all_read; /* there is nothing behind in_end */
+	bool all_read; /* nothing comes after in_end */
 	const uint8_t *in, *in_end;
-	/* From out_begin to `out` all is kept, and at least a window; from `taken` on
-	 * the caller has not had it, from `unsummed` on it is not in `sum`. */
+	/* From out_begin to `out` everything is kept, and at least a window. The caller has
+	 * not had what comes after `taken`; `sum` lacks what comes after `unsummed`. */
 	uint8_t *out, *out_begin, *out_end;
 	const uint8_t *taken, *unsummed;
-	uint64_t bits; /* the next, the first lowest; 0 behind `held` */
+	uint64_t bits; /* the next ones, the first lowest; 0 above `held` */
 	unsigned held;
 	unsigned last; /* whether this block is */
 	size_t stored; /* that are left */
@@ -127,7 +127,7 @@ struct seed_inflate {
 	struct codes fixed, dynamic;
 	bool fixed_known;    /* the fixed codes are built, as they are only once */
 	uint64_t fills, joins;
-	/* Every symbol's entry but for the bits of its code. */
+	/* Each symbol's entry, without the bits of its code. */
 	uint64_t literal_entries[SYMBOLS_MAX], distance_entries[SYMBOLS_MAX];
 	uint8_t in_buffer[IN_KEPT_BYTES + IN_BYTES];
 	uint8_t out_buffer[]; /* up to out_end */
@@ -151,7 +151,7 @@ static unsigned distance_bits(unsigned symbol)
 	return symbol >= 4 ? symbol / 2 - 1 : 0;
 }
 
-/* Reads more, behind what is left and what may be given back. */
+/* Reads more, after what is left and what may be given back. */
 static void read_more(struct seed_inflate *z)
 {
 	size_t before = (size_t)(z->in - z->in_buffer), left = (size_t)(z->in_end - z->in), len;
@@ -164,7 +164,7 @@ static void read_more(struct seed_inflate *z)
 	z->all_read = !len;
 }
 
-/* At least 56 bits, or all there are. */
+/* Makes sure of at least 56 bits, or all that are left. */
 static void refill(struct seed_inflate *z)
 {
 	while (z->in_end - z->in < TURN_IN_BYTES && !z->all_read)
@@ -235,8 +235,8 @@ static int take_symbol(struct seed_inflate *z, const struct code *code)
 	return symbol;
 }
 
-/* 3.2.2. false: more codes than there are, or fewer, which zlib only allows
- * where it is one code of one bit (or, if `may_be_empty`, none). */
+/* 3.2.2. False: the code is over-subscribed, or incomplete, which zlib allows only for one
+ * code of one bit (or, if `may_be_empty`, for none). */
 static bool build_code(struct code *code, const uint8_t *lens, size_t symbols, bool may_be_empty)
 {
 	uint16_t places[CODE_MAX_BITS + 1];
@@ -283,7 +283,7 @@ static inline uint64_t entry_of(const uint64_t *entries, unsigned symbol, unsign
 	return entries[symbol] ? entries[symbol] + ENTRY_BITS(len) : 0;
 }
 
-/* Puts each symbol at every index that begins with its code: the entries of codes
+/* Puts each symbol at every index whose lowest bits are its code: the entries of codes
  * shorter than `len` are repeated with the next bit set. */
 static void fill_table(uint64_t *table, unsigned table_bits, const struct code *code,
 		       const uint64_t *entries)
@@ -299,9 +299,9 @@ static void fill_table(uint64_t *table, unsigned table_bits, const struct code *
 	}
 }
 
-/* Adds to literals what follows in the same bits, more literals or a match, from the
- * last index to the first: the follower has a smaller index (or is 0 itself), so
- * it is still a single symbol. */
+/* Joins literals with what follows in the same bits: more literals, or a match. It goes
+ * from the last index to the first: what follows has a smaller index (or both are 0), so it
+ * is still a single symbol. */
 static void join_literals(uint64_t *table)
 {
 	for (unsigned at = 1U << TABLE_BITS; at-- > 0;) {
@@ -383,8 +383,8 @@ static bool take_lengths(struct seed_inflate *z, uint8_t *lens, size_t count)
 	return true;
 }
 
-/* The table of the code that packs the lengths, complete, so that every index
- * has its symbol. */
+/* The table of the code that packs the lengths. That code is complete, so every index has a
+ * symbol. */
 static void fill_packing_table(struct seed_inflate *z, const struct code *code)
 {
 	uint64_t entries[LENGTH_CODES];
@@ -415,7 +415,7 @@ static bool dynamic_codes(struct seed_inflate *z)
 			return false;
 		packing[order[i]] = (uint8_t)len;
 	}
-	/* zlib wants this code complete, even if it is of one symbol. */
+	/* zlib requires this code to be complete, even if it has only one symbol. */
 	if (!build_code(&code, packing, LENGTH_CODES, false) ||
 	    (code.counts[1] == 1 && !packing[code.symbols[0]]))
 		return false;
@@ -465,8 +465,8 @@ struct fast {
 	unsigned held;
 };
 
-/* At least 56 bits; eight bytes must be there. Above what is held, bits may
- * already be set, as they will be. */
+/* Makes sure of at least 56 bits; eight bytes of input must be left. Bits above `held` may
+ * already have the values that they will have. */
 static inline void refill_fast(struct fast *f)
 {
 	uint64_t word;
@@ -510,8 +510,8 @@ static inline void copy_8(uint8_t *out, const uint8_t *from)
 	memcpy(out, from, 8);
 }
 
-/* A match nearer than a wide store: its period is repeated until it is eight
- * bytes long. Up to seven bytes too many. */
+/* A match nearer than a wide store: its period is repeated until it is eight bytes long.
+ * Writes up to seven bytes too many. */
 static inline void copy_near(uint8_t *out, unsigned distance, unsigned length)
 {
 	static const uint8_t periods[] = {0, 8, 8, 9, 8, 10, 12, 14};
@@ -524,10 +524,9 @@ static inline void copy_near(uint8_t *out, unsigned distance, unsigned length)
 		copy_8(out, out - distance);
 }
 
-/* Most matches are short, so sixteen bytes are copied without asking, in two
- * stores, which is right for any distance from eight on. More of them would save a
- * branch and cost those streams more that are nearly all matches. Up to sixteen
- * bytes too many. */
+/* Most matches are short, so sixteen bytes are always copied, in two stores, which is right
+ * for any distance from eight on. Copying more would save a branch, but cost streams that
+ * are nearly all matches more than that. Writes up to sixteen bytes too many. */
 static inline void copy_match_fast(uint8_t *out, unsigned distance, unsigned length)
 {
 	const uint8_t *from = out - distance, *end = out + length;
@@ -588,13 +587,15 @@ static inline uint64_t look(const struct codes *codes, const struct fast *f)
 	return codes->table[f->bits & ((1U << TABLE_BITS) - 1)];
 }
 
-/* Decodes until there is a case for the slow way, such as the end of the block, or
- * no more room on one of the sides.
+/*
+ * Decodes until there is a case for the slow way, such as the end of the block, or until
+ * input or room runs out.
  *
- * Every look waits for the one before it, and so would a look for a refill. So
- * each turn begins with an entry that was looked up before the refill: behind
- * TURN_LOOKS literals' entries, and behind a match's length and distance (11 + 5 and 15
- * + 13 bits), enough of 56 bits are left for that. */
+ * Each look-up waits for the one before it, and would wait for a refill, too. So each turn
+ * begins with an entry that was looked up before the refill: after TURN_LOOKS entries of
+ * literals, or after a match's length and distance (11 + 5 and 15 + 13 bits), enough of the
+ * 56 bits are left for that.
+ */
 SEED_BITS static void take_fast(struct seed_inflate *z, const uint8_t *in_end)
 {
 	const uint8_t *out_end = z->out_end;
@@ -710,7 +711,7 @@ static void align(struct seed_inflate *z)
 	z->held = 0;
 }
 
-/* Bytes as they are, behind align(); false: the input ends. */
+/* Makes sure of `count` bytes, after align(); false: the input ends. */
 static bool need_bytes(struct seed_inflate *z, ptrdiff_t count)
 {
 	while (z->in_end - z->in < count && !z->all_read)
@@ -768,8 +769,8 @@ static bool begin_block(struct seed_inflate *z)
 	return type == 1 ? fixed_codes(z) : type == 2 && dynamic_codes(z);
 }
 
-/* RFC 1950, 2.2: deflate with a window of 32 KiB, no dictionary. A smaller
- * window would have to be enforced, which is zlib's business. */
+/* RFC 1950, 2.2: deflate with a window of 32 KiB, no dictionary. A smaller window would
+ * have to be enforced, which is left to zlib. */
 static bool take_header(struct seed_inflate *z)
 {
 	const uint8_t *in;
@@ -806,12 +807,12 @@ static void inflate_some(struct seed_inflate *z)
 	while (z->state != STATE_END && z->state != STATE_WRONG && !is_full(z))
 		if (!step(z))
 			z->state = STATE_WRONG;
-	/* While it is in the cache. */
+	/* Summed while it is in the cache. */
 	z->sum = libdeflate_adler32(z->sum, z->unsummed, (size_t)(z->out - z->unsummed));
 	z->unsummed = z->out;
 }
 
-/* Forgets what nobody needs any more. */
+/* Drops what neither the caller nor a later match needs. */
 static void make_room(struct seed_inflate *z)
 {
 	const uint8_t *kept = z->taken;
@@ -884,7 +885,7 @@ bool seed_inflate_end(struct seed_inflate *z)
 {
 	uint32_t sum;
 
-	/* Blocks that hold nothing may follow. */
+	/* Empty blocks may follow. */
 	while (z->state != STATE_END && z->state != STATE_WRONG && z->out == z->taken) {
 		make_room(z);
 		inflate_some(z);

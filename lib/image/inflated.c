@@ -3,7 +3,7 @@
 #include <libdeflate.h>
 #include <stdlib.h>
 
-/* Room for a first try; a profile of a screen fits. */
+/* Room for the first try: enough for a screen's profile. */
 #define FIRST_BYTES ((size_t)16 * 1024)
 
 errint_t seed_inflated(const uint8_t *data, size_t len, size_t max, uint8_t **to, size_t *to_len)

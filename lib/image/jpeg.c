@@ -1,11 +1,11 @@
 /*
- * JPEG to pixels through libjpeg-turbo: baseline and progressive, grey, YCbCr,
- * RGB, CMYK and YCCK. A warning is a failure: libjpeg fills the rest of a cut
- * picture with grey and calls that a warning.
+ * JPEG to pixels through libjpeg-turbo: baseline and progressive, grey,
+ * YCbCr, RGB, CMYK and YCCK. A warning is a failure: libjpeg fills the rest
+ * of a cut picture with grey and only warns.
  *
- * Only the entropy-coded data can be wrong: the transform and the colours have a result
- * for any coefficients. So rows that nobody needs are decoded up to there, and only the
- * rest is skipped.
+ * Only the entropy-coded data can be wrong: the transform and the colour
+ * conversion have a result for any coefficients. So of rows that nobody
+ * needs, only the entropy-coded data is decoded.
  */
 #include <stdio.h>
 
@@ -153,7 +153,7 @@ static void ignore_message(j_common_ptr jpeg, int level)
 	SEED_UNUSED(level);
 }
 
-/* A profile that lacks a piece does not count; the picture is no worse for it. */
+/* A profile that lacks a piece is ignored: the picture is not worse for it. */
 static void find_colour(struct jpeg_reader *reader)
 {
 	struct jpeg_decompress_struct *jpeg = &reader->jpeg;
@@ -193,7 +193,7 @@ static void open_picture(struct jpeg_reader *reader, const uint8_t *data)
 	find_colour(reader);
 }
 
-/* As without a profile, like other decoders. */
+/* Without a profile: as other decoders do it. */
 static void cmyk_to_rgb(const struct jpeg_reader *reader, uint8_t *rgb)
 {
 	const uint8_t *cmyk = reader->row;
@@ -233,13 +233,13 @@ static void read_rows(struct jpeg_reader *reader)
 		read_pixel_row(reader, seed_pixels_row(&decoded->pixels, y));
 	if (!decoded->rows_below)
 		return;
-	/* To skip the last row would end the picture there, not read so far. */
+	/* Not the last row: skipping that would end the picture without reading it. */
 	jpeg_skip_scanlines(jpeg, decoded->rows_below - 1);
 	read_row(reader, reader->row);
 }
 
-/* libjpeg takes a file for complete that ends, by its EOI, before all of its picture
- * came: with components without a scan, or coefficients without their last bit. */
+/* libjpeg takes a file for complete even if its EOI comes too early: if components have no
+ * scan, or coefficients lack their last bit. */
 static void check_complete(struct jpeg_reader *reader)
 {
 	struct jpeg_decompress_struct *jpeg = &reader->jpeg;
@@ -254,7 +254,7 @@ static void check_complete(struct jpeg_reader *reader)
 	fail(reader);
 }
 
-/* Alone in its function, so that setjmp meets no local variable that changes. */
+/* A function of its own: no local variable may change after setjmp(). */
 static errint_t read_picture(struct jpeg_reader *reader, const uint8_t *data)
 {
 	if (setjmp(reader->failed))

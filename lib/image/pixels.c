@@ -54,7 +54,7 @@ struct seed_area seed_area_of_shape(uint32_t width, uint32_t height, uint32_t to
 		area.width = scaled(height, to_width, to_height);
 	else
 		area.height = scaled(width, to_height, to_width);
-	/* A sliver's other side may round to nothing. */
+	/* The other side of a very thin picture may be rounded to 0. */
 	area.width += !area.width;
 	area.height += !area.height;
 	area.x = (width - area.width) / 2;
@@ -66,7 +66,7 @@ bool seed_pixels_uniform(const struct seed_pixels *pixels)
 {
 	size_t bytes = seed_pixels_stride_bytes(pixels) * pixels->height;
 
-	/* Equal to itself one pixel further on: all of them are the first. */
+	/* If it equals itself one pixel further on, every pixel equals the first. */
 	return !memcmp(pixels->data, pixels->data + 3, bytes - 3);
 }
 

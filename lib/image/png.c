@@ -1,14 +1,14 @@
 /*
- * PNG to pixels. seed_png_walk() checks the container. The plain kind, 8-bit RGB, is
- * inflated and unfiltered here, eight rows at a time, or only inflated. All others,
- * and plain ones with the least oddity, go to libpng. It has the last word on
- * what is refused and why: nothing passes here that libpng would refuse, and
- * all messages are its own.
+ * PNG to pixels. seed_png_walk() checks the container. A plain picture, 8-bit
+ * RGB, is inflated here, eight rows at a time, and unfiltered if its pixels
+ * are needed. All other pictures, and plain ones with anything unusual, go to
+ * libpng. libpng decides what is refused and why: nothing passes here that it
+ * would refuse, and all messages are its own.
  *
- * libpng decodes with every warning made an error. It sees neither colour
- * management (lib/image/png_colour.h) nor text, whose oddities are not the
- * picture's. Afterwards it is asked where it stopped reading: whether behind the last
- * data, or before the end of more data than the picture has.
+ * libpng treats every warning as an error. It sees neither colour management
+ * (lib/image/png_colour.h) nor text, because what is odd about these is not
+ * odd about the picture. Where it stopped reading tells whether there is more
+ * data than the picture has.
  */
 #include <png.h>
 
@@ -78,12 +78,12 @@ static void set_options(struct png_reader *reader)
 	png_set_user_limits(png, SEED_IMAGE_MAX_SIDE, SEED_IMAGE_MAX_SIDE);
 	/* The walk has compared every CRC. */
 	png_set_crc_action(png, PNG_CRC_QUIET_USE, PNG_CRC_QUIET_USE);
-	/* No ancillary chunk but tRNS. */
+	/* Ignores all ancillary chunks but tRNS. */
 	png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
 }
 
-/* libpng delivers the indices of a palette, a byte each: it would take an index
- * behind the palette's end for black. */
+/* Of a palette, libpng delivers the indices, one byte each: it would itself turn an index
+ * beyond the end of the palette into black. */
 static void ask_for_rgb(const struct png_reader *reader, int colour)
 {
 	static const png_color_16 black = {0};
@@ -96,7 +96,7 @@ static void ask_for_rgb(const struct png_reader *reader, int colour)
 	png_set_expand(png);
 	png_set_gray_to_rgb(png);
 	if (reader->unconverted) {
-		/* Every bit, and alpha by itself. */
+		/* All bits, and alpha not yet applied. */
 		png_set_add_alpha(png, 0xffff, PNG_FILLER_AFTER);
 		if (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
 			png_set_swap(png);
@@ -136,8 +136,8 @@ static int read_palette(struct png_reader *reader, uint8_t colours[256][3])
 	return count;
 }
 
-/* Each row's indices are at its beginning: replaced from the end backwards, colours
- * never overwrite an index that is still needed. */
+/* The indices are at the beginning of each row. They are replaced from the end backwards,
+ * so that no colour overwrites an index that is still needed. */
 static void apply_palette(struct png_reader *reader)
 {
 	uint8_t colours[256][3];
@@ -163,7 +163,7 @@ static void convert_rows(struct png_reader *reader)
 				    reader->pixels->width);
 }
 
-/* Alone in its function, so that setjmp meets no local variable that changes. */
+/* A function of its own: no local variable may change after setjmp(). */
 static bool read_pixels(struct png_reader *reader, const struct seed_png_layout *layout)
 {
 	if (setjmp(png_jmpbuf(reader->png)))
@@ -248,11 +248,11 @@ static size_t read_stream(void *context, uint8_t *to, size_t size)
 /* Rows that are unfiltered side by side, while they are in the cache. */
 enum { PIECE_ROWS = SEED_WAVE_ROWS };
 
-/* Gets some filtered rows, whose filters exist. */
+/* Takes some filtered rows, whose filter types are valid. */
 typedef void take_rows_fn(const uint8_t *filtered, uint32_t y, uint32_t count,
 			  struct seed_decoded *decoded, void *scratch);
 
-/* Inflates all rows, piece by piece; false: something is wrong, or odd. */
+/* Inflates all rows, piece by piece; false: something is wrong, or unusual. */
 static bool inflate_rows(const uint8_t *data, const struct seed_png_layout *layout,
 			 take_rows_fn *take, struct seed_decoded *decoded, void *scratch)
 {
@@ -285,7 +285,7 @@ static void look_for_colours(const uint8_t *filtered, uint32_t y, uint32_t count
 							 scratch, !y);
 }
 
-/* Whether that could be done. */
+/* Verifies a plain picture without its pixels. False: that is for libpng. */
 static bool verify_plain(const uint8_t *data, const struct seed_png_layout *layout,
 			 struct seed_decoded *decoded)
 {
@@ -311,12 +311,12 @@ static bool decode_plain(const uint8_t *data, const struct seed_png_layout *layo
 	return inflate_rows(data, layout, unfilter, decoded, NULL);
 }
 
-/* The plain kind, a piece of rows at a time, as its rows are asked for. */
+/* A plain picture, decoded piece by piece as its rows are asked for. */
 struct pieces {
 	struct stream stream;
 	struct seed_inflate *z;
 	struct seed_pixels window; /* the row above the piece, and the piece */
-	uint32_t first, next, height; /* rows: of the piece; behind it; of the picture */
+	uint32_t first, next, height; /* rows: of the piece; after it; of the picture */
 };
 
 static bool next_piece(struct pieces *pieces)
@@ -336,7 +336,8 @@ static bool next_piece(struct pieces *pieces)
 	return true;
 }
 
-/* No row of an earlier piece: a picture that is resampled in stripes needs all pixels. */
+/* NULL for a row of an earlier piece: a picture that is resampled in stripes needs all of
+ * its pixels. */
 static const uint8_t *piece_row(void *context, uint32_t y)
 {
 	struct pieces *pieces = context;
@@ -373,7 +374,7 @@ static bool fit_pieces(const uint8_t *data, const struct seed_png_layout *layout
 	return right;
 }
 
-/* Whether a larger picture could be fitted without being whole in memory. */
+/* Fits a larger picture without all of it in memory. False: it was not done. */
 static bool fit_plain(const uint8_t *data, const struct seed_png_layout *layout, uint32_t width,
 		      uint32_t height, struct seed_decoded *decoded)
 {
@@ -397,7 +398,7 @@ static bool fit_plain(const uint8_t *data, const struct seed_png_layout *layout,
 	return true;
 }
 
-/* Whether a result of that size could be served without all pixels. */
+/* Decodes for a result of this size without all pixels. False: it was not done. */
 static bool decode_in_pieces(const uint8_t *data, const struct seed_png_layout *layout,
 			     uint32_t width, uint32_t height, struct seed_decoded *decoded)
 {

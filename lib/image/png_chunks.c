@@ -28,11 +28,11 @@ static bool name_valid(const uint8_t *name)
 	for (int i = 0; i < 4; i++)
 		if (!((name[i] >= 'A' && name[i] <= 'Z') || (name[i] >= 'a' && name[i] <= 'z')))
 			return false;
-	/* The third letter's case is reserved: upper in every chunk there is. */
+	/* The third letter's case is reserved: it is upper in every defined chunk. */
 	return name[2] <= 'Z';
 }
 
-/* Reads one chunk of any file. */
+/* Reads a chunk that has not been checked yet. */
 static errint_t checked_next(const uint8_t *data, size_t len, size_t *offset,
 			     struct seed_png_chunk *chunk, struct seed_error *error)
 {
@@ -101,7 +101,7 @@ static errint_t refuse_place(const struct seed_png_chunk *chunk, struct seed_err
 static errint_t read_palette(const struct seed_png_chunk *chunk, struct seed_png_layout *layout,
 			     struct seed_error *error)
 {
-	/* Grey has none (11.2.3); before IDAT and tRNS, once. */
+	/* Grey pictures have none (11.2.3). It comes once, before tRNS and IDAT. */
 	if (layout->idat_end || layout->has_palette || layout->has_transparency ||
 	    !(layout->colour & 2))
 		return refuse_place(chunk, error);

@@ -1,5 +1,5 @@
-/* The filter is zimg's, over planes of floating-point samples. A row at a time is split
- * into planes for it, and put together again. */
+/* The filter is zimg's. It works on planes of floating-point samples, so each row is split
+ * into planes for it, and joined again. */
 #include "lib/image/resample.h"
 
 #include <zimg.h>
@@ -13,12 +13,11 @@ enum {
 	LOBES = 3,
 };
 
-/* The rows that are in work on one side of the filter, as planes. Row y is at
- * y & mask. */
+/* The rows that are in use on one side of the filter, as planes. Row y is at y & mask. */
 struct rows {
 	unsigned count, mask;
 	size_t stride_bytes;
-	char *memory; /* lent; the planes one after the other */
+	char *memory; /* borrowed; the planes one after the other */
 };
 
 struct resampler {

@@ -24,7 +24,7 @@ errint_t seed_sink_init(struct seed_sink *sink, int fd, struct seed_error *error
 	return 0;
 }
 
-/* What is left of the pieces behind `done` bytes. */
+/* What is left of the pieces after `done` bytes. */
 static int skip_pieces(struct iovec *pieces, int count, size_t done)
 {
 	int left = 0;

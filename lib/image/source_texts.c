@@ -41,7 +41,7 @@ static bool keyword_valid(const uint8_t *keyword, size_t len)
 	return !space;
 }
 
-/* Up to a NUL, which is passed. */
+/* Skips the bytes up to a NUL, and the NUL. */
 static bool skip_string(struct reader *reader)
 {
 	const uint8_t *end = memchr(reader->at, 0, (size_t)(reader->end - reader->at));
@@ -71,8 +71,8 @@ static errint_t stream_valid(const struct reader *reader, bool utf8, bool *valid
 	return err;
 }
 
-/* Behind the keyword and its NUL (11.3.3.3 and 11.3.3.4): method 0 or, of iTXt, a
- * flag, method 0, a language and the keyword in it. */
+/* After the keyword and its NUL (11.3.3.3 and 11.3.3.4): method 0; or, in iTXt, a flag,
+ * method 0, a language, and the keyword in it. */
 static errint_t value_valid(struct reader *reader, const char *name, bool *valid)
 {
 	bool utf8 = name[0] == 'i', packed = name[0] == 'z';

@@ -10,8 +10,8 @@
 
 /* Below this quality skies show steps; above it files grow without a visible gain. */
 #define QUALITY 82
-/* More than noise of that quality takes: libjpeg's own buffer, which grows, is
- * lost if an allocation fails. */
+/* More than a picture of noise takes at that quality. A buffer that libjpeg has to grow
+ * would be lost if an allocation failed. */
 #define JPEG_MAX_BYTES (SEED_THUMB_WIDTH * SEED_THUMB_HEIGHT * 3 + 65536)
 
 struct writer {
@@ -22,7 +22,7 @@ struct writer {
 	unsigned long len;
 };
 
-/* Only memory can be lacking. */
+/* The only possible error is lack of memory. */
 static _Noreturn void on_error(j_common_ptr jpeg)
 {
 	struct writer *writer = jpeg->client_data;
@@ -52,7 +52,8 @@ static void compress(struct writer *writer, const struct seed_pixels *pixels)
 	jpeg_finish_compress(jpeg);
 }
 
-/* Only this function holds what longjmp() may spoil. */
+/* A function of its own: longjmp() may spoil the local variables of the function that calls
+ * setjmp(). */
 static bool write_rows(struct writer *writer, const struct seed_pixels *pixels)
 {
 	if (setjmp(writer->failed))

@@ -4,7 +4,7 @@
 #include "lib/image/vector.h"
 #include "lib/image/wave.h"
 
-/* Above the first row all is 0 (9.2). */
+/* The row above the first one is all 0 (9.2). */
 static const uint8_t nothing[SEED_IMAGE_MAX_SIDE * 3];
 
 bool seed_filters_valid(const uint8_t *filtered, uint32_t width, uint32_t height)
@@ -33,7 +33,7 @@ static uint8_t predict(int filter, int left, int up, int corner)
 	}
 }
 
-/* Bytes `from` to `to` of a row by the definition. */
+/* Unfilters bytes `from` to `to` of a row, by the definition. */
 static void undo_part(const uint8_t *filtered, const uint8_t *above, uint8_t *row, size_t from,
 		      size_t to)
 {
@@ -64,7 +64,8 @@ static void wave_init(struct seed_wave *wave, const uint8_t *filtered, size_t ro
 	}
 }
 
-/* The rows of a wave below `above`: its slopes at both ends by the definition. */
+/* Unfilters the rows of a wave, which is below `above`; its slopes at both ends by the
+ * definition. */
 static void undo_wave(const uint8_t *filtered, const uint8_t *above, uint8_t *out, size_t width,
 		      seed_wave_steps_fn *steps)
 {

@@ -1,7 +1,7 @@
 /*
- * WebP to pixels through libwebp. The RIFF container has no checksum, so only its
- * sizes can be compared: they must add up. Bytes behind its end belong to
- * nothing.
+ * WebP to pixels through libwebp. The RIFF container has no checksum, so only
+ * its sizes can be checked: they must add up. Bytes after its end are
+ * ignored.
  */
 #include <webp/decode.h>
 #include <webp/demux.h>
@@ -33,7 +33,7 @@ static errint_t check_chunks(const uint8_t *data, size_t len, struct seed_error 
 	return 0;
 }
 
-/* *len becomes the container's own. */
+/* Sets *len to the container's own length. */
 static errint_t check_container(const uint8_t *data, size_t *len, struct seed_error *error)
 {
 	size_t riff = (size_t)load_le32(data + 4) + 8;
@@ -69,8 +69,8 @@ static bool take_frame(const WebPDemuxer *demux, const WebPBitstreamFeatures *fe
 	return whole;
 }
 
-/* The decoder's input, and what is done with its pixels. All of it is in the
- * container's bytes; profile and EXIF may be empty. */
+/* The decoder's input, and what applies to its pixels. All of it is in the container's
+ * bytes; profile and EXIF may be empty. */
 struct parts {
 	WebPData picture, profile, exif;
 };
@@ -134,8 +134,8 @@ static errint_t decode_opaque(const uint8_t *data, size_t len, const struct seed
 	return 0;
 }
 
-/* Premultiplied values are the picture on black. If colours are converted, that
- * is done afterwards. */
+/* Premultiplied values are the picture on black. If colours are converted, alpha is applied
+ * afterwards. */
 static errint_t decode_alpha(const uint8_t *data, size_t len, const struct seed_colour *colour,
 			     struct seed_pixels *pixels, struct seed_error *error)
 {
