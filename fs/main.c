@@ -1,5 +1,5 @@
-/* seedfs: the program. Order matters: everything that can be wrong is found
- * before the mount is there, threads start after the last fork. */
+/* seedfs: the program. Everything that can be wrong is found before the mount is there, and
+ * threads start after the last fork. */
 #include <fcntl.h>
 #include <libgen.h>
 #include <signal.h>
@@ -24,7 +24,7 @@
 
 static int complain(const struct seed_error *error)
 {
-	/* Threads and processes count against one limit. */
+	/* EAGAIN: threads and processes count against one limit. */
 	bool is_crowded = error->code == EAGAIN;
 
 	fprintf(stderr, "seedfs: %s%s\n", error->message, is_crowded ?
@@ -56,7 +56,7 @@ static int print_version(void)
 	return 0;
 }
 
-/* A descriptor for each open image and each transfer. */
+/* Each open image and each transfer takes a descriptor. */
 static void raise_descriptors(void)
 {
 	struct rlimit limit;
@@ -67,8 +67,9 @@ static void raise_descriptors(void)
 	}
 }
 
-/* The key is in this memory: no core file, no debugger or /proc/PID/mem of another
- * process of the same user. (A sanitizer traces itself to look for leaks.) */
+/* This memory holds the key: no core file, and no access by a debugger or through
+ * /proc/PID/mem for another process of the same user. (A sanitizer traces its own process
+ * to look for leaks.) */
 static void close_memory(void)
 {
 	const struct rlimit none = { 0, 0 };
@@ -124,7 +125,8 @@ static void *reloader_main(void *argument)
 	return NULL;
 }
 
-/* SIGHUP is blocked everywhere (before the first thread) and taken here. */
+/* SIGHUP is blocked in every thread (main() does so before the first one) and taken
+ * here. */
 static errint_t reloader_start(struct reloader *reloader)
 {
 	sigset_t all, before;
@@ -147,8 +149,8 @@ static void reloader_stop(struct reloader *reloader)
 	pthread_join(reloader->thread, NULL);
 }
 
-/* What nohup(1), a shell's trap or a careless parent has ignored or blocked would be
- * lost here: the end, the key's renewal, how a worker ended. */
+/* nohup(1), a shell's trap or a careless parent may have ignored or blocked these. Then the
+ * end, a new key, or the way a worker ended would not be noticed. */
 static void take_signals(void)
 {
 	static const int ours[] = {SIGTERM, SIGHUP, SIGCHLD};
@@ -160,7 +162,8 @@ static void take_signals(void)
 		sigaddset(&taken, ours[i]);
 	}
 	pthread_sigmask(SIG_UNBLOCK, &taken, NULL);
-	/* Too large a file is an error of the one write (EFBIG), not the end of all. */
+	/* A file that grows too large is an error of that write (EFBIG), and does not end
+	 * the program. */
 	signal(SIGXFSZ, SIG_IGN);
 }
 
@@ -175,8 +178,8 @@ static void block(int signal_number)
 
 /* ---- parts ---- */
 
-/* What log, record and image say is what the service is asked for; "" where it
- * chooses itself. */
+/* The model that the service is asked for, as log, record and image name it; "" if the
+ * service chooses. */
 static const char *model_of(const struct options *options,
 			    const struct seed_provider_config *service)
 {
@@ -233,8 +236,8 @@ static errint_t load_workflow(struct fs *fs, struct seed_error *error)
 	return 0;
 }
 
-/* A request is built and thrown away: what is wrong with the model or the
- * workflow is found before mounting. */
+/* Builds a request and throws it away, to find what is wrong with the model or the workflow
+ * before mounting. */
 static errint_t check_service(const struct seed_engine_config *config, struct seed_error *error)
 {
 	struct seed_request request = { 0 };
@@ -307,8 +310,8 @@ static errint_t open_state(struct fs *fs, struct seed_error *error)
 	return err;
 }
 
-/* Before any thread is there, and after the last file is made outside of the state
- * directory. */
+/* Before the first thread, and after the last file outside of the state directory was
+ * made. */
 static void drop_privileges(struct fs *fs)
 {
 	errint_t err = privileges_drop();
@@ -318,7 +321,7 @@ static void drop_privileges(struct fs *fs)
 			      strerror(-err));
 }
 
-/* Before any thread is there: a child tries. */
+/* Before the first thread, because it forks. */
 static errint_t check_cage(struct fs *fs, struct seed_error *error)
 {
 	char missing[SEED_CAGE_TEXT_BYTES];
@@ -337,7 +340,7 @@ static errint_t check_cage(struct fs *fs, struct seed_error *error)
 	return 0;
 }
 
-/* An absolute path without links; what does not exist yet stands as it is written.
+/* An absolute path without links. A part that does not exist yet stays as it is written.
  * NULL without memory. */
 static char *real_path(const char *path)
 {
@@ -352,7 +355,7 @@ static char *real_path(const char *path)
 	return full;
 }
 
-/* A catalogue below its own mount would be out of everybody's sight. */
+/* Nobody could see a catalogue below its own mount. */
 static errint_t check_overlap(const struct options *options, struct seed_error *error)
 {
 	char *state = real_path(options->state);
@@ -370,7 +373,7 @@ static errint_t check_overlap(const struct options *options, struct seed_error *
 	return 0;
 }
 
-/* Paths given relative to where we were started hold after chdir("/"). */
+/* Relative paths must still be valid after chdir("/"). */
 static errint_t make_absolute(char **path)
 {
 	char *here, *full = NULL;
@@ -404,7 +407,7 @@ static errint_t prepare(struct fs *fs, struct seed_error *error)
 
 	if (make_paths_absolute(options))
 		return seed_error_set(error, ENOMEM, "out of memory");
-	/* Nobody answers there yet. */
+	/* On a mount that was handed over nobody answers yet, so it is not looked at. */
 	err = fs->device >= 0 ? make_absolute(&options->mountpoint) : mount_prepare(options, error);
 	if (!err && !options->foreground && (err = daemon_start()) != 0)
 		seed_error_set(error, -err, "cannot go into the background: %s", strerror(-err));
@@ -413,7 +416,7 @@ static errint_t prepare(struct fs *fs, struct seed_error *error)
 	return err;
 }
 
-/* The engine's last: one that runs would have to be stopped. */
+/* The engine's thread is last: if it already ran, it would have to be stopped. */
 static errint_t start_threads(struct fs *fs, struct reloader *reloader, struct seed_error *error)
 {
 	errint_t err = reloader_start(reloader);
@@ -456,7 +459,7 @@ static errint_t serve(struct fs *fs, struct fuse_args *args, struct seed_error *
 	if (!err) {
 		check_background_start(&background, fs);
 		err = mount_serve(fs, error);
-		/* A second one must not cut the end short. */
+		/* A second signal must not cut the end short. */
 		block(SIGTERM);
 		block(SIGINT);
 		check_background_stop(&background);
