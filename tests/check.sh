@@ -9,7 +9,8 @@
 #   tests/check.sh long [PART…] what does not fit into a check, see run_long(): its parts are
 #                               asan tsan torture valgrind analysers weather fuzz
 #   tests/check.sh warnings     compiles everything with gcc and clang, warnings are errors
-#   tests/check.sh lint         shellcheck; functions that have grown too long
+#   tests/check.sh lint         shellcheck; functions that have grown too long; where
+#                               comments stand; which files call which
 #   tests/check.sh headers      each header compiles alone
 #   tests/check.sh counts       that a failed test is counted as one
 #   tests/check.sh install PACKAGE…   what is missing of these, through apt
@@ -427,6 +428,37 @@ circles() {
 	return $bad
 }
 
+# A comment stands as far in as the line after it, which it is about. Not looked at: a
+# comment before a blank line, a closing brace, a label or the preprocessor's line.
+comments() { # FILE…
+	awk '
+		function indent(line) { match(line, /^[ \t]*/); return substr(line, 1, RLENGTH) }
+		FNR == 1 { inside = start = 0 }
+		inside { inside = !/\*\//; next }
+		/^[ \t]*\/\*/ {
+			if (!start) { start = FNR; outer = indent($0) }
+			if (/\*\/[ \t]*[^ \t]/) start = 0
+			inside = !/\*\//
+			next
+		}
+		start && NF && !/^[ \t]*([}#]|[a-z_]+:$)/ && indent($0) != outer {
+			print FILENAME ":" start ": a comment that does not stand as far in as its line"
+			bad = 1
+		}
+		{ start = 0 }
+		END { exit bad }' "$@"
+}
+
+# With an example that it must find.
+comments_everywhere() {
+	printf 'void f(void)\n{\n/* planted\n * here */\n\tg();\n}\n' >"$RUN/planted.c"
+	if comments "$RUN/planted.c" >/dev/null; then
+		echo "a comment that does not stand as far in as its line is not found"
+		return 1
+	fi
+	comments fs/*.[ch] lib/*/*.[ch] tests/*/*.[ch]
+}
+
 # What reaches the disk does so in one file, where the fault test finds it.
 disk_calls() {
 	local calls='fsync|fdatasync|syncfs|(rename|link|unlink|mkdir|symlink)(at2?)?|rmdir'
@@ -436,7 +468,8 @@ disk_calls() {
 
 lint() {
 	# shellcheck disable=SC2046 # the project's file names have no spaces
-	shellcheck -x $(scripts) && long_functions && floors && circles && disk_calls
+	shellcheck -x $(scripts) && long_functions && comments_everywhere && floors && circles &&
+		disk_calls
 }
 
 headers() {
