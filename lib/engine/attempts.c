@@ -179,9 +179,23 @@ int64_t attempt_ask_at_ms(const struct generation *generation, int64_t wanted_ms
 	return half;
 }
 
+/* Nobody but an administrator can mend it, and who waits is told at the deadline only. */
+static void say_what_lacks(struct generation *generation)
+{
+	const struct seed_kept_error *error = &generation->trouble_error;
+
+	if (generation->shelved || generation->held_code == error->code)
+		return;
+	generation_log(generation, SEED_LOG_ERROR "%s (%s); kept, tried again until the attempt's "
+		       "time is over", seed_error_words(error), seed_error_name(error->code));
+	generation->held_code = error->code;
+}
+
 static enum phase ask_again(struct generation *generation, enum seed_failure failure,
 			    int64_t delay_ms)
 {
+	if (failure == SEED_FAILURE_LOCAL)
+		say_what_lacks(generation);
 	if (delay_ms <= 0 || generation->shelved)
 		delay_ms = backoff_ms(generation);
 	generation->learned = true;

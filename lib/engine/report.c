@@ -48,6 +48,9 @@ static void tell_why(const struct generation *generation, int64_t now_ms, char *
 	} else if (generation->shelved) {
 		snprintf(text, size, "waits for the service's answer: %s",
 			 seed_error_words(&generation->record.error));
+	} else if (generation->trouble == SEED_FAILURE_LOCAL &&
+		   (generation->phase == PHASE_POLL_WAIT || generation->phase == PHASE_FETCH_WAIT)) {
+		snprintf(text, size, "waits: %s here", strerror(generation->trouble_error.code));
 	} else if (generation->has_slot || generation->adopting) {
 		return;
 	} else if (engine->blocked_ms) {

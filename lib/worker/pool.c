@@ -399,7 +399,7 @@ static void look_again(struct seed_worker_pool *pool, struct slot *slot, struct 
 		err = slot_give(slot, job);
 	if (!err)
 		return;
-	seed_error_set(&error, -err, "cannot start a worker process: %s", strerror(-err));
+	seed_error_set(&error, -err, "cannot start a worker process");
 	job_fail(job, &error);
 }
 
@@ -507,8 +507,7 @@ static void start_waiting(struct seed_worker_pool *pool)
 			take_first(pool);
 		} else if (err != -EPIPE && err != -ECONNRESET) {
 			/* These bytes are of a worker that died idle, which is no job's fault. */
-			seed_error_set(&error, -err, "cannot start a worker process: %s",
-				       strerror(-err));
+			seed_error_set(&error, -err, "cannot start a worker process");
 			job_fail(take_first(pool), &error);
 		}
 	}

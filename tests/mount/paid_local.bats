@@ -61,6 +61,12 @@ thirty_writers_with() { # DESCRIPTORS
 	fails same 0 "$(count accepted)"
 }
 
+LACKING='^❌ .*Too many open files (EMFILE); kept, tried again until the attempt.s time is over$'
+
+says_what_lacks() {
+	status_texts fox | grep -q "$LACKING" && grep -q 'waits: Too many open files here' "$MNT/queue"
+}
+
 @test "s3: without a single descriptor a running task is asked for later" {
 	mount_seed
 	hold_tasks
@@ -68,13 +74,15 @@ thirty_writers_with() { # DESCRIPTORS
 	received poll 1
 	prlimit --pid "$SEED_PID" --nofile=3:4096
 	release
-	# The program answers all the same, and nothing is given up.
+	# The program answers all the same, nothing is given up, and it says what it waits for.
+	wait_until says_what_lacks
 	wait_until is_waiting "$JOB"
 	prlimit --pid "$SEED_PID" --nofile=1024:4096
 	job_ends 0 "$JOB"
 	same ok "$(cat "$JOB_OUT")"
 	is_verified fox
 	same 1 "$(count submit)"
+	same 1 "$(status_texts fox | grep -c "$LACKING")"
 }
 
 # Ending takes threads down, for which the C library looks for another library.
