@@ -7,8 +7,8 @@
  *   CAP_SYS_PTRACE       to see which descriptors and signals a writer has, of other
  *                        users under allow_other
  *   CAP_DAC_READ_SEARCH  for a key file or a mount point below another user's folder
- *   CAP_SETUID, CAP_SETGID, CAP_SETPCAP   for a worker to become nobody
- *   CAP_KILL             to end a worker, which then is nobody's
+ *   CAP_SETUID, CAP_SETGID, CAP_SETPCAP   for a worker to become another user
+ *   CAP_KILL             to end a worker, which then is that user's
  *
  * Nothing changes for a user without capabilities.
  */

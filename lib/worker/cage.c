@@ -14,7 +14,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* nobody and nogroup, on every distribution that matters; no name is looked up. */
+/* The workers' own user and group, in the half of all numbers that no distribution and no
+ * tool gives to anybody (systemd's "Users, Groups, UIDs and GIDs"): whoever has the same
+ * user may stop and end a process. They own no file, and no name is looked up. */
+#define WORKERS 0x80005eedU
+/* nobody and nogroup, on every distribution that matters: for a user namespace that does
+ * not have the others. */
 #define NOBODY 65534
 /* As many as a set of capabilities has bits. */
 #define CAPABILITIES_MAX 64
@@ -38,12 +43,16 @@ static bool drop_capabilities(void)
 	return syscall(SYS_capset, &head, none) == 0;
 }
 
-static bool become_nobody(void)
+static bool become(uid_t id)
+{
+	return setresgid(id, id, id) == 0 && setresuid(id, id, id) == 0;
+}
+
+static bool leave_root(void)
 {
 	if (geteuid())
 		return true;
-	return setgroups(0, NULL) == 0 && setresgid(NOBODY, NOBODY, NOBODY) == 0 &&
-	       setresuid(NOBODY, NOBODY, NOBODY) == 0;
+	return setgroups(0, NULL) == 0 && (become(WORKERS) || become(NOBODY));
 }
 
 static bool drop_privileges(void)
@@ -51,7 +60,7 @@ static bool drop_privileges(void)
 	bool dropped;
 
 	drop_bounds();
-	dropped = become_nobody();
+	dropped = leave_root();
 	dropped = drop_capabilities() && dropped;
 	/* A daemon that is killed takes its workers along. A change of user clears
 	 * this, and sets the next as a file of the system says. */

@@ -5,8 +5,9 @@
  * a process, see another process, or gain privileges.
  *
  *   no_new_privs     always
- *   privileges       another user (65534) where the daemon is root's; no
- *                    capability, no supplementary group
+ *   privileges       another user where the daemon is root's: 2147507949, which nobody
+ *                    else is, or 65534 where that one does not exist; no capability,
+ *                    no supplementary group
  *   limits           memory, processor time (of each job), size of a file, number
  *                    of descriptors; no process more, no core file; not dumpable
  *   seccomp          an allow-list. Every other call fails (EACCES if it

@@ -42,3 +42,20 @@ stop_a_worker() {
 	same 1 "$(count submit fox)"
 	same 1 "$(grep -c 'fox .*the decoder crashed (.*); a new one verifies' "$MNT/status")"
 }
+
+@test "no other user can stop or end the workers of root's mount" {
+	local signal
+
+	need_root
+	stop_a_worker
+	for signal in STOP TERM KILL; do
+		run setpriv --reuid 65534 --regid 65534 --clear-groups kill -"$signal" "$WORKER"
+		same 1 "$status"
+		has "$output" "not permitted"
+	done
+	kill -CONT "$WORKER"
+	job_ends 0 "$JOB"
+	is_verified fox
+	same "$WORKER" "$(workers)"
+	same "" "$(grep 'killed from outside' "$MNT/status")"
+}

@@ -539,8 +539,8 @@ static void walls_stand(void **state)
 	has_line(text, "\nCapPrm:\t0000000000000000\n");
 	has_line(text, "\nCapEff:\t0000000000000000\n");
 	if (!geteuid()) {
-		has_line(text, "\nUid:\t65534\t65534\t65534\t65534\n");
-		has_line(text, "\nGid:\t65534\t65534\t65534\t65534\n");
+		has_line(text, "\nUid:\t2147507949\t2147507949\t2147507949\t2147507949\n");
+		has_line(text, "\nGid:\t2147507949\t2147507949\t2147507949\t2147507949\n");
 		has_line(text, "\nGroups:\t \n");
 		has_line(text, "\nCapBnd:\t0000000000000000\n");
 	}
