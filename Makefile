@@ -29,7 +29,7 @@ endif
 LIBS_NEEDED = fuse3=libfuse3-dev libcurl=libcurl4-openssl-dev libcjson=libcjson-dev \
 	libpng=libpng-dev libjpeg=libjpeg62-turbo-dev libwebp=libwebp-dev \
 	libwebpdemux=libwebp-dev libcrypto=libssl-dev libdeflate=libdeflate-dev \
-	libseccomp=libseccomp-dev lcms2=liblcms2-dev zimg=libzimg-dev
+	libseccomp=libseccomp-dev lcms2=liblcms2-dev zimg=libzimg-dev expat=libexpat1-dev
 PKGS = $(foreach l,$(LIBS_NEEDED),$(firstword $(subst =, ,$(l))))
 TEST_PKGS = cmocka libmicrohttpd
 
@@ -128,6 +128,11 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(FS_TESTABLE) $(BUILD)/libseed.a
 $(BUILD)/upstream: $(UPSTREAM_SRC:%.c=$(BUILD)/%.o)
 	$(if $(V),,@echo '  LD  $@')
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ -lmicrohttpd -lcjson -lpng -ljpeg -lwebpmux -lwebp -lz -lm
+
+# lib/s3/ as a command.
+$(BUILD)/ask: $(BUILD)/tests/s3/ask.o $(BUILD)/libseed.a
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) -lm
 
 # The engine in a world that a seed makes up: tests/sim/sim.h.
 SIM_PORTS = clock_now_ms clock_wall_ms clock_chance disk_new disk_free disk_submit \
@@ -249,7 +254,8 @@ BUILD_PACKAGES = gcc libc6-dev make pkg-config fuse3 \
 TEST_PACKAGES = git bats shellcheck clang jq curl attr procps iproute2 \
 	python3 perl nodejs libcmocka-dev libmicrohttpd-dev vim nano rsync zsh fish systemd busybox emacs-nox patch \
 	imagemagick pngcheck libimage-exiftool-perl icc-profiles-free libgs9-common \
-	parallel ruby nginx-light ffmpeg fonts-dejavu-core bubblewrap
+	parallel ruby nginx-light ffmpeg fonts-dejavu-core bubblewrap \
+	radosgw ceph-mon ceph-osd
 
 # What only check-long needs.
 LONG_PACKAGES = clang-tidy cppcheck valgrind
@@ -257,7 +263,7 @@ LONG_PACKAGES = clang-tidy cppcheck valgrind
 CHECK = BUILD=$(BUILD) tests/check.sh
 
 # What mount tests need beside the program.
-upstream: $(BUILD)/upstream $(BUILD)/failing.so
+upstream: $(BUILD)/upstream $(BUILD)/failing.so $(BUILD)/ask
 
 objects: $(LIB_OBJ) $(FS_OBJ) $(UNIT_SRC:%.c=$(BUILD)/%.o) $(FUZZ_SRC:%.c=$(BUILD)/%.o) $(UPSTREAM_SRC:%.c=$(BUILD)/%.o)
 
@@ -332,7 +338,7 @@ FORCE:
 # These two stand in it as they are (.incbin).
 $(BUILD)/lib/page/assets.o: lib/page/page.css lib/page/page.js
 
--include $(SIM_SRC:%.c=$(BUILD)/%.d) $(FUZZ_SRC:%.c=$(BUILD)/%.d) $(LIB_OBJ:.o=.d) $(FS_OBJ:.o=.d) $(UNIT_SRC:%.c=$(BUILD)/%.d) $(UPSTREAM_SRC:%.c=$(BUILD)/%.d)
+-include $(SIM_SRC:%.c=$(BUILD)/%.d) $(FUZZ_SRC:%.c=$(BUILD)/%.d) $(LIB_OBJ:.o=.d) $(FS_OBJ:.o=.d) $(UNIT_SRC:%.c=$(BUILD)/%.d) $(UPSTREAM_SRC:%.c=$(BUILD)/%.d) $(BUILD)/tests/s3/ask.d
 
 # ---- speed and exactness of the image work: tests/bench/, docs/performance.md ----
 

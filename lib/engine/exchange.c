@@ -183,11 +183,12 @@ errint_t exchange_transfer(struct seed_engine *engine, const struct seed_request
 			   bool guarded, size_t limit_bytes, int64_t deadline_ms, seed_net_done_fn *done,
 			   void *context, struct seed_transfer **transfer)
 {
+	const char *const headers[] = { request->header, NULL };
 	struct seed_net_request out = {
 		.method = request->method,
 		.url = request->url,
 		.body = request->body,
-		.header = request->header,
+		.headers = headers,
 		.deadline_ms = deadline_ms,
 		.limit_bytes = limit_bytes,
 	};

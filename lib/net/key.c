@@ -2,11 +2,11 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/base/io.h"
+#include "lib/base/secret.h"
 
 /* Room for one byte more than a key file may have, so that a longer file is noticed. */
 #define TEXT_BYTES (SEED_KEY_MAX_BYTES + 2)
@@ -22,26 +22,16 @@ struct seed_key {
 
 static struct seed_key *key_new(struct seed_error *error)
 {
-	struct seed_key *key = mmap(NULL, sizeof(*key), PROT_READ | PROT_WRITE,
-				    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct seed_key *key = seed_secret_new(sizeof(*key));
 
-	if (key == MAP_FAILED) {
+	if (!key)
 		(void)seed_error_set(error, ENOMEM, "no memory for the key");
-		return NULL;
-	}
-	/* Best effort: where RLIMIT_MEMLOCK is 0 (some containers), a key that
-	 * could be swapped out is still better than no mount. */
-	(void)mlock(key, sizeof(*key));
-	(void)madvise(key, sizeof(*key), MADV_DONTDUMP);
 	return key;
 }
 
 void seed_key_free(struct seed_key *key)
 {
-	if (!key)
-		return;
-	explicit_bzero(key, sizeof(*key));
-	(void)munmap(key, sizeof(*key)); /* unlocks it, too */
+	seed_secret_free(key, sizeof(*key));
 }
 
 const char *seed_key_text(const struct seed_key *key)

@@ -18,6 +18,9 @@
 #define WAIT_FDS_MAX 64
 #define KEY_HEADER "Authorization: "
 
+/* Lines that are cleared, and whose last word no answer may show. */
+static const char *const secret_headers[] = { KEY_HEADER, "x-amz-security-token: " };
+
 struct seed_net {
 	CURLM *multi;
 	int wake_fd;                   /* an eventfd */
@@ -108,12 +111,13 @@ errint_t seed_net_new(size_t most_bytes, struct seed_net **out)
 	return 0;
 }
 
-/* The line of the key; NULL where none was sent. */
-static char *key_line(const struct seed_transfer *transfer)
+/* The line that holds a secret; NULL where none was sent. There is at most one. */
+static char *secret_line(const struct seed_transfer *transfer)
 {
 	for (struct curl_slist *at = transfer->headers; at; at = at->next)
-		if (strncmp(at->data, KEY_HEADER, strlen(KEY_HEADER)) == 0)
-			return at->data;
+		for (size_t i = 0; i < SEED_ARRAY_LEN(secret_headers); i++)
+			if (strncmp(at->data, secret_headers[i], strlen(secret_headers[i])) == 0)
+				return at->data;
 	return NULL;
 }
 
@@ -136,7 +140,7 @@ static void transfer_free(struct seed_transfer *transfer)
 		curl_multi_remove_handle(net->multi, transfer->easy);
 		curl_easy_cleanup(transfer->easy);
 	}
-	line = key_line(transfer);
+	line = secret_line(transfer);
 	if (line)
 		explicit_bzero(line, strlen(line));
 	curl_slist_free_all(transfer->headers);
@@ -265,10 +269,12 @@ static bool set_headers(struct seed_transfer *transfer, const struct seed_net_re
 
 	if (request->body)
 		ok = add_header(transfer, "Content-Type: application/json");
-	/* No "Expect: 100-continue": it costs a second with services that ignore it. */
-	ok = ok && add_header(transfer, "Expect:");
-	if (ok && request->header)
-		ok = add_header(transfer, request->header);
+	/* No "Expect: 100-continue": it costs a second with services that ignore it. curl
+	 * 7.88 would sign this line, but does not send it. */
+	if (!request->signature)
+		ok = ok && add_header(transfer, "Expect:");
+	for (const char *const *line = request->headers; ok && line && *line; line++)
+		ok = add_header(transfer, *line);
 	if (ok && request->authorization)
 		ok = add_authorization(transfer, request->authorization);
 	return ok;
@@ -278,7 +284,14 @@ static bool set_method(CURL *easy, const struct seed_net_request *request)
 {
 	bool ok = true;
 
-	if (request->body) {
+	/* It has a length, and nothing behind it. */
+	if (strcmp(request->method, "HEAD") == 0)
+		return curl_easy_setopt(easy, CURLOPT_NOBODY, 1L) == CURLE_OK;
+	if (request->data) {
+		ok = curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
+				      (curl_off_t)request->data_bytes) == CURLE_OK &&
+		     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->data) == CURLE_OK;
+	} else if (request->body) {
 		ok = curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
 				      (curl_off_t)strlen(request->body)) == CURLE_OK &&
 		     curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, request->body) == CURLE_OK;
@@ -301,6 +314,24 @@ static bool set_proxy(struct seed_transfer *transfer, const struct seed_net_requ
 	/* "" for none, and without exceptions of its own. */
 	return curl_easy_setopt(transfer->easy, CURLOPT_PROXY, proxy ? proxy : "") == CURLE_OK &&
 	       curl_easy_setopt(transfer->easy, CURLOPT_NOPROXY, "") == CURLE_OK;
+}
+
+static bool set_signature(CURL *easy, const struct seed_net_signature *signature)
+{
+	char *service;
+	bool ok;
+
+	if (!signature)
+		return true;
+	if (asprintf(&service, "aws:amz:%s:s3", signature->region) < 0)
+		return false;
+	/* The path is signed as it is written here. */
+	ok = curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L) == CURLE_OK &&
+	     curl_easy_setopt(easy, CURLOPT_AWS_SIGV4, service) == CURLE_OK &&
+	     curl_easy_setopt(easy, CURLOPT_USERNAME, signature->access_key) == CURLE_OK &&
+	     curl_easy_setopt(easy, CURLOPT_PASSWORD, signature->secret_key) == CURLE_OK;
+	free(service);
+	return ok;
 }
 
 static bool set_options(struct seed_transfer *transfer, const struct seed_net_request *request)
@@ -327,14 +358,16 @@ static bool set_options(struct seed_transfer *transfer, const struct seed_net_re
 	curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer);
 	/* If the server closes a kept connection, curl sends a request again by
 	 * itself. A request that costs money goes over a connection of its own. */
-	if (strcmp(request->method, "GET") != 0) {
+	if (strcmp(request->method, "GET") != 0 && strcmp(request->method, "HEAD") != 0) {
 		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
 		curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
 	}
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)left_ms);
+	if (request->ca_file && curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca_file) != CURLE_OK)
+		return false;
 	return curl_easy_setopt(easy, CURLOPT_URL, request->url) == CURLE_OK &&
-	       set_proxy(transfer, request) && set_method(easy, request) && set_headers(transfer, request) &&
+	       set_signature(easy, request->signature) && set_proxy(transfer, request) && set_method(easy, request) && set_headers(transfer, request) &&
 	       curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers) == CURLE_OK;
 }
 
@@ -417,14 +450,23 @@ static void fill_error(const struct seed_transfer *transfer, CURLcode code,
 		seed_error_set(error, code_of(code), "%s", why);
 }
 
+/* curl's own, or NULL. */
+static const char *header(CURL *easy, const char *name)
+{
+	struct curl_header *found;
+
+	if (curl_easy_header(easy, name, 0, CURLH_HEADER, -1, &found) != CURLHE_OK)
+		return NULL;
+	return found->value;
+}
+
 /* curl returns 0 for a header that says 0, for one that it cannot read, and for
  * none: the first two are still a Retry-After. */
 static int64_t retry_after_ms(CURL *easy)
 {
-	struct curl_header *header;
 	curl_off_t seconds = 0;
 
-	if (curl_easy_header(easy, "Retry-After", 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+	if (!header(easy, "Retry-After"))
 		return -1;
 	curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &seconds);
 	if (seconds < 0)
@@ -436,14 +478,14 @@ static int64_t retry_after_ms(CURL *easy)
 
 /* A service that sends the key back must not have it in a message, which is cut
  * to its length before anybody looks for the key in it, in a task's id, or in a URL. */
-static void scrub(char *text, size_t len, const char *secret)
+static void scrub(char *text, size_t len, const char *line)
 {
-	static const char basic[] = "Basic ";
-	const char *word = strrchr(secret, ' ') + 1, *password;
+	static const char basic[] = KEY_HEADER "Basic ";
+	const char *word = strrchr(line, ' ') + 1, *password;
 	struct seed_buf plain;
 
 	seed_url_scrub_bytes(text, len, word);
-	if (strncmp(secret, basic, sizeof(basic) - 1) != 0)
+	if (strncmp(line, basic, sizeof(basic) - 1) != 0)
 		return;
 	seed_buf_init(&plain, SEED_KEY_MAX_BYTES);
 	if (!seed_buf_add_base64(&plain, word, strlen(word))) {
@@ -458,19 +500,27 @@ static void scrub(char *text, size_t len, const char *secret)
 
 static void scrub_answer(struct seed_transfer *transfer, struct seed_net_answer *answer)
 {
-	const char *line = key_line(transfer), *secret = line ? line + strlen(KEY_HEADER) : NULL;
+	const char *line = secret_line(transfer);
 
-	if (!secret)
+	if (!line)
 		return;
 	if (transfer->body.len_bytes)
-		scrub(transfer->body.data, transfer->body.len_bytes, secret);
+		scrub(transfer->body.data, transfer->body.len_bytes, line);
 	if (!answer->redirect)
 		return;
 	/* curl's own is not ours to write in. */
 	transfer->redirect = strdup(answer->redirect);
 	if (transfer->redirect)
-		scrub(transfer->redirect, strlen(transfer->redirect), secret);
+		scrub(transfer->redirect, strlen(transfer->redirect), line);
 	answer->redirect = transfer->redirect;
+}
+
+static int64_t date_s(CURL *easy)
+{
+	const char *date = header(easy, "Date");
+	time_t when = date ? curl_getdate(date, NULL) : -1;
+
+	return when > 0 ? (int64_t)when : 0;
 }
 
 static void finish(struct seed_transfer *transfer, CURLcode code)
@@ -484,6 +534,8 @@ static void finish(struct seed_transfer *transfer, CURLcode code)
 	curl_easy_getinfo(transfer->easy, CURLINFO_REDIRECT_URL, &redirect);
 	answer.retry_after_ms = retry_after_ms(transfer->easy);
 	answer.redirect = redirect;
+	answer.etag = header(transfer->easy, "ETag");
+	answer.date_s = date_s(transfer->easy);
 	answer.sent = transfer->sent;
 	scrub_answer(transfer, &answer);
 	answer.body = transfer->body.data;

@@ -30,12 +30,22 @@ struct seed_net;
 struct seed_transfer;
 struct pollfd;
 
+/* AWS Signature Version 4 for the service "s3", made by curl. lib/s3/s3.h says what
+ * a URL and the headers must be like for it. */
+struct seed_net_signature {
+	const char *region, *access_key, *secret_key;
+};
+
 struct seed_net_request {
-	const char *method;         /* "GET", "POST", "PUT" */
+	const char *method;         /* "GET", "HEAD", "POST", "PUT", "DELETE" */
 	const char *url;
 	const char *body;           /* JSON, NULL for none */
-	const char *header;         /* one more line, or NULL */
+	const void *data;           /* any bytes in its place; NULL: none. Not copied: */
+	size_t data_bytes;          /* they stay until `done` or the cancel */
+	const char *const *headers; /* more lines, NULL behind the last; NULL: none */
 	const char *authorization;  /* the header's value, or NULL */
+	const struct seed_net_signature *signature; /* NULL: not signed */
+	const char *ca_file;        /* certificates in the system's place; NULL: the system's */
 	bool guarded;
 	bool *private_peer;         /* set when the request goes to a private address; NULL: not asked */
 	int64_t deadline_ms;        /* seed_clock_now_ms() scale: ETIMEDOUT then */
@@ -53,6 +63,8 @@ struct seed_net_answer {
 	size_t len;
 	int memfd;                  /* borrowed unless taken: set to -1 to take it */
 	const char *redirect;       /* absolute target of a 3xx, or NULL */
+	const char *etag;           /* as it was sent, with its quotes; NULL: none */
+	int64_t date_s;             /* the peer's clock, since 1970; 0: it did not say */
 	int64_t retry_after_ms;     /* 0 to a year; -1: none */
 	bool keep;                  /* set it to keep what is borrowed until seed_net_cancel() */
 };
@@ -68,7 +80,7 @@ void seed_net_end(void);
 errint_t seed_net_new(size_t most_bytes, struct seed_net **net) SEED_MUST_CHECK;
 void seed_net_free(struct seed_net *net); /* transfers still there are dropped without a callback */
 
-/* Everything in `request` is copied. `done` is called once, unless cancelled.
+/* Everything in `request` but `data` is copied. `done` is called once, unless cancelled.
  * -ENOMEM, -EMFILE, -ENFILE: nothing was sent. */
 errint_t seed_net_send(struct seed_net *net, const struct seed_net_request *request,
 		       seed_net_done_fn *done, void *context,

@@ -1,0 +1,165 @@
+#!/usr/bin/python3
+"""An S3 store in memory, as Amazon documents it, and stores that break its word.
+
+  model.py [ignore-none-match] [ignore-match] [stale] [no-etag] [lost=N] [slow-down=N] [status=N]
+           [metadata]
+
+Prints its endpoint; the bucket is "seed". Signatures are not looked at (Ceph's gateway
+does that). Each option breaks one promise:
+
+  ignore-none-match  If-None-Match: * of a PUT is not looked at
+  ignore-match       If-Match of a PUT is not looked at
+  stale              a GET answers what stood there before
+  no-etag            no answer has an ETag
+  lost=N             the answer to each N-th PUT is lost: it happens, the connection breaks
+  slow-down=N        each N-th request is answered with 503 SlowDown, and does not happen
+  status=N           every request is answered with N, and does not happen
+  metadata           /latest/… and /role are an instance's and a container's endpoints
+
+Sources: Amazon S3 API reference: PutObject, GetObject, ListObjectsV2, DeleteObject, Error
+responses; user guide, "Conditional writes"; EC2 user guide, "Use IMDSv2".
+"""
+import hashlib
+import sys
+import threading
+import urllib.parse
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from xml.sax.saxutils import escape
+
+FLAGS = {word.split("=")[0]: int(word.split("=")[1]) if "=" in word else 1 for word in sys.argv[1:]}
+ROLE_KEYS = """{"Code": "Success", "LastUpdated": "2026-01-01T00:00:00Z", "Type": "AWS-HMAC",
+"AccessKeyId": "ASIAROLE", "SecretAccessKey": "role-secret", "Token": "role-token",
+"Expiration": "2036-01-01T00:00:00Z"}"""
+objects, before = {}, {}
+lock = threading.Lock()
+counts = {"PUT": 0, "all": 0}
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def answer(self, status, body=b"", etag=None, **headers):
+        self.send_response(status)
+        if etag and "no-etag" not in FLAGS:
+            self.send_header("ETag", '"%s"' % etag)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        if status != 204:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def error(self, status, code):
+        self.answer(status, ("<?xml version='1.0' encoding='UTF-8'?>\n<Error><Code>%s</Code><Message>It is %s."
+                             "</Message><RequestId>1</RequestId></Error>" % (code, code)).encode(),
+                    Content_Type="application/xml")
+
+    def handle_one(self):
+        path, _, query = self.path.partition("?")
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        with lock:
+            counts["all"] += 1
+            if "slow-down" in FLAGS and counts["all"] % FLAGS["slow-down"] == 0:
+                return self.error(503, "SlowDown")
+            if "status" in FLAGS:
+                return self.error(FLAGS["status"], "Injected")
+            if "metadata" in FLAGS and not path.startswith("/seed"):
+                return self.metadata(path)
+            if not path.startswith("/seed"):
+                return self.error(404, "NoSuchBucket")
+            key = urllib.parse.unquote(path[len("/seed/"):])
+            if not key:
+                return self.list(dict(urllib.parse.parse_qsl(query)))
+            return getattr(self, "object_" + self.command.lower())(key, body)
+
+    do_GET = do_PUT = do_HEAD = do_DELETE = handle_one
+
+    def object_put(self, key, body):
+        counts["PUT"] += 1
+        old = objects.get(key)
+        if self.headers.get("x-amz-content-sha256") != hashlib.sha256(body).hexdigest():
+            return self.error(400, "XAmzContentSHA256Mismatch")
+        if self.headers.get("If-None-Match") == "*" and old is not None and "ignore-none-match" not in FLAGS:
+            return self.error(412, "PreconditionFailed")
+        match = self.headers.get("If-Match")
+        if match and "ignore-match" not in FLAGS:
+            if old is None:
+                return self.error(404, "NoSuchKey")
+            if match != '"%s"' % hashlib.md5(old).hexdigest():
+                return self.error(412, "PreconditionFailed")
+        before[key] = old
+        objects[key] = body
+        if "lost" in FLAGS and counts["PUT"] % FLAGS["lost"] == 0:
+            self.close_connection = True
+            return None
+        return self.answer(200, etag=hashlib.md5(body).hexdigest())
+
+    def object_get(self, key, _):
+        body = objects.get(key)
+        if "stale" in FLAGS and before.get(key) is not None:
+            body = before[key]
+        if body is None:
+            return self.error(404, "NoSuchKey")
+        status, wanted, more = 200, body, {}
+        if self.headers.get("Range", "").startswith("bytes="):
+            first, last = self.headers["Range"][6:].split("-")
+            status, wanted = 206, body[int(first):int(last) + 1]
+            more["Content_Range"] = "bytes %s-%d/%d" % (first, int(first) + len(wanted) - 1, len(body))
+        return self.answer(status, wanted, etag=hashlib.md5(body).hexdigest(), **more)
+
+    object_head = object_get
+
+    def object_delete(self, key, _):
+        objects.pop(key, None)
+        return self.answer(204)
+
+    def list(self, query):
+        prefix, after, most = query.get("prefix", ""), query.get("start-after", ""), int(query.get("max-keys", 1000))
+        out, count, more, folders = [], 0, False, []
+        for key in sorted(objects):
+            if not key.startswith(prefix) or key <= after:
+                continue
+            rest = key[len(prefix):]
+            folder = prefix + rest.split("/")[0] + "/" if query.get("delimiter") and "/" in rest else None
+            if folder and (folder in folders or after.startswith(folder)):
+                continue
+            if count == most:
+                more = True
+                break
+            count += 1
+            if folder:
+                folders.append(folder)
+            else:
+                out.append("<Contents><Key>%s</Key><Size>%d</Size></Contents>" % (escape(key), len(objects[key])))
+        out += ["<CommonPrefixes><Prefix>%s</Prefix></CommonPrefixes>" % escape(name) for name in folders]
+        self.answer(200, ('<?xml version="1.0" encoding="UTF-8"?>\n<ListBucketResult xmlns="http://s3.amazonaws.com/'
+                          'doc/2006-03-01/"><Name>seed</Name><Prefix>%s</Prefix><KeyCount>%d</KeyCount><IsTruncated>%s'
+                          '</IsTruncated>%s</ListBucketResult>'
+                          % (escape(prefix), count, "true" if more else "false", "".join(out))).encode(),
+                    Content_Type="application/xml")
+
+    def metadata(self, path):
+        roles = "/latest/meta-data/iam/security-credentials/"
+        if path == "/latest/api/token" and self.command == "PUT":
+            ok = self.headers.get("X-aws-ec2-metadata-token-ttl-seconds") == "21600"
+            return self.answer(200 if ok else 400, b"session-1")
+        if path == "/role":
+            ok = self.headers.get("Authorization") == "container-secret"
+            return self.answer(200 if ok else 401, ROLE_KEYS.encode())
+        if self.headers.get("X-aws-ec2-metadata-token") != "session-1":
+            return self.answer(401)
+        if path == roles:
+            return self.answer(200, b"render-role")
+        if path == roles + "render-role":
+            return self.answer(200, ROLE_KEYS.encode())
+        return self.answer(404)
+
+
+server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+server.daemon_threads = True
+print("http://127.0.0.1:%d" % server.server_address[1], flush=True)
+server.serve_forever()
