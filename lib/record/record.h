@@ -77,8 +77,7 @@ struct seed_record {
 	char *id;      /* the generation's own id, unique for ever */
 	const char *step; /* one of seed_record_step()'s words: static, never freed */
 	char *request; /* the text as committed, JSON request or not */
-	/* In memory only: the time that prompts/NAME gets; tv_nsec UTIME_OMIT: not told. */
-	struct timespec prompt_time;
+	struct timespec prompt_time; /* that prompts/NAME gets; tv_nsec UTIME_OMIT: not told */
 	char *task;    /* lib/provider/provider.h, seed_task as JSON */
 };
 

@@ -7,6 +7,7 @@
 
 #include <cjson/cJSON.h>
 #include <limits.h>
+#include <sys/stat.h>
 
 #include "lib/base/clock.h"
 #include "lib/base/text.h"
@@ -174,6 +175,31 @@ static void do_time(struct codec *io, const char *key, int64_t *wall_ms)
 	text = get_text(io, key, SEED_CLOCK_TEXT_BYTES);
 	if (text && seed_clock_parse(text, wall_ms))
 		fail(io, -EBADMSG);
+}
+
+/* As files have it: with nanoseconds, also before 1970. */
+static void do_file_time(struct codec *io, const char *key, struct timespec *field)
+{
+	char written[sizeof("-9223372036854775808.999999999")];
+	const char *text;
+	intmax_t seconds = 0;
+	long nanoseconds = 0;
+	int read = 0;
+
+	if (io->writing) {
+		(void)snprintf(written, sizeof(written), "%jd.%09ld", (intmax_t)field->tv_sec,
+			       field->tv_nsec);
+		put_text(io, key, written);
+		return;
+	}
+	text = get_text(io, key, sizeof(written) - 1);
+	if (!text)
+		return;
+	if (sscanf(text, "%20jd.%9ld%n", &seconds, &nanoseconds, &read) != 2 || text[read] ||
+	    nanoseconds < 0)
+		fail(io, -EBADMSG);
+	else
+		*field = (struct timespec){ .tv_sec = (time_t)seconds, .tv_nsec = nanoseconds };
 }
 
 static void do_size(struct codec *io, const char *key, int *width, int *height)
@@ -431,6 +457,8 @@ static void do_journal(struct codec *io, struct seed_record *record)
 	do_text(io, "id", &record->id);
 	do_step(io, &record->step);
 	do_text(io, "request", &record->request);
+	if (has(io, record->prompt_time.tv_nsec != UTIME_OMIT))
+		do_file_time(io, "prompt_time", &record->prompt_time);
 	do_text(io, "task", &record->task);
 }
 

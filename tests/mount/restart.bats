@@ -235,3 +235,29 @@ tells_where() {
 	stop_seedfs
 	umount "$STATE"
 }
+
+# fox is verified, and its row is still in the journal: what the day has spent cannot be
+# written, so there was no checkpoint.
+with_an_outcome_in_the_journal() {
+	mount_seed "${MORE[@]}"
+	chmod 500 "$STATE"
+	"$@"
+	kill_seedfs
+	chmod 700 "$STATE"
+	step_is commit
+}
+
+@test "s1: a prompt that a power cut took has its time, too" {
+	local time='2001-02-03 04:05:06.123456789 +0000'
+
+	echo "a fox" >"$DIR/fox"
+	touch -d "$time" "$DIR/fox"
+	with_an_outcome_in_the_journal cp -p "$DIR/fox" "$MNT/prompts/fox"
+	rm "$STATE/prompts/fox"
+	: >"$STATE/records/fox.json"
+	mount_seed
+	same "a fox" "$(cat "$MNT/prompts/fox")"
+	same "$time" "$(TZ=UTC stat -c %y "$MNT/prompts/fox")"
+	is_verified fox
+	same 1 "$(count submit)"
+}

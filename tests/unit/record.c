@@ -72,6 +72,7 @@ static void fill(struct seed_record *record)
 	put(&record->id, "00000001");
 	record->step = seed_record_step("accepted");
 	put(&record->request, "{\"prompt\":\"p\"}");
+	record->prompt_time = (struct timespec){ .tv_sec = -5, .tv_nsec = 12345678 };
 	put(&record->task, "{\"id\":\"t\"}");
 }
 
@@ -146,6 +147,7 @@ static const char full_text[] =
 	"\t\"id\":\t\"00000001\",\n"
 	"\t\"step\":\t\"accepted\",\n"
 	"\t\"request\":\t\"{\\\"prompt\\\":\\\"p\\\"}\",\n"
+	"\t\"prompt_time\":\t\"-5.012345678\",\n"
 	"\t\"task\":\t\"{\\\"id\\\":\\\"t\\\"}\"\n"
 	"}\n";
 
@@ -339,6 +341,8 @@ static void check_full(const struct seed_record *record)
 	assert_string_equal(record->id, "00000001");
 	assert_string_equal(record->step, "accepted");
 	assert_string_equal(record->request, "{\"prompt\":\"p\"}");
+	assert_int_equal(record->prompt_time.tv_sec, -5);
+	assert_int_equal(record->prompt_time.tv_nsec, 12345678);
 	assert_string_equal(record->task, "{\"id\":\"t\"}");
 }
 
@@ -437,6 +441,13 @@ static void test_parse_refuses(void **state)
 		"{\"name\":\"n\",\"state\":\"verified\",\"image\":{\"width\":2048}}",
 		"{\"name\":\"n\",\"state\":\"verified\",\"image\":{\"height\":1152}}",
 		ROW(",\"prompt\":1"),
+		ROW(",\"prompt_time\":1.5"),
+		ROW(",\"prompt_time\":\"\""),
+		ROW(",\"prompt_time\":\"1\""),
+		ROW(",\"prompt_time\":\"1.\""),
+		ROW(",\"prompt_time\":\"1.-1\""),
+		ROW(",\"prompt_time\":\"1.0123456789\""),
+		ROW(",\"prompt_time\":\"1.5 \""),
 		ROW(",\"image_url\":{}"),
 		ROW(",\"image\":1"),
 		ROW(",\"image\":[]"),
