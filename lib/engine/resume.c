@@ -59,6 +59,45 @@ static enum phase resume_submission(struct generation *generation)
 	return PHASE_POLL_WAIT;
 }
 
+/* What the row says is beside it is there. Of a superseded one nobody knows: it may be in the
+ * history already. */
+static bool has_bytes(const struct generation *generation)
+{
+	const struct seed_record *record = &generation->record;
+	const struct seed_store *store = generation->engine->store;
+
+	if (strcmp(record->step, "commit") == 0)
+		return record->state != SEED_STATE_VERIFIED || record->superseded ||
+		       seed_store_has_picture(store, record);
+	return strcmp(record->step, "received") != 0 || seed_store_has_source(store, record->id);
+}
+
+/* In a copy that was made while the program ran, the row may have come without them. They
+ * are paid for: the service is asked for them again, and nothing is submitted. */
+static enum phase resume_without_bytes(struct generation *generation)
+{
+	struct seed_record *record = &generation->record;
+	struct seed_error error;
+	bool has_source;
+
+	record->state = SEED_STATE_GENERATING;
+	record->image = (struct seed_image_info){ 0 };
+	record->source = (struct seed_source_info){ 0 };
+	record->verified_ms = 0;
+	has_source = seed_store_has_source(generation->engine->store, record->id);
+	if (record->attempt_count > 0 &&
+	    (has_source || generation->task.image_url || can_be_asked(generation))) {
+		generation_set_step(generation, has_source ? "received" : "accepted");
+		resume_task(generation);
+		generation->no_retry = true;
+		return has_source ? PHASE_VERIFY :
+		       generation->task.image_url ? PHASE_FETCH_WAIT : PHASE_POLL_WAIT;
+	}
+	seed_error_set(&error, EIO, "its picture is not in the state directory any more, and the "
+		       "service cannot be asked for it; write the prompt again to generate it");
+	return generation_fail(generation, &error);
+}
+
 /* From the row's step and its other keys: the phase in which it goes on. */
 static enum phase phase_of(struct generation *generation)
 {
@@ -73,6 +112,8 @@ static enum phase phase_of(struct generation *generation)
 	if (generation->record.task &&
 	    seed_task_parse(generation->record.task, &generation->task) != 0)
 		seed_task_release(&generation->task);
+	if (!has_bytes(generation))
+		return resume_without_bytes(generation);
 	if (strcmp(step, "submitting") == 0)
 		return resume_submission(generation);
 	if (strcmp(step, "accepted") == 0 && tried) {

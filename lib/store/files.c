@@ -104,7 +104,7 @@ static off_t lines_length(int fd, char first, size_t more, size_t limit)
 
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || st.st_size <= 0 ||
+	if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || st.st_nlink != 1 || st.st_size <= 0 ||
 	    (uint64_t)st.st_size + more > limit)
 		return -EBADMSG;
 	if (pread(fd, &begins, 1, 0) != 1 || pread(fd, &ends, 1, st.st_size - 1) != 1)
@@ -397,6 +397,15 @@ int seed_files_has_bytes(int dirfd, const char *path)
 	if (fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return st.st_size > 0;
 	return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
+}
+
+bool seed_files_is_of(int dirfd, const char *path, uint64_t bytes)
+{
+	struct stat st;
+
+	if (fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return S_ISREG(st.st_mode) && (uint64_t)st.st_size == bytes;
+	return errno != ENOENT && errno != ENOTDIR;
 }
 
 int seed_files_has_file(int dirfd, const char *path)

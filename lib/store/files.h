@@ -42,8 +42,8 @@ errint_t seed_files_write_timed(int dirfd, const char *name, const void *data, s
 				struct timespec mtime, bool durable) SEED_MUST_CHECK;
 
 /* One more line of a file of lines that begin as it does, durable. -ENOENT;
- * -EBADMSG: it is no such file, its last line is cut off, or it would grow beyond
- * `limit`. A line of which an error does not tell whether it is on disk is cut off,
+ * -EBADMSG: it is no such file, has another name, its last line is cut off, or it would
+ * grow beyond `limit`. A line of which an error does not tell whether it is on disk is cut off,
  * so that nothing is added behind it: write the file anew. */
 errint_t seed_files_append(int dirfd, const char *name, const void *line, size_t len,
 			   size_t limit) SEED_MUST_CHECK;
@@ -86,6 +86,9 @@ int seed_files_exists(int dirfd, const char *path);
 
 /* The same for a file that is not empty. */
 int seed_files_has_bytes(int dirfd, const char *path);
+
+/* Whether it is a file of so many bytes. An error that does not answer this counts as yes. */
+bool seed_files_is_of(int dirfd, const char *path, uint64_t bytes);
 
 /* Whether a file stands there: 1, 0 or -errno; -EISDIR: a folder does. */
 int seed_files_has_file(int dirfd, const char *path);

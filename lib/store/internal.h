@@ -111,6 +111,9 @@ errint_t seed_store_image_unlink(struct seed_store *store, int dirfd, const char
 errint_t seed_store_row_write(struct seed_store *store, const struct seed_record *record,
 			      char file[SEED_PENDING_NAME_BYTES], bool durable) SEED_MUST_CHECK;
 
+/* The record's picture is in its place, by its size. */
+bool seed_store_has_image_of(const struct seed_store *store, const struct seed_record *record);
+
 /* ---- spent.c ---- */
 
 struct seed_buf;

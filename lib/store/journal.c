@@ -128,6 +128,14 @@ int seed_store_source_open(const struct seed_store *store, const char *id)
 	return seed_files_open(store->pending, name);
 }
 
+bool seed_store_has_source(const struct seed_store *store, const char *id)
+{
+	char name[SEED_PENDING_NAME_BYTES];
+
+	seed_store_pending_name(name, id, ".source");
+	return seed_files_has_bytes(store->pending, name) != 0;
+}
+
 errint_t seed_store_sync_pending(struct seed_store *store)
 {
 	return seed_files_sync_parent(store->pending, "row");

@@ -91,6 +91,15 @@ static errint_t mend_prompt(struct seed_store *store, const struct seed_record *
 			      strerror(-err));
 }
 
+bool seed_store_has_picture(const struct seed_store *store, const struct seed_record *record)
+{
+	char name[SEED_PENDING_NAME_BYTES];
+
+	seed_store_pending_name(name, record->id, ".png");
+	return seed_files_is_of(store->pending, name, record->image.bytes) ||
+	       seed_store_has_image_of(store, record);
+}
+
 /* The catalogue has the outcome already, and a checkpoint did not come. */
 static bool is_carried_out(const struct seed_store *store, const struct seed_record *row)
 {
@@ -102,7 +111,7 @@ static bool is_carried_out(const struct seed_store *store, const struct seed_rec
 	if (seed_store_record_read(store, row->name, &record) == 0)
 		is = record.state == SEED_STATE_VERIFIED &&
 		     strcmp(record.image.sha256, row->image.sha256) == 0 &&
-		     seed_store_has_image(store, row->name);
+		     seed_store_has_image_of(store, row);
 	seed_record_release(&record);
 	return is;
 }

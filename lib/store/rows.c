@@ -41,6 +41,14 @@ bool seed_store_has_image(const struct seed_store *store, const char *name)
 	       seed_files_exists(store->areas[SEED_AREA_IMAGES], path) != 0;
 }
 
+bool seed_store_has_image_of(const struct seed_store *store, const struct seed_record *record)
+{
+	char path[SEED_STORE_PATH_BYTES];
+
+	return seed_store_image_path(record->name, path) &&
+	       seed_files_is_of(store->areas[SEED_AREA_IMAGES], path, record->image.bytes);
+}
+
 errint_t seed_store_prompt_read(const struct seed_store *store, const char *name, char **text,
 				size_t *len)
 {

@@ -104,6 +104,11 @@ bool seed_store_renamed(const char *name, const char *from, const char *to, bool
 bool seed_store_has_prompt(const struct seed_store *store, const char *name);
 bool seed_store_has_image(const struct seed_store *store, const char *name);
 
+/* The same of the picture that the record is of, by its size: in pending/ or in its place;
+ * and of the bytes that came in the answer itself. */
+bool seed_store_has_picture(const struct seed_store *store, const struct seed_record *record);
+bool seed_store_has_source(const struct seed_store *store, const char *id);
+
 /* The text of prompts/NAME: *text is malloc'd and the caller's, NULL where there
  * is none. */
 errint_t seed_store_prompt_read(const struct seed_store *store, const char *name, char **text,

@@ -247,6 +247,65 @@ with_an_outcome_in_the_journal() {
 	step_is commit
 }
 
+@test "s3: a row that came without its picture, as a copy may have it, has it fetched again" {
+	with_an_outcome_in_the_journal write fox "a fox"
+	cp -a "$STATE" "$DIR/copy"
+	for left in 0 1000; do
+		rm "$STATE/images/fox.png"
+		truncate -s "$left" "$STATE"/pending/*.png
+		mount_seed
+		wait_until nothing_is_pending
+		is_verified fox
+		same 1 "$(count submit)"
+		stop_seedfs
+		rm -rf "$STATE"
+		cp -a "$DIR/copy" "$STATE"
+	done
+	# At the service it is gone, too.
+	rm "$STATE/images/fox.png" "$STATE"/pending/*.png
+	faults '[{"on":"image","times":1000,"do":{"status":404}},{"on":"poll","times":1000,"do":{"status":404}}]'
+	start_seedfs -o "$(usual_options),timeout=2" "$MNT"
+	wait_mounted
+	wait_until state_is fox failed
+	wait_until nothing_is_pending
+	fails test -e "$MNT/images/fox.png"
+	same 1 "$(count submit)"
+}
+
+@test "s3: where the bytes of an answer are gone, the prompt fails, and is not sent again" {
+	MORE=(-o "api_base=$API/openai/v1,model=gpt-image-2")
+	PROVIDER=openai with_an_outcome_in_the_journal write fox "a fox"
+	rm "$STATE/images/fox.png" "$STATE"/pending/*.png
+	cp -a "$STATE" "$DIR/copy"
+	PROVIDER=openai mount_seed "${MORE[@]}"
+	wait_until nothing_is_pending
+	is_verified fox
+	stop_seedfs
+	rm -rf "$STATE"
+	mv "$DIR/copy" "$STATE"
+	rm "$STATE"/pending/*.source
+	PROVIDER=openai mount_seed "${MORE[@]}"
+	wait_until nothing_is_pending
+	same failed "$(record fox .state)"
+	has "$(record fox .error.message)" "its picture is not in the state directory any more"
+	same 1 "$(count submit)"
+}
+
+@test "s3: a copy of hard links stays as it was when the program goes on" {
+	with_a_running_task
+	cp -al "$STATE" "$DIR/copy"
+	release
+	job_ends 0 "$JOB"
+	stop_seedfs
+	rm -rf "$STATE"
+	mv "$DIR/copy" "$STATE"
+	step_is accepted
+	mount_seed
+	same ok "$(try_open images/fox.png)"
+	is_verified fox
+	same 1 "$(count submit)"
+}
+
 @test "s1: a prompt that a power cut took has its time, too" {
 	local time='2001-02-03 04:05:06.123456789 +0000'
 

@@ -17,6 +17,8 @@ PORT(store_record_read);
 PORT(store_thumb_begin);
 PORT(store_has_prompt);
 PORT(store_has_image);
+PORT(store_has_picture);
+PORT(store_has_source);
 PORT(store_prompt_read);
 PORT(store_journal);
 PORT(store_begin);
@@ -277,6 +279,21 @@ bool WRAP(has_image)(const struct seed_store *store, const char *name)
 	SEED_UNUSED(store);
 	may_block("whether there is an image");
 	return entries[name_index(name)].image >= 0;
+}
+
+/* Nobody copies this directory while the program runs. */
+bool WRAP(has_picture)(const struct seed_store *store, const struct seed_record *record)
+{
+	SEED_UNUSED(store);
+	SEED_UNUSED(record);
+	return true;
+}
+
+bool WRAP(has_source)(const struct seed_store *store, const char *id)
+{
+	SEED_UNUSED(store);
+	SEED_UNUSED(id);
+	return true;
 }
 
 errint_t WRAP(prompt_read)(const struct seed_store *store, const char *name, char **text,
