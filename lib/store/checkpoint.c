@@ -11,12 +11,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/base/clock.h"
 #include "lib/store/files.h"
 #include "lib/store/internal.h"
 
 /* What a crash leaves to be carried out again at the start is so old, or so many. */
 #define GATHER_SECONDS 1
 #define GATHER_ROWS 32
+/* Of a disk that comes and goes no more is told. */
+#define TELL_MS 60000
 
 static bool is_listed(struct seed_store *store, const char *id, const char *name)
 {
@@ -168,6 +171,26 @@ static void drop_first(struct seed_store *store, size_t count)
 	pthread_mutex_unlock(&store->finished_mutex);
 }
 
+/* Whoever looks for a disk that fails finds when that began and when it was over, not each
+ * try. With the mutex. */
+static void tell(struct seed_store *store, errint_t err)
+{
+	int64_t now_ms = seed_clock_now_ms();
+
+	if (err && !store->checkpoint_fails &&
+	    (!store->checkpoint_told_ms || now_ms - store->checkpoint_told_ms >= TELL_MS)) {
+		store->checkpoint_fails = true;
+		store->checkpoint_told_ms = now_ms;
+		seed_store_note(store, "The catalogue cannot be made durable: %s (%s); kept in the journal "
+				"and tried again", strerror(-err), seed_error_name(-err));
+	} else if (!err && store->checkpoint_fails) {
+		store->checkpoint_fails = false;
+		if (store->reporter)
+			seed_log_line(store->reporter, NULL, SEED_LOG_IMAGE
+				      "The catalogue is durable again");
+	}
+}
+
 errint_t seed_store_checkpoint(struct seed_store *store)
 {
 	struct seed_finished *list;
@@ -183,6 +206,7 @@ errint_t seed_store_checkpoint(struct seed_store *store)
 		err = count ? -ENOMEM : seed_store_spent_sync(store);
 	if (!err && count)
 		drop_first(store, count);
+	tell(store, err);
 	free(list);
 	pthread_mutex_unlock(&store->checkpoint_mutex);
 	return err;

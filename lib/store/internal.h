@@ -73,6 +73,8 @@ struct seed_store {
 	size_t finished_count, finished_alloc;
 	pthread_t checkpointer;
 	bool has_checkpointer, closing;
+	bool checkpoint_fails;      /* the log says so; with the mutex, as is */
+	int64_t checkpoint_told_ms; /* 0: never */
 };
 
 /* ---- store.c ---- */

@@ -175,8 +175,7 @@ errint_t seed_store_recover(struct seed_store *store, seed_store_pending_fn *eac
 		err = hand_over(store, &list, rows, each, context, error);
 	free(rows);
 	seed_names_release(&list);
-	/* What fails is tried again before its names are changed. */
-	if (!err)
-		SEED_UNUSED(seed_store_free_name(store, NULL) == 0);
+	if (!err && seed_store_free_name(store, NULL))
+		seed_store_checkpoint_soon(store);
 	return err;
 }

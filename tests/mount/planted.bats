@@ -219,3 +219,39 @@ is_refused() { # OPTIONS TEXT
 	wait_until is_verified owl
 	same 2 "$(count submit)"
 }
+
+tells() { # TEXT
+	grep -q "$1" "$MNT/status"
+}
+
+@test "s3: that the catalogue cannot be made durable is told once, and so is the end of it" {
+	mount_seed
+	chmod 500 "$STATE" # the day's count cannot be written
+	write fox "a fox"
+	wait_until tells "The catalogue cannot be made durable: Permission denied (EACCES); kept in the journal"
+	write owl "an owl"
+	# Each is a try more.
+	fails rm "$MNT/images/fox.png"
+	fails rm "$MNT/images/owl.png"
+	chmod 700 "$STATE"
+	wait_until tells "The catalogue is durable again"
+	wait_until nothing_is_pending
+	same 1 "$(grep -c "The catalogue cannot be made durable" "$MNT/status")"
+	same 1 "$(grep -c "The catalogue is durable again" "$MNT/status")"
+	is_verified fox
+	is_verified owl
+}
+
+@test "s3: a stop that cannot make the catalogue durable leaves that to the next mount" {
+	mount_seed
+	chmod 500 "$STATE"
+	write fox "a fox"
+	stop_seedfs
+	has "$(cat "$DIR/err")" "The catalogue cannot be made durable"
+	step_is commit
+	chmod 700 "$STATE"
+	mount_seed
+	nothing_is_pending
+	is_verified fox
+	same 1 "$(count submit)"
+}
