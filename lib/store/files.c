@@ -142,6 +142,23 @@ errint_t seed_files_append(int dirfd, const char *name, const void *line, size_t
 	return err;
 }
 
+errint_t seed_files_reserve(int dirfd, const char *name, size_t room)
+{
+	int fd = openat(dirfd, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	struct stat st;
+	errint_t err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		err = -EBADMSG;
+	else if (fallocate(fd, FALLOC_FL_KEEP_SIZE, st.st_size, (off_t)room) < 0)
+		/* Where that cannot be done there is as much room as there is. */
+		err = errno == ENOSPC || errno == EDQUOT ? -errno : 0;
+	close(fd);
+	return err;
+}
+
 errint_t seed_files_overwrite(int dirfd, const char *name, const void *data, size_t len)
 {
 	int fd = openat(dirfd, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);

@@ -48,6 +48,10 @@ errint_t seed_files_write_timed(int dirfd, const char *name, const void *data, s
 errint_t seed_files_append(int dirfd, const char *name, const void *line, size_t len,
 			   size_t limit) SEED_MUST_CHECK;
 
+/* Keeps so much room behind what the file has, where the file system can: what is added to
+ * it then finds that also on a full disk. -ENOSPC: there is none. */
+errint_t seed_files_reserve(int dirfd, const char *name, size_t room) SEED_MUST_CHECK;
+
 /* A file of ours is written over where it is, in the space that it has, and not synced:
  * for a disk that is full. A stop in between may leave some of both. */
 errint_t seed_files_overwrite(int dirfd, const char *name, const void *data, size_t len)

@@ -10,6 +10,8 @@
 /* One line of a row; and all: what is said again and again is begun anew. */
 #define LINE_MAX_BYTES (SEED_RECORD_MAX_BYTES + 4096)
 #define ROW_MAX_BYTES (4 * 1024 * 1024)
+/* By so much, at most, the line that says what was accepted is longer than the one before it. */
+#define ACCEPTED_BYTES 4096
 
 void seed_store_pending_name(char out[SEED_PENDING_NAME_BYTES], const char *id, const char *suffix)
 {
@@ -49,19 +51,34 @@ static errint_t make_result(struct seed_store *store, const char *id)
 	return 0;
 }
 
+/* What may be sent, and is accepted then, is paid for, and can be written down whatever
+ * others do to the disk meanwhile: room for two lines more, or one. */
+static size_t room_wanted(const struct seed_record *record, size_t line_bytes, bool append)
+{
+	const char *step = record->step ? record->step : "";
+
+	if (strcmp(step, "queued") == 0 && !append)
+		return 2 * line_bytes + ACCEPTED_BYTES;
+	return strcmp(step, "submitting") == 0 ? line_bytes + ACCEPTED_BYTES : 0;
+}
+
 errint_t seed_store_pending_line(struct seed_store *store, const char *name,
 				 const struct seed_record *record, bool append)
 {
 	struct seed_buf line;
+	size_t room;
 	errint_t err;
 
 	seed_buf_init(&line, LINE_MAX_BYTES);
 	err = seed_store_line_format(store, record, &line);
+	room = room_wanted(record, line.len_bytes, append);
+	if (!err && !append)
+		err = seed_store_pending_write(store, name, line.data, line.len_bytes);
+	if (!err && room)
+		err = seed_files_reserve(store->pending, name, append ? room + line.len_bytes : room);
 	if (!err && append)
 		err = seed_files_append(store->pending, name, line.data, line.len_bytes,
 					ROW_MAX_BYTES);
-	else if (!err)
-		err = seed_store_pending_write(store, name, line.data, line.len_bytes);
 	seed_buf_release(&line);
 	return err;
 }
@@ -73,8 +90,9 @@ errint_t seed_store_journal(struct seed_store *store, const struct seed_record *
 
 	seed_store_pending_name(name, record->id, ".json");
 	err = seed_store_pending_line(store, name, record, true);
-	if (!err)
-		return 0;
+	/* A whole row would need more. */
+	if (!err || err == -ENOSPC || err == -EDQUOT)
+		return err;
 	/* The first one; or one of which nobody knows what is on disk. */
 	if (err == -ENOENT) {
 		err = make_result(store, record->id);

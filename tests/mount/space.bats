@@ -27,6 +27,9 @@ make_room() {
 	mount_seed
 	write fox "a fox"
 	before=$(pixels "$MNT/images/fox.png")
+	# What is removed, or is made, after that would be room.
+	wait_until nothing_is_pending
+	wait_until has_thumb fox
 	fill
 	has "$(try_write fox "another fox")" ENOSPC
 	has "$(try_write owl "an owl")" ENOSPC
@@ -72,6 +75,24 @@ make_room() {
 	wait_until test -s "$MNT/images/fox.png"
 	is_verified fox
 	same 1 "$(count submit)"
+}
+
+@test "s3: a task that was accepted on a full disk is known after kill -9" {
+	mount_seed
+	faults '[{"on":"create","do":{"hold":true}}]'
+	# Not what is left of a page by chance.
+	background try_write fox "a fox, $(printf '%05000d' 0)"
+	received submit 1
+	fill
+	release
+	wait_until grep -q "The task id cannot be stored" "$DIR/err"
+	kill_seedfs
+	make_room
+	mount_seed
+	same ok "$(try_open images/fox.png)"
+	is_verified fox
+	same 1 "$(count submit)"
+	wait_until nothing_is_pending
 }
 
 @test "s3: on a full disk, what came just before can be removed" {
