@@ -63,42 +63,59 @@ static errint_t check_owner(struct seed_store *store, const char *path, struct s
 	return 0;
 }
 
-/* As the kernel does in folders that everybody may write in: a link that somebody
- * else made leads to where he likes. */
-static errint_t check_link(const char *path, struct seed_error *error)
+static bool is_link(int fd, uid_t *owner)
 {
 	struct stat st;
 
-	if (lstat(path, &st) < 0 || !S_ISLNK(st.st_mode) || !st.st_uid || st.st_uid == geteuid())
+	if (fstat(fd, &st) < 0)
+		return false;
+	*owner = st.st_uid;
+	return S_ISLNK(st.st_mode);
+}
+
+/* As the kernel may do in folders that everybody may write in, a link that somebody else
+ * made is not followed: it leads to where he likes. `found` is what is looked at and opened; a
+ * link that is ours, or root's, nobody else can replace in such a folder. */
+static errint_t enter_root(struct seed_store *store, int found, const char *path,
+			   struct seed_error *error)
+{
+	uid_t owner;
+
+	if (!is_link(found, &owner))
+		store->root = openat(found, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	else if (owner && owner != geteuid())
+		return seed_error_set(error, EPERM, "state directory %s is a link that belongs to user "
+				      "%ld; name the directory itself with -o state=DIR", path, (long)owner);
+	else
+		store->root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (store->root >= 0 && faccessat(store->root, ".", W_OK | X_OK, AT_EACCESS) == 0)
 		return 0;
-	return seed_error_set(error, EPERM, "state directory %s is a link that belongs to user %ld; "
-			      "name the directory itself with -o state=DIR", path, (long)st.st_uid);
+	return seed_error_set(error, errno, "state directory %s: %s; name a writable one with "
+			      "-o state=DIR", path, strerror(errno));
 }
 
 static errint_t open_root(struct seed_store *store, const char *path, struct seed_error *error)
 {
+	int found = -1;
 	errint_t err;
 
 	if (path[0] == '\0')
 		return seed_error_set(error, EINVAL, "state directory: the path is empty");
-	err = check_link(path, error);
-	if (err)
-		return err;
 	/* What is made is durable before anything is told to be in it. */
 	err = seed_files_make_parents(AT_FDCWD, path);
 	if (!err)
 		err = seed_files_mkdir(AT_FDCWD, path, 0700);
 	if (!err || err == -EEXIST) {
-		store->root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		err = store->root < 0 ? -errno : 0;
+		found = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		err = found < 0 ? -errno : 0;
 	}
-	if (!err && faccessat(store->root, ".", W_OK | X_OK, AT_EACCESS) < 0)
-		err = -errno;
 	if (err)
 		return seed_error_set(error, -err,
 				      "state directory %s: %s; name a writable one with -o state=DIR",
 				      path, strerror(-err));
-	return check_owner(store, path, error);
+	err = enter_root(store, found, path, error);
+	close(found);
+	return err ? err : check_owner(store, path, error);
 }
 
 /* What stands where a file or folder of ours should (a link, a FIFO …) is

@@ -99,6 +99,32 @@ is_refused() { # OPTIONS TEXT
 	wait_mounted
 }
 
+@test "s7: nor is a link that somebody else makes while the program starts" {
+	need_root
+	! nm -D "$SEEDFS" | grep -qE '__[at]san_init' || skip "a sanitizer comes before other libraries"
+	mkdir -m 700 "$DIR/victim"
+	cc -shared -fPIC -D_GNU_SOURCE -o "$DIR/race.so" -x c - <<-'C'
+		#include <dlfcn.h>
+		#include <stdlib.h>
+		#include <string.h>
+		#include <sys/stat.h>
+		#include <unistd.h>
+
+		int mkdirat(int dirfd, const char *path, mode_t mode)
+		{
+			int (*real)(int, const char *, mode_t) = dlsym(RTLD_NEXT, "mkdirat");
+			const char *victim = getenv("RACE_VICTIM");
+
+			if (strcmp(path, getenv("RACE_AT")) == 0 && symlink(victim, path) == 0)
+				return lchown(path, 12345, 12345) || real(dirfd, path, mode);
+			return real(dirfd, path, mode);
+		}
+	C
+	RACE_AT=$DIR/new RACE_VICTIM=$DIR/victim LD_PRELOAD=$DIR/race.so \
+		is_refused "provider=sketch,state=$DIR/new" "is a link that belongs to user 12345"
+	same "" "$(ls "$DIR/victim")"
+}
+
 @test "s7: where a file of ours has another name elsewhere, that one is not written to" {
 	local file
 
