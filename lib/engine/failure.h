@@ -33,8 +33,4 @@ enum seed_verdict {
 /* `paid`: the service has accepted the attempt. `due`: its deadline has come. */
 enum seed_verdict seed_failure_verdict(enum seed_failure failure, bool paid, bool due);
 
-/* "not sent", …: the words of the table in docs/architecture.md. */
-const char *seed_failure_name(enum seed_failure failure);
-const char *seed_verdict_name(enum seed_verdict verdict);
-
 #endif
