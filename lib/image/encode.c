@@ -2,7 +2,6 @@
 
 #include <libdeflate.h>
 
-#include "lib/image/crc.h"
 #include "lib/image/deflate.h"
 #include "lib/image/filter.h"
 #include "lib/image/png_chunks.h"
@@ -49,7 +48,8 @@ static errint_t put_bytes(const struct output *output, const void *data, size_t 
 	return seed_sink_write(output->sink, &piece, 1, output->error);
 }
 
-/* A chunk out of up to two pieces. */
+/* A chunk out of two pieces, which may be empty, but not NULL: with NULL, libdeflate
+ * returns the initial CRC. */
 static errint_t put_chunk(const struct output *output, const char *name, const void *head,
 			  size_t head_len, const void *body, size_t body_len)
 {
@@ -62,9 +62,9 @@ static errint_t put_chunk(const struct output *output, const char *name, const v
 
 	store_be32(frame, (uint32_t)(head_len + body_len));
 	memcpy(frame + 4, name, 4);
-	crc = seed_crc32(0, name, 4);
-	crc = seed_crc32(crc, head, head_len);
-	crc = seed_crc32(crc, body, body_len);
+	crc = libdeflate_crc32(0, name, 4);
+	crc = libdeflate_crc32(crc, head, head_len);
+	crc = libdeflate_crc32(crc, body, body_len);
 	store_be32(sum, crc);
 	return seed_sink_write(output->sink, pieces, SEED_ARRAY_LEN(pieces), output->error);
 }
@@ -121,7 +121,7 @@ static errint_t put_ancillary(const struct output *output, const struct seed_ima
 
 	err = seed_source_texts(texts->source, texts->source_len, &kept, output->error);
 	if (!err)
-		err = put_chunk(output, "sRGB", &intent, 1, NULL, 0);
+		err = put_chunk(output, "sRGB", &intent, 1, "", 0);
 	for (size_t i = 0; !err && i < texts->count; i++)
 		err = put_text(output, &texts->ours[i],
 			       seed_source_texts_have(&kept, texts->ours[i].keyword));
@@ -151,7 +151,7 @@ struct writer {
 
 static errint_t put_idat(const struct output *output, const uint8_t *data, size_t len)
 {
-	return put_chunk(output, "IDAT", NULL, 0, data, len);
+	return put_chunk(output, "IDAT", "", 0, data, len);
 }
 
 static uint32_t band_rows(const struct writer *writer, uint32_t y)
@@ -278,7 +278,7 @@ static errint_t put_header(const struct output *output, const struct seed_pixels
 
 	store_be32(header, pixels->width);
 	store_be32(header + 4, pixels->height);
-	return put_chunk(output, "IHDR", header, sizeof(header), NULL, 0);
+	return put_chunk(output, "IHDR", header, sizeof(header), "", 0);
 }
 
 errint_t seed_encode(const struct seed_pixels *pixels, const struct seed_image_texts *texts,
@@ -295,7 +295,7 @@ errint_t seed_encode(const struct seed_pixels *pixels, const struct seed_image_t
 	if (!err)
 		err = write_pixels(pixels, &output);
 	if (!err)
-		err = put_chunk(&output, "IEND", NULL, 0, NULL, 0);
+		err = put_chunk(&output, "IEND", "", 0, "", 0);
 	return err;
 }
 

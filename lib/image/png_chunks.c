@@ -1,21 +1,16 @@
 #include "lib/image/png_chunks.h"
 
 #include <ctype.h>
+#include <libdeflate.h>
 
-#include "lib/image/crc.h"
 #include "lib/image/pixels.h"
-
-static uint32_t load_be32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | (uint32_t)p[3];
-}
 
 bool seed_png_next(const uint8_t *data, size_t end, size_t *offset, struct seed_png_chunk *chunk)
 {
 	if (*offset >= end)
 		return false;
 	chunk->frame = data + *offset;
-	chunk->len = load_be32(chunk->frame);
+	chunk->len = seed_load_be32(chunk->frame);
 	memcpy(chunk->name, chunk->frame + 4, 4);
 	chunk->name[4] = '\0';
 	chunk->data = chunk->frame + 8;
@@ -43,14 +38,14 @@ static errint_t checked_next(const uint8_t *data, size_t len, size_t *offset,
 		return seed_image_invalid(error, "PNG is cut off after %zu bytes", len);
 	if (!name_valid(frame + 4))
 		return seed_image_invalid(error, "PNG has no chunk at offset %zu", *offset);
-	if (load_be32(frame) > SEED_PNG_CHUNK_MAX_BYTES)
+	if (seed_load_be32(frame) > SEED_PNG_CHUNK_MAX_BYTES)
 		return seed_image_invalid(error, "PNG chunk %.4s at offset %zu has no valid length",
 					  (const char *)frame + 4, *offset);
-	if (load_be32(frame) > left - SEED_PNG_CHUNK_EXTRA_BYTES)
+	if (seed_load_be32(frame) > left - SEED_PNG_CHUNK_EXTRA_BYTES)
 		return seed_image_invalid(error, "PNG is cut off after %zu bytes (in its chunk %.4s)",
 					  len, (const char *)frame + 4);
-	if (seed_crc32(0, frame + 4, (size_t)load_be32(frame) + 4) !=
-	    load_be32(frame + 8 + load_be32(frame)))
+	if (libdeflate_crc32(0, frame + 4, (size_t)seed_load_be32(frame) + 4) !=
+	    seed_load_be32(frame + 8 + seed_load_be32(frame)))
 		return seed_image_invalid(error, "PNG chunk %.4s at offset %zu is damaged (CRC)",
 					  (const char *)frame + 4, *offset);
 	seed_png_next(data, len, offset, chunk);
@@ -81,8 +76,8 @@ static errint_t read_header(const struct seed_png_chunk *chunk, struct seed_png_
 
 	if (strcmp(chunk->name, "IHDR") || chunk->len != 13)
 		return seed_image_invalid(error, "PNG does not begin with IHDR");
-	layout->width = load_be32(p);
-	layout->height = load_be32(p + 4);
+	layout->width = seed_load_be32(p);
+	layout->height = seed_load_be32(p + 4);
 	layout->depth = p[8];
 	layout->colour = p[9];
 	layout->interlace = p[12];
@@ -116,7 +111,7 @@ static errint_t read_palette(const struct seed_png_chunk *chunk, struct seed_png
 static bool is_animation(const struct seed_png_chunk *chunk)
 {
 	if (!strcmp(chunk->name, "acTL"))
-		return chunk->len != 8 || load_be32(chunk->data) != 1;
+		return chunk->len != 8 || seed_load_be32(chunk->data) != 1;
 	return !strcmp(chunk->name, "fdAT");
 }
 

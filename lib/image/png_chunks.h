@@ -35,6 +35,11 @@ struct seed_png_layout {
 	size_t end;      /* offset behind IEND */
 };
 
+static inline uint32_t seed_load_be32(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
 /* The chunk at *offset of a PNG whose chunks were checked; moves *offset on.
  * false behind IEND. */
 bool seed_png_next(const uint8_t *data, size_t end, size_t *offset, struct seed_png_chunk *chunk);

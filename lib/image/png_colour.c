@@ -5,11 +5,6 @@
 
 #include "lib/image/inflated.h"
 
-static uint32_t load_be32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | (uint32_t)p[3];
-}
-
 /* A name and its NUL, method 0, a zlib stream. */
 static errint_t read_profile(const struct seed_png_chunk *chunk, struct seed_colour_tags *tags,
 			     uint8_t **owned)
@@ -30,7 +25,7 @@ static errint_t read_chunk(const struct seed_png_chunk *chunk, struct seed_colou
 	else if (!strcmp(chunk->name, "sRGB") && chunk->len == 1)
 		tags->srgb = true;
 	else if (!strcmp(chunk->name, "gAMA") && chunk->len == 4)
-		tags->gamma = load_be32(chunk->data);
+		tags->gamma = seed_load_be32(chunk->data);
 	else if (!strcmp(chunk->name, "cHRM") && chunk->len == 32)
 		tags->chrm = chunk->data;
 	else if (!strcmp(chunk->name, "iCCP"))

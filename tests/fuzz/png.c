@@ -1,7 +1,8 @@
 /* Fuzz target: bytes that begin as a PNG does (picture.h). */
 #include "tests/fuzz/picture.h"
 
-#include "lib/image/crc.h"
+#include <libdeflate.h>
+
 
 size_t LLVMFuzzerMutate(uint8_t *data, size_t len, size_t most);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t len, size_t most, unsigned seed);
@@ -22,7 +23,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t len, size_t most, unsigned 
 		size = be32(data + at);
 		if (size > len - at - 12)
 			break;
-		crc = seed_crc32(0, data + at + 4, size + 4);
+		crc = libdeflate_crc32(0, data + at + 4, size + 4);
 		for (size_t i = 0; i < 4; i++)
 			data[at + 8 + size + i] = (uint8_t)(crc >> (24 - 8 * i));
 	}

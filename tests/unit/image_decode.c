@@ -1043,25 +1043,9 @@ static void other_formats(void **state)
 	}
 }
 
-/* The standard's check value, at every alignment and in two parts. */
-static void crc(void **state)
-{
-	char text[32];
-
-	SEED_UNUSED(state);
-	for (size_t shift = 0; shift < 8; shift++) {
-		memcpy(text + shift, "123456789", 9);
-		assert_int_equal(seed_crc32(0, text + shift, 9), 0xcbf43926);
-		assert_int_equal(seed_crc32(seed_crc32(0, text + shift, shift), text + 2 * shift, 9 - shift),
-				 0xcbf43926);
-	}
-	assert_int_equal(seed_crc32(0, NULL, 0), 0);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(crc),
 		cmocka_unit_test(png_kinds),
 		cmocka_unit_test(png_transparency),
 		cmocka_unit_test(png_palette_transparency),
