@@ -1,6 +1,7 @@
 #include "lib/base/url.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <curl/curl.h>
 #include <netinet/in.h>
 #include <strings.h>
@@ -84,21 +85,16 @@ errint_t seed_url_check(const char *url)
 	return good ? 0 : -EINVAL;
 }
 
-static bool is_space(char c)
-{
-	return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
 /* A copy without white space around it, and with spaces and control characters as %XX. */
 static char *encode_white(const char *text)
 {
 	size_t len;
 	char *out, *to;
 
-	while (is_space(*text))
+	while (isspace((unsigned char)*text))
 		text++;
 	len = strnlen(text, SEED_URL_MAX_BYTES + 1);
-	while (len && is_space(text[len - 1]))
+	while (len && isspace((unsigned char)text[len - 1]))
 		len--;
 	out = to = malloc(3 * len + 1);
 	for (size_t i = 0, odd = 0; out && i < len; i++) {

@@ -1,5 +1,6 @@
 #include "lib/net/key.h"
 
+#include <ctype.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -50,18 +51,13 @@ const char *seed_key_take_header(struct seed_key *key, char *value)
 	return key->header;
 }
 
-static bool is_white(char c)
-{
-	return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
 static void trim(struct seed_key *key)
 {
 	size_t start = 0;
 
-	while (key->len_bytes && is_white(key->text[key->len_bytes - 1]))
+	while (key->len_bytes && isspace((unsigned char)key->text[key->len_bytes - 1]))
 		key->len_bytes--;
-	while (start < key->len_bytes && is_white(key->text[start]))
+	while (start < key->len_bytes && isspace((unsigned char)key->text[start]))
 		start++;
 	key->len_bytes -= start;
 	memmove(key->text, key->text + start, key->len_bytes);
