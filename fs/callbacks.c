@@ -62,7 +62,7 @@ static bool is_shown(struct fs *fs, const struct node_type *folder, const char *
 }
 
 static errint_t callbacks_list(struct fs *fs, const struct node_type *folder, const char *path,
-			       struct listing *listing)
+			       struct seed_buf *listing)
 {
 	return listing_add_area(fs, folder, path, is_shown, listing);
 }

@@ -79,7 +79,7 @@ static bool is_shown(struct fs *fs, const struct node_type *folder, const char *
 }
 
 errint_t folder_list(struct fs *fs, const struct node_type *folder, const char *path,
-		     struct listing *listing)
+		     struct seed_buf *listing)
 {
 	return listing_add_area(fs, folder, path, is_shown, listing);
 }

@@ -19,13 +19,13 @@
 #include <sys/stat.h>
 
 #include "fs/options.h"
+#include "lib/base/buf.h"
 #include "lib/engine/engine.h"
 #include "lib/base/log.h"
 #include "lib/base/table.h"
 #include "lib/store/store.h"
 
 struct inode;
-struct listing;
 struct handle;
 struct fs;
 
@@ -86,7 +86,7 @@ struct node_type {
 	errint_t (*lookup)(struct fs *fs, const struct node_type *folder, const char *path,
 			   const char *name, struct found *found);
 	errint_t (*list)(struct fs *fs, const struct node_type *folder, const char *path,
-			 struct listing *listing);
+			 struct seed_buf *listing);
 	void (*create)(struct fs *fs, fuse_req_t req, const char *path, const char *name,
 		       mode_t mode, struct fuse_file_info *fi);
 	void (*mknod)(struct fs *fs, fuse_req_t req, const char *path, const char *name,
@@ -106,12 +106,6 @@ struct node_type {
 
 struct draft;
 struct scratch;
-
-/* What a folder shows, taken when it is opened: names and kinds in one buffer. */
-struct listing {
-	char *data; /* kind byte, name, NUL; owned */
-	size_t len, alloc;
-};
 
 struct inode {
 	struct seed_table_link by_path; /* first: of fs.paths */
@@ -153,7 +147,7 @@ struct handle {
 	struct draft *draft;
 	char *text;           /* a snapshot, for files made by the program */
 	size_t text_len;
-	struct listing listing;  /* an open folder */
+	struct seed_buf listing; /* of an open folder: listing.c */
 };
 
 /* index.html as it was last rendered (gallery.c). */
@@ -285,8 +279,9 @@ bool handle_is_meant(struct fs *fs, fuse_req_t req, struct inode *inode);
 
 /* ---- listing.c ---- */
 
-/* False without memory. */
-bool listing_add(struct listing *listing, const char *name, bool is_folder);
+/* What a folder shows, taken when it is opened: of each name a kind byte ('d' or 'f'), the
+ * name, and a NUL. False without memory. */
+bool listing_add(struct seed_buf *listing, const char *name, bool is_folder);
 
 /* A folder of the state directory; NULL with errno. */
 DIR *listing_open(struct fs *fs, enum seed_area area, const char *path);
@@ -295,7 +290,7 @@ DIR *listing_open(struct fs *fs, enum seed_area area, const char *path);
 typedef bool listing_shows_fn(struct fs *fs, const struct node_type *folder, const char *path,
 			      const char *name, bool is_folder);
 errint_t listing_add_area(struct fs *fs, const struct node_type *folder, const char *path,
-			  listing_shows_fn *shows, struct listing *listing);
+			  listing_shows_fn *shows, struct seed_buf *listing);
 
 /* ---- reply.c ---- */
 
@@ -340,7 +335,7 @@ errint_t folder_lookup(struct fs *fs, const struct node_type *folder, const char
 		       const char *name, struct found *found);
 /* Folders and files with the suffix. */
 errint_t folder_list(struct fs *fs, const struct node_type *folder, const char *path,
-		     struct listing *listing);
+		     struct seed_buf *listing);
 /* In order with what is under way for the entry that the file belongs to. `reply` as
  * in waiting_new(), with a copy of the file's path, which it frees. */
 void folder_unlink(struct fs *fs, fuse_req_t req, const struct node_type *folder,
@@ -416,10 +411,6 @@ void prompts_rename(struct fs *fs, fuse_req_t req, const char *from, const char 
 		    unsigned flags);
 void history_rename(struct fs *fs, fuse_req_t req, const char *from,
 		    const struct node_type *to_type, const char *to, unsigned flags);
-
-/* The state of NAME's image where no file stands at images/NAME.png: 0 it is
- * being generated, else -errno (-ENOENT: never prompted). Any thread. */
-errint_t image_outcome(struct fs *fs, const char *name);
 
 /* ---- xattrs.c: user.seed.… of an entry, from its record ---- */
 

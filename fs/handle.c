@@ -4,6 +4,9 @@
 #include "fs/fs.h"
 #include "lib/base/process.h"
 
+/* Ten million long names: a folder of so many cannot be listed. */
+#define LISTING_MAX_BYTES ((size_t)2 << 30)
+
 struct handle *handle_new(fuse_req_t req, struct inode *inode, const struct fuse_file_info *fi)
 {
 	struct handle *handle = calloc(1, sizeof(*handle));
@@ -23,6 +26,7 @@ struct handle *handle_new(fuse_req_t req, struct inode *inode, const struct fuse
 	pthread_mutex_unlock(&fs->inode_mutex);
 	handle->inode = inode;
 	handle->fd = -1;
+	seed_buf_init(&handle->listing, LISTING_MAX_BYTES);
 	handle->fi = *fi;
 	handle->fi.fh = (uintptr_t)handle;
 	handle->uid = fuse_req_ctx(req)->uid;
@@ -59,7 +63,7 @@ void handle_free(struct handle *handle)
 		inode_draft_put(handle->fs, handle->inode, handle->draft);
 	if (handle->fd >= 0)
 		close(handle->fd);
-	free(handle->listing.data);
+	seed_buf_release(&handle->listing);
 	free(handle->text);
 	handle->magic = 0;
 	free(handle);

@@ -8,14 +8,18 @@
 /* An image's inode never changes: the kernel may keep its attributes. */
 #define IMMUTABLE_S 3600.0
 
-errint_t image_outcome(struct fs *fs, const char *name)
+/* The state of an image where no file stands at its path: 0 it is being generated, else
+ * -errno (-ENOENT: never prompted). */
+static errint_t outcome_of(struct fs *fs, const char *path)
 {
 	struct seed_record record;
+	char name[FS_PATH_BYTES];
 	struct stat st;
 	errint_t err;
 
 	/* The error stays until the prompt is removed. */
-	if (folder_stat(fs, SEED_AREA_PROMPTS, name, &st) != 0 || !S_ISREG(st.st_mode))
+	if (!path_stem(path, ".png", name) ||
+	    folder_stat(fs, SEED_AREA_PROMPTS, name, &st) != 0 || !S_ISREG(st.st_mode))
 		return -ENOENT;
 	err = seed_store_record_read(fs->store, name, &record);
 	if (!err) {
@@ -26,13 +30,6 @@ errint_t image_outcome(struct fs *fs, const char *name)
 	}
 	seed_record_release(&record);
 	return err;
-}
-
-static errint_t outcome_of(struct fs *fs, const char *path)
-{
-	char name[FS_PATH_BYTES];
-
-	return path_stem(path, ".png", name) ? image_outcome(fs, name) : -ENOENT;
 }
 
 /* The attributes of a pending image: it exists, with size 0. */

@@ -4,26 +4,10 @@
 
 #include "fs/fs.h"
 
-bool listing_add(struct listing *listing, const char *name, bool is_folder)
+bool listing_add(struct seed_buf *listing, const char *name, bool is_folder)
 {
-	size_t size = strlen(name) + 2;
-
-	if (listing->len + size > listing->alloc) {
-		size_t alloc = listing->alloc ? 2 * listing->alloc : 4096;
-		char *data;
-
-		while (alloc < listing->len + size)
-			alloc *= 2;
-		data = realloc(listing->data, alloc);
-		if (!data)
-			return false;
-		listing->data = data;
-		listing->alloc = alloc;
-	}
-	listing->data[listing->len] = is_folder ? 'd' : 'f';
-	memcpy(listing->data + listing->len + 1, name, size - 1);
-	listing->len += size;
-	return true;
+	return seed_buf_add(listing, is_folder ? "d" : "f", 1) == 0 &&
+	       seed_buf_add(listing, name, strlen(name) + 1) == 0;
 }
 
 DIR *listing_open(struct fs *fs, enum seed_area area, const char *path)
@@ -58,7 +42,7 @@ static bool is_shown(struct fs *fs, const struct node_type *type, listing_shows_
 }
 
 errint_t listing_add_area(struct fs *fs, const struct node_type *type, const char *path,
-			  listing_shows_fn *shows, struct listing *listing)
+			  listing_shows_fn *shows, struct seed_buf *listing)
 {
 	DIR *folder = listing_open(fs, type->area, path);
 	const struct dirent *entry;

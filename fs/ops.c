@@ -352,12 +352,12 @@ static bool fill_name(struct filling *filling, const char *name, bool is_folder,
 
 /* Offsets are those of the snapshot's buffer: of the next name. What a name is now is
  * looked up here, not when the folder was opened. */
-static void fill(struct filling *filling, const struct listing *listing, off_t offset)
+static void fill(struct filling *filling, const struct seed_buf *listing, off_t offset)
 {
-	size_t at = offset < 0 ? listing->len : (size_t)offset;
+	size_t at = offset < 0 ? listing->len_bytes : (size_t)offset;
 
 	inode_path(filling->fs, filling->folder, filling->path);
-	while (at < listing->len) {
+	while (at < listing->len_bytes) {
 		const char *name = listing->data + at + 1;
 		size_t next = at + strlen(name) + 2;
 

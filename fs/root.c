@@ -47,7 +47,7 @@ static errint_t root_lookup(struct fs *fs, const struct node_type *folder, const
 }
 
 static errint_t root_list(struct fs *fs, const struct node_type *folder, const char *path,
-			  struct listing *listing)
+			  struct seed_buf *listing)
 {
 	bool ok = listing_add(listing, ".", true) && listing_add(listing, "..", true);
 

@@ -335,7 +335,7 @@ static const char *name_in(const struct scratch *scratch, const char *folder)
 	return strchr(name, '/') ? NULL : name;
 }
 
-bool scratch_list(struct fs *fs, const char *folder, struct listing *listing)
+bool scratch_list(struct fs *fs, const char *folder, struct seed_buf *listing)
 {
 	bool ok = true;
 

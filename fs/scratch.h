@@ -73,7 +73,7 @@ void scratch_keep(struct fs *fs, const char *path);
 bool scratch_hidden(struct fs *fs, struct scratch *scratch, char name[FS_PATH_BYTES]);
 
 /* Adds those of a folder; false without memory. */
-bool scratch_list(struct fs *fs, const char *folder, struct listing *listing);
+bool scratch_list(struct fs *fs, const char *folder, struct seed_buf *listing);
 
 /* Whether a folder holds any. */
 bool scratch_any(struct fs *fs, const char *folder);

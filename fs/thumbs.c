@@ -82,7 +82,7 @@ static errint_t thumbs_getattr(struct fs *fs, struct inode *inode, struct stat *
 
 /* `name` is in the folder of that area. If both have it, images/ counts. */
 static bool list_name(struct fs *fs, enum seed_area area, const char *path, const char *name,
-		      struct listing *listing)
+		      struct seed_buf *listing)
 {
 	char whole[FS_PATH_BYTES], thumb[FS_PATH_BYTES];
 	size_t len = strlen(name);
@@ -101,7 +101,7 @@ static bool list_name(struct fs *fs, enum seed_area area, const char *path, cons
 	return listing_add(listing, thumb, false);
 }
 
-static bool list_area(struct fs *fs, enum seed_area area, const char *path, struct listing *listing)
+static bool list_area(struct fs *fs, enum seed_area area, const char *path, struct seed_buf *listing)
 {
 	DIR *folder = listing_open(fs, area, path);
 	const struct dirent *entry;
@@ -117,7 +117,7 @@ static bool list_area(struct fs *fs, enum seed_area area, const char *path, stru
 
 /* Not what stands in one folder: of an image's own thumbnail, and of its versions'. */
 static errint_t thumbs_list(struct fs *fs, const struct node_type *folder, const char *path,
-			    struct listing *listing)
+			    struct seed_buf *listing)
 {
 	struct stat st;
 	errint_t err = folder_stat(fs, area_of_folder(fs, path), path, &st);
