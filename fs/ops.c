@@ -116,6 +116,19 @@ static void op_statfs(fuse_req_t req, fuse_ino_t ino)
 	fuse_reply_statfs(req, &st);
 }
 
+/* `size` is the caller's room; 0: it asks how much it needs. */
+static void reply_xattr(fuse_req_t req, errint_t err, const char *value, size_t len, size_t size)
+{
+	if (err)
+		fuse_reply_err(req, -err);
+	else if (size == 0)
+		fuse_reply_xattr(req, len);
+	else if (size < len)
+		fuse_reply_err(req, ERANGE);
+	else
+		fuse_reply_buf(req, value, len);
+}
+
 static void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
 	struct fs *fs = fs_of(req);
@@ -129,14 +142,7 @@ static void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t
 		err = -EOPNOTSUPP;
 	else if (inode->type->getxattr && xattr_is_ours(name))
 		err = inode->type->getxattr(fs, req, inode, name, value, sizeof(value), &len);
-	if (err)
-		fuse_reply_err(req, -err);
-	else if (size == 0)
-		fuse_reply_xattr(req, len);
-	else if (size < len)
-		fuse_reply_err(req, ERANGE);
-	else
-		fuse_reply_buf(req, value, len);
+	reply_xattr(req, err, value, len, size);
 }
 
 static void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
@@ -150,14 +156,7 @@ static void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 	/* The empty name lists. */
 	if (inode->type->getxattr)
 		err = inode->type->getxattr(fs, req, inode, "", names, sizeof(names), &len);
-	if (err)
-		fuse_reply_err(req, -err);
-	else if (size == 0)
-		fuse_reply_xattr(req, len);
-	else if (size < len)
-		fuse_reply_err(req, ERANGE);
-	else
-		fuse_reply_buf(req, names, len);
+	reply_xattr(req, err, names, len, size);
 }
 
 /* The attributes user.seed.… belong to the mount, like owners and modes: removing one

@@ -516,32 +516,17 @@ static errint_t shorten(struct draft *draft, size_t size)
 static void truncate_path(struct fs *fs, fuse_req_t req, struct inode *inode, size_t size)
 {
 	struct holding *holding = calloc(1, sizeof(*holding));
-	struct seed_ticket *ticket = NULL;
-	struct seed_wait *wait = NULL;
-	bool posted = false;
-	errint_t err = -ENOMEM;
+	errint_t err = holding ? draft_get(fs, inode, &holding->draft) : -ENOMEM;
 
-	if (holding)
-		err = draft_get(fs, inode, &holding->draft);
 	if (err) {
 		free(holding);
 		fuse_reply_err(req, -err);
 		return;
 	}
 	holding->inode = inode;
-	wait = waiting_new(fs, req, truncated, holding);
-	err = wait ? shorten(holding->draft, size) : -ENOMEM;
-	if (!err) {
-		wait->until_begun = true;
-		err = commit_draft(fs, inode, holding->draft, fuse_req_ctx(req)->uid, wait, &posted,
-				   &ticket);
-	}
-	seed_ticket_unref(ticket);
-	if (posted)
-		return;
-	if (wait)
-		waiting_drop(wait);
-	truncated(fs, req, -err, holding);
+	err = shorten(holding->draft, size);
+	if (err || !commit_or_reply(fs, req, inode, holding->draft, true, truncated, holding))
+		truncated(fs, req, -err, holding);
 }
 
 /* Whether the text that this handle wrote is not what a commit would take: its

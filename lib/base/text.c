@@ -94,8 +94,8 @@ static bool is_c1(const char *text, size_t at)
 	return byte_at(text, at) == 0xc2 && byte_at(text, at + 1) < 0xa0;
 }
 
-/* What acts on the text behind it: the line separators, and all that Unicode says has
- * the property Bidi_Control (PropList.txt). UTF-8 is in the order of the characters. */
+/* Characters that act on the text after them: the line separators, and those with
+ * Unicode's property Bidi_Control (PropList.txt). UTF-8 keeps the characters' order. */
 static const struct {
 	const char *first, *last;
 } turns[] = {
