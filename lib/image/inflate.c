@@ -26,8 +26,9 @@ enum {
 	TABLE_BITS = 11,
 	DISTANCE_TABLE_BITS = 9,
 	PACKING_TABLE_BITS = 7, /* the longest such code */
-	/* Expensive work must pay: so many symbols before tables are filled, and so many
-	 * bytes before their literals are joined, which takes ten times as long. */
+	/* Expensive work must pay: tables are filled only after SLOW_SYMBOLS symbols, and
+	 * their literals joined, which takes ten times as long, only after JOIN_BYTES
+	 * bytes. */
 	SLOW_SYMBOLS = 64,
 	JOIN_BYTES = 2048,
 	LITERALS_MAX = 3,	/* in an entry */

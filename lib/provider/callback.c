@@ -4,8 +4,8 @@
 #include "lib/base/text.h"
 #include "lib/base/url.h"
 
-/* Takes the image if it is a URL to download; anything else counts as none. The sender puts
- * his own URL at the top, so that goes before what a service nested. */
+/* Takes the image if it is a URL to download; anything else counts as none. A URL at the
+ * top is the sender's own, so it goes before what a service nested. */
 static errint_t take_image(const cJSON *json, char **image_url)
 {
 	const char *top = seed_json_url(json, "image_url");
