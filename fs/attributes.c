@@ -20,6 +20,13 @@ void attributes_file(const struct fs *fs, const struct inode *inode, mode_t mode
 	common(fs, inode, st);
 }
 
+void attributes_made(const struct fs *fs, const struct inode *inode, off_t size,
+		     struct timespec time, struct stat *st)
+{
+	*st = (struct stat){ .st_size = size, .st_mtim = time, .st_ctim = time, .st_atim = time };
+	attributes_file(fs, inode, 0444, st);
+}
+
 void attributes_folder(const struct fs *fs, const struct inode *inode, struct stat *st)
 {
 	st->st_mode = S_IFDIR | 0777;

@@ -140,16 +140,8 @@ void folder_rmdir(struct fs *fs, fuse_req_t req, const struct node_type *folder,
 void folder_setattr(struct fs *fs, fuse_req_t req, struct inode *inode, struct stat *st,
 		    int to_set, struct handle *handle)
 {
-	struct stat now = { 0 };
-	double timeout_s = 0;
-	errint_t err;
-
 	SEED_UNUSED(st);
 	SEED_UNUSED(to_set);
 	SEED_UNUSED(handle);
-	err = inode->type->getattr(fs, inode, &now, &timeout_s);
-	if (err)
-		fuse_reply_err(req, -err);
-	else
-		fuse_reply_attr(req, &now, timeout_s);
+	reply_attributes(fs, req, inode, 0);
 }

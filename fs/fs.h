@@ -258,6 +258,7 @@ struct inodes_walk {
 size_t inodes_kept(struct fs *fs, struct inodes_walk *walk, fuse_ino_t *ids, size_t room);
 
 struct version version_of(const struct stat *st);
+struct timespec version_time(const struct inode *inode);
 bool version_equal(struct version a, struct version b);
 
 /* ---- ops.c ---- */
@@ -297,6 +298,8 @@ errint_t listing_add_area(struct fs *fs, const struct node_type *folder, const c
 /* The entry of what was found, whose inode this is. */
 errint_t entry_fill(struct fs *fs, const struct found *found, struct inode *inode,
 		    struct fuse_entry_param *entry);
+/* Replies to a request for the inode's attributes as they are now, or with the error. */
+void reply_attributes(struct fs *fs, fuse_req_t req, struct inode *inode, errint_t err);
 /* Replies with the entry of what was found, its lookup count raised. */
 void reply_found(struct fs *fs, fuse_req_t req, struct found *found);
 
@@ -321,6 +324,9 @@ void file_read(struct fs *fs, fuse_req_t req, struct handle *handle, size_t size
  * of the state directory's file (size, times). */
 void attributes_file(const struct fs *fs, const struct inode *inode, mode_t mode, struct stat *st);
 void attributes_folder(const struct fs *fs, const struct inode *inode, struct stat *st);
+/* The same for a read-only file whose size and time the caller knows. */
+void attributes_made(const struct fs *fs, const struct inode *inode, off_t size,
+		     struct timespec time, struct stat *st);
 
 /* ---- folder.c: what the areas' folders do; the area, the files' type and its suffix
  * are the type's ---- */

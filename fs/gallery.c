@@ -90,14 +90,13 @@ static errint_t render(struct fs *fs)
 static errint_t index_getattr(struct fs *fs, struct inode *inode, struct stat *st,
 			      double *timeout_s)
 {
+	const struct gallery *gallery = &fs->gallery;
+
 	*timeout_s = 0;
-	*st = (struct stat){ 0 };
 	pthread_mutex_lock(&fs->gallery.mutex);
-	st->st_size = (off_t)fs->gallery.len;
-	st->st_mtim = fs->gallery.text ? fs->gallery.time : fs->started;
+	attributes_made(fs, inode, (off_t)gallery->len,
+			gallery->text ? gallery->time : fs->started, st);
 	pthread_mutex_unlock(&fs->gallery.mutex);
-	st->st_ctim = st->st_atim = st->st_mtim;
-	attributes_file(fs, inode, 0444, st);
 	return 0;
 }
 
@@ -129,19 +128,13 @@ struct asking {
 static void reply(struct asking *asking, errint_t err)
 {
 	struct handle *handle = asking->handle;
-	struct stat st;
-	double timeout_s;
 
 	if (!err && handle)
 		err = snapshot(asking->fs, handle);
-	if (!err && !handle)
-		err = index_getattr(asking->fs, asking->inode, &st, &timeout_s);
 	if (handle)
 		reply_open(asking->req, handle, err);
-	else if (err)
-		fuse_reply_err(asking->req, -err);
 	else
-		fuse_reply_attr(asking->req, &st, timeout_s);
+		reply_attributes(asking->fs, asking->req, asking->inode, err);
 }
 
 /* Requests that come during a rendering wait here for its end. */

@@ -41,18 +41,7 @@ static void pending(struct fs *fs, const struct inode *inode, const char *path, 
 	/* Its time does not change while it is looked at. */
 	if (path_stem(path, ".png", name))
 		SEED_UNUSED(folder_stat(fs, SEED_AREA_PROMPTS, name, &prompt) == 0);
-	*st = (struct stat){ .st_mtim = prompt.st_ctim, .st_ctim = prompt.st_ctim,
-			     .st_atim = prompt.st_ctim };
-	attributes_file(fs, inode, 0444, st);
-}
-
-static void version_attributes(struct fs *fs, const struct inode *inode, struct stat *st)
-{
-	*st = (struct stat){ .st_size = inode->version.size };
-	st->st_mtim.tv_sec = inode->version.time_ns / 1000000000;
-	st->st_mtim.tv_nsec = inode->version.time_ns % 1000000000;
-	st->st_ctim = st->st_atim = st->st_mtim;
-	attributes_file(fs, inode, 0444, st);
+	attributes_made(fs, inode, 0, prompt.st_ctim, st);
 }
 
 static errint_t image_getattr(struct fs *fs, struct inode *inode, struct stat *st,
@@ -63,7 +52,7 @@ static errint_t image_getattr(struct fs *fs, struct inode *inode, struct stat *s
 
 	if (inode->version.file) {
 		*timeout_s = IMMUTABLE_S;
-		version_attributes(fs, inode, st);
+		attributes_made(fs, inode, inode->version.size, version_time(inode), st);
 		return 0;
 	}
 	/* A pending inode shows the state of its image now. */

@@ -23,6 +23,12 @@ struct version version_of(const struct stat *st)
 	};
 }
 
+struct timespec version_time(const struct inode *inode)
+{
+	return (struct timespec){ .tv_sec = inode->version.time_ns / 1000000000,
+				  .tv_nsec = inode->version.time_ns % 1000000000 };
+}
+
 bool version_equal(struct version a, struct version b)
 {
 	return a.file == b.file && a.time_ns == b.time_ns;

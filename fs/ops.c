@@ -75,19 +75,11 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 {
 	struct fs *fs = fs_of(req);
 	struct inode *inode = inode_of(fs, ino);
-	struct stat st = { 0 };
-	double timeout_s = 0;
-	errint_t err;
 
-	if (inode->type->getattr_later) {
+	if (inode->type->getattr_later)
 		inode->type->getattr_later(fs, req, inode, fi ? handle_of(fi) : NULL);
-		return;
-	}
-	err = inode->type->getattr(fs, inode, &st, &timeout_s);
-	if (err)
-		fuse_reply_err(req, -err);
 	else
-		fuse_reply_attr(req, &st, timeout_s);
+		reply_attributes(fs, req, inode, 0);
 }
 
 static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int to_set,

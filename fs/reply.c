@@ -37,6 +37,19 @@ void reply_created(fuse_req_t req, struct handle *handle, errint_t err)
 	inode_forget(fs, inode, 1);
 }
 
+void reply_attributes(struct fs *fs, fuse_req_t req, struct inode *inode, errint_t err)
+{
+	struct stat st = { 0 };
+	double timeout_s = 0;
+
+	if (!err)
+		err = inode->type->getattr(fs, inode, &st, &timeout_s);
+	if (err)
+		fuse_reply_err(req, -err);
+	else
+		fuse_reply_attr(req, &st, timeout_s);
+}
+
 errint_t entry_fill(struct fs *fs, const struct found *found, struct inode *inode,
 		    struct fuse_entry_param *entry)
 {

@@ -31,12 +31,9 @@ static errint_t report_getattr(struct fs *fs, struct inode *inode, struct stat *
 {
 	const struct report_kept *kept = &fs->reports[kind_of(inode)];
 
-	*st = (struct stat){ 0 };
 	pthread_mutex_lock(&fs->report_mutex);
-	st->st_size = (off_t)kept->len;
-	st->st_mtim = st->st_ctim = st->st_atim = kept->text ? kept->time : fs->started;
+	attributes_made(fs, inode, (off_t)kept->len, kept->text ? kept->time : fs->started, st);
 	pthread_mutex_unlock(&fs->report_mutex);
-	attributes_file(fs, inode, 0444, st);
 	*timeout_s = 0;
 	return 0;
 }
@@ -83,15 +80,6 @@ struct making {
 	struct handle *handle; /* an open; NULL: a stat */
 };
 
-static void reply_stat(struct fs *fs, fuse_req_t req, struct inode *inode)
-{
-	struct stat st;
-	double timeout_s;
-
-	SEED_UNUSED(report_getattr(fs, inode, &st, &timeout_s) == 0);
-	fuse_reply_attr(req, &st, timeout_s);
-}
-
 static void made(struct fs *fs, fuse_req_t req, int code, void *context)
 {
 	struct making *making = context;
@@ -107,10 +95,8 @@ static void made(struct fs *fs, fuse_req_t req, int code, void *context)
 	if (handle) {
 		handle->text_len = code ? 0 : strlen(handle->text);
 		reply_open(req, handle, -code);
-	} else if (code) {
-		fuse_reply_err(req, code);
 	} else {
-		reply_stat(fs, req, making->inode);
+		reply_attributes(fs, req, making->inode, -code);
 	}
 	free(making->text);
 	free(making);
@@ -150,7 +136,7 @@ static void report_getattr_later(struct fs *fs, fuse_req_t req, struct inode *in
 	fresh = is_fresh(&fs->reports[kind_of(inode)], process);
 	pthread_mutex_unlock(&fs->report_mutex);
 	if (fresh)
-		reply_stat(fs, req, inode);
+		reply_attributes(fs, req, inode, 0);
 	else
 		make(fs, req, inode, NULL);
 }

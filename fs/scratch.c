@@ -460,8 +460,6 @@ static void note_taken(struct fs *fs, struct handle *handle, errint_t err)
 static void scratch_setattr(struct fs *fs, fuse_req_t req, struct inode *inode, struct stat *st,
 			    int to_set, struct handle *handle)
 {
-	struct stat now;
-	double timeout_s;
 	errint_t err;
 
 	pthread_mutex_lock(&fs->scratch_mutex);
@@ -469,12 +467,7 @@ static void scratch_setattr(struct fs *fs, fuse_req_t req, struct inode *inode, 
 	pthread_mutex_unlock(&fs->scratch_mutex);
 	if (handle)
 		note_taken(fs, handle, err);
-	if (!err)
-		err = scratch_getattr(fs, inode, &now, &timeout_s);
-	if (err)
-		fuse_reply_err(req, -err);
-	else
-		fuse_reply_attr(req, &now, timeout_s);
+	reply_attributes(fs, req, inode, err);
 }
 
 void scratch_opened(struct fs *fs, struct scratch *scratch)

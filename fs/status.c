@@ -4,13 +4,11 @@
 static errint_t status_getattr(struct fs *fs, struct inode *inode, struct stat *st,
 			       double *timeout_s)
 {
-	int64_t size = 0;
+	struct timespec time;
+	int64_t size;
 
-	*st = (struct stat){ 0 };
-	seed_log_stat(fs->log, &size, &st->st_mtim);
-	st->st_size = size;
-	st->st_ctim = st->st_atim = st->st_mtim;
-	attributes_file(fs, inode, 0444, st);
+	seed_log_stat(fs->log, &size, &time);
+	attributes_made(fs, inode, size, time, st);
 	*timeout_s = 0;
 	return 0;
 }

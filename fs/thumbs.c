@@ -138,11 +138,7 @@ static errint_t thumb_getattr(struct fs *fs, struct inode *inode, struct stat *s
 			      double *timeout_s)
 {
 	*timeout_s = 0;
-	*st = (struct stat){ .st_size = size_of(fs, inode->version) };
-	st->st_mtim.tv_sec = inode->version.time_ns / 1000000000;
-	st->st_mtim.tv_nsec = inode->version.time_ns % 1000000000;
-	st->st_ctim = st->st_atim = st->st_mtim;
-	attributes_file(fs, inode, 0444, st);
+	attributes_made(fs, inode, size_of(fs, inode->version), version_time(inode), st);
 	return 0;
 }
 

@@ -158,19 +158,6 @@ static errint_t truncate_open(struct handle *handle, off_t size)
 	return err;
 }
 
-static void reply_attributes(struct fs *fs, fuse_req_t req, struct inode *inode, errint_t err)
-{
-	struct stat now = { 0 };
-	double timeout_s = 0;
-
-	if (!err)
-		err = writing_getattr(fs, inode, &now, &timeout_s);
-	if (err)
-		fuse_reply_err(req, -err);
-	else
-		fuse_reply_attr(req, &now, timeout_s);
-}
-
 static void timed(struct fs *fs, fuse_req_t req, int code, void *inode)
 {
 	reply_attributes(fs, req, inode, -code);
