@@ -61,24 +61,49 @@ struct generation *generation_next_same(struct generation *generation)
 	return other;
 }
 
+/* Where generations of that name end; NULL: there are none. */
+static struct generation *oldest_of(struct seed_engine *engine, const char *name)
+{
+	struct generation *last = engine_find(engine, name), *next;
+
+	while (last && (next = generation_next_same(last)) != NULL)
+		last = next;
+	return last;
+}
+
+static bool take_name(struct generation *generation, const char *name)
+{
+	if (seed_record_set(&generation->record.name, name) == 0)
+		return true;
+	generation_log(generation, SEED_LOG_ERROR "out of memory: the generation goes on under its old name");
+	return false;
+}
+
+/* What is there was written to the target while the rename ran: it is newer than these, which
+ * it supersedes once it is on disk. */
+static void rename_list(struct generation *newest, const char *name)
+{
+	struct generation *before = oldest_of(newest->engine, name), *next;
+
+	for (struct generation *g = newest; g; g = next) {
+		next = generation_next_same(g);
+		if (generation_is_over(g) || !take_name(g, name))
+			continue;
+		generation_unlink_name(g);
+		if (before)
+			generation_link_behind(g, before);
+		else
+			link_name(g);
+		before = g;
+	}
+}
+
 void generation_rename(struct generation *generation, const char *name)
 {
-	struct generation *newer = engine_find(generation->engine, name);
-	bool named = generation->link_same != NULL;
-
-	if (seed_record_set(&generation->record.name, name)) {
-		generation_log(generation, SEED_LOG_ERROR "out of memory: the generation goes on under its old name");
-		return;
-	}
-	if (!named)
-		return;
-	generation_unlink_name(generation);
-	/* Written to the target while the rename ran: newer than this, which
-	 * it supersedes once it is on disk. */
-	if (newer && newer != generation)
-		generation_link_behind(generation, newer);
+	if (generation->link_same)
+		rename_list(engine_find(generation->engine, generation->record.name), name);
 	else
-		link_name(generation);
+		(void)take_name(generation, name);
 }
 
 void generation_link_behind(struct generation *generation, struct generation *newer)

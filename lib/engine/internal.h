@@ -510,7 +510,7 @@ struct generation *generation_next_same(struct generation *generation);
 /* Behind `newer`, of the same name. */
 void generation_link_behind(struct generation *generation, struct generation *newer);
 void generation_unlink_name(struct generation *generation);
-/* Its entry was renamed. */
+/* Its entry was renamed. All that have the old name and are not over go along, in their order. */
 void generation_rename(struct generation *generation, const char *name);
 void generation_part_from_late(struct generation *generation);
 void generation_release_slot(struct generation *generation);

@@ -1,0 +1,107 @@
+/* lib/engine/generation.c: whose a name is. */
+#include "tests/unit/unit.h"
+
+#include "lib/engine/internal.h"
+
+static struct seed_engine *engine;
+
+static struct generation *make(const char *name)
+{
+	struct seed_record record;
+	struct generation *made;
+
+	seed_record_init(&record);
+	assert_int_equal(seed_record_set(&record.name, name), 0);
+	made = generation_new(engine, &record, true);
+	assert_non_null(made);
+	return made;
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	engine = calloc(1, sizeof(*engine));
+	return engine ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+	struct generation *next;
+
+	(void)state;
+	for (struct generation *g = engine->generations; g; g = next) {
+		next = g->next;
+		timers_forget(g);
+		seed_record_release(&g->record);
+		free(g);
+	}
+	free(engine->due);
+	free(engine);
+	return 0;
+}
+
+static void order(const char *name, struct generation *const *wanted)
+{
+	struct generation *g = engine_find(engine, name);
+
+	for (; *wanted; wanted++, g = generation_next_same(g))
+		assert_ptr_equal(g, *wanted);
+	assert_null(g);
+}
+
+/* Written to the name while its rename waited, and to the target: each keeps its place. */
+static void test_rename_keeps_the_order(void **state)
+{
+	struct generation *old, *middle, *new, *target;
+
+	(void)state;
+	old = make("ant");
+	middle = make("ant");
+	target = make("cat");
+	new = make("ant");
+	generation_rename(new, "cat");
+	order("cat", (struct generation *[]){ target, new, middle, old, NULL });
+	order("ant", (struct generation *[]){ NULL });
+	generation_rename(old, "owl");
+	order("owl", (struct generation *[]){ target, new, middle, old, NULL });
+}
+
+/* What is at its end keeps the name under which its last step runs. */
+static void test_what_is_over_stays(void **state)
+{
+	struct generation *over, *new;
+
+	(void)state;
+	over = make("ant");
+	over->phase = PHASE_DROP;
+	new = make("ant");
+	generation_rename(new, "cat");
+	order("cat", (struct generation *[]){ new, NULL });
+	order("ant", (struct generation *[]){ over, NULL });
+}
+
+/* One that has the name no more: its image goes to the history of the new one. */
+static void test_superseded_goes_along(void **state)
+{
+	struct generation *old, *new;
+
+	(void)state;
+	old = make("ant");
+	new = make("ant");
+	generation_unlink_name(old);
+	generation_rename(old, "cat");
+	assert_string_equal(old->record.name, "cat");
+	order("cat", (struct generation *[]){ NULL });
+	order("ant", (struct generation *[]){ new, NULL });
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_rename_keeps_the_order, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_what_is_over_stays, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_superseded_goes_along, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
