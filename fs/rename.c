@@ -344,7 +344,6 @@ void prompts_rename(struct fs *fs, fuse_req_t req, const char *from, const char 
 void history_rename(struct fs *fs, fuse_req_t req, const char *from,
 		    const struct node_type *to_type, const char *to, unsigned flags)
 {
-	size_t len = strlen(to), folder;
 	char name[FS_PATH_BYTES];
 	struct seed_wait *wait;
 
@@ -352,16 +351,13 @@ void history_rename(struct fs *fs, fuse_req_t req, const char *from,
 		fuse_reply_err(req, EROFS);
 		return;
 	}
-	folder = (size_t)(last_part(from) - from);
 	/* RENAME_NOREPLACE: the kernel has seen that no image is there.
 	 * Only onto its own name: another's image is not a version of this one. */
-	if ((flags & ~(unsigned)RENAME_NOREPLACE) || len <= 4 || strcmp(to + len - 4, ".png") != 0 || folder != len - 4 + 1 ||
-	    strncmp(from, to, len - 4) != 0) {
+	if ((flags & ~(unsigned)RENAME_NOREPLACE) || !path_stem(to, ".png", name) ||
+	    strncmp(from, name, strlen(name)) != 0 || last_part(from) != from + strlen(name) + 1) {
 		fuse_reply_err(req, EINVAL);
 		return;
 	}
-	memcpy(name, to, len - 4);
-	name[len - 4] = '\0';
 	wait = waiting_new(fs, req, NULL, NULL);
 	if (!wait)
 		fuse_reply_err(req, ENOMEM);

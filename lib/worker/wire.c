@@ -19,12 +19,7 @@ struct job_head {
 	bool thumbnail, draw, no_upscale, has_prompt;
 };
 
-struct job_packet {
-	uint64_t id;
-	bool has_source;
-};
-
-/* Descriptors in their order in the packet. */
+/* A job's packet is its id, with these descriptors in this order; a drawing has no source. */
 enum { FD_JOB, FD_DEST, FD_SOURCE, FD_COUNT };
 
 static errint_t format_job(const struct seed_image_job *job, struct seed_buf *buf)
@@ -161,8 +156,7 @@ errint_t seed_wire_send_job(int socket_fd, uint64_t id, int job_fd, int dest_fd,
 {
 	const int fds[FD_COUNT] = {[FD_JOB] = job_fd, [FD_DEST] = dest_fd, [FD_SOURCE] = source_fd};
 	size_t fds_bytes = sizeof(int) * (source_fd >= 0 ? FD_COUNT : FD_SOURCE);
-	struct job_packet packet;
-	struct iovec iov = {.iov_base = &packet, .iov_len = sizeof(packet)};
+	struct iovec iov = {.iov_base = &id, .iov_len = sizeof(id)};
 	union {
 		char bytes[CMSG_SPACE(sizeof(fds))];
 		struct cmsghdr align;
@@ -173,9 +167,6 @@ errint_t seed_wire_send_job(int socket_fd, uint64_t id, int job_fd, int dest_fd,
 	};
 	struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
 
-	memset(&packet, 0, sizeof(packet));
-	packet.id = id;
-	packet.has_source = source_fd >= 0;
 	rights->cmsg_level = SOL_SOCKET;
 	rights->cmsg_type = SCM_RIGHTS;
 	rights->cmsg_len = CMSG_LEN(fds_bytes);
@@ -202,8 +193,7 @@ errint_t seed_wire_receive_job(int socket_fd, uint64_t *id, int *job_fd, int *de
 			       int *source_fd)
 {
 	int fds[FD_COUNT] = {-1, -1, -1};
-	struct job_packet packet;
-	struct iovec iov = {.iov_base = &packet, .iov_len = sizeof(packet)};
+	struct iovec iov = {.iov_base = id, .iov_len = sizeof(*id)};
 	union {
 		char bytes[CMSG_SPACE(sizeof(fds))];
 		struct cmsghdr align;
@@ -221,10 +211,8 @@ errint_t seed_wire_receive_job(int socket_fd, uint64_t *id, int *job_fd, int *de
 		return -errno;
 	if (!len)
 		return -EPIPE;
-	if (len != sizeof(packet) ||
-	    take_rights(&message, fds) != (packet.has_source ? FD_COUNT : FD_SOURCE))
+	if (len != sizeof(*id) || take_rights(&message, fds) < FD_SOURCE)
 		return -EBADMSG;
-	*id = packet.id;
 	*job_fd = fds[FD_JOB];
 	*dest_fd = fds[FD_DEST];
 	*source_fd = fds[FD_SOURCE];
