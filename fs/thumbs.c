@@ -17,12 +17,10 @@ static errint_t find_image(struct fs *fs, const char *path, enum seed_area *area
 			   char image[FS_PATH_BYTES], struct stat *st)
 {
 	static const enum seed_area areas[] = { SEED_AREA_IMAGES, SEED_AREA_HISTORY };
-	size_t len = strlen(path);
+	char name[FS_PATH_BYTES];
 
-	if (len <= SUFFIX_BYTES || strcmp(path + len - SUFFIX_BYTES, SUFFIX) != 0)
+	if (!path_stem(path, SUFFIX, name) || !seed_store_image_path(name, image))
 		return -ENOENT;
-	memcpy(image, path, len + 1);
-	memcpy(image + len - SUFFIX_BYTES, ".png", SUFFIX_BYTES);
 	for (size_t i = 0; i < SEED_ARRAY_LEN(areas); i++) {
 		*area = areas[i];
 		if (folder_stat(fs, *area, image, st) == 0 && S_ISREG(st->st_mode))
