@@ -11,15 +11,14 @@ static bool same_text(const char *a, const char *b)
 /* The settings that the image was asked for with first; a retry's are ours. */
 static bool same_settings(const struct seed_record *made, const struct seed_record *wanted)
 {
-	const struct seed_params *a = made->params, *b = wanted->params;
+	struct seed_params asked;
 
-	return made->attempt_count > 0 && made->attempts[0].steps == b->steps &&
-	       !(made->attempts[0].cfg_scale < b->cfg_scale) &&
-	       !(made->attempts[0].cfg_scale > b->cfg_scale) &&
-	       a->width == b->width && a->height == b->height && a->has_seed == b->has_seed &&
-	       a->seed == b->seed && same_text(a->model, b->model) &&
-	       same_text(a->quality, b->quality) && same_text(a->guidance, b->guidance) &&
-	       same_text(a->style, b->style) && same_text(a->negative_prompt, b->negative_prompt) &&
+	if (made->attempt_count == 0)
+		return false;
+	asked = *made->params; /* borrows its texts */
+	asked.steps = made->attempts[0].steps;
+	asked.cfg_scale = made->attempts[0].cfg_scale;
+	return seed_params_same(&asked, wanted->params) &&
 	       same_text(made->provider, wanted->provider) &&
 	       same_text(made->prompt, wanted->prompt);
 }

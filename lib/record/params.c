@@ -30,6 +30,20 @@ void seed_params_release(struct seed_params *params)
 	*params = (struct seed_params){0};
 }
 
+static bool same_text(const char *a, const char *b)
+{
+	return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
+bool seed_params_same(const struct seed_params *a, const struct seed_params *b)
+{
+	return a->width == b->width && a->height == b->height && a->steps == b->steps &&
+	       !(a->cfg_scale < b->cfg_scale) && !(a->cfg_scale > b->cfg_scale) &&
+	       a->has_seed == b->has_seed && a->seed == b->seed && same_text(a->model, b->model) &&
+	       same_text(a->quality, b->quality) && same_text(a->guidance, b->guidance) &&
+	       same_text(a->style, b->style) && same_text(a->negative_prompt, b->negative_prompt);
+}
+
 errint_t seed_params_copy(struct seed_params *to, const struct seed_params *from)
 {
 	struct seed_params source = *from, copy = *from; /* borrow the texts */

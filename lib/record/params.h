@@ -32,6 +32,9 @@ void seed_params_release(struct seed_params *params);
 /* `to` is initialised, and unchanged if there is no memory. */
 errint_t seed_params_copy(struct seed_params *to, const struct seed_params *from) SEED_MUST_CHECK;
 
+/* Whether both ask for the same: NULL texts are empty. */
+bool seed_params_same(const struct seed_params *a, const struct seed_params *b);
+
 /* A shared one with `params`' contents, which it takes in any case, and one reference.
  * NULL without memory. Any thread, like the next two. */
 const struct seed_params *seed_params_share(struct seed_params *params);
