@@ -118,7 +118,7 @@ $(BUILD)/seedfs: $(FS_OBJ) $(BUILD)/libseed.a
 FS_TESTABLE = $(filter-out $(BUILD)/fs/main.o,$(FS_OBJ))
 # This one fails the store's system calls.
 LD_store_faults = $(addprefix -Wl$(comma)--wrap=,openat64 mkdirat renameat linkat unlinkat fsync fdatasync \
-	ftruncate64 write read)
+	ftruncate64 fallocate64 write read)
 comma = ,
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(FS_TESTABLE) $(BUILD)/libseed.a
 	$(if $(V),,@echo '  LD  $@')

@@ -87,8 +87,8 @@ static errint_t mend_prompt(struct seed_store *store, const struct seed_record *
 	/* What stands in its place was put there by somebody else. */
 	if (!err || err == -EISDIR || err == -ENOTDIR)
 		return 0;
-	return seed_error_set(error, -err, "prompts/%s in the state directory: %s", row->name,
-			      strerror(-err));
+	return seed_error_set(error, -err, "prompts/%s in the state directory: %s; its text is in the "
+			      "journal: mend that, and mount again", row->name, strerror(-err));
 }
 
 bool seed_store_has_picture(const struct seed_store *store, const struct seed_record *record)

@@ -53,6 +53,7 @@ int __real_renameat(int a_dirfd, const char *a, int b_dirfd, const char *b);
 int __real_linkat(int a_dirfd, const char *a, int b_dirfd, const char *b, int flags);
 int __real_unlinkat(int dirfd, const char *path, int flags);
 int __real_ftruncate64(int fd, off_t len);
+int __real_fallocate64(int fd, int how, off_t from, off_t len);
 int __real_fsync(int fd);
 ssize_t __real_write(int fd, const void *data, size_t len);
 ssize_t __real_read(int fd, void *data, size_t len);
@@ -367,6 +368,12 @@ int __wrap_ftruncate64(int fd, off_t len);
 int __wrap_ftruncate64(int fd, off_t len)
 {
 	return point(true, false) ? -1 : __real_ftruncate64(fd, len);
+}
+
+int __wrap_fallocate64(int fd, int how, off_t from, off_t len);
+int __wrap_fallocate64(int fd, int how, off_t from, off_t len)
+{
+	return point(false, true) ? -1 : __real_fallocate64(fd, how, from, len);
 }
 
 ssize_t __wrap_read(int fd, void *data, size_t len);
