@@ -89,6 +89,6 @@ enum phase drop_event(struct generation *generation, const struct event *event)
 		return PHASE_STAY;
 	if (!event->err)
 		return PHASE_GONE;
-	generation_mark_again(generation);
+	generation_mark_again(generation, event->err);
 	return PHASE_STAY;
 }

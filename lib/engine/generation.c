@@ -317,8 +317,13 @@ void generation_close_source(struct generation *generation)
 	generation->source_fd = -1;
 }
 
-void generation_mark_again(struct generation *generation)
+void generation_mark_again(struct generation *generation, errint_t err)
 {
+	if (generation->mark_code != -err)
+		generation_log(generation, SEED_LOG_ERROR "The journal cannot be written: %s (%s); tried "
+			       "again every %d s", strerror(-err), seed_error_name(-err),
+			       MARK_AGAIN_MS / 1000);
+	generation->mark_code = -err;
 	generation->mark_ms = seed_clock_now_ms() + MARK_AGAIN_MS;
 	timers_touch(generation);
 }

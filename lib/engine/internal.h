@@ -184,6 +184,7 @@ struct generation {
 	int64_t charged_day;  /* whose budget the submission under way was taken from; -1: none */
 	int64_t wake_ms;      /* PHASE_*_WAIT, and where it holds */
 	int64_t mark_ms;      /* when a mark or drop that found no disk is tried again; 0: none */
+	int mark_code;        /* the errno that the log has of it; 0: none */
 	int64_t told_ms;      /* when the service last said that the task is running */
 	int64_t turn_ms;      /* its place among all questions (queries_per_second); 0: none taken */
 	int64_t submitted_ms; /* when the request was sent; 0: none is under way */
@@ -534,8 +535,9 @@ void attempt_trouble(struct generation *generation, enum seed_failure failure,
 void attempt_wake(struct generation *generation);
 /* The picture's bytes are not held here any more. */
 void generation_close_source(struct generation *generation);
-/* The journal's row could not be marked, or removed: again after a while. */
-void generation_mark_again(struct generation *generation);
+/* The journal's row could not be marked, or removed: again after a while. The log has it
+ * once. */
+void generation_mark_again(struct generation *generation, errint_t err);
 /* A URL that is refused stands whole in the state directory: what it leads to is
  * paid for, and a person may still fetch it. */
 void generation_keep_url(struct generation *generation, const char *url);

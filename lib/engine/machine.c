@@ -192,7 +192,9 @@ static void marked(struct generation *generation, errint_t err)
 	if (main && main->phase == PHASE_SPLIT)
 		machine_deliver(main, &split);
 	else if (err && !generation_is_over(generation))
-		generation_mark_again(generation);
+		generation_mark_again(generation, err);
+	else
+		generation->mark_code = 0;
 	/* The one that says it may be behind this one. */
 	if (generation->shelved && generation->step_running != STEP_MARK &&
 	    generation->step_next != STEP_MARK && !generation_is_over(generation))

@@ -262,7 +262,8 @@ enum phase accept_event(struct generation *generation, const struct event *event
 	if (event->err) {
 		generation_log(generation, SEED_LOG_ERROR "The task id cannot be stored: %s (%s); the "
 			       "task goes on", strerror(-event->err), seed_error_name(-event->err));
-		generation_mark_again(generation);
+		generation->mark_code = -event->err; /* said */
+		generation_mark_again(generation, event->err);
 	}
 	if (generation->engine->stopping)
 		return PHASE_STAY;

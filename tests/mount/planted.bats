@@ -281,3 +281,22 @@ tells() { # TEXT
 	is_verified fox
 	same 1 "$(count submit)"
 }
+
+@test "s3: that a row cannot be removed from the journal is told once" {
+	mount_seed
+	faults '[{"on":"create","do":{"hold_task":true}}]'
+	background try_write fox "a fox"
+	received poll 1
+	chmod 500 "$STATE" # the day's count is durable before a row goes
+	rm "$MNT/prompts/fox"
+	job_ends 0 "$JOB"
+	same "close ECANCELED" "$(cat "$JOB_OUT")"
+	wait_until tells "fox .*The journal cannot be written: Permission denied (EACCES); tried again every 2 s"
+	# By the next outcome it has been tried again.
+	release
+	write owl "an owl"
+	chmod 700 "$STATE"
+	wait_until nothing_is_pending
+	same 1 "$(grep -c "The journal cannot be written" "$MNT/status")"
+	fails test -e "$MNT/prompts/fox"
+}
