@@ -451,7 +451,7 @@ static void explain(const struct seed_s3_op *op, const struct seed_net_answer *a
 	snprintf(words, sizeof(words), "HTTP %ld%s%s%s%s", answer->status, said.code[0] ? " " : "", said.code,
 		 said.message[0] ? ": " : "", said.message);
 	if (strcmp(said.code, "NoSuchBucket") == 0)
-		(void)seed_error_set(error, ENOENT, "%s: there is no such bucket; make it, or correct store=",
+		(void)seed_error_set(error, EINVAL, "%s: there is no such bucket; make it, or correct store=",
 				     bucket);
 	else if (said.region[0] && strcmp(said.region, op->s3->credentials->region) != 0)
 		(void)seed_error_set(error, EINVAL, "%s: the bucket is in the region %s; set "

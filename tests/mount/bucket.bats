@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # lib/s3/ against stores: Ceph's gateway, which judges signatures and conditions, and one
-# written from Amazon's documents, which breaks its word on request (tests/s3/).
+# written from Amazon's documents, which breaks its word on request (tests/s3/). And hosts that
+# share names in it; SHARE_SECONDS=600 SHARE_NAMES=200 make that longer.
 
 load helper
 
@@ -216,4 +217,91 @@ nobody() {
 	has "$(AWS_CONTAINER_AUTHORIZATION_TOKEN=wrong ask login)" "answered with HTTP 401"
 	# Without TLS only where the container's agents listen.
 	has "$(AWS_CONTAINER_CREDENTIALS_FULL_URI=http://example.com/role ask login)" "nobody to ask: Invalid argument"
+}
+
+# ---- hosts that share names (lib/share/), without the engine ----
+
+NAMES=${SHARE_NAMES:-20}
+SHARE_SECONDS=${SHARE_SECONDS:-8}
+
+host() { # NUMBER SECONDS
+	ASK_UNQUOTED=1 exec "$(dirname "$UPSTREAM")/hosts" "$RGW_URL" seed "hosts-$BATS_TEST_NUMBER" \
+		"$DIR/hosts" "$1" "$NAMES" "$2"
+}
+
+# Killed, paused for longer than its lease, and started again; at last left to come to rest.
+life() { # NUMBER WITH-FAULTS
+	local end=$((SECONDS + SHARE_SECONDS)) pid
+
+	while [ -n "$2" ] && [ "$SECONDS" -lt "$end" ]; do
+		host "$1" $((end - SECONDS)) &
+		pid=$!
+		sleep "$((RANDOM % 3)).$((RANDOM % 10))"
+		if [ $((RANDOM % 4)) -eq 0 ]; then
+			kill -STOP "$pid"
+			sleep 4
+			kill -CONT "$pid"
+			sleep 0.2
+		fi
+		kill -KILL "$pid" 2>/dev/null || true
+		wait "$pid" || true
+	done 2>/dev/null
+	host "$1" $((end > SECONDS ? end - SECONDS : 0)) &
+	wait $!
+}
+
+share_names() { # [WITH-FAULTS]
+	local i pids=()
+
+	mkdir "$DIR/hosts"
+	for i in 1 2 3 4 5 6 7 8; do
+		life "$i" "${1:-}" >>"$DIR/life" 2>&1 3>&- &
+		pids+=($!)
+	done
+	JOBS+=("${pids[@]}")
+	[ -z "${2:-}" ] || "$2"
+	wait "${pids[@]}"
+}
+
+# The service's books: how often each was sent, but for what it said it had not taken.
+sent_once() {
+	local twice
+
+	twice=$(join -a 1 <(sort "$DIR/hosts/sent" | uniq -c | awk '{ print $2, $1 }') \
+		<(sort "$DIR/hosts/refused" | uniq -c | awk '{ print $2, $1 }') | awk '$2 > 1 + $3')
+	same "" "$twice"
+	same "$(wc -l <"$DIR/hosts/accepted") made, 0 lost, 0 in flight" "$(host_check)"
+}
+
+host_check() {
+	ASK_UNQUOTED=1 "$(dirname "$UPSTREAM")/hosts" "$RGW_URL" seed "hosts-$BATS_TEST_NUMBER" "$DIR/hosts" \
+		check "$NAMES"
+}
+
+@test "eight hosts share names: each commit is sent once, and each image is there" {
+	share_names
+	sent_once
+	[ "$(wc -l <"$DIR/hosts/accepted")" -gt 50 ]
+}
+
+@test "eight hosts that are killed and paused send each commit once, and lose no image" {
+	share_names faults
+	sent_once
+	[ "$(wc -l <"$DIR/hosts/accepted")" -gt 20 ]
+}
+
+kill_the_gateway() {
+	local i
+
+	for i in 1 2; do
+		sleep 2
+		"$BATS_TEST_DIRNAME/../s3/rgw.sh" kill "$RGW"
+		sleep 1
+		"$BATS_TEST_DIRNAME/../s3/rgw.sh" gateway "$RGW"
+	done
+}
+
+@test "the gateway is killed, too, and nothing is sent twice or lost" {
+	share_names faults kill_the_gateway
+	sent_once
 }

@@ -1,0 +1,68 @@
+/*
+ * A host's changes to entries in the store (lib/share/entry.h): read, change, swap, and again
+ * until it is known what became of it. One thread (the engine's) owns a share and all of its
+ * operations; nothing blocks.
+ *
+ * Time is the store's, so hosts need not agree on theirs: each answer says it (`Date`), and
+ * between answers the monotonic clock goes on. It is known to a second, and a lease is long
+ * beside that.
+ *
+ * A store that is away, busy or that lost a race is asked again with back-off until the
+ * operation's deadline.
+ */
+#ifndef SEED_SHARE_H
+#define SEED_SHARE_H
+
+#include "lib/s3/s3.h"
+#include "lib/share/entry.h"
+
+struct seed_share;
+struct seed_share_op;
+
+/* `host`: 16 hexadecimal digits. `s3` is the caller's and outlives it. */
+errint_t seed_share_new(struct seed_s3 *s3, const char *host, int lease_s,
+			struct seed_share **share) SEED_MUST_CHECK;
+void seed_share_free(struct seed_share *share); /* operations still there are dropped; NULL is allowed */
+
+/* Starts what has waited long enough; returns when to be called again (INT64_MAX: not). */
+int64_t seed_share_turn(struct seed_share *share, int64_t now_ms);
+
+enum seed_share_verb {
+	SEED_SHARE_READ,
+	SEED_SHARE_BEGIN,  /* `row`'s text takes the name */
+	SEED_SHARE_UPDATE, /* `row` as it is now, under `lease` */
+	SEED_SHARE_TAKE,   /* a row whose lease has run out */
+	SEED_SHARE_FINISH, /* `row` has ended */
+};
+
+struct seed_share_result {
+	/* 0: the entry stands as it is here. -EEXIST: begin joined `row`. -ESTALE: the row is
+	 * under another lease, or gone. -ENOENT: there is nothing to take. -ECANCELED: a begin
+	 * happened, and its row has been taken or replaced since: seed_share_end_of() says how it
+	 * ended. Others have a line in `error`: -EHOSTUNREACH: the store was away; -ETIMEDOUT: it
+	 * answered, but not what became of it; -EBADMSG: what stands there is no entry. Then a
+	 * change may have happened, and asking for it again is right but for a begin. */
+	errint_t err;
+	struct seed_error error;
+	const struct seed_share_entry *entry; /* borrowed; empty where nobody knows it */
+	const struct seed_share_row *row;     /* in `entry`: begun, updated, taken, joined; NULL */
+};
+
+/* Called once, by seed_net_turn() or seed_share_turn(), unless cancelled. */
+typedef void seed_share_done_fn(void *context, const struct seed_share_result *result);
+
+struct seed_share_request {
+	enum seed_share_verb verb;
+	const char *name;
+	const struct seed_record *row; /* copied; NULL where the verb needs none */
+	int64_t lease;
+	int64_t deadline_ms;           /* seed_clock_now_ms() scale */
+};
+
+/* -EINVAL: the name's key would be too long. -ENOMEM. */
+errint_t seed_share_start(struct seed_share *share, const struct seed_share_request *request,
+			  seed_share_done_fn *done, void *context,
+			  struct seed_share_op **op) SEED_MUST_CHECK;
+void seed_share_cancel(struct seed_share_op *op); /* without `done`; the change may still happen */
+
+#endif
