@@ -142,17 +142,24 @@ errint_t seed_files_append(int dirfd, const char *name, const void *line, size_t
 	return err;
 }
 
+/* -EBADMSG: it is no file. */
+static errint_t look_at_file(int fd, struct stat *st)
+{
+	if (fstat(fd, st) < 0)
+		return -errno;
+	return S_ISREG(st->st_mode) ? 0 : -EBADMSG;
+}
+
 errint_t seed_files_reserve(int dirfd, const char *name, size_t room)
 {
 	int fd = openat(dirfd, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	struct stat st;
-	errint_t err = 0;
+	errint_t err;
 
 	if (fd < 0)
 		return -errno;
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-		err = -EBADMSG;
-	else if (fallocate(fd, FALLOC_FL_KEEP_SIZE, st.st_size, (off_t)room) < 0)
+	err = look_at_file(fd, &st);
+	if (!err && fallocate(fd, FALLOC_FL_KEEP_SIZE, st.st_size, (off_t)room) < 0)
 		/* Where that cannot be done there is as much room as there is. */
 		err = errno == ENOSPC || errno == EDQUOT ? -errno : 0;
 	close(fd);
@@ -163,11 +170,12 @@ errint_t seed_files_overwrite(int dirfd, const char *name, const void *data, siz
 {
 	int fd = openat(dirfd, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	struct stat st;
-	errint_t err = 0;
+	errint_t err;
 
 	if (fd < 0)
 		return -errno;
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid() || st.st_nlink != 1)
+	err = look_at_file(fd, &st);
+	if (!err && (st.st_uid != geteuid() || st.st_nlink != 1))
 		err = -EBADMSG;
 	if (!err)
 		err = seed_io_write(fd, data, len);
@@ -442,6 +450,7 @@ bool seed_files_are_same(int a_dirfd, const char *a, int b_dirfd, const char *b)
 int seed_files_open(int dirfd, const char *path)
 {
 	struct stat st;
+	errint_t err;
 	int fd;
 
 	if (leads_out(dirfd, path))
@@ -449,10 +458,11 @@ int seed_files_open(int dirfd, const char *path)
 	fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)
 		return errno == ELOOP ? -ENOENT : -errno;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+	err = look_at_file(fd, &st);
+	if (!err)
 		return fd;
 	close(fd);
-	return -ENOENT;
+	return err == -EBADMSG ? -ENOENT : err;
 }
 
 static errint_t read_all(int fd, char *data, size_t size, size_t *len)

@@ -43,6 +43,11 @@ sample() { # KIND STEP
 	sample calls 25
 }
 
+@test "an image that cannot be looked at is not said to be missing" {
+	mount_tortured
+	torture fstat64 1 1 20
+}
+
 @test "a send, a write, an fsync and a rename that fail are not waited for" {
 	local name
 
