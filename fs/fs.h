@@ -217,7 +217,9 @@ void inodes_release(struct fs *fs);
 /* The inode of what was found, its lookup count raised by one. A new one takes
  * found->scratch. NULL without memory. */
 struct inode *inode_get(struct fs *fs, struct found *found);
+/* An inode lives as long as the kernel has looked it up, or a handle is open. */
 void inode_forget(struct fs *fs, struct inode *inode, uint64_t count);
+void inode_put_handle(struct fs *fs, struct inode *inode);
 
 /* From the kernel's number; checks the magic. */
 struct inode *inode_of(struct fs *fs, fuse_ino_t number);

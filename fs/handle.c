@@ -57,10 +57,10 @@ void handle_free(struct handle *handle)
 	*handle->link = handle->next;
 	if (handle->next)
 		handle->next->link = handle->link;
-	handle->inode->handles--;
 	pthread_mutex_unlock(&handle->fs->inode_mutex);
 	if (handle->draft)
 		inode_draft_put(handle->fs, handle->inode, handle->draft);
+	inode_put_handle(handle->fs, handle->inode);
 	if (handle->fd >= 0)
 		close(handle->fd);
 	seed_buf_release(&handle->listing);

@@ -192,21 +192,34 @@ static bool inode_free(struct fs *fs, struct inode *inode)
 	return fewer;
 }
 
-void inode_forget(struct fs *fs, struct inode *inode, uint64_t count)
+/* Nobody has it any more; unlocks the table. */
+static void put_and_unlock(struct fs *fs, struct inode *inode)
 {
 	bool fewer = false;
 
-	pthread_mutex_lock(&fs->inode_mutex);
-	assert(inode->lookups >= count);
-	inode->lookups -= count;
-	/* What is left of them is on its way to a kernel that has not got it now. */
-	atomic_store(&inode->asked, false);
-	if (inode->lookups == 0)
+	if (inode->lookups == 0 && inode->handles == 0)
 		fewer = inode_free(fs, inode);
 	pthread_mutex_unlock(&fs->inode_mutex);
 	/* What they took is scattered: malloc would keep most of it. */
 	if (fewer)
 		malloc_trim(0);
+}
+
+void inode_forget(struct fs *fs, struct inode *inode, uint64_t count)
+{
+	pthread_mutex_lock(&fs->inode_mutex);
+	assert(inode->lookups >= count);
+	inode->lookups -= count;
+	/* What is left of them is on its way to a kernel that has not got it now. */
+	atomic_store(&inode->asked, false);
+	put_and_unlock(fs, inode);
+}
+
+void inode_put_handle(struct fs *fs, struct inode *inode)
+{
+	pthread_mutex_lock(&fs->inode_mutex);
+	inode->handles--;
+	put_and_unlock(fs, inode);
 }
 
 struct inode *inode_of(struct fs *fs, fuse_ino_t number)

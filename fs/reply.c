@@ -14,7 +14,7 @@ static void release(struct handle *handle)
 void reply_open(fuse_req_t req, struct handle *handle, errint_t err)
 {
 	if (err) {
-		release(handle); /* before the reply: then the kernel may forget the inode */
+		release(handle);
 		fuse_reply_err(req, -err);
 	} else if (fuse_reply_open(req, &handle->fi) == -ENOENT) {
 		release(handle);
