@@ -291,6 +291,16 @@ static bool point(bool changes, bool needs_space)
 	return true;
 }
 
+/* Its number may have been that of a file that is gone, of which nothing is on the disk. */
+static int is_new(int fd)
+{
+	struct stat st;
+
+	if (fd >= 0 && fstat(fd, &st) == 0)
+		set_unsynced(&st, false);
+	return fd;
+}
+
 int __wrap_openat64(int dirfd, const char *path, int flags, mode_t file_mode);
 int __wrap_openat64(int dirfd, const char *path, int flags, mode_t file_mode)
 {
@@ -298,13 +308,25 @@ int __wrap_openat64(int dirfd, const char *path, int flags, mode_t file_mode)
 
 	if (point(creates, creates))
 		return -1;
+	if (creates && mode == MODE_POWER && faccessat(dirfd, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		return is_new(__real_openat64(dirfd, path, flags, file_mode));
 	return __real_openat64(dirfd, path, flags, creates ? file_mode : 0);
 }
 
 int __wrap_mkdirat(int dirfd, const char *path, mode_t file_mode);
 int __wrap_mkdirat(int dirfd, const char *path, mode_t file_mode)
 {
-	return point(true, true) ? -1 : __real_mkdirat(dirfd, path, file_mode);
+	char name[PATH_BYTES];
+	struct stat st;
+
+	if (point(true, true) || __real_mkdirat(dirfd, path, file_mode) < 0)
+		return -1;
+	/* So may a folder's. */
+	if (mode == MODE_POWER && fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		shadow_name(name, st.st_ino);
+		remove_tree(name);
+	}
+	return 0;
 }
 
 int __wrap_renameat(int a_dirfd, const char *a, int b_dirfd, const char *b);
