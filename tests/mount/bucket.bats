@@ -19,7 +19,7 @@ teardown_file() {
 }
 
 more_setup() {
-	ASK=$(dirname "$UPSTREAM")/ask
+	ASK=$(dirname "$SEEDFS")/ask
 	export AWS_ACCESS_KEY_ID=testkey AWS_SECRET_ACCESS_KEY=testsecret
 	unset AWS_SESSION_TOKEN AWS_PROFILE AWS_REGION AWS_DEFAULT_REGION ASK_UNQUOTED
 	echo "hello" >"$DIR/hello"
@@ -225,7 +225,7 @@ NAMES=${SHARE_NAMES:-20}
 SHARE_SECONDS=${SHARE_SECONDS:-8}
 
 host() { # NUMBER SECONDS
-	ASK_UNQUOTED=1 exec "$(dirname "$UPSTREAM")/hosts" "$RGW_URL" seed "hosts-$BATS_TEST_NUMBER" \
+	ASK_UNQUOTED=1 exec "$(dirname "$SEEDFS")/hosts" "$RGW_URL" seed "hosts-$BATS_TEST_NUMBER" \
 		"$DIR/hosts" "$1" "$NAMES" "$2"
 }
 
@@ -274,7 +274,7 @@ sent_once() {
 }
 
 host_check() {
-	ASK_UNQUOTED=1 "$(dirname "$UPSTREAM")/hosts" "$RGW_URL" seed "hosts-$BATS_TEST_NUMBER" "$DIR/hosts" \
+	ASK_UNQUOTED=1 "$(dirname "$SEEDFS")/hosts" "$RGW_URL" seed "hosts-$BATS_TEST_NUMBER" "$DIR/hosts" \
 		check "$NAMES"
 }
 
