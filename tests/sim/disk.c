@@ -343,13 +343,21 @@ errint_t WRAP(journal)(struct seed_store *store, const struct seed_record *recor
 	return 0;
 }
 
-/* The name's prompt is another one, or none (-1). */
+static bool has_name(int text)
+{
+	for (int i = 0; i < NAMES; i++)
+		if (entries[i].prompt == text)
+			return true;
+	return false;
+}
+
+/* The name's prompt is another one, or none (-1). One text may have two names. */
 static void set_prompt(int name, int text)
 {
 	int before = entries[name].prompt;
 
 	entries[name].prompt = text;
-	if (before >= 0) {
+	if (before >= 0 && !has_name(before)) {
 		texts[before].gone = true;
 		texts[before].gone_ms = now_ms();
 	}
