@@ -48,7 +48,8 @@ struct seed_share_result {
 	const struct seed_share_row *row;     /* in `entry`: begun, updated, taken, joined; NULL */
 };
 
-/* Called once, by seed_net_turn() or seed_share_turn(), unless cancelled. */
+/* Called once, by seed_net_turn() or seed_share_turn(), unless cancelled. It may start and
+ * cancel other operations, but not free the share; its own is gone when it returns. */
 typedef void seed_share_done_fn(void *context, const struct seed_share_result *result);
 
 struct seed_share_request {
