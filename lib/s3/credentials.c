@@ -9,6 +9,7 @@
 
 #include "lib/base/io.h"
 #include "lib/base/secret.h"
+#include "lib/s3/key.h"
 
 /* A file of profiles; they have some hundred bytes each. */
 #define FILE_MAX_BYTES (256 * 1024)
@@ -134,9 +135,9 @@ static errint_t read_file(const char *path, bool secret, char *text, struct seed
 	return err;
 }
 
-static const char *profile_name(void)
+static const char *profile_name(const char *given)
 {
-	const char *name = getenv("AWS_PROFILE");
+	const char *name = given ? given : getenv("AWS_PROFILE");
 
 	return name && name[0] ? name : "default";
 }
@@ -187,8 +188,8 @@ static errint_t from_environment(struct seed_s3_credentials *credentials, struct
 	return check(credentials, "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY", error);
 }
 
-static errint_t from_text(const char *text, const char *path, struct seed_s3_credentials *credentials,
-			  struct seed_error *error)
+static errint_t from_text(const char *text, const char *path, const char *name,
+			  struct seed_s3_credentials *credentials, struct seed_error *error)
 {
 	const struct { const char *key; char *value; size_t size; } wanted[] = {
 		{ "aws_access_key_id", credentials->access, sizeof(credentials->access) },
@@ -197,7 +198,7 @@ static errint_t from_text(const char *text, const char *path, struct seed_s3_cre
 	};
 
 	for (size_t i = 0; i < SEED_ARRAY_LEN(wanted); i++) {
-		struct profile profile = { .name = profile_name(), .key = wanted[i].key,
+		struct profile profile = { .name = name, .key = wanted[i].key,
 					   .value = wanted[i].value, .size = wanted[i].size };
 
 		if (!find(text, &profile))
@@ -207,7 +208,8 @@ static errint_t from_text(const char *text, const char *path, struct seed_s3_cre
 	return check(credentials, path, error);
 }
 
-static errint_t from_file(struct seed_s3_credentials *credentials, struct seed_error *error)
+static errint_t from_file(const char *profile, struct seed_s3_credentials *credentials,
+			  struct seed_error *error)
 {
 	char *path = path_of("AWS_SHARED_CREDENTIALS_FILE", "credentials");
 	char *text = seed_secret_new(FILE_MAX_BYTES + 2);
@@ -218,7 +220,11 @@ static errint_t from_file(struct seed_s3_credentials *credentials, struct seed_e
 	if (path && text)
 		err = read_file(path, true, text, error);
 	if (!err && path && text)
-		err = from_text(text, path, credentials, error);
+		err = from_text(text, path, profile_name(profile), credentials, error);
+	/* Whoever names one means that one. */
+	if (err == -ENOENT && profile)
+		err = seed_error_set(error, EINVAL, "%s: the profile %s is not there, or has no key",
+				     path ? path : "~/.aws/credentials", profile_name(profile));
 	seed_secret_free(text, FILE_MAX_BYTES + 2);
 	free(path);
 	return err;
@@ -226,9 +232,9 @@ static errint_t from_file(struct seed_s3_credentials *credentials, struct seed_e
 
 /* ---- the region ---- */
 
-static void region_of_file(char *region, size_t size)
+static void region_of_file(const char *name, char *region, size_t size)
 {
-	struct profile profile = { .name = profile_name(), .prefixed = true, .key = "region",
+	struct profile profile = { .name = name, .prefixed = true, .key = "region",
 				   .value = region, .size = size };
 	char *path = path_of("AWS_CONFIG_FILE", "config"), *text = seed_secret_new(FILE_MAX_BYTES + 2);
 
@@ -238,7 +244,8 @@ static void region_of_file(char *region, size_t size)
 	free(path);
 }
 
-static errint_t find_region(struct seed_s3_credentials *credentials, struct seed_error *error)
+static errint_t find_region(const char *profile, struct seed_s3_credentials *credentials,
+			    struct seed_error *error)
 {
 	char *region = credentials->region;
 	size_t size = sizeof(credentials->region);
@@ -247,17 +254,34 @@ static errint_t find_region(struct seed_s3_credentials *credentials, struct seed
 	    (!region[0] && !take_variable("AWS_DEFAULT_REGION", region, size)))
 		return seed_error_set(error, EINVAL, "AWS_REGION: longer than any region's name");
 	if (!region[0])
-		region_of_file(region, size);
+		region_of_file(profile_name(profile), region, size);
 	if (!region[0])
 		memcpy(region, "us-east-1", sizeof("us-east-1"));
-	for (const char *c = region; *c; c++)
-		if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789-", *c))
-			return seed_error_set(error, EINVAL, "AWS_REGION: a region is lower-case letters, "
-					      "digits and '-'");
+	if (!seed_s3_is_region(region))
+		return seed_error_set(error, EINVAL, "AWS_REGION: a region is lower-case letters, "
+				      "digits and '-'");
 	return 0;
 }
 
-errint_t seed_s3_credentials_load(struct seed_s3_credentials **out, struct seed_error *error)
+static errint_t fill(const char *profile, const char *region, struct seed_s3_credentials *credentials,
+		     struct seed_error *error)
+{
+	errint_t err = -ENOENT;
+
+	if (region && !seed_s3_is_region(region))
+		return seed_error_set(error, EINVAL, "%s: a region is lower-case letters, digits and '-'",
+				      region);
+	if (region)
+		snprintf(credentials->region, sizeof(credentials->region), "%s", region);
+	else if (find_region(profile, credentials, error))
+		return -EINVAL;
+	if (!profile)
+		err = from_environment(credentials, error);
+	return err == -ENOENT ? from_file(profile, credentials, error) : err;
+}
+
+errint_t seed_s3_credentials_load(const char *profile, const char *region,
+				  struct seed_s3_credentials **out, struct seed_error *error)
 {
 	struct seed_s3_credentials *credentials = seed_secret_new(sizeof(*credentials));
 	errint_t err;
@@ -265,11 +289,7 @@ errint_t seed_s3_credentials_load(struct seed_s3_credentials **out, struct seed_
 	if (!credentials)
 		return seed_error_set(error, ENOMEM, "no memory for the store's key");
 	credentials->expires_ms = INT64_MAX;
-	err = find_region(credentials, error);
-	if (!err)
-		err = from_environment(credentials, error);
-	if (err == -ENOENT)
-		err = from_file(credentials, error);
+	err = fill(profile, region, credentials, error);
 	if (err && err != -ENOENT)
 		seed_s3_credentials_free(credentials);
 	else

@@ -40,10 +40,13 @@ struct seed_s3_credentials {
 };
 
 /* Reads variables and files: 1 and 2. *credentials is the caller's. Blocks on files.
+ * `profile` (NULL: as above): that profile of the files and nothing else; -EINVAL where it
+ * has no key. `region` (NULL: as above).
  * -ENOENT: neither has any; *credentials has the region only, and seed_s3_login_new() asks
  * 3 and 4. Other errors have a line: -EACCES others can read the file, or it cannot be
  * read; -EINVAL half of a pair, or not a key; -ENOMEM. */
-errint_t seed_s3_credentials_load(struct seed_s3_credentials **credentials,
+errint_t seed_s3_credentials_load(const char *profile, const char *region,
+				  struct seed_s3_credentials **credentials,
 				  struct seed_error *error) SEED_MUST_CHECK;
 void seed_s3_credentials_free(struct seed_s3_credentials *credentials);
 

@@ -95,3 +95,20 @@ bool seed_s3_key_is_plain(const char *key)
 	}
 	return true;
 }
+
+bool seed_s3_is_bucket(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len >= 3 && len <= SEED_S3_BUCKET_MAX_BYTES &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789.-") == len && !strstr(name, "..") &&
+	       name[0] != '-' && name[0] != '.' && name[len - 1] != '-' && name[len - 1] != '.';
+}
+
+bool seed_s3_is_region(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len >= 1 && len <= SEED_S3_REGION_MAX_BYTES &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == len;
+}

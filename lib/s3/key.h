@@ -29,4 +29,11 @@ errint_t seed_s3_key_name(const char *key, size_t len, char *out, size_t size) S
  * or "..". */
 bool seed_s3_key_is_plain(const char *key);
 
+/* Whether a bucket can have that name (Amazon S3 user guide, "Bucket naming rules"; what only
+ * older buckets have is not taken), and a region: a part of a host's name. */
+#define SEED_S3_BUCKET_MAX_BYTES 63
+#define SEED_S3_REGION_MAX_BYTES 63
+bool seed_s3_is_bucket(const char *name);
+bool seed_s3_is_region(const char *name);
+
 #endif

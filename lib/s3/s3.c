@@ -42,16 +42,6 @@ struct seed_s3_op {
 
 /* ---- the bucket ---- */
 
-/* Amazon S3 user guide, "Bucket naming rules"; older buckets are not looked at. */
-static bool is_bucket(const char *name)
-{
-	size_t len = strlen(name);
-
-	return len >= 3 && len <= 63 &&
-	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789.-") == len && !strstr(name, "..") &&
-	       name[0] != '-' && name[0] != '.' && name[len - 1] != '-' && name[len - 1] != '.';
-}
-
 /* Whether the endpoint's host is the bucket's own. */
 static bool is_own_host(const char *endpoint, const char *bucket)
 {
@@ -87,7 +77,7 @@ static errint_t check(const struct seed_s3_config *config, struct seed_error *er
 {
 	const char *path;
 
-	if (!is_bucket(config->bucket))
+	if (!seed_s3_is_bucket(config->bucket))
 		return seed_error_set(error, EINVAL, "%s: a bucket's name has 3 to 63 lower-case letters, "
 				      "digits, '-' and '.'", config->bucket);
 	if (config->prefix[0] && !seed_s3_key_is_plain(config->prefix))

@@ -352,7 +352,7 @@ int main(int argc, char **argv)
 		die("ENDPOINT BUCKET PREFIX COMMAND …");
 	if (seed_net_new(SEED_ANSWERS_ALL_BYTES, &net))
 		die("no memory");
-	err = seed_s3_credentials_load(&credentials, &error);
+	err = seed_s3_credentials_load(NULL, NULL, &credentials, &error);
 	if (err && err != -ENOENT)
 		die(error.message);
 	if (strcmp(argv[4], "login") == 0) {

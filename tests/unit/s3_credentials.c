@@ -48,7 +48,7 @@ static struct seed_s3_credentials *load(void)
 	struct seed_s3_credentials *credentials = NULL;
 	struct seed_error error = { .code = 0 };
 
-	if (seed_s3_credentials_load(&credentials, &error))
+	if (seed_s3_credentials_load(NULL, NULL, &credentials, &error))
 		fail_msg("%s", error.message);
 	return credentials;
 }
@@ -58,7 +58,7 @@ static void refuse(errint_t result, const char *words)
 	struct seed_s3_credentials *credentials = NULL;
 	struct seed_error error = { .code = 0 };
 
-	assert_int_equal(seed_s3_credentials_load(&credentials, &error), result);
+	assert_int_equal(seed_s3_credentials_load(NULL, NULL, &credentials, &error), result);
 	if (!strstr(error.message, words))
 		fail_msg("%s", error.message);
 	if (strstr(error.message, "hush"))
@@ -116,19 +116,45 @@ static void test_profiles(void **state)
 	seed_s3_credentials_free(found);
 }
 
+/* Whoever names a profile means no other key, and whoever names a region no other region. */
+static void test_named(void **state)
+{
+	struct seed_s3_credentials *found = NULL;
+	struct seed_error error = { .code = 0 };
+
+	(void)state;
+	put("credentials", 0600, profiles);
+	put("config", 0644, "[default]\nregion = eu-north-1\n[profile farm]\nregion=ap-south-1\n");
+	setenv("AWS_ACCESS_KEY_ID", "AKID", 1);
+	setenv("AWS_SECRET_ACCESS_KEY", "hush", 1);
+	setenv("AWS_PROFILE", "half", 1);
+	assert_int_equal(seed_s3_credentials_load("farm", NULL, &found, &error), 0);
+	assert_string_equal(found->access, "FARM");
+	assert_string_equal(found->region, "ap-south-1");
+	seed_s3_credentials_free(found);
+	setenv("AWS_REGION", "us-west-2", 1);
+	assert_int_equal(seed_s3_credentials_load(NULL, "eu-central-1", &found, &error), 0);
+	assert_string_equal(found->access, "AKID");
+	assert_string_equal(found->region, "eu-central-1");
+	seed_s3_credentials_free(found);
+	assert_int_equal(seed_s3_credentials_load("nobody", NULL, &found, &error), -EINVAL);
+	assert_non_null(strstr(error.message, ".aws/credentials: the profile nobody is not there, or has no key"));
+	assert_int_equal(seed_s3_credentials_load(NULL, "Mars", &found, &error), -EINVAL);
+}
+
 static void test_none(void **state)
 {
 	struct seed_s3_credentials *found = NULL;
 	struct seed_error error;
 
 	(void)state;
-	assert_int_equal(seed_s3_credentials_load(&found, &error), -ENOENT);
+	assert_int_equal(seed_s3_credentials_load(NULL, NULL, &found, &error), -ENOENT);
 	assert_string_equal(found->region, "us-east-1");
 	assert_string_equal(found->access, "");
 	seed_s3_credentials_free(found);
 	put("credentials", 0600, profiles);
 	setenv("AWS_PROFILE", "nobody", 1);
-	assert_int_equal(seed_s3_credentials_load(&found, &error), -ENOENT);
+	assert_int_equal(seed_s3_credentials_load(NULL, NULL, &found, &error), -ENOENT);
 	seed_s3_credentials_free(found);
 }
 
@@ -166,6 +192,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_environment, set_up),
 		cmocka_unit_test_setup(test_profiles, set_up),
+		cmocka_unit_test_setup(test_named, set_up),
 		cmocka_unit_test_setup(test_none, set_up),
 		cmocka_unit_test_setup(test_refused, set_up),
 	};

@@ -99,6 +99,25 @@ static void test_plain(void **state)
 			fail_msg("\"%s\" is taken", odd[i]);
 }
 
+static void test_buckets(void **state)
+{
+	static const char *const odd[] = {
+		"", "ab", "Farm", "a_b", "a..b", "-farm", "farm-", ".farm", "farm.", "a/b", "f\xc3\xa9",
+		"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+	};
+
+	(void)state;
+	assert_true(seed_s3_is_bucket("abc"));
+	assert_true(seed_s3_is_bucket("9.render-farm.x"));
+	assert_true(seed_s3_is_bucket("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde"));
+	for (size_t i = 0; i < SEED_ARRAY_LEN(odd); i++)
+		if (seed_s3_is_bucket(odd[i]))
+			fail_msg("\"%s\" is taken", odd[i]);
+	assert_true(seed_s3_is_region("us-east-1"));
+	assert_false(seed_s3_is_region(""));
+	assert_false(seed_s3_is_region("us.east"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -107,6 +126,7 @@ int main(void)
 		cmocka_unit_test(test_no_name),
 		cmocka_unit_test(test_too_long),
 		cmocka_unit_test(test_plain),
+		cmocka_unit_test(test_buckets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
