@@ -292,6 +292,10 @@ static errint_t start_engine(struct fs *fs, const struct seed_params **params,
 		err = load_key(options, &key, error);
 	if (err)
 		return err;
+	if (options->shared.bucket) {
+		seed_key_free(key);
+		return seed_error_set(error, ENOSYS, "store= is not complete in this build");
+	}
 	seed_store_keep(fs->store, options->history);
 	return seed_engine_new(&config, fs->store, fs->log, key, &fs->engine, error);
 }
@@ -397,6 +401,8 @@ static errint_t make_paths_absolute(struct options *options)
 
 	if (!err)
 		err = make_absolute(&options->state);
+	if (!err)
+		err = make_absolute(&options->s3_ca_file);
 	return err ? err : make_absolute(&options->workflow);
 }
 

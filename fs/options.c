@@ -8,9 +8,10 @@
 #include "lib/base/url.h"
 #include "lib/net/key.h"
 #include "lib/record/record.h"
+#include "lib/s3/key.h"
 
 enum option_type { STRING, NAME, PROVIDER, PATH, DIRECTORY, URL, SIZE, INT, REAL, RATE, BUDGET, FLAG, COUNT,
-		   BYTES, OCTAL, USER, GROUP };
+		   BYTES, OCTAL, USER, GROUP, STORE, ENDPOINT, REGION, OFFLINE };
 
 struct option_spec {
 	const char *name;
@@ -38,12 +39,17 @@ static const char *const ignored[] = {
 	"mand", "nomand", "silent", "loud", "nosymfollow",
 };
 static const char *const for_libfuse_prefixed[] = { "fsname=", "subtype=", "max_read=", "max_threads=" };
+/* Options that only count with `store`. */
+static const char *const with_store[] = {
+	"s3_endpoint", "s3_region", "s3_ca_file", "s3_profile", "offline", "cache_size",
+};
 static const char *const ignored_prefixed[] = { "x-", "comment=", "X-", "helper=", "uhelper=" };
 
 struct parsing {
 	struct options *options;
 	struct seed_error *error;
 	int positions;
+	const char *of_store; /* the last option that only counts with `store`; NULL: none */
 };
 
 static bool in_list(const char *text, const char *const *list, size_t count)
@@ -214,6 +220,26 @@ static bool set_url(const struct option_spec *spec, const char *text, void *fiel
 	return seed_url_check(text) == 0 && set_text(spec, text, field);
 }
 
+static bool set_store(const struct option_spec *spec, const char *text, void *field)
+{
+	return store_options_is_store(text) && set_text(spec, text, field);
+}
+
+static bool set_endpoint(const struct option_spec *spec, const char *text, void *field)
+{
+	return store_options_is_endpoint(text) && set_text(spec, text, field);
+}
+
+static bool set_region(const struct option_spec *spec, const char *text, void *field)
+{
+	return seed_s3_is_region(text) && set_text(spec, text, field);
+}
+
+static bool set_offline(const struct option_spec *spec, const char *text, void *field)
+{
+	return (strcmp(text, "wait") == 0 || strcmp(text, "fail") == 0) && set_text(spec, text, field);
+}
+
 static bool set_true(const struct option_spec *spec, const char *text, void *field)
 {
 	SEED_UNUSED(spec);
@@ -222,29 +248,35 @@ static bool set_true(const struct option_spec *spec, const char *text, void *fie
 	return true;
 }
 
-/* How a value is read, the text after the "=" in the help (completions/ and the manual
+/* How a value is read, whether it is a text of its own, the text after the "=" in the help (completions/ and the manual
  * use it), and what a message says that it must be. */
 static const struct {
 	bool (*set)(const struct option_spec *spec, const char *text, void *field);
+	bool owned;
 	const char *value, *form;
 } types[] = {
-	[STRING] = { set_text, "TEXT", "a text" },
-	[NAME] = { set_text, "NAME", "a name" },
-	[PROVIDER] = { set_text, "NAME", "a name" },
-	[PATH] = { set_text, "PATH", "the path of a file" },
-	[DIRECTORY] = { set_text, "DIR", "a directory" },
-	[URL] = { set_url, "URL", "an http or https URL" },
-	[SIZE] = { set_size, "WIDTHxHEIGHT", "WIDTHxHEIGHT in pixels, like 2048x1152, each" },
-	[INT] = { set_int, "N", "a whole number" },
-	[REAL] = { set_real, "X", "a number" },
-	[RATE] = { set_rate, "N/SECONDS", "N/SECONDS, like 20/10" },
-	[BUDGET] = { set_rate, "N/day", "N/day, like 500/day" },
-	[FLAG] = { set_true, "", "a text" },
-	[COUNT] = { set_count, "N|all", "a number, or all" },
-	[BYTES] = { set_bytes, "BYTES", "a number of bytes from 4K to 1024G, with K, M or G" },
-	[OCTAL] = { set_octal, "OCTAL", "an octal number like 022" },
-	[USER] = { set_user, "USER", "the name or number of a user of this machine" },
-	[GROUP] = { set_group, "GROUP", "the name or number of a group of this machine" },
+	[STRING] = { set_text, true, "TEXT", "a text" },
+	[NAME] = { set_text, true, "NAME", "a name" },
+	[PROVIDER] = { set_text, true, "NAME", "a name" },
+	[PATH] = { set_text, true, "PATH", "the path of a file" },
+	[DIRECTORY] = { set_text, true, "DIR", "a directory" },
+	[URL] = { set_url, true, "URL", "an http or https URL" },
+	[SIZE] = { set_size, false, "WIDTHxHEIGHT", "WIDTHxHEIGHT in pixels, like 2048x1152, each" },
+	[INT] = { set_int, false, "N", "a whole number" },
+	[REAL] = { set_real, false, "X", "a number" },
+	[RATE] = { set_rate, false, "N/SECONDS", "N/SECONDS, like 20/10" },
+	[BUDGET] = { set_rate, false, "N/day", "N/day, like 500/day" },
+	[FLAG] = { set_true, false, "", "a text" },
+	[COUNT] = { set_count, false, "N|all", "a number, or all" },
+	[BYTES] = { set_bytes, false, "BYTES", "a number of bytes from 4K to 1024G, with K, M or G" },
+	[OCTAL] = { set_octal, false, "OCTAL", "an octal number like 022" },
+	[USER] = { set_user, false, "USER", "the name or number of a user of this machine" },
+	[GROUP] = { set_group, false, "GROUP", "the name or number of a group of this machine" },
+	[STORE] = { set_store, true, "URL", "s3://BUCKET or s3://BUCKET/PREFIX: a bucket's name has 3 to 63 small "
+		    "letters, digits, '-' and '.'; a prefix letters, digits, '-', '_', '.' and '/'" },
+	[ENDPOINT] = { set_endpoint, true, "URL", "https://HOST or https://HOST:PORT (or http)" },
+	[REGION] = { set_region, true, "NAME", "a region's name: small letters, digits and '-'" },
+	[OFFLINE] = { set_offline, true, "wait|fail", "wait or fail" },
 };
 
 static bool set_value(const struct option_spec *spec, const char *text, struct options *options)
@@ -272,6 +304,15 @@ static const struct option_spec *find_spec(const char *text, size_t len)
 	return NULL;
 }
 
+/* Without the value: it holds a password. */
+static int refuse_password(const struct parsing *parsing, const struct option_spec *spec)
+{
+	return seed_error_set(parsing->error, EINVAL, "option %s: no user and password in the URL; %s", spec->name,
+			      spec->type == URL ?
+			      "put user:password into a file and name it with key_file=PATH" :
+			      "put the store's key into ~/.aws/credentials");
+}
+
 static int take_ours(struct parsing *parsing, const struct option_spec *spec, const char *value)
 {
 	char form[96];
@@ -285,16 +326,16 @@ static int take_ours(struct parsing *parsing, const struct option_spec *spec, co
 		return seed_error_set(parsing->error, EINVAL, "option %s=%s: the shell does not expand a "
 				      "~ there; write %s=$HOME%s", spec->name, value, spec->name,
 				      value + 1);
-	/* Without the value: it holds a password. */
-	if (spec->type == URL && strchr(value, '@') && seed_url_check(value))
-		return seed_error_set(parsing->error, EINVAL, "option %s: no user and password in the "
-				      "URL; put user:password into a file and name it with "
-				      "key_file=PATH", spec->name);
+	if ((spec->type == URL || spec->type == ENDPOINT || spec->type == STORE) && strchr(value, '@') &&
+	    (spec->type == STORE || seed_url_check(value)))
+		return refuse_password(parsing, spec);
 	if (!set_value(spec, value, parsing->options))
 		return seed_error_set(parsing->error, EINVAL, "option %s=%s: must be %s", spec->name,
 				      value ? value : "", form_of(spec, form, sizeof(form)));
 	if (spec->type == RATE)
 		parsing->options->rate_given = true;
+	if (in_list(spec->name, with_store, SEED_ARRAY_LEN(with_store)))
+		parsing->of_store = spec->name;
 	return 0;
 }
 
@@ -348,10 +389,6 @@ static int refuse_option(struct parsing *parsing, const char *text, size_t len)
 		return seed_error_set(parsing->error, EINVAL, "option remount: options cannot be "
 				      "changed while it is mounted; unmount it and mount it again "
 				      "(running generations go on)");
-	if ((len == 5 && strncmp(text, "store", len) == 0) ||
-	    (len == 11 && strncmp(text, "s3_endpoint", len) == 0))
-		return seed_error_set(parsing->error, EINVAL, "option store: this version keeps its "
-				      "catalogue in the state directory only");
 	for (size_t i = 0; i < SEED_ARRAY_LEN(specs); i++) {
 		size_t away = distance(text, len, specs[i].name);
 
@@ -553,16 +590,21 @@ static void settle_dry_run(struct options *options)
 	options->service = &options->dry;
 }
 
-static errint_t settle(struct options *options, struct seed_error *error)
+static errint_t settle(struct options *options, const struct parsing *parsing, struct seed_error *error)
 {
 	errint_t err;
 
 	if (!options->mountpoint && !options->check)
 		return seed_error_set(error, EDOM, "no mount point given; try: seedfs -o "
 				      "provider=sketch MOUNTPOINT (no key needed), or seedfs -h");
+	if (parsing->of_store && !options->store)
+		return seed_error_set(error, EINVAL, "option %s: only together with store=s3://BUCKET",
+				      parsing->of_store);
 	err = settle_provider(options, error);
 	if (!err)
 		settle_dry_run(options);
+	if (!err)
+		err = store_options_settle(options, error);
 	if (!err && !options->state)
 		err = default_state(options, error);
 	return err;
@@ -617,7 +659,7 @@ errint_t options_parse(struct options *options, struct fuse_args *args, struct s
 	options->foreground = options->foreground || options->debug;
 	if (options->help || options->version)
 		return 0;
-	return settle(options, error);
+	return settle(options, &parsing, error);
 }
 
 errint_t options_load_key(const struct options *options, struct seed_key **key,
@@ -640,10 +682,11 @@ static void free_text(char **text)
 void options_release(struct options *options)
 {
 	for (size_t i = 0; i < SEED_ARRAY_LEN(specs); i++)
-		if (types[specs[i].type].set == set_text || types[specs[i].type].set == set_url)
+		if (types[specs[i].type].owned)
 			free_text((char **)((char *)options + specs[i].offset));
 	free_text(&options->source);
 	free_text(&options->mountpoint);
+	store_options_release(&options->shared);
 }
 
 static void put_providers(FILE *out)

@@ -6,6 +6,7 @@
 #ifndef SEED_FS_OPTIONS_H
 #define SEED_FS_OPTIONS_H
 
+#include "fs/store_options.h"
 #include "lib/base/base.h"
 #include "lib/base/error.h"
 #include "lib/provider/provider.h"
@@ -47,6 +48,13 @@ struct option_rate {
 	_(nometadata, FLAG, NULL, 0, 0, "leave prompt, model and parameters out of the images") \
 	_(history, COUNT, "all", 0, 1000000000, "earlier images kept for each name") \
 	_(log_size, BYTES, "16M", 4096, 1099511627776.0, "maximum size of the log, with K, M or G") \
+	_(store, STORE, NULL, 0, 0, "catalogue that hosts share, in a bucket: s3://BUCKET or s3://BUCKET/PREFIX") \
+	_(s3_endpoint, ENDPOINT, NULL, 0, 0, "with store: the address of an S3 service but Amazon's") \
+	_(s3_region, REGION, NULL, 0, 0, "with store: the bucket's region (default: AWS_REGION, the profile's, us-east-1)") \
+	_(s3_ca_file, PATH, NULL, 0, 0, "with store: certificates to trust in place of the system's") \
+	_(s3_profile, STRING, NULL, 0, 0, "with store: the profile of ~/.aws/credentials whose key is used") \
+	_(offline, OFFLINE, "fail", 0, 0, "with store: what a new prompt does while the bucket is away") \
+	_(cache_size, BYTES, "10G", 4096, 1099511627776.0, "with store: maximum size of the images kept here, with K, M or G") \
 	_(workflow, PATH, NULL, 0, 0, "comfyui: a workflow in API format") \
 	_(allow_other, FLAG, NULL, 0, 0, "let other users see the mount (permissions are always checked)") \
 	_(uid, USER, NULL, 0, 4294967294.0, "owner of the files, a name or a number") \
@@ -57,13 +65,14 @@ struct option_rate {
 struct options {
 	char *provider, *api_base, *key_file, *state, *model, *quality, *guidance, *style;
 	char *workflow;
+	char *store, *s3_endpoint, *s3_region, *s3_ca_file, *s3_profile, *offline;
 	struct option_size size;
 	int64_t steps, retry_steps, timeout, jobs;
 	double cfg_scale, retry_cfg_scale, max_upscale;
 	struct option_rate rate, budget;
 	bool rate_given;
 	int64_t history; /* -1: all */
-	int64_t log_size;
+	int64_t log_size, cache_size;
 	int64_t uid, gid, umask;
 	bool dry_run, reuse, nometadata, allow_other, ro;
 
@@ -75,6 +84,7 @@ struct options {
 	char dry_name[64];
 	char *source, *mountpoint;
 	const struct seed_provider *service; /* of `provider` */
+	struct store_options shared;         /* of `store` and what belongs to it */
 };
 
 /* Reads argv into `options` (zeroed here) and leaves in `args` what libfuse is to

@@ -20,6 +20,7 @@
 #include "lib/store/store.h"
 
 struct seed_engine;
+struct seed_engine_store;
 struct generation;
 
 struct seed_engine_config {
@@ -37,6 +38,7 @@ struct seed_engine_config {
 	bool metadata;               /* text chunks in the image */
 	const char *worker_program;  /* lib/worker/worker.h */
 	int workers;
+	const struct seed_engine_store *shared; /* lib/engine/shared.h; NULL: this host alone */
 };
 
 /* The outcome of one committed text, shared between the handles that

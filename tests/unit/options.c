@@ -295,6 +295,85 @@ static void test_flags(void **state)
 	release(&parsed);
 }
 
+/* ---- a shared store ---- */
+
+static void test_no_store(void **state)
+{
+	struct parsed parsed;
+
+	SEED_UNUSED(state);
+	parse_option(&parsed, "provider=sketch");
+	assert_null(parsed.options.shared.bucket);
+	assert_null(parsed.options.shared.url);
+	release(&parsed);
+}
+
+#define LONG_PART "0123456789abcdef0123456789abcdef"
+#define LONG LONG_PART LONG_PART LONG_PART LONG_PART /* the longest prefix */
+
+static void test_stores(void **state)
+{
+	static const struct {
+		const char *option, *bucket, *prefix, *endpoint, *url;
+	} cases[] = {
+		{ "store=s3://farm", "farm", "", NULL, "s3://farm" },
+		{ "store=s3://farm/", "farm", "", NULL, "s3://farm" },
+		{ "store=s3://a.b-9/x/Y_z.1/", "a.b-9", "x/Y_z.1", NULL, "s3://a.b-9/x/Y_z.1" },
+		{ "store=s3://farm/" LONG, "farm", LONG, NULL, "s3://farm/" LONG },
+		{ "store=s3://one,store=s3://two/x", "two", "x", NULL, "s3://two/x" },
+		{ "store=s3://farm/x,s3_endpoint=https://S3.example.org/", "farm", "x", "https://s3.example.org",
+		  "s3://farm/x at https://s3.example.org" },
+		{ "s3_endpoint=https://h:443,store=s3://farm", "farm", "", "https://h", "s3://farm at https://h" },
+		{ "store=s3://farm,s3_endpoint=http://h:80/", "farm", "", "http://h", "s3://farm at http://h" },
+		{ "store=s3://farm,s3_endpoint=http://h:443", "farm", "", "http://h:443",
+		  "s3://farm at http://h:443" },
+		{ "store=s3://farm,s3_endpoint=http://[::1]:80", "farm", "", "http://[::1]",
+		  "s3://farm at http://[::1]" },
+		/* A farm may draw. */
+		{ "store=s3://farm,provider=sketch", "farm", "", NULL, "s3://farm" },
+		{ "store=s3://farm,dry_run", "farm", "", NULL, "s3://farm" },
+	};
+	struct parsed parsed;
+
+	SEED_UNUSED(state);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(cases); i++) {
+		const struct store_options *store = &parsed.options.shared;
+
+		parse_option(&parsed, cases[i].option);
+		assert_string_equal(store->bucket, cases[i].bucket);
+		assert_string_equal(store->prefix, cases[i].prefix);
+		if (cases[i].endpoint)
+			assert_string_equal(store->endpoint, cases[i].endpoint);
+		else
+			assert_null(store->endpoint);
+		assert_string_equal(store->url, cases[i].url);
+		release(&parsed);
+	}
+}
+
+static void test_what_belongs_to_a_store(void **state)
+{
+	struct parsed parsed;
+	const struct store_options *store = &parsed.options.shared;
+
+	SEED_UNUSED(state);
+	parse_option(&parsed, "store=s3://farm");
+	assert_null(store->region);
+	assert_null(store->ca_file);
+	assert_null(store->profile);
+	assert_false(store->wait_offline);
+	assert_true(store->cache_bytes == INT64_C(10) * 1024 * 1024 * 1024);
+	release(&parsed);
+	parse_option(&parsed, "offline=wait,cache_size=64M,s3_region=eu-north-1,s3_ca_file=/ca,s3_profile=farm,"
+		     "store=s3://farm");
+	assert_string_equal(store->region, "eu-north-1");
+	assert_string_equal(store->ca_file, "/ca");
+	assert_string_equal(store->profile, "farm");
+	assert_true(store->wait_offline);
+	assert_true(store->cache_bytes == INT64_C(64) * 1024 * 1024);
+	release(&parsed);
+}
+
 /* ---- providers ---- */
 
 static void test_providers(void **state)
@@ -447,6 +526,10 @@ static void test_what_libfuse_sees(void **state)
 #define RATE_FORM "must be N/SECONDS, like 20/10"
 #define BUDGET_FORM "must be N/day, like 500/day"
 #define BYTES_FORM "must be a number of bytes from 4K to 1024G, with K, M or G"
+#define STORE_FORM "must be s3://BUCKET or s3://BUCKET/PREFIX: a bucket's name has 3 to 63 small letters, digits, " \
+	"'-' and '.'; a prefix letters, digits, '-', '_', '.' and '/'"
+#define ENDPOINT_FORM "must be https://HOST or https://HOST:PORT (or http)"
+#define ENDPOINT_WITH "store=s3://bucket,s3_endpoint="
 #define OCTAL_FORM "must be an octal number like 022"
 static const struct {
 	const char *option, *message;
@@ -520,12 +603,35 @@ static const struct {
 	  "mount it again (running generations go on)" },
 	{ "steps=3,size=1", "option size=1: " SIZE_FORM },
 	{ "steps=0,size=1", "option steps=0: " STEPS },
-	{ "store=s3://bucket/prefix",
-	  "option store: this version keeps its catalogue in the state directory only" },
 	{ "key_file=~/.key",
 	  "option key_file=~/.key: the shell does not expand a ~ there; write key_file=$HOME/.key" },
-	{ "s3_endpoint=http://127.0.0.1:9000",
-	  "option store: this version keeps its catalogue in the state directory only" },
+	{ "store=bucket", "option store=bucket: " STORE_FORM },
+	{ "store=s3://", "option store=s3://: " STORE_FORM },
+	{ "store=s3://ab", "option store=s3://ab: " STORE_FORM },
+	{ "store=s3://Bucket", "option store=s3://Bucket: " STORE_FORM },
+	{ "store=s3://bucket//a", "option store=s3://bucket//a: " STORE_FORM },
+	{ "store=s3://bucket/../a", "option store=s3://bucket/../a: " STORE_FORM },
+	{ "store=s3://bucket/a b", "option store=s3://bucket/a b: " STORE_FORM },
+	{ "store=s3://bucket/" LONG "1", "option store=s3://bucket/" LONG "1: " STORE_FORM },
+	{ "store=s3://user:hush@bucket", "option store: no user and password in the URL; put the store's key into "
+	  "~/.aws/credentials" },
+	{ ENDPOINT_WITH "https://host/path", "option s3_endpoint=https://host/path: " ENDPOINT_FORM },
+	{ ENDPOINT_WITH "https://host?x", "option s3_endpoint=https://host?x: " ENDPOINT_FORM },
+	{ ENDPOINT_WITH "host:9000", "option s3_endpoint=host:9000: " ENDPOINT_FORM },
+	{ ENDPOINT_WITH "https://u:hush@host", "option s3_endpoint: no user and password in the URL; put the "
+	  "store's key into ~/.aws/credentials" },
+	{ "store=s3://bucket,s3_region=Mars", "option s3_region=Mars: must be a region's name: small letters, "
+	  "digits and '-'" },
+	{ "store=s3://bucket,offline=no", "option offline=no: must be wait or fail" },
+	{ "store=s3://bucket,cache_size=1K", "option cache_size=1K: " BYTES_FORM },
+	{ "s3_endpoint=http://127.0.0.1:9000", "option s3_endpoint: only together with store=s3://BUCKET" },
+	{ "s3_region=x,steps=3", "option s3_region: only together with store=s3://BUCKET" },
+	{ "s3_ca_file=x", "option s3_ca_file: only together with store=s3://BUCKET" },
+	{ "s3_profile=x", "option s3_profile: only together with store=s3://BUCKET" },
+	{ "offline=fail", "option offline: only together with store=s3://BUCKET" },
+	{ "cache_size=10G", "option cache_size: only together with store=s3://BUCKET" },
+	{ "ro,store=s3://bucket", "options store and ro: a read-only mount shows its state directory, and asks "
+	  "no bucket; leave one of them out" },
 };
 
 static void test_wrong_values(void **state)
@@ -596,7 +702,7 @@ static void test_release_twice(void **state)
 struct documented {
 	const char *name, *fallback;
 	enum { STRING, NAME, PROVIDER, PATH, DIRECTORY, URL, SIZE, INT, REAL, RATE, BUDGET, FLAG, COUNT,
-	       BYTES, OCTAL, USER, GROUP } type;
+	       BYTES, OCTAL, USER, GROUP, STORE, ENDPOINT, REGION, OFFLINE } type;
 	double least, most;
 };
 
@@ -783,6 +889,9 @@ int main(void)
 		TEST(test_sizes_and_rates),
 		TEST(test_texts),
 		TEST(test_flags),
+		TEST(test_no_store),
+		TEST(test_stores),
+		TEST(test_what_belongs_to_a_store),
 		TEST(test_providers),
 		TEST(test_flags_of_the_command_line),
 		TEST(test_help_and_version),
