@@ -8,7 +8,7 @@
 
 static int64_t today(void)
 {
-	return seed_clock_wall_ms() / 86400000;
+	return seed_clock_wall_ms() / SEED_SPENT_DAY_MS;
 }
 
 static void roll(struct seed_engine *engine)
@@ -52,19 +52,6 @@ void budget_load(struct seed_engine *engine)
 	}
 }
 
-/* Adds to a user's count. The last place is for all users who find no other. */
-static void count_user(struct seed_spent *spent, int64_t uid, int64_t by)
-{
-	size_t i = 0;
-
-	while (i + 1 < SEED_SPENT_USERS && spent->users[i].count && spent->users[i].uid != uid)
-		i++;
-	if (!spent->users[i].count && by > 0)
-		spent->users[i].uid = i + 1 < SEED_SPENT_USERS ? uid : -1;
-	if (spent->users[i].count + by >= 0)
-		spent->users[i].count += by;
-}
-
 /* Once a day. */
 static void warn(struct seed_engine *engine)
 {
@@ -102,7 +89,7 @@ bool budget_take(struct generation *generation)
 	}
 	engine->spent.count++;
 	engine->spent.serial++;
-	count_user(&engine->spent, generation->uid, 1);
+	seed_spent_count_user(&engine->spent, generation->uid, 1);
 	warn(engine);
 	generation->charged_day = engine->spent.day;
 	publish(engine);
@@ -116,7 +103,7 @@ static void give_back(struct seed_engine *engine, int64_t day, int64_t uid)
 		return;
 	engine->spent.count--;
 	engine->spent.serial++;
-	count_user(&engine->spent, uid, -1);
+	seed_spent_count_user(&engine->spent, uid, -1);
 	publish(engine);
 }
 

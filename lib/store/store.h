@@ -27,6 +27,7 @@
 #include "lib/base/base.h"
 #include "lib/base/error.h"
 #include "lib/record/record.h"
+#include "lib/record/spent.h"
 
 struct seed_store;
 struct stat;
@@ -253,18 +254,8 @@ errint_t seed_store_remove_empty(struct seed_store *store, const char *name) SEE
 errint_t seed_store_remove_file(struct seed_store *store, enum seed_area area, const char *path)
 	SEED_MUST_CHECK;
 
-/* The submissions of a day: for the budget, and to report them. */
-#define SEED_SPENT_USERS 32
-struct seed_spent {
-	int64_t day; /* days since 1970, UTC */
-	int64_t count;
-	uint64_t serial; /* grows with each change, also over mounts: the later one counts */
-	double cost;     /* of its images, as the service told it */
-	/* By who wrote the prompts; uid -1: not known, or no place left. */
-	struct { int64_t uid, count; } users[SEED_SPENT_USERS];
-};
-/* Zeroes where none were written. An error: there is a count, and nobody knows
- * it; `serial` is the last one all the same. Before any thread. */
+/* The submissions of a day. Zeroes where none were written. An error: there is a count, and
+ * nobody knows it; `serial` is the last one all the same. Before any thread. */
 errint_t seed_store_spent_read(struct seed_store *store, struct seed_spent *spent)
 	SEED_MUST_CHECK;
 /* Each row that is written to the journal from now on tells it. An older one (by
