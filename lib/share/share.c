@@ -5,22 +5,18 @@
 
 #include "lib/base/clock.h"
 #include "lib/s3/key.h"
+#include "lib/share/store_clock.h"
 
 enum {
 	/* Of one request. A store that does not answer within it is asked again. */
 	ASK_MS = 20000,
-	/* The first pause is about as long as a swap takes, so that of those who lost a race
-	 * some are through before the others are back. */
-	PAUSE_FIRST_MS = 20,
-	PAUSE_MOST_MS = 2000,
 };
 
 struct seed_share {
 	struct seed_s3 *s3;
 	char host[SEED_SHARE_HOST_BYTES];
 	int lease_s;
-	int64_t ahead_ms; /* of the monotonic clock: the store's */
-	bool knows_time;
+	struct seed_store_clock clock;
 	struct seed_share_op *ops;
 };
 
@@ -86,21 +82,6 @@ void seed_share_free(struct seed_share *share)
 	free(share);
 }
 
-/* ---- the store's clock ---- */
-
-static void learn_time(struct seed_share *share, int64_t date_s)
-{
-	if (!date_s)
-		return;
-	share->ahead_ms = date_s * 1000 - seed_clock_now_ms();
-	share->knows_time = true;
-}
-
-static int64_t store_now_s(const struct seed_share *share)
-{
-	return (seed_clock_now_ms() + share->ahead_ms) / 1000;
-}
-
 /* ---- ends ---- */
 
 static void end(struct seed_share_op *op, errint_t err, const struct seed_share_row *row)
@@ -138,15 +119,7 @@ static void happened(struct seed_share_op *op)
 
 static void again(struct seed_share_op *op, int64_t wait_ms)
 {
-	int64_t now_ms = seed_clock_now_ms();
-
-	op->pause_ms = op->pause_ms ? op->pause_ms * 2 : PAUSE_FIRST_MS;
-	if (op->pause_ms > PAUSE_MOST_MS)
-		op->pause_ms = PAUSE_MOST_MS;
-	/* Half of it by chance, so that those who met do not meet again. */
-	op->wake_ms = now_ms + op->pause_ms / 2 + op->pause_ms * seed_clock_chance() / 131072;
-	if (wait_ms > 0 && op->wake_ms < now_ms + wait_ms)
-		op->wake_ms = now_ms + wait_ms;
+	op->wake_ms = seed_store_clock_again_ms(&op->pause_ms, wait_ms);
 	if (op->wake_ms < op->deadline_ms)
 		return;
 	if (op->tried)
@@ -167,7 +140,7 @@ static void on_swapped(void *context, struct seed_s3_answer *answer)
 	struct seed_share_op *op = context;
 
 	op->asked = NULL;
-	learn_time(op->share, answer->date_s);
+	seed_store_clock_learn(&op->share->clock, answer->date_s);
 	op->error = answer->error;
 	switch (answer->outcome) {
 	case SEED_S3_DONE:
@@ -216,7 +189,7 @@ static errint_t apply(struct seed_share_op *op, const struct seed_share_row **ro
 	struct seed_share_change change = {
 		.host = op->share->host,
 		.lease = op->lease,
-		.now_s = store_now_s(op->share),
+		.now_s = seed_store_clock_ms(&op->share->clock) / 1000,
 		.lease_s = op->share->lease_s,
 	};
 	uint64_t before = op->entry.serial;
@@ -295,7 +268,7 @@ static void on_read(void *context, struct seed_s3_answer *answer)
 	errint_t err;
 
 	op->asked = NULL;
-	learn_time(op->share, answer->date_s);
+	seed_store_clock_learn(&op->share->clock, answer->date_s);
 	op->error = answer->error;
 	if (answer->outcome == SEED_S3_REFUSED) {
 		end(op, -answer->error.code, NULL);
@@ -310,7 +283,7 @@ static void on_read(void *context, struct seed_s3_answer *answer)
 		end_with(op, ENOMEM, "out of memory");
 	else if (err)
 		end_with(op, EBADMSG, "what the store has for this name is no entry of seedfs");
-	else if (!op->share->knows_time)
+	else if (!op->share->clock.known)
 		end_with(op, EBADMSG, "the store does not say what time it is");
 	else
 		was_read(op);
