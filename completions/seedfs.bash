@@ -6,6 +6,7 @@ _seedfs_values() { # KIND WORD: what may stand after the "="
 	DIR) compgen -d -- "$2" ;;
 	USER) compgen -u -- "$2" ;;
 	GROUP) compgen -g -- "$2" ;;
+	'wait|fail') compgen -W 'wait fail' -- "$2" ;;
 	provider) compgen -W "$(_seedfs_help | sed -n 's/^    provider=[^:]*: \(.*\) \[.*/\1/p' | tr -d ,)" -- "$2" ;;
 	esac
 }

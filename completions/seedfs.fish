@@ -18,6 +18,8 @@ function __seedfs_options
                 printf "$head$name=%s\n" (__fish_complete_users | string replace -r '\t.*' '')
             case '*:GROUP'
                 printf "$head$name=%s\n" (__fish_complete_groups | string replace -r '\t.*' '')
+            case '*:wait|fail'
+                printf "$head$name=%s\n" wait fail
         end
     else
         printf "$head%s\n" (seedfs -h | string replace -rf '^    ([a-z][a-z0-9_]*=?)\S* +(.*)' '$1\t$2')

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "fs/bucket.h"
 #include "fs/mount.h"
 #include "lib/base/clock.h"
 #include "lib/net/key.h"
@@ -217,6 +218,26 @@ static bool check_service(const struct options *options, const struct seed_key *
 	return say(options->api_base, look.is_ok, "%s", look.text);
 }
 
+/* ---- the store that hosts share ---- */
+
+static bool check_store(const struct store_options *options)
+{
+	struct seed_error error = { 0 };
+	struct bucket *bucket = NULL;
+	char *text = NULL;
+	bool is_ok;
+
+	if (bucket_new(options, &bucket, &error) || bucket_probe(bucket, &error)) {
+		is_ok = say("store", false, "%s", error.message);
+	} else {
+		text = bucket_describe(bucket);
+		is_ok = say("store", text != NULL, "%s", text ? text : "out of memory");
+	}
+	free(text);
+	bucket_free(bucket);
+	return is_ok;
+}
+
 /* ---- at mount, in the background ---- */
 
 static void *background_main(void *argument)
@@ -274,5 +295,7 @@ int check_run(const struct options *options)
 	else
 		is_ok = false;
 	seed_key_free(key);
+	if (options->shared.bucket)
+		is_ok = check_store(&options->shared) && is_ok;
 	return is_ok ? 0 : 1;
 }

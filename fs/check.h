@@ -7,7 +7,8 @@
 
 #include "fs/fs.h"
 
-/* Mounts nothing, spends nothing and makes nothing. Prints a line for each thing
+/* Mounts nothing, spends nothing and makes nothing (but, with a shared store, an object in
+ * it, for a moment). Prints a line for each thing
  * looked at, "ok" or what to do, on standard output. Returns the exit status: 1 if
  * anything is wrong. Blocks for at most some seconds; before any thread. */
 int check_run(const struct options *options);

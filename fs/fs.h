@@ -25,6 +25,7 @@
 #include "lib/base/table.h"
 #include "lib/store/store.h"
 
+struct bucket;
 struct inode;
 struct handle;
 struct fs;
@@ -185,6 +186,7 @@ struct fs {
 	struct seed_log *log;
 	struct seed_engine *engine; /* NULL on a read-only mount */
 	char *workflow;             /* the file's text, or NULL */
+	struct bucket *bucket;      /* that hosts share, or NULL */
 	struct fuse_session *session;
 	int device;                 /* of a mount that was handed over, or -1 */
 	bool serving;               /* the kernel has had an answer */

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "fs/bucket.h"
 #include "fs/check.h"
 #include "fs/daemon.h"
 #include "fs/fs.h"
@@ -257,6 +258,24 @@ static errint_t check_service(const struct seed_engine_config *config, struct se
 	return 0;
 }
 
+/* Before the state directory is bound to it: a bucket that was never reached may be a typing
+ * error. */
+static errint_t reach_bucket(struct fs *fs, struct seed_engine_config *config,
+			     struct seed_error *error)
+{
+	struct bucket *bucket = fs->bucket;
+	errint_t err = bucket_probe(bucket, error);
+
+	/* NEEDSWORK: with offline=wait and a state directory that is bound already, a bucket
+	 * that is away (bucket->away) is logged, and the mount goes on. */
+	if (err)
+		return err;
+	bucket->shared.keep = fs->options.history;
+	config->shared = &bucket->shared;
+	/* NEEDSWORK: bind the state directory, which gives bucket->shared.host. */
+	return seed_error_set(error, ENOSYS, "store= is not complete in this build");
+}
+
 static errint_t start_engine(struct fs *fs, const struct seed_params **params,
 			     struct seed_error *error)
 {
@@ -292,12 +311,16 @@ static errint_t start_engine(struct fs *fs, const struct seed_params **params,
 		err = load_key(options, &key, error);
 	if (err)
 		return err;
-	if (options->shared.bucket) {
+	err = fs->bucket ? reach_bucket(fs, &config, error) : 0;
+	if (err) {
 		seed_key_free(key);
-		return seed_error_set(error, ENOSYS, "store= is not complete in this build");
+		return err;
 	}
 	seed_store_keep(fs->store, options->history);
-	return seed_engine_new(&config, fs->store, fs->log, key, &fs->engine, error);
+	err = seed_engine_new(&config, fs->store, fs->log, key, &fs->engine, error);
+	if (!err && fs->bucket)
+		fs->bucket->credentials = NULL;
+	return err;
 }
 
 static errint_t open_state(struct fs *fs, struct seed_error *error)
@@ -403,6 +426,7 @@ static errint_t make_paths_absolute(struct options *options)
 		err = make_absolute(&options->state);
 	if (!err)
 		err = make_absolute(&options->s3_ca_file);
+	options->shared.ca_file = options->s3_ca_file;
 	return err ? err : make_absolute(&options->workflow);
 }
 
@@ -446,6 +470,8 @@ static errint_t serve(struct fs *fs, struct fuse_args *args, struct seed_error *
 	errint_t err;
 
 	err = load_workflow(fs, error);
+	if (!err && fs->options.shared.bucket)
+		err = bucket_new(&fs->options.shared, &fs->bucket, error);
 	if (!err)
 		err = open_state(fs, error);
 	if (!err) {
@@ -478,6 +504,7 @@ static errint_t serve(struct fs *fs, struct fuse_args *args, struct seed_error *
 	}
 	mount_end(fs);
 	seed_engine_free(fs->engine);
+	bucket_free(fs->bucket);
 	seed_params_unref(params);
 	free(fs->workflow);
 	return err;

@@ -120,6 +120,15 @@ static errint_t read_open(int fd, const char *path, bool secret, char *text, str
 	return 0;
 }
 
+/* systemd lets nobody else into its directory, and shows an access list as a group's bits. */
+static bool is_of_systemd(const char *path)
+{
+	const char *directory = getenv("CREDENTIALS_DIRECTORY");
+	size_t len = directory ? strlen(directory) : 0;
+
+	return len && strncmp(path, directory, len) == 0 && path[len] == '/' && !strstr(path, "..");
+}
+
 /* `text` has FILE_MAX_BYTES + 1. -ENOENT: there is no such file. */
 static errint_t read_file(const char *path, bool secret, char *text, struct seed_error *error)
 {
@@ -218,7 +227,7 @@ static errint_t from_file(const char *profile, struct seed_s3_credentials *crede
 	credentials->source = "the shared credentials file";
 	credentials->token[0] = '\0'; /* a variable's belongs to its pair */
 	if (path && text)
-		err = read_file(path, true, text, error);
+		err = read_file(path, !is_of_systemd(path), text, error);
 	if (!err && path && text)
 		err = from_text(text, path, profile_name(profile), credentials, error);
 	/* Whoever names one means that one. */

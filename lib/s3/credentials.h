@@ -4,7 +4,7 @@
  *
  *   1. AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
  *   2. the profile ($AWS_PROFILE, else "default") of $AWS_SHARED_CREDENTIALS_FILE, else
- *      ~/.aws/credentials
+ *      ~/.aws/credentials; of any mode in $CREDENTIALS_DIRECTORY, else private
  *   3. a container's endpoint: AWS_CONTAINER_CREDENTIALS_RELATIVE_URI, …_FULL_URI, with
  *      AWS_CONTAINER_AUTHORIZATION_TOKEN or …_TOKEN_FILE
  *   4. an instance's role: the metadata service, version 2 (a token by PUT), unless

@@ -445,13 +445,13 @@ static void explain(const struct seed_s3_op *op, const struct seed_net_answer *a
 				     bucket);
 	else if (said.region[0] && strcmp(said.region, op->s3->credentials->region) != 0)
 		(void)seed_error_set(error, EINVAL, "%s: the bucket is in the region %s; set "
-				     "AWS_REGION=%s", bucket, said.region, said.region);
+				     "s3_region=%s", bucket, said.region, said.region);
 	else if (strcmp(said.code, "RequestTimeTooSkewed") == 0)
 		(void)seed_error_set(error, EACCES, "%s: this host's clock is wrong, so nothing that it signs "
 				     "is taken; set it (timedatectl set-ntp true)", bucket);
 	else if (answer->status == 401 || answer->status == 403)
 		(void)seed_error_set(error, EACCES, "%s: %s; are the credentials right, and may they read, "
-				     "write and list the bucket?", bucket, words);
+				     "write, list and delete there?", bucket, words);
 	else if (answer->status == 501)
 		(void)seed_error_set(error, ENOTSUP, "%s: %s; this store lacks what seedfs needs", bucket, words);
 	else

@@ -4,6 +4,7 @@
 #include <fuse_opt.h>
 
 #include "fs/options.h"
+#include "lib/s3/key.h"
 
 enum { WORDS_MAX = 16 };
 
@@ -24,6 +25,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	err = options_parse(&options, &args, &error);
 	CHECK(err == 0 || err == -EINVAL || err == -EDOM);
 	CHECK(!err || error.message[0]);
+	if (!err && options.shared.bucket)
+		CHECK(seed_s3_is_bucket(options.shared.bucket) && options.shared.url &&
+		      (!options.shared.prefix[0] || seed_s3_key_is_plain(options.shared.prefix)));
 	options_release(&options);
 	fuse_opt_free_args(&args);
 	free(text);

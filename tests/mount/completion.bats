@@ -80,6 +80,8 @@ in_zsh() {
 	same "root" "$(in_bash 'seedfs -o uid=roo')"
 	same "daemon" "$(in_bash 'seedfs -o ro,gid=daemo')"
 	same "in" "$(in_bash 'seedfs -o ro i')"
+	same "wait" "$(in_bash 'seedfs -o ro,offline=w')"
+	same "ro,offline=wait" "$(in_fish 'seedfs -o ro,offline=w')"
 }
 
 # What an interactive bash makes of a line with a Tab at its end.

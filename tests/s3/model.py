@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """An S3 store in memory, as Amazon documents it, and stores that break its word.
 
-  model.py [ignore-none-match] [ignore-match] [stale] [no-etag] [lost=N] [slow-down=N] [status=N]
-           [metadata]
+  model.py [ignore-none-match] [ignore-match] [stale] [no-etag] [lost=N] [slow-down=N] [busy-first=N]
+           [status=N] [ahead=N] [tls] [metadata]
 
 Prints its endpoint; the bucket is "seed". Signatures are not looked at (Ceph's gateway
 does that). Each option breaks one promise:
@@ -13,6 +13,9 @@ does that). Each option breaks one promise:
   no-etag            no answer has an ETag
   lost=N             the answer to each N-th PUT is lost: it happens, the connection breaks
   slow-down=N        each N-th request is answered with 503 SlowDown, and does not happen
+  busy-first=N       so are the first N requests
+  ahead=N            its clock is N seconds ahead
+  tls                https, with the certificate and its key in $MODEL_CERTIFICATE
   status=N           every request is answered with N, and does not happen
   metadata           /latest/… and /role are an instance's and a container's endpoints
 
@@ -20,8 +23,11 @@ Sources: Amazon S3 API reference: PutObject, GetObject, ListObjectsV2, DeleteObj
 responses; user guide, "Conditional writes"; EC2 user guide, "Use IMDSv2".
 """
 import hashlib
+import os
+import ssl
 import sys
 import threading
+import time
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from xml.sax.saxutils import escape
@@ -40,6 +46,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
+
+    def date_time_string(self, timestamp=None):
+        return super().date_time_string((timestamp or time.time()) + FLAGS.get("ahead", 0))
 
     def answer(self, status, body=b"", etag=None, **headers):
         self.send_response(status)
@@ -64,6 +73,8 @@ class Handler(BaseHTTPRequestHandler):
         with lock:
             counts["all"] += 1
             if "slow-down" in FLAGS and counts["all"] % FLAGS["slow-down"] == 0:
+                return self.error(503, "SlowDown")
+            if counts["all"] <= FLAGS.get("busy-first", 0):
                 return self.error(503, "SlowDown")
             if "status" in FLAGS:
                 return self.error(FLAGS["status"], "Injected")
@@ -161,5 +172,9 @@ class Handler(BaseHTTPRequestHandler):
 
 server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 server.daemon_threads = True
-print("http://127.0.0.1:%d" % server.server_address[1], flush=True)
+if "tls" in FLAGS:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(os.environ["MODEL_CERTIFICATE"])
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+print("http%s://127.0.0.1:%d" % ("s" if "tls" in FLAGS else "", server.server_address[1]), flush=True)
 server.serve_forever()

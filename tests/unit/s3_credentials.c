@@ -28,7 +28,7 @@ static int set_up(void **state)
 {
 	static const char *const variables[] = {
 		"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_REGION",
-		"AWS_DEFAULT_REGION", "AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE",
+		"AWS_DEFAULT_REGION", "AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE", "CREDENTIALS_DIRECTORY",
 	};
 	char path[128];
 
@@ -116,6 +116,33 @@ static void test_profiles(void **state)
 	seed_s3_credentials_free(found);
 }
 
+/* There, an access list is shown as a group's bits. */
+static void test_directory_of_systemd(void **state)
+{
+	char directory[128], path[160], elsewhere[256];
+
+	(void)state;
+	put("credentials", 0640, profiles);
+	snprintf(directory, sizeof(directory), "%s/.aws", home);
+	snprintf(path, sizeof(path), "%s/credentials", directory);
+	setenv("AWS_SHARED_CREDENTIALS_FILE", path, 1);
+	refuse(-EACCES, "chmod 600");
+	setenv("CREDENTIALS_DIRECTORY", directory, 1);
+	seed_s3_credentials_free(load());
+	setenv("CREDENTIALS_DIRECTORY", home, 1);
+	seed_s3_credentials_free(load());
+	directory[strlen(directory) - 1] = '\0';
+	setenv("CREDENTIALS_DIRECTORY", directory, 1);
+	refuse(-EACCES, "chmod 600");
+	snprintf(path, sizeof(path), "%s/no", home);
+	snprintf(elsewhere, sizeof(elsewhere), "%s/../.aws/credentials", path);
+	assert_int_equal(mkdir(path, 0700), 0);
+	setenv("CREDENTIALS_DIRECTORY", path, 1);
+	setenv("AWS_SHARED_CREDENTIALS_FILE", elsewhere, 1);
+	refuse(-EACCES, "chmod 600");
+	assert_int_equal(rmdir(path), 0);
+}
+
 /* Whoever names a profile means no other key, and whoever names a region no other region. */
 static void test_named(void **state)
 {
@@ -192,6 +219,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_environment, set_up),
 		cmocka_unit_test_setup(test_profiles, set_up),
+		cmocka_unit_test_setup(test_directory_of_systemd, set_up),
 		cmocka_unit_test_setup(test_named, set_up),
 		cmocka_unit_test_setup(test_none, set_up),
 		cmocka_unit_test_setup(test_refused, set_up),

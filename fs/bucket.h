@@ -1,0 +1,41 @@
+/*
+ * The bucket that hosts share, before it is mounted: who we are there, whether it is there,
+ * and whether it keeps its word. What is wrong with it is found while somebody looks at the
+ * terminal, not by the first prompt.
+ *
+ * Calling sequence: bucket_new() reads the key, before privileges are dropped; bucket_probe()
+ * asks the network, once nothing forks any more; then `shared` is ready for the engine.
+ * One thread. Nobody prints the key, and bucket_free() clears it.
+ */
+#ifndef SEED_FS_BUCKET_H
+#define SEED_FS_BUCKET_H
+
+#include "fs/store_options.h"
+#include "lib/base/base.h"
+#include "lib/base/error.h"
+#include "lib/engine/shared.h"
+
+struct bucket {
+	const struct store_options *options;
+	struct seed_engine_store shared;         /* `host` and `keep` are the caller's to fill */
+	struct seed_s3_credentials *credentials; /* as in `shared`; NULL once they are another's */
+	bool has_key; /* else the container or the instance is asked for one */
+	bool away;    /* bucket_probe() failed because nobody answers, or is too busy to */
+	int64_t ahead_s; /* the store's clock before this host's */
+};
+
+/* Reads variables and files; blocks on these only. `options` are borrowed. Errors as
+ * seed_s3_credentials_load(). */
+errint_t bucket_new(const struct store_options *options, struct bucket **bucket,
+		    struct seed_error *error) SEED_MUST_CHECK;
+void bucket_free(struct bucket *bucket); /* NULL is allowed */
+
+/* Asks for a key where there is none, then the store (lib/s3/probe.h): writes, reads, lists
+ * and removes one small object. Blocks for 20 s at most, on a net of its own. `error` has one
+ * line that says what to do. */
+errint_t bucket_probe(struct bucket *bucket, struct seed_error *error) SEED_MUST_CHECK;
+
+/* What --check says of a bucket that is fit; malloc'd, NULL without memory. */
+char *bucket_describe(const struct bucket *bucket);
+
+#endif

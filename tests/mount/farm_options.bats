@@ -1,0 +1,201 @@
+#!/usr/bin/env bats
+# `man seedfs`, "A farm": the bucket that hosts share, at --check and at mount. Against Ceph's
+# gateway and the store of tests/s3/model.py, which breaks its word on request.
+
+load helper
+
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+	# A port that nobody has, and the one after it.
+	local port=$((20000 + RANDOM % 12000))
+
+	export RGW=$BATS_FILE_TMPDIR/rgw RGW_URL=
+
+	RGW_URL=$("$BATS_TEST_DIRNAME/../s3/rgw.sh" start "$RGW" "$port")
+}
+
+teardown_file() {
+	"$BATS_TEST_DIRNAME/../s3/rgw.sh" stop "$RGW"
+}
+
+SECRET=testsecret
+WRONG_SECRET=hush-71c3
+SAME_CLOCK="its clock is this host's"
+
+more_setup() {
+	export AWS_ACCESS_KEY_ID=testkey AWS_SECRET_ACCESS_KEY=$SECRET AWS_EC2_METADATA_DISABLED=true
+	unset AWS_SESSION_TOKEN AWS_PROFILE AWS_REGION AWS_DEFAULT_REGION AWS_CONTAINER_CREDENTIALS_FULL_URI
+}
+
+model() { # FLAG…: a store of our own
+	local said=$DIR/model.${#JOBS[@]}
+
+	python3 "$HERE/../s3/model.py" "$@" >"$said" 2>"$said.err" 3>&- &
+	JOBS+=($!)
+	wait_until test -s "$said"
+	MODEL_URL=$(cat "$said")
+}
+
+shared() { # ENDPOINT [OPTION…]: the -o value
+	local IFS=,
+
+	printf '%s' "$(usual_options),store=s3://${BUCKET:-seed}/farm-$BATS_TEST_NUMBER,s3_endpoint=$*"
+}
+
+check() { # STATUS ENDPOINT [OPTION…]: the line about the store is in $STORE
+	local want=$1
+
+	shift
+	run --separate-stderr timeout 60 "$SEEDFS" --check -o "$(shared "$@")"
+	same "$want" "$status"
+	same "" "${stderr-}" # run sets it
+	has_not "$output" "$SECRET"
+	has_not "$output" "$WRONG_SECRET"
+	STORE=$(grep -F " store: " <<<"$output")
+}
+
+# The mount fails: status 1, nothing mounted, and one line, which is in $LINE.
+refused() { # ENDPOINT [OPTION…]
+	run --separate-stderr timeout 60 "$SEEDFS" -f -o "$(shared "$@")" "$MNT"
+	same 1 "$status"
+	# shellcheck disable=SC2154 # run sets it
+	same 1 "${#stderr_lines[@]}"
+	LINE=$stderr
+	has_not "$LINE" "$SECRET"
+	has_not "$LINE" "$WRONG_SECRET"
+	same "" "$(mounts_here)"
+	same 0 "$(count submit)"
+}
+
+facts() { # ENDPOINT KEY QUOTES [CLOCK]: what --check says of a store that is fit
+	printf 'ok     store: bucket seed, prefix farm-%s at %s, region us-east-1; key from %s; ' \
+		"$BATS_TEST_NUMBER" "$1" "$2"
+	printf 'conditional writes (ETags %s quotes); %s' "$3" "${4:-$SAME_CLOCK}"
+}
+
+left() { # ENDPOINT: what this test has left in the bucket
+	timeout 60 "$(dirname "$SEEDFS")/ask" "$1" seed "farm-$BATS_TEST_NUMBER" list "" | tail -n +2
+}
+
+@test "--check says what the store is, and leaves nothing in it" {
+	check 0 "$RGW_URL"
+	same "$(facts "$RGW_URL" "the environment" without)" "$STORE"
+	same "" "$(left "$RGW_URL")"
+	model
+	check 0 "$MODEL_URL"
+	same "$(facts "$MODEL_URL" "the environment" with)" "$STORE"
+	same "" "$(left "$MODEL_URL")"
+	has_not "$("$SEEDFS" --check -o "$(usual_options)")" " store: "
+}
+
+@test "--check says that the store's clock is another one" {
+	model ahead=100
+	check 0 "$MODEL_URL"
+	[[ $STORE =~ "its clock is "(98|99|100|101|102)" s ahead of this host's"$ ]]
+	model ahead=-3600
+	check 0 "$MODEL_URL"
+	has "$STORE" " s behind of this host's"
+}
+
+@test "the key comes from a file, a profile of it, or the container" {
+	unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
+	mkdir "$HOME/.aws"
+	printf '[default]\naws_access_key_id = other\naws_secret_access_key = %s\n[farm]\n%s\n%s\n' "$WRONG_SECRET" \
+		"aws_access_key_id = testkey" "aws_secret_access_key = $SECRET" >"$HOME/.aws/credentials"
+	check 1 "$RGW_URL"
+	has "$STORE" "chmod 600"
+	chmod 600 "$HOME/.aws/credentials"
+	check 1 "$RGW_URL"
+	has "$STORE" "are the credentials right"
+	check 0 "$RGW_URL" s3_profile=farm
+	same "$(facts "$RGW_URL" "the shared credentials file" without)" "$STORE"
+	# Whoever names a profile means no other key.
+	AWS_ACCESS_KEY_ID=testkey AWS_SECRET_ACCESS_KEY=$SECRET check 1 "$RGW_URL" s3_profile=nobody
+	same "WRONG  store: $HOME/.aws/credentials: the profile nobody is not there, or has no key" "$STORE"
+	rm "$HOME/.aws/credentials"
+	model metadata
+	export AWS_CONTAINER_AUTHORIZATION_TOKEN=container-secret
+	AWS_CONTAINER_CREDENTIALS_FULL_URI=$MODEL_URL/role check 0 "$MODEL_URL"
+	same "$(facts "$MODEL_URL" "the container's endpoint" with)" "$STORE"
+	check 1 "$MODEL_URL"
+	has "$STORE" "WRONG  store: no key for the store: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or put"
+	refused "$MODEL_URL"
+	has "$LINE" "seedfs: no key for the store: "
+}
+
+@test "a key that the store refuses, and a bucket that is not there" {
+	export AWS_SECRET_ACCESS_KEY=$WRONG_SECRET
+	check 1 "$RGW_URL"
+	has "$STORE" "WRONG  store: $RGW_URL/seed: HTTP 403 SignatureDoesNotMatch"
+	has "$STORE" "are the credentials right, and may they read, write, list and delete there?"
+	refused "$RGW_URL"
+	has "$LINE" "are the credentials right"
+	export AWS_SECRET_ACCESS_KEY=$SECRET BUCKET=nowhere
+	check 1 "$RGW_URL"
+	same "WRONG  store: $RGW_URL/nowhere: there is no such bucket; make it, or correct store=" "$STORE"
+	refused "$RGW_URL"
+	same "seedfs: $RGW_URL/nowhere: there is no such bucket; make it, or correct store=" "$LINE"
+}
+
+@test "a store that ignores conditions is refused" {
+	local flag
+
+	for flag in ignore-none-match ignore-match stale no-etag; do
+		model "$flag"
+		check 1 "$MODEL_URL"
+		has "$STORE" "WRONG  store: the store cannot be shared: "
+		has "$STORE" "use a store with conditional writes"
+		refused "$MODEL_URL"
+		has "$LINE" "seedfs: the store cannot be shared: "
+		same "" "$(left "$MODEL_URL")"
+	done
+}
+
+@test "a store that does not answer" {
+	local url=http://127.0.0.1:1
+
+	check 1 "$url"
+	has "$STORE" "WRONG  store: s3://seed/farm-$BATS_TEST_NUMBER at $url: "
+	has "$STORE" "is the network up, and s3_endpoint= right?"
+	refused "$url"
+	has "$LINE" "is the network up, and s3_endpoint= right?"
+	# The first mount must reach it.
+	refused "$url" offline=wait
+	has "$LINE" "is the network up, and s3_endpoint= right?"
+}
+
+@test "a store that is busy is asked again, for twenty seconds" {
+	local begun
+
+	model busy-first=3
+	check 0 "$MODEL_URL"
+	same "$(facts "$MODEL_URL" "the environment" with)" "$STORE"
+	model status=503
+	begun=$SECONDS
+	check 1 "$MODEL_URL"
+	has "$STORE" "too busy, so try again later"
+	[ $((SECONDS - begun)) -le 25 ]
+}
+
+@test "https: the certificate is checked, and s3_ca_file names another authority" {
+	export MODEL_CERTIFICATE=$DIR/certificate
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=127.0.0.1 \
+		-addext subjectAltName=IP:127.0.0.1 -keyout "$DIR/key.pem" -out "$DIR/ca.pem" 2>"$DIR/openssl"
+	cat "$DIR/key.pem" "$DIR/ca.pem" >"$MODEL_CERTIFICATE"
+	model tls
+	check 1 "$MODEL_URL"
+	has "$STORE" "certificate"
+	has "$STORE" "s3_endpoint= or s3_ca_file= right?"
+	cd "$DIR"
+	check 0 "$MODEL_URL" s3_ca_file=ca.pem
+	same "$(facts "$MODEL_URL" "the environment" with)" "$STORE"
+	check 1 "$MODEL_URL" s3_ca_file=nothing.pem
+	has "$STORE" "WRONG  store: "
+}
+
+@test "until the engine shares, a mount of a fit store says so" {
+	refused "$RGW_URL"
+	same "seedfs: store= is not complete in this build" "$LINE"
+	same "" "$(left "$RGW_URL")"
+}
