@@ -90,25 +90,10 @@ enum phase generation_fail(struct generation *generation, const struct seed_erro
 
 /* ---- a late task beside the retry ---- */
 
-/* Best effort: the row then shows both attempts. */
+/* The row then shows both attempts; one that goes on, for the history, has ended for it. */
 static void take_attempts(struct seed_record *to, const struct seed_record *from)
 {
-	struct seed_attempt *attempt;
-	struct seed_error error;
-
-	if (to->attempt_count != SEED_ATTEMPTS_MAX - 1 || from->attempt_count != SEED_ATTEMPTS_MAX ||
-	    seed_record_reserve_attempts(to))
-		return;
-	attempt = &to->attempts[SEED_ATTEMPTS_MAX - 1];
-	*attempt = from->attempts[SEED_ATTEMPTS_MAX - 1];
-	attempt->task_id = NULL;
-	attempt->error.message = NULL;
-	seed_error_recall(&from->attempts[SEED_ATTEMPTS_MAX - 1].error, &error);
-	seed_error_keep(&attempt->error, &error);
-	if (!attempt->ended_ms) /* it goes on, for the history */
-		attempt->ended_ms = seed_clock_wall_ms();
-	if (seed_record_set(&attempt->task_id, from->attempts[SEED_ATTEMPTS_MAX - 1].task_id) == 0)
-		to->attempt_count = SEED_ATTEMPTS_MAX;
+	seed_record_take_attempt(to, from, seed_clock_wall_ms());
 }
 
 void generation_inherit(struct generation *late, struct generation *failed)

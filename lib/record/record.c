@@ -107,6 +107,26 @@ static errint_t copy_attempts(struct seed_record *to, const struct seed_record *
 	return err;
 }
 
+void seed_record_take_attempt(struct seed_record *to, const struct seed_record *from, int64_t now_ms)
+{
+	struct seed_attempt *attempt;
+	struct seed_error error;
+
+	if (to->attempt_count != SEED_ATTEMPTS_MAX - 1 || from->attempt_count != SEED_ATTEMPTS_MAX ||
+	    seed_record_reserve_attempts(to))
+		return;
+	attempt = &to->attempts[SEED_ATTEMPTS_MAX - 1];
+	*attempt = from->attempts[SEED_ATTEMPTS_MAX - 1];
+	attempt->task_id = NULL;
+	attempt->error.message = NULL;
+	seed_error_recall(&from->attempts[SEED_ATTEMPTS_MAX - 1].error, &error);
+	seed_error_keep(&attempt->error, &error);
+	if (!attempt->ended_ms)
+		attempt->ended_ms = now_ms;
+	if (seed_record_set(&attempt->task_id, from->attempts[SEED_ATTEMPTS_MAX - 1].task_id) == 0)
+		to->attempt_count = SEED_ATTEMPTS_MAX;
+}
+
 errint_t seed_record_copy(struct seed_record *to, const struct seed_record *from)
 {
 	struct seed_record source = *from; /* borrows everything from it */

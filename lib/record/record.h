@@ -109,6 +109,10 @@ const char *seed_record_step(const char *word);
 /* Room for attempts, if there is none yet. A text that only waits has no attempts. */
 errint_t seed_record_reserve_attempts(struct seed_record *record) SEED_MUST_CHECK;
 
+/* Another row's second attempt becomes this row's, if it has only one; where it goes on, it ended
+ * at `now_ms`. Best effort: without memory it does not. */
+void seed_record_take_attempt(struct seed_record *to, const struct seed_record *from, int64_t now_ms);
+
 /* A text field: replaces *field by a copy of text (NULL: NULL). */
 errint_t seed_record_set(char **field, const char *text) SEED_MUST_CHECK;
 
