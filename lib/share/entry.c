@@ -1,8 +1,8 @@
-#include "lib/share/entry.h"
-
-#include <cjson/cJSON.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+
+#include "lib/share/internal.h"
 
 void seed_share_init(struct seed_share_entry *entry)
 {
@@ -23,14 +23,14 @@ void seed_share_release(struct seed_share_entry *entry)
 		seed_record_release(&entry->versions[i].record);
 	free(entry->rows);
 	free(entry->versions);
+	free(entry->moved_to);
 	seed_record_release(&entry->current);
 	seed_share_init(entry);
 }
 
 /* ---- what it is made of ---- */
 
-/* Room for one more; what was there stays. */
-static struct seed_share_row *add_row(struct seed_share_entry *entry)
+struct seed_share_row *share_add_row(struct seed_share_entry *entry)
 {
 	struct seed_share_row *rows = reallocarray(entry->rows, entry->row_count + 1, sizeof(*rows));
 
@@ -43,7 +43,7 @@ static struct seed_share_row *add_row(struct seed_share_entry *entry)
 	return rows;
 }
 
-static struct seed_share_version *add_version(struct seed_share_entry *entry)
+struct seed_share_version *share_add_version(struct seed_share_entry *entry)
 {
 	struct seed_share_version *versions =
 		reallocarray(entry->versions, entry->version_count + 1, sizeof(*versions));
@@ -59,7 +59,7 @@ static struct seed_share_version *add_version(struct seed_share_entry *entry)
 	return versions;
 }
 
-static void remove_row(struct seed_share_entry *entry, struct seed_share_row *row)
+void share_remove_row(struct seed_share_entry *entry, struct seed_share_row *row)
 {
 	size_t behind = (size_t)(entry->rows + entry->row_count - row) - 1;
 
@@ -68,7 +68,30 @@ static void remove_row(struct seed_share_entry *entry, struct seed_share_row *ro
 	entry->row_count--;
 }
 
-static struct seed_share_row *find_row(const struct seed_share_entry *entry, const char *id)
+void share_remove_version(struct seed_share_entry *entry, struct seed_share_version *version)
+{
+	size_t behind = (size_t)(entry->versions + entry->version_count - version) - 1;
+
+	seed_record_release(&version->record);
+	memmove(version, version + 1, behind * sizeof(*version));
+	entry->version_count--;
+}
+
+int seed_share_prune(struct seed_share_entry *entry, int64_t keep)
+{
+	size_t gone = 0;
+
+	if (keep >= 0 && entry->version_count > (uint64_t)keep)
+		gone = entry->version_count - (size_t)keep;
+	for (size_t i = 0; i < gone; i++)
+		seed_record_release(&entry->versions[i].record);
+	entry->version_count -= gone;
+	if (gone)
+		memmove(entry->versions, entry->versions + gone, entry->version_count * sizeof(*entry->versions));
+	return (int)gone;
+}
+
+struct seed_share_row *share_find_row(const struct seed_share_entry *entry, const char *id)
 {
 	for (size_t i = 0; i < entry->row_count; i++)
 		if (strcmp(entry->rows[i].record.id, id) == 0)
@@ -76,7 +99,7 @@ static struct seed_share_row *find_row(const struct seed_share_entry *entry, con
 	return NULL;
 }
 
-static bool is_of(const struct seed_record *record, const char *id)
+bool share_is_of(const struct seed_record *record, const char *id)
 {
 	return record->id && strcmp(record->id, id) == 0;
 }
@@ -84,37 +107,37 @@ static bool is_of(const struct seed_record *record, const char *id)
 static bool has_version(const struct seed_share_entry *entry, const char *id)
 {
 	for (size_t i = 0; i < entry->version_count; i++)
-		if (is_of(&entry->versions[i].record, id))
+		if (share_is_of(&entry->versions[i].record, id))
 			return true;
 	return false;
 }
 
-static bool is_placed(const struct seed_share_entry *entry, const char *id)
+bool share_is_placed(const struct seed_share_entry *entry, const char *id)
 {
 	return has_version(entry, id) ||
-	       (is_of(&entry->current, id) && entry->current.state == SEED_STATE_VERIFIED);
+	       (share_is_of(&entry->current, id) && entry->current.state == SEED_STATE_VERIFIED);
 }
 
-/* The one that has the name; NULL: nothing is generated for it. */
-static struct seed_share_row *newest(const struct seed_share_entry *entry)
+struct seed_share_row *share_newest(const struct seed_share_entry *entry)
 {
 	struct seed_share_row *last = entry->row_count ? &entry->rows[entry->row_count - 1] : NULL;
 
 	return last && !last->record.superseded ? last : NULL;
 }
 
-static void changed(struct seed_share_entry *entry, const struct seed_share_change *change)
+void share_changed(struct seed_share_entry *entry, const struct seed_share_change *change)
 {
 	if (entry->writer_count == SEED_SHARE_WRITERS)
 		memmove(entry->writers, entry->writers + 1, sizeof(entry->writers) - sizeof(entry->writers[0]));
 	else
 		entry->writer_count++;
-	memcpy(entry->writers[entry->writer_count - 1], change->host, SEED_SHARE_HOST_BYTES);
+	memcpy(entry->writers[entry->writer_count - 1], change->writer ? change->writer : change->host,
+	       SEED_SHARE_HOST_BYTES);
 	entry->serial++;
 }
 
 enum seed_share_wrote seed_share_wrote(const struct seed_share_entry *entry, uint64_t serial,
-				       const char *host)
+				       const char *writer)
 {
 	uint64_t back = entry->serial - serial;
 
@@ -122,7 +145,7 @@ enum seed_share_wrote seed_share_wrote(const struct seed_share_entry *entry, uin
 		return SEED_SHARE_NOT_YET;
 	if (back >= entry->writer_count)
 		return SEED_SHARE_UNKNOWN;
-	return strcmp(entry->writers[entry->writer_count - 1 - back], host) == 0 ? SEED_SHARE_WROTE :
+	return strcmp(entry->writers[entry->writer_count - 1 - back], writer) == 0 ? SEED_SHARE_WROTE :
 		SEED_SHARE_NEVER;
 }
 
@@ -134,7 +157,7 @@ static void renew(struct seed_share_row *row, const struct seed_share_change *ch
 static void take(struct seed_share_entry *entry, struct seed_share_row *row,
 		 const struct seed_share_change *change)
 {
-	changed(entry, change);
+	share_changed(entry, change);
 	memcpy(row->host, change->host, sizeof(row->host));
 	row->lease = (int64_t)entry->serial;
 	renew(row, change);
@@ -145,7 +168,7 @@ static bool has_lease(const struct seed_share_row *row, const struct seed_share_
 	return row && strcmp(row->host, change->host) == 0 && row->lease == change->lease;
 }
 
-static errint_t replace(struct seed_record *to, const struct seed_record *from)
+errint_t share_replace(struct seed_record *to, const struct seed_record *from)
 {
 	struct seed_record copy;
 	errint_t err = seed_record_copy(&copy, from);
@@ -159,7 +182,7 @@ static errint_t replace(struct seed_record *to, const struct seed_record *from)
 	return 0;
 }
 
-/* ---- changes ---- */
+/* ---- what supersedes, and what retires ---- */
 
 /* No service has seen it, so nothing is lost with it. */
 static bool is_unsent(const struct seed_record *record)
@@ -167,29 +190,50 @@ static bool is_unsent(const struct seed_record *record)
 	return strcmp(record->step, "queued") == 0 && !record->unsure;
 }
 
-/* What has left an image, or may yet leave one, is kept; the rest goes. */
-static void supersede_rows(struct seed_share_entry *entry)
+void share_supersede_rows(struct seed_share_entry *entry)
 {
 	for (size_t i = 0; i < entry->row_count;) {
 		entry->rows[i].record.superseded = true;
 		if (is_unsent(&entry->rows[i].record))
-			remove_row(entry, &entry->rows[i]);
+			share_remove_row(entry, &entry->rows[i]);
 		else
 			i++;
 	}
 }
 
-static errint_t retire_current(struct seed_share_entry *entry)
+bool share_has_image(const struct seed_share_entry *entry)
+{
+	return entry->current.name && entry->current.state == SEED_STATE_VERIFIED &&
+	       !(entry->without & SEED_SHARE_NO_IMAGE);
+}
+
+errint_t share_retire_current(struct seed_share_entry *entry)
 {
 	struct seed_share_version *version;
 
-	if (!entry->current.name || entry->current.state != SEED_STATE_VERIFIED)
+	if (!share_has_image(entry))
 		return 0;
-	version = add_version(entry);
+	version = share_add_version(entry);
 	if (!version)
 		return -ENOMEM;
-	return replace(&version->record, &entry->current);
+	return share_replace(&version->record, &entry->current);
 }
+
+/* An end is seen, whatever was removed of what was there before. */
+static errint_t end_current(struct seed_share_entry *entry, const struct seed_record *row)
+{
+	entry->without &= ~(unsigned)(SEED_SHARE_NO_IMAGE | SEED_SHARE_NO_RECORD);
+	return share_replace(&entry->current, row);
+}
+
+/* Users set it meanwhile; of what was not told, the other stays. */
+static void keep_time(struct seed_record *record, const struct seed_share_row *row)
+{
+	if (row && row->record.prompt_time.tv_nsec != UTIME_OMIT)
+		record->prompt_time = row->record.prompt_time;
+}
+
+/* ---- changes ---- */
 
 static bool asks_for_the_same(const struct seed_record *a, const struct seed_record *b)
 {
@@ -200,40 +244,63 @@ static bool asks_for_the_same(const struct seed_record *a, const struct seed_rec
 errint_t seed_share_begin(struct seed_share_entry *entry, const struct seed_share_change *change,
 			  const struct seed_record *row, const struct seed_share_row **joined)
 {
-	struct seed_share_row *last = newest(entry), *made;
+	struct seed_share_row *last = share_newest(entry), *made;
 	errint_t err;
 
 	if (last && asks_for_the_same(&last->record, row)) {
 		*joined = last;
 		return -EEXIST;
 	}
-	supersede_rows(entry);
-	err = retire_current(entry);
+	share_supersede_rows(entry);
+	err = share_retire_current(entry);
 	if (err)
 		return err;
-	made = add_row(entry);
+	(void)seed_share_prune(entry, change->keep);
+	made = share_add_row(entry);
 	if (!made)
 		return -ENOMEM;
 	take(entry, made, change);
-	err = replace(&made->record, row);
-	return err ? err : replace(&entry->current, row);
+	entry->without = 0;
+	free(entry->moved_to);
+	entry->moved_to = NULL;
+	err = share_replace(&made->record, row);
+	return err ? err : share_replace(&entry->current, row);
+}
+
+static errint_t renew_row(struct seed_share_entry *entry, struct seed_share_row *found,
+			  const struct seed_share_change *change, const struct seed_record *row)
+{
+	errint_t err = share_replace(&found->record, row);
+
+	if (!err && !found->record.superseded)
+		err = share_replace(&entry->current, row);
+	found->joined = false;
+	renew(found, change);
+	share_changed(entry, change);
+	return err;
 }
 
 errint_t seed_share_update(struct seed_share_entry *entry, const struct seed_share_change *change,
 			   struct seed_record *row)
 {
-	struct seed_share_row *found = find_row(entry, row->id);
-	errint_t err;
+	struct seed_share_row *found = share_find_row(entry, row->id);
 
 	if (!has_lease(found, change))
 		return -ESTALE;
 	row->superseded = found->record.superseded;
-	err = replace(&found->record, row);
-	if (!err && !row->superseded)
-		err = replace(&entry->current, row);
-	renew(found, change);
-	changed(entry, change);
-	return err;
+	keep_time(row, found);
+	return renew_row(entry, found, change, row);
+}
+
+/* One that was joined may have been sent under its other name. */
+static void take_over(struct seed_share_entry *entry, struct seed_share_row *row,
+		      const struct seed_share_change *change)
+{
+	if (row->joined && is_unsent(&row->record)) {
+		row->record.step = seed_record_step("submitting");
+		row->record.unsure = true;
+	}
+	take(entry, row, change);
 }
 
 const struct seed_share_row *seed_share_take(struct seed_share_entry *entry,
@@ -244,280 +311,224 @@ const struct seed_share_row *seed_share_take(struct seed_share_entry *entry,
 
 		if (row->until_s >= change->now_s)
 			continue;
-		take(entry, row, change);
+		take_over(entry, row, change);
 		return row;
 	}
 	return NULL;
 }
 
+errint_t seed_share_reclaim(struct seed_share_entry *entry, const struct seed_share_change *change,
+			    const char *id, const struct seed_share_row **row)
+{
+	struct seed_share_row *found = share_find_row(entry, id);
+
+	if (!found)
+		return -ENOENT;
+	if (strcmp(found->host, change->host) == 0)
+		take(entry, found, change);
+	else if (found->until_s < change->now_s)
+		take_over(entry, found, change);
+	else
+		return -ESTALE;
+	*row = found;
+	return 0;
+}
+
+/* ---- a late task ---- */
+
+static errint_t update_late(struct seed_share_entry *entry, struct seed_share_row *found,
+			    const struct seed_share_change *change, const struct seed_record *row)
+{
+	struct seed_record copy;
+	errint_t err;
+
+	if (strcmp(found->host, change->host) != 0)
+		return -ESTALE;
+	err = seed_record_copy(&copy, row);
+	if (!err) {
+		copy.superseded = found->record.superseded;
+		keep_time(&copy, found);
+		err = renew_row(entry, found, change, &copy);
+	}
+	seed_record_release(&copy);
+	return err;
+}
+
+/* Only the last has the name: it is behind all others again. */
+static void put_newest_last(struct seed_share_entry *entry)
+{
+	for (size_t i = 0; i + 1 < entry->row_count; i++) {
+		struct seed_share_row row = entry->rows[i];
+
+		if (row.record.superseded)
+			continue;
+		memmove(&entry->rows[i], &entry->rows[i + 1], (entry->row_count - i - 1) * sizeof(row));
+		entry->rows[entry->row_count - 1] = row;
+		return;
+	}
+}
+
+errint_t seed_share_add(struct seed_share_entry *entry, const struct seed_share_change *change,
+			const struct seed_record *row, const char *late_of)
+{
+	struct seed_share_row *found = share_find_row(entry, row->id), *made;
+	errint_t err;
+
+	if (found)
+		return update_late(entry, found, change, row);
+	if (share_is_placed(entry, row->id))
+		return 0;
+	if (entry->moved_to)
+		return -ESTALE;
+	made = share_add_row(entry);
+	if (!made)
+		return -ENOMEM;
+	take(entry, made, change);
+	(void)snprintf(made->late_of, sizeof(made->late_of), "%s", late_of);
+	err = share_replace(&made->record, row);
+	made->record.superseded = true;
+	put_newest_last(entry);
+	return err;
+}
+
+static struct seed_share_row *find_late_of(const struct seed_share_entry *entry, const char *id)
+{
+	for (size_t i = entry->row_count; i-- > 0;)
+		if (strcmp(entry->rows[i].late_of, id) == 0)
+			return &entry->rows[i];
+	return NULL;
+}
+
+/* Its retry has failed as `row` says: the name is the late task's, and shows that error until it
+ * ends. */
+static errint_t inherit(struct seed_share_entry *entry, struct seed_share_row *late,
+			const struct seed_share_change *change, const struct seed_record *row)
+{
+	struct seed_error error;
+
+	seed_record_take_attempt(&late->record, row, change->now_s * 1000);
+	late->record.superseded = false;
+	late->record.state = SEED_STATE_FAILED;
+	seed_error_recall(&row->error, &error);
+	seed_error_keep(&late->record.error, &error);
+	late->late_of[0] = '\0';
+	return end_current(entry, &late->record);
+}
+
+/* The late task's image is there first: its retry's goes to the history. */
+static errint_t overtake(struct seed_share_entry *entry, struct seed_share_row *last,
+			 const struct seed_share_change *change, const struct seed_record *row)
+{
+	errint_t err = end_current(entry, row);
+
+	if (err)
+		return err;
+	seed_record_take_attempt(&entry->current, &last->record, change->now_s * 1000);
+	keep_time(&entry->current, last);
+	last->record.superseded = true;
+	if (is_unsent(&last->record))
+		share_remove_row(entry, last);
+	return 0;
+}
+
+/* ---- ends ---- */
+
 /* It has the name, or had it last and failed: an image is better than an error. */
 static bool is_currents(const struct seed_share_entry *entry, const char *id)
 {
-	const struct seed_share_row *last = newest(entry);
+	const struct seed_share_row *last = share_newest(entry);
 
-	return last ? is_of(&last->record, id) : is_of(&entry->current, id);
+	return last ? share_is_of(&last->record, id) :
+	       share_is_of(&entry->current, id) && entry->current.state != SEED_STATE_CANCELLED;
 }
 
-static errint_t place_image(struct seed_share_entry *entry, const struct seed_record *row)
+static errint_t place_image(struct seed_share_entry *entry, const struct seed_share_row *found,
+			    const struct seed_share_change *change, const struct seed_record *row)
 {
+	struct seed_share_row *last = share_newest(entry);
 	struct seed_share_version *version;
+	errint_t err;
 
-	if (is_currents(entry, row->id))
-		return replace(&entry->current, row);
-	version = add_version(entry);
-	return version ? replace(&version->record, row) : -ENOMEM;
+	if (found && last && share_is_of(&last->record, found->late_of))
+		return overtake(entry, last, change, row);
+	if (is_currents(entry, row->id)) {
+		err = end_current(entry, row);
+		keep_time(&entry->current, found);
+		return err;
+	}
+	version = share_add_version(entry);
+	err = version ? share_replace(&version->record, row) : -ENOMEM;
+	(void)seed_share_prune(entry, change->keep);
+	return err;
 }
 
 static errint_t place_failure(struct seed_share_entry *entry, const struct seed_share_row *found,
 			      const struct seed_share_change *change, const struct seed_record *row)
 {
+	struct seed_share_row *late;
+	errint_t err;
+
 	if (!has_lease(found, change))
 		return -ESTALE;
-	return is_currents(entry, row->id) ? replace(&entry->current, row) : 0;
+	if (!is_currents(entry, row->id))
+		return 0;
+	late = found == share_newest(entry) ? find_late_of(entry, row->id) : NULL;
+	if (late) {
+		keep_time(&late->record, found);
+		return inherit(entry, late, change, row);
+	}
+	err = end_current(entry, row);
+	keep_time(&entry->current, found);
+	return err;
 }
 
 errint_t seed_share_finish(struct seed_share_entry *entry, const struct seed_share_change *change,
 			   const struct seed_record *row)
 {
-	struct seed_share_row *found = find_row(entry, row->id);
-	errint_t err;
+	struct seed_share_row *found = share_find_row(entry, row->id);
+	errint_t err = 0;
 
 	if (row->state != SEED_STATE_VERIFIED)
 		err = place_failure(entry, found, change, row);
-	else if (is_placed(entry, row->id))
+	else if (!found && entry->moved_to)
+		return -ESTALE;
+	else if (!share_is_placed(entry, row->id))
+		err = place_image(entry, found, change, row);
+	else if (!found)
 		return 0;
-	else
-		err = place_image(entry, row);
 	if (err)
 		return err;
 	if (found)
-		remove_row(entry, found);
-	changed(entry, change);
+		share_remove_row(entry, found);
+	put_newest_last(entry);
+	share_changed(entry, change);
+	return 0;
+}
+
+errint_t seed_share_drop(struct seed_share_entry *entry, const struct seed_share_change *change,
+			 const char *id)
+{
+	struct seed_share_row *found = share_find_row(entry, id);
+
+	if (!found)
+		return entry->moved_to ? -ESTALE : 0;
+	if (!has_lease(found, change))
+		return -ESTALE;
+	if (share_is_of(&entry->current, id) && entry->current.state != SEED_STATE_VERIFIED)
+		entry->current.state = SEED_STATE_CANCELLED;
+	share_remove_row(entry, found);
+	share_changed(entry, change);
 	return 0;
 }
 
 enum seed_share_end seed_share_end_of(const struct seed_share_entry *entry, const char *id)
 {
-	if (find_row(entry, id))
+	if (share_find_row(entry, id))
 		return SEED_SHARE_IN_FLIGHT;
-	if (is_placed(entry, id))
+	if (entry->moved_to)
+		return SEED_SHARE_MOVED;
+	if (share_is_placed(entry, id))
 		return SEED_SHARE_MADE;
-	return is_of(&entry->current, id) && entry->current.state == SEED_STATE_FAILED ?
+	return share_is_of(&entry->current, id) && entry->current.state == SEED_STATE_FAILED ?
 		SEED_SHARE_FAILED : SEED_SHARE_SUPERSEDED;
-}
-
-/* ---- JSON ---- */
-
-/* A row as it is stored, in an object. */
-static bool put_record(cJSON *object, const struct seed_record *record)
-{
-	char *text = seed_record_format_line(record);
-	cJSON *row = text ? cJSON_Parse(text) : NULL;
-
-	free(text);
-	if (row && cJSON_AddItemToObjectCS(object, "row", row))
-		return true;
-	cJSON_Delete(row);
-	return false;
-}
-
-/* An object behind the last of `array`. */
-static cJSON *put_object(cJSON *array)
-{
-	cJSON *object = cJSON_CreateObject();
-
-	if (object && cJSON_AddItemToArray(array, object))
-		return object;
-	cJSON_Delete(object);
-	return NULL;
-}
-
-static bool put_writers(cJSON *array, const struct seed_share_entry *entry)
-{
-	for (size_t i = 0; array && i < entry->writer_count; i++) {
-		cJSON *host = cJSON_CreateString(entry->writers[i]);
-
-		if (!host || !cJSON_AddItemToArray(array, host)) {
-			cJSON_Delete(host);
-			return false;
-		}
-	}
-	return array != NULL;
-}
-
-static bool put_rows(cJSON *array, const struct seed_share_entry *entry)
-{
-	for (size_t i = 0; array && i < entry->row_count; i++) {
-		const struct seed_share_row *row = &entry->rows[i];
-		cJSON *object = put_object(array);
-
-		if (!object || !cJSON_AddStringToObject(object, "host", row->host) ||
-		    !cJSON_AddNumberToObject(object, "lease", (double)row->lease) ||
-		    !cJSON_AddNumberToObject(object, "until", (double)row->until_s) ||
-		    !put_record(object, &row->record))
-			return false;
-	}
-	return array != NULL;
-}
-
-static bool put_versions(cJSON *array, const struct seed_share_entry *entry)
-{
-	for (size_t i = 0; array && i < entry->version_count; i++) {
-		cJSON *object = put_object(array);
-
-		if (!object || !cJSON_AddNumberToObject(object, "number", entry->versions[i].number) ||
-		    !put_record(object, &entry->versions[i].record))
-			return false;
-	}
-	return array != NULL;
-}
-
-char *seed_share_format(const struct seed_share_entry *entry)
-{
-	cJSON *object = cJSON_CreateObject(), *current;
-	char *text = NULL;
-	bool ok;
-
-	ok = object && cJSON_AddNumberToObject(object, "serial", (double)entry->serial) &&
-	     put_writers(cJSON_AddArrayToObject(object, "writers"), entry);
-	if (ok && entry->current.name) {
-		current = cJSON_AddObjectToObject(object, "current");
-		ok = current && put_record(current, &entry->current);
-	}
-	ok = ok && put_rows(cJSON_AddArrayToObject(object, "flight"), entry) &&
-	     put_versions(cJSON_AddArrayToObject(object, "history"), entry);
-	if (ok)
-		text = cJSON_PrintUnformatted(object);
-	cJSON_Delete(object);
-	return text;
-}
-
-/* 0 to 2^53. */
-static bool get_number(const cJSON *object, const char *key, int64_t *out)
-{
-	double value = cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(object, key));
-
-	if (!(value >= 0 && value <= 9007199254740992.0))
-		return false;
-	*out = (int64_t)value;
-	return true;
-}
-
-static bool get_host(const cJSON *item, char host[SEED_SHARE_HOST_BYTES])
-{
-	const char *text = cJSON_GetStringValue(item);
-
-	if (!text || strlen(text) != SEED_SHARE_HOST_BYTES - 1 ||
-	    strspn(text, "0123456789abcdef") != SEED_SHARE_HOST_BYTES - 1)
-		return false;
-	memcpy(host, text, SEED_SHARE_HOST_BYTES);
-	return true;
-}
-
-static bool get_writers(const cJSON *array, struct seed_share_entry *entry)
-{
-	const cJSON *item;
-
-	cJSON_ArrayForEach(item, array) {
-		if (entry->writer_count == SEED_SHARE_WRITERS ||
-		    !get_host(item, entry->writers[entry->writer_count]))
-			return false;
-		entry->writer_count++;
-	}
-	return entry->writer_count > 0;
-}
-
-/* Every row here has an id, and is NAME's. */
-static errint_t get_record(const cJSON *object, const char *name, struct seed_record *record)
-{
-	char *text = cJSON_PrintUnformatted(cJSON_GetObjectItemCaseSensitive(object, "row"));
-	errint_t err;
-
-	seed_record_release(record);
-	if (!text)
-		return -EBADMSG;
-	err = seed_record_parse(text, strlen(text), record);
-	cJSON_free(text);
-	if (!err && (!record->id || strcmp(record->name, name) != 0))
-		err = -EBADMSG;
-	return err;
-}
-
-static errint_t get_rows(const cJSON *array, const char *name, struct seed_share_entry *entry)
-{
-	const cJSON *object;
-
-	cJSON_ArrayForEach(object, array) {
-		struct seed_share_row *row = add_row(entry);
-		errint_t err = row ? get_record(object, name, &row->record) : -ENOMEM;
-
-		if (err)
-			return err;
-		if (!get_host(cJSON_GetObjectItemCaseSensitive(object, "host"), row->host) || !get_number(object, "lease", &row->lease) || !get_number(object, "until", &row->until_s) ||
-		    row->lease < 1 || !row->record.step || find_row(entry, row->record.id) != row)
-			return -EBADMSG;
-		/* Only the last has the name. */
-		if (row != entry->rows && !row[-1].record.superseded)
-			return -EBADMSG;
-	}
-	return 0;
-}
-
-static errint_t get_versions(const cJSON *array, const char *name, struct seed_share_entry *entry)
-{
-	const cJSON *object;
-	int64_t number;
-
-	cJSON_ArrayForEach(object, array) {
-		struct seed_share_version *version = add_version(entry);
-		errint_t err = version ? get_record(object, name, &version->record) : -ENOMEM;
-
-		if (err)
-			return err;
-		if (!get_number(object, "number", &number) || number < version->number || number > INT32_MAX ||
-		    version->record.state != SEED_STATE_VERIFIED)
-			return -EBADMSG;
-		version->number = (int)number;
-	}
-	return 0;
-}
-
-static errint_t get_entry(const cJSON *object, const char *name, struct seed_share_entry *entry)
-{
-	const cJSON *current = cJSON_GetObjectItemCaseSensitive(object, "current");
-	int64_t serial;
-	errint_t err;
-
-	if (!get_number(object, "serial", &serial) ||
-	    !get_writers(cJSON_GetObjectItemCaseSensitive(object, "writers"), entry))
-		return -EBADMSG;
-	entry->serial = (uint64_t)serial;
-	if (current) {
-		err = get_record(current, name, &entry->current);
-		if (err)
-			return err;
-	}
-	err = get_rows(cJSON_GetObjectItemCaseSensitive(object, "flight"), name, entry);
-	return err ? err : get_versions(cJSON_GetObjectItemCaseSensitive(object, "history"), name, entry);
-}
-
-errint_t seed_share_parse(const char *json, size_t len, const char *name, struct seed_share_entry *entry)
-{
-	errint_t err = -EBADMSG;
-	cJSON *object;
-	char *text;
-
-	seed_share_init(entry);
-	if (len > SEED_SHARE_ENTRY_MAX_BYTES || memchr(json, '\0', len))
-		return -EBADMSG;
-	/* NUL-terminated, because cJSON may read one byte too far (CVE-2023-53154). */
-	text = strndup(json, len);
-	if (!text)
-		return -ENOMEM;
-	object = cJSON_ParseWithOpts(text, NULL, true);
-	if (cJSON_IsObject(object))
-		err = get_entry(object, name, entry);
-	cJSON_Delete(object);
-	free(text);
-	return err;
 }

@@ -12,12 +12,21 @@
  *
  * A row belongs to a host for a time (a lease, by the store's clock), which each change renews.
  * When it has run out, any host may take the row, by a lease of its own: its number is the
- * serial of the change that gave it, so no two leases have the same. A lease is for progress only. What keeps two hosts from sending the same text is the swap before it: a
- * host that slept through its lease finds that the row has another number, also if the row came
- * back to it meanwhile; and a host that takes a row which says "submitting" does not send it.
+ * serial of the change that gave it, so no two leases have the same. A lease is for progress
+ * only. What keeps two hosts from sending the same text is the swap before it: a host that
+ * slept through its lease finds that the row has another number, also if the row came back to it
+ * meanwhile; and a host that takes a row which says "submitting" does not send it.
  *
  * A verified image is always taken, whoever has the row by then: it is paid for. It becomes
  * the current one if nothing newer has the name, else the newest of the history.
+ *
+ * A rename changes two objects, and no store writes two as one. So it has an order: read the
+ * source, join the target with it, leave the source; and if the source has changed
+ * meanwhile, all of it again. In between, a row stands in both, and its host goes on under the
+ * source. So what was not sent yet is sent by that host alone, under one of the two names: whoever
+ * takes such a row under the target finds it "submitting". A host that misses its row finds in
+ * `moved_to` where to look for it. A crash in between leaves both; joining again is right then,
+ * with the source as it is by then, and never with what was read earlier.
  *
  * Pure functions over an entry in memory; any thread. All errors are -ENOMEM unless said
  * otherwise; the entry is then not to be written.
@@ -31,6 +40,9 @@
 /* A host's id, made when its state directory is: 16 hexadecimal digits. */
 #define SEED_SHARE_HOST_BYTES 17
 
+/* A generation's id, and NUL. */
+#define SEED_SHARE_ID_BYTES 17
+
 /* The largest entry: rows in flight and versions, about 2 KiB each. */
 #define SEED_SHARE_ENTRY_MAX_BYTES (4 * 1024 * 1024)
 
@@ -43,6 +55,10 @@ struct seed_share_row {
 	char host[SEED_SHARE_HOST_BYTES];
 	int64_t lease;   /* its number */
 	int64_t until_s; /* its end, by the store's clock */
+	/* "", or the generation beside which this late task goes on: that one is its retry. */
+	char late_of[SEED_SHARE_ID_BYTES];
+	/* It came by a rename, and its host has not said yet that it goes on under this name. */
+	bool joined;
 	struct seed_record record;
 };
 
@@ -51,13 +67,23 @@ struct seed_share_version {
 	struct seed_record record;
 };
 
+/* What a user has removed although `current` is there. */
+enum {
+	SEED_SHARE_NO_PROMPT = 1 << 0,
+	SEED_SHARE_NO_IMAGE = 1 << 1,
+	SEED_SHARE_NO_RECORD = 1 << 2,
+};
+
 struct seed_share_entry {
 	uint64_t serial; /* grows by one with each change */
-	/* Who made the last changes, the newest last: so two hosts never write the same, and a
-	 * host whose answer was lost sees whether its change happened, whatever came behind it. */
+	/* Who made the last changes (struct seed_share_change, `writer`), the newest last: so no
+	 * two write the same, and one whose answer was lost sees whether its change happened, whatever
+	 * came behind it. */
 	char writers[SEED_SHARE_WRITERS][SEED_SHARE_HOST_BYTES];
 	size_t writer_count;
 	struct seed_record current;         /* the catalogue's row; name NULL: there is none */
+	unsigned without;                   /* SEED_SHARE_NO_… */
+	char *moved_to;                     /* owned: it was renamed, and nothing is left; NULL: not */
 	/* In flight, oldest first. At most one is not superseded: the last. */
 	struct seed_share_row *rows;
 	size_t row_count;
@@ -67,6 +93,11 @@ struct seed_share_entry {
 
 void seed_share_init(struct seed_share_entry *entry);
 void seed_share_release(struct seed_share_entry *entry); /* leaves it empty */
+
+/* A deep copy. `name` (NULL: as they are) becomes that of all its records. `to` is initialised
+ * here; release it in any case. */
+errint_t seed_share_copy(struct seed_share_entry *to, const struct seed_share_entry *from,
+			 const char *name) SEED_MUST_CHECK;
 
 /* JSON, malloc'd; NULL without memory. */
 char *seed_share_format(const struct seed_share_entry *entry);
@@ -79,16 +110,21 @@ errint_t seed_share_parse(const char *json, size_t len, const char *name,
 /* Who changes it, and when. */
 struct seed_share_change {
 	const char *host;
+	/* 16 hexadecimal digits that only the tries of this one change have; NULL: the host's. A
+	 * host may have several changes on their way, also some from before it started again. */
+	const char *writer;
 	int64_t lease; /* which one it has of the row; of changes that make or take a row: unused */
 	int64_t now_s, lease_s; /* the store's clock */
+	int64_t keep;  /* versions in the history; < 0: all */
 };
 
-/* ---- changes ---- */
+/* ---- a generation's changes ---- */
 
 /* A text was committed on this host: `row` (step "queued"; its id is set) takes the name, under
  * the lease entry->serial.
  * Present rows are superseded: what no service has is dropped, and what is paid for, or may
- * be, stays until it has ended. The current image goes to the history. -EEXIST, and nothing was
+ * be, stays until it has ended. The current image goes to the history. What a user had removed,
+ * and where the name was moved to, is forgotten. -EEXIST, and nothing was
  * changed: the newest row asks for the same; *joined is that one, the entry's.
  *
  * Where the answer to the swap is lost, seed_share_wrote() of the serial that was tried says
@@ -98,7 +134,7 @@ errint_t seed_share_begin(struct seed_share_entry *entry, const struct seed_shar
 			  const struct seed_record *row,
 			  const struct seed_share_row **joined) SEED_MUST_CHECK;
 
-/* Whether that host made change number `serial`. SEED_SHARE_NEVER: it did not, and a write of
+/* Whether that writer made change number `serial`. SEED_SHARE_NEVER: it did not, and a write of
  * that number does not happen any more. */
 enum seed_share_wrote {
 	SEED_SHARE_NOT_YET, /* the entry is older: nobody did so far */
@@ -107,10 +143,11 @@ enum seed_share_wrote {
 	SEED_SHARE_UNKNOWN, /* too long ago */
 };
 enum seed_share_wrote seed_share_wrote(const struct seed_share_entry *entry, uint64_t serial,
-				       const char *host);
+				       const char *writer);
 
-/* This lease's row of that id as it is now, and the lease renewed. Whether it is superseded is
- * the entry's to say: `row` is told. -ESTALE: the row is under another lease by now, or gone. */
+/* This lease's row of that id as it is now, and the lease renewed. Whether it is superseded, and
+ * the prompt's time, are the entry's to say: `row` is told. -ESTALE: the row is under another
+ * lease by now, or gone: seed_share_end_of() says more. */
 errint_t seed_share_update(struct seed_share_entry *entry, const struct seed_share_change *change,
 			   struct seed_record *row) SEED_MUST_CHECK;
 
@@ -119,18 +156,92 @@ errint_t seed_share_update(struct seed_share_entry *entry, const struct seed_sha
 const struct seed_share_row *seed_share_take(struct seed_share_entry *entry,
 					     const struct seed_share_change *change);
 
+/* The row of that id becomes this host's under a new lease, if it is its own already or its
+ * lease has run out; *row is that one, the entry's. For a host that has it in its journal, and
+ * under a target only when the source has moved. -ESTALE: another has it. -ENOENT: it is
+ * not in flight. */
+errint_t seed_share_reclaim(struct seed_share_entry *entry, const struct seed_share_change *change,
+			    const char *id, const struct seed_share_row **row) SEED_MUST_CHECK;
+
+/* The late task of generation `late_of`, which goes on beside its retry: a superseded row under
+ * the lease entry->serial, before the newest. What this host has added already is updated, under
+ * the lease that it has; what is made already stays as it is. -ESTALE: another host has the row,
+ * or the name has moved. */
+errint_t seed_share_add(struct seed_share_entry *entry, const struct seed_share_change *change,
+			const struct seed_record *row, const char *late_of) SEED_MUST_CHECK;
+
 /* The generation has ended as `row` says: verified (`image` is set) or failed. An image is
  * taken whoever has the row, and if there is none any more; twice is once. A failure counts
- * only under this lease: -ESTALE otherwise, and nothing is changed. */
+ * only under this lease: -ESTALE otherwise, and nothing is changed. -ESTALE of an image: the
+ * name has moved, and the image belongs there.
+ * Of a late task and its retry the first good image is the name's, and the other's
+ * goes to the history. Where the retry fails first, the late task has the name again. */
 errint_t seed_share_finish(struct seed_share_entry *entry, const struct seed_share_change *change,
 			   const struct seed_record *row) SEED_MUST_CHECK;
+
+/* The row goes without an outcome: it was given up, or cancelled. -ESTALE as in update; one
+ * that is gone already changes nothing. */
+errint_t seed_share_drop(struct seed_share_entry *entry, const struct seed_share_change *change,
+			 const char *id) SEED_MUST_CHECK;
+
+/* ---- users' changes, which need no lease ---- */
+
+/* -ENOENT of all of these: it is not there, and nothing is changed. */
+
+/* What runs is cancelled: the newest row goes, and its host finds out by -ESTALE. An image that
+ * comes all the same goes to the history. The current image stays. */
+errint_t seed_share_remove_prompt(struct seed_share_entry *entry,
+				  const struct seed_share_change *change) SEED_MUST_CHECK;
+/* The current image goes for good: no newer one retires it. */
+errint_t seed_share_remove_image(struct seed_share_entry *entry,
+				 const struct seed_share_change *change) SEED_MUST_CHECK;
+/* Hidden until `current` changes by an end or a beginning. */
+errint_t seed_share_remove_record(struct seed_share_entry *entry,
+				  const struct seed_share_change *change) SEED_MUST_CHECK;
+errint_t seed_share_remove_version(struct seed_share_entry *entry,
+				   const struct seed_share_change *change, int number) SEED_MUST_CHECK;
+
+/* That version is the current image again, and the present one goes to the history. What is
+ * shelved is superseded; -EBUSY: the newest row runs, and its image would be hidden. */
+errint_t seed_share_restore(struct seed_share_entry *entry, const struct seed_share_change *change,
+			    int number) SEED_MUST_CHECK;
+
+/* The prompt's time, of the current row and of the newest in flight. */
+errint_t seed_share_set_time(struct seed_share_entry *entry, const struct seed_share_change *change,
+			     struct timespec time) SEED_MUST_CHECK;
+
+/* Of a state directory that is copied: `current` (NULL: none) and versions, numbers
+ * growing, into an entry that was never written: -EEXIST otherwise. -EINVAL: what is no version. */
+errint_t seed_share_create(struct seed_share_entry *entry, const struct seed_share_change *change,
+			   const struct seed_record *current,
+			   const struct seed_share_version *versions, size_t count,
+			   unsigned without) SEED_MUST_CHECK;
+
+/* The target of a rename: what `from` has becomes this entry's, under `name`, with its rows, their
+ * hosts and leases. What was here is kept: the current image and the versions before those of
+ * `from`, which get new numbers. Present rows are superseded. What was joined from there before is
+ * not doubled. -ENOENT: `from` is empty. */
+errint_t seed_share_join(struct seed_share_entry *entry, const struct seed_share_change *change,
+			 const struct seed_share_entry *from, const char *name) SEED_MUST_CHECK;
+
+/* The source of a rename, after the join, and only if it is still what was joined: all goes, and
+ * `moved_to` is set. -ENOENT: there is nothing. */
+errint_t seed_share_leave(struct seed_share_entry *entry, const struct seed_share_change *change,
+			  const char *to) SEED_MUST_CHECK;
+
+/* Drops the oldest versions beyond `keep` (< 0: none); returns how many. All changes that add
+ * one do so. */
+int seed_share_prune(struct seed_share_entry *entry, int64_t keep);
+
+/* ---- what has become of a generation ---- */
 
 /* How the generation of that id has ended, where it is in flight no more. */
 enum seed_share_end {
 	SEED_SHARE_IN_FLIGHT,
 	SEED_SHARE_MADE,       /* its image is the current one, or in the history */
 	SEED_SHARE_FAILED,     /* `current` says why */
-	SEED_SHARE_SUPERSEDED, /* dropped for a newer text, or removed by a user */
+	SEED_SHARE_SUPERSEDED, /* dropped for a newer text, given up, or removed by a user */
+	SEED_SHARE_MOVED,      /* not known here: `moved_to` may know more */
 };
 enum seed_share_end seed_share_end_of(const struct seed_share_entry *entry, const char *id);
 

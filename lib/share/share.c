@@ -2,8 +2,10 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "lib/base/clock.h"
+#include "lib/base/table.h"
 #include "lib/s3/key.h"
 #include "lib/share/store_clock.h"
 
@@ -12,23 +14,47 @@ enum {
 	ASK_MS = 20000,
 };
 
+/* Operations, oldest first. */
+struct queue {
+	struct seed_share_op *first, **last;
+};
+
+/*
+ * The oldest operation of a name is in one of the queues, and in the table of names; the others
+ * of that name are behind it. So neither a name with many operations nor many names cost more
+ * than a step for each.
+ */
 struct seed_share {
 	struct seed_s3 *s3;
 	char host[SEED_SHARE_HOST_BYTES];
 	int lease_s;
+	int64_t keep;
 	struct seed_store_clock clock;
-	struct seed_share_op *ops;
+	uint64_t last_writer; /* begins anywhere, so that no other process has the same */
+	struct queue waiting; /* for wake_ms */
+	struct queue due;
+	struct queue asked;
+	struct seed_table names;
 };
 
 struct seed_share_op {
-	struct seed_share_op *next, **link;
+	struct seed_share_op *next, **link; /* in `queue` */
+	struct queue *queue;
+	struct seed_share_op *older; /* of this name; NULL: it is the oldest */
+	struct seed_share_op *newer;
+	struct seed_table_link by_name; /* of the oldest */
+	struct seed_share_op *newest;   /* the oldest says which one is the last of its name */
 	struct seed_share *share;
-	struct seed_s3_op *asked;  /* NULL: it waits for wake_ms */
+	struct seed_s3_op *asked;  /* NULL: it waits for wake_ms, or for older ones */
 	seed_share_done_fn *done;
 	void *context;
 	enum seed_share_verb verb;
-	char *name, *key;
+	char writer[SEED_SHARE_HOST_BYTES];
+	char *name, *key, *id, *other;
 	struct seed_record row;
+	struct seed_share_entry from;
+	struct timespec time;
+	int number;
 	int64_t lease, deadline_ms, wake_ms, pause_ms;
 	uint64_t tried;            /* the serial of the swap whose answer is not known; 0: none */
 	struct seed_share_entry entry; /* as read, or as it is to be */
@@ -37,33 +63,137 @@ struct seed_share_op {
 	struct seed_error error;   /* the last that was met */
 };
 
-errint_t seed_share_new(struct seed_s3 *s3, const char *host, int lease_s, struct seed_share **out)
+/* ---- queues ---- */
+
+static void put(struct queue *queue, struct seed_share_op *op)
+{
+	op->queue = queue;
+	op->next = NULL;
+	op->link = queue->last;
+	*queue->last = op;
+	queue->last = &op->next;
+}
+
+static void unput(struct seed_share_op *op)
+{
+	*op->link = op->next;
+	if (op->next)
+		op->next->link = op->link;
+	else
+		op->queue->last = op->link;
+	op->queue = NULL;
+}
+
+static void move_to(struct queue *queue, struct seed_share_op *op)
+{
+	unput(op);
+	put(queue, op);
+}
+
+/* FNV-1a */
+static uint64_t hash_of(const char *name)
+{
+	uint64_t hash = 0xcbf29ce484222325u;
+
+	for (; *name; name++)
+		hash = (hash ^ (unsigned char)*name) * 0x100000001b3u;
+	return hash ^ hash >> 32;
+}
+
+static struct seed_share_op *oldest_of(const struct seed_share *share, const char *name, uint64_t hash)
+{
+	struct seed_table_link *link = seed_table_find(&share->names, hash);
+
+	for (; link; link = link->next) {
+		struct seed_share_op *op =
+			(struct seed_share_op *)((char *)link - offsetof(struct seed_share_op, by_name));
+
+		if (link->hash == hash && strcmp(op->name, name) == 0)
+			return op;
+	}
+	return NULL;
+}
+
+static void be_oldest(struct seed_share_op *op, struct seed_share_op *last, uint64_t hash)
+{
+	op->newest = last;
+	seed_table_add(&op->share->names, &op->by_name, hash);
+	put(&op->share->waiting, op);
+}
+
+static void line_up(struct seed_share_op *op)
+{
+	uint64_t hash = hash_of(op->name);
+	struct seed_share_op *oldest = oldest_of(op->share, op->name, hash);
+
+	if (!oldest) {
+		be_oldest(op, op, hash);
+		return;
+	}
+	op->older = oldest->newest;
+	op->older->newer = op;
+	oldest->newest = op;
+}
+
+/* The next one of its name may start. */
+static void leave_line(struct seed_share_op *op)
+{
+	struct seed_share *share = op->share;
+
+	if (op->newer)
+		op->newer->older = op->older;
+	if (op->older) {
+		op->older->newer = op->newer;
+		if (!op->newer)
+			oldest_of(share, op->name, hash_of(op->name))->newest = op->older;
+	} else {
+		unput(op);
+		(void)seed_table_remove(&share->names, &op->by_name);
+		if (op->newer)
+			be_oldest(op->newer, op->newest, op->by_name.hash);
+	}
+}
+
+errint_t seed_share_new(struct seed_s3 *s3, const char *host, int lease_s, int64_t keep,
+			struct seed_share **out)
 {
 	struct seed_share *share = calloc(1, sizeof(*share));
 
-	if (!share)
+	if (!share || seed_table_init(&share->names)) {
+		free(share);
 		return -ENOMEM;
+	}
 	assert(strlen(host) == SEED_SHARE_HOST_BYTES - 1);
 	memcpy(share->host, host, sizeof(share->host));
 	share->s3 = s3;
 	share->lease_s = lease_s;
+	share->keep = keep;
+	if (getrandom(&share->last_writer, sizeof(share->last_writer), GRND_NONBLOCK) < 0)
+		share->last_writer = (uint64_t)seed_clock_wall_ms() << 20 ^ strtoull(host, NULL, 16);
+	share->waiting.last = &share->waiting.first;
+	share->due.last = &share->due.first;
+	share->asked.last = &share->asked.first;
 	*out = share;
 	return 0;
 }
 
-static void op_free(struct seed_share_op *op)
+static void op_release(struct seed_share_op *op)
 {
-	if (op->link) {
-		*op->link = op->next;
-		if (op->next)
-			op->next->link = op->link;
-	}
 	seed_record_release(&op->row);
+	seed_share_release(&op->from);
 	seed_share_release(&op->entry);
 	free(op->name);
 	free(op->key);
+	free(op->id);
+	free(op->other);
 	free(op->text);
 	free(op);
+}
+
+static void op_free(struct seed_share_op *op)
+{
+	leave_line(op);
+	op_release(op);
 }
 
 void seed_share_cancel(struct seed_share_op *op)
@@ -73,12 +203,20 @@ void seed_share_cancel(struct seed_share_op *op)
 	op_free(op);
 }
 
+static void cancel_all(struct queue *queue)
+{
+	while (queue->first)
+		seed_share_cancel(queue->first);
+}
+
 void seed_share_free(struct seed_share *share)
 {
 	if (!share)
 		return;
-	while (share->ops)
-		seed_share_cancel(share->ops);
+	cancel_all(&share->asked);
+	cancel_all(&share->due);
+	cancel_all(&share->waiting); /* and all that are behind these */
+	seed_table_release(&share->names);
 	free(share);
 }
 
@@ -100,11 +238,18 @@ static void end_with(struct seed_share_op *op, int code, const char *what)
 	end(op, -code, NULL);
 }
 
+/* This operation's row, under the lease that it has. */
 static const struct seed_share_row *row_of(const struct seed_share_op *op, int64_t lease)
 {
-	for (size_t i = 0; i < op->entry.row_count; i++)
-		if (op->entry.rows[i].lease == lease)
-			return &op->entry.rows[i];
+	const char *id = op->id ? op->id : op->row.id;
+
+	for (size_t i = 0; i < op->entry.row_count; i++) {
+		const struct seed_share_row *row = &op->entry.rows[i];
+
+		if (row->lease == lease && strcmp(row->host, op->share->host) == 0 &&
+		    (!id || strcmp(row->record.id, id) == 0))
+			return row;
+	}
 	return NULL;
 }
 
@@ -117,13 +262,17 @@ static void happened(struct seed_share_op *op)
 
 /* ---- one round: read, change, swap ---- */
 
+#define UNKNOWN_WORDS "it is not known whether the store took a change"
+
 static void again(struct seed_share_op *op, int64_t wait_ms)
 {
 	op->wake_ms = seed_store_clock_again_ms(&op->pause_ms, wait_ms);
-	if (op->wake_ms < op->deadline_ms)
+	if (op->wake_ms < op->deadline_ms) {
+		move_to(&op->share->waiting, op);
 		return;
+	}
 	if (op->tried)
-		end_with(op, ETIMEDOUT, "it is not known whether the store took a change");
+		end_with(op, ETIMEDOUT, UNKNOWN_WORDS);
 	else
 		end_with(op, EHOSTUNREACH, "the store did not answer in time");
 }
@@ -182,71 +331,235 @@ static void swap(struct seed_share_op *op)
 		again(op, 0);
 }
 
-/* The verb, on the entry as it was read. Like the functions that it calls; -ENOENT: nothing to
- * take. */
-static errint_t apply(struct seed_share_op *op, const struct seed_share_row **row)
-{
-	struct seed_share_change change = {
-		.host = op->share->host,
-		.lease = op->lease,
-		.now_s = seed_store_clock_ms(&op->share->clock) / 1000,
-		.lease_s = op->share->lease_s,
-	};
-	uint64_t before = op->entry.serial;
-	errint_t err = 0;
+/* ---- verbs ---- */
 
-	switch (op->verb) {
-	case SEED_SHARE_READ:
-		return -EALREADY;
-	case SEED_SHARE_BEGIN:
-		err = seed_share_begin(&op->entry, &change, &op->row, row);
-		op->lease = (int64_t)op->entry.serial;
-		return err;
-	case SEED_SHARE_UPDATE:
-		return seed_share_update(&op->entry, &change, &op->row);
-	case SEED_SHARE_TAKE:
-		*row = seed_share_take(&op->entry, &change);
-		if (*row)
-			op->lease = (*row)->lease;
-		return *row ? 0 : -ENOENT;
-	case SEED_SHARE_FINISH:
-		err = seed_share_finish(&op->entry, &change, &op->row);
-		return !err && op->entry.serial == before ? -EALREADY : err;
-	}
+/* Whether a change that may have happened is simply made again. */
+enum repeat {
+	REPEAT_ALWAYS,  /* it names what is to be, and finds out whose that is by now */
+	REPEAT_UNKNOWN, /* where nobody knows: it finds what it has made */
+	REPEAT_NEVER,   /* it would do it to something else */
+};
+
+enum { NEEDS_ROW = 1 << 0, NEEDS_ID = 1 << 1, NEEDS_OTHER = 1 << 2, NEEDS_FROM = 1 << 3 };
+
+/* `apply` is the verb on the entry as it was read: like the function that it calls. *row: what it
+ * made, took or joined. */
+struct verb {
+	errint_t (*apply)(struct seed_share_op *op, const struct seed_share_change *change,
+			  const struct seed_share_row **row);
+	enum repeat repeat;
+	unsigned needs;
+};
+
+#define VERB(name) \
+	static errint_t name(struct seed_share_op *op, const struct seed_share_change *change, \
+			     const struct seed_share_row **row)
+
+VERB(do_read)
+{
+	(void)op;
+	(void)change;
+	(void)row;
+	return 0;
+}
+
+VERB(do_begin)
+{
+	errint_t err = seed_share_begin(&op->entry, change, &op->row, row);
+
+	op->lease = (int64_t)op->entry.serial;
 	return err;
 }
 
-/* What became of a begin or a take whose answer is not known. True: the operation is over. */
+VERB(do_update)
+{
+	(void)row;
+	return seed_share_update(&op->entry, change, &op->row);
+}
+
+VERB(do_take)
+{
+	*row = seed_share_take(&op->entry, change);
+	if (*row)
+		op->lease = (*row)->lease;
+	return *row ? 0 : -ENOENT;
+}
+
+VERB(do_reclaim)
+{
+	errint_t err = seed_share_reclaim(&op->entry, change, op->id, row);
+
+	if (!err)
+		op->lease = (*row)->lease;
+	return err;
+}
+
+VERB(do_add)
+{
+	errint_t err = seed_share_add(&op->entry, change, &op->row, op->other);
+
+	(void)row;
+	for (size_t i = 0; i < op->entry.row_count && !err; i++)
+		if (strcmp(op->entry.rows[i].record.id, op->row.id) == 0)
+			op->lease = op->entry.rows[i].lease;
+	return err;
+}
+
+VERB(do_finish)
+{
+	(void)row;
+	return seed_share_finish(&op->entry, change, &op->row);
+}
+
+VERB(do_drop)
+{
+	(void)row;
+	return seed_share_drop(&op->entry, change, op->id);
+}
+
+VERB(do_remove_prompt)
+{
+	(void)row;
+	return seed_share_remove_prompt(&op->entry, change);
+}
+
+VERB(do_remove_image)
+{
+	(void)row;
+	return seed_share_remove_image(&op->entry, change);
+}
+
+VERB(do_remove_record)
+{
+	(void)row;
+	return seed_share_remove_record(&op->entry, change);
+}
+
+VERB(do_remove_version)
+{
+	(void)row;
+	return seed_share_remove_version(&op->entry, change, op->number);
+}
+
+VERB(do_restore)
+{
+	(void)row;
+	return seed_share_restore(&op->entry, change, op->number);
+}
+
+VERB(do_set_time)
+{
+	(void)row;
+	return seed_share_set_time(&op->entry, change, op->time);
+}
+
+VERB(do_create)
+{
+	const struct seed_share_entry *from = &op->from;
+
+	(void)row;
+	return seed_share_create(&op->entry, change, from->current.name ? &from->current : NULL,
+				 from->versions, from->version_count, from->without);
+}
+
+VERB(do_join)
+{
+	(void)row;
+	return seed_share_join(&op->entry, change, &op->from, op->name);
+}
+
+VERB(do_leave)
+{
+	(void)row;
+	/* What has come to it since was not joined, and would be lost. */
+	if (op->entry.serial != op->from.serial && !op->entry.moved_to)
+		return -EAGAIN;
+	return seed_share_leave(&op->entry, change, op->other);
+}
+
+static const struct verb verbs[] = {
+	[SEED_SHARE_READ] = { do_read, REPEAT_ALWAYS, 0 },
+	[SEED_SHARE_BEGIN] = { do_begin, REPEAT_NEVER, NEEDS_ROW },
+	[SEED_SHARE_UPDATE] = { do_update, REPEAT_ALWAYS, NEEDS_ROW },
+	[SEED_SHARE_TAKE] = { do_take, REPEAT_UNKNOWN, 0 },
+	[SEED_SHARE_RECLAIM] = { do_reclaim, REPEAT_UNKNOWN, NEEDS_ID },
+	[SEED_SHARE_ADD] = { do_add, REPEAT_NEVER, NEEDS_ROW | NEEDS_OTHER },
+	[SEED_SHARE_FINISH] = { do_finish, REPEAT_UNKNOWN, NEEDS_ROW },
+	[SEED_SHARE_DROP] = { do_drop, REPEAT_UNKNOWN, NEEDS_ID },
+	[SEED_SHARE_REMOVE_PROMPT] = { do_remove_prompt, REPEAT_NEVER, 0 },
+	[SEED_SHARE_REMOVE_IMAGE] = { do_remove_image, REPEAT_NEVER, 0 },
+	[SEED_SHARE_REMOVE_RECORD] = { do_remove_record, REPEAT_NEVER, 0 },
+	[SEED_SHARE_REMOVE_VERSION] = { do_remove_version, REPEAT_NEVER, 0 },
+	[SEED_SHARE_RESTORE] = { do_restore, REPEAT_NEVER, 0 },
+	[SEED_SHARE_SET_TIME] = { do_set_time, REPEAT_NEVER, 0 },
+	[SEED_SHARE_CREATE] = { do_create, REPEAT_NEVER, NEEDS_FROM },
+	[SEED_SHARE_JOIN] = { do_join, REPEAT_NEVER, NEEDS_FROM },
+	[SEED_SHARE_LEAVE] = { do_leave, REPEAT_UNKNOWN, NEEDS_FROM | NEEDS_OTHER },
+};
+
+static errint_t apply(struct seed_share_op *op, const struct seed_share_row **row)
+{
+	const struct seed_share_change change = {
+		.host = op->share->host,
+		.writer = op->writer,
+		.lease = op->lease,
+		.now_s = seed_store_clock_ms(&op->share->clock) / 1000,
+		.lease_s = op->share->lease_s,
+		.keep = op->share->keep,
+	};
+
+	return verbs[op->verb].apply(op, &change, row);
+}
+
+/* ---- what was read ---- */
+
+/* It happened, as the entry says by now, or nobody knows it any more. */
+static bool end_decided(struct seed_share_op *op, bool is_known)
+{
+	const struct seed_share_row *row = row_of(op, op->lease);
+
+	if ((op->verb == SEED_SHARE_TAKE || op->verb == SEED_SHARE_RECLAIM) && !row)
+		return false; /* it was taken, and lost */
+	op->error.code = 0;
+	if (op->verb == SEED_SHARE_BEGIN || op->verb == SEED_SHARE_ADD)
+		end(op, row ? 0 : -ECANCELED, row);
+	else if (is_known)
+		end(op, 0, row);
+	else
+		end_with(op, ETIMEDOUT, UNKNOWN_WORDS);
+	return true;
+}
+
+/* What became of a change whose answer is not known. True: the operation is over. */
 static bool was_decided(struct seed_share_op *op)
 {
-	const struct seed_share_row *row = row_of(op, (int64_t)op->tried);
+	enum repeat repeat = verbs[op->verb].repeat;
 	enum seed_share_wrote wrote;
 
-	if (!op->tried || (op->verb != SEED_SHARE_BEGIN && op->verb != SEED_SHARE_TAKE))
+	if (!op->tried || repeat == REPEAT_ALWAYS)
 		return false;
-	wrote = seed_share_wrote(&op->entry, op->tried, op->share->host);
+	wrote = seed_share_wrote(&op->entry, op->tried, op->writer);
 	if (wrote == SEED_SHARE_NOT_YET)
 		return false;
 	op->tried = 0;
-	if (wrote == SEED_SHARE_NEVER || (op->verb == SEED_SHARE_TAKE && !row))
+	if (wrote == SEED_SHARE_NEVER || (wrote == SEED_SHARE_UNKNOWN && repeat == REPEAT_UNKNOWN))
 		return false;
-	op->error.code = 0;
-	end(op, row ? 0 : -ECANCELED, row);
-	return true;
+	return end_decided(op, wrote == SEED_SHARE_WROTE);
 }
 
 static void was_read(struct seed_share_op *op)
 {
 	const struct seed_share_row *row = NULL;
+	uint64_t before = op->entry.serial;
 	errint_t err;
 
 	if (was_decided(op))
 		return;
 	err = apply(op, &row);
 	op->error.code = 0;
-	if (!err)
+	if (!err && op->entry.serial != before)
 		swap(op);
-	else if (err == -EALREADY)
+	else if (!err)
 		happened(op);
 	else
 		end(op, err, err == -EEXIST ? row : NULL);
@@ -292,8 +605,10 @@ static void on_read(void *context, struct seed_s3_answer *answer)
 static void read_entry(struct seed_share_op *op)
 {
 	const struct seed_s3_get get = { .key = op->key, .limit_bytes = SEED_SHARE_ENTRY_MAX_BYTES };
-	errint_t err = seed_s3_get(op->share->s3, &get, ask_until(op), on_read, op, &op->asked);
+	errint_t err;
 
+	move_to(&op->share->asked, op);
+	err = seed_s3_get(op->share->s3, &get, ask_until(op), on_read, op, &op->asked);
 	if (!err)
 		return;
 	(void)seed_error_set(&op->error, -err, "%s", strerrordesc_np(-err));
@@ -320,16 +635,30 @@ static errint_t key_of(const char *name, char **out)
 	return err == -EFBIG ? -EINVAL : err;
 }
 
+static bool is_whole(const struct seed_share_request *request)
+{
+	unsigned needs = verbs[request->verb].needs;
+
+	return (!(needs & NEEDS_ROW) || (request->row && request->row->id)) &&
+	       (!(needs & NEEDS_ID) || request->id) && (!(needs & NEEDS_OTHER) || request->other) &&
+	       (!(needs & NEEDS_FROM) || request->from);
+}
+
 static errint_t op_fill(struct seed_share_op *op, const struct seed_share_request *request)
 {
-	errint_t err = key_of(request->name, &op->key);
+	errint_t err = is_whole(request) ? key_of(request->name, &op->key) : -EINVAL;
 
-	if (err)
-		return err;
-	op->name = strdup(request->name);
-	if (!op->name)
-		return -ENOMEM;
-	return request->row ? seed_record_copy(&op->row, request->row) : 0;
+	if (!err)
+		err = seed_record_set(&op->name, request->name);
+	if (!err)
+		err = seed_record_set(&op->id, request->id);
+	if (!err)
+		err = seed_record_set(&op->other, request->other);
+	if (!err && request->from && request->verb != SEED_SHARE_LEAVE)
+		err = seed_share_copy(&op->from, request->from, request->name);
+	else if (!err && request->from)
+		op->from.serial = request->from->serial;
+	return !err && request->row ? seed_record_copy(&op->row, request->row) : err;
 }
 
 errint_t seed_share_start(struct seed_share *share, const struct seed_share_request *request,
@@ -341,43 +670,52 @@ errint_t seed_share_start(struct seed_share *share, const struct seed_share_requ
 	if (!op)
 		return -ENOMEM;
 	op->share = share;
+	(void)snprintf(op->writer, sizeof(op->writer), "%016llx", (unsigned long long)++share->last_writer);
 	op->done = done;
 	op->context = context;
 	op->verb = request->verb;
 	op->lease = request->lease;
+	op->number = request->number;
+	op->time = request->time;
 	op->deadline_ms = request->deadline_ms;
 	seed_record_init(&op->row);
+	seed_share_init(&op->from);
 	seed_share_init(&op->entry);
 	err = op_fill(op, request);
 	if (err) {
-		op_free(op);
+		op_release(op);
 		return err;
 	}
-	op->next = share->ops;
-	op->link = &share->ops;
-	if (op->next)
-		op->next->link = &op->next;
-	share->ops = op;
+	line_up(op);
 	*out = op;
 	return 0;
 }
 
+/* Moves what has waited long enough to `due`; when the next has. */
+static int64_t collect_due(struct seed_share *share, int64_t now_ms)
+{
+	struct seed_share_op *op, *next;
+	int64_t at_ms = INT64_MAX;
+
+	for (op = share->waiting.first; op; op = next) {
+		next = op->next;
+		if (op->wake_ms <= now_ms)
+			move_to(&share->due, op);
+		else if (op->wake_ms < at_ms)
+			at_ms = op->wake_ms;
+	}
+	return at_ms;
+}
+
 int64_t seed_share_turn(struct seed_share *share, int64_t now_ms)
 {
-	struct seed_share_op *op;
-	int64_t at_ms;
+	int64_t at_ms = collect_due(share, now_ms);
 
 	/* What starts here may end at once, and its end may start or cancel others. */
-	do {
-		at_ms = INT64_MAX;
-		for (op = share->ops; op; op = op->next) {
-			if (!op->asked && op->wake_ms <= now_ms)
-				break;
-			if (!op->asked && op->wake_ms < at_ms)
-				at_ms = op->wake_ms;
-		}
-		if (op)
-			read_entry(op);
-	} while (op);
+	while (share->due.first) {
+		while (share->due.first)
+			read_entry(share->due.first);
+		at_ms = collect_due(share, now_ms);
+	}
 	return at_ms;
 }

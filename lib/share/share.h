@@ -7,6 +7,9 @@
  * between answers the monotonic clock goes on. It is known to a second, and a lease is long
  * beside that.
  *
+ * Operations of one name run in their order: each starts when all earlier ones of that name
+ * have ended or were cancelled. Those of different names run beside each other.
+ *
  * A store that is away, busy or that lost a race is asked again with back-off until the
  * operation's deadline.
  */
@@ -19,33 +22,50 @@
 struct seed_share;
 struct seed_share_op;
 
-/* `host`: 16 hexadecimal digits. `s3` is the caller's and outlives it. */
-errint_t seed_share_new(struct seed_s3 *s3, const char *host, int lease_s,
+/* `host`: 16 hexadecimal digits. `keep`: versions in each history; < 0: all. `s3` is the
+ * caller's and outlives it. */
+errint_t seed_share_new(struct seed_s3 *s3, const char *host, int lease_s, int64_t keep,
 			struct seed_share **share) SEED_MUST_CHECK;
 void seed_share_free(struct seed_share *share); /* operations still there are dropped; NULL is allowed */
 
-/* Starts what has waited long enough; returns when to be called again (INT64_MAX: not). */
+/* Starts what has waited long enough; returns when to be called again (INT64_MAX: not). Each end
+ * of an operation may let others start: so it is called after seed_net_turn(), too. */
 int64_t seed_share_turn(struct seed_share *share, int64_t now_ms);
 
+/* The changes of lib/share/entry.h; here is what each needs of a request. */
 enum seed_share_verb {
 	SEED_SHARE_READ,
-	SEED_SHARE_BEGIN,  /* `row`'s text takes the name */
-	SEED_SHARE_UPDATE, /* `row` as it is now, under `lease` */
-	SEED_SHARE_TAKE,   /* a row whose lease has run out */
-	SEED_SHARE_FINISH, /* `row` has ended */
+	SEED_SHARE_BEGIN,   /* `row`'s text takes the name */
+	SEED_SHARE_UPDATE,  /* `row` as it is now, under `lease` */
+	SEED_SHARE_TAKE,    /* a row whose lease has run out */
+	SEED_SHARE_RECLAIM, /* the row of `id` */
+	SEED_SHARE_ADD,     /* `row`, late, beside generation `other` */
+	SEED_SHARE_FINISH,  /* `row` has ended */
+	SEED_SHARE_DROP,    /* the row of `id`, under `lease` */
+	SEED_SHARE_REMOVE_PROMPT,
+	SEED_SHARE_REMOVE_IMAGE,
+	SEED_SHARE_REMOVE_RECORD,
+	SEED_SHARE_REMOVE_VERSION, /* `number` */
+	SEED_SHARE_RESTORE,        /* `number` */
+	SEED_SHARE_SET_TIME,       /* `time` */
+	SEED_SHARE_CREATE,  /* current, versions and `without` of `from`, under this name */
+	SEED_SHARE_JOIN,    /* `from`, read just now; then LEAVE it */
+	SEED_SHARE_LEAVE,   /* for `other`, if it is still `from`. -EAGAIN: read and join again */
 };
 
 struct seed_share_result {
 	/* 0: the entry stands as it is here. -EEXIST: begin joined `row`. -ESTALE: the row is
 	 * under another lease, or gone. -ENOENT: there is nothing to take. -ECANCELED: a begin
-	 * happened, and its row has been taken or replaced since: seed_share_end_of() says how it
-	 * ended. Others have a line in `error`: -EHOSTUNREACH: the store was away; -ETIMEDOUT: it
-	 * answered, but not what became of it; -EBADMSG: what stands there is no entry. Then a
-	 * change may have happened, and asking for it again is right but for a begin. */
+	 * or an add happened, and its row has been taken or replaced since: seed_share_end_of() says
+	 * how it ended. Other errors of the change are as in lib/share/entry.h.
+	 * These have a line in `error`: -EHOSTUNREACH: the store was away; -ETIMEDOUT: it answered,
+	 * but not what became of it; -EBADMSG: what stands there is no entry. Then a change may have
+	 * happened. Asking for it again is right for those that name a row, but for
+	 * a begin; the others may happen twice then. */
 	errint_t err;
 	struct seed_error error;
 	const struct seed_share_entry *entry; /* borrowed; empty where nobody knows it */
-	const struct seed_share_row *row;     /* in `entry`: begun, updated, taken, joined; NULL */
+	const struct seed_share_row *row;     /* in `entry`: begun, updated, taken, added, joined; NULL */
 };
 
 /* Called once, by seed_net_turn() or seed_share_turn(), unless cancelled. It may start and
@@ -55,12 +75,18 @@ typedef void seed_share_done_fn(void *context, const struct seed_share_result *r
 struct seed_share_request {
 	enum seed_share_verb verb;
 	const char *name;
-	const struct seed_record *row; /* copied; NULL where the verb needs none */
+	/* Copied, where the verb needs them. */
+	const struct seed_record *row;
+	const char *id, *other;
+	int number;
+	struct timespec time;
+	const struct seed_share_entry *from;
 	int64_t lease;
 	int64_t deadline_ms;           /* seed_clock_now_ms() scale */
 };
 
-/* -EINVAL: the name's key would be too long. -ENOMEM. */
+/* -EINVAL: the name's key would be too long, or something that the verb
+ * needs is missing. -ENOMEM. */
 errint_t seed_share_start(struct seed_share *share, const struct seed_share_request *request,
 			  seed_share_done_fn *done, void *context,
 			  struct seed_share_op **op) SEED_MUST_CHECK;

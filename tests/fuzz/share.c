@@ -29,7 +29,7 @@ static bool parse(const char *text, size_t len, struct seed_share_entry *entry)
 /* Whatever stands there: a text begins, a row is taken, and its image is placed. */
 static void change(const char *text, size_t len)
 {
-	const struct seed_share_change host = { .host = "00000000000000a0", .now_s = 1 << 30, .lease_s = 30 };
+	const struct seed_share_change host = { .host = "00000000000000a0", .now_s = 1 << 30, .lease_s = 30, .keep = -1 };
 	const struct seed_share_row *row = NULL;
 	struct seed_share_entry entry;
 	struct seed_record copy;

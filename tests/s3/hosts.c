@@ -499,7 +499,7 @@ static void open_store(char **argv, const char *id)
 	struct seed_error error = { .code = 0 };
 
 	if (seed_net_new(SEED_ANSWERS_ALL_BYTES, &net) || seed_s3_credentials_load(NULL, NULL, &credentials, &error) ||
-	    seed_s3_new(net, &config, credentials, &s3, &error) || seed_share_new(s3, id, LEASE_S, &share))
+	    seed_s3_new(net, &config, credentials, &s3, &error) || seed_share_new(s3, id, LEASE_S, -1, &share))
 		die(error.code ? error.message : "no memory");
 	seed_s3_set_quotes(s3, getenv("ASK_UNQUOTED") == NULL);
 }

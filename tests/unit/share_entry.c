@@ -198,7 +198,7 @@ static void fill_image(struct seed_record *record)
 static struct seed_share_change change_of(int host, const struct work *work)
 {
 	return (struct seed_share_change){ .host = host_ids[host], .lease = work->lease, .now_s = now_s,
-					   .lease_s = LEASE_S };
+					   .lease_s = LEASE_S, .keep = -1 };
 }
 
 /* What is not this host's any more: whoever has it ends it, and those who wait follow. */
@@ -544,7 +544,7 @@ static void test_worlds(void **state)
 
 static struct seed_share_change at(int host, int64_t when_s)
 {
-	return (struct seed_share_change){ .host = host_ids[host], .lease = 1, .now_s = when_s, .lease_s = LEASE_S };
+	return (struct seed_share_change){ .host = host_ids[host], .lease = 1, .now_s = when_s, .lease_s = LEASE_S, .keep = -1 };
 }
 
 static void make(struct seed_record *record, const char *id, int text, const char *step)
