@@ -255,7 +255,7 @@ TEST_PACKAGES = git bats shellcheck clang jq curl attr procps iproute2 \
 	python3 perl nodejs libcmocka-dev libmicrohttpd-dev vim nano rsync zsh fish systemd busybox emacs-nox patch \
 	imagemagick pngcheck libimage-exiftool-perl icc-profiles-free libgs9-common \
 	parallel ruby nginx-light ffmpeg fonts-dejavu-core bubblewrap \
-	radosgw ceph-mon ceph-osd
+	radosgw ceph-mon ceph-osd openssl
 
 # What only check-long needs.
 LONG_PACKAGES = clang-tidy cppcheck valgrind

@@ -168,6 +168,7 @@ static errint_t probe(struct bucket *bucket, struct question *question, struct s
 	}
 	seed_s3_free(s3);
 	bucket->away = err && (is_busy(error) || is_silent(error));
+	bucket->shared.probed = !err;
 	bucket->shared.quotes = question->facts.quotes;
 	bucket->ahead_s = question->facts.ahead_s;
 	return err;

@@ -13,7 +13,8 @@
 struct seed_engine_store {
 	struct seed_s3_config s3;
 	struct seed_s3_credentials *credentials; /* the engine's once seed_engine_new() has succeeded */
-	bool quotes;         /* how If-Match is written (lib/s3/probe.h) */
+	bool probed;         /* else it was away at the mount: lib/s3/probe.h comes before any write */
+	bool quotes;         /* how If-Match is written, once it is probed */
 	bool wait_offline;   /* while the store is away, new prompts wait; else EHOSTUNREACH */
 	int64_t cache_bytes; /* of images that are kept here */
 	const char *host;    /* this state directory's own name, among those of the bucket */
