@@ -119,6 +119,8 @@ FS_TESTABLE = $(filter-out $(BUILD)/fs/main.o,$(FS_OBJ))
 # This one fails the store's system calls.
 LD_store_faults = $(addprefix -Wl$(comma)--wrap=,openat64 mkdirat renameat linkat unlinkat fsync fdatasync \
 	ftruncate64 fallocate64 write read)
+# And this one has a store and a clock of its own.
+LD_farm = $(addprefix -Wl$(comma)--wrap=seed_,clock_now_ms clock_chance s3_get s3_swap s3_cancel)
 comma = ,
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(FS_TESTABLE) $(BUILD)/libseed.a
 	$(if $(V),,@echo '  LD  $@')

@@ -106,7 +106,7 @@ static int level_of(const struct seed_farm *farm, int jobs, int64_t now_s)
 
 /* For one of those that are left over when all have `level`: first who has had one only
  * lately, so that it does not change hands all the time; then who waits for one, the
- * longest first; then who has one. */
+ * longest first; then who has one, the longest last. */
 static int turn_of(const struct seed_farm_host *host, int level, int64_t now_s)
 {
 	if (host->slots <= level)
@@ -120,8 +120,9 @@ static bool is_before(const struct seed_farm_host *a, const struct seed_farm_hos
 
 	if (a_turn != b_turn)
 		return a_turn < b_turn;
+	/* Of those who have one the longest gives it back. */
 	if (a->served_s != b->served_s)
-		return a->served_s < b->served_s;
+		return (a->served_s < b->served_s) == (a_turn == 1);
 	return strcmp(a->id, b->id) < 0;
 }
 
@@ -152,12 +153,30 @@ int seed_farm_share(const struct seed_farm *farm, const char *id, int jobs, int6
 	return rank_of(farm, host, level, now_s) < left ? level + 1 : level;
 }
 
+/* What all but that host have. */
+static int64_t slots_beside(const struct seed_farm *farm, const struct seed_farm_host *host, int64_t now_s)
+{
+	int64_t slots = 0;
+
+	for (size_t i = 0; i < farm->host_count; i++)
+		if (&farm->hosts[i] != host && is_live(&farm->hosts[i], now_s))
+			slots += farm->hosts[i].slots;
+	return slots;
+}
+
 int seed_farm_jobs(const struct seed_farm *farm, const char *id, int jobs, int64_t now_s)
 {
 	const struct seed_farm_host *host = seed_farm_find(farm, id);
-	int share = seed_farm_share(farm, id, jobs, now_s);
+	int64_t most;
 
-	return host && host->slots < share ? host->slots : share;
+	if (!host || !is_live(host, now_s))
+		return 0;
+	/* Slots that only cover jobs from before a lease ran out end with these. */
+	most = jobs - slots_beside(farm, host, now_s);
+	if (most > host->slots)
+		most = host->slots;
+	jobs = seed_farm_share(farm, id, jobs, now_s);
+	return most < 0 ? 0 : most < jobs ? (int)most : jobs;
 }
 
 void seed_farm_rate_share(const struct seed_farm *farm, const char *id, int jobs, int64_t now_s, int *num,
@@ -174,12 +193,9 @@ void seed_farm_rate_share(const struct seed_farm *farm, const char *id, int jobs
 
 static void set_slots(struct seed_farm *farm, struct seed_farm_host *host, int running, int jobs, int64_t now_s)
 {
-	int64_t free_slots = jobs;
+	int64_t free_slots = jobs - slots_beside(farm, host, now_s);
 	int slots = seed_farm_share(farm, host->id, jobs, now_s);
 
-	for (size_t i = 0; i < farm->host_count; i++)
-		if (&farm->hosts[i] != host && is_live(&farm->hosts[i], now_s))
-			free_slots -= farm->hosts[i].slots;
 	if (slots > free_slots)
 		slots = free_slots > 0 ? (int)free_slots : 0;
 	/* A job that runs is not ended. */

@@ -128,7 +128,8 @@ enum seed_farm_wrote seed_farm_wrote(const struct seed_farm *farm, const char *h
  * all who compute it from one farm at one time come to the same. Its slots follow it. */
 int seed_farm_share(const struct seed_farm *farm, const char *host, int jobs, int64_t now_s);
 
-/* How many it may run: no more than its slots, while its lease lasts, and its share. */
+/* Until how many it may begin more: no more than its slots, while its lease lasts, than its
+ * share, and than the others leave. */
 int seed_farm_jobs(const struct seed_farm *farm, const char *host, int jobs, int64_t now_s);
 
 /* Its part of a rate is *num / *den: as its share is to all. 0 / 1: it has none. */

@@ -31,7 +31,8 @@ struct seed_farmer_config {
  * and outlives it. -ENOMEM. */
 errint_t seed_farmer_new(struct seed_s3 *s3, const char *host, const struct seed_farmer_config *config,
 			 struct seed_farmer **farmer) SEED_MUST_CHECK;
-/* What is not written is lost: charges then stay, refunds do not happen. NULL is allowed. */
+/* What is not written is lost: refunds do not happen, and submissions without a budget are not
+ * counted. NULL is allowed. */
 void seed_farmer_free(struct seed_farmer *farmer);
 
 /* Does what is due; returns when to be called again (INT64_MAX: not before something else is
