@@ -87,16 +87,6 @@ errint_t seed_store_begin(struct seed_store *store, const struct seed_record *re
 
 /* ---- the end ---- */
 
-/* The image's time is the moment it was verified, also after a recovery. */
-static void stamp(int dirfd, const char *name, int64_t wall_ms)
-{
-	struct timespec times[2];
-
-	times[0].tv_sec = times[1].tv_sec = (time_t)(wall_ms / 1000);
-	times[0].tv_nsec = times[1].tv_nsec = (long)(wall_ms % 1000) * 1000000;
-	utimensat(dirfd, name, times, AT_SYMLINK_NOFOLLOW);
-}
-
 /* There should be nothing at images/NAME.png: it was retired at the beginning. If
  * there is, it is kept; the row no longer belongs to it. */
 static errint_t plan_place(struct seed_store *store, struct seed_renames *list,
@@ -140,7 +130,7 @@ static errint_t plan_image(struct seed_store *store, struct seed_renames *list,
 	is_there = seed_files_has_bytes(store->pending, from);
 	if (is_there <= 0)
 		return is_there;
-	stamp(store->pending, from, record->verified_ms);
+	SEED_UNUSED(seed_store_stamp(store->pending, from, record->verified_ms));
 	if (!superseded)
 		return plan_place(store, list, record, from);
 	err = seed_store_history_next(store, record->name, to);

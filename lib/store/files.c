@@ -268,6 +268,16 @@ errint_t seed_files_rename(int from_dirfd, const char *from, int to_dirfd, const
 	return renameat(from_dirfd, from, to_dirfd, to) < 0 ? -errno : 0;
 }
 
+errint_t seed_files_exchange(int a_dirfd, const char *a, int b_dirfd, const char *b)
+{
+	if (leads_out(a_dirfd, a) || leads_out(b_dirfd, b))
+		return -ENOTDIR;
+	seed_crash_point("rename");
+	if (renameat2(a_dirfd, a, b_dirfd, b, RENAME_EXCHANGE) == 0)
+		return 0;
+	return errno == EINVAL || errno == ENOSYS ? -EOPNOTSUPP : -errno;
+}
+
 errint_t seed_files_link(int from_dirfd, const char *from, int to_dirfd, const char *to)
 {
 	int code;

@@ -61,6 +61,10 @@ errint_t seed_files_overwrite(int dirfd, const char *name, const void *data, siz
 errint_t seed_files_rename(int from_dirfd, const char *from, int to_dirfd, const char *to)
 	SEED_MUST_CHECK;
 
+/* Each gets the other's name, in one step. -ENOENT; -EOPNOTSUPP: not on this file system. */
+errint_t seed_files_exchange(int a_dirfd, const char *a, int b_dirfd, const char *b)
+	SEED_MUST_CHECK;
+
 /* A second name; 0 where it is one already. -EOPNOTSUPP: there are none here. */
 errint_t seed_files_link(int from_dirfd, const char *from, int to_dirfd, const char *to)
 	SEED_MUST_CHECK;

@@ -4,14 +4,18 @@
  *
  *     recover              what was in flight at the last stop
  *     move, restore        renames of entries and folders; a version made current
+ *     mirror, slots        an entry as the shared store has it
  *     entry, folders       begin, finish, remove
+ *     bind                 which bucket the directory belongs to
  *     history              versions: numbers, retiring, pruning
  *     settle               lists of renames in the journal: carried out, taken back
  *     renames              lists of renames in memory
  *     checkpoint           outcomes made durable, and their rows removed
  *     journal, rows        pending/ID.*; prompts/, images/, records/
  *     lines                a row of the journal as a file
+ *     evict                pictures become placeholders
  *     thumbs, reuse, spent files that no change of a name depends on
+ *     pictures             image files, and placeholders of them
  *     store, changes       the directory; which names have changed
  *     files                what reaches the disk
  */
@@ -102,6 +106,23 @@ void seed_store_changes_init(struct seed_store *store);
 /* Removes an image of any area, and its thumbnail. -ENOENT. */
 errint_t seed_store_image_unlink(struct seed_store *store, int dirfd, const char *path)
 	SEED_MUST_CHECK;
+/* The thumbnail of the one file is the other's, which shows the same. */
+void seed_store_thumb_follow(struct seed_store *store, const struct stat *from,
+			     const struct stat *to);
+
+/* ---- pictures.c ---- */
+
+/* An image's time is the moment it was verified, also after a recovery. */
+void seed_store_time_of(int64_t wall_ms, struct timespec *time);
+errint_t seed_store_stamp(int dirfd, const char *path, int64_t wall_ms);
+
+/* tmp/FILE becomes a placeholder with these times of use and of change. */
+errint_t seed_store_placeholder_make(struct seed_store *store, uint64_t bytes,
+				     const struct timespec times[2],
+				     char file[SEED_STORE_ID_BYTES]) SEED_MUST_CHECK;
+
+/* The sum of all that follows. -EIO; -ENOMEM. */
+errint_t seed_store_hash(int fd, char hex[SEED_SHA256_HEX_BYTES]) SEED_MUST_CHECK;
 
 /* ---- rows.c ---- */
 

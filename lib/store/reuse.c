@@ -29,7 +29,7 @@ errint_t seed_store_image_copy(struct seed_store *store, const char *name, const
 
 	if (!seed_store_image_path(name, path))
 		return -ENAMETOOLONG;
-	from = seed_store_open_file(store, SEED_AREA_IMAGES, path);
+	from = seed_store_picture_open(store, SEED_AREA_IMAGES, path);
 	if (from < 0)
 		return from;
 	to = seed_store_result_open(store, id);

@@ -88,7 +88,9 @@ errint_t seed_versions_read(const struct seed_store *store, const char *name,
 			    struct seed_versions *list) SEED_MUST_CHECK;
 void seed_versions_release(struct seed_versions *list);
 
-/* prompts/NAME, read-only. Descriptor or -errno; the caller's. Only files. */
+/* prompts/NAME, read-only. Descriptor or -errno; the caller's. Only files. A placeholder
+ * (below) gives -EACCES, or zeros to whom the kernel lets read everything: an image is opened
+ * by seed_store_picture_open(), or its fstat() looked at by seed_store_is_placeholder(). */
 int seed_store_open_file(const struct seed_store *store, enum seed_area area, const char *path);
 
 /* "NAME.png" for NAME and so on; false if it does not fit. */
@@ -187,7 +189,7 @@ errint_t seed_store_move_folder(struct seed_store *store, const char *from, cons
 
 /* Makes history/NAME/0001.png the image images/NAME.png, with its own row;
  * the present image goes to the history. Journalled like a rename. `old` is the
- * file's path below history/. */
+ * file's path below history/. -EAGAIN: a placeholder without the row of its picture. */
 errint_t seed_store_restore(struct seed_store *store, const char *old, const char *name)
 	SEED_MUST_CHECK;
 
@@ -206,7 +208,7 @@ int seed_store_source_open(const struct seed_store *store, const char *id);
 /* Removes the journal's row and its files, durably. */
 errint_t seed_store_forget(struct seed_store *store, const char *id);
 
-/* Makes pending/ID.png a copy of NAME's image, fsynced. */
+/* Makes pending/ID.png a copy of NAME's image, fsynced. -EAGAIN: its bytes are not here. */
 errint_t seed_store_image_copy(struct seed_store *store, const char *name, const char *id)
 	SEED_MUST_CHECK;
 
@@ -232,7 +234,8 @@ struct seed_thumb_files {
 	char id[SEED_STORE_ID_BYTES]; /* below tmp/ */
 };
 /* Opens the image and the thumbnail's new file. -ENOENT: no such image;
- * -EEXIST: there is a thumbnail. On any error nothing is open. */
+ * -EEXIST: there is a thumbnail; -EAGAIN: the image's bytes are not here. On any error nothing
+ * is open. */
 errint_t seed_store_thumb_begin(struct seed_store *store, enum seed_area area, const char *path,
 				struct seed_thumb_files *files) SEED_MUST_CHECK;
 /* Shows the thumbnail if it is `made`, else removes what was written. Closes nothing. */
@@ -263,6 +266,85 @@ errint_t seed_store_spent_read(struct seed_store *store, struct seed_spent *spen
 void seed_store_spent_note(struct seed_store *store, const struct seed_spent *spent);
 /* What was noted is durable, whatever becomes of the journal's rows. */
 errint_t seed_store_spent_sync(struct seed_store *store) SEED_MUST_CHECK;
+
+/* ---- names that hosts share (lib/share/entry.h) ----
+ *
+ * The bucket has the catalogue then. What stands here is this host's copy of it, which
+ * everything reads, and its journal. An image whose bytes are not here stands here as a
+ * placeholder: a file of its size and time that nobody may read (no r in its mode). So
+ * look-ups, versions, listings, renames and the history take it for the image, and
+ * only whoever opens the bytes looks whether they are here. */
+
+bool seed_store_is_placeholder(const struct stat *st); /* pure */
+
+/* As seed_store_open_file(). -EAGAIN: a placeholder stands there. Any thread. */
+int seed_store_picture_open(const struct seed_store *store, enum seed_area area, const char *path);
+
+/* What a NAME is in the shared store; all borrowed. */
+struct seed_mirror_version {
+	int number; /* history/NAME/0001.png */
+	const struct seed_record *record;
+};
+struct seed_mirror {
+	const struct seed_record *current; /* NULL: no record, no prompt, no image */
+	bool has_prompt, has_image, has_record; /* what of it is shown: removed parts are not */
+	const struct seed_mirror_version *versions; /* oldest first */
+	size_t version_count;
+};
+
+/* Makes prompts/NAME, records/NAME.json, images/NAME.png and the versions of history/NAME/ what
+ * `mirror` says, and tells of it. Where all is so already, this is a few stats and two small
+ * reads. May be repeated: after an error or a stop at any step the next call does the rest.
+ *
+ * Pictures that are here are kept, also those that became a version or came back, and
+ * pending/ID.png of a wanted picture; for others there are placeholders. At any moment a
+ * picture that is in place is that of the row beside it: the old image goes, the row is
+ * written, the image comes. Nothing is synced, for the bucket has it all: after a power cut this
+ * order holds where the file system keeps the order of renames (ext4, XFS, Btrfs do). Elsewhere
+ * an image may stand beside another's row until the next call: a row is believed only of
+ * a file of its size and time, other files are read and hashed.
+ *
+ * In order with the other changes of NAME (its lane). Disk threads only. -EISDIR, -ENOTDIR: a
+ * folder or file of somebody is in the way, and nothing was changed but by a prompt's;
+ * -EBADMSG: `mirror` cannot be so. */
+errint_t seed_store_mirror(struct seed_store *store, const char *name,
+			   const struct seed_mirror *mirror) SEED_MUST_CHECK;
+
+/* The picture's bytes are in `fd` (whole, and their sum was checked by the caller): they go
+ * into the placeholder at PATH, are fsynced, get the placeholder's time, and may be read only
+ * then. It stays the same inode, so whoever has looked it up keeps his version; one that
+ * is renamed meanwhile is filled where it is. -ESTALE: no placeholder of that size
+ * stands there any more. After another error it is a placeholder still. In order with the other
+ * changes of the name; disk threads only. */
+errint_t seed_store_fill(struct seed_store *store, enum seed_area area, const char *path, int fd,
+			 uint64_t bytes) SEED_MUST_CHECK;
+
+/* The image is used now: its time of use, not that of change. Any thread. */
+void seed_store_used(struct seed_store *store, int fd);
+
+/* Whether a picture can be had again: `record` is its row. Called on evict's thread. */
+typedef bool seed_store_may_go_fn(void *context, enum seed_area area, const char *path,
+				  const struct seed_record *record);
+/* Makes placeholders of the pictures that were not used for the longest, until the others'
+ * bytes are at most `limit_bytes`; *left is what they are then. Those stay for which `may_go`
+ * says no, that have no row of theirs, or that the journal still has. Whoever has one open reads
+ * on: another file takes its name. Other changes may run beside it. Walks over all
+ * images: for rare use. Disk threads only. */
+errint_t seed_store_evict(struct seed_store *store, uint64_t limit_bytes,
+			  seed_store_may_go_fn *may_go, void *context,
+			  uint64_t *left) SEED_MUST_CHECK;
+
+/* Which bucket this directory belongs to, and the id of this host: the file `shared`, made at
+ * the first mount. -EBUSY: it is another bucket's; -ENOTEMPTY: there are entries
+ * here of which no bucket knows; -EBADMSG: the file is damaged: all with a line. Before any
+ * thread. */
+#define SEED_STORE_HOST_BYTES 17
+errint_t seed_store_bind(struct seed_store *store, const char *bucket_url,
+			 char host[SEED_STORE_HOST_BYTES], struct seed_error *error)
+	SEED_MUST_CHECK;
+/* Whether it belongs to one; an error that does not answer this counts as yes. *bucket_url (may
+ * be NULL) is malloc'd and the caller's, or NULL where it cannot be told. */
+bool seed_store_is_bound(const struct seed_store *store, char **bucket_url);
 
 /* ---- at the start, before any thread ---- */
 

@@ -42,7 +42,7 @@ static errint_t open_both(struct seed_store *store, enum seed_area area, const c
 {
 	struct stat st;
 
-	files->source_fd = seed_store_open_file(store, area, path);
+	files->source_fd = seed_store_picture_open(store, area, path);
 	if (files->source_fd < 0)
 		return files->source_fd;
 	if (fstat(files->source_fd, &st) < 0)
@@ -89,4 +89,14 @@ errint_t seed_store_image_unlink(struct seed_store *store, int dirfd, const char
 	name_of(st.st_ino, time_of(&st), name);
 	SEED_UNUSED(seed_files_unlink(store->thumbs, name));
 	return 0;
+}
+
+void seed_store_thumb_follow(struct seed_store *store, const struct stat *from,
+			     const struct stat *to)
+{
+	char old[NAME_BYTES], name[NAME_BYTES];
+
+	name_of(from->st_ino, time_of(from), old);
+	name_of(to->st_ino, time_of(to), name);
+	SEED_UNUSED(seed_files_rename(store->thumbs, old, store->thumbs, name) == 0);
 }

@@ -1,0 +1,149 @@
+/* The file `shared`: which bucket has the catalogue of which this directory is a copy. */
+#include <cjson/cJSON.h>
+#include <sys/random.h>
+
+#include "lib/store/files.h"
+#include "lib/store/internal.h"
+
+#define FILE_NAME "shared"
+#define FILE_MAX_BYTES 8192
+
+struct binding {
+	char *bucket; /* owned */
+	char host[SEED_STORE_HOST_BYTES];
+};
+
+static errint_t parse(const char *json, size_t len, struct binding *binding)
+{
+	cJSON *object = cJSON_ParseWithLength(json, len);
+	const char *bucket = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, "bucket"));
+	const char *host = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, "host"));
+	errint_t err = -EBADMSG;
+
+	if (bucket && host && strlen(host) == SEED_STORE_HOST_BYTES - 1 &&
+	    strspn(host, "0123456789abcdef") == SEED_STORE_HOST_BYTES - 1) {
+		memcpy(binding->host, host, sizeof(binding->host));
+		binding->bucket = strdup(bucket);
+		err = binding->bucket ? 0 : -ENOMEM;
+	}
+	cJSON_Delete(object);
+	return err;
+}
+
+/* -ENOENT: there is none. Free binding->bucket in any case. */
+static errint_t load(const struct seed_store *store, struct binding *binding)
+{
+	char *json = NULL;
+	size_t len;
+	errint_t err = seed_files_read(store->root, FILE_NAME, FILE_MAX_BYTES, &json, &len);
+
+	*binding = (struct binding){ 0 };
+	if (!err)
+		err = parse(json, len, binding);
+	free(json);
+	return err;
+}
+
+static errint_t save(struct seed_store *store, const struct binding *binding)
+{
+	cJSON *object = cJSON_CreateObject();
+	char file[SEED_STORE_ID_BYTES], *json = NULL;
+	errint_t err = -ENOMEM;
+
+	if (object && cJSON_AddStringToObject(object, "bucket", binding->bucket) &&
+	    cJSON_AddStringToObject(object, "host", binding->host))
+		json = cJSON_PrintUnformatted(object);
+	cJSON_Delete(object);
+	seed_store_new_id(store, file);
+	if (json && strlen(json) > FILE_MAX_BYTES)
+		err = -ENAMETOOLONG;
+	else if (json)
+		err = seed_files_replace(store->tmp, file, store->root, FILE_NAME, json, strlen(json),
+					 true);
+	free(json);
+	return err;
+}
+
+/* Whether somebody has worked with it: a folder of his counts, too. 1, 0 or -errno. */
+static int has_entries(struct seed_store *store)
+{
+	struct seed_names found;
+	bool any = false;
+	errint_t err = 0;
+
+	for (size_t i = 0; i < SEED_AREA_COUNT && !err && !any; i++) {
+		err = seed_files_list(store->areas[i], ".", &found);
+		any = found.count > 0;
+		seed_names_release(&found);
+	}
+	if (err || any)
+		return err ? err : 1;
+	err = seed_store_pending_list(store, ".json", &found);
+	any = found.count > 0;
+	seed_names_release(&found);
+	return err ? err : any;
+}
+
+static errint_t make_host(char host[SEED_STORE_HOST_BYTES])
+{
+	unsigned char bytes[(SEED_STORE_HOST_BYTES - 1) / 2];
+
+	if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
+		return -EIO;
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		(void)snprintf(host + 2 * i, 3, "%02x", bytes[i]);
+	return 0;
+}
+
+static errint_t make(struct seed_store *store, const char *bucket_url, struct binding *binding,
+		     struct seed_error *error)
+{
+	int has = has_entries(store);
+	errint_t err = has < 0 ? has : 0;
+
+	if (has > 0)
+		return seed_error_set(error, ENOTEMPTY, "the state directory has entries of its own, which "
+				      "%s does not have; copy them with seedfs --adopt, or name an "
+				      "empty directory with -o state=DIR", bucket_url);
+	if (!err)
+		err = make_host(binding->host);
+	if (!err && !(binding->bucket = strdup(bucket_url)))
+		err = -ENOMEM;
+	if (!err)
+		err = save(store, binding);
+	return err ? seed_error_set(error, -err, "%s in the state directory: %s", FILE_NAME,
+				    strerror(-err)) : 0;
+}
+
+errint_t seed_store_bind(struct seed_store *store, const char *bucket_url,
+			 char host[SEED_STORE_HOST_BYTES], struct seed_error *error)
+{
+	struct binding binding;
+	errint_t err = load(store, &binding);
+
+	if (err == -ENOENT)
+		err = make(store, bucket_url, &binding, error);
+	else if (err)
+		err = seed_error_set(error, -err, "%s in the state directory: %s; it says which bucket "
+				     "the directory belongs to: mend it, or name another directory "
+				     "with -o state=DIR", FILE_NAME, strerror(-err));
+	else if (strcmp(binding.bucket, bucket_url) != 0)
+		err = seed_error_set(error, EBUSY, "the state directory belongs to %s, not to %s; name "
+				     "another with -o state=DIR", binding.bucket, bucket_url);
+	if (!err)
+		memcpy(host, binding.host, sizeof(binding.host));
+	free(binding.bucket);
+	return err;
+}
+
+bool seed_store_is_bound(const struct seed_store *store, char **bucket_url)
+{
+	struct binding binding;
+	errint_t err = load(store, &binding);
+
+	if (bucket_url)
+		*bucket_url = binding.bucket;
+	else
+		free(binding.bucket);
+	return err != -ENOENT;
+}
