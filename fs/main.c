@@ -258,22 +258,26 @@ static errint_t check_service(const struct seed_engine_config *config, struct se
 	return 0;
 }
 
-/* Before the state directory is bound to it: a bucket that was never reached may be a typing
- * error. */
+/* A state directory that has met its bucket may do without it for a while. A bucket that was
+ * never reached may be a typing error, so it is bound behind the probe only. */
 static errint_t reach_bucket(struct fs *fs, struct seed_engine_config *config,
 			     struct seed_error *error)
 {
 	struct bucket *bucket = fs->bucket;
+	bool is_bound = bucket->host[0] != '\0';
 	errint_t err = bucket_probe(bucket, error);
 
-	/* NEEDSWORK: with offline=wait and a state directory that is bound already, a bucket
-	 * that is away (bucket->away) is logged, and the mount goes on. */
-	if (err)
+	if (err && !(is_bound && bucket->away && bucket->shared.wait_offline))
 		return err;
+	if (err)
+		seed_log_line(fs->log, NULL, "The store is away, and new prompts wait for it: %s",
+			      error->message);
 	bucket->shared.keep = fs->options.history;
 	config->shared = &bucket->shared;
-	/* NEEDSWORK: bind the state directory, which gives bucket->shared.host. */
-	return seed_error_set(error, ENOSYS, "store= is not complete in this build");
+	/* NEEDSWORK: the engine does not share yet, so no directory is bound. */
+	if (config->shared)
+		return seed_error_set(error, ENOSYS, "store= is not complete in this build");
+	return is_bound ? 0 : seed_store_bind(fs->store, bucket->options->url, bucket->host, error);
 }
 
 static errint_t start_engine(struct fs *fs, const struct seed_params **params,
@@ -334,7 +338,7 @@ static errint_t open_state(struct fs *fs, struct seed_error *error)
 				    &fs->log, error);
 	if (!err)
 		seed_store_report_to(fs->store, fs->log);
-	return err;
+	return err ? err : bucket_check_binding(fs->bucket, fs->store, error);
 }
 
 /* Before the first thread, and after the last file outside of the state directory was
