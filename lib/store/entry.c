@@ -87,6 +87,21 @@ errint_t seed_store_begin(struct seed_store *store, const struct seed_record *re
 
 /* ---- the end ---- */
 
+/* Another host's verified image came first, of the same generation: what stands there
+ * keeps the place of this picture. */
+static errint_t drop_placeholder(struct seed_store *store, const struct seed_record *record,
+				 const char *image)
+{
+	struct stat st;
+	errint_t err;
+
+	if (fstatat(store->areas[SEED_AREA_IMAGES], image, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    !seed_store_is_placeholder(&st) || (uint64_t)st.st_size != record->image.bytes)
+		return 0;
+	err = seed_store_image_unlink(store, store->areas[SEED_AREA_IMAGES], image);
+	return err == -ENOENT ? 0 : err;
+}
+
 /* There should be nothing at images/NAME.png: it was retired at the beginning. If
  * there is, it is kept; the row no longer belongs to it. */
 static errint_t plan_place(struct seed_store *store, struct seed_renames *list,
@@ -94,10 +109,13 @@ static errint_t plan_place(struct seed_store *store, struct seed_renames *list,
 {
 	char image[SEED_STORE_PATH_BYTES], version[SEED_STORE_PATH_BYTES];
 	int is_there;
-	errint_t err = 0;
+	errint_t err;
 
 	if (!seed_store_image_path(record->name, image))
 		return -ENAMETOOLONG;
+	err = drop_placeholder(store, record, image);
+	if (err)
+		return err;
 	is_there = seed_files_has_file(store->areas[SEED_AREA_IMAGES], image);
 	if (is_there < 0)
 		return is_there;

@@ -301,11 +301,12 @@ struct seed_mirror {
  * picture that is in place is that of the row beside it: the old image goes, the row is
  * written, the image comes. Nothing is synced, for the bucket has it all: after a power cut this
  * order holds where the file system keeps the order of renames (ext4, XFS, Btrfs do). Elsewhere
- * an image may stand beside another's row until the next call: a row is believed only of
- * a file of its size and time, other files are read and hashed.
+ * an image may stand beside another's row: a row is believed only of a file of its size and
+ * time, other files are read and hashed, and what is wrong is mended by the next call. (The row of
+ * a version whose image is right is not read again; seed_store_restore() does.)
  *
  * In order with the other changes of NAME (its lane). Disk threads only. -EISDIR, -ENOTDIR: a
- * folder or file of somebody is in the way, and nothing was changed but by a prompt's;
+ * folder or file of somebody is in the way, most often found before anything is changed;
  * -EBADMSG: `mirror` cannot be so. */
 errint_t seed_store_mirror(struct seed_store *store, const char *name,
 			   const struct seed_mirror *mirror) SEED_MUST_CHECK;
