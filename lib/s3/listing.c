@@ -120,6 +120,29 @@ static errint_t add(char ***list, size_t *count, const struct seed_buf *text)
 	return 0;
 }
 
+/* Of the key before it; without its quotes. */
+static errint_t add_etag(struct seed_s3_listing *listing, const struct seed_buf *text)
+{
+	size_t len = text->len_bytes, quoted = len >= 2 && text->data[0] == '"' && text->data[len - 1] == '"';
+	char *copy;
+
+	if (!listing->key_count)
+		return 0;
+	copy = strndup(text->data + quoted, len - 2 * quoted);
+	if (!copy)
+		return -ENOMEM;
+	free(listing->etags[listing->key_count - 1]);
+	listing->etags[listing->key_count - 1] = copy;
+	return 0;
+}
+
+static errint_t add_key(struct seed_s3_listing *listing, const struct seed_buf *text)
+{
+	if (!listing->etags)
+		listing->etags = calloc(SEED_S3_PAGE_MAX, sizeof(*listing->etags));
+	return listing->etags ? add(&listing->keys, &listing->key_count, text) : -ENOMEM;
+}
+
 static errint_t listed(struct reader *reader, const char *name, const char *around)
 {
 	struct seed_s3_listing *listing = reader->result;
@@ -127,7 +150,9 @@ static errint_t listed(struct reader *reader, const char *name, const char *arou
 	if (!around[0])
 		return strcmp(name, "ListBucketResult") == 0 ? 0 : -EBADMSG;
 	if (strcmp(around, "Contents") == 0 && strcmp(name, "Key") == 0)
-		return add(&listing->keys, &listing->key_count, &reader->text);
+		return add_key(listing, &reader->text);
+	if (strcmp(around, "Contents") == 0 && strcmp(name, "ETag") == 0)
+		return add_etag(listing, &reader->text);
 	if (strcmp(around, "CommonPrefixes") == 0 && strcmp(name, "Prefix") == 0)
 		return add(&listing->folders, &listing->folder_count, &reader->text);
 	if (strcmp(around, "ListBucketResult") == 0 && strcmp(name, "IsTruncated") == 0)
@@ -159,6 +184,7 @@ static void free_list(char **list, size_t count)
 
 void seed_s3_listing_release(struct seed_s3_listing *listing)
 {
+	free_list(listing->etags, listing->etags ? listing->key_count : 0);
 	free_list(listing->keys, listing->key_count);
 	free_list(listing->folders, listing->folder_count);
 	*listing = (struct seed_s3_listing){ .more = false };

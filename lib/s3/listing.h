@@ -15,6 +15,7 @@
  * with their '/') in theirs. */
 struct seed_s3_listing {
 	char **keys, **folders; /* owned */
+	char **etags;           /* of the keys, without quotes; NULL: not told */
 	size_t key_count, folder_count;
 	bool more; /* there are more behind the last of these */
 };

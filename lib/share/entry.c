@@ -247,6 +247,8 @@ errint_t seed_share_begin(struct seed_share_entry *entry, const struct seed_shar
 	struct seed_share_row *last = share_newest(entry), *made;
 	errint_t err;
 
+	if (entry->folder)
+		return -EISDIR;
 	if (last && asks_for_the_same(&last->record, row)) {
 		*joined = last;
 		return -EEXIST;

@@ -83,6 +83,7 @@ struct seed_share_entry {
 	size_t writer_count;
 	struct seed_record current;         /* the catalogue's row; name NULL: there is none */
 	unsigned without;                   /* SEED_SHARE_NO_… */
+	bool folder;                        /* a folder is there, and no prompt */
 	char *moved_to;                     /* owned: it was renamed, and nothing is left; NULL: not */
 	/* In flight, oldest first. At most one is not superseded: the last. */
 	struct seed_share_row *rows;
@@ -122,6 +123,7 @@ struct seed_share_change {
 
 /* A text was committed on this host: `row` (step "queued"; its id is set) takes the name, under
  * the lease entry->serial.
+ * -EISDIR: it is a folder.
  * Present rows are superseded: what no service has is dropped, and what is paid for, or may
  * be, stays until it has ended. The current image goes to the history. What a user had removed,
  * and where the name was moved to, is forgotten. -EEXIST, and nothing was
@@ -209,6 +211,13 @@ errint_t seed_share_restore(struct seed_share_entry *entry, const struct seed_sh
 /* The prompt's time, of the current row and of the newest in flight. */
 errint_t seed_share_set_time(struct seed_share_entry *entry, const struct seed_share_change *change,
 			     struct timespec time) SEED_MUST_CHECK;
+
+/* A folder. -EEXIST: there is one, or a prompt. It is empty is for the caller to know: entries
+ * below it have their own objects. */
+errint_t seed_share_make_folder(struct seed_share_entry *entry,
+				const struct seed_share_change *change) SEED_MUST_CHECK;
+errint_t seed_share_remove_folder(struct seed_share_entry *entry,
+				  const struct seed_share_change *change) SEED_MUST_CHECK;
 
 /* Of a state directory that is copied: `current` (NULL: none) and versions, numbers
  * growing, into an entry that was never written: -EEXIST otherwise. -EINVAL: what is no version. */

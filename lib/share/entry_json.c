@@ -103,6 +103,8 @@ char *seed_share_format(const struct seed_share_entry *entry)
 	}
 	if (ok && entry->without)
 		ok = put_removed(cJSON_AddArrayToObject(object, "removed"), entry->without);
+	if (ok && entry->folder)
+		ok = cJSON_AddTrueToObject(object, "folder") != NULL;
 	if (ok && entry->moved_to)
 		ok = cJSON_AddStringToObject(object, "moved", entry->moved_to) != NULL;
 	ok = ok && put_rows(cJSON_AddArrayToObject(object, "flight"), entry) &&
@@ -276,6 +278,7 @@ static errint_t get_entry(const cJSON *object, const char *name, struct seed_sha
 	    !get_removed(cJSON_GetObjectItemCaseSensitive(object, "removed"), &entry->without))
 		return -EBADMSG;
 	entry->serial = (uint64_t)serial;
+	entry->folder = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, "folder"));
 	err = current ? get_record(current, name, &entry->current) : 0;
 	if (!err && !current)
 		entry->without = 0; /* of nothing */

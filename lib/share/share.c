@@ -220,11 +220,17 @@ void seed_share_free(struct seed_share *share)
 	free(share);
 }
 
+int64_t seed_share_now_s(const struct seed_share *share)
+{
+	return seed_store_clock_ms(&share->clock) / 1000;
+}
+
 /* ---- ends ---- */
 
 static void end(struct seed_share_op *op, errint_t err, const struct seed_share_row *row)
 {
-	struct seed_share_result result = { .err = err, .error = op->error, .entry = &op->entry, .row = row };
+	struct seed_share_result result = { .err = err, .error = op->error, .entry = &op->entry, .etag = op->etag,
+					    .row = row };
 
 	op->done(op->context, &result);
 	op_free(op);
@@ -453,6 +459,18 @@ VERB(do_set_time)
 	return seed_share_set_time(&op->entry, change, op->time);
 }
 
+VERB(do_make_folder)
+{
+	(void)row;
+	return seed_share_make_folder(&op->entry, change);
+}
+
+VERB(do_remove_folder)
+{
+	(void)row;
+	return seed_share_remove_folder(&op->entry, change);
+}
+
 VERB(do_create)
 {
 	const struct seed_share_entry *from = &op->from;
@@ -492,6 +510,8 @@ static const struct verb verbs[] = {
 	[SEED_SHARE_REMOVE_VERSION] = { do_remove_version, REPEAT_NEVER, 0 },
 	[SEED_SHARE_RESTORE] = { do_restore, REPEAT_NEVER, 0 },
 	[SEED_SHARE_SET_TIME] = { do_set_time, REPEAT_NEVER, 0 },
+	[SEED_SHARE_MAKE_FOLDER] = { do_make_folder, REPEAT_NEVER, 0 },
+	[SEED_SHARE_REMOVE_FOLDER] = { do_remove_folder, REPEAT_NEVER, 0 },
 	[SEED_SHARE_CREATE] = { do_create, REPEAT_NEVER, NEEDS_FROM },
 	[SEED_SHARE_JOIN] = { do_join, REPEAT_NEVER, NEEDS_FROM },
 	[SEED_SHARE_LEAVE] = { do_leave, REPEAT_UNKNOWN, NEEDS_FROM | NEEDS_OTHER },

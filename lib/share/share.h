@@ -32,6 +32,9 @@ void seed_share_free(struct seed_share *share); /* operations still there are dr
  * of an operation may let others start: so it is called after seed_net_turn(), too. */
 int64_t seed_share_turn(struct seed_share *share, int64_t now_ms);
 
+/* The store's clock, in seconds since 1970; meaningless before its first answer. */
+int64_t seed_share_now_s(const struct seed_share *share);
+
 /* The changes of lib/share/entry.h; here is what each needs of a request. */
 enum seed_share_verb {
 	SEED_SHARE_READ,
@@ -48,6 +51,8 @@ enum seed_share_verb {
 	SEED_SHARE_REMOVE_VERSION, /* `number` */
 	SEED_SHARE_RESTORE,        /* `number` */
 	SEED_SHARE_SET_TIME,       /* `time` */
+	SEED_SHARE_MAKE_FOLDER,
+	SEED_SHARE_REMOVE_FOLDER,
 	SEED_SHARE_CREATE,  /* current, versions and `without` of `from`, under this name */
 	SEED_SHARE_JOIN,    /* `from`, read just now; then LEAVE it */
 	SEED_SHARE_LEAVE,   /* for `other`, if it is still `from`. -EAGAIN: read and join again */
@@ -65,6 +70,8 @@ struct seed_share_result {
 	errint_t err;
 	struct seed_error error;
 	const struct seed_share_entry *entry; /* borrowed; empty where nobody knows it */
+	const char *etag;                     /* of what was read; "": there was none; a change has
+						 another since */
 	const struct seed_share_row *row;     /* in `entry`: begun, updated, taken, added, joined; NULL */
 };
 

@@ -116,6 +116,26 @@ errint_t seed_share_set_time(struct seed_share_entry *entry, const struct seed_s
 	return 0;
 }
 
+errint_t seed_share_make_folder(struct seed_share_entry *entry,
+				const struct seed_share_change *change)
+{
+	if (entry->folder || has_prompt(entry))
+		return -EEXIST;
+	entry->folder = true;
+	share_changed(entry, change);
+	return 0;
+}
+
+errint_t seed_share_remove_folder(struct seed_share_entry *entry,
+				  const struct seed_share_change *change)
+{
+	if (!entry->folder)
+		return -ENOENT;
+	entry->folder = false;
+	share_changed(entry, change);
+	return 0;
+}
+
 /* ---- whole entries ---- */
 
 static errint_t copy_record(struct seed_record *to, const struct seed_record *from, const char *name)
@@ -148,6 +168,7 @@ errint_t seed_share_copy(struct seed_share_entry *to, const struct seed_share_en
 	to->serial = from->serial;
 	to->writer_count = from->writer_count;
 	to->without = from->without;
+	to->folder = from->folder;
 	memcpy(to->writers, from->writers, sizeof(to->writers));
 	if (from->current.name)
 		err = copy_record(&to->current, &from->current, name);
@@ -296,6 +317,8 @@ errint_t seed_share_join(struct seed_share_entry *entry, const struct seed_share
 
 	if (is_empty(from))
 		return -ENOENT;
+	if (entry->folder)
+		return -EISDIR;
 	share_supersede_rows(entry);
 	err = join_current(entry, from, name);
 	if (!err)
