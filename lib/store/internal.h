@@ -7,6 +7,7 @@
  *     mirror, slots        an entry as the shared store has it
  *     entry, folders       begin, finish, remove
  *     bind                 which bucket the directory belongs to
+ *     transfer             pictures to and from a store that hosts share
  *     history              versions: numbers, retiring, pruning
  *     settle               lists of renames in the journal: carried out, taken back
  *     renames              lists of renames in memory

@@ -346,6 +346,13 @@ errint_t seed_store_bind(struct seed_store *store, const char *bucket_url,
 /* Whether it belongs to one; an error that does not answer this counts as yes. *bucket_url (may
  * be NULL) is malloc'd and the caller's, or NULL where it cannot be told. */
 bool seed_store_is_bound(const struct seed_store *store, char **bucket_url);
+/* The row of the image at PATH of images/ or history/. As seed_store_record_read(). */
+errint_t seed_store_picture_record(const struct seed_store *store, enum seed_area area,
+				   const char *path, struct seed_record *record) SEED_MUST_CHECK;
+
+/* The record's picture: *data is malloc'd and the caller's. -EIO: it is not as large as it was. */
+errint_t seed_store_picture_read(const struct seed_store *store, const struct seed_record *record,
+				 char **data, size_t *len) SEED_MUST_CHECK;
 
 /* ---- at the start, before any thread ---- */
 
