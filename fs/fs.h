@@ -145,6 +145,7 @@ struct handle {
 	atomic_bool killed;   /* a signal ended the process that closed it last */
 	atomic_bool told;     /* that its text was overwritten is in the log */
 	bool created;         /* this open made the file */
+	unsigned fetches;     /* how often its bytes were brought (refresh.c) */
 	struct draft *draft;
 	char *text;           /* a snapshot, for files made by the program */
 	size_t text_len;
@@ -401,6 +402,26 @@ struct seed_wait *waiting_uninterrupted(struct fs *fs, fuse_req_t req, waiting_r
 void waiting_fail(struct seed_wait *wait, int code);
 /* So, and the caller replies; `context` is the caller's again. */
 void waiting_drop(struct seed_wait *wait);
+
+/* ---- refresh.c: where hosts share the catalogue ---- */
+
+/* `then` follows once what the store has is shown; `code`: an errno, if it was away. False:
+ * there is nothing to wait for. */
+typedef void refresh_then_fn(struct fs *fs, fuse_req_t req, struct inode *folder, const char *name,
+			     int code);
+bool refresh_lookup(struct fs *fs, fuse_req_t req, struct inode *folder, const char *name,
+		    refresh_then_fn *then);
+typedef void refresh_list_fn(struct fs *fs, fuse_req_t req, struct handle *handle);
+bool refresh_listing(struct fs *fs, fuse_req_t req, struct handle *handle, refresh_list_fn *then);
+
+/* ---- fetch.c ---- */
+
+/* Whether they do. */
+bool fetch_is_shared(const struct fs *fs);
+/* The image's bytes are not here: they are brought, and `then` opens it again. Or replies. */
+typedef void fetch_open_fn(struct fs *fs, fuse_req_t req, struct handle *handle);
+void fetch_open(struct fs *fs, fuse_req_t req, struct handle *handle, enum seed_area area,
+		const char *path, fetch_open_fn *then);
 
 /* ---- the areas ---- */
 

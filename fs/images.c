@@ -111,9 +111,10 @@ static errint_t open_image(struct fs *fs, fuse_req_t req, struct handle *handle)
 	struct stat st;
 
 	inode_path(fs, handle->inode, path);
-	handle->fd = seed_store_open_file(fs->store, SEED_AREA_IMAGES, path);
+	handle->fd = seed_store_picture_open(fs->store, SEED_AREA_IMAGES, path);
 	if (handle->fd < 0)
 		return handle->fd;
+	seed_store_used(fs->store, handle->fd);
 	if (fstat(handle->fd, &st) < 0)
 		return -errno;
 	handle->fi.keep_cache = version_equal(handle->inode->version, version_of(&st));
@@ -154,6 +155,11 @@ static void open_or_wait(struct fs *fs, fuse_req_t req, struct handle *handle)
 	char path[FS_PATH_BYTES];
 	errint_t err = open_image(fs, req, handle);
 
+	if (err == -EAGAIN) { /* its bytes are not here */
+		inode_path(fs, handle->inode, path);
+		fetch_open(fs, req, handle, SEED_AREA_IMAGES, path, open_or_wait);
+		return;
+	}
 	if (err == -ENOENT) {
 		inode_path(fs, handle->inode, path);
 		err = outcome_of(fs, path);

@@ -35,10 +35,9 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	mount_began(fs);
 }
 
-static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+/* `away`: whether the name is known is for the store to say, which did not answer. */
+static void lookup_now(struct fs *fs, fuse_req_t req, struct inode *folder, const char *name, int away)
 {
-	struct fs *fs = fs_of(req);
-	struct inode *folder = inode_of(fs, parent);
 	struct found found = { .caller = fuse_req_ctx(req)->pid };
 	char path[FS_PATH_BYTES];
 	errint_t err;
@@ -47,11 +46,20 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	err = folder->type->lookup(fs, folder->type, path, name, &found);
 	if (err) {
 		stale_end(fs, req);
-		fuse_reply_err(req, -err);
+		fuse_reply_err(req, err == -ENOENT && away ? away : -err);
 	} else {
 		reply_found(fs, req, &found);
 	}
 	scratch_unref(fs, found.scratch);
+}
+
+static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct fs *fs = fs_of(req);
+	struct inode *folder = inode_of(fs, parent);
+
+	if (!refresh_lookup(fs, req, folder, name, lookup_now))
+		lookup_now(fs, req, folder, name, 0);
 }
 
 static void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t count)
@@ -243,19 +251,24 @@ static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 
 /* All names of a folder are taken at once: a listing is the state of one moment, and
  * names in memory and on disk need no common order. */
+static void list_now(struct fs *fs, fuse_req_t req, struct handle *handle)
+{
+	struct inode *inode = handle->inode;
+	char path[FS_PATH_BYTES];
+
+	inode_path(fs, inode, path);
+	reply_open(req, handle, inode->type->list(fs, inode->type, path, &handle->listing));
+}
+
 static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct fs *fs = fs_of(req);
-	struct inode *inode = inode_of(fs, ino);
-	struct handle *handle = handle_new(req, inode, fi);
-	char path[FS_PATH_BYTES];
+	struct handle *handle = handle_new(req, inode_of(fs, ino), fi);
 
-	if (!handle) {
+	if (!handle)
 		fuse_reply_err(req, ENOMEM);
-		return;
-	}
-	inode_path(fs, inode, path);
-	reply_open(req, handle, inode->type->list(fs, inode->type, path, &handle->listing));
+	else if (!refresh_listing(fs, req, handle, list_now))
+		list_now(fs, req, handle);
 }
 
 /* d_ino is st_ino, so that whoever lists need not stat. */

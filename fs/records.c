@@ -94,7 +94,13 @@ static void old_open(struct fs *fs, fuse_req_t req, struct handle *handle)
 
 	handle->fi.keep_cache = 1;
 	inode_path(fs, handle->inode, path);
-	handle->fd = seed_store_open_file(fs->store, SEED_AREA_HISTORY, path);
+	handle->fd = seed_store_picture_open(fs->store, SEED_AREA_HISTORY, path);
+	if (handle->fd == -EAGAIN) {
+		fetch_open(fs, req, handle, SEED_AREA_HISTORY, path, old_open);
+		return;
+	}
+	if (handle->fd >= 0)
+		seed_store_used(fs->store, handle->fd);
 	reply_open(req, handle, handle->fd < 0 ? handle->fd : 0);
 }
 

@@ -148,11 +148,20 @@ static errint_t open_thumb(struct fs *fs, struct handle *handle)
 	return handle->fd < 0 ? handle->fd : 0;
 }
 
+static void make(struct fs *fs, fuse_req_t req, struct handle *handle);
+
 static void made(struct fs *fs, fuse_req_t req, int code, void *context)
 {
 	struct handle *handle = context;
+	char path[FS_PATH_BYTES], image[FS_PATH_BYTES];
+	enum seed_area area;
+	struct stat st;
 
-	reply_open(req, handle, code ? -code : open_thumb(fs, handle));
+	inode_path(fs, handle->inode, path);
+	if (code == EAGAIN && find_image(fs, path, &area, image, &st) == 0)
+		fetch_open(fs, req, handle, area, image, make);
+	else
+		reply_open(req, handle, code ? -code : open_thumb(fs, handle));
 }
 
 static void make(struct fs *fs, fuse_req_t req, struct handle *handle)

@@ -24,6 +24,9 @@ static void publish(struct seed_engine *engine)
 {
 	bool empty = engine->config.budget > 0 && engine->spent.count >= engine->config.budget;
 
+	/* Where hosts share one, the farm says so (shared.c). */
+	if (engine->shared)
+		return;
 	atomic_store(&engine->exhausted_day, empty ? engine->spent.day : -1);
 }
 
@@ -83,7 +86,8 @@ bool budget_take(struct generation *generation)
 	struct seed_engine *engine = generation->engine;
 
 	roll(engine);
-	if (engine->config.budget > 0 && engine->spent.count >= engine->config.budget) {
+	if (!engine->shared && engine->config.budget > 0 &&
+	    engine->spent.count >= engine->config.budget) {
 		publish(engine);
 		return false;
 	}
@@ -112,6 +116,9 @@ void budget_settle(struct generation *generation, bool counts)
 	struct seed_engine *engine = generation->engine;
 	int64_t day = generation->charged_day;
 
+	if (generation->farm_day && !counts)
+		seed_farmer_refund(engine->shared->farmer, generation->farm_day, generation->uid);
+	generation->farm_day = 0;
 	if (day < 0)
 		return;
 	generation->charged_day = -1;

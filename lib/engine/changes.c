@@ -12,6 +12,9 @@ struct change;
 
 struct kind {
 	bool alone; /* behind the gate */
+	/* What the store is asked first, where hosts share one. NULL: nothing. */
+	void (*ask)(struct change *change, struct seed_share_request *request);
+	bool asks_last; /* it is asked once the files here allow the change */
 	/* On the engine's thread, when it begins. An error: it does not. NULL: nothing. */
 	errint_t (*start)(struct seed_engine *engine, struct change *change);
 	errint_t (*run)(struct seed_engine *engine, struct change *change); /* on a disk thread */
@@ -37,6 +40,7 @@ struct change {
 	void (*looked)(struct seed_engine *engine, struct request *request, errint_t err);
 	struct seed_record cancelled; /* the row of what was running; id NULL: nothing was */
 	errint_t err;
+	struct shared_change shared;  /* where hosts share the catalogue */
 };
 
 static struct change *change_of(struct command *command)
@@ -47,6 +51,7 @@ static struct change *change_of(struct command *command)
 static void change_free(struct change *change)
 {
 	seed_record_release(&change->cancelled);
+	shared_change_release(&change->shared);
 	free(change->name);
 	free(change->to);
 	free(change);
@@ -61,17 +66,25 @@ static void change_reply(struct seed_engine *engine, struct change *change)
 	change_free(change);
 }
 
+/* Whose entry it changes. */
+static const char *subject(const struct change *change)
+{
+	return change->request ? change->request->name : change->to ? change->to : change->name;
+}
+
 static void on_disk(struct seed_disk_job *disk)
 {
 	struct change *change = (struct change *)disk;
 
 	change->err = change->kind->run(change->engine, change);
+	/* The store has it so, whatever was here. */
+	if (change->shared.entry)
+		change->err = shared_mirror(change->engine, subject(change), change->shared.entry);
 	engine_post(change->engine, &change->command);
 }
 
-static void change_ended(struct seed_engine *engine, struct command *command)
+static void change_over(struct seed_engine *engine, struct change *change)
 {
-	struct change *change = change_of(command);
 	bool alone = change->kind->alone;
 
 	engine->steps_running--;
@@ -86,21 +99,67 @@ static void change_ended(struct seed_engine *engine, struct command *command)
 		disk_step_resume(g);
 }
 
-static void change_run(struct seed_engine *engine, struct change *change)
+static void on_store_last(struct shared_change *shared)
 {
-	const char *name = change->request ? change->request->name :
-			   change->to ? change->to : change->name;
+	struct change *change = (struct change *)((char *)shared - offsetof(struct change, shared));
 
+	change->err = shared->err == -ENOENT ? 0 : shared->err;
+	change_over(shared->engine, change);
+}
+
+static void ask(struct seed_engine *engine, struct change *change,
+		void (*done)(struct shared_change *))
+{
+	struct seed_share_request request = { .name = subject(change), .lease = LEASE_LOST };
+
+	shared_change_begin(&change->shared, engine, done);
+	change->kind->ask(change, &request);
+}
+
+static bool is_shared(const struct seed_engine *engine, const struct change *change)
+{
+	return engine->shared && change->kind->ask;
+}
+
+static void change_ended(struct seed_engine *engine, struct command *command)
+{
+	struct change *change = change_of(command);
+
+	if (is_shared(engine, change) && change->kind->asks_last && !change->err)
+		ask(engine, change, on_store_last);
+	else
+		change_over(engine, change);
+}
+
+static void to_disk(struct seed_engine *engine, struct change *change)
+{
 	/* The engine has stopped: nothing is begun any more. */
-	if (!engine->disk) {
+	if (!engine->disk && !change->err)
 		change->err = -ESHUTDOWN;
-		change_reply(engine, change);
-		return;
-	}
 	change->disk.run = on_disk;
 	change->command.run = change_ended;
+	if (change->err)
+		engine_post(engine, &change->command);
+	else
+		seed_disk_submit(engine->disk, seed_disk_lane(subject(change)), &change->disk);
+}
+
+/* What the store does not know of may be here: a file that nobody has written yet. */
+static void on_store(struct shared_change *shared)
+{
+	struct change *change = (struct change *)((char *)shared - offsetof(struct change, shared));
+
+	change->err = shared->err == -ENOENT ? 0 : shared->err;
+	to_disk(shared->engine, change);
+}
+
+static void change_run(struct seed_engine *engine, struct change *change)
+{
 	engine->steps_running++;
-	seed_disk_submit(engine->disk, seed_disk_lane(name), &change->disk);
+	if (is_shared(engine, change) && !change->kind->asks_last)
+		ask(engine, change, on_store);
+	else
+		to_disk(engine, change);
 }
 
 static void close_gate(struct seed_engine *engine, struct change *change)
@@ -220,7 +279,14 @@ static errint_t remove_on_disk(struct seed_engine *engine, struct change *change
 					change->cancelled.id ? &change->cancelled : NULL);
 }
 
+static void ask_remove(struct change *change, struct seed_share_request *request)
+{
+	request->verb = SEED_SHARE_REMOVE_PROMPT;
+	shared_change_ask(&change->shared, request);
+}
+
 static const struct kind removal = {
+	.ask = ask_remove,
 	.start = start_remove, .run = remove_on_disk, .ended = remove_ended,
 };
 
@@ -262,7 +328,23 @@ static void restore_ended(struct seed_engine *engine, struct change *change)
 	left(engine, change, change->to, give_way);
 }
 
+/* Of "NAME/0001.png". */
+static int number_of(const char *version)
+{
+	const char *slash = strrchr(version, '/');
+
+	return slash ? (int)strtol(slash + 1, NULL, 10) : 0;
+}
+
+static void ask_restore(struct change *change, struct seed_share_request *request)
+{
+	request->verb = SEED_SHARE_RESTORE;
+	request->number = number_of(change->name);
+	shared_change_ask(&change->shared, request);
+}
+
 static const struct kind restoring = {
+	.ask = ask_restore,
 	.start = start_restore, .run = restore_on_disk, .ended = restore_ended,
 };
 
@@ -273,7 +355,16 @@ static errint_t drop_on_disk(struct seed_engine *engine, struct change *change)
 	return seed_store_remove_file(engine->store, change->area, change->name);
 }
 
-static const struct kind dropping = { .run = drop_on_disk };
+static void ask_drop(struct change *change, struct seed_share_request *request)
+{
+	request->verb = change->area == SEED_AREA_HISTORY ? SEED_SHARE_REMOVE_VERSION :
+			change->area == SEED_AREA_IMAGES ? SEED_SHARE_REMOVE_IMAGE :
+							   SEED_SHARE_REMOVE_RECORD;
+	request->number = number_of(change->name);
+	shared_change_ask(&change->shared, request);
+}
+
+static const struct kind dropping = { .ask = ask_drop, .run = drop_on_disk };
 
 /* ---- a look at the files of a name ---- */
 
@@ -328,7 +419,14 @@ static errint_t set_time_on_disk(struct seed_engine *engine, struct change *chan
 	return seed_store_prompt_time(engine->store, change->name, change->time);
 }
 
-static const struct kind timing = { .start = start_set_time, .run = set_time_on_disk };
+static void ask_set_time(struct change *change, struct seed_share_request *request)
+{
+	request->verb = SEED_SHARE_SET_TIME;
+	request->time = change->time;
+	shared_change_ask(&change->shared, request);
+}
+
+static const struct kind timing = { .ask = ask_set_time, .start = start_set_time, .run = set_time_on_disk };
 
 /* ---- an empty prompt that nobody wrote ---- */
 
@@ -346,14 +444,29 @@ static errint_t make_folder_on_disk(struct seed_engine *engine, struct change *c
 	return seed_store_make_folder(engine->store, change->name);
 }
 
-static const struct kind making_folder = { .run = make_folder_on_disk };
+static void ask_make_folder(struct change *change, struct seed_share_request *request)
+{
+	request->verb = SEED_SHARE_MAKE_FOLDER;
+	shared_change_ask(&change->shared, request);
+}
+
+static const struct kind making_folder = { .ask = ask_make_folder, .run = make_folder_on_disk };
 
 static errint_t remove_folder_on_disk(struct seed_engine *engine, struct change *change)
 {
 	return seed_store_remove_folder(engine->store, change->area, change->name);
 }
 
-static const struct kind removing_folder = { .alone = true, .run = remove_folder_on_disk };
+/* Other areas have no folders of their own. */
+static void ask_remove_folder(struct change *change, struct seed_share_request *request)
+{
+	request->verb = change->area == SEED_AREA_PROMPTS ? SEED_SHARE_REMOVE_FOLDER : SEED_SHARE_READ;
+	shared_change_ask(&change->shared, request);
+}
+
+static const struct kind removing_folder = {
+	.ask = ask_remove_folder, .asks_last = true, .alone = true, .run = remove_folder_on_disk,
+};
 
 /* ---- rename ---- */
 
@@ -399,7 +512,13 @@ static void move_ended(struct seed_engine *engine, struct change *change)
 	seed_log_line(engine->log, change->to, SEED_LOG_IMAGE "Renamed from %s", change->name);
 }
 
-static const struct kind moving = { .alone = true, .run = move_on_disk, .ended = move_ended };
+static void ask_move(struct change *change, struct seed_share_request *request)
+{
+	SEED_UNUSED(request);
+	shared_change_rename(&change->shared, change->name, change->to, change->folder);
+}
+
+static const struct kind moving = { .ask = ask_move, .alone = true, .run = move_on_disk, .ended = move_ended };
 
 /* ---- those that wait ---- */
 

@@ -1,4 +1,5 @@
-/* A generation's steps on disk: prepared here, run on a disk thread. */
+/* A generation's steps on disk: prepared here, run on a disk thread. What of them other
+ * hosts are to know goes to the store that they share, before or after (shared_steps.c). */
 #include "lib/engine/internal.h"
 
 /* Gives the step's results to the generation. */
@@ -19,6 +20,11 @@ static void take_result(struct generation *generation, struct step_job *job)
 		generation->reuse_name = job->reuse_name;
 		job->reuse_name = NULL;
 	}
+	if (job->step == STEP_TAKE && !job->err) {
+		seed_record_release(&generation->record);
+		generation->record = job->record;
+		job->record = (struct seed_record){ 0 };
+	}
 }
 
 static void job_free(struct step_job *job)
@@ -26,25 +32,69 @@ static void job_free(struct step_job *job)
 	seed_record_release(&job->record);
 	seed_buf_release(&job->bytes);
 	free(job->reuse_name);
+	free(job->picture);
+	free(job->entry);
 	free(job);
 }
 
-static void step_ended(struct seed_engine *engine, struct command *command)
+static struct step_job *job_of(struct command *command)
 {
-	struct step_job *job = (struct step_job *)((char *)command - offsetof(struct step_job, report));
+	return (struct step_job *)((char *)command - offsetof(struct step_job, report));
+}
+
+/* What others did to the name meanwhile. None of these frees the generation: the row here
+ * has to go first. */
+static void tell_others_changes(struct generation *generation, const struct step_job *job)
+{
+	const struct event superseded = { .kind = EVENT_SUPERSEDED, .by = "a newer prompt of another host" };
+	const struct event removed = { .kind = EVENT_REMOVED };
+
+	if (generation_is_ending(generation))
+		return;
+	if (job->removed)
+		generation->engine->deliver(generation, &removed);
+	else if (job->superseded && !generation->record.superseded)
+		generation->engine->deliver(generation, &superseded);
+}
+
+static void step_over(struct seed_engine *engine, struct command *command)
+{
+	struct step_job *job = job_of(command);
 	struct generation *generation = job->generation;
-	struct event event = { .kind = EVENT_STEP, .step = job->step };
+	struct event event = { .kind = EVENT_STEP, .step = job->step, .row = job->row, .code = job->code };
 
 	engine->steps_running--;
 	generation->step_running = STEP_NONE;
+	generation->job = NULL;
 	take_result(generation, job);
 	event.err = job->err;
+	tell_others_changes(generation, job);
 	job_free(job);
 	/* Its row is gone: nothing writes it again. */
 	if (event.step == STEP_FINISH && !event.err && generation->step_next != STEP_DROP)
 		generation->step_next = STEP_NONE;
 	disk_step_resume(generation);
 	engine->deliver(generation, &event);
+}
+
+/* Reported as every end is: whoever ordered the step does not find the generation moved
+ * on, or gone. */
+static void end(struct step_job *job)
+{
+	job->report.run = step_over;
+	engine_post(job->generation->engine, &job->report);
+}
+
+static void step_ended(struct seed_engine *engine, struct command *command)
+{
+	struct step_job *job = job_of(command);
+	bool was_read = job->read != NULL;
+
+	job->read = NULL;
+	if (!job->err && (was_read || shared_comes_last(job)) && !engine->stopping)
+		shared_ask(job);
+	else
+		step_over(engine, command);
 }
 
 static void step_not_made(struct seed_engine *engine, struct command *command)
@@ -90,6 +140,11 @@ static void run_step(struct seed_disk_job *disk)
 	struct seed_store *store = engine->store;
 	const bool ends = job->step == STEP_FINISH;
 
+	if (job->read) {
+		job->read(job);
+		engine_post(engine, &job->report);
+		return;
+	}
 	switch (job->step) {
 	case STEP_PROGRESS:
 		if (!job->record.superseded)
@@ -97,6 +152,10 @@ static void run_step(struct seed_disk_job *disk)
 		break;
 	case STEP_BEGIN:
 		job->err = seed_store_begin(store, &job->record);
+		break;
+	case STEP_TAKE:
+		job->err = job->record.superseded ? seed_store_journal(store, &job->record) :
+						    seed_store_begin(store, &job->record);
 		break;
 	case STEP_MARK:
 	case STEP_REQUEUE:
@@ -118,9 +177,15 @@ static void run_step(struct seed_disk_job *disk)
 	case STEP_DROP:
 		job->err = seed_store_forget(store, job->record.id);
 		break;
+	case STEP_CLAIM:
+	case STEP_LOOK:
+	case STEP_RENEW:
 	case STEP_NONE:
 		break;
 	}
+	/* What fails here is done when the name is looked at. */
+	if (!job->err && job->entry)
+		SEED_UNUSED(shared_mirror(engine, job->record.name, job->entry) == 0);
 	engine_post(engine, &job->report);
 	/* By now its waiters may be answered, and the job gone. */
 	if (ends)
@@ -139,6 +204,29 @@ static errint_t copy_record(struct generation *generation, struct seed_record *r
 	else
 		seed_record_init(record);
 	return err;
+}
+
+static void to_disk(struct step_job *job)
+{
+	struct seed_engine *engine = job->generation->engine;
+
+	job->report.run = step_ended;
+	if (engine->disk)
+		seed_disk_submit(engine->disk, seed_disk_lane(job->record.name), &job->disk);
+	else
+		end(job);
+}
+
+/* The store has answered. */
+static void on_store(struct step_job *job)
+{
+	bool has_files = job->entry || job->read || job->step == STEP_BEGIN || job->step == STEP_DROP ||
+			 job->step == STEP_FINISH || job->step == STEP_TAKE;
+
+	if (job->err || shared_comes_last(job) || !has_files)
+		end(job);
+	else
+		to_disk(job);
 }
 
 static void start_step(struct generation *generation, enum disk_step step)
@@ -162,7 +250,7 @@ static void start_step(struct generation *generation, enum disk_step step)
 	}
 	*job = (struct step_job){
 		.disk.run = run_step,
-		.report.run = step_ended,
+		.then = on_store,
 		.generation = generation,
 		.step = step,
 		.reuse_key = reuse_key(&generation->record),
@@ -177,12 +265,13 @@ static void start_step(struct generation *generation, enum disk_step step)
 		job->bytes = generation->bytes;
 		seed_buf_init(&generation->bytes, SEED_ANSWER_MAX_BYTES);
 	}
-	/* A failure is reported as every end is: whoever ordered the step does
-	 * not find the generation moved on, or gone. */
+	generation->job = job;
 	if (job->err)
-		engine_post(engine, &job->report);
+		end(job);
+	else if (shared_comes_first(job))
+		shared_ask(job);
 	else
-		seed_disk_submit(engine->disk, seed_disk_lane(generation->record.name), &job->disk);
+		to_disk(job);
 }
 
 /* A newer text of the name is on its way to the disk. When it is there, or has failed,
@@ -206,7 +295,7 @@ static bool may_start(const struct generation *generation, enum disk_step step)
 void disk_step(struct generation *generation, enum disk_step step)
 {
 	assert(generation->phase != PHASE_GONE);
-	if (step == STEP_PROGRESS && !may_start(generation, step))
+	if ((step == STEP_PROGRESS || step == STEP_RENEW) && !may_start(generation, step))
 		return;
 	/* Whatever is noted already writes the journal as well. */
 	if (generation->step_next == STEP_NONE || (step != STEP_MARK && step != STEP_PROGRESS))

@@ -75,6 +75,16 @@ enum phase generation_superseded(struct generation *generation, const char *by)
 	return PHASE_STAY;
 }
 
+/* Only from now on does the name belong to it. */
+void generation_supersede_older(struct generation *generation)
+{
+	const struct event event = { .kind = EVENT_SUPERSEDED, .by = "a newer prompt" };
+	struct generation *older;
+
+	while ((older = generation_next_same(generation)) != NULL)
+		generation->engine->deliver(older, &event);
+}
+
 enum phase generation_fail(struct generation *generation, const struct seed_error *error)
 {
 	struct seed_record *record = &generation->record;

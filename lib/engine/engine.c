@@ -11,6 +11,9 @@
 /* Each costs one fsync's wait at a time; more threads would only queue at the disk. */
 #define DISK_THREADS 4
 #define POLL_FDS_MAX 64
+/* What the store that hosts share is asked for at the stop is answered by then, or is
+ * asked for again at the next mount. */
+#define STORE_GRACE_MS 1000
 
 /* ---- the thread ---- */
 
@@ -36,7 +39,7 @@ static void sleep_until(struct seed_engine *engine, int64_t at, int64_t now)
 
 int64_t engine_turn(struct seed_engine *engine, bool *has_stopped)
 {
-	int64_t now, at;
+	int64_t now, at, shared_at;
 
 	engine_run_posted(engine);
 	changes_turn(engine);
@@ -44,7 +47,13 @@ int64_t engine_turn(struct seed_engine *engine, bool *has_stopped)
 	seed_worker_pool_turn(engine->workers);
 	now = seed_clock_now_ms();
 	waits_look(engine, now);
+	if (engine->shared && engine->stopping && now >= engine->stop_ms + STORE_GRACE_MS) {
+		shared_stop(engine);
+		shared_changes_stop(engine);
+	}
 	at = machine_turn(engine, now);
+	shared_at = shared_turn(engine, now);
+	at = shared_at < at ? shared_at : at;
 	*has_stopped = stopped(engine, now);
 	return at;
 }
@@ -82,6 +91,9 @@ static void run_stop(struct seed_engine *engine, struct command *command)
 	machine_hurry(engine);
 	waits_stop(engine);
 	thumbs_stop(engine);
+	refreshes_stop(engine);
+	folders_stop(engine);
+	pictures_stop(engine);
 	free(command);
 }
 
@@ -140,6 +152,8 @@ static errint_t make_parts(struct seed_engine *engine)
 		err = seed_disk_new(1, &engine->reader);
 	if (!err)
 		err = seed_worker_pool_new(&workers, &engine->workers);
+	if (!err && config->shared)
+		err = shared_new(engine, &engine->shared);
 	if (!err)
 		err = seed_rate_init(&engine->rate, config->rate_count,
 				     (int64_t)config->rate_seconds * 1000);
@@ -182,6 +196,8 @@ errint_t seed_engine_new(const struct seed_engine_config *config, struct seed_st
 		seed_engine_free(engine);
 		return err;
 	}
+	if (engine->shared)
+		engine->shared->credentials = config->shared->credentials;
 	*out = engine;
 	return 0;
 }
@@ -202,6 +218,7 @@ void seed_engine_free(struct seed_engine *engine)
 	if (engine->net) /* callbacks that waited for another's end */
 		engine_run_posted(engine);
 	exchange_forget(engine);
+	shared_free(engine->shared);
 	seed_net_free(engine->net);
 	cancels_free(engine);
 	free(engine->due);

@@ -154,6 +154,19 @@ errint_t seed_engine_remove_file(struct seed_engine *engine, enum seed_area area
 errint_t seed_engine_thumb(struct seed_engine *engine, enum seed_area area, const char *path,
 			   struct seed_wait *wait) SEED_MUST_CHECK;
 
+/* Where hosts share a catalogue: what the store has of NAME, or of what is below the folder
+ * (path "": of all), is shown from now on, unless that was looked at within a second; else `wait`
+ * gets 0 at once. EHOSTUNREACH …: the store is away, and what is here is shown as it was. */
+errint_t seed_engine_refresh(struct seed_engine *engine, const char *name,
+			     struct seed_wait *wait) SEED_MUST_CHECK;
+errint_t seed_engine_refresh_folder(struct seed_engine *engine, const char *path,
+				    struct seed_wait *wait) SEED_MUST_CHECK;
+
+/* The image at `path` below an area is a placeholder (lib/store/store.h): its bytes are brought
+ * here. `wait` gets 0, EIO (the store has others, or none), EHOSTUNREACH …. */
+errint_t seed_engine_fetch(struct seed_engine *engine, enum seed_area area, const char *path,
+			   struct seed_wait *wait) SEED_MUST_CHECK;
+
 /* A signal came to a waiter: its process is looked at, and if it is ending, the
  * wait ends with EINTR. May be called with libfuse's request lock held. */
 void seed_engine_interrupt(struct seed_wait *wait);

@@ -58,6 +58,8 @@ enum phase finish_event(struct generation *generation, const struct event *event
 
 	if (event->kind != EVENT_STEP)
 		return PHASE_STAY;
+	if (event->err == -ESTALE) /* a failure of another host's */
+		return PHASE_FOLLOW;
 	if (event->err) {
 		/* Those who wait learn what is known: a failure does not become better. */
 		if (code)
@@ -69,7 +71,8 @@ enum phase finish_event(struct generation *generation, const struct event *event
 	}
 	if (!code)
 		log_success(generation);
-	generation_answer(generation, code);
+	/* Superseded only now: by a newer prompt of another host. */
+	generation_answer(generation, !code && generation->record.superseded ? ECANCELED : code);
 	if (!code && !generation->record.superseded)
 		thumbs_make(generation->engine, generation->record.name);
 	generation_release_slot(generation);

@@ -3,16 +3,19 @@
  * below it (`make lint` draws the calls and fails on a circle):
  *
  *     engine.c                     the thread and its life. Knows no phase
- *     commit.c callbacks.c outcomes.c changes.c commands.c report.c resume.c
- *                                  what callers order
+ *     commit.c callbacks.c outcomes.c changes.c commands.c report.c resume.c folders.c
+ *     refresh.c pictures.c         what callers order
  *     machine.c                    the table of phases: the only code that moves a
  *                                  generation on, and the only one that frees one
- *     begin.c submit.c poll.c fetch.c verify.c finish.c
+ *     begin.c submit.c poll.c fetch.c verify.c finish.c follow.c
  *                                  the phases. A handler returns the next phase;
  *                                  none calls another
- *     answers.c ends.c attempts.c  what phases have in common: what an answer
- *                                  means, how it ends, what a failure leads to
+ *     answers.c ends.c attempts.c rows.c
+ *                                  what phases have in common: what an answer means,
+ *                                  how it ends, what a failure leads to, where a row
+ *                                  goes on
  *     exchange.c cancel.c progress.c disk_steps.c queue.c budget.c reuse.c thumbs.c
+ *     shared_steps.c shared_changes.c shared.c
  *     generation.c waiting.c ticket.c timers.c post.c failure.c schedule.c metrics.c disk.c
  *                                  leaves: each does one thing, and reports its end
  *                                  through engine->deliver
@@ -29,8 +32,12 @@
 #include "lib/engine/failure.h"
 #include "lib/engine/metrics.h"
 #include "lib/engine/schedule.h"
+#include "lib/engine/shared.h"
 #include "lib/net/net.h"
 #include "lib/record/record.h"
+#include "lib/s3/s3.h"
+#include "lib/share/farmer.h"
+#include "lib/share/share.h"
 #include "lib/worker/worker.h"
 
 /*
@@ -41,7 +48,10 @@
  */
 enum phase {
 	PHASE_STAY = -1,  /* a handler's result: the phase does not change */
+	PHASE_CLAIM,      /* store: whose a row is that was in the journal at the start */
 	PHASE_BEGIN,      /* disk: journal, old image to history, record, prompt */
+	PHASE_FOLLOW,     /* timer: another host generates it */
+	PHASE_TAKE,       /* disk: the row of a host that is gone */
 	PHASE_REUSE,      /* disk: a copy of the image that was made of the same text */
 	PHASE_QUEUED,     /* waits for a slot and the rate */
 	PHASE_ANNOUNCE,   /* disk: journal "submitting" */
@@ -73,7 +83,13 @@ enum disk_step {
 	STEP_KEEP,
 	STEP_FINISH,
 	STEP_DROP,
+	/* With other hosts only (shared_steps.c). */
+	STEP_RENEW,     /* the lease */
+	STEP_CLAIM,     /* a row of the journal here has its lease again */
+	STEP_LOOK,      /* what has become of the row */
+	STEP_TAKE,      /* a row whose lease has run out, from the store into the journal */
 };
+#define STEP_COUNT (STEP_TAKE + 1)
 
 struct change;
 
@@ -102,6 +118,18 @@ enum event_kind {
 	EVENT_WANTED,     /* it is shelved, and its text was written anew */
 	EVENT_SUPERSEDED, /* another has taken the name: `by` */
 	EVENT_GIVEN_UP,   /* its waiters get `code`, and there is no outcome */
+	EVENT_REMOVED,    /* a user has removed its prompt on another host */
+};
+
+/* What a look at the store found of a generation's row. */
+enum row_state {
+	ROW_OURS,       /* in flight, as this host's */
+	ROW_ANOTHERS,   /* in flight under a lease that runs */
+	ROW_FREE,       /* in flight, and the lease has run out */
+	ROW_MADE,
+	ROW_FAILED,     /* `code` */
+	ROW_SUPERSEDED, /* or never begun */
+	ROW_REMOVED,
 };
 
 /* What it points to is the sender's, and is valid until the call returns. */
@@ -109,6 +137,7 @@ struct event {
 	enum event_kind kind;
 	enum disk_step step;
 	errint_t err;
+	enum row_state row;
 	int code;
 	const char *by;
 	struct seed_net_answer *answer;
@@ -142,6 +171,18 @@ struct step_job {
 	char *reuse_name;          /* STEP_REUSE: whose image was copied; owned */
 	int source_fd;
 	errint_t err;
+	/* With other hosts. */
+	struct seed_share_op *asked; /* what the store is asked; NULL: nothing */
+	struct seed_s3_op *sent;     /* the picture on its way there; NULL: it is not */
+	struct seed_farmer_op *charge; /* of the submission that is announced; NULL: none */
+	void (*then)(struct step_job *job); /* once the store has answered */
+	void (*read)(struct step_job *job); /* disk thread: what is to be sent; NULL: nothing */
+	char *picture;               /* its bytes; owned */
+	size_t picture_bytes;
+	char *entry;                 /* as it stands in the store now, owned; NULL: as it was */
+	enum row_state row;
+	int code;                    /* of ROW_FAILED */
+	bool superseded, removed;    /* the store says so */
 };
 
 /* The report of a step for which there was no memory. It is allocated from the
@@ -204,7 +245,12 @@ struct generation {
 	struct seed_transfer *transfer;
 	struct reading *reading; /* of the transfer's answer, on its thread; NULL: none */
 	enum disk_step step_running, step_next;
+	struct step_job *job;  /* of the step that runs; NULL: none */
 	struct step_not_made not_made;
+	/* With other hosts. */
+	int64_t lease;         /* its number; 0: it has none yet; LEASE_LOST: nor any more */
+	int64_t renew_ms;      /* when the lease is to be renewed; 0: it is not */
+	int64_t farm_day;      /* whose budget, of all hosts, was charged; 0: none */
 	bool at_worker;
 	struct seed_buf bytes; /* PHASE_KEEP */
 	int source_fd;
@@ -222,6 +268,32 @@ struct generation {
 	struct command *after;   /* callbacks that came meanwhile: run again at the end */
 };
 
+#define LEASE_LOST (-1)
+
+/* The store that this host shares with others: shared.c. */
+/* Names whose state at the store is remembered: by hash, so one may hide another. */
+#define SEEN_NAMES 65536
+struct seen {
+	uint64_t name, etag; /* hashes; 0: nothing */
+	int64_t ms;          /* when it was looked at */
+};
+
+struct shared {
+	struct seed_engine *engine;
+	struct seed_s3 *s3;
+	struct seed_share *share;
+	struct seed_s3_credentials *credentials; /* owned once the engine is there */
+	struct seed_farmer *farmer; /* the budget, jobs and rate of all hosts */
+	int jobs;             /* as many may run here now */
+	bool away;            /* the last answer did not come, and the log says so */
+	int64_t looks_ms;     /* no look before */
+	struct refresh *refreshes;       /* refresh.c: under way */
+	struct folder_look *folder_looks; /* folders.c: likewise */
+	struct picture *pictures;        /* pictures.c: likewise */
+	struct shared_change *changes;   /* shared_changes.c: likewise */
+	struct seen seen[SEEN_NAMES];
+};
+
 #define NAME_BUCKETS 4096
 
 struct seed_engine {
@@ -237,6 +309,7 @@ struct seed_engine {
 	struct seed_disk *reader;    /* one thread, for answers that take long to read */
 	struct reading *readings;
 	struct seed_worker_pool *workers;
+	struct shared *shared;       /* NULL: this host has the catalogue alone */
 
 	pthread_t thread;
 	pthread_mutex_t mutex; /* of the next two; a leaf of the lock order */
@@ -249,6 +322,7 @@ struct seed_engine {
 	struct generation **due;   /* timers.c: a heap */
 	size_t due_count, due_alloc, generation_count;
 	int active;                /* generations with a slot */
+	int queued;                /* … that wait for one */
 	int steps_running;         /* disk steps under way */
 	bool no_looks_said;        /* that this server cannot be looked at */
 	struct seed_wait *waits;   /* all */
@@ -286,6 +360,11 @@ struct seed_engine {
 static inline bool generation_has_begun(const struct generation *generation)
 {
 	return generation->phase > PHASE_BEGIN;
+}
+
+static inline bool generation_has_lease(const struct generation *generation)
+{
+	return generation->lease > 0;
 }
 
 /* It is paid for. */
@@ -333,6 +412,7 @@ struct request {
 	struct seed_ticket *ticket;
 	struct seed_wait *wait;
 	struct seed_key *key;
+	int code;        /* refresh_request(): an errno */
 	bool has_image;  /* changes_look(): one is there that answers it */
 	char *prompt;    /* so: prompts/NAME, where a callback has none; owned */
 };
@@ -363,6 +443,31 @@ void changes_stop(struct seed_engine *engine);
 void changes_look(struct seed_engine *engine, struct request *request,
 		  errint_t (*look)(struct seed_engine *, struct request *),
 		  void (*looked)(struct seed_engine *, struct request *, errint_t));
+
+/* ---- refresh.c ---- */
+
+struct refresh_watch {
+	struct refresh_watch *next;
+	/* What the store has is shown now; or not (-EHOSTUNREACH …), and what is here is as it was. */
+	void (*done)(struct seed_engine *engine, struct refresh_watch *watch, errint_t err);
+};
+
+/* Looks at NAME's entry. `follows`: what another host generates is followed from now
+ * on. False: there is nothing to wait for, and `watch` is not called. */
+bool refresh_name(struct seed_engine *engine, const char *name, bool follows,
+		  struct refresh_watch *watch);
+/* So, for a request: request->command.run follows in any case, request->code says how. */
+void refresh_request(struct seed_engine *engine, struct request *request, bool follows);
+void refreshes_stop(struct seed_engine *engine);
+/* What is shown of NAME is what has this ETag; it is fresh then. */
+bool refresh_has(struct seed_engine *engine, const char *name, const char *etag);
+void refresh_note_folder(struct seed_engine *engine, const char *path);
+bool refresh_folder_is_fresh(struct seed_engine *engine, const char *path);
+
+/* ---- folders.c, pictures.c ---- */
+
+void folders_stop(struct seed_engine *engine);
+void pictures_stop(struct seed_engine *engine);
 
 /* ---- resume.c ---- */
 
@@ -422,6 +527,12 @@ enum phase verify_event(struct generation *generation, const struct event *event
 enum phase finish_enter(struct generation *generation);
 enum phase finish_event(struct generation *generation, const struct event *event);
 enum phase drop_event(struct generation *generation, const struct event *event);
+/* follow.c */
+enum phase claim_enter(struct generation *generation);
+enum phase claim_event(struct generation *generation, const struct event *event);
+enum phase follow_enter(struct generation *generation);
+enum phase follow_event(struct generation *generation, const struct event *event);
+enum phase take_event(struct generation *generation, const struct event *event);
 
 /* ==== what phases have in common ==== */
 
@@ -478,6 +589,14 @@ void generation_inherit(struct generation *late, struct generation *failed);
 /* The late task's image is good first: waiters and name are its own from now on.
  * Returns whose they were, to be superseded, or NULL: it has them not. */
 struct generation *generation_take_over(struct generation *late);
+
+/* What had the name before it is superseded: it is on disk, or another host has it. */
+void generation_supersede_older(struct generation *generation);
+
+/* ---- rows.c ---- */
+
+/* The phase in which its row goes on, which was written before. */
+enum phase resume_phase(struct generation *generation);
 
 /* ==== leaves ==== */
 
@@ -673,6 +792,57 @@ void disk_step(struct generation *generation, enum disk_step step);
 void disk_step_resume(struct generation *generation);
 /* What waited for the beginning of a newer one of this name. */
 void disk_steps_resume_older(struct seed_engine *engine, const char *name);
+
+/* ---- shared_steps.c: what a step is at the store that hosts share ---- */
+
+/* The store is asked before the disk, or after it. False: this step is none of its. */
+bool shared_comes_first(const struct step_job *job);
+bool shared_comes_last(const struct step_job *job);
+/* Asks; job->then follows, with job->err, unless the engine stops. */
+void shared_ask(struct step_job *job);
+/* Nothing is asked any more; job->then follows for what was, with -ESHUTDOWN. */
+void shared_stop(struct seed_engine *engine);
+
+/* ---- shared_changes.c ---- */
+
+/* Part of a change; all zero at first. */
+struct shared_change {
+	struct shared_change *next, **link;
+	struct seed_engine *engine;
+	void (*done)(struct shared_change *change); /* `err` says how; it is under way no more */
+	errint_t err;
+	struct seed_share_op *asked;
+	struct seed_s3_op *listed;
+	char *entry;      /* as it is now; owned; NULL: a rename */
+	const char *from, *to;
+	char **names;     /* of the rename's entries; owned, each */
+	size_t count, next_name;
+	struct seed_share_entry source;
+};
+
+/* Begins one; then one of the two below, whose end is `done`. */
+void shared_change_begin(struct shared_change *change, struct seed_engine *engine,
+			 void (*done)(struct shared_change *change));
+void shared_change_ask(struct shared_change *change, struct seed_share_request *request);
+/* `from` and `to` stay until the end. */
+void shared_change_rename(struct shared_change *change, const char *from, const char *to, bool folder);
+void shared_change_release(struct shared_change *change);
+void shared_changes_stop(struct seed_engine *engine);
+
+/* ---- shared.c ---- */
+
+errint_t shared_new(struct seed_engine *engine, struct shared **shared) SEED_MUST_CHECK;
+void shared_free(struct shared *shared); /* NULL is allowed */
+/* Returns when to be called again. */
+int64_t shared_turn(struct seed_engine *engine, int64_t now_ms);
+/* The store answered, or (`error`) did not: the log has each outage once. */
+void shared_answered(struct shared *shared, errint_t err, const struct seed_error *error);
+/* How many may be at the service from here: a part of what all hosts may have there. */
+int shared_jobs(const struct seed_engine *engine);
+/* Until when none may be sent, because the service said so to any of them; 0: they may. */
+int64_t shared_hold_until_ms(const struct seed_engine *engine, int64_t now_ms);
+/* On a disk thread: the files of NAME become what the entry says. */
+errint_t shared_mirror(struct seed_engine *engine, const char *name, const char *entry) SEED_MUST_CHECK;
 
 /* ---- waiting.c ---- */
 

@@ -9,13 +9,31 @@
 #include "lib/engine/internal.h"
 
 #define TO(phase) (1u << PHASE_##phase)
+/* Where a row that was written before goes on (rows.c). */
+#define RESUMED \
+	(TO(BEGIN) | TO(POLL_WAIT) | TO(FETCH_WAIT) | TO(VERIFY) | TO(FINISH))
 
 const struct phase_row machine_phases[PHASE_COUNT] = {
+	[PHASE_CLAIM] = {
+		.name = "claim", .enter = claim_enter, .event = claim_event, .step = STEP_CLAIM,
+		.next = TO(FOLLOW) | RESUMED,
+		.waits_for = "the shared store: whose the row is by now",
+		.after_restart = "claim" },
 	[PHASE_BEGIN] = {
 		.name = "begin", .enter = begin_enter, .event = begin_event, .step = STEP_BEGIN,
-		.next = TO(REUSE) | TO(QUEUED) | TO(FETCH) | TO(FINISH),
+		.next = TO(REUSE) | TO(QUEUED) | TO(FETCH) | TO(FINISH) | TO(FOLLOW),
 		.waits_for = "disk: journal, the earlier image to history, record, prompt",
 		.after_restart = "begin, if its row is in the journal; else nothing was changed" },
+	[PHASE_FOLLOW] = {
+		.name = "follow", .enter = follow_enter, .event = follow_event, .step = STEP_LOOK,
+		.next = TO(TAKE) | TO(FOLLOW),
+		.waits_for = "another host, which generates it",
+		.after_restart = "claim, if it was this host's before; else nothing was here" },
+	[PHASE_TAKE] = {
+		.name = "take", .event = take_event, .step = STEP_TAKE,
+		.next = TO(FOLLOW) | RESUMED,
+		.waits_for = "the row of a host that is gone, from the store into the journal",
+		.after_restart = "claim" },
 	[PHASE_REUSE] = {
 		.name = "reuse", .event = reuse_event, .step = STEP_REUSE,
 		.next = TO(QUEUED) | TO(FINISH),
@@ -29,7 +47,7 @@ const struct phase_row machine_phases[PHASE_COUNT] = {
 	[PHASE_ANNOUNCE] = {
 		.name = "announce", .enter = announce_enter, .event = announce_event,
 		.step = STEP_ANNOUNCE,
-		.next = TO(SUBMIT) | TO(QUEUED) | TO(FINISH),
+		.next = TO(SUBMIT) | TO(QUEUED) | TO(FINISH) | TO(FOLLOW),
 		.waits_for = "disk: journal, that it is about to be sent",
 		.after_restart = "begin, or as submit" },
 	[PHASE_SUBMIT] = {
@@ -85,7 +103,7 @@ const struct phase_row machine_phases[PHASE_COUNT] = {
 		.after_restart = "fetch wait or verify; a drawing: begin" },
 	[PHASE_FINISH] = {
 		.name = "finish", .enter = finish_enter, .event = finish_event, .step = STEP_FINISH,
-		.next = TO(GONE),
+		.next = TO(GONE) | TO(FOLLOW),
 		.waits_for = "disk: journal, image, record; a checkpoint removes the journal's row",
 		.after_restart = "finish, if the row says `commit`; else as the phase before it" },
 	[PHASE_DROP] = {
@@ -231,6 +249,9 @@ static enum phase next_phase(struct generation *generation, const struct event *
 		return generation_superseded(generation, event->by);
 	case EVENT_GIVEN_UP:
 		return generation_give_up(generation, event->code);
+	case EVENT_REMOVED:
+		cancel_at_service(generation);
+		return generation_give_up(generation, ECANCELED);
 	case EVENT_WANTED:
 		attempt_rearm(generation);
 		return PHASE_STAY;
@@ -261,7 +282,7 @@ void machine_deliver(struct generation *generation, const struct event *event)
 static bool waits_for_time(const struct generation *generation)
 {
 	return generation->holding || generation->phase == PHASE_POLL_WAIT ||
-	       generation->phase == PHASE_FETCH_WAIT;
+	       generation->phase == PHASE_FETCH_WAIT || generation->phase == PHASE_FOLLOW;
 }
 
 /* What lacked something has its waiters told; it goes on being tried. */
@@ -297,12 +318,23 @@ static int64_t earlier(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
+/* A lease that could not be renewed, or while something else was under way. */
+#define RENEW_AGAIN_MS 2000
+
 static void mark_if_due(struct generation *generation, int64_t now)
 {
 	if (!generation->mark_ms || now < generation->mark_ms)
 		return;
 	generation->mark_ms = 0;
 	disk_step(generation, generation->phase == PHASE_DROP ? STEP_DROP : STEP_MARK);
+}
+
+static void renew_if_due(struct generation *generation, int64_t now)
+{
+	if (!generation->renew_ms || now < generation->renew_ms)
+		return;
+	generation->renew_ms = now + RENEW_AGAIN_MS;
+	disk_step(generation, STEP_RENEW);
 }
 
 /* Frees nothing: what ends here ends with a step on disk. */
@@ -314,6 +346,9 @@ static int64_t turn(struct generation *generation, int64_t now)
 	at = generation->mark_ms ? generation->mark_ms : INT64_MAX;
 	if (generation_is_over(generation))
 		return at;
+	renew_if_due(generation, now);
+	if (generation->renew_ms)
+		at = earlier(at, generation->renew_ms);
 	/* A transfer ends by itself at the deadline; queue.c looks after its own. */
 	if (waits_for_time(generation) && now >= generation->deadline_ms) {
 		over_deadline(generation);

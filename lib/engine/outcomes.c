@@ -78,12 +78,23 @@ static void looked(struct seed_engine *engine, struct request *request, errint_t
 		request_refuse(engine, request, -err);
 }
 
-static void run_wait_name(struct seed_engine *engine, struct command *command)
+/* Another host may generate it, where hosts share the catalogue. */
+static void refreshed(struct seed_engine *engine, struct command *command)
 {
 	struct request *request = (struct request *)command;
 
 	if (!generation_answers(engine, request))
 		changes_look(engine, request, look, looked);
+}
+
+static void run_wait_name(struct seed_engine *engine, struct command *command)
+{
+	struct request *request = (struct request *)command;
+
+	if (generation_answers(engine, request))
+		return;
+	command->run = refreshed;
+	refresh_request(engine, request, true);
 }
 
 errint_t seed_engine_wait_name(struct seed_engine *engine, const char *name,

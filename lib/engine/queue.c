@@ -18,6 +18,7 @@ static void link_at(struct generation *generation, struct generation **at)
 	else
 		generation->engine->queue_last = &generation->next_queued;
 	*at = generation;
+	generation->engine->queued++;
 }
 
 void queue_add(struct generation *generation, bool first)
@@ -39,6 +40,7 @@ void queue_remove(struct generation *generation)
 	else
 		generation->engine->queue_last = generation->link_queued;
 	generation->link_queued = NULL;
+	generation->engine->queued--;
 }
 
 /* ---- a service that accepts nothing ---- */
@@ -55,6 +57,8 @@ void queue_block(struct generation *generation, enum seed_failure failure,
 	/* Several requests that were under way at once count as one outage. */
 	if (delay_ms <= 0 && now < engine->hold_until_ms)
 		return;
+	if (delay_ms > 0 && failure == SEED_FAILURE_BUSY && engine->shared)
+		seed_farmer_hold(engine->shared->farmer, delay_ms, error);
 	if (delay_ms <= 0)
 		delay_ms = seed_backoff_ms(engine->outages++);
 	engine->hold_until_ms = now + delay_ms;
@@ -146,12 +150,14 @@ static void refuse_all(struct seed_engine *engine)
 static int64_t may_start_ms(const struct seed_engine *engine, int64_t now)
 {
 	int64_t at = seed_rate_next_ms(&engine->rate, engine->announced, now);
+	int64_t held = shared_hold_until_ms(engine, now);
 
 	/* The end of another gives the slot and looks here again. A key that
 	 * was refused is tried with one prompt at a time. */
-	if (engine->active >= (engine->key_refused ? 1 : engine->config.jobs) ||
+	if (engine->active >= (engine->key_refused ? 1 : shared_jobs(engine)) ||
 	    (engine->blocked_ms && engine->probe))
 		return INT64_MAX;
+	at = held > at ? held : at;
 	return engine->hold_until_ms > at ? engine->hold_until_ms : at;
 }
 

@@ -85,6 +85,24 @@ errint_t seed_rate_init(struct seed_rate *rate, int count, int64_t window_ms)
 	return 0;
 }
 
+errint_t seed_rate_change(struct seed_rate *rate, int count, int64_t window_ms)
+{
+	struct seed_rate changed;
+	errint_t err;
+
+	if (rate->count == count && rate->window_ms == window_ms)
+		return 0;
+	err = seed_rate_init(&changed, count, window_ms);
+	if (err)
+		return err;
+	/* Oldest first; so those that are kept are the latest. */
+	for (int i = 0; i < rate->count && count > 0; i++)
+		seed_rate_take(&changed, rate->times[(rate->at + i) % rate->count]);
+	seed_rate_release(rate);
+	*rate = changed;
+	return 0;
+}
+
 void seed_rate_release(struct seed_rate *rate)
 {
 	free(rate->times);

@@ -32,6 +32,8 @@ struct seed_rate {
 };
 
 errint_t seed_rate_init(struct seed_rate *rate, int count, int64_t window_ms) SEED_MUST_CHECK;
+/* Another count and window; what went within it counts on. */
+errint_t seed_rate_change(struct seed_rate *rate, int count, int64_t window_ms) SEED_MUST_CHECK;
 void seed_rate_release(struct seed_rate *rate);
 
 /* The earliest time at or after `now_ms` at which one more may go. `before` others will go

@@ -175,6 +175,19 @@ enum phase announce_enter(struct generation *generation)
 	return PHASE_STAY;
 }
 
+static enum phase not_ours(struct generation *generation)
+{
+	budget_settle(generation, false);
+	queue_answered(generation, false);
+	return PHASE_FOLLOW;
+}
+
+/* No memory; or the store, where hosts share one, was away. */
+static bool passes(errint_t err)
+{
+	return err == -ENOMEM || err == -EHOSTUNREACH || err == -ETIMEDOUT || err == -EAGAIN;
+}
+
 enum phase announce_event(struct generation *generation, const struct event *event)
 {
 	struct seed_error error;
@@ -186,10 +199,16 @@ enum phase announce_event(struct generation *generation, const struct event *eve
 		return attempt_requeue(generation);
 	if (!event->err)
 		return PHASE_SUBMIT;
+	if (event->err == -ESTALE) /* another host has it */
+		return not_ours(generation);
+	if (event->err == -EDQUOT && generation->engine->shared) {
+		budget_settle(generation, false);
+		return fail_over_budget(generation);
+	}
 	/* Nothing is sent that could be lost: without a journal, no submission. */
 	seed_error_set(&error, -event->err, "the journal cannot be written: %s",
 		       strerror(-event->err));
-	return attempt_failed(generation, event->err == -ENOMEM ? SEED_FAILURE_LOCAL :
+	return attempt_failed(generation, passes(event->err) ? SEED_FAILURE_LOCAL :
 			      SEED_FAILURE_FINAL, &error, -1);
 }
 

@@ -1,0 +1,258 @@
+/*
+ * A folder as the store has it: all names in it are looked at before it is listed, those
+ * that have changed are read, and folders that other hosts have made are made.
+ */
+#include "lib/base/clock.h"
+#include "lib/engine/internal.h"
+#include "lib/s3/key.h"
+
+/* Of a page of keys. */
+#define PAGE_MS 10000
+/* Names that are read at once. */
+#define READS 32
+
+struct folder_item {
+	struct refresh_watch watch; /* first */
+	struct folder_look *look;
+};
+
+struct folder_look {
+	struct folder_look *next, **link;
+	struct seed_engine *engine;
+	struct request *request;  /* goes on at the end */
+	char *prefix;             /* key of the folder, with a '/' at its end; owned */
+	char *after;              /* the last key that was listed; owned */
+	struct seed_s3_op *asked;
+	char **names;             /* to be read; owned, each */
+	size_t count, alloc, next_name;
+	int reading;
+	bool listed;
+	errint_t err;
+};
+
+static void look_free(struct folder_look *look)
+{
+	if (look->link) {
+		*look->link = look->next;
+		if (look->next)
+			look->next->link = look->link;
+	}
+	for (size_t i = 0; i < look->count; i++)
+		free(look->names[i]);
+	free(look->names);
+	free(look->prefix);
+	free(look->after);
+	free(look);
+}
+
+static void end(struct folder_look *look)
+{
+	struct seed_engine *engine = look->engine;
+	struct request *request = look->request;
+
+	request->code = -look->err;
+	if (!look->err)
+		refresh_note_folder(engine, request->name);
+	look_free(look);
+	request->command.run(engine, &request->command);
+}
+
+/* ---- names ---- */
+
+static void go_on(struct folder_look *look);
+
+static void name_read(struct seed_engine *engine, struct refresh_watch *watch, errint_t err)
+{
+	struct folder_look *look = ((struct folder_item *)watch)->look;
+
+	SEED_UNUSED(engine);
+	free(watch);
+	look->reading--;
+	if (err && !look->err)
+		look->err = err;
+	go_on(look);
+}
+
+static void read_next(struct folder_look *look)
+{
+	struct folder_item *item = calloc(1, sizeof(*item));
+	const char *name = look->names[look->next_name++];
+
+	if (!item) {
+		look->err = -ENOMEM;
+		return;
+	}
+	item->watch.done = name_read;
+	item->look = look;
+	if (refresh_name(look->engine, name, false, &item->watch))
+		look->reading++;
+	else
+		free(item);
+}
+
+static void go_on(struct folder_look *look)
+{
+	while (!look->err && look->reading < READS && look->next_name < look->count)
+		read_next(look);
+	if (look->reading == 0 && (look->listed || look->err) && !look->asked)
+		end(look);
+}
+
+/* ---- keys ---- */
+
+static errint_t add_name(struct folder_look *look, const char *key, const char *etag)
+{
+	char name[SEED_STORE_PATH_BYTES], **names;
+	size_t len = strlen(key);
+
+	if (key[len - 1] == '/')
+		len--;
+	/* What is no name of ours is nobody's here. */
+	if (seed_s3_key_name(key + strlen("name/"), len - strlen("name/"), name, sizeof(name)))
+		return 0;
+	if (etag && refresh_has(look->engine, name, etag))
+		return 0;
+	if (look->count == look->alloc) {
+		look->alloc = look->alloc ? 2 * look->alloc : 64;
+		names = reallocarray(look->names, look->alloc, sizeof(*names));
+		if (!names)
+			return -ENOMEM;
+		look->names = names;
+	}
+	look->names[look->count] = strdup(name);
+	return look->names[look->count++] ? 0 : -ENOMEM;
+}
+
+static errint_t ask(struct folder_look *look);
+
+static errint_t add_page(struct folder_look *look, const struct seed_s3_listing *page)
+{
+	const char *last = NULL;
+	errint_t err = 0;
+
+	for (size_t i = 0; !err && i < page->key_count; i++) {
+		last = page->keys[i];
+		err = add_name(look, last, page->etags[i]);
+	}
+	for (size_t i = 0; !err && i < page->folder_count; i++) {
+		if (!last || strcmp(page->folders[i], last) > 0)
+			last = page->folders[i];
+		err = add_name(look, page->folders[i], NULL);
+	}
+	look->listed = !page->more || !last;
+	if (err || look->listed)
+		return err;
+	err = seed_record_set(&look->after, last);
+	return err ? err : ask(look);
+}
+
+static void on_page(void *context, struct seed_s3_answer *answer)
+{
+	struct folder_look *look = context;
+
+	look->asked = NULL;
+	if (answer->outcome == SEED_S3_DONE)
+		look->err = add_page(look, answer->listing);
+	else
+		look->err = answer->error.code ? -answer->error.code : -EHOSTUNREACH;
+	if (answer->outcome != SEED_S3_DONE)
+		shared_answered(look->engine->shared, look->err, &answer->error);
+	go_on(look);
+}
+
+static errint_t ask(struct folder_look *look)
+{
+	const struct seed_s3_list list = {
+		.prefix = look->prefix, .after = look->after ? look->after : "", .folders = true,
+	};
+
+	return seed_s3_list(look->engine->shared->s3, &list, seed_clock_now_ms() + PAGE_MS, on_page, look,
+			    &look->asked);
+}
+
+static errint_t make_prefix(const char *path, char **out)
+{
+	struct seed_buf key;
+	errint_t err;
+
+	seed_buf_init(&key, SEED_S3_KEY_MAX_BYTES);
+	err = seed_buf_add(&key, "name/", strlen("name/"));
+	if (!err && *path)
+		err = seed_s3_key_add_name(&key, path);
+	if (!err && *path)
+		err = seed_buf_add(&key, "/", 1);
+	if (!err)
+		err = seed_record_set(out, key.data);
+	seed_buf_release(&key);
+	return err;
+}
+
+/* ---- orders ---- */
+
+static void shown(struct seed_engine *engine, struct command *command)
+{
+	struct request *request = (struct request *)command;
+
+	request_refuse(engine, request, request->code);
+}
+
+static bool is_due(struct seed_engine *engine, const char *path)
+{
+	return engine->shared && !engine->stopping && seed_clock_now_ms() >= engine->shared->looks_ms &&
+	       !refresh_folder_is_fresh(engine, path);
+}
+
+static void run(struct seed_engine *engine, struct command *command)
+{
+	struct request *request = (struct request *)command;
+	struct folder_look *look;
+
+	command->run = shown;
+	look = is_due(engine, request->name) ? calloc(1, sizeof(*look)) : NULL;
+	if (!look) {
+		shown(engine, command);
+		return;
+	}
+	look->engine = engine;
+	look->request = request;
+	look->err = make_prefix(request->name, &look->prefix);
+	if (!look->err)
+		look->err = ask(look);
+	look->next = engine->shared->folder_looks;
+	look->link = &engine->shared->folder_looks;
+	if (look->next)
+		look->next->link = &look->next;
+	engine->shared->folder_looks = look;
+	if (request->wait)
+		wait_hold(engine, &request->wait, request->wait);
+	if (look->err)
+		end(look);
+}
+
+errint_t seed_engine_refresh_folder(struct seed_engine *engine, const char *path,
+				    struct seed_wait *wait)
+{
+	struct request *request = request_new(path, wait, run);
+
+	if (!request)
+		return -ENOMEM;
+	engine_post(engine, &request->command);
+	return 0;
+}
+
+void folders_stop(struct seed_engine *engine)
+{
+	struct folder_look *next;
+
+	if (!engine->shared)
+		return;
+	for (struct folder_look *look = engine->shared->folder_looks; look; look = next) {
+		next = look->next;
+		look->err = -ESHUTDOWN;
+		if (!look->asked)
+			continue; /* its names are on disk threads */
+		seed_s3_cancel(look->asked);
+		look->asked = NULL;
+		go_on(look);
+	}
+}

@@ -1,0 +1,166 @@
+/* A generation that another host has, or may have: its row is in the store that they
+ * share. */
+#include "lib/base/clock.h"
+#include "lib/engine/internal.h"
+
+/* Between two looks at the row of another host. */
+#define LOOK_MS 1000
+
+/* ---- another host generates it ---- */
+
+static enum phase look_later(struct generation *generation)
+{
+	generation->wake_ms = seed_clock_now_ms() + LOOK_MS;
+	timers_touch(generation);
+	return PHASE_STAY;
+}
+
+/* What another host does with the row is not asked for here, and nothing is paid for. */
+enum phase follow_enter(struct generation *generation)
+{
+	struct seed_record *record = &generation->record;
+
+	queue_remove(generation);
+	exchange_stop(generation);
+	progress_stop(generation);
+	generation_release_slot(generation);
+	generation->renew_ms = 0;
+	generation->deadline_ms = INT64_MAX;
+	generation->shelved = false;
+	record->state = SEED_STATE_GENERATING;
+	seed_error_drop(&record->error);
+	if (generation->link_same)
+		generation_supersede_older(generation);
+	waits_begun(generation);
+	return look_later(generation);
+}
+
+/* Another mount's provider cannot be asked for its tasks. */
+static bool may_be_asked(const struct generation *generation)
+{
+	return !generation_is_foreign(generation) || strcmp(generation->record.step, "queued") == 0;
+}
+
+static enum phase ended(struct generation *generation, int code)
+{
+	if (code)
+		generation_log(generation, SEED_LOG_ERROR "It has failed on another host (%s)",
+			       seed_error_name(code));
+	else
+		generation_log(generation, SEED_LOG_SUCCESS "Ready: another host has generated it");
+	return generation_give_up(generation, code);
+}
+
+static enum phase go_on(struct generation *generation, const struct event *event)
+{
+	switch (event->row) {
+	case ROW_OURS: /* it could not be written here, the last time */
+	case ROW_FREE:
+		return may_be_asked(generation) ? PHASE_TAKE : look_later(generation);
+	case ROW_ANOTHERS:
+		return look_later(generation);
+	case ROW_MADE:
+		return ended(generation, 0);
+	case ROW_FAILED:
+		return ended(generation, event->code);
+	case ROW_SUPERSEDED:
+	case ROW_REMOVED:
+		break;
+	}
+	generation_log(generation, SEED_LOG_IMAGE "Superseded on another host");
+	return generation_give_up(generation, ECANCELED);
+}
+
+enum phase follow_event(struct generation *generation, const struct event *event)
+{
+	if (event->kind == EVENT_WAKE) {
+		generation->wake_ms = INT64_MAX; /* until the answer */
+		disk_step(generation, STEP_LOOK);
+		return PHASE_STAY;
+	}
+	if (event->kind != EVENT_STEP)
+		return PHASE_STAY;
+	return event->err ? look_later(generation) : go_on(generation, event);
+}
+
+/* ---- its host is gone ---- */
+
+enum phase take_event(struct generation *generation, const struct event *event)
+{
+	if (event->kind != EVENT_STEP)
+		return PHASE_STAY;
+	if (event->err)
+		return PHASE_FOLLOW;
+	generation_log(generation, SEED_LOG_IMAGE "The host that had it is gone: goes on here");
+	if (generation->record.superseded)
+		generation_unlink_name(generation);
+	generation->resumed = true;
+	return resume_phase(generation);
+}
+
+/* ---- after a restart ---- */
+
+/* Its picture is here, and paid for: it ends here, whoever has the row. */
+static bool has_picture(const struct generation *generation)
+{
+	const char *step = generation->record.step;
+
+	return strcmp(step, "commit") == 0 || strcmp(step, "received") == 0;
+}
+
+static bool may_be_paid(const struct generation *generation)
+{
+	const char *step = generation->record.step;
+
+	return has_picture(generation) || strcmp(step, "submitting") == 0 || strcmp(step, "accepted") == 0;
+}
+
+static enum phase go_on_without_lease(struct generation *generation)
+{
+	generation->lease = LEASE_LOST;
+	generation->record.superseded = true;
+	generation_unlink_name(generation);
+	return resume_phase(generation);
+}
+
+static enum phase claim_row(struct generation *generation, const struct event *event)
+{
+	switch (event->row) {
+	case ROW_OURS:
+		return resume_phase(generation);
+	case ROW_ANOTHERS:
+	case ROW_FREE:
+		return has_picture(generation) ? go_on_without_lease(generation) : PHASE_FOLLOW;
+	case ROW_MADE:
+		return generation_give_up(generation, 0);
+	case ROW_FAILED:
+		if (has_picture(generation))
+			return go_on_without_lease(generation);
+		return generation_give_up(generation, event->code);
+	case ROW_SUPERSEDED:
+		if (may_be_paid(generation))
+			return go_on_without_lease(generation);
+		break;
+	case ROW_REMOVED:
+		if (has_picture(generation))
+			return go_on_without_lease(generation);
+		break;
+	}
+	generation_log(generation, SEED_LOG_IMAGE "Dropped: the store does not have it any more");
+	return generation_give_up(generation, ECANCELED);
+}
+
+enum phase claim_enter(struct generation *generation)
+{
+	disk_step(generation, STEP_CLAIM);
+	return PHASE_STAY;
+}
+
+enum phase claim_event(struct generation *generation, const struct event *event)
+{
+	if (event->kind != EVENT_STEP)
+		return PHASE_STAY;
+	if (event->err)
+		return generation_hold(generation, -event->err, "The store cannot be asked whose it is");
+	return claim_row(generation, event);
+}

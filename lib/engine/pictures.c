@@ -1,0 +1,280 @@
+/*
+ * Images that stand here as placeholders: their bytes come from the store when somebody
+ * opens them. Each is asked for once, whoever waits for it, and believed only if its sum
+ * is the record's.
+ */
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "lib/base/clock.h"
+#include "lib/engine/internal.h"
+#include "lib/image/sink.h"
+
+/* Of one image. */
+#define FETCH_MS 120000
+
+struct picture {
+	struct command report; /* first: of the disk job */
+	struct seed_disk_job disk;
+	struct picture *next, **link;
+	struct seed_engine *engine;
+	enum seed_area area;
+	char *path;
+	struct seed_image_info image; /* as the record has it */
+	struct seed_wait *waits;
+	struct seed_s3_op *asked;
+	int fd;                       /* the bytes; -1: not here yet */
+	errint_t err;
+};
+
+static void picture_free(struct picture *picture)
+{
+	if (picture->link) {
+		*picture->link = picture->next;
+		if (picture->next)
+			picture->next->link = picture->link;
+	}
+	if (picture->fd >= 0)
+		close(picture->fd);
+	free(picture->path);
+	free(picture);
+}
+
+static void end(struct picture *picture, errint_t err)
+{
+	struct seed_engine *engine = picture->engine;
+
+	while (picture->waits)
+		wait_finish(engine, picture->waits, -err);
+	picture_free(picture);
+}
+
+/* ---- disk threads ---- */
+
+/* In order with what else happens to the name. */
+static uint64_t lane_of(const struct picture *picture)
+{
+	char name[SEED_STORE_PATH_BYTES];
+	char *end;
+
+	snprintf(name, sizeof(name), "%s", picture->path);
+	end = strrchr(name, picture->area == SEED_AREA_HISTORY ? '/' : '.');
+	if (end)
+		*end = '\0';
+	return seed_disk_lane(name);
+}
+
+static void to_disk(struct picture *picture, void (*run)(struct seed_disk_job *),
+		    void (*report)(struct seed_engine *, struct command *))
+{
+	struct seed_engine *engine = picture->engine;
+
+	picture->disk.run = run;
+	picture->report.run = report;
+	if (!engine->disk) {
+		end(picture, -ESHUTDOWN);
+		return;
+	}
+	engine->steps_running++;
+	seed_disk_submit(engine->disk, lane_of(picture), &picture->disk);
+}
+
+static struct picture *of(struct seed_disk_job *disk)
+{
+	return (struct picture *)((char *)disk - offsetof(struct picture, disk));
+}
+
+static void find(struct seed_disk_job *disk)
+{
+	struct picture *picture = of(disk);
+	struct seed_record record;
+
+	picture->err = seed_store_picture_record(picture->engine->store, picture->area, picture->path,
+						 &record);
+	picture->image = record.image;
+	seed_record_release(&record);
+	engine_post(picture->engine, &picture->report);
+}
+
+static errint_t check(const struct picture *picture)
+{
+	size_t bytes = (size_t)picture->image.bytes;
+	char sum[SEED_SHA256_HEX_BYTES];
+	struct seed_error error;
+	errint_t err;
+	void *data;
+
+	if (lseek(picture->fd, 0, SEEK_END) != (off_t)bytes || !bytes)
+		return -EIO;
+	data = mmap(NULL, bytes, PROT_READ, MAP_SHARED, picture->fd, 0);
+	if (data == MAP_FAILED)
+		return -errno;
+	err = seed_sha256(data, bytes, sum, &error);
+	munmap(data, bytes);
+	if (err)
+		return err;
+	return strcmp(sum, picture->image.sha256) == 0 ? 0 : -EIO;
+}
+
+static void fill(struct seed_disk_job *disk)
+{
+	struct picture *picture = of(disk);
+
+	picture->err = check(picture);
+	if (!picture->err)
+		picture->err = seed_store_fill(picture->engine->store, picture->area, picture->path,
+					       picture->fd, picture->image.bytes);
+	engine_post(picture->engine, &picture->report);
+}
+
+/* ---- the engine's thread ---- */
+
+static void filled(struct seed_engine *engine, struct command *command)
+{
+	struct picture *picture = (struct picture *)command;
+	errint_t err = picture->err;
+
+	engine->steps_running--;
+	if (err == -EIO)
+		seed_log_line(engine->log, picture->path, SEED_LOG_ERROR "What the store has as image/%s is "
+			      "not that image (EIO)", picture->image.sha256);
+	/* Another version stands there by now: whoever opens it asks for that one. */
+	end(picture, err == -ESTALE ? 0 : err);
+}
+
+static errint_t meaning(const struct seed_s3_answer *answer)
+{
+	if (answer->outcome == SEED_S3_NONE)
+		return -EIO;
+	return answer->error.code ? -answer->error.code : -EHOSTUNREACH;
+}
+
+static void on_answer(void *context, struct seed_s3_answer *answer)
+{
+	struct picture *picture = context;
+	struct seed_engine *engine = picture->engine;
+	errint_t err;
+
+	picture->asked = NULL;
+	if (answer->outcome == SEED_S3_DONE) {
+		picture->fd = answer->memfd;
+		answer->memfd = -1;
+		to_disk(picture, fill, filled);
+		return;
+	}
+	err = meaning(answer);
+	shared_answered(engine->shared, err, &answer->error);
+	if (answer->outcome == SEED_S3_NONE)
+		seed_log_line(engine->log, picture->path, SEED_LOG_ERROR "The store has no image/%s any more "
+			      "(EIO)", picture->image.sha256);
+	end(picture, err);
+}
+
+static void found(struct seed_engine *engine, struct command *command)
+{
+	struct picture *picture = (struct picture *)command;
+	char key[sizeof("image/") + SEED_SHA256_HEX_BYTES];
+	const struct seed_s3_get get = {
+		.key = key, .limit_bytes = (size_t)picture->image.bytes, .to_memfd = true };
+
+	engine->steps_running--;
+	if (!picture->err && engine->stopping)
+		picture->err = -ESHUTDOWN;
+	snprintf(key, sizeof(key), "image/%s", picture->image.sha256);
+	if (!picture->err)
+		picture->err = seed_s3_get(engine->shared->s3, &get, seed_clock_now_ms() + FETCH_MS, on_answer,
+					   picture, &picture->asked);
+	/* It is not there any more, or its bytes are here. */
+	if (picture->err)
+		end(picture, picture->err == -ESTALE || picture->err == -ENOENT ? 0 : picture->err);
+}
+
+static struct picture *find_picture(const struct seed_engine *engine, enum seed_area area,
+				    const char *path)
+{
+	struct picture *picture = engine->shared->pictures;
+
+	while (picture && (picture->area != area || strcmp(picture->path, path) != 0))
+		picture = picture->next;
+	return picture;
+}
+
+static struct picture *picture_new(struct seed_engine *engine, enum seed_area area, const char *path)
+{
+	struct picture *picture = calloc(1, sizeof(*picture));
+
+	if (!picture || !(picture->path = strdup(path))) {
+		free(picture);
+		return NULL;
+	}
+	picture->engine = engine;
+	picture->area = area;
+	picture->fd = -1;
+	picture->next = engine->shared->pictures;
+	picture->link = &engine->shared->pictures;
+	if (picture->next)
+		picture->next->link = &picture->next;
+	engine->shared->pictures = picture;
+	return picture;
+}
+
+struct fetch {
+	struct command command; /* first */
+	struct seed_wait *wait;
+	enum seed_area area;
+	char path[];
+};
+
+static void run_fetch(struct seed_engine *engine, struct command *command)
+{
+	struct fetch *fetch = (struct fetch *)command;
+	struct picture *picture;
+	bool is_new;
+
+	if (!engine->shared || engine->stopping) {
+		wait_finish(engine, fetch->wait, engine->stopping ? ESHUTDOWN : EIO);
+		free(fetch);
+		return;
+	}
+	picture = find_picture(engine, fetch->area, fetch->path);
+	is_new = !picture;
+	if (is_new)
+		picture = picture_new(engine, fetch->area, fetch->path);
+	if (picture)
+		wait_hold(engine, &picture->waits, fetch->wait);
+	else
+		wait_finish(engine, fetch->wait, ENOMEM);
+	free(fetch);
+	if (picture && is_new)
+		to_disk(picture, find, found);
+}
+
+errint_t seed_engine_fetch(struct seed_engine *engine, enum seed_area area, const char *path,
+			   struct seed_wait *wait)
+{
+	struct fetch *fetch = calloc(1, sizeof(*fetch) + strlen(path) + 1);
+
+	if (!fetch)
+		return -ENOMEM;
+	fetch->command.run = run_fetch;
+	fetch->wait = wait;
+	fetch->area = area;
+	memcpy(fetch->path, path, strlen(path) + 1);
+	engine_post(engine, &fetch->command);
+	return 0;
+}
+
+void pictures_stop(struct seed_engine *engine)
+{
+	struct picture *next;
+
+	if (!engine->shared)
+		return;
+	for (struct picture *picture = engine->shared->pictures; picture; picture = next) {
+		next = picture->next;
+		if (!picture->asked)
+			continue; /* on a disk thread */
+		seed_s3_cancel(picture->asked);
+		end(picture, -ESHUTDOWN);
+	}
+}

@@ -1,0 +1,352 @@
+/*
+ * What the store has of a name, or of a folder, becomes what this host shows, before it is
+ * looked at: once a second at most.
+ *
+ * A look at the store that finds it away changes nothing, and for a while no further one is
+ * made: what is here is shown as it was.
+ *
+ * Names that a generation here is about are left alone: its steps change the files.
+ */
+#include "lib/base/clock.h"
+#include "lib/engine/internal.h"
+
+/* How long what was looked at is good. */
+#define FRESH_MS 1000
+/* Of a look that somebody waits for. */
+#define LOOK_MS 5000
+/* The pause after one that the store did not answer. */
+#define AWAY_MS 5000
+
+struct refresh {
+	struct command report; /* first: of the disk job */
+	struct seed_disk_job disk;
+	struct refresh *next, **link; /* all that are under way */
+	struct seed_engine *engine;
+	char *name;
+	bool follows;                 /* somebody waits for what is in flight */
+	struct refresh_watch *watches;
+	struct seed_share_op *asked;
+	char *entry;                  /* for the disk thread; owned */
+	uint64_t etag;
+	errint_t err;
+};
+
+/* ---- what was seen ---- */
+
+static uint64_t hash_of(const char *text)
+{
+	return seed_disk_lane(text) | 1; /* 0: nothing */
+}
+
+static struct seen *seen_of(struct seed_engine *engine, const char *name)
+{
+	return &engine->shared->seen[hash_of(name) / 2 % SEEN_NAMES];
+}
+
+static bool is_fresh(struct seed_engine *engine, const char *name)
+{
+	const struct seen *seen = seen_of(engine, name);
+
+	return seen->name == hash_of(name) && seed_clock_now_ms() - seen->ms < FRESH_MS;
+}
+
+static bool has_etag(struct seed_engine *engine, const char *name, uint64_t etag)
+{
+	const struct seen *seen = seen_of(engine, name);
+
+	return seen->name == hash_of(name) && seen->etag == etag;
+}
+
+static void note(struct seed_engine *engine, const char *name, uint64_t etag)
+{
+	*seen_of(engine, name) = (struct seen){
+		.name = hash_of(name), .etag = etag, .ms = seed_clock_now_ms() };
+}
+
+bool refresh_has(struct seed_engine *engine, const char *name, const char *etag)
+{
+	if (!has_etag(engine, name, hash_of(etag)))
+		return false;
+	note(engine, name, hash_of(etag));
+	return true;
+}
+
+/* No name ends with a slash. */
+static void folder_key(const char *path, char key[SEED_STORE_PATH_BYTES])
+{
+	snprintf(key, SEED_STORE_PATH_BYTES, "%s/", path);
+}
+
+void refresh_note_folder(struct seed_engine *engine, const char *path)
+{
+	char key[SEED_STORE_PATH_BYTES];
+
+	folder_key(path, key);
+	note(engine, key, 1);
+}
+
+bool refresh_folder_is_fresh(struct seed_engine *engine, const char *path)
+{
+	char key[SEED_STORE_PATH_BYTES];
+
+	folder_key(path, key);
+	return is_fresh(engine, key);
+}
+
+/* ---- a name ---- */
+
+static struct refresh *find(struct seed_engine *engine, const char *name)
+{
+	struct refresh *refresh = engine->shared->refreshes;
+
+	while (refresh && strcmp(refresh->name, name) != 0)
+		refresh = refresh->next;
+	return refresh;
+}
+
+static void refresh_free(struct refresh *refresh)
+{
+	if (refresh->link) {
+		*refresh->link = refresh->next;
+		if (refresh->next)
+			refresh->next->link = refresh->link;
+	}
+	free(refresh->name);
+	free(refresh->entry);
+	free(refresh);
+}
+
+static void end(struct refresh *refresh)
+{
+	struct seed_engine *engine = refresh->engine;
+	struct refresh_watch *watch = refresh->watches, *next;
+	errint_t err = refresh->err;
+
+	refresh_free(refresh); /* who goes on may ask for it again */
+	for (; watch; watch = next) {
+		next = watch->next;
+		watch->done(engine, watch, err);
+	}
+}
+
+static void mirrored(struct seed_engine *engine, struct command *command)
+{
+	struct refresh *refresh = (struct refresh *)command;
+
+	engine->steps_running--;
+	if (!refresh->err)
+		note(engine, refresh->name, refresh->etag);
+	end(refresh);
+}
+
+static void mirror(struct seed_disk_job *disk)
+{
+	struct refresh *refresh = (struct refresh *)((char *)disk - offsetof(struct refresh, disk));
+
+	refresh->err = shared_mirror(refresh->engine, refresh->name, refresh->entry);
+	engine_post(refresh->engine, &refresh->report);
+}
+
+static bool is_here(struct seed_engine *engine, const char *id)
+{
+	for (const struct generation *g = engine->generations; g; g = g->next)
+		if (strcmp(g->record.id, id) == 0)
+			return true;
+	return false;
+}
+
+static void follow(struct seed_engine *engine, const struct seed_record *row)
+{
+	bool newest = !row->superseded;
+	struct generation *generation = NULL;
+	struct seed_record record;
+
+	if (is_here(engine, row->id) || (newest && engine_find(engine, row->name)))
+		return;
+	/* Without memory it is for the next look. */
+	if (seed_record_copy(&record, row) == 0)
+		generation = generation_new(engine, &record, newest);
+	seed_record_release(&record);
+	if (generation)
+		machine_start(generation, PHASE_FOLLOW);
+}
+
+/* The rows of hosts that are gone go on here; and for those who wait, the row that
+ * another host has is followed. */
+static void take_up(struct refresh *refresh, const struct seed_share_entry *entry)
+{
+	struct seed_engine *engine = refresh->engine;
+	int64_t now_s = seed_share_now_s(engine->shared->share);
+
+	for (size_t i = 0; i < entry->row_count; i++) {
+		const struct seed_share_row *row = &entry->rows[i];
+
+		if (row->until_s < now_s || (refresh->follows && !row->record.superseded))
+			follow(engine, &row->record);
+	}
+}
+
+static void was_read(struct refresh *refresh, const struct seed_share_result *result)
+{
+	struct seed_engine *engine = refresh->engine;
+
+	refresh->etag = hash_of(result->etag);
+	take_up(refresh, result->entry);
+	/* No object: what is here was never there, or the bucket has lost it. */
+	if (!result->entry->serial || engine_find(engine, refresh->name) || !engine->disk ||
+	    has_etag(engine, refresh->name, refresh->etag)) {
+		note(engine, refresh->name, refresh->etag);
+		end(refresh);
+		return;
+	}
+	refresh->entry = seed_share_format(result->entry);
+	if (!refresh->entry) {
+		refresh->err = -ENOMEM;
+		end(refresh);
+		return;
+	}
+	refresh->disk.run = mirror;
+	refresh->report.run = mirrored;
+	engine->steps_running++;
+	seed_disk_submit(engine->disk, seed_disk_lane(refresh->name), &refresh->disk);
+}
+
+static void on_read(void *context, const struct seed_share_result *result)
+{
+	struct refresh *refresh = context;
+	struct shared *shared = refresh->engine->shared;
+
+	refresh->asked = NULL;
+	shared_answered(shared, result->err, &result->error);
+	if (!result->err) {
+		was_read(refresh, result);
+		return;
+	}
+	shared->looks_ms = seed_clock_now_ms() + AWAY_MS;
+	refresh->err = result->err;
+	end(refresh);
+}
+
+static errint_t ask(struct refresh *refresh)
+{
+	const struct seed_share_request request = {
+		.verb = SEED_SHARE_READ,
+		.name = refresh->name,
+		.deadline_ms = seed_clock_now_ms() + LOOK_MS,
+	};
+
+	return seed_share_start(refresh->engine->shared->share, &request, on_read, refresh,
+				&refresh->asked);
+}
+
+static struct refresh *refresh_new(struct seed_engine *engine, const char *name)
+{
+	struct refresh *refresh = calloc(1, sizeof(*refresh));
+
+	if (!refresh)
+		return NULL;
+	refresh->engine = engine;
+	refresh->name = strdup(name);
+	if (!refresh->name || ask(refresh)) {
+		refresh_free(refresh);
+		return NULL;
+	}
+	refresh->next = engine->shared->refreshes;
+	refresh->link = &engine->shared->refreshes;
+	if (refresh->next)
+		refresh->next->link = &refresh->next;
+	engine->shared->refreshes = refresh;
+	return refresh;
+}
+
+bool refresh_name(struct seed_engine *engine, const char *name, bool follows,
+		  struct refresh_watch *watch)
+{
+	struct refresh *refresh;
+
+	if (!engine->shared || engine->stopping || engine_find(engine, name) ||
+	    seed_clock_now_ms() < engine->shared->looks_ms || (!follows && is_fresh(engine, name)))
+		return false;
+	refresh = find(engine, name);
+	if (!refresh)
+		refresh = refresh_new(engine, name);
+	if (!refresh)
+		return false;
+	refresh->follows |= follows;
+	watch->next = refresh->watches;
+	refresh->watches = watch;
+	return true;
+}
+
+/* ---- a request ---- */
+
+struct request_watch {
+	struct refresh_watch watch; /* first */
+	struct request *request;
+};
+
+static void go_on(struct seed_engine *engine, struct refresh_watch *watch, errint_t err)
+{
+	struct request *request = ((struct request_watch *)watch)->request;
+
+	free(watch);
+	request->code = -err;
+	request->command.run(engine, &request->command);
+}
+
+void refresh_request(struct seed_engine *engine, struct request *request, bool follows)
+{
+	struct request_watch *watch = calloc(1, sizeof(*watch));
+
+	if (!watch) {
+		request->command.run(engine, &request->command);
+		return;
+	}
+	watch->watch.done = go_on;
+	watch->request = request;
+	if (request->wait) /* a signal ends it meanwhile, too */
+		wait_hold(engine, &request->wait, request->wait);
+	if (!refresh_name(engine, request->name, follows, &watch->watch))
+		go_on(engine, &watch->watch, 0);
+}
+
+static void shown(struct seed_engine *engine, struct command *command)
+{
+	struct request *request = (struct request *)command;
+
+	request_refuse(engine, request, request->code);
+}
+
+static void run_refresh(struct seed_engine *engine, struct command *command)
+{
+	command->run = shown;
+	refresh_request(engine, (struct request *)command, false);
+}
+
+errint_t seed_engine_refresh(struct seed_engine *engine, const char *name, struct seed_wait *wait)
+{
+	struct request *request = request_new(name, wait, run_refresh);
+
+	if (!request)
+		return -ENOMEM;
+	engine_post(engine, &request->command);
+	return 0;
+}
+
+void refreshes_stop(struct seed_engine *engine)
+{
+	struct refresh *next;
+
+	if (!engine->shared)
+		return;
+	for (struct refresh *refresh = engine->shared->refreshes; refresh; refresh = next) {
+		next = refresh->next;
+		if (!refresh->asked)
+			continue;
+		seed_share_cancel(refresh->asked);
+		refresh->asked = NULL;
+		refresh->err = -ESHUTDOWN;
+		end(refresh);
+		next = engine->shared->refreshes;
+	}
+}

@@ -1,0 +1,158 @@
+/*
+ * The store that hosts share (lib/share/share.h), as a part of the engine: all of it
+ * belongs to the engine's thread but shared_mirror().
+ */
+#include "lib/base/clock.h"
+#include "lib/engine/internal.h"
+
+/* Another host may go on with what this one has in flight after so long without a word. */
+#define LEASE_S 60
+
+errint_t shared_new(struct seed_engine *engine, struct shared **out)
+{
+	const struct seed_engine_store *config = engine->config.shared;
+	const struct seed_farmer_config farm = {
+		.budget = engine->config.budget,
+		.jobs = engine->config.jobs,
+		.rate_count = engine->config.rate_count,
+		.rate_seconds = engine->config.rate_seconds,
+	};
+	struct shared *shared = calloc(1, sizeof(*shared));
+	struct seed_error error;
+	errint_t err;
+
+	if (!shared)
+		return -ENOMEM;
+	shared->engine = engine;
+	*out = shared;
+	err = seed_s3_new(engine->net, &config->s3, config->credentials, &shared->s3, &error);
+	if (err)
+		return err;
+	seed_s3_set_quotes(shared->s3, config->quotes);
+	err = seed_share_new(shared->s3, config->host, LEASE_S, config->keep, &shared->share);
+	return err ? err : seed_farmer_new(shared->s3, config->host, &farm, &shared->farmer);
+}
+
+void shared_free(struct shared *shared)
+{
+	if (!shared)
+		return;
+	seed_farmer_free(shared->farmer);
+	seed_share_free(shared->share);
+	seed_s3_free(shared->s3);
+	seed_s3_credentials_free(shared->credentials);
+	free(shared);
+}
+
+/* ---- what all hosts may do together ---- */
+
+int shared_jobs(const struct seed_engine *engine)
+{
+	return engine->shared ? engine->shared->jobs : engine->config.jobs;
+}
+
+int64_t shared_hold_until_ms(const struct seed_engine *engine, int64_t now)
+{
+	int64_t ms = engine->shared ? seed_farmer_held_ms(engine->shared->farmer, now, NULL) : 0;
+
+	return ms ? now + ms : 0;
+}
+
+/* The day's budget may be used up by other hosts; and may be again tomorrow. */
+static void take_budget(struct seed_engine *engine)
+{
+	const struct seed_spent *spent = seed_farmer_spent(engine->shared->farmer);
+	bool used_up = engine->config.budget > 0 && spent->count >= engine->config.budget;
+
+	atomic_store(&engine->exhausted_day, used_up ? spent->day : -1);
+}
+
+static int64_t turn_farm(struct seed_engine *engine, int64_t now)
+{
+	struct shared *shared = engine->shared;
+	int64_t at, rate_ms;
+	int jobs, count;
+
+	seed_farmer_want(shared->farmer, engine->stopping ? engine->active : engine->active + engine->queued,
+			 engine->active);
+	at = seed_farmer_turn(shared->farmer, now);
+	jobs = seed_farmer_jobs(shared->farmer, now);
+	seed_farmer_rate(shared->farmer, &count, &rate_ms);
+	take_budget(engine);
+	if (rate_ms && count > 0)
+		SEED_UNUSED(seed_rate_change(&engine->rate, count, rate_ms) == 0);
+	if (jobs == shared->jobs)
+		return at;
+	shared->jobs = jobs;
+	engine->pump_ms = 0;
+	return now;
+}
+
+int64_t shared_turn(struct seed_engine *engine, int64_t now)
+{
+	int64_t names, farm;
+
+	if (!engine->shared)
+		return INT64_MAX;
+	names = seed_share_turn(engine->shared->share, now);
+	farm = turn_farm(engine, now);
+	return names < farm ? names : farm;
+}
+
+void shared_answered(struct shared *shared, errint_t err, const struct seed_error *error)
+{
+	bool away = err == -EHOSTUNREACH || err == -ETIMEDOUT;
+
+	if (away && !shared->away)
+		seed_log_line(shared->engine->log, NULL, SEED_LOG_ERROR "The store does not answer: %s; what "
+			      "is here can be read, and new prompts need the store", error->message);
+	else if (!away && shared->away)
+		seed_log_line(shared->engine->log, NULL, SEED_LOG_SUCCESS "The store answers again");
+	shared->away = away;
+}
+
+/* ---- the files here ---- */
+
+static void fill_mirror(const struct seed_share_entry *entry, struct seed_mirror *mirror,
+			struct seed_mirror_version *versions)
+{
+	bool is_there = entry->current.name != NULL;
+
+	*mirror = (struct seed_mirror){
+		.current = is_there ? &entry->current : NULL,
+		.has_prompt = is_there && !(entry->without & SEED_SHARE_NO_PROMPT),
+		.has_image = is_there && entry->current.state == SEED_STATE_VERIFIED &&
+			     !(entry->without & SEED_SHARE_NO_IMAGE),
+		.has_record = is_there && !(entry->without & SEED_SHARE_NO_RECORD),
+		.versions = versions,
+		.version_count = entry->version_count,
+	};
+	for (size_t i = 0; i < entry->version_count; i++)
+		versions[i] = (struct seed_mirror_version){
+			.number = entry->versions[i].number, .record = &entry->versions[i].record };
+}
+
+errint_t shared_mirror(struct seed_engine *engine, const char *name, const char *text)
+{
+	struct seed_mirror_version *versions = NULL;
+	struct seed_share_entry entry;
+	struct seed_mirror mirror;
+	errint_t err = seed_share_parse(text, strlen(text), name, &entry);
+
+	if (!err && entry.folder) {
+		err = seed_store_make_folder(engine->store, name);
+		seed_share_release(&entry);
+		return err == -EEXIST ? 0 : err;
+	}
+	if (!err) {
+		versions = calloc(entry.version_count + 1, sizeof(*versions));
+		err = versions ? 0 : -ENOMEM;
+	}
+	if (!err) {
+		fill_mirror(&entry, &mirror, versions);
+		err = seed_store_mirror(engine->store, name, &mirror);
+	}
+	free(versions);
+	seed_share_release(&entry);
+	return err;
+}

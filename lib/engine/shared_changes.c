@@ -1,0 +1,269 @@
+/*
+ * A user's change of a name, at the store that hosts share: before anything is changed
+ * here. A rename is one of each entry: what the source has joins the target, and leaves the
+ * source. A folder's is that of each entry below it; images do not move. What is cut
+ * off in between is under both names, and the rename can be made again.
+ */
+#include "lib/base/clock.h"
+#include "lib/engine/internal.h"
+#include "lib/s3/key.h"
+
+/* Of one question. */
+#define ASK_MS 10000
+
+void shared_change_begin(struct shared_change *change, struct seed_engine *engine,
+			 void (*done)(struct shared_change *change))
+{
+	struct shared *shared = engine->shared;
+
+	change->engine = engine;
+	change->done = done;
+	change->err = 0;
+	change->next = shared->changes;
+	change->link = &shared->changes;
+	if (change->next)
+		change->next->link = &change->next;
+	shared->changes = change;
+}
+
+void shared_change_release(struct shared_change *change)
+{
+	for (size_t i = 0; i < change->count; i++)
+		free(change->names[i]);
+	free(change->names);
+	free(change->entry);
+	seed_share_release(&change->source);
+	*change = (struct shared_change){ .next = NULL };
+}
+
+static void end(struct shared_change *change, errint_t err)
+{
+	if (change->link) {
+		*change->link = change->next;
+		if (change->next)
+			change->next->link = change->link;
+		change->link = NULL;
+	}
+	change->err = err;
+	change->done(change);
+}
+
+static bool failed(struct shared_change *change, const struct seed_share_result *result)
+{
+	change->asked = NULL;
+	shared_answered(change->engine->shared, result->err, &result->error);
+	if (result->err)
+		end(change, result->err);
+	return result->err != 0;
+}
+
+static void ask(struct shared_change *change, struct seed_share_request *request,
+		seed_share_done_fn *done)
+{
+	errint_t err;
+
+	request->deadline_ms = seed_clock_now_ms() + ASK_MS;
+	err = seed_share_start(change->engine->shared->share, request, done, change, &change->asked);
+	if (err)
+		end(change, err == -EINVAL ? -ENAMETOOLONG : err);
+}
+
+/* ---- one entry ---- */
+
+static void on_changed(void *context, const struct seed_share_result *result)
+{
+	struct shared_change *change = context;
+
+	if (failed(change, result))
+		return;
+	change->entry = seed_share_format(result->entry);
+	end(change, change->entry ? 0 : -ENOMEM);
+}
+
+void shared_change_ask(struct shared_change *change, struct seed_share_request *request)
+{
+	ask(change, request, on_changed);
+}
+
+/* ---- a rename ---- */
+
+static void rename_next(struct shared_change *change);
+
+/* `next_name` is the one under way. */
+static const char *from_name(const struct shared_change *change)
+{
+	return change->names[change->next_name];
+}
+
+static bool to_name(const struct shared_change *change, char name[SEED_STORE_PATH_BYTES])
+{
+	return seed_store_renamed(from_name(change), change->from, change->to, true, name);
+}
+
+static void on_left(void *context, const struct seed_share_result *result)
+{
+	struct shared_change *change = context;
+
+	change->asked = NULL;
+	if (result->err == -EAGAIN) { /* it has changed meanwhile: read and join it again */
+		rename_next(change);
+		return;
+	}
+	if (result->err != -ENOENT && failed(change, result))
+		return;
+	change->next_name++;
+	rename_next(change);
+}
+
+static void leave(struct shared_change *change)
+{
+	char to[SEED_STORE_PATH_BYTES];
+	struct seed_share_request request = {
+		.verb = change->source.folder ? SEED_SHARE_REMOVE_FOLDER : SEED_SHARE_LEAVE,
+		.name = from_name(change), .other = to, .from = &change->source };
+
+	if (to_name(change, to))
+		ask(change, &request, on_left);
+	else
+		end(change, -ENAMETOOLONG);
+}
+
+static void on_joined(void *context, const struct seed_share_result *result)
+{
+	struct shared_change *change = context;
+
+	change->asked = NULL;
+	if (result->err == -ENOENT) { /* there was nothing */
+		change->next_name++;
+		rename_next(change);
+	} else if ((result->err == -EEXIST && change->source.folder) || !failed(change, result)) {
+		leave(change);
+	}
+}
+
+static void join(struct shared_change *change)
+{
+	char to[SEED_STORE_PATH_BYTES];
+	struct seed_share_request request = {
+		.verb = change->source.folder ? SEED_SHARE_MAKE_FOLDER : SEED_SHARE_JOIN,
+		.name = to, .from = &change->source };
+
+	if (to_name(change, to))
+		ask(change, &request, on_joined);
+	else
+		end(change, -ENAMETOOLONG);
+}
+
+static void on_source(void *context, const struct seed_share_result *result)
+{
+	struct shared_change *change = context;
+
+	if (failed(change, result))
+		return;
+	seed_share_release(&change->source);
+	if (seed_share_copy(&change->source, result->entry, NULL))
+		end(change, -ENOMEM);
+	else
+		join(change);
+}
+
+static void rename_next(struct shared_change *change)
+{
+	struct seed_share_request request = { .verb = SEED_SHARE_READ };
+
+	if (change->next_name == change->count) {
+		end(change, 0);
+		return;
+	}
+	request.name = from_name(change);
+	ask(change, &request, on_source);
+}
+
+static errint_t add_name(struct shared_change *change, const char *name)
+{
+	char **names = reallocarray(change->names, change->count + 1, sizeof(*names));
+
+	if (!names)
+		return -ENOMEM;
+	change->names = names;
+	names[change->count] = strdup(name);
+	return names[change->count++] ? 0 : -ENOMEM;
+}
+
+/* ---- all below a folder ---- */
+
+static errint_t list_page(struct shared_change *change, const char *after);
+
+static void on_page(void *context, struct seed_s3_answer *answer)
+{
+	struct shared_change *change = context;
+	const struct seed_s3_listing *page = answer->listing;
+	char name[SEED_STORE_PATH_BYTES];
+	errint_t err = 0;
+
+	change->listed = NULL;
+	if (answer->outcome != SEED_S3_DONE) {
+		err = answer->error.code ? -answer->error.code : -EHOSTUNREACH;
+		shared_answered(change->engine->shared, err, &answer->error);
+	}
+	for (size_t i = 0; !err && i < page->key_count; i++)
+		if (seed_s3_key_name(page->keys[i] + strlen("name/"), strlen(page->keys[i]) - strlen("name/"),
+				     name, sizeof(name)) == 0)
+			err = add_name(change, name);
+	if (!err && page->more)
+		err = list_page(change, page->keys[page->key_count - 1]);
+	if (err)
+		end(change, err);
+	else if (!change->listed)
+		rename_next(change);
+}
+
+static errint_t list_page(struct shared_change *change, const char *after)
+{
+	struct seed_s3_list list = { .after = after };
+	struct seed_buf key;
+	errint_t err;
+
+	seed_buf_init(&key, SEED_S3_KEY_MAX_BYTES);
+	err = seed_buf_add(&key, "name/", strlen("name/"));
+	if (!err)
+		err = seed_s3_key_add_name(&key, change->from);
+	if (!err)
+		err = seed_buf_add(&key, "/", 1);
+	list.prefix = key.data;
+	if (!err)
+		err = seed_s3_list(change->engine->shared->s3, &list, seed_clock_now_ms() + ASK_MS, on_page,
+				   change, &change->listed);
+	seed_buf_release(&key);
+	return err;
+}
+
+void shared_change_rename(struct shared_change *change, const char *from, const char *to, bool folder)
+{
+	errint_t err;
+
+	change->from = from;
+	change->to = to;
+	err = add_name(change, from);
+	if (!err && folder)
+		err = list_page(change, "");
+	if (err)
+		end(change, err);
+	else if (!folder)
+		rename_next(change);
+}
+
+void shared_changes_stop(struct seed_engine *engine)
+{
+	struct shared_change *change;
+
+	while ((change = engine->shared->changes) != NULL) {
+		if (change->asked)
+			seed_share_cancel(change->asked);
+		if (change->listed)
+			seed_s3_cancel(change->listed);
+		change->asked = NULL;
+		change->listed = NULL;
+		end(change, -ESHUTDOWN);
+	}
+}

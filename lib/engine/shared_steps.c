@@ -1,0 +1,431 @@
+/*
+ * A step of a generation at the store that hosts share. The row that a step writes to the
+ * journal here is in the entry of its name, too, before anything is sent that the row
+ * announces: so the others know what this host may have paid for.
+ *
+ *     begin, finish   the store first: it decides whose the name is, and the files here
+ *                     follow it
+ *     drop            the store first: no other host takes it up
+ *     others          the disk first: this host is the first that goes on with them
+ *
+ * A lease that was lost ends only what has not been sent. What is at the service goes on
+ * here and at the host that has it: both ask for one task, and its image is taken once.
+ */
+#include "lib/base/clock.h"
+#include "lib/engine/internal.h"
+
+/* A step that waits for a store that is away is tried again by its phase. */
+#define ASK_MS 10000
+/* `offline=wait`: longer than anything else lasts. */
+#define FOREVER_MS INT64_C(3153600000000)
+#define RENEW_MS 20000
+#define RENEW_AGAIN_MS 2000
+
+/* When the store is asked for a step, and for what. */
+enum order { NEVER, FIRST, LAST };
+static const struct rule {
+	enum order order;
+	enum seed_share_verb verb;
+	void (*answered)(struct step_job *job, const struct seed_share_result *result);
+} rules[STEP_COUNT];
+
+static enum order order_of(const struct step_job *job)
+{
+	const struct generation *generation = job->generation;
+
+	if (!generation->engine->shared)
+		return NEVER;
+	/* It has begun already: it goes on here after a restart, or from another host. */
+	if (job->step == STEP_BEGIN && generation->lease)
+		return NEVER;
+	if (job->step == STEP_DROP && !generation_has_lease(generation))
+		return NEVER;
+	return rules[job->step].order;
+}
+
+bool shared_comes_first(const struct step_job *job)
+{
+	return order_of(job) == FIRST;
+}
+
+bool shared_comes_last(const struct step_job *job)
+{
+	return order_of(job) == LAST;
+}
+
+/* ---- what the answer says of the row ---- */
+
+static void keep_entry(struct step_job *job, const struct seed_share_result *result)
+{
+	free(job->entry);
+	job->entry = seed_share_format(result->entry);
+	if (!job->entry && !job->err)
+		job->err = -ENOMEM;
+}
+
+static const struct seed_share_row *find_row(const struct seed_share_entry *entry, const char *id)
+{
+	for (size_t i = 0; i < entry->row_count; i++)
+		if (strcmp(entry->rows[i].record.id, id) == 0)
+			return &entry->rows[i];
+	return NULL;
+}
+
+static enum row_state in_flight(const struct seed_engine *engine, const struct seed_share_row *row)
+{
+	if (strcmp(row->host, engine->config.shared->host) == 0)
+		return ROW_OURS;
+	return row->until_s < seed_share_now_s(engine->shared->share) ? ROW_FREE : ROW_ANOTHERS;
+}
+
+static void look(struct step_job *job, const struct seed_share_entry *entry)
+{
+	const char *id = job->record.id;
+	const struct seed_share_row *row = find_row(entry, id);
+
+	job->code = 0;
+	switch (seed_share_end_of(entry, id)) {
+	case SEED_SHARE_IN_FLIGHT:
+		job->row = in_flight(job->generation->engine, row);
+		break;
+	case SEED_SHARE_MADE:
+		job->row = ROW_MADE;
+		break;
+	case SEED_SHARE_FAILED:
+		job->row = ROW_FAILED;
+		job->code = entry->current.error.code ? entry->current.error.code : EIO;
+		break;
+	case SEED_SHARE_MOVED:
+	case SEED_SHARE_SUPERSEDED:
+		job->row = entry->current.state == SEED_STATE_CANCELLED && !entry->row_count ?
+			ROW_REMOVED : ROW_SUPERSEDED;
+		break;
+	}
+}
+
+static void take_lease(struct step_job *job, const struct seed_share_row *row)
+{
+	struct generation *generation = job->generation;
+
+	generation->lease = row ? row->lease : LEASE_LOST;
+	generation->renew_ms = row ? seed_clock_now_ms() + RENEW_MS : 0;
+	if (row && row->record.superseded)
+		job->superseded = true;
+}
+
+/* Another host has the row by now, or it is gone. */
+static void lose_lease(struct step_job *job, const struct seed_share_entry *entry)
+{
+	take_lease(job, NULL);
+	look(job, entry);
+	job->superseded = job->row == ROW_SUPERSEDED;
+	job->removed = job->row == ROW_REMOVED;
+}
+
+static void failed(struct step_job *job, const struct seed_share_result *result)
+{
+	job->err = result->err;
+	if (result->err != -EHOSTUNREACH && result->err != -ETIMEDOUT)
+		generation_log(job->generation, SEED_LOG_ERROR "The store: %s (%s)", result->error.message,
+			       seed_error_name(-result->err));
+}
+
+/* ---- answers ---- */
+
+static void begun(struct step_job *job, const struct seed_share_result *result)
+{
+	struct generation *generation = job->generation;
+
+	switch (-result->err) {
+	case 0:
+		take_lease(job, result->row);
+		keep_entry(job, result);
+		break;
+	case EEXIST: /* that one's row is ours from here on */
+		job->err = seed_record_set(&generation->record.id, result->row->record.id);
+		job->err = job->err ? job->err : -EEXIST;
+		break;
+	case ECANCELED: /* another host has had it since */
+		take_lease(job, NULL);
+		job->err = -EEXIST;
+		break;
+	default:
+		failed(job, result);
+	}
+}
+
+/* What the store did not take is in the journal here, and in the next renewal. Only an
+ * announcement has to be there before anything else happens. */
+static void updated(struct step_job *job, const struct seed_share_result *result)
+{
+	if (!result->err) {
+		take_lease(job, result->row);
+	} else if (result->err == -ESTALE) {
+		lose_lease(job, result->entry);
+		job->err = job->step == STEP_ANNOUNCE ? -ESTALE : 0;
+	} else if (job->step == STEP_ANNOUNCE) {
+		failed(job, result);
+	} else {
+		job->generation->renew_ms = seed_clock_now_ms() + RENEW_AGAIN_MS;
+	}
+}
+
+static bool has_name(const struct seed_share_entry *entry, const char *id)
+{
+	return entry->current.id && strcmp(entry->current.id, id) == 0;
+}
+
+static void finished(struct step_job *job, const struct seed_share_result *result)
+{
+	struct generation *generation = job->generation;
+
+	if (result->err == -ESTALE) {
+		lose_lease(job, result->entry);
+		job->superseded = false; /* what has become of it is looked for */
+		job->err = -ESTALE;
+	} else if (result->err) {
+		failed(job, result);
+	} else {
+		generation->lease = LEASE_LOST;
+		generation->renew_ms = 0;
+		job->record.superseded = generation->record.superseded =
+			!has_name(result->entry, job->record.id);
+		keep_entry(job, result);
+	}
+}
+
+static void dropped(struct step_job *job, const struct seed_share_result *result)
+{
+	if (result->err && result->err != -ESTALE) {
+		failed(job, result);
+		return;
+	}
+	job->generation->lease = LEASE_LOST;
+	job->generation->renew_ms = 0;
+}
+
+static void looked(struct step_job *job, const struct seed_share_result *result)
+{
+	if (result->err) {
+		failed(job, result);
+		return;
+	}
+	look(job, result->entry);
+	if (job->row > ROW_FREE)
+		keep_entry(job, result);
+}
+
+/* A row of the journal here stays as it is; -ESTALE: another host has it meanwhile. */
+static void reclaimed(struct step_job *job, const struct seed_share_result *result)
+{
+	if (!result->err)
+		take_lease(job, result->row);
+	else if (result->err == -ESTALE || result->err == -ENOENT)
+		look(job, result->entry);
+	else
+		failed(job, result);
+}
+
+static void taken(struct step_job *job, const struct seed_share_result *result)
+{
+	struct seed_record record;
+
+	if (result->err) {
+		job->err = result->err;
+		return;
+	}
+	take_lease(job, result->row);
+	job->superseded = false; /* its own row says so */
+	if (seed_record_copy(&record, &result->row->record)) {
+		seed_record_release(&record);
+		job->err = -ENOMEM;
+		return;
+	}
+	seed_record_release(&job->record);
+	job->record = record;
+	keep_entry(job, result);
+}
+
+/* ---- questions ---- */
+
+static const struct rule rules[STEP_COUNT] = {
+	[STEP_BEGIN] = { FIRST, SEED_SHARE_BEGIN, begun },
+	[STEP_MARK] = { LAST, SEED_SHARE_UPDATE, updated },
+	[STEP_REQUEUE] = { LAST, SEED_SHARE_UPDATE, updated },
+	[STEP_ANNOUNCE] = { LAST, SEED_SHARE_UPDATE, updated },
+	[STEP_ACCEPT] = { LAST, SEED_SHARE_UPDATE, updated },
+	[STEP_KEEP] = { LAST, SEED_SHARE_UPDATE, updated },
+	[STEP_RENEW] = { FIRST, SEED_SHARE_UPDATE, updated },
+	[STEP_FINISH] = { FIRST, SEED_SHARE_FINISH, finished },
+	[STEP_DROP] = { FIRST, SEED_SHARE_DROP, dropped },
+	[STEP_CLAIM] = { FIRST, SEED_SHARE_RECLAIM, reclaimed },
+	[STEP_LOOK] = { FIRST, SEED_SHARE_READ, looked },
+	[STEP_TAKE] = { FIRST, SEED_SHARE_RECLAIM, taken },
+};
+
+/* The first row of a late task is added. */
+static enum seed_share_verb verb_of(const struct step_job *job)
+{
+	enum seed_share_verb verb = rules[job->step].verb;
+
+	return verb == SEED_SHARE_UPDATE && !job->generation->lease ? SEED_SHARE_ADD : verb;
+}
+
+static void on_answer(void *context, const struct seed_share_result *result)
+{
+	struct step_job *job = context;
+
+	job->asked = NULL;
+	shared_answered(job->generation->engine->shared, result->err, &result->error);
+	rules[job->step].answered(job, result);
+	job->then(job);
+}
+
+static void ask(struct step_job *job)
+{
+	const struct generation *generation = job->generation;
+	const struct seed_engine *engine = generation->engine;
+	bool waits = job->step == STEP_BEGIN && engine->config.shared->wait_offline;
+	const struct seed_share_request request = {
+		.verb = verb_of(job),
+		.name = job->record.name,
+		.row = &job->record,
+		.id = job->record.id,
+		.lease = generation->lease,
+		.other = generation->main ? generation->main->record.id : "",
+		.deadline_ms = seed_clock_now_ms() + (waits ? FOREVER_MS : ASK_MS),
+	};
+
+	job->err = seed_share_start(engine->shared->share, &request, on_answer, job, &job->asked);
+	if (job->err)
+		job->then(job);
+}
+
+/* ---- the budget of all hosts ---- */
+
+static void on_charged(void *context, errint_t err, int64_t day, const struct seed_error *error)
+{
+	struct step_job *job = context;
+
+	job->charge = NULL;
+	job->err = err;
+	shared_answered(job->generation->engine->shared, err, error);
+	if (err) {
+		job->then(job);
+		return;
+	}
+	job->generation->farm_day = day;
+	ask(job);
+}
+
+/* Before the row says that it is being sent: a charge without a submission is given back. */
+static void charge(struct step_job *job)
+{
+	struct generation *generation = job->generation;
+
+	job->err = seed_farmer_charge(generation->engine->shared->farmer, generation->uid,
+				      seed_clock_now_ms() + ASK_MS, on_charged, job, &job->charge);
+	if (job->err)
+		job->then(job);
+}
+
+/* ---- the picture ---- */
+
+static void on_sent(void *context, struct seed_s3_answer *answer)
+{
+	struct step_job *job = context;
+
+	job->sent = NULL;
+	free(job->picture);
+	job->picture = NULL;
+	if (answer->outcome == SEED_S3_DONE) {
+		ask(job);
+		return;
+	}
+	job->err = answer->error.code ? -answer->error.code : -EHOSTUNREACH;
+	shared_answered(job->generation->engine->shared, job->err, &answer->error);
+	if (answer->outcome == SEED_S3_REFUSED)
+		generation_log(job->generation, SEED_LOG_ERROR "The store does not take the image: %s (%s)",
+			       answer->error.message, seed_error_name(-job->err));
+	job->then(job);
+}
+
+static void send_picture(struct step_job *job)
+{
+	struct seed_engine *engine = job->generation->engine;
+	char key[sizeof("image/") + SEED_SHA256_HEX_BYTES];
+	const struct seed_s3_put put = {
+		.key = key,
+		.data = job->picture,
+		.bytes = job->picture_bytes,
+		.sha256 = job->record.image.sha256,
+	};
+
+	snprintf(key, sizeof(key), "image/%s", job->record.image.sha256);
+	job->err = seed_s3_put(engine->shared->s3, &put, seed_clock_now_ms() + 6 * ASK_MS, on_sent, job,
+			       &job->sent);
+	if (job->err)
+		job->then(job);
+}
+
+static bool is_verified(const struct step_job *job)
+{
+	return job->record.state == SEED_STATE_VERIFIED;
+}
+
+static void read_picture(struct step_job *job)
+{
+	job->err = seed_store_picture_read(job->generation->engine->store, &job->record, &job->picture,
+					   &job->picture_bytes);
+}
+
+void shared_ask(struct step_job *job)
+{
+	const struct generation *generation = job->generation;
+	bool updates = verb_of(job) == SEED_SHARE_UPDATE;
+
+	if (job->step == STEP_FINISH && is_verified(job)) {
+		if (job->picture) {
+			send_picture(job);
+			return;
+		}
+		job->read = read_picture; /* on a disk thread, and then again */
+		job->then(job);
+		return;
+	}
+	if (generation->lease != LEASE_LOST || !(updates || job->step == STEP_FINISH)) {
+		if (job->step == STEP_ANNOUNCE)
+			charge(job);
+		else
+			ask(job);
+		return;
+	}
+	/* Nobody asked for it to be sent; or another host has the outcome. */
+	if (job->step == STEP_ANNOUNCE || job->step == STEP_FINISH)
+		job->err = -ESTALE;
+	job->then(job);
+}
+
+void shared_stop(struct seed_engine *engine)
+{
+	struct generation *next;
+
+	for (struct generation *g = engine->generations; g; g = next) {
+		struct step_job *job = g->job;
+
+		next = g->next;
+		if (!job || (!job->asked && !job->sent && !job->charge))
+			continue;
+		if (job->charge)
+			seed_farmer_cancel(job->charge);
+		job->charge = NULL;
+		if (job->asked)
+			seed_share_cancel(job->asked);
+		if (job->sent)
+			seed_s3_cancel(job->sent);
+		job->asked = NULL;
+		job->sent = NULL;
+		job->err = -ESHUTDOWN;
+		job->then(job);
+	}
+}
