@@ -133,7 +133,7 @@ $(BUILD)/upstream: $(UPSTREAM_SRC:%.c=$(BUILD)/%.o)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ -lmicrohttpd -lcjson -lpng -ljpeg -lwebpmux -lwebp -lz -lm
 
 # lib/s3/ as a command, and lib/share/ as hosts.
-$(BUILD)/ask $(BUILD)/hosts: $(BUILD)/%: $(BUILD)/tests/s3/%.o $(BUILD)/libseed.a
+$(BUILD)/ask $(BUILD)/hosts $(BUILD)/farm: $(BUILD)/%: $(BUILD)/tests/s3/%.o $(BUILD)/libseed.a
 	$(if $(V),,@echo '  LD  $@')
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) -lm
 
@@ -266,7 +266,7 @@ LONG_PACKAGES = clang-tidy cppcheck valgrind
 CHECK = BUILD=$(BUILD) tests/check.sh
 
 # What mount tests need beside the program.
-upstream: $(BUILD)/upstream $(BUILD)/failing.so $(BUILD)/ask $(BUILD)/hosts
+upstream: $(BUILD)/upstream $(BUILD)/failing.so $(BUILD)/ask $(BUILD)/hosts $(BUILD)/farm
 
 objects: $(LIB_OBJ) $(FS_OBJ) $(UNIT_SRC:%.c=$(BUILD)/%.o) $(FUZZ_SRC:%.c=$(BUILD)/%.o) $(UPSTREAM_SRC:%.c=$(BUILD)/%.o)
 
@@ -341,7 +341,7 @@ FORCE:
 # These two stand in it as they are (.incbin).
 $(BUILD)/lib/page/assets.o: lib/page/page.css lib/page/page.js
 
--include $(SIM_SRC:%.c=$(BUILD)/%.d) $(FUZZ_SRC:%.c=$(BUILD)/%.d) $(LIB_OBJ:.o=.d) $(FS_OBJ:.o=.d) $(UNIT_SRC:%.c=$(BUILD)/%.d) $(UPSTREAM_SRC:%.c=$(BUILD)/%.d) $(BUILD)/tests/s3/ask.d $(BUILD)/tests/s3/hosts.d
+-include $(SIM_SRC:%.c=$(BUILD)/%.d) $(FUZZ_SRC:%.c=$(BUILD)/%.d) $(LIB_OBJ:.o=.d) $(FS_OBJ:.o=.d) $(UNIT_SRC:%.c=$(BUILD)/%.d) $(UPSTREAM_SRC:%.c=$(BUILD)/%.d) $(BUILD)/tests/s3/ask.d $(BUILD)/tests/s3/hosts.d $(BUILD)/tests/s3/farm.d
 
 # ---- speed and exactness of the image work: tests/bench/, docs/performance.md ----
 

@@ -305,3 +305,69 @@ kill_the_gateway() {
 	share_names faults kill_the_gateway
 	sent_once
 }
+
+# ---- hosts of a farm: its budget and its jobs, without the engine ----
+
+farmer() { # NUMBER SECONDS
+	ASK_UNQUOTED=1 exec "$(dirname "$SEEDFS")/farm" "$RGW_URL" seed "test-$BATS_TEST_NUMBER" \
+		"$DIR/farm" "$1" 100 5 "$2"
+}
+
+# With faults it is killed again and again, and then left to come to rest.
+farm_life() { # NUMBER WITH-FAULTS
+	local end=$((SECONDS + SHARE_SECONDS)) pid
+
+	while [ -n "$2" ] && [ "$SECONDS" -lt "$end" ]; do
+		farmer "$1" $((end - SECONDS)) &
+		pid=$!
+		sleep "$((RANDOM % 2)).$((RANDOM % 10))"
+		kill -KILL "$pid" 2>/dev/null || true
+		wait "$pid" || true
+	done 2>/dev/null
+	farmer "$1" $((end > SECONDS ? end - SECONDS : 2)) &
+	wait $!
+}
+
+run_farm() { # [WITH-FAULTS [COMMAND]]
+	local i pids=()
+
+	mkdir "$DIR/farm"
+	touch "$DIR/farm/free"
+	for i in 1 2 3 4 5 6 7 8; do
+		farm_life "$i" "${1:-}" >>"$DIR/life" 2>&1 3>&- &
+		pids+=($!)
+	done
+	JOBS+=("${pids[@]}")
+	[ -z "${2:-}" ] || "$2"
+	wait "${pids[@]}"
+	same "" "$(cat "$DIR/life")"
+}
+
+farm_sent() {
+	echo $(($(wc -l <"$DIR/farm/sent") - $(wc -l <"$DIR/farm/free")))
+}
+
+farm_counted() {
+	rgw get farm | sed -n '2s/.*"count":\([0-9]*\),"cost.*/\1/p'
+}
+
+@test "eight hosts with a budget of 100 submit 100 times, and run five jobs at once" {
+	run_farm
+	[ "$(wc -l <"$DIR/farm/free")" -gt 5 ]
+	same "100 100" "$(farm_sent) $(farm_counted)"
+	same 5 "$(awk '{ now += $1 "1"; most = now > most ? now : most } END { print most }' "$DIR/farm/jobs")"
+}
+
+# What one that is killed has charged and not sent stays charged; so do refunds that it has not
+# written. Never the other way round.
+@test "eight hosts that are killed again and again never submit more than the budget" {
+	run_farm faults
+	same 100 "$(farm_counted)"
+	[ "$(farm_sent)" -le 100 ]
+	[ "$(wc -l <"$DIR/farm/sent")" -gt 50 ]
+}
+
+@test "the gateway is killed while eight hosts submit, and the count stays exact" {
+	run_farm "" kill_the_gateway
+	same "100 100" "$(farm_sent) $(farm_counted)"
+}
