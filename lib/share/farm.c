@@ -236,9 +236,6 @@ errint_t seed_farm_beat(struct seed_farm *farm, const struct seed_farm_change *c
 	farm->serial++;
 	roll(&farm->spent, change->now_ms);
 	memcpy(host->mark, change->mark, sizeof(host->mark));
-	/* What it had when its lease ended is not its own any more. */
-	if (!is_live(host, now_s))
-		host->slots = 0;
 	host->until_s = now_s + SEED_FARM_LEASE_S;
 	running = within(running, 0);
 	host->wants = within(wants, running);

@@ -297,7 +297,6 @@ static void charge_op(struct seed_farmer_op *op, int64_t day)
 {
 	op->state = OP_CHARGED;
 	op->day = day;
-	op->error.code = 0; /* its deadline may have passed just now */
 	op->ends = true;
 }
 
@@ -368,11 +367,6 @@ static int64_t expire(struct seed_farmer *farmer, int64_t now_ms)
 
 /* ---- what became of an attempt ---- */
 
-static void try_again(struct seed_farmer_op *op)
-{
-	op->state = op->ends ? OP_FAILED : OP_WAITS;
-}
-
 static void happened(struct seed_farmer *farmer)
 {
 	struct seed_farmer_op *next;
@@ -386,7 +380,7 @@ static void happened(struct seed_farmer *farmer)
 			op_free(op);
 		} else if (op->day < today(farmer)) {
 			/* It would be sent on a day on which it was not charged. */
-			try_again(op);
+			op->state = OP_WAITS;
 		} else {
 			charge_op(op, op->day);
 		}
@@ -406,7 +400,7 @@ static void did_not_happen(struct seed_farmer *farmer, bool unsure)
 		if (op->state != OP_TRIED)
 			continue;
 		if (op->done)
-			try_again(op);
+			op->state = OP_WAITS;
 		else
 			op_free(op);
 	}
