@@ -71,6 +71,7 @@ errint_t bucket_new(const struct store_options *options, struct bucket **out, st
 			.ca_file = options->ca_file,
 		},
 		.credentials = bucket->credentials,
+		.host = bucket->host,
 		.wait_offline = options->wait_offline,
 		.cache_bytes = options->cache_bytes,
 	};
@@ -211,6 +212,25 @@ errint_t bucket_probe(struct bucket *bucket, struct seed_error *error)
 	if (err)
 		err = explain(bucket, error);
 	seed_net_free(question.net);
+	return err;
+}
+
+/* ---- the state directory ---- */
+
+errint_t bucket_check_binding(struct bucket *bucket, struct seed_store *store, struct seed_error *error)
+{
+	char *url = NULL;
+	errint_t err = 0;
+
+	if (!seed_store_is_bound(store, &url))
+		return 0;
+	if (bucket)
+		err = seed_store_bind(store, bucket->options->url, bucket->host, error);
+	else
+		err = seed_error_set(error, EBUSY, "the state directory is a part of %s, and has not all of "
+				     "its images; mount it with store=, or name another with -o state=DIR",
+				     url ? url : "a shared catalogue");
+	free(url);
 	return err;
 }
 

@@ -18,12 +18,12 @@
 
 struct bucket {
 	const struct store_options *options;
-	struct seed_engine_store shared;         /* `host` and `keep` are the caller's to fill */
+	struct seed_engine_store shared;         /* `keep` is the caller's to fill */
+	char host[SEED_STORE_HOST_BYTES];        /* which it names; "": not bound yet */
 	struct seed_s3_credentials *credentials; /* as in `shared`; NULL once they are another's */
 	bool has_key; /* else the container or the instance is asked for one */
 	bool away;    /* bucket_probe() failed because nobody answers, or is too busy to */
 	int64_t ahead_s; /* the store's clock before this host's */
-	char host[SEED_STORE_HOST_BYTES]; /* of the state directory that is bound to it */
 };
 
 /* Reads variables and files; blocks on these only. `options` are borrowed. Errors as
@@ -36,6 +36,12 @@ void bucket_free(struct bucket *bucket); /* NULL is allowed */
  * and removes one small object. Blocks for 20 s at most, on a net of its own. `error` has one
  * line that says what to do. */
 errint_t bucket_probe(struct bucket *bucket, struct seed_error *error) SEED_MUST_CHECK;
+
+/* Whether `store` may be mounted with these options: one that belongs to a bucket only with
+ * that one, because its images are not all here. `bucket` NULL: without any. A line says
+ * what to do. */
+errint_t bucket_check_binding(struct bucket *bucket, struct seed_store *store,
+			      struct seed_error *error) SEED_MUST_CHECK;
 
 /* What --check says of a bucket that is fit; malloc'd, NULL without memory. */
 char *bucket_describe(const struct bucket *bucket);

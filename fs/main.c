@@ -258,22 +258,23 @@ static errint_t check_service(const struct seed_engine_config *config, struct se
 	return 0;
 }
 
-/* Before the state directory is bound to it: a bucket that was never reached may be a typing
- * error. */
+/* A state directory that has met its bucket may do without it for a while. A bucket that was
+ * never reached may be a typing error, so it is bound behind the probe only. */
 static errint_t reach_bucket(struct fs *fs, struct seed_engine_config *config,
 			     struct seed_error *error)
 {
 	struct bucket *bucket = fs->bucket;
+	bool is_bound = bucket->host[0] != '\0';
 	errint_t err = bucket_probe(bucket, error);
 
-	if (!err)
-		err = seed_store_bind(fs->store, fs->options.shared.url, bucket->host, error);
-	if (err)
+	if (err && !(is_bound && bucket->away && bucket->shared.wait_offline))
 		return err;
-	bucket->shared.host = bucket->host;
+	if (err)
+		seed_log_line(fs->log, NULL, "The store is away, and new prompts wait for it: %s",
+			      error->message);
 	bucket->shared.keep = fs->options.history;
 	config->shared = &bucket->shared;
-	return 0;
+	return is_bound ? 0 : seed_store_bind(fs->store, bucket->options->url, bucket->host, error);
 }
 
 static errint_t start_engine(struct fs *fs, const struct seed_params **params,
@@ -323,19 +324,6 @@ static errint_t start_engine(struct fs *fs, const struct seed_params **params,
 	return err;
 }
 
-/* What hosts share would go its own way here without the others. */
-static errint_t check_bound(struct fs *fs, struct seed_error *error)
-{
-	char *url = NULL;
-	errint_t err = 0;
-
-	if (!fs->options.shared.bucket && seed_store_is_bound(fs->store, &url))
-		err = seed_error_set(error, EBUSY, "state directory %s belongs to %s: mount it with store=, "
-				     "or use another one", fs->options.state, url ? url : "a bucket");
-	free(url);
-	return err;
-}
-
 static errint_t open_state(struct fs *fs, struct seed_error *error)
 {
 	bool echo = fs->options.foreground || getenv("JOURNAL_STREAM") != NULL;
@@ -347,7 +335,7 @@ static errint_t open_state(struct fs *fs, struct seed_error *error)
 				    &fs->log, error);
 	if (!err)
 		seed_store_report_to(fs->store, fs->log);
-	return err ? err : check_bound(fs, error);
+	return err ? err : bucket_check_binding(fs->bucket, fs->store, error);
 }
 
 /* Before the first thread, and after the last file outside of the state directory was

@@ -198,7 +198,7 @@ static void shown(struct seed_engine *engine, struct command *command)
 
 static bool is_due(struct seed_engine *engine, const char *path)
 {
-	return engine->shared && !engine->stopping && seed_clock_now_ms() >= engine->shared->looks_ms &&
+	return engine->shared && engine->shared->fit && !engine->stopping && seed_clock_now_ms() >= engine->shared->looks_ms &&
 	       !refresh_folder_is_fresh(engine, path);
 }
 

@@ -270,6 +270,8 @@ struct generation {
 
 #define LEASE_LOST (-1)
 
+struct seed_s3_probe;
+
 /* The store that this host shares with others: shared.c. */
 /* Names whose state at the store is remembered: by hash, so one may hide another. */
 #define SEEN_NAMES 65536
@@ -285,6 +287,9 @@ struct shared {
 	struct seed_s3_credentials *credentials; /* owned once the engine is there */
 	struct seed_farmer *farmer; /* the budget, jobs and rate of all hosts */
 	int jobs;             /* as many may run here now */
+	bool fit, probed;     /* it keeps its word; and, for a moment: the probe has ended */
+	struct seed_s3_probe *probe; /* of a store that was away at the mount; NULL: none is under way */
+	int64_t probe_ms;     /* not before */
 	bool away;            /* the last answer did not come, and the log says so */
 	int64_t looks_ms;     /* no look before */
 	struct refresh *refreshes;       /* refresh.c: under way */

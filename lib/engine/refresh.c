@@ -264,7 +264,7 @@ bool refresh_name(struct seed_engine *engine, const char *name, bool follows,
 {
 	struct refresh *refresh;
 
-	if (!engine->shared || engine->stopping || engine_find(engine, name) ||
+	if (!engine->shared || !engine->shared->fit || engine->stopping || engine_find(engine, name) ||
 	    seed_clock_now_ms() < engine->shared->looks_ms || (!follows && is_fresh(engine, name)))
 		return false;
 	refresh = find(engine, name);

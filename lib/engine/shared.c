@@ -4,9 +4,25 @@
  */
 #include "lib/base/clock.h"
 #include "lib/engine/internal.h"
+#include "lib/s3/probe.h"
 
 /* Another host may go on with what this one has in flight after so long without a word. */
 #define LEASE_S 60
+/* Of one probe, and the pause before the next. */
+#define PROBE_MS 20000
+#define PROBE_AGAIN_MS 5000
+
+/* Builds with crash points may wait less for a host that is gone. */
+static int lease_s(void)
+{
+#ifdef SEED_CRASH_POINTS
+	const char *lease = getenv("SEED_LEASE_S");
+
+	if (lease)
+		return (int)strtol(lease, NULL, 10);
+#endif
+	return LEASE_S;
+}
 
 errint_t shared_new(struct seed_engine *engine, struct shared **out)
 {
@@ -29,7 +45,8 @@ errint_t shared_new(struct seed_engine *engine, struct shared **out)
 	if (err)
 		return err;
 	seed_s3_set_quotes(shared->s3, config->quotes);
-	err = seed_share_new(shared->s3, config->host, LEASE_S, config->keep, &shared->share);
+	shared->fit = config->probed;
+	err = seed_share_new(shared->s3, config->host, lease_s(), config->keep, &shared->share);
 	return err ? err : seed_farmer_new(shared->s3, config->host, &farm, &shared->farmer);
 }
 
@@ -37,6 +54,7 @@ void shared_free(struct shared *shared)
 {
 	if (!shared)
 		return;
+	seed_s3_probe_free(shared->probe);
 	seed_farmer_free(shared->farmer);
 	seed_share_free(shared->share);
 	seed_s3_free(shared->s3);
@@ -88,12 +106,44 @@ static int64_t turn_farm(struct seed_engine *engine, int64_t now)
 	return now;
 }
 
+/* ---- a store that was away at the mount ---- */
+
+static void on_probed(void *context, const struct seed_s3_facts *facts, const struct seed_error *error)
+{
+	struct shared *shared = context;
+
+	SEED_UNUSED(facts); /* the form of If-Match is set already */
+	shared->fit = !error;
+	shared->probed = true;
+	shared_answered(shared, error ? -EHOSTUNREACH : 0, error);
+}
+
+/* Nothing is asked of it before it has proved that it keeps its word. */
+static int64_t turn_probe(struct shared *shared, int64_t now)
+{
+	if (shared->probed) {
+		seed_s3_probe_free(shared->probe);
+		shared->probe = NULL;
+		shared->probed = false;
+		shared->probe_ms = now + PROBE_AGAIN_MS;
+	}
+	if (shared->fit)
+		return now;
+	if (!shared->probe && now >= shared->probe_ms &&
+	    seed_s3_probe_new(shared->s3, shared->engine->config.shared->host, now + PROBE_MS, on_probed,
+			      shared, &shared->probe))
+		shared->probe_ms = now + PROBE_AGAIN_MS;
+	return shared->probe_ms > now ? shared->probe_ms : INT64_MAX;
+}
+
 int64_t shared_turn(struct seed_engine *engine, int64_t now)
 {
 	int64_t names, farm;
 
 	if (!engine->shared)
 		return INT64_MAX;
+	if (!engine->shared->fit)
+		return turn_probe(engine->shared, now);
 	names = seed_share_turn(engine->shared->share, now);
 	farm = turn_farm(engine, now);
 	return names < farm ? names : farm;

@@ -194,8 +194,43 @@ left() { # ENDPOINT: what this test has left in the bucket
 	has "$STORE" "WRONG  store: "
 }
 
-@test "until the engine shares, a mount of a fit store says so" {
+bound_to() { # URL
+	printf '{"bucket":"%s","host":"0123456789abcdef"}' "$1" >"$STATE/shared"
+}
+
+logged() { # PART: of the log of the mount that failed
+	grep -qF "$1" "$STATE/log/status"
+}
+
+@test "offline=wait: a state directory that has met its bucket is mounted without it" {
+	local url=http://127.0.0.1:1
+
+	bound_to "s3://seed/farm-$BATS_TEST_NUMBER at $url"
+	refused "$url"
+	has "$LINE" "is the network up, and s3_endpoint= right?"
+	fails logged "The store is away"
+	start_seedfs -o "$(shared "$url" offline=wait)" "$MNT"
+	wait_mounted
+	stop_seedfs
+	logged "The store is away, and new prompts wait for it: s3://seed/farm-$BATS_TEST_NUMBER at $url: "
+	# Only while it is away: what would not become better is told.
+	model ignore-match
+	bound_to "s3://seed/farm-$BATS_TEST_NUMBER at $MODEL_URL"
+	refused "$MODEL_URL" offline=wait
+	has "$LINE" "the store cannot be shared"
+}
+
+@test "a state directory belongs to one bucket, and is not mounted without it" {
+	local other="s3://seed/another at $RGW_URL" options
+
+	bound_to "$other"
 	refused "$RGW_URL"
-	same "seedfs: store= is not complete in this build" "$LINE"
-	same "" "$(left "$RGW_URL")"
+	has "$LINE" "the state directory belongs to $other, not to s3://seed/farm-$BATS_TEST_NUMBER at $RGW_URL"
+	for options in "$(usual_options)" "$(usual_options),ro"; do
+		run --separate-stderr timeout 20 "$SEEDFS" -f -o "$options" "$MNT"
+		same 1 "$status"
+		same "seedfs: the state directory is a part of $other, and has not all of its images; mount it with \
+store=, or name another with -o state=DIR" "$stderr"
+	done
+	same "" "$(mounts_here)"
 }
