@@ -286,6 +286,7 @@ struct shared {
 	struct seed_share *share;
 	struct seed_s3_credentials *credentials; /* owned once the engine is there */
 	struct seed_farmer *farmer; /* the budget, jobs and rate of all hosts */
+	int lease_s;          /* of a row in flight */
 	int jobs;             /* as many may run here now */
 	bool fit, probed;     /* it keeps its word; and, for a moment: the probe has ended */
 	struct seed_s3_probe *probe; /* of a store that was away at the mount; NULL: none is under way */
@@ -838,6 +839,8 @@ void shared_changes_stop(struct seed_engine *engine);
 
 errint_t shared_new(struct seed_engine *engine, struct shared **shared) SEED_MUST_CHECK;
 void shared_free(struct shared *shared); /* NULL is allowed */
+/* When a lease that begins now is to be renewed. */
+int64_t shared_renew_ms(const struct seed_engine *engine);
 /* Returns when to be called again. */
 int64_t shared_turn(struct seed_engine *engine, int64_t now_ms);
 /* The store answered, or (`error`) did not: the log has each outage once. */

@@ -46,8 +46,14 @@ errint_t shared_new(struct seed_engine *engine, struct shared **out)
 		return err;
 	seed_s3_set_quotes(shared->s3, config->quotes);
 	shared->fit = config->probed;
-	err = seed_share_new(shared->s3, config->host, lease_s(), config->keep, &shared->share);
+	shared->lease_s = lease_s();
+	err = seed_share_new(shared->s3, config->host, shared->lease_s, config->keep, &shared->share);
 	return err ? err : seed_farmer_new(shared->s3, config->host, &farm, &shared->farmer);
+}
+
+int64_t shared_renew_ms(const struct seed_engine *engine)
+{
+	return seed_clock_now_ms() + (int64_t)engine->shared->lease_s * 1000 / 3;
 }
 
 void shared_free(struct shared *shared)

@@ -18,7 +18,6 @@
 #define ASK_MS 10000
 /* `offline=wait`: longer than anything else lasts. */
 #define FOREVER_MS INT64_C(3153600000000)
-#define RENEW_MS 20000
 #define RENEW_AGAIN_MS 2000
 
 /* When the store is asked for a step, and for what. */
@@ -108,7 +107,7 @@ static void take_lease(struct step_job *job, const struct seed_share_row *row)
 	struct generation *generation = job->generation;
 
 	generation->lease = row ? row->lease : LEASE_LOST;
-	generation->renew_ms = row ? seed_clock_now_ms() + RENEW_MS : 0;
+	generation->renew_ms = row ? shared_renew_ms(generation->engine) : 0;
 	if (row && row->record.superseded)
 		job->superseded = true;
 }
