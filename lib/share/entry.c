@@ -160,6 +160,7 @@ static void take(struct seed_share_entry *entry, struct seed_share_row *row,
 	share_changed(entry, change);
 	memcpy(row->host, change->host, sizeof(row->host));
 	row->lease = (int64_t)entry->serial;
+	row->joined = false;
 	renew(row, change);
 }
 

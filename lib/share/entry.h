@@ -160,7 +160,8 @@ const struct seed_share_row *seed_share_take(struct seed_share_entry *entry,
 
 /* The row of that id becomes this host's under a new lease, if it is its own already or its
  * lease has run out; *row is that one, the entry's. For a host that has it in its journal, and
- * under a target only when the source has moved. -ESTALE: another has it. -ENOENT: it is
+ * under a target only when the source has moved. Another may have had it meanwhile, and have sent
+ * it: what is to be done is what the row says, if that is further than the journal. -ESTALE: another has it. -ENOENT: it is
  * not in flight. */
 errint_t seed_share_reclaim(struct seed_share_entry *entry, const struct seed_share_change *change,
 			    const char *id, const struct seed_share_row **row) SEED_MUST_CHECK;

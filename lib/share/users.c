@@ -281,27 +281,44 @@ static errint_t join_versions(struct seed_share_entry *entry, const struct seed_
 	return 0;
 }
 
-/* Those of before a second join are as they are at the source by now, or have ended there. */
+/* One that is only a copy over there does not replace what it is a copy of. */
+static errint_t join_row(struct seed_share_entry *entry, const struct seed_share_row *from,
+			 const char *name)
+{
+	struct seed_share_row *here = share_find_row(entry, from->record.id);
+	struct seed_share_row own;
+	errint_t err;
+
+	if (here && from->joined && !here->joined) {
+		own = *here;
+		own.record.superseded = from->record.superseded;
+		memmove(here, here + 1, (size_t)(entry->rows + entry->row_count - here - 1) * sizeof(*here));
+		entry->rows[entry->row_count - 1] = own;
+		return 0;
+	}
+	if (here)
+		share_remove_row(entry, here);
+	err = copy_row(entry, from, name);
+	if (!err)
+		entry->rows[entry->row_count - 1].joined = true;
+	return err;
+}
+
+/* What has its image here does not go on. */
 static errint_t join_rows(struct seed_share_entry *entry, const struct seed_share_entry *from,
 			  const char *name)
 {
 	errint_t err = 0;
 
 	for (size_t i = 0; i < entry->row_count;) {
-		const char *id = entry->rows[i].record.id;
-
-		if (share_find_row(from, id) || share_is_placed(entry, id))
+		if (share_is_placed(entry, entry->rows[i].record.id))
 			share_remove_row(entry, &entry->rows[i]);
 		else
 			i++;
 	}
-	for (size_t i = 0; i < from->row_count && !err; i++) {
-		if (share_is_placed(entry, from->rows[i].record.id))
-			continue;
-		err = copy_row(entry, &from->rows[i], name);
-		if (!err)
-			entry->rows[entry->row_count - 1].joined = true;
-	}
+	for (size_t i = 0; i < from->row_count && !err; i++)
+		if (!share_is_placed(entry, from->rows[i].record.id))
+			err = join_row(entry, &from->rows[i], name);
 	return err;
 }
 

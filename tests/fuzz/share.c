@@ -51,8 +51,40 @@ static void change(const char *text, size_t len)
 	seed_share_release(&entry);
 }
 
+/* And what users do to it. */
+static void use(const char *text, size_t len)
+{
+	const struct seed_share_change host = { .host = "00000000000000a0", .now_s = 1, .lease_s = 30, .keep = 2 };
+	struct seed_share_entry entry, target, source;
+	errint_t errs[5];
+
+	if (!parse(text, len, &entry))
+		return;
+	seed_share_init(&target);
+	CHECK(!seed_share_copy(&source, &entry, NULL));
+	errs[0] = seed_share_join(&target, &host, &entry, "fox");
+	if (!errs[0]) {
+		CHECK(!seed_share_join(&target, &host, &source, "fox"));
+		CHECK(!seed_share_leave(&source, &host, "owl"));
+		passes(&target);
+	}
+	passes(&source);
+	errs[0] = seed_share_restore(&entry, &host, entry.version_count ? entry.versions[0].number : 1);
+	errs[1] = seed_share_remove_version(&entry, &host, entry.version_count ? entry.versions[0].number : 1);
+	errs[2] = seed_share_remove_record(&entry, &host);
+	errs[3] = seed_share_remove_image(&entry, &host);
+	errs[4] = seed_share_remove_prompt(&entry, &host);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(errs); i++)
+		CHECK(!errs[i] || errs[i] == -ENOENT || errs[i] == -EBUSY);
+	passes(&entry);
+	seed_share_release(&entry);
+	seed_share_release(&target);
+	seed_share_release(&source);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	change((const char *)data, len);
+	use((const char *)data, len);
 	return 0;
 }

@@ -1,11 +1,13 @@
 /*
- * Hosts that share one name: the rules of lib/share/entry.h by themselves, and then in
+ * Hosts that share names: the rules of lib/share/entry.h by themselves, and then in
  * worlds that a seed makes up. There, three hosts write texts, generate them and take over
- * each other's rows, over one object with S3's promise: a write on a condition happens if the
- * condition holds, and its answer may be lost, or the write itself may come late. Hosts are
- * killed and paused at any step. At the end the adversary stops, and what was promised must
- * hold: each commit was sent once, but for what the service said it had not taken; what a host
- * was told is accepted has its image; each who waits was answered. WORLDS=N SEED=N make more.
+ * each other's rows, and their users remove, restore and rename, over two objects with S3's
+ * promise: a write on a condition happens if the condition holds, and its answer may be lost, or
+ * the write itself may come late. Hosts are killed and paused at any step. At the end the
+ * adversary stops, and what was promised must hold: each commit was sent once, but for what the
+ * service said it had not taken, and for the retry of what is late; what a host was told is
+ * accepted has its image, unless a user removed it; each who waits was answered; nothing says that
+ * it is being generated. WORLDS=N SEED=N make more.
  */
 #include "tests/unit/unit.h"
 
@@ -15,9 +17,11 @@
 
 #include "lib/share/entry.h"
 
-enum { HOSTS = 3, GENERATIONS = 6, COMMITS_MAX = 12, TURNS = 400, KIND_TURNS = 4000, LEASE_S = 30, LATE_MAX = 4 };
+enum { HOSTS = 3, NAMES = 2, GENERATIONS = 6, COMMITS_MAX = 12, LATE_COMMITS_MAX = 12 };
+enum { TURNS = 400, KIND_TURNS = 4000, LEASE_S = 30, LATE_MAX = 4 };
 
 static const char *const host_ids[HOSTS] = { "00000000000000a0", "00000000000000b1", "00000000000000c2" };
+static const char *const names[NAMES] = { "fox", "owl" };
 
 /* ---- dice ---- */
 
@@ -42,19 +46,31 @@ static bool chance(unsigned percent)
 #define trace(...) do { if (tracing) print_message(__VA_ARGS__); } while (0)
 static bool tracing;
 
-/* ---- the store: one object ---- */
+/* ---- the store: an object for each name ---- */
 
-struct late { char *body; uint64_t condition; };
-static char *object;      /* NULL: none */
-static uint64_t version;  /* of it: what an ETag is */
+struct late { char *body; uint64_t condition; int name; };
+static struct { char *body; uint64_t version; } objects[NAMES]; /* body NULL: none */
 static struct late late[LATE_MAX];
 static int64_t now_s;
 
-static void store_write(const char *body)
+static void store_write(int name, const char *body)
 {
-	free(object);
-	object = strdup(body);
-	version++;
+	free(objects[name].body);
+	objects[name].body = strdup(body);
+	objects[name].version++;
+}
+
+static void store_empty(void)
+{
+	for (int i = 0; i < NAMES; i++) {
+		free(objects[i].body);
+		objects[i].body = NULL;
+		objects[i].version = 0;
+	}
+	for (size_t i = 0; i < LATE_MAX; i++) {
+		free(late[i].body);
+		late[i].body = NULL;
+	}
 }
 
 /* Writes that were on their way arrive, if their condition still holds. */
@@ -63,48 +79,48 @@ static void store_turn(void)
 	for (size_t i = 0; i < LATE_MAX; i++) {
 		if (!late[i].body || (!kind && roll(10)))
 			continue;
-		if (late[i].condition == version)
-			store_write(late[i].body);
+		if (late[i].condition == objects[late[i].name].version)
+			store_write(late[i].name, late[i].body);
 		free(late[i].body);
 		late[i].body = NULL;
 	}
 }
 
-static bool store_delay(const char *body, uint64_t condition)
+static bool store_delay(int name, const char *body, uint64_t condition)
 {
 	for (size_t i = 0; i < LATE_MAX; i++) {
 		if (late[i].body)
 			continue;
-		late[i] = (struct late){ strdup(body), condition };
+		late[i] = (struct late){ strdup(body), condition, name };
 		return true;
 	}
 	return false;
 }
 
 /* True: it stands there. False: whoever wants to know reads. */
-static bool store_swap(const struct seed_share_entry *entry, uint64_t condition)
+static bool store_swap(int name, const struct seed_share_entry *entry, uint64_t condition)
 {
 	char *body = seed_share_format(entry);
 	bool told = false;
 
 	assert_non_null(body);
-	if (!(chance(8) || (chance(8) && store_delay(body, condition))) && condition == version) {
-		store_write(body);
+	if (!(chance(8) || (chance(8) && store_delay(name, body, condition))) &&
+	    condition == objects[name].version) {
+		store_write(name, body);
 		told = !chance(10);
 	}
 	free(body);
 	return told;
 }
 
-static uint64_t store_read(struct seed_share_entry *entry)
+static uint64_t store_read(int name, struct seed_share_entry *entry)
 {
-	if (object) {
-		if (seed_share_parse(object, strlen(object), "fox", entry))
-			fail_msg("unreadable: %s", object);
-	} else {
-		seed_share_init(entry);
-	}
-	return version;
+	const char *body = objects[name].body;
+
+	seed_share_init(entry);
+	if (body && seed_share_parse(body, strlen(body), names[name], entry))
+		fail_msg("seed %llu: unreadable: %s", (unsigned long long)world, body);
+	return objects[name].version;
 }
 
 /* ---- commits, and the service ---- */
@@ -115,9 +131,19 @@ struct commit {
 	int sent;     /* times */
 	int free;     /* times that it was told not to be accepted */
 	bool known;   /* a host was told that it was accepted */
+	bool removed; /* a user does not want its image any more */
 };
-static struct commit commits[COMMITS_MAX];
-static int commit_count;
+static struct commit commits[COMMITS_MAX + LATE_COMMITS_MAX];
+static int commit_count, text_count;
+
+static struct commit *commit_new(int text)
+{
+	struct commit *commit = &commits[commit_count++];
+
+	*commit = (struct commit){ .text = text };
+	snprintf(commit->id, sizeof(commit->id), "%016x", commit_count);
+	return commit;
+}
 
 static struct commit *commit_of(const char *id)
 {
@@ -130,10 +156,13 @@ static struct commit *commit_of(const char *id)
 
 /* ---- hosts ---- */
 
-enum step { FREE, BEGIN, QUEUED, ANNOUNCE, SEND, REQUEUE, ACCEPT, RUN, MADE, FAILED, FOLLOW };
+enum step {
+	FREE, BEGIN, RECLAIM, QUEUED, DROP, ANNOUNCE, SEND, REQUEUE, ACCEPT, RUN, SPLIT, MADE, FAILED, FOLLOW,
+};
 
 static const char *const step_names[] = {
-	"free", "begin", "queued", "announce", "send", "requeue", "accept", "run", "made", "failed", "follow",
+	"free", "begin", "reclaim", "queued", "drop", "announce", "send", "requeue", "accept", "run", "split",
+	"made", "failed", "follow",
 };
 
 /* A generation as its host has it; what a kill leaves is `journal`, as the row's step. */
@@ -144,13 +173,28 @@ struct work {
 	bool waits;          /* somebody waits for its outcome */
 	int64_t lease;       /* of the row; of one that begins, what it tried last */
 	bool begun;          /* the store has said that it has the row */
+	int name;
+	char late[17];       /* the late task that it leaves; "": none */
+	bool retries;        /* it has one retry */
+};
+
+/* A rename by a user of this host. */
+struct rename {
+	enum { IDLE, JOIN, LEAVE } step;
+	int from, to;
+	char *read;      /* the source, as it was when this try began */
+	uint64_t serial; /* of that */
+	uint64_t tried;
+	char nonce[17];
 };
 struct host {
 	struct work works[GENERATIONS];
+	struct rename rename;
 	unsigned paused; /* turns */
 };
 static struct host hosts[HOSTS];
 static int waiting, answered, takeovers, fenced, lost_unsure;
+static int renamed, removed, restored, split, followed_moves, renamed_again;
 
 static void answer(struct work *work)
 {
@@ -178,7 +222,7 @@ static void fill(struct seed_record *record, const struct work *work, const char
 	record->params = seed_params_share(&params);
 	snprintf(text, sizeof(text), "text %d", commit->text);
 	assert_non_null(record->params);
-	assert_int_equal(seed_record_set(&record->name, "fox"), 0);
+	assert_int_equal(seed_record_set(&record->name, names[work->name]), 0);
 	assert_int_equal(seed_record_set(&record->prompt, text), 0);
 	assert_int_equal(seed_record_set(&record->request, text), 0);
 	assert_int_equal(seed_record_set(&record->id, work->id), 0);
@@ -209,20 +253,33 @@ static void lose(struct work *work)
 	work->journal = NULL;
 }
 
+/* Whether its name has moved, and it goes on there. */
+static bool follow_move(struct work *work, const struct seed_share_entry *entry)
+{
+	if (seed_share_end_of(entry, work->id) != SEED_SHARE_MOVED)
+		return false;
+	work->name = strcmp(entry->moved_to, names[0]) == 0 ? 0 : 1;
+	assert_string_equal(entry->moved_to, names[work->name]);
+	followed_moves++;
+	return true;
+}
+
 /* The row as it is to be from now on; true: it stands so in the store. */
 static bool update(int host, struct work *work, const char *step)
 {
 	const struct seed_share_change change = change_of(host, work);
 	struct seed_share_entry entry;
 	struct seed_record record;
-	uint64_t condition = store_read(&entry);
+	uint64_t condition = store_read(work->name, &entry);
 	errint_t err;
 	bool done = false;
 
 	fill(&record, work, step);
 	err = seed_share_update(&entry, &change, &record);
 	if (!err)
-		done = store_swap(&entry, condition);
+		done = store_swap(work->name, &entry, condition);
+	else if (err == -ESTALE && follow_move(work, &entry))
+		done = false;
 	else if (err == -ESTALE && work->step != ACCEPT && work->step != RUN)
 		lose(work);
 	else if (err == -ESTALE)
@@ -233,9 +290,9 @@ static bool update(int host, struct work *work, const char *step)
 }
 
 /* The answer to the last try was lost: whether that begins again. */
-static bool was_not_begun(int host, struct work *work, const struct seed_share_entry *entry)
+static bool was_not_begun(struct work *work, const struct seed_share_entry *entry)
 {
-	enum seed_share_wrote wrote = seed_share_wrote(entry, (uint64_t)work->lease, host_ids[host]);
+	enum seed_share_wrote wrote = seed_share_wrote(entry, (uint64_t)work->lease, work->id);
 
 	if (!work->lease || wrote == SEED_SHARE_NOT_YET || wrote == SEED_SHARE_NEVER)
 		return true;
@@ -250,21 +307,22 @@ static bool was_not_begun(int host, struct work *work, const struct seed_share_e
 
 static void begin(int host, struct work *work)
 {
-	const struct seed_share_change change = change_of(host, work);
+	struct seed_share_change change = change_of(host, work);
 	const struct seed_share_row *joined = NULL;
 	struct seed_share_entry entry;
 	struct seed_record record;
-	uint64_t condition = store_read(&entry);
+	uint64_t condition = store_read(work->name, &entry);
 
+	change.writer = work->id; /* nobody else begins it */
 	fill(&record, work, "queued");
-	if (!was_not_begun(host, work, &entry)) {
+	if (!was_not_begun(work, &entry)) {
 		/* It goes on by what it was told. */
 	} else if (seed_share_begin(&entry, &change, &record, &joined) == -EEXIST) {
 		memcpy(work->id, joined->record.id, sizeof(work->id));
 		lose(work);
 	} else {
 		work->lease = (int64_t)entry.serial; /* its journal has it first */
-		work->begun = store_swap(&entry, condition);
+		work->begun = store_swap(work->name, &entry, condition);
 		work->step = work->begun ? QUEUED : BEGIN;
 	}
 	seed_record_release(&record);
@@ -277,7 +335,7 @@ static bool finish(int host, struct work *work, bool made)
 	const struct seed_share_change change = change_of(host, work);
 	struct seed_share_entry entry;
 	struct seed_record record;
-	uint64_t condition = store_read(&entry), serial = entry.serial;
+	uint64_t condition = store_read(work->name, &entry), serial = entry.serial;
 	bool done;
 	errint_t err;
 
@@ -287,12 +345,105 @@ static bool finish(int host, struct work *work, bool made)
 	else
 		record.state = SEED_STATE_FAILED;
 	err = seed_share_finish(&entry, &change, &record);
-	done = err == -ESTALE || (!err && entry.serial == serial) || (!err && store_swap(&entry, condition));
+	done = (err == -ESTALE && !follow_move(work, &entry)) || (!err && entry.serial == serial) || (!err && store_swap(work->name, &entry, condition));
 	if (err && err != -ESTALE)
 		fail_msg("finish: %d", err);
 	seed_record_release(&record);
 	seed_share_release(&entry);
 	return done;
+}
+
+static enum step step_of(const char *step)
+{
+	return strcmp(step, "queued") == 0 ? QUEUED : strcmp(step, "accepted") == 0 ? RUN : FAILED;
+}
+
+/* After a restart. Another may have had the row meanwhile, and have sent it. */
+static void reclaim(int host, struct work *work)
+{
+	const struct seed_share_change change = change_of(host, work);
+	const struct seed_share_row *row;
+	struct seed_share_entry entry;
+	uint64_t condition = store_read(work->name, &entry);
+	errint_t err = seed_share_reclaim(&entry, &change, work->id, &row);
+
+	if (err == -ENOENT && follow_move(work, &entry)) {
+		/* there, then */
+	} else if (err) {
+		lose(work);
+	} else if (store_swap(work->name, &entry, condition)) {
+		work->lease = row->lease;
+		work->journal = row->record.step;
+		work->step = step_of(row->record.step);
+	}
+	seed_share_release(&entry);
+}
+
+/* It was given up before it was sent. */
+static void drop(int host, struct work *work)
+{
+	const struct seed_share_change change = change_of(host, work);
+	struct seed_share_entry entry;
+	uint64_t condition = store_read(work->name, &entry), serial = entry.serial;
+	errint_t err = seed_share_drop(&entry, &change, work->id);
+
+	if (err == -ESTALE && !follow_move(work, &entry))
+		lose(work);
+	else if (!err && (entry.serial == serial || store_swap(work->name, &entry, condition)))
+		end(work);
+	seed_share_release(&entry);
+}
+
+static struct work *free_work(int host)
+{
+	for (size_t i = 0; i < GENERATIONS; i++)
+		if (hosts[host].works[i].step == FREE)
+			return &hosts[host].works[i];
+	return NULL;
+}
+
+/* The late task has a row of its own before its generation is sent once more. */
+static void split_late(int host, struct work *work)
+{
+	struct work side = { .step = RUN, .journal = "accepted", .begun = true, .name = work->name };
+	struct work *place;
+	const struct seed_share_change change = change_of(host, work);
+	struct commit *commit = commit_of(work->id);
+	struct seed_share_entry entry;
+	struct seed_record record;
+	uint64_t condition = store_read(work->name, &entry);
+	errint_t err;
+
+	memcpy(side.id, work->late, sizeof(side.id));
+	fill(&record, &side, "accepted");
+	record.state = SEED_STATE_FAILED; /* shelved */
+	err = seed_share_add(&entry, &change, &record, work->id);
+	side.lease = (int64_t)entry.serial;
+	if (err == -ESTALE && entry.moved_to) {
+		if (!follow_move(work, &entry))
+			work->step = RUN; /* its own row is gone; so it goes on without */
+	} else if (err == -ESTALE || store_swap(work->name, &entry, condition)) {
+		commit_of(side.id)->known = true;
+		commit->known = false;
+		commit->free++;
+		place = free_work(host);
+		if (place && !err)
+			*place = side;
+		work->late[0] = '\0';
+		work->step = REQUEUE;
+		split++;
+	}
+	seed_record_release(&record);
+	seed_share_release(&entry);
+}
+
+static void be_late(struct work *work)
+{
+	if (commit_count >= COMMITS_MAX + LATE_COMMITS_MAX)
+		return;
+	memcpy(work->late, commit_new(commit_of(work->id)->text)->id, sizeof(work->late));
+	work->retries = false;
+	work->step = SPLIT;
 }
 
 /* Takes a row whose lease has run out, and goes on with it by its step. */
@@ -301,16 +452,16 @@ static void take(int host, struct work *work)
 	const struct seed_share_change change = change_of(host, work);
 	const struct seed_share_row *row;
 	struct seed_share_entry entry;
-	uint64_t condition = store_read(&entry);
+	uint64_t condition = store_read(work->name, &entry);
 
 	row = seed_share_take(&entry, &change);
-	if (row && store_swap(&entry, condition)) {
+	if (row && store_swap(work->name, &entry, condition)) {
 		const char *step = row->record.step;
 
 		*work = (struct work){ .waits = work->waits, .lease = row->lease, .begun = true,
-				       .journal = step };
+				       .journal = step, .name = work->name };
 		memcpy(work->id, row->record.id, sizeof(work->id));
-		work->step = strcmp(step, "queued") == 0 ? QUEUED : strcmp(step, "accepted") == 0 ? RUN : FAILED;
+		work->step = step_of(step);
 		takeovers++;
 		trace("%lld host %d takes %s: %s, lease %lld\n", (long long)now_s, host, work->id, step,
 		      (long long)work->lease);
@@ -333,11 +484,14 @@ static void follow(int host, struct work *work)
 {
 	struct seed_share_entry entry;
 
-	store_read(&entry);
-	if (seed_share_end_of(&entry, work->id) != SEED_SHARE_IN_FLIGHT)
+	store_read(work->name, &entry);
+	if (follow_move(work, &entry)) {
+		/* there, then */
+	} else if (seed_share_end_of(&entry, work->id) != SEED_SHARE_IN_FLIGHT) {
 		end(work);
-	else if (!has_work(host, work->id))
+	} else if (!has_work(host, work->id)) {
 		take(host, work); /* perhaps another's: then its waiters are of that one */
+	}
 	seed_share_release(&entry);
 }
 
@@ -366,20 +520,29 @@ static void turn_work(int host, struct work *work)
 {
 	if (work->step != FREE)
 		trace("%lld host %d %s: %s, lease %lld, serial %llu\n", (long long)now_s, host, work->id,
-		      step_names[work->step], (long long)work->lease, (unsigned long long)version);
+		      step_names[work->step], (long long)work->lease,
+		      (unsigned long long)objects[work->name].version);
 	switch (work->step) {
 	case FREE:
 		break;
 	case BEGIN:
 		begin(host, work);
 		break;
+	case RECLAIM:
+		reclaim(host, work);
+		break;
 	case QUEUED:
-		if (kind || roll(3) == 0) {
+		if (chance(4)) {
+			work->step = DROP;
+		} else if (kind || roll(3) == 0) {
 			work->journal = "submitting";
 			work->step = ANNOUNCE;
 		} else {
 			(void)update(host, work, "queued"); /* renews the lease */
 		}
+		break;
+	case DROP:
+		drop(host, work);
 		break;
 	case ANNOUNCE:
 		if (update(host, work, "submitting"))
@@ -399,10 +562,15 @@ static void turn_work(int host, struct work *work)
 			work->step = RUN;
 		break;
 	case RUN:
-		if (kind || roll(4) == 0)
+		if (work->retries && chance(25))
+			be_late(work);
+		else if (kind || roll(4) == 0)
 			work->step = MADE;
 		else
 			(void)update(host, work, "accepted");
+		break;
+	case SPLIT:
+		split_late(host, work);
 		break;
 	case MADE:
 		if (finish(host, work, true))
@@ -425,35 +593,196 @@ static void restart(struct host *host)
 		struct work *work = &host->works[i];
 
 		answer(work); /* with the end of its process */
+		work->late[0] = '\0';
 		if (!work->journal)
 			*work = (struct work){ .step = FREE };
 		else if (strcmp(work->journal, "queued") == 0)
-			work->step = work->begun ? QUEUED : BEGIN;
+			work->step = !work->begun ? BEGIN : roll(2) ? RECLAIM : QUEUED;
 		else
 			work->step = strcmp(work->journal, "accepted") == 0 ? RUN : FAILED;
 	}
 }
 
-static struct work *free_work(int host)
-{
-	for (size_t i = 0; i < GENERATIONS; i++)
-		if (hosts[host].works[i].step == FREE)
-			return &hosts[host].works[i];
-	return NULL;
-}
-
 static void commit_text(int host)
 {
 	struct work *work = free_work(host);
-	struct commit *commit = &commits[commit_count];
 
-	if (!work || commit_count == COMMITS_MAX)
+	if (!work || text_count == COMMITS_MAX)
 		return;
-	*commit = (struct commit){ .text = (int)roll(3) };
-	snprintf(commit->id, sizeof(commit->id), "%016x", ++commit_count);
-	*work = (struct work){ .step = BEGIN, .journal = "queued", .waits = true };
-	memcpy(work->id, commit->id, sizeof(work->id));
+	text_count++;
+	*work = (struct work){ .step = BEGIN, .journal = "queued", .waits = true, .name = (int)roll(NAMES),
+			       .retries = true };
+	memcpy(work->id, commit_new((int)roll(3))->id, sizeof(work->id));
 	waiting++;
+}
+
+/* ---- users ---- */
+
+static void renounce(const struct seed_record *record)
+{
+	if (record->id)
+		commit_of(record->id)->removed = true;
+}
+
+/* A number of one of the versions; 1: there is none. */
+static int some_version(const struct seed_share_entry *entry, size_t *index)
+{
+	*index = entry->version_count ? roll((unsigned)entry->version_count) : 0;
+	return entry->version_count ? entry->versions[*index].number : 1;
+}
+
+/* What the user does not want any more is marked, also if the store does not take it. */
+static void remove_something(int host)
+{
+	struct work nobody = { .name = (int)roll(NAMES) };
+	struct seed_share_change change = change_of(host, &nobody);
+	struct seed_share_entry entry;
+	uint64_t condition = store_read(nobody.name, &entry);
+	errint_t err = 0;
+	size_t index;
+	int number;
+
+	switch (roll(4)) {
+	case 0:
+		if (entry.row_count)
+			renounce(&entry.rows[entry.row_count - 1].record);
+		err = seed_share_remove_prompt(&entry, &change);
+		break;
+	case 1:
+		renounce(&entry.current);
+		err = seed_share_remove_image(&entry, &change);
+		break;
+	case 2:
+		err = seed_share_remove_record(&entry, &change);
+		break;
+	default:
+		number = some_version(&entry, &index);
+		if (entry.version_count)
+			renounce(&entry.versions[index].record);
+		err = seed_share_remove_version(&entry, &change, number);
+	}
+	if (err && err != -ENOENT)
+		fail_msg("remove: %d", err);
+	if (!err && store_swap(nobody.name, &entry, condition))
+		removed++;
+	seed_share_release(&entry);
+}
+
+static void restore_something(int host)
+{
+	struct work nobody = { .name = (int)roll(NAMES) };
+	struct seed_share_change change = change_of(host, &nobody);
+	struct seed_share_entry entry;
+	uint64_t condition = store_read(nobody.name, &entry);
+	size_t index;
+	errint_t err = seed_share_restore(&entry, &change, some_version(&entry, &index));
+
+	if (err && err != -ENOENT && err != -EBUSY)
+		fail_msg("restore: %d", err);
+	if (!err && store_swap(nobody.name, &entry, condition))
+		restored++;
+	seed_share_release(&entry);
+}
+
+static void rename_end(struct rename *rename)
+{
+	free(rename->read);
+	*rename = (struct rename){ .step = IDLE };
+}
+
+/* The source as it is now; a join of it has a writer of its own. */
+static void rename_begin(struct rename *rename, int from, int to)
+{
+	static unsigned nonces;
+	struct seed_share_entry entry;
+
+	rename_end(rename);
+	store_read(from, &entry);
+	*rename = (struct rename){ .step = JOIN, .from = from, .to = to, .serial = entry.serial,
+				   .read = seed_share_format(&entry) };
+	snprintf(rename->nonce, sizeof(rename->nonce), "ff%014x", ++nonces);
+	seed_share_release(&entry);
+}
+
+/* True: its last write is known to have happened, or that nobody knows. */
+static bool rename_decided(struct rename *rename, const struct seed_share_entry *entry)
+{
+	enum seed_share_wrote wrote = seed_share_wrote(entry, rename->tried, rename->nonce);
+
+	if (!rename->tried || wrote == SEED_SHARE_NOT_YET || wrote == SEED_SHARE_NEVER)
+		return false;
+	rename->tried = 0;
+	if (wrote == SEED_SHARE_UNKNOWN || rename->step == LEAVE)
+		rename_end(rename);
+	else
+		rename->step = LEAVE;
+	return true;
+}
+
+static void rename_join(struct rename *rename, const struct seed_share_change *change)
+{
+	struct seed_share_entry entry, from;
+	uint64_t condition = store_read(rename->to, &entry);
+	errint_t err;
+
+	if (!rename_decided(rename, &entry)) {
+		if (seed_share_parse(rename->read, strlen(rename->read), names[rename->from], &from)) {
+			rename_end(rename); /* nobody has written to it */
+		} else {
+			err = seed_share_join(&entry, change, &from, names[rename->to]);
+			rename->tried = entry.serial;
+			if (err == -ENOENT)
+				rename_end(rename);
+			else if (err)
+				fail_msg("join: %d", err);
+			else if (store_swap(rename->to, &entry, condition)) {
+				rename->step = LEAVE;
+				rename->tried = 0;
+			}
+		}
+		seed_share_release(&from);
+	}
+	seed_share_release(&entry);
+}
+
+static void rename_leave(struct rename *rename, const struct seed_share_change *change)
+{
+	struct seed_share_entry entry;
+	uint64_t condition = store_read(rename->from, &entry);
+	errint_t err;
+
+	if (rename_decided(rename, &entry)) {
+		/* It goes on by what it was told. */
+	} else if (entry.serial != rename->serial) {
+		renamed_again++;
+		rename_begin(rename, rename->from, rename->to);
+	} else {
+		err = seed_share_leave(&entry, change, names[rename->to]);
+		if (err)
+			fail_msg("leave: %d", err);
+		rename->tried = entry.serial;
+		if (store_swap(rename->from, &entry, condition)) {
+			renamed++;
+			rename_end(rename);
+		}
+	}
+	seed_share_release(&entry);
+}
+
+static void turn_rename(int host)
+{
+	struct rename *rename = &hosts[host].rename;
+	struct work nobody = { .step = FREE };
+	struct seed_share_change change = change_of(host, &nobody);
+	int from = (int)roll(NAMES);
+
+	change.writer = rename->nonce;
+	if (rename->step == JOIN)
+		rename_join(rename, &change);
+	else if (rename->step == LEAVE)
+		rename_leave(rename, &change);
+	else if (!kind && roll(4) == 0)
+		rename_begin(rename, from, 1 - from);
 }
 
 static void turn(void)
@@ -470,57 +799,99 @@ static void turn(void)
 	}
 	if (chance(2))
 		host->paused = roll(60);
-	if (chance(2))
+	if (chance(2)) {
 		restart(host);
+		rename_end(&host->rename);
+	}
 	if (!kind && roll(12) == 0)
 		commit_text(at);
 	work = free_work(at);
-	if (work && roll(8) == 0)
+	if (work && roll(8) == 0) {
+		work->name = (int)roll(NAMES);
 		take(at, work);
+	}
+	if (roll(8) == 0)
+		turn_rename(at);
+	if (chance(2))
+		remove_something(at);
+	if (chance(5))
+		restore_something(at);
 	turn_work(at, &host->works[roll(GENERATIONS)]);
 }
 
 static bool is_at_rest(void)
 {
 	struct seed_share_entry entry;
-	bool rests;
+	bool rests = true;
 
-	store_read(&entry);
-	rests = entry.row_count == 0;
-	seed_share_release(&entry);
-	for (int i = 0; i < HOSTS; i++)
+	for (int i = 0; i < NAMES; i++) {
+		store_read(i, &entry);
+		rests = rests && entry.row_count == 0;
+		seed_share_release(&entry);
+	}
+	for (int i = 0; i < HOSTS; i++) {
+		rests = rests && hosts[i].rename.step == IDLE;
 		for (size_t k = 0; k < GENERATIONS; k++)
 			rests = rests && hosts[i].works[k].step == FREE;
+	}
 	return rests;
+}
+
+static bool is_made(const char *id)
+{
+	bool made = false;
+
+	for (int i = 0; i < NAMES; i++) {
+		struct seed_share_entry entry;
+
+		store_read(i, &entry);
+		made = made || seed_share_end_of(&entry, id) == SEED_SHARE_MADE;
+		seed_share_release(&entry);
+	}
+	return made;
+}
+
+static void fail_world(const char *what, const char *id)
+{
+	fail_msg("seed %llu: %s %s: %s | %s", (unsigned long long)world, id, what,
+		 objects[0].body ? objects[0].body : "-", objects[1].body ? objects[1].body : "-");
+}
+
+static void judge(void)
+{
+	assert_int_equal(waiting, 0);
+	for (int i = 0; i < commit_count; i++)
+		if (commits[i].known && !commits[i].removed && !is_made(commits[i].id))
+			fail_world("is paid for and lost", commits[i].id);
+	for (int i = 0; i < NAMES; i++) {
+		struct seed_share_entry entry;
+
+		store_read(i, &entry);
+		if (entry.current.name && (entry.current.state == SEED_STATE_QUEUED ||
+					   entry.current.state == SEED_STATE_GENERATING))
+			fail_world("is generated for ever", entry.current.id);
+		seed_share_release(&entry);
+	}
 }
 
 static void run(uint64_t seed)
 {
-	struct seed_share_entry entry;
 	int turns = 0;
 
 	world = seed;
 	dice_state = seed * 0x9e3779b97f4a7c15u + 1;
 	memset(hosts, 0, sizeof(hosts));
-	free(object);
-	object = NULL;
-	version = 0;
+	store_empty();
 	now_s = 1000;
-	commit_count = waiting = 0;
+	commit_count = text_count = waiting = 0;
 	for (kind = false; turns < TURNS; turns++)
 		turn();
 	for (kind = true; !is_at_rest(); turns++) {
 		if (turns > TURNS + KIND_TURNS)
-			fail_msg("seed %llu does not come to rest: %s", (unsigned long long)seed, object);
+			fail_world("does not come to rest", "it");
 		turn();
 	}
-	assert_int_equal(waiting, 0);
-	store_read(&entry);
-	for (int i = 0; i < commit_count; i++)
-		if (commits[i].known && seed_share_end_of(&entry, commits[i].id) != SEED_SHARE_MADE)
-			fail_msg("seed %llu: %s is paid for and lost: %s", (unsigned long long)seed, commits[i].id,
-				 object);
-	seed_share_release(&entry);
+	judge();
 }
 
 static void test_worlds(void **state)
@@ -534,10 +905,13 @@ static void test_worlds(void **state)
 		run(seed);
 	print_message("# %d answered, %d rows taken over, %d hosts fenced, %d answers lost\n", answered, takeovers,
 		      fenced, lost_unsure);
-	/* The adversary is mean enough. */
+	print_message("# %d removed, %d restored, %d renamed, %d joined again, %d moves followed, %d late\n",
+		      removed, restored, renamed, renamed_again, followed_moves, split);
+	/* The adversary is mean enough, and the users are busy. */
 	assert_true(given || (takeovers > 1000 && fenced > 1000 && lost_unsure > 30));
-	free(object);
-	object = NULL;
+	assert_true(given || (removed > 100 && restored > 100 && renamed > 100 && renamed_again > 10 &&
+			      followed_moves > 100 && split > 50));
+	store_empty();
 }
 
 /* ---- the rules by themselves ---- */
