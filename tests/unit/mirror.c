@@ -16,6 +16,7 @@
 #define NOBODY 65534
 #define VERSIONS_MAX 8
 #define GENERATIONS 256
+#define TWIN_OF_1 253 /* as large */
 #define PICTURE_BYTES 96
 
 static struct seed_store *store;
@@ -85,7 +86,8 @@ static void make_generation(int i)
 
 	seed_record_init(record);
 	generation->len = PICTURE_BYTES + (size_t)i % 3;
-	(void)snprintf(generation->bytes, sizeof(generation->bytes), "picture %d", i);
+	(void)snprintf(generation->bytes, sizeof(generation->bytes), "picture %d",
+		       i == TWIN_OF_1 ? 1 : i);
 	hash(generation->bytes, generation->len, record->image.sha256);
 	record->image.bytes = generation->len;
 	record->image.width = record->image.height = 1;
@@ -489,6 +491,24 @@ static void test_pictures_move(void **state)
 	check(&turned, 0);
 	assert_true(is_here(0) && is_here(2) && is_here(3));
 	assert_int_equal(inode_of(3), version);
+}
+
+/* Two generations of the same bytes: the one file that is here is one of them. */
+static void test_same_bytes(void **state)
+{
+	static const struct world before = { .current = -1, .versions = { { 5, 1 } }, .count = 1 };
+	static const struct world after = { TWIN_OF_1, true, true, true, { { 1, 1 } }, 1 };
+	uint64_t changes;
+
+	SEED_UNUSED(state);
+	assert_int_equal(mirror(&before), 0);
+	fill_all(&before);
+	assert_int_equal(mirror(&after), 0);
+	check(&after, 0);
+	assert_int_equal(is_here(0) + is_here(1), 1);
+	changes = seed_store_changes(store);
+	assert_int_equal(mirror(&after), 0);
+	assert_int_equal(seed_store_changes(store), changes);
 }
 
 /* What a user removed at another host is removed here, and nothing else. */
@@ -1203,7 +1223,8 @@ int main(void)
 {
 	struct CMUnitTest tests[64] = {
 		STORE_TEST(test_mirror), STORE_TEST(test_pictures_move),
-		STORE_TEST(test_removed_parts), STORE_TEST(test_read_before_believed),
+		STORE_TEST(test_same_bytes), STORE_TEST(test_removed_parts),
+		STORE_TEST(test_read_before_believed),
 		STORE_TEST(test_own_result), STORE_TEST(test_in_the_way),
 		STORE_TEST(test_impossible), STORE_TEST(test_any_changes), STORE_TEST(test_fill),
 		STORE_TEST(test_fill_fails), STORE_TEST(test_who_opens_bytes),
