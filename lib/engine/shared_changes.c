@@ -97,7 +97,9 @@ static const char *from_name(const struct shared_change *change)
 
 static bool to_name(const struct shared_change *change, char name[SEED_STORE_PATH_BYTES])
 {
-	return seed_store_renamed(from_name(change), change->from, change->to, true, name);
+	bool below = strcmp(from_name(change), change->from) != 0;
+
+	return seed_store_renamed(from_name(change), change->from, change->to, below, name);
 }
 
 static void on_left(void *context, const struct seed_share_result *result)
