@@ -58,6 +58,7 @@ static enum phase go_on(struct generation *generation, const struct event *event
 	case ROW_FREE:
 		return may_be_asked(generation) ? PHASE_TAKE : look_later(generation);
 	case ROW_ANOTHERS:
+	case ROW_MOVED:
 		return look_later(generation);
 	case ROW_MADE:
 		return ended(generation, 0);
@@ -123,11 +124,19 @@ static enum phase go_on_without_lease(struct generation *generation)
 	return resume_phase(generation);
 }
 
+enum phase claim_enter(struct generation *generation)
+{
+	disk_step(generation, STEP_CLAIM);
+	return PHASE_STAY;
+}
+
 static enum phase claim_row(struct generation *generation, const struct event *event)
 {
 	switch (event->row) {
 	case ROW_OURS:
 		return resume_phase(generation);
+	case ROW_MOVED:
+		return claim_enter(generation);
 	case ROW_ANOTHERS:
 	case ROW_FREE:
 		return has_picture(generation) ? go_on_without_lease(generation) : PHASE_FOLLOW;
@@ -148,12 +157,6 @@ static enum phase claim_row(struct generation *generation, const struct event *e
 	}
 	generation_log(generation, SEED_LOG_IMAGE "Dropped: the store does not have it any more");
 	return generation_give_up(generation, ECANCELED);
-}
-
-enum phase claim_enter(struct generation *generation)
-{
-	disk_step(generation, STEP_CLAIM);
-	return PHASE_STAY;
 }
 
 enum phase claim_event(struct generation *generation, const struct event *event)

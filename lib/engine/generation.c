@@ -106,6 +106,20 @@ void generation_rename(struct generation *generation, const char *name)
 		(void)take_name(generation, name);
 }
 
+void generation_follow_name(struct generation *generation, const char *name)
+{
+	struct generation *newer = oldest_of(generation->engine, name);
+	bool has_name = generation->link_same != NULL;
+
+	if (strcmp(generation->record.name, name) == 0 || !take_name(generation, name) || !has_name)
+		return;
+	generation_unlink_name(generation);
+	if (newer)
+		generation_link_behind(generation, newer);
+	else
+		link_name(generation);
+}
+
 void generation_link_behind(struct generation *generation, struct generation *newer)
 {
 	link_at(generation, &newer->next_same);

@@ -130,6 +130,7 @@ enum row_state {
 	ROW_FAILED,     /* `code` */
 	ROW_SUPERSEDED, /* or never begun */
 	ROW_REMOVED,
+	ROW_MOVED,      /* a user has renamed it on another host: the generation has the new name */
 };
 
 /* What it points to is the sender's, and is valid until the call returns. */
@@ -180,6 +181,7 @@ struct step_job {
 	char *picture;               /* its bytes; owned */
 	size_t picture_bytes;
 	char *entry;                 /* as it stands in the store now, owned; NULL: as it was */
+	char *moved_to;              /* of ROW_MOVED; owned */
 	enum row_state row;
 	int code;                    /* of ROW_FAILED */
 	bool superseded, removed;    /* the store says so */
@@ -638,6 +640,8 @@ void generation_link_behind(struct generation *generation, struct generation *ne
 void generation_unlink_name(struct generation *generation);
 /* Its entry was renamed. All that have the old name and are not over go along, in their order. */
 void generation_rename(struct generation *generation, const char *name);
+/* Another host has renamed its entry. It alone goes along, behind those that are there. */
+void generation_follow_name(struct generation *generation, const char *name);
 void generation_part_from_late(struct generation *generation);
 void generation_release_slot(struct generation *generation);
 /* Waiters and tickets get `code`. */

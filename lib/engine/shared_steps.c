@@ -95,6 +95,10 @@ static void look(struct step_job *job, const struct seed_share_entry *entry)
 		job->code = entry->current.error.code ? entry->current.error.code : EIO;
 		break;
 	case SEED_SHARE_MOVED:
+		job->row = ROW_MOVED;
+		free(job->moved_to);
+		job->moved_to = strdup(entry->moved_to);
+		break;
 	case SEED_SHARE_SUPERSEDED:
 		job->row = entry->current.state == SEED_STATE_CANCELLED && !entry->row_count ?
 			ROW_REMOVED : ROW_SUPERSEDED;
@@ -112,11 +116,15 @@ static void take_lease(struct step_job *job, const struct seed_share_row *row)
 		job->superseded = true;
 }
 
-/* Another host has the row by now, or it is gone. */
+/* Another host has the row by now, or it is gone; or it has moved, and its lease with it. */
 static void lose_lease(struct step_job *job, const struct seed_share_entry *entry)
 {
-	take_lease(job, NULL);
 	look(job, entry);
+	if (job->row == ROW_MOVED) {
+		job->generation->renew_ms = seed_clock_now_ms();
+		return;
+	}
+	take_lease(job, NULL);
 	job->superseded = job->row == ROW_SUPERSEDED;
 	job->removed = job->row == ROW_REMOVED;
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/text.h"
 #include "lib/share/internal.h"
 
 /* The last number that history/NAME/ can have. */
@@ -251,7 +252,8 @@ static errint_t get_moved(const cJSON *item, struct seed_share_entry *entry)
 
 	if (!item)
 		return 0;
-	if (!text || !text[0] || entry->current.name || entry->row_count || entry->version_count)
+	if (!text || seed_text_check_stored_name(text) || entry->current.name || entry->row_count ||
+	    entry->version_count)
 		return -EBADMSG;
 	return seed_record_set(&entry->moved_to, text);
 }
