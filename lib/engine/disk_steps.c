@@ -43,6 +43,14 @@ static struct step_job *job_of(struct command *command)
 	return (struct step_job *)((char *)command - offsetof(struct step_job, report));
 }
 
+/* Before it is known where it goes on: what is paid for does, for the history. */
+static void be_superseded(struct generation *generation)
+{
+	generation_unlink_name(generation);
+	generation->record.superseded = true;
+	generation_answer(generation, ECANCELED);
+}
+
 /* What others did to the name meanwhile. None of these frees the generation: the row here
  * has to go first. */
 static void tell_others_changes(struct generation *generation, const struct step_job *job)
@@ -56,6 +64,8 @@ static void tell_others_changes(struct generation *generation, const struct step
 		return;
 	if (job->removed)
 		generation->engine->deliver(generation, &removed);
+	else if (job->superseded && generation->phase == PHASE_CLAIM)
+		be_superseded(generation);
 	else if (job->superseded && !generation->record.superseded)
 		generation->engine->deliver(generation, &superseded);
 }

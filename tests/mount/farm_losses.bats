@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# Hosts that share a catalogue, of which one renames what another generates (`man seedfs`, "A
-# farm"). The store is tests/s3/model.py.
+# Hosts that share a catalogue (`man seedfs`, "A farm"): what one has paid for is not lost when
+# another renames it or writes the name anew. The store is tests/s3/model.py.
 
 load helper
 
@@ -28,7 +28,7 @@ more_teardown() {
 
 mount_at() { # MOUNT-POINT
 	STATE=$1.state
-	mkdir -m 700 "$STATE"
+	mkdir -p -m 700 "$STATE"
 	MNT=$1 mount_seed -o "store=s3://seed/art,s3_endpoint=$(<"$DIR/model")"
 }
 
@@ -69,4 +69,22 @@ renamed_meanwhile() { # NAME OTHER FROM TO
 @test "nor what is in a folder that is renamed" {
 	mkdir "$ONE/prompts/wood"
 	renamed_meanwhile wood/fox forest/fox wood forest
+}
+
+@test "what a killed host has at the service goes to the history of a newer text" {
+	faults '[{"on":"create","prompt":"first","do":{"hold_task":true}}]'
+	background try_write fox "the first text"
+	received accepted 1 first
+	wait_until step_is accepted
+	kill_seedfs
+	umount -l "$ONE"
+	MNT=$TWO write fox "the second text"
+	made "$TWO" fox
+	mount_at "$ONE"
+	release first
+	wait_until test -s "$TWO/history/fox/0001.png"
+	wait_until cmp "$ONE/history/fox/0001.png" "$TWO/history/fox/0001.png"
+	cmp "$ONE/images/fox.png" "$TWO/images/fox.png"
+	same 1 "$(count create first)"
+	wait_until nothing_is_pending
 }
