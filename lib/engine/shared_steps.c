@@ -304,6 +304,8 @@ static void ask(struct step_job *job)
 	};
 
 	job->err = seed_share_start(engine->shared->share, &request, on_answer, job, &job->asked);
+	if (job->err == -EINVAL) /* its key: a name that is not too long may have one that is */
+		job->err = -ENAMETOOLONG;
 	if (job->err)
 		job->then(job);
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
-# Hosts that share a catalogue (`man seedfs`, "A farm"): what one has paid for is not lost when
-# another renames it or writes the name anew. The store is tests/s3/model.py.
+# Hosts that share a catalogue (`man seedfs`, "A farm"): faults that were found with many of
+# them. What one has paid for is not lost when another renames it or writes the name anew. The
+# store is tests/s3/model.py.
 
 load helper
 
@@ -28,7 +29,7 @@ more_teardown() {
 
 mount_at() { # MOUNT-POINT
 	STATE=$1.state
-	mkdir -p -m 700 "$STATE"
+	[ -d "$STATE" ] || mkdir -m 700 "$STATE"
 	MNT=$1 mount_seed -o "store=s3://seed/art,s3_endpoint=$(<"$DIR/model")"
 }
 
@@ -87,4 +88,14 @@ renamed_meanwhile() { # NAME OTHER FROM TO
 	cmp "$ONE/images/fox.png" "$TWO/images/fox.png"
 	same 1 "$(count create first)"
 	wait_until nothing_is_pending
+}
+
+@test "a name whose key would be too long is refused as a name that is too long" {
+	local long=
+
+	printf -v long '%0100d' 0
+	long=${long//0/ü}
+	mkdir "$ONE/prompts/$long"
+	same "close ENAMETOOLONG" "$(try_write "$long/$long" "a fox")"
+	same 0 "$(count create)"
 }
