@@ -185,6 +185,12 @@ simulation() { # BUILD-DIRECTORY RUNS
 	echo "unit/simulate 600 $1/tests/unit/simulate --runs $2"
 }
 
+# Hosts that share a bucket, of S3's guarantees and of one that does not always keep them.
+farm_simulation() { # BUILD-DIRECTORY RUNS
+	echo "unit/simulate_farm 600 $1/tests/unit/simulate --hosts 3 --runs $2"
+	echo "unit/simulate_lies 600 $1/tests/unit/simulate --hosts 3 --lies 1"
+}
+
 unit_suites() { # BUILD-DIRECTORY
 	local source name
 
@@ -238,6 +244,7 @@ mount_suites() { # LIMIT [FILE…]
 run_unit() {
 	run_suites plain < <(
 		simulation "$BUILD" 100000
+		farm_simulation "$BUILD" 600
 		unit_suites "$BUILD"
 	)
 }
@@ -267,6 +274,7 @@ run_asan() {
 	build_asan || return
 	under_asan run_suites asan < <(
 		simulation "$BUILD-asan" 20000
+		farm_simulation "$BUILD-asan" 60
 		# shellcheck disable=SC2046 # the project's file names have no spaces
 		mount_suites 900 $(quick_suites)
 		unit_suites "$BUILD-asan"
@@ -490,6 +498,7 @@ run_all() {
 	part "lint" lint
 	SEEDFS=$PWD/$BUILD/seedfs run_suites plain < <(
 		simulation "$BUILD" 100000
+		farm_simulation "$BUILD" 600
 		mount_suites 600
 		unit_suites "$BUILD"
 	)

@@ -7,6 +7,9 @@
  */
 #include "tests/sim/sim.h"
 
+#include "lib/base/clock.h"
+#include "lib/image/sink.h"
+
 #include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -46,28 +49,53 @@ PORT(store_spent_read);
 PORT(store_spent_note);
 PORT(store_spent_sync);
 PORT(store_recover);
+PORT(store_mirror);
+PORT(store_picture_read);
+PORT(store_picture_record);
+PORT(store_fill);
+PORT(sha256);
 
 /* Few, so that most runs come to one that is due. */
 #define CHECKPOINT_ROWS 3
 
-struct entry entries[NAMES];
-struct version versions[VERSIONS_MAX];
-
-static struct row {
+struct row {
 	bool used;
 	struct seed_record record;
 	int source; /* task; -1: none */
 	int result; /* an open memfd of pending/ID.png; -1: none */
 	struct seed_spent spent;
 	bool finished; /* the catalogue has its outcome, and a checkpoint is to come */
-} rows[ROWS_MAX];
-static uint64_t last_id;
-static struct seed_spent spent_noted, spent_on_disk;
+};
+
 /* What a power cut leaves; -1: none. */
-static struct durable {
+struct durable {
 	int prompt, image;
 	struct seed_record record;
-} durable[NAMES];
+};
+
+/* One of each host; disk_switch() says whose is meant. */
+static struct disk {
+	struct entry entries[NAMES];
+	struct version versions[VERSIONS_MAX];
+	struct row rows[ROWS_MAX];
+	struct durable durable[NAMES];
+	uint64_t last_id;
+	struct seed_spent spent_noted, spent_on_disk;
+	int64_t fault_ms;
+} disks[HOSTS_MAX], *disk = disks;
+struct entry *entries = disks[0].entries;
+struct version *versions = disks[0].versions;
+static struct row *rows = disks[0].rows;
+static struct durable *durable = disks[0].durable;
+
+void disk_switch(int host)
+{
+	disk = &disks[host];
+	entries = disk->entries;
+	versions = disk->versions;
+	rows = disk->rows;
+	durable = disk->durable;
+}
 
 /* ---- helpers ---- */
 
@@ -125,11 +153,9 @@ static void row_drop(struct row *row)
 	row->used = false;
 }
 
-static int64_t fault_ms;
-
 int64_t disk_fault_ms(void)
 {
-	return fault_ms;
+	return disk->fault_ms;
 }
 
 /* Before each step: dead programs change nothing. */
@@ -144,7 +170,7 @@ static errint_t step(void)
 	if (chance((unsigned)world_faults() / 6)) {
 		int code = codes[roll(SEED_ARRAY_LEN(codes))];
 
-		fault_ms = now_ms();
+		disk->fault_ms = now_ms();
 		trace("disk: %s", strerror(code));
 		return -code;
 	}
@@ -156,6 +182,16 @@ static void copy_record(struct seed_record *to, const struct seed_record *from)
 	seed_record_release(to);
 	if (seed_record_copy(to, from))
 		abort();
+}
+
+static void put_version(int name, int number, int task)
+{
+	for (int i = 0; i < VERSIONS_MAX; i++)
+		if (versions[i].name < 0) {
+			versions[i] = (struct version){ name, number, task, true };
+			return;
+		}
+	broken("%d versions", VERSIONS_MAX);
 }
 
 static void add_version(int name, int task, bool has_row)
@@ -216,7 +252,7 @@ int disk_rows(void)
 
 void disk_begin(void)
 {
-	fault_ms = 0;
+	disk->fault_ms = 0;
 	for (int i = 0; i < NAMES; i++) {
 		seed_record_release(&entries[i].record);
 		entries[i].prompt = entries[i].image = -1;
@@ -228,8 +264,8 @@ void disk_begin(void)
 	for (int i = 0; i < ROWS_MAX; i++)
 		if (rows[i].used)
 			row_drop(&rows[i]);
-	last_id = 0;
-	spent_noted = spent_on_disk = (struct seed_spent){ 0 };
+	disk->last_id = 0;
+	disk->spent_noted = disk->spent_on_disk = (struct seed_spent){ 0 };
 }
 
 void disk_power_cut(void)
@@ -249,8 +285,13 @@ void disk_power_cut(void)
 
 void WRAP(new_id)(struct seed_store *store, char id[SEED_STORE_ID_BYTES])
 {
+	uint64_t now = farm_hosts ? (uint64_t)seed_clock_wall_ms() << 12 : 0;
+
 	SEED_UNUSED(store);
-	snprintf(id, SEED_STORE_ID_BYTES, "%016llx", (unsigned long long)++last_id);
+	/* No two hosts make the same. */
+	disk->last_id = disk->last_id + HOSTS_MAX > now ? disk->last_id + HOSTS_MAX : now;
+	snprintf(id, SEED_STORE_ID_BYTES, "%016llx",
+		 (unsigned long long)disk->last_id + (unsigned)this_host());
 }
 
 errint_t WRAP(record_read)(const struct seed_store *store, const char *name,
@@ -281,19 +322,22 @@ bool WRAP(has_image)(const struct seed_store *store, const char *name)
 	return entries[name_index(name)].image >= 0;
 }
 
-/* Nobody copies this directory while the program runs. */
+/* Nobody copies this directory while the program runs; but a row may be another host's. */
 bool WRAP(has_picture)(const struct seed_store *store, const struct seed_record *record)
 {
+	int task = (int)strtol(record->image.sha256, NULL, 10);
+
 	SEED_UNUSED(store);
-	SEED_UNUSED(record);
-	return true;
+	return !farm_hosts || picture_of(row_find(record->id)) == task ||
+	       entries[name_index(record->name)].image == task;
 }
 
 bool WRAP(has_source)(const struct seed_store *store, const char *id)
 {
+	const struct row *row = row_find(id);
+
 	SEED_UNUSED(store);
-	SEED_UNUSED(id);
-	return true;
+	return !farm_hosts || (row && row->source >= 0);
 }
 
 errint_t WRAP(prompt_read)(const struct seed_store *store, const char *name, char **text,
@@ -321,9 +365,11 @@ static void note_durable(const struct seed_record *record)
 {
 	int task = record->task_id ? (int)strtol(record->task_id, NULL, 10) : -1;
 
-	if (task >= 0 && task < task_count && strcmp(record->step, "submitting") != 0 &&
-	    strcmp(record->step, "queued") != 0)
-		tasks[task].durable = true;
+	if (task < 0 || task >= task_count || strcmp(record->step, "submitting") == 0 ||
+	    strcmp(record->step, "queued") == 0)
+		return;
+	tasks[task].durable = true;
+	tasks[task].journals |= 1u << this_host();
 }
 
 errint_t WRAP(journal)(struct seed_store *store, const struct seed_record *record)
@@ -336,7 +382,7 @@ errint_t WRAP(journal)(struct seed_store *store, const struct seed_record *recor
 		return err;
 	row = row_get(record->id);
 	copy_record(&row->record, record);
-	row->spent = spent_noted;
+	row->spent = disk->spent_noted;
 	note_durable(record);
 	trace("disk: journal %s %s%s", record->name, record->step,
 	      record->superseded ? " superseded" : "");
@@ -357,6 +403,8 @@ static void set_prompt(int name, int text)
 	int before = entries[name].prompt;
 
 	entries[name].prompt = text;
+	if (farm_hosts) /* another host's may have it */
+		return;
 	if (before >= 0 && !has_name(before)) {
 		texts[before].gone = true;
 		texts[before].gone_ms = now_ms();
@@ -821,33 +869,136 @@ char *WRAP(reuse_find)(const struct seed_store *store, uint64_t key)
 	return NULL;
 }
 
+/* ---- names and pictures that hosts share ---- */
+
+#define PICTURE_BYTES 7
+
+static int task_of(const struct seed_record *record)
+{
+	return (int)strtol(record->image.sha256, NULL, 10);
+}
+
+/* Nothing of it is synced: after a power cut some of it is as it was. */
+errint_t WRAP(mirror)(struct seed_store *store, const char *name, const struct seed_mirror *mirror)
+{
+	const struct seed_record *current = mirror->current;
+	int n = name_index(name);
+	errint_t err = free_name(name);
+
+	SEED_UNUSED(store);
+	if (!err)
+		err = step();
+	if (err)
+		return err;
+	set_prompt(n, mirror->has_prompt ? text_number(current->request) : -1);
+	may_die();
+	if (is_dead())
+		return -EIO;
+	for (int i = 0; i < VERSIONS_MAX; i++)
+		if (versions[i].name == n)
+			versions[i].name = -1;
+	for (size_t i = 0; i < mirror->version_count; i++)
+		put_version(n, mirror->versions[i].number, task_of(mirror->versions[i].record));
+	entries[n].image = mirror->has_image ? task_of(current) : -1;
+	seed_record_release(&entries[n].record);
+	seed_record_init(&entries[n].record);
+	if (mirror->has_record)
+		copy_record(&entries[n].record, current);
+	trace("disk: mirrored %s: T%d, picture %d, %zu versions", name, entries[n].prompt, entries[n].image,
+	      mirror->version_count);
+	return 0;
+}
+
+errint_t WRAP(picture_read)(const struct seed_store *store, const struct seed_record *record,
+			    char **data, size_t *len)
+{
+	int task = picture_of(row_find(record->id));
+
+	SEED_UNUSED(store);
+	may_block("a picture is read");
+	*data = NULL;
+	*len = 0;
+	if (task < 0)
+		task = entries[name_index(record->name)].image;
+	if (task < 0)
+		return -ENOENT;
+	if (asprintf(data, "%0*d", PICTURE_BYTES, task) < 0)
+		abort();
+	*len = PICTURE_BYTES;
+	return 0;
+}
+
+errint_t WRAP(picture_record)(const struct seed_store *store, enum seed_area area, const char *path,
+			      struct seed_record *record)
+{
+	char name[16];
+	const struct version *version;
+
+	may_block("a picture's record is read");
+	if (area != SEED_AREA_HISTORY) {
+		snprintf(name, sizeof(name), "%.*s", (int)strcspn(path, "."), path);
+		return WRAP(record_read)(store, name, record);
+	}
+	seed_record_init(record);
+	version = version_find(path);
+	if (!version)
+		return -ENOENT;
+	record->image.bytes = PICTURE_BYTES;
+	snprintf(record->image.sha256, sizeof(record->image.sha256), "%d", version->task);
+	return 0;
+}
+
+errint_t WRAP(fill)(struct seed_store *store, enum seed_area area, const char *path, int fd,
+		    uint64_t bytes)
+{
+	SEED_UNUSED(store);
+	SEED_UNUSED(area);
+	SEED_UNUSED(path);
+	SEED_UNUSED(fd);
+	assert(bytes == PICTURE_BYTES);
+	return step();
+}
+
+errint_t __wrap_seed_sha256(const void *data, size_t len, char hex[SEED_SHA256_HEX_BYTES],
+			    struct seed_error *error)
+{
+	char text[PICTURE_BYTES + 1];
+
+	SEED_UNUSED(error);
+	assert(len == PICTURE_BYTES);
+	memcpy(text, data, len);
+	text[len] = '\0';
+	snprintf(hex, SEED_SHA256_HEX_BYTES, "%d", (int)strtol(text, NULL, 10));
+	return 0;
+}
+
 /* ---- the budget ---- */
 
 errint_t WRAP(spent_read)(struct seed_store *store, struct seed_spent *spent)
 {
 	SEED_UNUSED(store);
-	*spent = spent_on_disk;
+	*spent = disk->spent_on_disk;
 	for (int i = 0; i < ROWS_MAX; i++)
 		if (rows[i].used && rows[i].spent.serial > spent->serial)
 			*spent = rows[i].spent;
-	spent_noted = *spent;
+	disk->spent_noted = *spent;
 	return 0;
 }
 
 void WRAP(spent_note)(struct seed_store *store, const struct seed_spent *spent)
 {
 	SEED_UNUSED(store);
-	if (!is_dead() && spent->serial > spent_noted.serial)
-		spent_noted = *spent;
+	if (!is_dead() && spent->serial > disk->spent_noted.serial)
+		disk->spent_noted = *spent;
 }
 
 errint_t WRAP(spent_sync)(struct seed_store *store)
 {
-	errint_t err = spent_noted.serial > spent_on_disk.serial ? step() : 0;
+	errint_t err = disk->spent_noted.serial > disk->spent_on_disk.serial ? step() : 0;
 
 	SEED_UNUSED(store);
 	if (!err)
-		spent_on_disk = spent_noted;
+		disk->spent_on_disk = disk->spent_noted;
 	return err;
 }
 

@@ -1,5 +1,5 @@
 /*
- * simulate [--runs N] [--seconds N] [--from SEED] [--seed SEED]
+ * simulate [--hosts N [--lies 1]] [--runs N] [--seconds N] [--from SEED] [--seed SEED]
  *
  * Runs the simulation (sim.h) and writes TAP: what it reached, and the seed of
  * the first run that is wrong. --seed runs one and shows each step.
@@ -185,6 +185,17 @@ static bool show_cells(long runs)
 	return enough;
 }
 
+static int end_farm(long runs, uint64_t from)
+{
+	farm_show(runs);
+	if (store_lies)
+		printf("not ok 1 - nobody has noticed that the store lies (from seed %llu)\n",
+		       (unsigned long long)from);
+	else
+		printf("ok 1 - the simulation of a farm (from seed %llu)\n", (unsigned long long)from);
+	return store_lies;
+}
+
 int main(int argc, char **argv)
 {
 	long runs = RUNS, seconds = 0, done = 0;
@@ -202,18 +213,25 @@ int main(int argc, char **argv)
 			from = value;
 		else if (strcmp(argv[i], "--seed") == 0)
 			only = value;
+		else if (strcmp(argv[i], "--hosts") == 0)
+			farm_hosts = value < HOSTS_MAX ? (int)value : HOSTS_MAX;
+		else if (strcmp(argv[i], "--lies") == 0)
+			store_lies = value != 0;
 	}
 	printf("1..1\n");
 	fflush(stdout);
 	if (only) {
 		verbose = true;
-		run(only);
+		setvbuf(stdout, NULL, _IOLBF, 0); /* all of it, if an assertion fails */
+		(farm_hosts ? farm_run : run)(only);
 		printf("ok 1 - seed %llu\n", (unsigned long long)only);
 		return 0;
 	}
 	end_at = time(NULL) + seconds;
 	while (seconds ? time(NULL) < end_at : done < runs)
-		run(from + (uint64_t)done++);
+		(farm_hosts ? farm_run : run)(from + (uint64_t)done++);
+	if (farm_hosts)
+		return end_farm(done, from);
 	printf("# %ld runs from seed %llu: %ld texts, %ld submissions, %ld kills, %ld stops\n", done,
 	       (unsigned long long)from, generations_made, submissions_made, deaths, stops);
 	if (!show_cells(done)) {

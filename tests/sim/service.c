@@ -42,16 +42,27 @@ struct seed_transfer {
 };
 
 enum { TRANSFERS_MAX = 64 };
-static struct seed_transfer transfers[TRANSFERS_MAX];
+
+/* One of each host; service_switch() says whose is meant. */
+static struct way {
+	struct seed_transfer transfers[TRANSFERS_MAX];
+	int64_t down_until_ms; /* the service, or the way to it */
+} ways[HOSTS_MAX], *way = ways;
+static struct seed_transfer *transfers = ways[0].transfers;
+static bool at_private_address; /* which its name does not show */
+
+void service_switch(int host)
+{
+	way = &ways[host];
+	transfers = way->transfers;
+}
 
 static void transfers_clear(void)
 {
 	for (int i = 0; i < TRANSFERS_MAX; i++)
 		free(transfers[i].large);
-	memset(transfers, 0, sizeof(transfers));
+	memset(way->transfers, 0, sizeof(way->transfers));
 }
-static int64_t down_until_ms; /* the service, or the way to it */
-static bool at_private_address; /* which its name does not show */
 
 /* ---- tasks ---- */
 
@@ -214,12 +225,12 @@ static void be_busy(struct seed_transfer *t)
  * reached, but for a connection that breaks after that. */
 static bool is_lost(struct seed_transfer *t, unsigned faults)
 {
-	if (now_ms() < down_until_ms && !world_is_kind()) {
+	if (now_ms() < way->down_until_ms && !world_is_kind()) {
 		fail(t, ECONNREFUSED, false);
 		return true;
 	}
 	if (chance(faults / 20))
-		down_until_ms = now_ms() + (chance(10) ? roll(600000) : roll(60000));
+		way->down_until_ms = now_ms() + (chance(10) ? roll(600000) : roll(60000));
 	switch (chance(faults / 2) ? roll(6) : 99) {
 	case 0:
 		fail(t, chance(50) ? ECONNREFUSED : EHOSTUNREACH, false);
@@ -439,8 +450,10 @@ errint_t __wrap_seed_net_send(struct seed_net *net, const struct seed_net_reques
 		judge(t, request);
 	if (request->private_peer && t->sent)
 		*request->private_peer |= at_private_address;
-	if (t->at_ms >= request->deadline_ms) {
-		t->at_ms = request->deadline_ms > now_ms() ? request->deadline_ms : now_ms() + 1;
+	if (t->at_ms >= from_host_ms(request->deadline_ms)) {
+		t->at_ms = from_host_ms(request->deadline_ms);
+		if (t->at_ms <= now_ms())
+			t->at_ms = now_ms() + 1;
 		/* What it would have said does not come. */
 		if (t->sent) {
 			t->code = ETIMEDOUT;
@@ -549,6 +562,7 @@ void __wrap_seed_net_turn(struct seed_net *net)
 		if (!is_dead())
 			deliver(&transfers[i]);
 	}
+	bucket_turn();
 }
 
 void __wrap_seed_net_wait(struct seed_net *net, struct pollfd *fds, size_t count,
@@ -568,11 +582,19 @@ void __wrap_seed_net_wake(struct seed_net *net)
 void service_begin(void)
 {
 	task_count = submission_count = 0;
-	down_until_ms = 0;
-	transfers_clear();
+	for (int i = HOSTS_MAX; i-- > 0;) {
+		service_switch(i);
+		way->down_until_ms = 0;
+		transfers_clear();
+	}
 	/* Few questions: not everybody's turn comes before the deadline. */
 	sim_provider.queries_per_second = chance(30) ? 1 : 0;
 	at_private_address = chance(20);
+}
+
+void service_cut_off(int64_t until_ms)
+{
+	way->down_until_ms = until_ms;
 }
 
 int64_t service_next_ms(void)

@@ -11,8 +11,10 @@
  *
  *     world.c    clock, dice, events; disk threads; workers
  *     service.c  the network and the image service behind it
- *     disk.c     the store: what a crash leaves
+ *     disk.c     the state directory: what a crash leaves
+ *     bucket.c   the store that hosts share
  *     users.c    what is done to the mount, and what must be true
+ *     farm.c     several hosts: their lives, their users, and what must be true
  *     main.c     runs, and what they reached
  */
 #ifndef SIM_H
@@ -25,13 +27,22 @@
 
 enum {
 	NAMES = 3,
-	TEXTS_MAX = 24,
-	TASKS_MAX = 64,
+	HOSTS_MAX = 8,
+	TEXTS_MAX = 64,
+	TASKS_MAX = 160,
 	ROWS_MAX = 64,
 	VERSIONS_MAX = 96,
 	WAITS_MAX = 64,
 	TIMEOUT_MS = 20000,
 };
+
+/* By the wall's clock when the simulation's is 0. */
+#define EPOCH_MS INT64_C(1790000000000)
+
+/* How many hosts share the catalogue; 0: one has it alone. */
+extern int farm_hosts;
+/* The store does not always keep its word; a run that is broken is what is wanted then. */
+extern bool store_lies;
 
 /* ---- dice and time (world.c) ---- */
 
@@ -51,6 +62,20 @@ void world_begin(uint64_t seed);
 /* Runs until the engine rests or `until_ms`; false if it was killed. */
 bool world_run(struct seed_engine *engine, int64_t until_ms);
 void world_killed(void);            /* nothing of the dead program is left */
+/* The same for several hosts. What is called, and what the ports do, is of one of them
+ * until the next switch. */
+void world_begin_farm(uint64_t seed);
+void world_switch(int host);
+int this_host(void);
+/* One turn of this host, and what its disk threads do now; when its engine wants the next. */
+int64_t world_turn(struct seed_engine *engine, bool *stopped);
+int64_t world_next_ms(void);        /* when something of this host's ends */
+void world_pass(int64_t until_ms);
+/* This host was paused, and its clock with it; its wall clock is wrong. */
+void world_lose_ms(int64_t ms);
+void world_set_skew_ms(int64_t ms);
+/* A time of this host's clock, by the world's. */
+int64_t from_host_ms(int64_t ms);
 void world_be_kind(void);
 bool world_is_kind(void);
 int world_faults(void);             /* percent: how mean this run's adversary is */
@@ -75,6 +100,8 @@ struct task {
 	bool fails;
 	bool told;               /* the program has seen the answer that accepted it */
 	bool durable;            /* … and it is in the journal */
+	unsigned journals;       /* of these hosts: a bit each */
+	bool shared;             /* it was in a row of the bucket */
 	int64_t told_ms, told_running_ms;
 	/* What the program was told of it since. */
 	bool told_failed, told_invalid, told_gone, told_running, told_unknown, cancelled;
@@ -108,6 +135,8 @@ void service_begin(void);
 int service_foreign_picture(void);
 /* When the next answer is due. */
 int64_t service_next_ms(void);
+void service_switch(int host);
+void service_cut_off(int64_t until_ms); /* this host */
 
 /* ---- the disk (disk.c) ---- */
 
@@ -122,8 +151,9 @@ struct entry {
 	int image;               /* task; -1: none */
 	struct seed_record record; /* name NULL: none */
 };
-extern struct entry entries[NAMES];
-extern struct version versions[VERSIONS_MAX];
+extern struct entry *entries;    /* NAMES of this host */
+extern struct version *versions; /* VERSIONS_MAX */
+void disk_switch(int host);
 void disk_begin(void);
 void disk_power_cut(void);          /* what was not durable is gone, or not */
 int disk_rows(void);
@@ -133,6 +163,32 @@ const char *name_of(int name);
 int name_index(const char *name);
 /* "T17" is 17; -1: none. */
 int text_number(const char *request);
+
+/* ---- the bucket (bucket.c) ---- */
+
+void bucket_begin(void);
+void bucket_be_kind(void);
+/* What has been sent arrives, and is done there; when the next does. */
+void bucket_run(void);
+int64_t bucket_next_ms(void);
+/* This host's answers. */
+void bucket_turn(void);
+int64_t bucket_answers_ms(void);
+/* The program of this host is gone; what it has sent may still arrive. */
+void bucket_host_died(void);
+void bucket_cut_off(int64_t until_ms); /* this host */
+void bucket_go_away(int64_t until_ms); /* for all */
+/* NULL: there is no such object. NUL behind it. */
+const char *bucket_read(const char *key, size_t *len);
+int64_t bucket_now_s(void);
+
+/* ---- a farm (farm.c) ---- */
+
+void farm_run(uint64_t seed);
+void farm_show(long runs);
+/* What `host` writes to the bucket; `before` may be NULL. */
+void farm_check_write(int host, const char *key, const char *before, const char *after);
+void farm_check_submission(const struct submission *fresh);
 
 /* ---- users (users.c) ---- */
 
@@ -150,6 +206,8 @@ void users_act(struct seed_engine *engine);
 void users_died(void);
 void users_stopped(void);
 void check_submission(const struct submission *fresh);
+/* `fresh` is of the same text as `before`. */
+bool may_follow(const struct submission *before, const struct submission *fresh);
 /* What must be true whenever nothing runs: at a death, and at the end. */
 void check_disk(void);
 void check_rest(struct seed_engine *engine);

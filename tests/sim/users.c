@@ -316,7 +316,7 @@ void users_act(struct seed_engine *engine)
 
 /* ---- what must be true ---- */
 
-static bool may_follow(const struct submission *before, const struct submission *fresh)
+bool may_follow(const struct submission *before, const struct submission *fresh)
 {
 	const struct task *task = before->task >= 0 ? &tasks[before->task] : NULL;
 
@@ -349,6 +349,10 @@ void check_submission(const struct submission *fresh)
 	const struct submission *before = NULL;
 	int count = 0, commits = texts[fresh->text].commits;
 
+	if (farm_hosts) {
+		farm_check_submission(fresh);
+		return;
+	}
 	for (const struct submission *s = submissions; s < fresh; s++)
 		if (s->text == fresh->text && s->counts) {
 			before = s;

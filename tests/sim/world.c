@@ -25,10 +25,40 @@ PORT(log_line);
 PORT(log_lost);
 PORT(process_is_ending);
 
+enum { LANES = 4, READER = LANES /* the thread that reads large answers */ };
+
+struct lane {
+	struct seed_disk_job *first, **last;
+	int64_t at_ms; /* when the first is run */
+};
+
+enum { JOBS_MAX = 32 };
+
+struct work {
+	bool busy, draws;
+	int task, dest_fd;
+	enum { WORK_GOOD, WORK_INVALID, WORK_LOCAL } outcome;
+	int64_t at_ms;
+	seed_worker_done_fn *done;
+	void *context;
+};
+
+/* One of each host; world_switch() says whose is meant. */
+static struct host {
+	bool dead;
+	struct lane lanes[LANES + 1];
+	struct work works[JOBS_MAX];
+	int64_t lost_ms; /* its clock stood still so long: the host was paused */
+	int64_t skew_ms; /* of its wall clock */
+} hosts[HOSTS_MAX], *host = hosts;
+static struct lane *lanes = hosts[0].lanes;
+static struct work *works = hosts[0].works;
+
 static uint64_t state, seed_now;
 static int64_t clock_ms;
-static bool dead, kind, turning;
+static bool kind, turning;
 static int faults, deaths_left;
+static unsigned death_odds; /* one in so many points at which it may be killed */
 bool verbose;
 
 /* ---- dice ---- */
@@ -57,9 +87,38 @@ int64_t now_ms(void)
 	return clock_ms;
 }
 
+int64_t from_host_ms(int64_t ms)
+{
+	return ms == INT64_MAX ? ms : ms + host->lost_ms;
+}
+
+void world_switch(int number)
+{
+	host = &hosts[number];
+	lanes = host->lanes;
+	works = host->works;
+	service_switch(number);
+	disk_switch(number);
+}
+
+int this_host(void)
+{
+	return (int)(host - hosts);
+}
+
+void world_lose_ms(int64_t ms)
+{
+	host->lost_ms += ms;
+}
+
+void world_set_skew_ms(int64_t ms)
+{
+	host->skew_ms = ms;
+}
+
 bool is_dead(void)
 {
-	return dead;
+	return host->dead;
 }
 
 void may_block(const char *what)
@@ -70,9 +129,9 @@ void may_block(const char *what)
 
 void may_die(void)
 {
-	if (!dead && !kind && deaths_left > 0 && roll(25) == 0) {
+	if (!host->dead && !kind && deaths_left > 0 && roll(death_odds) == 0) {
 		deaths_left--;
-		dead = true;
+		host->dead = true;
 		trace("killed");
 	}
 }
@@ -100,6 +159,8 @@ void trace(const char *format, ...)
 	if (!verbose)
 		return;
 	printf("%10.3f  ", (double)clock_ms / 1000);
+	if (farm_hosts)
+		printf("[%d] ", this_host());
 	va_start(arguments, format);
 	vprintf(format, arguments);
 	va_end(arguments);
@@ -110,23 +171,27 @@ void broken(const char *format, ...)
 {
 	va_list arguments;
 
-	printf("not ok - seed %llu: ", (unsigned long long)seed_now);
+	printf("%s - seed %llu: ", store_lies ? "ok 1 - a store that lies is noticed" : "not ok",
+	       (unsigned long long)seed_now);
 	va_start(arguments, format);
 	vprintf(format, arguments);
 	va_end(arguments);
-	printf("\n# run it again with: simulate --seed %llu\n", (unsigned long long)seed_now);
+	printf("\n# run it again with: simulate");
+	if (farm_hosts)
+		printf(" --hosts %d%s", farm_hosts, store_lies ? " --lies 1" : "");
+	printf(" --seed %llu\n", (unsigned long long)seed_now);
 	fflush(stdout);
-	_exit(1);
+	_exit(store_lies ? 0 : 1);
 }
 
 int64_t __wrap_seed_clock_now_ms(void)
 {
-	return clock_ms;
+	return clock_ms - host->lost_ms;
 }
 
 int64_t __wrap_seed_clock_wall_ms(void)
 {
-	return INT64_C(1790000000000) + clock_ms;
+	return EPOCH_MS + clock_ms + host->skew_ms;
 }
 
 uint16_t __wrap_seed_clock_chance(void)
@@ -144,9 +209,12 @@ void __wrap_seed_log_line(struct seed_log *log, const char *name, const char *fo
 	va_list arguments;
 
 	SEED_UNUSED(log);
-	if (!verbose || dead)
+	if (!verbose || host->dead)
 		return;
-	printf("%10.3f      log %s ", (double)clock_ms / 1000, name ? name : "-");
+	printf("%10.3f  ", (double)clock_ms / 1000);
+	if (farm_hosts)
+		printf("[%d] ", this_host());
+	printf("    log %s ", name ? name : "-");
 	va_start(arguments, format);
 	vprintf(format, arguments);
 	va_end(arguments);
@@ -161,12 +229,6 @@ uint64_t __wrap_seed_log_lost(struct seed_log *log)
 
 /* ---- disk threads: jobs of a lane one after the other ---- */
 
-enum { LANES = 4, READER = LANES /* the thread that reads large answers */ };
-
-static struct lane {
-	struct seed_disk_job *first, **last;
-	int64_t at_ms; /* when the first is run */
-} lanes[LANES + 1];
 
 static void lanes_clear(void)
 {
@@ -227,7 +289,7 @@ void __wrap_seed_disk_free(struct seed_disk *disk)
 	if (!disk)
 		return;
 	/* A stop waits for what was ordered; a death does not. */
-	for (int i = 0; i <= READER && !dead; i++)
+	for (int i = 0; i <= READER && !host->dead; i++)
 		while (lanes[i].first) {
 			lanes[i].at_ms = clock_ms;
 			lane_run(&lanes[i]);
@@ -237,22 +299,11 @@ void __wrap_seed_disk_free(struct seed_disk *disk)
 
 /* ---- workers ---- */
 
-enum { JOBS_MAX = 32 };
-
-static struct work {
-	bool busy, draws;
-	int task, dest_fd;
-	enum { WORK_GOOD, WORK_INVALID, WORK_LOCAL } outcome;
-	int64_t at_ms;
-	seed_worker_done_fn *done;
-	void *context;
-} works[JOBS_MAX];
-
 errint_t __wrap_seed_worker_pool_new(const struct seed_worker_config *config,
 				     struct seed_worker_pool **pool)
 {
 	SEED_UNUSED(config);
-	memset(works, 0, sizeof(works));
+	memset(works, 0, sizeof(host->works));
 	*pool = (struct seed_worker_pool *)(void *)works;
 	return 0;
 }
@@ -358,7 +409,7 @@ int64_t __wrap_seed_worker_pool_next_ms(const struct seed_worker_pool *pool)
 void __wrap_seed_worker_pool_turn(struct seed_worker_pool *pool)
 {
 	SEED_UNUSED(pool);
-	for (int i = 0; i < JOBS_MAX && !dead; i++)
+	for (int i = 0; i < JOBS_MAX && !host->dead; i++)
 		if (works[i].busy && works[i].at_ms <= clock_ms)
 			work_end(&works[i], false);
 }
@@ -374,19 +425,37 @@ void world_begin(uint64_t seed)
 	for (int i = 0; i < 4; i++)
 		(void)dice();
 	clock_ms = 1000000;
-	dead = kind = false;
+	host->dead = kind = false;
 	faults = meanness[roll(SEED_ARRAY_LEN(meanness))];
 	deaths_left = chance(75) ? 1 + (int)roll(4) : 0;
+	death_odds = 25;
 	lanes_clear();
-	memset(works, 0, sizeof(works));
+	memset(works, 0, sizeof(host->works));
+}
+
+void world_begin_farm(uint64_t seed)
+{
+	static const unsigned odds[] = { 25, 100, 400 };
+
+	for (int i = HOSTS_MAX; i-- > 0;) {
+		world_switch(i);
+		*host = (struct host){ .dead = false };
+		lanes_clear();
+	}
+	world_begin(seed);
+	deaths_left *= 2;
+	death_odds = odds[roll(SEED_ARRAY_LEN(odds))];
 }
 
 static int64_t next_event_ms(void)
 {
 	int64_t at = service_next_ms(), workers = __wrap_seed_worker_pool_next_ms(NULL);
+	int64_t store = bucket_answers_ms();
 
 	if (workers < at)
 		at = workers;
+	if (store < at)
+		at = store;
 	for (int i = 0; i <= READER; i++)
 		if (lanes[i].first && lanes[i].at_ms < at)
 			at = lanes[i].at_ms;
@@ -397,7 +466,7 @@ static void run_lanes(void)
 {
 	int first = (int)roll(READER + 1);
 
-	for (int i = 0; i <= READER && !dead; i++)
+	for (int i = 0; i <= READER && !host->dead; i++)
 		lane_run(&lanes[(first + i) % (READER + 1)]);
 }
 
@@ -408,23 +477,50 @@ static void note_death(const struct seed_engine *engine)
 			reached(g->phase, CELL_KILL);
 }
 
+static int64_t turn(struct seed_engine *engine, bool *stopped)
+{
+	int64_t at;
+
+	turning = true;
+	at = engine_turn(engine, stopped);
+	turning = false;
+	return engine->first && !host->dead ? clock_ms /* what was posted meanwhile */ : from_host_ms(at);
+}
+
+int64_t world_next_ms(void)
+{
+	return next_event_ms();
+}
+
+int64_t world_turn(struct seed_engine *engine, bool *stopped)
+{
+	int64_t at = turn(engine, stopped);
+
+	if (!host->dead)
+		run_lanes();
+	may_die();
+	if (host->dead)
+		note_death(engine);
+	return engine->first ? clock_ms : at;
+}
+
+void world_pass(int64_t until_ms)
+{
+	if (until_ms > clock_ms)
+		clock_ms = until_ms;
+}
+
 bool world_run(struct seed_engine *engine, int64_t until_ms)
 {
 	bool stopped = false;
 	int idle = 0;
 
-	while (!dead) {
-		int64_t at, next;
+	while (!host->dead) {
+		int64_t at = turn(engine, &stopped), next = next_event_ms();
 
-		turning = true;
-		at = engine_turn(engine, &stopped);
-		turning = false;
-		next = next_event_ms();
-		if (engine->first && !dead) /* what was posted meanwhile */
-			at = clock_ms;
 		if (next < at)
 			at = next;
-		if (stopped || dead || at > until_ms || at == INT64_MAX)
+		if (stopped || host->dead || at > until_ms || at == INT64_MAX)
 			break;
 		idle = at > clock_ms ? 0 : idle + 1;
 		if (idle > 10000)
@@ -434,16 +530,16 @@ bool world_run(struct seed_engine *engine, int64_t until_ms)
 		run_lanes();
 		may_die();
 	}
-	if (dead)
+	if (host->dead)
 		note_death(engine);
 	else if (clock_ms < until_ms && !stopped)
 		clock_ms = until_ms;
-	return !dead;
+	return !host->dead;
 }
 
 void world_killed(void)
 {
-	dead = false;
+	host->dead = false;
 	lanes_clear();
-	memset(works, 0, sizeof(works));
+	memset(works, 0, sizeof(host->works));
 }
