@@ -61,6 +61,8 @@ enum phase generation_give_up(struct generation *generation, int code)
 enum phase generation_superseded(struct generation *generation, const char *by)
 {
 	bool at_service = generation_is_at_service(generation);
+	/* Nobody has looked yet at what its row says. */
+	bool is_known = generation->phase != PHASE_CLAIM;
 
 	generation_log(generation, SEED_LOG_IMAGE "Superseded by %s%s", by,
 		       at_service ? ": its image will go to history" : "");
@@ -69,7 +71,7 @@ enum phase generation_superseded(struct generation *generation, const char *by)
 	generation->record.superseded = true;
 	generation->leaving = 0; /* a removal is of what has the name */
 	generation_answer(generation, ECANCELED);
-	if (!at_service)
+	if (!at_service && is_known)
 		return generation_give_up(generation, ECANCELED);
 	disk_step(generation, STEP_MARK);
 	return PHASE_STAY;
