@@ -315,15 +315,21 @@ static void ask(struct step_job *job)
 static void on_charged(void *context, errint_t err, int64_t day, const struct seed_error *error)
 {
 	struct step_job *job = context;
+	struct generation *generation = job->generation;
 
 	job->charge = NULL;
 	job->err = err;
-	shared_answered(job->generation->engine->shared, err, error);
-	if (err) {
+	shared_answered(generation->engine->shared, err, error);
+	/* It was given up meanwhile, and is not sent. */
+	if (!err && generation->phase != PHASE_ANNOUNCE) {
+		seed_farmer_refund(generation->engine->shared->farmer, day, generation->uid);
+		job->err = -ESTALE;
+	}
+	if (job->err) {
 		job->then(job);
 		return;
 	}
-	job->generation->farm_day = day;
+	generation->farm_day = day;
 	ask(job);
 }
 
