@@ -275,7 +275,8 @@ static errint_t renew_row(struct seed_share_entry *entry, struct seed_share_row 
 {
 	errint_t err = share_replace(&found->record, row);
 
-	if (!err && !found->record.superseded)
+	/* Its image is the name's by its end only: until then nobody else can read it. */
+	if (!err && !found->record.superseded && row->state != SEED_STATE_VERIFIED)
 		err = share_replace(&entry->current, row);
 	found->joined = false;
 	renew(found, change);
