@@ -236,10 +236,20 @@ static void keep_time(struct seed_record *record, const struct seed_share_row *r
 
 /* ---- changes ---- */
 
-static bool asks_for_the_same(const struct seed_record *a, const struct seed_record *b)
+/* With the settings that `row` asked with first; a retry's are ours. */
+static bool asks_for_the_same(const struct seed_record *row, const struct seed_record *new)
 {
-	return a->request && b->request && strcmp(a->request, b->request) == 0 && a->params &&
-	       b->params && seed_params_same(a->params, b->params);
+	struct seed_params asked;
+
+	if (!row->request || !new->request || strcmp(row->request, new->request) != 0 || !row->params ||
+	    !new->params)
+		return false;
+	asked = *row->params; /* borrows its texts */
+	if (row->attempt_count > 0) {
+		asked.steps = row->attempts[0].steps;
+		asked.cfg_scale = row->attempts[0].cfg_scale;
+	}
+	return seed_params_same(&asked, new->params);
 }
 
 errint_t seed_share_begin(struct seed_share_entry *entry, const struct seed_share_change *change,
