@@ -92,6 +92,9 @@ static void find(struct seed_disk_job *disk)
 	picture->err = seed_store_picture_record(picture->engine->store, picture->area, picture->path,
 						 &record);
 	picture->image = record.image;
+	/* It was one when its placeholder was looked at. */
+	if (!picture->err && !record.image.bytes)
+		picture->err = -ESTALE;
 	seed_record_release(&record);
 	engine_post(picture->engine, &picture->report);
 }
