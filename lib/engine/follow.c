@@ -96,6 +96,7 @@ enum phase take_event(struct generation *generation, const struct event *event)
 	if (generation->record.superseded)
 		generation_unlink_name(generation);
 	generation->resumed = true;
+	generation->wake_ms = 0; /* what it waits for is due: nobody has asked for long */
 	return resume_phase(generation);
 }
 
