@@ -50,6 +50,7 @@ void queue_block(struct generation *generation, enum seed_failure failure,
 {
 	struct seed_engine *engine = generation->engine;
 	int64_t now = seed_clock_now_ms();
+	bool service_said;
 
 	engine->blocked_error = *error;
 	if (!engine->blocked_ms)
@@ -57,8 +58,7 @@ void queue_block(struct generation *generation, enum seed_failure failure,
 	/* Several requests that were under way at once count as one outage. */
 	if (delay_ms <= 0 && now < engine->hold_until_ms)
 		return;
-	if (delay_ms > 0 && failure == SEED_FAILURE_BUSY && engine->shared)
-		seed_farmer_hold(engine->shared->farmer, delay_ms, error);
+	service_said = delay_ms > 0 && failure == SEED_FAILURE_BUSY;
 	if (delay_ms <= 0)
 		delay_ms = seed_backoff_ms(engine->outages++);
 	engine->hold_until_ms = now + delay_ms;
@@ -66,6 +66,8 @@ void queue_block(struct generation *generation, enum seed_failure failure,
 	 * for themselves. */
 	if (engine->hold_until_ms > generation->ask_until_ms)
 		engine->hold_until_ms = generation->ask_until_ms;
+	if (service_said && engine->shared)
+		seed_farmer_hold(engine->shared->farmer, engine->hold_until_ms - now, error);
 	generation_log(generation, SEED_LOG_REQUEST "%s: next try in %.1f s",
 		       failure == SEED_FAILURE_BUSY ? "Rate limited by the service" : error->message,
 		       (double)(engine->hold_until_ms - now) / 1000);
