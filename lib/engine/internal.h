@@ -251,6 +251,7 @@ struct generation {
 	struct step_not_made not_made;
 	/* With other hosts. */
 	int64_t lease;         /* its number; 0: it has none yet; LEASE_LOST: nor any more */
+	bool stored;           /* the store has its outcome */
 	int64_t renew_ms;      /* when the lease is to be renewed; 0: it is not */
 	int64_t farm_day;      /* whose budget, of all hosts, was charged; 0: none */
 	bool at_worker;

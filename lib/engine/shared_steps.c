@@ -39,6 +39,9 @@ static enum order order_of(const struct step_job *job)
 		return NEVER;
 	if (job->step == STEP_DROP && !generation_has_lease(generation))
 		return NEVER;
+	/* The store has it, and the files here have not followed yet. */
+	if (job->step == STEP_FINISH && generation->stored)
+		return NEVER;
 	return rules[job->step].order;
 }
 
@@ -193,6 +196,7 @@ static void finished(struct step_job *job, const struct seed_share_result *resul
 	} else if (result->err) {
 		failed(job, result);
 	} else {
+		generation->stored = true;
 		generation->lease = LEASE_LOST;
 		generation->renew_ms = 0;
 		job->record.superseded = generation->record.superseded =
