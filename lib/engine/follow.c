@@ -131,6 +131,19 @@ enum phase claim_enter(struct generation *generation)
 	return PHASE_STAY;
 }
 
+/* The service has taken it, and only the journal here may know the task: a host that has the
+ * row without it can but fail. Whoever has it, its image is taken. */
+static bool has_task(const struct generation *generation)
+{
+	return has_picture(generation) || strcmp(generation->record.step, "accepted") == 0;
+}
+
+static enum phase go_on_beside(struct generation *generation)
+{
+	generation->lease = LEASE_LOST;
+	return resume_phase(generation);
+}
+
 static enum phase claim_row(struct generation *generation, const struct event *event)
 {
 	switch (event->row) {
@@ -140,11 +153,11 @@ static enum phase claim_row(struct generation *generation, const struct event *e
 		return claim_enter(generation);
 	case ROW_ANOTHERS:
 	case ROW_FREE:
-		return has_picture(generation) ? go_on_without_lease(generation) : PHASE_FOLLOW;
+		return has_task(generation) ? go_on_beside(generation) : PHASE_FOLLOW;
 	case ROW_MADE:
 		return generation_give_up(generation, 0);
 	case ROW_FAILED:
-		if (has_picture(generation))
+		if (has_task(generation))
 			return go_on_without_lease(generation);
 		return generation_give_up(generation, event->code);
 	case ROW_SUPERSEDED:

@@ -229,12 +229,15 @@ static void looked(struct step_job *job, const struct seed_share_result *result)
 /* A row of the journal here stays as it is; -ESTALE: another host has it meanwhile. */
 static void reclaimed(struct step_job *job, const struct seed_share_result *result)
 {
+	const struct seed_share_row *row = find_row(result->entry, job->record.id);
+
 	if (!result->err)
 		take_lease(job, result->row);
 	else if (result->err == -ESTALE || result->err == -ENOENT)
 		look(job, result->entry);
 	else
 		failed(job, result);
+	job->superseded = row && row->record.superseded;
 }
 
 static void taken(struct step_job *job, const struct seed_share_result *result)
