@@ -34,7 +34,7 @@ struct change {
 	enum seed_area area;    /* of a file that is removed */
 	struct timespec time;   /* of a prompt */
 	bool folder;
-	char id[SEED_STORE_ID_BYTES]; /* a generation with a greater one is newer */
+	uint64_t order; /* a generation with a greater one is newer */
 	struct request *request;      /* what is looked at for it */
 	errint_t (*look)(struct seed_engine *engine, struct request *request);
 	void (*looked)(struct seed_engine *engine, struct request *request, errint_t err);
@@ -173,7 +173,7 @@ static void close_gate(struct seed_engine *engine, struct change *change)
 
 static void change_begin(struct seed_engine *engine, struct change *change)
 {
-	seed_store_new_id(engine->store, change->id);
+	change->order = ++engine->last_order;
 	if (change->kind->start)
 		change->err = change->kind->start(engine, change);
 	if (change->err)
@@ -215,7 +215,7 @@ static void left(struct seed_engine *engine, struct change *change, const char *
 
 	for (; g; g = next) {
 		next = generation_next_same(g);
-		if (!g->leaving || strcmp(g->record.id, change->id) > 0)
+		if (!g->leaving || g->order > change->order)
 			continue;
 		/* Another of them may still be on its way. */
 		g->leaving--;
@@ -497,7 +497,7 @@ static void supersede_target(struct seed_engine *engine, const struct change *ch
 
 	for (struct generation *g = engine_find(engine, change->to); g; g = next) {
 		next = generation_next_same(g);
-		if (strcmp(g->record.id, change->id) < 0)
+		if (g->order < change->order)
 			supersede(g, "a renamed prompt");
 	}
 }

@@ -206,6 +206,7 @@ struct generation *generation_new(struct seed_engine *engine, struct seed_record
 		return NULL;
 	}
 	generation->engine = engine;
+	generation->order = ++engine->last_order;
 	generation->source_fd = -1;
 	generation->uid = generation->charged_day = -1;
 	generation->deadline_ms = generation->ask_until_ms = INT64_MAX;

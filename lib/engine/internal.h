@@ -201,6 +201,7 @@ struct generation {
 	int64_t due_ms; /* timers.c */
 	size_t due_at;  /* its place there and 1; 0: none */
 	struct seed_engine *engine;
+	uint64_t order; /* when it came, among changes: ids are of other hosts' clocks, too */
 
 	struct seed_record record;
 	struct seed_task task;
@@ -326,6 +327,7 @@ struct seed_engine {
 	atomic_bool interrupts;
 
 	struct generation *generations;
+	uint64_t last_order;       /* of generations and changes */
 	struct generation *names[NAME_BUCKETS];
 	struct generation *queue_first, **queue_last;
 	struct generation **due;   /* timers.c: a heap */
