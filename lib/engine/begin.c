@@ -2,6 +2,9 @@
 #include "lib/base/clock.h"
 #include "lib/engine/internal.h"
 
+/* `offline=wait`: between two tries. */
+#define STORE_AGAIN_MS 1000
+
 /* A refused JSON request is the outcome of this prompt (`man seed`), also after a
  * restart. So it is judged here, where every text passes. */
 static errint_t judge_request(const struct generation *generation, struct seed_error *refusal)
@@ -41,6 +44,25 @@ static enum phase adopt(struct generation *generation)
 	return generation_fail(generation, &error);
 }
 
+/* The step ends in between: renames wait until none is under way, and the older ones of this
+ * name go on meanwhile. */
+static enum phase wait_for_store(struct generation *generation)
+{
+	generation->holding = true;
+	generation->wake_ms = seed_clock_now_ms() + STORE_AGAIN_MS;
+	timers_touch(generation);
+	disk_steps_resume_older(generation->engine, generation->record.name);
+	return PHASE_STAY;
+}
+
+static bool waits_for_store(const struct generation *generation, errint_t err)
+{
+	const struct seed_engine *engine = generation->engine;
+
+	return engine->shared && engine->config.shared->wait_offline &&
+	       (err == -EHOSTUNREACH || err == -ETIMEDOUT);
+}
+
 static enum phase not_begun(struct generation *generation, errint_t err)
 {
 	/* Its row was in the journal at the start: the text was committed. */
@@ -62,6 +84,8 @@ enum phase begin_event(struct generation *generation, const struct event *event)
 			       "host: joined");
 		return PHASE_FOLLOW;
 	}
+	if (event->err && waits_for_store(generation, event->err))
+		return wait_for_store(generation);
 	if (event->err)
 		return not_begun(generation, event->err);
 	generation_supersede_older(generation);

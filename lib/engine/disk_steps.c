@@ -287,6 +287,13 @@ static void start_step(struct generation *generation, enum disk_step step)
 		to_disk(job);
 }
 
+/* What is paid for does not wait for a store that may be away: its row comes first. */
+static bool is_at_store(const struct generation *generation)
+{
+	return generation->engine->shared &&
+	       (generation->holding || (generation->job && generation->job->asked));
+}
+
 /* A newer text of the name is on its way to the disk. When it is there, or has failed,
  * it is known whose the name is. */
 static bool waits_for_newer(const struct generation *generation)
@@ -296,7 +303,7 @@ static bool waits_for_newer(const struct generation *generation)
 	if (!generation->link_same)
 		return false;
 	newest = engine_find(generation->engine, generation->record.name);
-	return newest != generation && !generation_has_begun(newest);
+	return newest != generation && !generation_has_begun(newest) && !is_at_store(newest);
 }
 
 static bool may_start(const struct generation *generation, enum disk_step step)

@@ -16,8 +16,6 @@
 
 /* A step that waits for a store that is away is tried again by its phase. */
 #define ASK_MS 10000
-/* `offline=wait`: longer than anything else lasts. */
-#define FOREVER_MS INT64_C(3153600000000)
 #define RENEW_AGAIN_MS 2000
 
 /* When the store is asked for a step, and for what. */
@@ -299,7 +297,6 @@ static void ask(struct step_job *job)
 {
 	const struct generation *generation = job->generation;
 	const struct seed_engine *engine = generation->engine;
-	bool waits = job->step == STEP_BEGIN && engine->config.shared->wait_offline;
 	const struct seed_share_request request = {
 		.verb = verb_of(job),
 		.name = job->record.name,
@@ -307,7 +304,7 @@ static void ask(struct step_job *job)
 		.id = job->record.id,
 		.lease = generation->lease,
 		.other = generation->main ? generation->main->record.id : "",
-		.deadline_ms = seed_clock_now_ms() + (waits ? FOREVER_MS : ASK_MS),
+		.deadline_ms = seed_clock_now_ms() + ASK_MS,
 	};
 
 	job->err = seed_share_start(engine->shared->share, &request, on_answer, job, &job->asked);

@@ -12,7 +12,8 @@ more_setup() {
 	TWO=$DIR/two
 	mkdir "$TWO"
 	python3 "$HERE/../s3/model.py" >"$DIR/model" 2>"$DIR/model.err" 3>&- &
-	JOBS+=($!)
+	STORE_PID=$!
+	JOBS+=("$STORE_PID")
 	wait_until test -s "$DIR/model"
 	mount_at "$TWO"
 	OTHER_PID=$SEED_PID
@@ -27,10 +28,10 @@ more_teardown() {
 	SEED_PID=$OTHER_PID
 }
 
-mount_at() { # MOUNT-POINT
+mount_at() { # MOUNT-POINT [OPTION]
 	STATE=$1.state
 	[ -d "$STATE" ] || mkdir -m 700 "$STATE"
-	MNT=$1 mount_seed -o "store=s3://seed/art,s3_endpoint=$(<"$DIR/model")"
+	MNT=$1 mount_seed -o "store=s3://seed/art,s3_endpoint=$(<"$DIR/model")${2:+,$2}"
 }
 
 made() { # MOUNT-POINT NAME
@@ -98,4 +99,38 @@ renamed_meanwhile() { # NAME OTHER FROM TO
 	mkdir "$ONE/prompts/$long"
 	same "close ENAMETOOLONG" "$(try_write "$long/$long" "a fox")"
 	same 0 "$(count create)"
+}
+
+@test "a task is in the journal although a newer text of its name waits for the store" {
+	faults '[{"on":"create","do":{"hold":true}}]'
+	background try_write fox "the first text"
+	received create 1
+	kill -STOP "$STORE_PID"
+	background try_write fox "the second text"
+	wait_until eval 'ls "$ONE.state/pending" | grep -q json'
+	sleep 0.3 # the second is with the engine
+	release
+	WAIT=6 wait_until step_is accepted
+	kill -CONT "$STORE_PID"
+	wait_until made "$ONE" fox
+	same 1 "$(count create first)"
+}
+
+@test "while a prompt waits for a store that is away, a rename ends, and both can be done later" {
+	stop_seedfs
+	umount -l "$ONE" 2>/dev/null || true
+	mount_at "$ONE" offline=wait
+	write hen "a hen"
+	kill -STOP "$STORE_PID"
+	background try_write fox "a fox"
+	sleep 0.5 # it is with the engine
+	same 1 "$(timeout -k 1 40 mv "$ONE/prompts/hen" "$ONE/prompts/cock" 2>"$DIR/mv" || echo $?)"
+	has "$(<"$DIR/mv")" "No route to host"
+	kill -CONT "$STORE_PID"
+	job_ends 0 "$JOB"
+	same ok "$(<"$JOB_OUT")"
+	mv "$ONE/prompts/hen" "$ONE/prompts/cock"
+	wait_until made "$TWO" cock
+	made "$TWO" fox
+	same 1 "$(count create "a fox")"
 }
