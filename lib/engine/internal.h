@@ -848,6 +848,8 @@ errint_t shared_new(struct seed_engine *engine, struct shared **shared) SEED_MUS
 void shared_free(struct shared *shared); /* NULL is allowed */
 /* When a lease that begins now is to be renewed. */
 int64_t shared_renew_ms(const struct seed_engine *engine);
+/* Of an answer that is not DONE: -EHOSTUNREACH where asking again may help. */
+errint_t shared_error(const struct seed_s3_answer *answer);
 /* Returns when to be called again. */
 int64_t shared_turn(struct seed_engine *engine, int64_t now_ms);
 /* The store answered, or (`error`) did not: the log has each outage once. */

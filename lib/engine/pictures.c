@@ -12,6 +12,8 @@
 
 /* Of one image. */
 #define FETCH_MS 120000
+/* A store that is busy, or a connection that broke, is asked again. */
+#define TRIES_MAX 5
 
 struct picture {
 	struct command report; /* first: of the disk job */
@@ -23,6 +25,7 @@ struct picture {
 	struct seed_image_info image; /* as the record has it */
 	struct seed_wait *waits;
 	struct seed_s3_op *asked;
+	int tries;                    /* that failed */
 	int fd;                       /* the bytes; -1: not here yet */
 	errint_t err;
 };
@@ -145,11 +148,11 @@ static void filled(struct seed_engine *engine, struct command *command)
 	end(picture, err == -ESTALE ? 0 : err);
 }
 
-static errint_t meaning(const struct seed_s3_answer *answer)
+static errint_t ask(struct picture *picture);
+
+static bool asked_again(struct picture *picture, const struct seed_s3_answer *answer)
 {
-	if (answer->outcome == SEED_S3_NONE)
-		return -EIO;
-	return answer->error.code ? -answer->error.code : -EHOSTUNREACH;
+	return answer->outcome == SEED_S3_AWAY && ++picture->tries < TRIES_MAX && ask(picture) == 0;
 }
 
 static void on_answer(void *context, struct seed_s3_answer *answer)
@@ -165,7 +168,9 @@ static void on_answer(void *context, struct seed_s3_answer *answer)
 		to_disk(picture, fill, filled);
 		return;
 	}
-	err = meaning(answer);
+	if (asked_again(picture, answer))
+		return;
+	err = answer->outcome == SEED_S3_NONE ? -EIO : shared_error(answer);
 	shared_answered(engine->shared, err, &answer->error);
 	if (answer->outcome == SEED_S3_NONE)
 		seed_log_line(engine->log, picture->path, SEED_LOG_ERROR "The store has no image/%s any more "
@@ -173,20 +178,26 @@ static void on_answer(void *context, struct seed_s3_answer *answer)
 	end(picture, err);
 }
 
-static void found(struct seed_engine *engine, struct command *command)
+static errint_t ask(struct picture *picture)
 {
-	struct picture *picture = (struct picture *)command;
 	char key[sizeof("image/") + SEED_SHA256_HEX_BYTES];
 	const struct seed_s3_get get = {
 		.key = key, .limit_bytes = (size_t)picture->image.bytes, .to_memfd = true };
 
+	snprintf(key, sizeof(key), "image/%s", picture->image.sha256);
+	return seed_s3_get(picture->engine->shared->s3, &get, seed_clock_now_ms() + FETCH_MS, on_answer,
+			   picture, &picture->asked);
+}
+
+static void found(struct seed_engine *engine, struct command *command)
+{
+	struct picture *picture = (struct picture *)command;
+
 	engine->steps_running--;
 	if (!picture->err && engine->stopping)
 		picture->err = -ESHUTDOWN;
-	snprintf(key, sizeof(key), "image/%s", picture->image.sha256);
 	if (!picture->err)
-		picture->err = seed_s3_get(engine->shared->s3, &get, seed_clock_now_ms() + FETCH_MS, on_answer,
-					   picture, &picture->asked);
+		picture->err = ask(picture);
 	/* It is not there any more, or its bytes are here. */
 	if (picture->err)
 		end(picture, picture->err == -ESTALE || picture->err == -ENOENT ? 0 : picture->err);

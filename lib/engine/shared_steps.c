@@ -361,7 +361,7 @@ static void on_sent(void *context, struct seed_s3_answer *answer)
 		ask(job);
 		return;
 	}
-	job->err = answer->error.code ? -answer->error.code : -EHOSTUNREACH;
+	job->err = shared_error(answer);
 	shared_answered(job->generation->engine->shared, job->err, &answer->error);
 	if (answer->outcome == SEED_S3_REFUSED)
 		generation_log(job->generation, SEED_LOG_ERROR "The store does not take the image: %s (%s)",
