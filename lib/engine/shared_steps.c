@@ -78,6 +78,11 @@ static enum row_state in_flight(const struct seed_engine *engine, const struct s
 	return row->until_s < seed_share_now_s(engine->shared->share) ? ROW_FREE : ROW_ANOTHERS;
 }
 
+static bool has_name(const struct seed_share_entry *entry, const char *id)
+{
+	return entry->current.id && strcmp(entry->current.id, id) == 0;
+}
+
 static void look(struct step_job *job, const struct seed_share_entry *entry)
 {
 	const char *id = job->record.id;
@@ -101,7 +106,7 @@ static void look(struct step_job *job, const struct seed_share_entry *entry)
 		job->moved_to = strdup(entry->moved_to);
 		break;
 	case SEED_SHARE_SUPERSEDED:
-		job->row = entry->current.state == SEED_STATE_CANCELLED && !entry->row_count ?
+		job->row = entry->current.state == SEED_STATE_CANCELLED && has_name(entry, id) ?
 			ROW_REMOVED : ROW_SUPERSEDED;
 		break;
 	}
@@ -176,11 +181,6 @@ static void updated(struct step_job *job, const struct seed_share_result *result
 	} else {
 		job->generation->renew_ms = seed_clock_now_ms() + RENEW_AGAIN_MS;
 	}
-}
-
-static bool has_name(const struct seed_share_entry *entry, const char *id)
-{
-	return entry->current.id && strcmp(entry->current.id, id) == 0;
 }
 
 static void finished(struct step_job *job, const struct seed_share_result *result)
