@@ -213,8 +213,9 @@ static void marked(struct generation *generation, errint_t err)
 		generation_mark_again(generation, err);
 	else
 		generation->mark_code = 0;
-	/* The one that says it may be behind this one. */
-	if (generation->shelved && generation->step_running != STEP_MARK &&
+	/* The one that says it may be behind this one. An image that came meanwhile is told once it
+	 * is in its place. */
+	if (generation->shelved && generation->record.error.code && generation->step_running != STEP_MARK &&
 	    generation->step_next != STEP_MARK && !generation_is_over(generation))
 		generation_answer(generation, generation->record.error.code);
 }
