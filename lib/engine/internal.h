@@ -183,6 +183,8 @@ struct step_job {
 	char *entry;                 /* as it stands in the store now, owned; NULL: as it was */
 	char *moved_to;              /* of ROW_MOVED; owned */
 	enum row_state row;
+	int64_t seen_lease;          /* STEP_TAKE: what the row was under when it was read */
+	bool is_here;                /* … and it is in the journal */
 	int code;                    /* of ROW_FAILED */
 	bool superseded, removed;    /* the store says so */
 };

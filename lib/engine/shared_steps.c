@@ -40,6 +40,8 @@ static enum order order_of(const struct step_job *job)
 	/* The store has it, and the files here have not followed yet. */
 	if (job->step == STEP_FINISH && generation->stored)
 		return NEVER;
+	if (job->step == STEP_TAKE)
+		return job->is_here ? LAST : FIRST;
 	return rules[job->step].order;
 }
 
@@ -238,24 +240,49 @@ static void reclaimed(struct step_job *job, const struct seed_share_result *resu
 	job->superseded = row && row->record.superseded;
 }
 
-static void taken(struct step_job *job, const struct seed_share_result *result)
+/* Whoever takes it under the target of a rename finds it so: lib/share/entry.h. */
+static void be_as_taken(struct seed_record *record, const struct seed_share_row *row)
+{
+	if (!row->joined || strcmp(record->step, "queued") != 0)
+		return;
+	record->step = seed_record_step("submitting");
+	record->unsure = true;
+}
+
+static errint_t read_row(struct step_job *job, const struct seed_share_row *row)
 {
 	struct seed_record record;
 
-	if (result->err) {
-		job->err = result->err;
-		return;
-	}
-	take_lease(job, result->row);
-	job->superseded = false; /* its own row says so */
-	if (seed_record_copy(&record, &result->row->record)) {
+	if (seed_record_copy(&record, &row->record)) {
 		seed_record_release(&record);
-		job->err = -ENOMEM;
-		return;
+		return -ENOMEM;
 	}
+	if (in_flight(job->generation->engine, row) == ROW_FREE)
+		be_as_taken(&record, row);
 	seed_record_release(&job->record);
 	job->record = record;
-	keep_entry(job, result);
+	job->seen_lease = row->lease;
+	return 0;
+}
+
+/* First what others have made of the row goes into the journal here, then its lease is taken, if it
+ * is still that row. So a row under this host's lease is never older in its journal than in the
+ * store, wherever a stop comes. */
+static void taken(struct step_job *job, const struct seed_share_result *result)
+{
+	const struct seed_share_row *row = find_row(result->entry, job->record.id);
+
+	if (result->err) {
+		job->err = result->err;
+	} else if (job->is_here) {
+		take_lease(job, result->row);
+		job->superseded = false; /* its own row says so */
+	} else if (!row || in_flight(job->generation->engine, row) == ROW_ANOTHERS) {
+		job->err = -ESTALE;
+	} else {
+		job->err = read_row(job, row);
+		keep_entry(job, result);
+	}
 }
 
 /* ---- questions ---- */
@@ -280,6 +307,8 @@ static enum seed_share_verb verb_of(const struct step_job *job)
 {
 	enum seed_share_verb verb = rules[job->step].verb;
 
+	if (job->step == STEP_TAKE && !job->is_here)
+		return SEED_SHARE_READ;
 	return verb == SEED_SHARE_UPDATE && !job->generation->lease ? SEED_SHARE_ADD : verb;
 }
 
@@ -293,6 +322,13 @@ static void on_answer(void *context, const struct seed_share_result *result)
 	job->then(job);
 }
 
+/* After a restart only what was not another's meanwhile is as the journal here has it. */
+static int64_t lease_of(const struct step_job *job)
+{
+	return job->step == STEP_CLAIM ? LEASE_LOST :
+	       job->step == STEP_TAKE ? job->seen_lease : job->generation->lease;
+}
+
 static void ask(struct step_job *job)
 {
 	const struct generation *generation = job->generation;
@@ -302,7 +338,7 @@ static void ask(struct step_job *job)
 		.name = job->record.name,
 		.row = &job->record,
 		.id = job->record.id,
-		.lease = generation->lease,
+		.lease = lease_of(job),
 		.other = generation->main ? generation->main->record.id : "",
 		.deadline_ms = seed_clock_now_ms() + ASK_MS,
 	};

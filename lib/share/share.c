@@ -56,6 +56,7 @@ struct seed_share_op {
 	struct timespec time;
 	int number;
 	int64_t lease, deadline_ms, wake_ms, pause_ms;
+	int64_t expected;          /* of a reclaim */
 	uint64_t tried;            /* the serial of the swap whose answer is not known; 0: none */
 	struct seed_share_entry entry; /* as read, or as it is to be */
 	char *text;                /* that, as JSON, while it is written */
@@ -391,9 +392,21 @@ VERB(do_take)
 	return *row ? 0 : -ENOENT;
 }
 
+static bool is_as_expected(const struct seed_share_op *op)
+{
+	for (size_t i = 0; i < op->entry.row_count; i++) {
+		const struct seed_share_row *row = &op->entry.rows[i];
+
+		if (strcmp(row->record.id, op->id) == 0)
+			return !op->expected || strcmp(row->host, op->share->host) == 0 ||
+			       row->lease == op->expected;
+	}
+	return true;
+}
+
 VERB(do_reclaim)
 {
-	errint_t err = seed_share_reclaim(&op->entry, change, op->id, row);
+	errint_t err = is_as_expected(op) ? seed_share_reclaim(&op->entry, change, op->id, row) : -ESTALE;
 
 	if (!err)
 		op->lease = (*row)->lease;
@@ -694,7 +707,7 @@ errint_t seed_share_start(struct seed_share *share, const struct seed_share_requ
 	op->done = done;
 	op->context = context;
 	op->verb = request->verb;
-	op->lease = request->lease;
+	op->lease = op->expected = request->lease;
 	op->number = request->number;
 	op->time = request->time;
 	op->deadline_ms = request->deadline_ms;

@@ -41,7 +41,9 @@ enum seed_share_verb {
 	SEED_SHARE_BEGIN,   /* `row`'s text takes the name */
 	SEED_SHARE_UPDATE,  /* `row` as it is now, under `lease` */
 	SEED_SHARE_TAKE,    /* a row whose lease has run out */
-	SEED_SHARE_RECLAIM, /* the row of `id` */
+	/* The row of `id`. `lease`: what it has to be under still, so that it is as it was read; < 0: it
+	 * has to be this host's; 0: any. -ESTALE otherwise. */
+	SEED_SHARE_RECLAIM,
 	SEED_SHARE_ADD,     /* `row`, late, beside generation `other` */
 	SEED_SHARE_FINISH,  /* `row` has ended */
 	SEED_SHARE_DROP,    /* the row of `id`, under `lease` */
