@@ -145,11 +145,12 @@ renamed_meanwhile() { # NAME OTHER FROM TO
 	SEED_PID=$OTHER_PID
 	stop_seedfs
 	rm -r "$ONE.state" "$TWO.state" "$DIR/model"
-	start_store slow-down=3
+	# The probe of a mount begins anew at each refusal, so these are not more.
+	start_store slow-down=11
 	mount_at "$TWO"
 	OTHER_PID=$SEED_PID
 	mount_at "$ONE"
-	for n in 1 2 3 4; do same ok "$(try_write "fox$n" "text $n")"; done
-	for n in 1 2 3 4; do cmp "$ONE/images/fox$n.png" "$TWO/images/fox$n.png"; done
-	same 4 "$(count create)"
+	for n in {1..10}; do same ok "$(try_write "fox$n" "text $n")"; done
+	for n in {1..10}; do cmp "$ONE/images/fox$n.png" "$TWO/images/fox$n.png"; done
+	same 10 "$(count create)"
 }
