@@ -391,10 +391,15 @@ bench-names: $(BUILD)/seedfs
 bench-growth: $(BUILD)/seedfs
 	@SVG=$(SVG) tests/bench/growth.py $< $(IMAGES)
 
+# Hosts that share a bucket, beside a plain client of it: the tables of docs/scale.md. Needs Ceph.
+# make bench-farm HOSTS='1 2 4 8'
+bench-farm: all upstream
+	@tests/bench/farm.py $(BUILD)/seedfs $(BUILD)/upstream $(HOSTS)
+
 # The tables of docs/performance.md, one after the other: on a machine that does nothing else.
 bench:
 	@for part in image quality waiting ending names growth; do \
 		$(MAKE) --no-print-directory bench-$$part || exit; done
 
-.PHONY: bench bench-image bench-quality bench-inflate bench-ending bench-waiting bench-names bench-growth
+.PHONY: bench bench-image bench-quality bench-inflate bench-ending bench-waiting bench-names bench-growth bench-farm
 -include $(BUILD)/tests/bench/image.d $(BUILD)/tests/bench/quality.d $(BUILD)/tests/bench/inflate.d $(BUILD)/tests/bench/schedule.d
