@@ -9,7 +9,7 @@ the plain client's work in turn with them, so a ratio says more than a rate. Med
 (3) rounds. The requests are counted in the gateway's log.
 
 READS (48) images of 2048x1152, WRITES (240) names with images of 64x36, LISTED (1000) names in
-a folder, IDLE (180) seconds; ONLY='read write one count' does some of it. Prints the tables
+a folder, SWAPS (100) of one object, IDLE (180) seconds; ONLY='read write swap one count' does some of it. Prints the tables
 of docs/scale.md.
 """
 import collections
@@ -29,9 +29,9 @@ import urllib.request
 
 SEEDFS, UPSTREAM = (os.path.abspath(path) for path in sys.argv[1:3])
 HOSTS = [int(text) for text in sys.argv[3:]] or [1, 2, 4, 8]
-ROUNDS, READS, WRITES, LISTED, IDLE = (int(os.environ.get(name, number)) for name, number in (
-    ("ROUNDS", 3), ("READS", 48), ("WRITES", 240), ("LISTED", 1000), ("IDLE", 180)))
-ONLY = os.environ.get("ONLY", "read write one count").split()
+ROUNDS, READS, WRITES, LISTED, SWAPS, IDLE = (int(os.environ.get(name, number)) for name, number in (
+    ("ROUNDS", 3), ("READS", 48), ("WRITES", 240), ("LISTED", 1000), ("SWAPS", 100), ("IDLE", 180)))
+ONLY = os.environ.get("ONLY", "read write swap one count").split()
 READERS, WRITERS = 4, 8  # at each host
 TASK_MS = 2000
 SMALL_BYTES = 1000       # about as large as an entry
@@ -90,10 +90,10 @@ class Host:
         self.directory = tempfile.mkdtemp(prefix="host%d." % number, dir=farm.directory)
         self.mount = self.directory + "/mnt"
         os.mkdir(self.mount)
+        store = ",store=s3://seed/%s,s3_endpoint=%s" % (prefix, farm.url) if prefix else ""
         self.program = subprocess.Popen(
-            [SEEDFS, "-f", "-o", "key_file=%s/key,state=%s/state,store=s3://seed/%s,s3_endpoint=%s,"
-             "api_base=%s,jobs=1000,rate=100000/1,%s" % (farm.directory, self.directory, prefix, farm.url,
-                                                         farm.api, options), self.mount],
+            [SEEDFS, "-f", "-o", "key_file=%s/key,state=%s/state,api_base=%s,jobs=1000,rate=100000/1,%s%s"
+             % (farm.directory, self.directory, farm.api, options, store), self.mount],
             stderr=open(self.directory + "/err", "w"), env={**os.environ, **KEY}, **QUIET)
         self.dead = lambda: self.program.poll() is not None
         wait_until(lambda: self.dead() or os.path.exists(self.mount + "/README"))
@@ -277,21 +277,45 @@ def write_all(hosts):
 
 def measure_writes(farm):
     print("\n%d names, %d writers at each host, images of 64x36 from a service without latency:\n\n"
-          "| hosts | plain PUT/s | names/s | of plain | requests a name | PUT and DELETE of them | refused |\n"
-          "| --- | --- | --- | --- | --- | --- | --- |" % (WRITES, WRITERS), flush=True)
+          "| hosts | plain PUT/s | without store=, names/s | names/s | of plain | requests a name | PUT and DELETE of them | refused |\n"
+          "| --- | --- | --- | --- | --- | --- | --- | --- |" % (WRITES, WRITERS), flush=True)
     for count in HOSTS:
         rows = []
         for _ in range(ROUNDS):
             plain = farm.plain_put(count, WRITES)
+            alone = write_all(farm.join(count, None, "provider=kie-image,size=64x36"))
+            farm.leave()
             hosts, took = farm.join(count, farm.new_prefix(), "provider=kie-image,size=64x36"), []
             counts = farm.requests(lambda: took.append(write_all(hosts)))
             farm.leave()
             writes = counts["PUT"] + counts["DELETE"]
-            rows.append((WRITES / plain, WRITES / took[0], plain / took[0],
+            rows.append((WRITES / plain, WRITES / alone, WRITES / took[0], plain / took[0],
                          (writes + counts["GET"] + counts["LIST"]) / WRITES, writes / WRITES,
                          counts["refused"] / WRITES))
-        print("| %d | %.0f | %.1f | %.3f | %.1f | %.1f | %.1f |"
+        print("| %d | %.0f | %.0f | %.0f | %.2f | %.1f | %.1f | %.1f |"
               % (count, *(statistics.median(column) for column in zip(*rows))), flush=True)
+
+
+# ---- one object, which all change ----
+
+def measure_swaps(farm):
+    ask = [os.path.dirname(UPSTREAM) + "/ask", farm.url, "seed"]
+
+    def count(prefix, times):
+        subprocess.run([*ask, prefix, "count", "n", str(times)], check=True,
+                       env={**os.environ, **KEY, "ASK_UNQUOTED": "1"}, **QUIET)
+
+    print("\n%d additions to the number in one object, by swaps, each writer a part of them:\n\n"
+          "| writers | swaps/s | refused of all writes |\n| --- | --- | --- |" % SWAPS, flush=True)
+    for writers in [*HOSTS, 2 * HOSTS[-1]]:
+        rows = []
+        for _ in range(ROUNDS):
+            prefix, took, each = farm.new_prefix(), [], SWAPS // writers
+            counts = farm.requests(lambda: took.append(timed(lambda: at_once(
+                [lambda: count(prefix, each)] * writers))))
+            rows.append((each * writers / took[0], counts["refused"] / max(counts["PUT"], 1)))
+        print("| %d | %.0f | %.2f |" % (writers, *(statistics.median(column) for column in zip(*rows))),
+              flush=True)
 
 
 # ---- one name at all hosts ----
@@ -377,7 +401,8 @@ def main():
     farm = Farm()
     try:
         farm.start()
-        for name, measure in (("read", measure_reads), ("write", measure_writes), ("one", measure_one),
+        for name, measure in (("read", measure_reads), ("write", measure_writes),
+                              ("swap", measure_swaps), ("one", measure_one),
                               ("count", measure_requests)):
             if name in ONLY:
                 measure(farm)
