@@ -186,9 +186,15 @@ static void set_phase(struct generation *generation, enum phase phase)
 
 static void move(struct generation *generation, enum phase next)
 {
+	bool was_claimed;
+
 	while (next != PHASE_STAY) {
 		assert(next == PHASE_DROP || machine_phases[generation->phase].next & 1u << next);
+		was_claimed = generation->phase == PHASE_CLAIM;
 		set_phase(generation, next);
+		/* Others of its name waited to know whose it is: one may have come by a rename. */
+		if (was_claimed)
+			disk_steps_resume_older(generation->engine, generation->record.name);
 		next = enter(generation);
 	}
 	reap(generation);
