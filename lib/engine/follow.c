@@ -58,6 +58,9 @@ static enum phase go_on(struct generation *generation, const struct event *event
 	case ROW_FREE:
 		return may_be_asked(generation) ? PHASE_TAKE : look_later(generation);
 	case ROW_ANOTHERS:
+		if (event->code) /* as those who wait there */
+			generation_answer(generation, event->code);
+		return look_later(generation);
 	case ROW_MOVED:
 		return look_later(generation);
 	case ROW_MADE:

@@ -185,7 +185,7 @@ struct step_job {
 	enum row_state row;
 	int64_t seen_lease;          /* STEP_TAKE: what the row was under when it was read */
 	bool is_here;                /* … and it is in the journal */
-	int code;                    /* of ROW_FAILED */
+	int code;                    /* of ROW_FAILED, or of what is kept in flight; 0: none */
 	bool superseded, removed;    /* the store says so */
 };
 

@@ -94,6 +94,8 @@ static void look(struct step_job *job, const struct seed_share_entry *entry)
 	switch (seed_share_end_of(entry, id)) {
 	case SEED_SHARE_IN_FLIGHT:
 		job->row = in_flight(job->generation->engine, row);
+		if (row->record.state == SEED_STATE_FAILED) /* its host asks for it in its own time */
+			job->code = row->record.error.code;
 		break;
 	case SEED_SHARE_MADE:
 		job->row = ROW_MADE;
@@ -217,11 +219,15 @@ static void dropped(struct step_job *job, const struct seed_share_result *result
 
 static void looked(struct step_job *job, const struct seed_share_result *result)
 {
+	const struct seed_share_row *row;
+
 	if (result->err) {
 		failed(job, result);
 		return;
 	}
 	look(job, result->entry);
+	row = find_row(result->entry, job->record.id);
+	job->superseded = row && row->record.superseded;
 	if (job->row > ROW_FREE)
 		keep_entry(job, result);
 }
