@@ -1071,6 +1071,8 @@ void farm_run(uint64_t seed)
 	world_be_kind();
 	come_to_rest();
 	check_budget(deaths_before, stops_before);
+	check_waiters();
+	waiter_count = 0;
 	/* What nobody knows the end of is asked for for a day. That takes long here, too. */
 	patient = chance(PATIENT_PERCENT);
 	if (patient || is_at_rest())
