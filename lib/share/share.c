@@ -12,6 +12,9 @@
 enum {
 	/* Of one request. A store that does not answer within it is asked again. */
 	ASK_MS = 20000,
+	/* What begins leaves so much of an entry free: its outcome is paid for by then, and is not
+	 * refused for want of room. */
+	ROOM_BYTES = 256 * 1024,
 };
 
 /* Operations, oldest first. */
@@ -314,6 +317,14 @@ static void on_swapped(void *context, struct seed_s3_answer *answer)
 	}
 }
 
+static size_t most_bytes(const struct seed_share_op *op)
+{
+	bool begins = op->verb == SEED_SHARE_BEGIN || op->verb == SEED_SHARE_CREATE ||
+		      op->verb == SEED_SHARE_JOIN;
+
+	return SEED_SHARE_ENTRY_MAX_BYTES - (begins ? ROOM_BYTES : 0);
+}
+
 static void swap(struct seed_share_op *op)
 {
 	struct seed_s3_put put = {
@@ -331,6 +342,11 @@ static void swap(struct seed_share_op *op)
 	}
 	put.data = op->text;
 	put.bytes = strlen(op->text);
+	/* It would be written, and nobody could read it again. */
+	if (put.bytes > most_bytes(op)) {
+		end_with(op, EFBIG, "the name's history is too long for the store: set keep=, or remove versions");
+		return;
+	}
 	op->tried = op->entry.serial;
 	err = seed_s3_swap(op->share->s3, &put, SEED_SHARE_ENTRY_MAX_BYTES, ask_until(op), on_swapped, op,
 			   &op->asked);

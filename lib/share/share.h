@@ -64,7 +64,8 @@ struct seed_share_result {
 	/* 0: the entry stands as it is here. -EEXIST: begin joined `row`. -ESTALE: the row is
 	 * under another lease, or gone. -ENOENT: there is nothing to take. -ECANCELED: a begin
 	 * or an add happened, and its row has been taken or replaced since: seed_share_end_of() says
-	 * how it ended. Other errors of the change are as in lib/share/entry.h.
+	 * how it ended. -EFBIG: the entry would be too long to be read; what begins leaves room for
+	 * its outcome. Other errors of the change are as in lib/share/entry.h.
 	 * These have a line in `error`: -EHOSTUNREACH: the store was away; -ETIMEDOUT: it answered,
 	 * but not what became of it; -EBADMSG: what stands there is no entry. Then a change may have
 	 * happened. Asking for it again is right for those that name a row, but for

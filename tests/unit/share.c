@@ -521,6 +521,68 @@ static void test_lost_create(void **state)
 	seed_share_release(&owl);
 }
 
+/* `count` versions with texts of 30,000 bytes. */
+static void fill_long(const char *name, int count)
+{
+	static char text[30001];
+	struct seed_share_version *versions = calloc((size_t)count, sizeof(*versions));
+	struct seed_share_entry entry;
+	struct seed_record current;
+
+	memset(text, 'x', sizeof(text) - 1);
+	read_name(name, &entry);
+	make(&current, name, "c", SEED_STATE_VERIFIED);
+	for (int i = 0; i < count; i++) {
+		char id[16];
+
+		(void)snprintf(id, sizeof(id), "v%d", i);
+		versions[i].number = i + 1;
+		make(&versions[i].record, name, id, SEED_STATE_VERIFIED);
+		assert_int_equal(seed_record_set(&versions[i].record.prompt, text), 0);
+	}
+	assert_int_equal(seed_share_create(&entry, &others, &current, versions, (size_t)count, 0), 0);
+	write_name(name, &entry);
+	for (int i = 0; i < count; i++)
+		seed_record_release(&versions[i].record);
+	free(versions);
+	seed_record_release(&current);
+	seed_share_release(&entry);
+}
+
+/* An entry that nobody could read is not written; and what has begun can end. */
+static void test_too_long(void **state)
+{
+	struct op op = { .letter = 'a' };
+	struct seed_share_entry entry;
+	int count = 100;
+
+	(void)state;
+	make(&row, "fox", "n", SEED_STATE_QUEUED);
+	do {
+		store_release();
+		fill_long("fox", ++count);
+		ask_for(&op, (struct seed_share_request){ .verb = SEED_SHARE_BEGIN, .name = "fox", .row = &row });
+		run();
+	} while (!op.err);
+	assert_int_equal(op.err, -EFBIG);
+	assert_int_equal(serial_of("fox"), 1);
+	store_release();
+	fill_long("fox", count - 1);
+	ask_for(&op, (struct seed_share_request){ .verb = SEED_SHARE_BEGIN, .name = "fox", .row = &row });
+	run();
+	assert_int_equal(op.err, 0);
+	read_name("fox", &entry);
+	row.state = SEED_STATE_VERIFIED;
+	row.image = (struct seed_image_info){ .width = 2048, .height = 1152, .bytes = 1 };
+	ask_for(&op, (struct seed_share_request){ .verb = SEED_SHARE_FINISH, .name = "fox", .row = &row,
+						  .lease = entry.rows[0].lease });
+	seed_share_release(&entry);
+	run();
+	assert_int_equal(op.err, 0);
+	assert_int_equal(serial_of("fox"), 3);
+	seed_record_release(&row);
+}
+
 /* What has come to the source since it was joined is not lost. */
 static void test_leave_what_was_joined(void **state)
 {
@@ -589,6 +651,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_late_write_of_an_earlier_one, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lost_create, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_leave_what_was_joined, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_too_long, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_not_whole, setup, teardown),
 	};
 
