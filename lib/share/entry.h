@@ -123,7 +123,7 @@ struct seed_share_change {
 
 /* A text was committed on this host: `row` (step "queued"; its id is set) takes the name, under
  * the lease entry->serial.
- * -EISDIR: it is a folder.
+ * -EISDIR: it is a folder. -EALREADY: the id is another generation's here.
  * Present rows are superseded: what no service has is dropped, and what is paid for, or may
  * be, stays until it has ended. The current image goes to the history. What a user had removed,
  * and where the name was moved to, is forgotten. -EEXIST, and nothing was
@@ -209,7 +209,8 @@ errint_t seed_share_remove_version(struct seed_share_entry *entry,
 errint_t seed_share_restore(struct seed_share_entry *entry, const struct seed_share_change *change,
 			    int number) SEED_MUST_CHECK;
 
-/* The prompt's time, of the current row and of the newest in flight. */
+/* The prompt's time, of the current row and of the newest in flight. One that was removed is
+ * there again, if its image is: the same text was written, and nothing is generated. */
 errint_t seed_share_set_time(struct seed_share_entry *entry, const struct seed_share_change *change,
 			     struct timespec time) SEED_MUST_CHECK;
 

@@ -107,8 +107,9 @@ errint_t seed_share_set_time(struct seed_share_entry *entry, const struct seed_s
 {
 	struct seed_share_row *last = share_newest(entry);
 
-	if (!has_prompt(entry))
+	if (!has_prompt(entry) && (!entry->current.name || entry->current.state != SEED_STATE_VERIFIED))
 		return -ENOENT;
+	entry->without &= ~(unsigned)SEED_SHARE_NO_PROMPT;
 	entry->current.prompt_time = time;
 	if (last)
 		last->record.prompt_time = time;

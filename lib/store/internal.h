@@ -4,6 +4,7 @@
  *
  *     recover              what was in flight at the last stop
  *     move, restore        renames of entries and folders; a version made current
+ *     gone                 a folder that the shared store has no more
  *     mirror, slots        an entry as the shared store has it
  *     entry, folders       begin, finish, remove
  *     bind                 which bucket the directory belongs to
@@ -56,6 +57,7 @@ struct seed_store {
 		};
 	};
 	_Atomic uint64_t last_id;
+	uint64_t id_salt; /* 12 bits: hosts that share names should not make the same ids */
 	pthread_mutex_t spent_mutex; /* held over a rename or a small write */
 	struct seed_spent spent;     /* as noted last */
 	uint64_t spent_placed, spent_durable; /* serials of the file `spent` */

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -251,6 +252,9 @@ errint_t seed_store_open(const char *path, struct seed_store **out, struct seed_
 	store->keep = -1;
 	/* Ids are times only so that they differ between state directories. */
 	atomic_store(&store->last_id, (uint64_t)seed_clock_wall_ms() << 12);
+	if (getrandom(&store->id_salt, sizeof(store->id_salt), GRND_NONBLOCK) < 0)
+		store->id_salt = (uint64_t)getpid();
+	store->id_salt &= 0xfff;
 	err = open_root(store, path, error);
 	if (!err)
 		err = take_lock(store, path, error);
@@ -334,7 +338,7 @@ void seed_store_keep(struct seed_store *store, int64_t versions)
 
 void seed_store_new_id(struct seed_store *store, char id[SEED_STORE_ID_BYTES])
 {
-	uint64_t now = (uint64_t)seed_clock_wall_ms() << 12;
+	uint64_t now = (uint64_t)seed_clock_wall_ms() << 12 | store->id_salt;
 	uint64_t last = atomic_load(&store->last_id), next;
 
 	do {

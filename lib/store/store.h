@@ -311,6 +311,10 @@ struct seed_mirror {
 errint_t seed_store_mirror(struct seed_store *store, const char *name,
 			   const struct seed_mirror *mirror) SEED_MUST_CHECK;
 
+/* FOLDER is no folder in the shared store: what is below it here goes, since no name there is
+ * below it either. While nothing else changes names below it; disk threads only. */
+errint_t seed_store_mirror_no_folder(struct seed_store *store, const char *folder) SEED_MUST_CHECK;
+
 /* The picture's bytes are in `fd` (whole, and their sum was checked by the caller): they go
  * into the placeholder at PATH, are fsynced, get the placeholder's time, and may be read only
  * then. It stays the same inode, so whoever has looked it up keeps his version; one that
