@@ -148,7 +148,7 @@ SIM_PORTS = clock_now_ms clock_wall_ms clock_chance disk_new disk_free disk_subm
 	record_write finish checkpoint checkpoint_soon remove_prompt move_entry move_folder restore remove_file \
 	prompt_write prompt_time remove_empty make_folder \
 	thumb_begin result_open source_write source_open forget image_copy reuse_note reuse_find \
-	spent_read spent_note spent_sync recover mirror picture_read picture_record fill) \
+	spent_read spent_note spent_sync recover mirror mirror_no_folder picture_read picture_record fill evict) \
 	$(addprefix s3_,new free set_quotes get put swap delete list cancel) sha256
 SIM_SRC = $(wildcard tests/sim/*.c)
 $(BUILD)/tests/unit/simulate: $(SIM_SRC:%.c=$(BUILD)/%.o) $(BUILD)/libseed.a

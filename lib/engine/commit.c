@@ -81,12 +81,23 @@ static void begin(struct seed_engine *engine, struct request *request)
 	machine_start(generation, PHASE_BEGIN);
 }
 
+/* The other hosts have it, too. Without memory they do once it is written again. */
+static void show_prompt(struct seed_engine *engine, const struct request *request)
+{
+	const struct timespec now = { .tv_nsec = UTIME_OMIT };
+
+	if (engine->shared)
+		SEED_UNUSED(seed_engine_set_time(engine, request->name,
+						 request->ticket ? request->ticket->prompt_time : now, NULL) == 0);
+}
+
 static void looked(struct seed_engine *engine, struct request *request, errint_t err)
 {
 	if (request->has_image && !err) {
 		engine->metrics.reused++;
 		seed_log_line(engine->log, request->name, SEED_LOG_SUCCESS "Reused: this text's image "
 			      "is verified already");
+		show_prompt(engine, request);
 	}
 	if (request->has_image || engine->stopping)
 		request_refuse(engine, request, request->has_image ? -err : ESHUTDOWN);

@@ -33,6 +33,7 @@ static void job_free(struct step_job *job)
 	seed_buf_release(&job->bytes);
 	free(job->reuse_name);
 	free(job->picture);
+	free(job->maker);
 	free(job->entry);
 	free(job->moved_to);
 	free(job);
@@ -158,6 +159,8 @@ static void run_step(struct seed_disk_job *disk)
 		engine_post(engine, &job->report);
 		return;
 	}
+	if (job->maker && job->entry && shared_mirror(engine, job->maker, job->entry) == 0)
+		seed_store_reuse_note(store, job->reuse_key, job->maker);
 	switch (job->step) {
 	case STEP_PROGRESS:
 		if (!job->record.superseded)
@@ -198,7 +201,7 @@ static void run_step(struct seed_disk_job *disk)
 		break;
 	}
 	/* What fails here is done when the name is looked at. */
-	if (!job->err && job->entry)
+	if (!job->err && job->entry && !job->maker)
 		SEED_UNUSED(shared_mirror(engine, job->record.name, job->entry) == 0);
 	engine_post(engine, &job->report);
 	/* By now its waiters may be answered, and the job gone. */
@@ -234,8 +237,8 @@ static void to_disk(struct step_job *job)
 /* The store has answered. */
 static void on_store(struct step_job *job)
 {
-	bool has_files = job->entry || job->read || job->step == STEP_BEGIN || job->step == STEP_DROP ||
-			 job->step == STEP_FINISH || job->step == STEP_TAKE;
+	bool has_files = job->entry || job->read || job->step == STEP_BEGIN || job->step == STEP_REUSE ||
+			 job->step == STEP_DROP || job->step == STEP_FINISH || job->step == STEP_TAKE;
 
 	if (job->err || shared_comes_last(job) || !has_files)
 		end(job);

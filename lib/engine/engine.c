@@ -11,9 +11,6 @@
 /* Each costs one fsync's wait at a time; more threads would only queue at the disk. */
 #define DISK_THREADS 4
 #define POLL_FDS_MAX 64
-/* What the store that hosts share is asked for at the stop is answered by then, or is
- * asked for again at the next mount. */
-#define STORE_GRACE_MS 1000
 
 /* ---- the thread ---- */
 
@@ -21,6 +18,7 @@ static bool stopped(const struct seed_engine *engine, int64_t now)
 {
 	/* Steps on disk always end; what they report may need another. */
 	return engine->stopping && engine->steps_running == 0 && !engine->readings &&
+	       shared_rests(engine, now) &&
 	       now >= machine_stops_at(engine);
 }
 
@@ -39,7 +37,7 @@ static void sleep_until(struct seed_engine *engine, int64_t at, int64_t now)
 
 int64_t engine_turn(struct seed_engine *engine, bool *has_stopped)
 {
-	int64_t now, at, shared_at;
+	int64_t now, at, shared_at, scan_at;
 
 	engine_run_posted(engine);
 	changes_turn(engine);
@@ -47,12 +45,16 @@ int64_t engine_turn(struct seed_engine *engine, bool *has_stopped)
 	seed_worker_pool_turn(engine->workers);
 	now = seed_clock_now_ms();
 	waits_look(engine, now);
-	if (engine->shared && engine->stopping && now >= engine->stop_ms + STORE_GRACE_MS) {
+	if (engine->shared && engine->stopping && now >= engine->stop_ms + SHARED_GRACE_MS) {
 		shared_stop(engine);
 		shared_changes_stop(engine);
 	}
 	at = machine_turn(engine, now);
 	shared_at = shared_turn(engine, now);
+	if (engine->shared && engine->shared->fit) {
+		scan_at = scan_turn(engine, now);
+		at = scan_at < at ? scan_at : at;
+	}
 	at = shared_at < at ? shared_at : at;
 	*has_stopped = stopped(engine, now);
 	return at;

@@ -10,10 +10,13 @@
 #define PAGE_MS 10000
 /* Names that are read at once. */
 #define READS 32
+/* Reads that a busy store may refuse, of all: they are asked for again. */
+#define REFUSED_MAX 64
 
 struct folder_item {
 	struct refresh_watch watch; /* first */
 	struct folder_look *look;
+	size_t name; /* its number */
 };
 
 struct folder_look {
@@ -25,7 +28,7 @@ struct folder_look {
 	struct seed_s3_op *asked;
 	char **names;             /* to be read; owned, each */
 	size_t count, alloc, next_name;
-	int reading;
+	int reading, refused;
 	bool listed;
 	errint_t err;
 };
@@ -61,39 +64,48 @@ static void end(struct folder_look *look)
 
 static void go_on(struct folder_look *look);
 
+static bool read_name(struct folder_look *look, size_t name);
+
 static void name_read(struct seed_engine *engine, struct refresh_watch *watch, errint_t err)
 {
-	struct folder_look *look = ((struct folder_item *)watch)->look;
+	struct folder_item *item = (struct folder_item *)watch;
+	struct folder_look *look = item->look;
+	size_t name = item->name;
 
 	SEED_UNUSED(engine);
 	free(watch);
 	look->reading--;
+	if (err && look->refused++ < REFUSED_MAX && read_name(look, name))
+		return;
 	if (err && !look->err)
 		look->err = err;
 	go_on(look);
 }
 
-static void read_next(struct folder_look *look)
+/* False: there is nothing to wait for. */
+static bool read_name(struct folder_look *look, size_t name)
 {
 	struct folder_item *item = calloc(1, sizeof(*item));
-	const char *name = look->names[look->next_name++];
 
 	if (!item) {
 		look->err = -ENOMEM;
-		return;
+		return false;
 	}
 	item->watch.done = name_read;
 	item->look = look;
-	if (refresh_name(look->engine, name, false, &item->watch))
-		look->reading++;
-	else
+	item->name = name;
+	if (!refresh_name(look->engine, look->names[name], false, &item->watch)) {
 		free(item);
+		return false;
+	}
+	look->reading++;
+	return true;
 }
 
 static void go_on(struct folder_look *look)
 {
 	while (!look->err && look->reading < READS && look->next_name < look->count)
-		read_next(look);
+		(void)read_name(look, look->next_name++);
 	if (look->reading == 0 && (look->listed || look->err) && !look->asked)
 		end(look);
 }

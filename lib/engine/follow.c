@@ -3,14 +3,19 @@
 #include "lib/base/clock.h"
 #include "lib/engine/internal.h"
 
-/* Between two looks at the row of another host. */
-#define LOOK_MS 1000
+/* Between two looks at the row of another host: what takes longer is looked at more rarely. */
+#define LOOK_MIN_MS 500
+#define LOOK_MAX_MS 5000
 
 /* ---- another host generates it ---- */
 
 static enum phase look_later(struct generation *generation)
 {
-	generation->wake_ms = seed_clock_now_ms() + LOOK_MS;
+	int64_t now = seed_clock_now_ms(), pause_ms = (now - generation->followed_ms) / 8;
+
+	if (pause_ms < LOOK_MIN_MS)
+		pause_ms = LOOK_MIN_MS;
+	generation->wake_ms = now + (pause_ms < LOOK_MAX_MS ? pause_ms : LOOK_MAX_MS);
 	timers_touch(generation);
 	return PHASE_STAY;
 }
@@ -32,7 +37,10 @@ enum phase follow_enter(struct generation *generation)
 	if (generation->link_same)
 		generation_supersede_older(generation);
 	waits_begun(generation);
-	return look_later(generation);
+	generation->followed_ms = seed_clock_now_ms();
+	generation->shown = false;
+	attempt_wake(generation); /* its text is shown here at once */
+	return PHASE_STAY;
 }
 
 /* Another mount's provider cannot be asked for its tasks. */

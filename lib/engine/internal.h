@@ -4,7 +4,7 @@
  *
  *     engine.c                     the thread and its life. Knows no phase
  *     commit.c callbacks.c outcomes.c changes.c commands.c report.c resume.c folders.c
- *     refresh.c pictures.c         what callers order
+ *     refresh.c pictures.c scan.c  what callers order
  *     machine.c                    the table of phases: the only code that moves a
  *                                  generation on, and the only one that frees one
  *     begin.c submit.c poll.c fetch.c verify.c finish.c follow.c
@@ -15,7 +15,7 @@
  *                                  how it ends, what a failure leads to, where a row
  *                                  goes on
  *     exchange.c cancel.c progress.c disk_steps.c queue.c budget.c reuse.c thumbs.c
- *     shared_steps.c shared_changes.c shared.c
+ *     shared_steps.c shared_changes.c shared.c hints.c cache.c
  *     generation.c waiting.c ticket.c timers.c post.c failure.c schedule.c metrics.c disk.c
  *                                  leaves: each does one thing, and reports its end
  *                                  through engine->deliver
@@ -35,6 +35,7 @@
 #include "lib/engine/shared.h"
 #include "lib/net/net.h"
 #include "lib/record/record.h"
+#include "lib/s3/key.h"
 #include "lib/s3/s3.h"
 #include "lib/share/farmer.h"
 #include "lib/share/share.h"
@@ -180,6 +181,7 @@ struct step_job {
 	void (*read)(struct step_job *job); /* disk thread: what is to be sent; NULL: nothing */
 	char *picture;               /* its bytes; owned */
 	size_t picture_bytes;
+	char *maker;                 /* STEP_REUSE: the name for which it was made; owned; NULL */
 	char *entry;                 /* as it stands in the store now, owned; NULL: as it was */
 	char *moved_to;              /* of ROW_MOVED; owned */
 	enum row_state row;
@@ -187,6 +189,7 @@ struct step_job {
 	bool is_here;                /* … and it is in the journal */
 	int code;                    /* of ROW_FAILED, or of what is kept in flight; 0: none */
 	bool superseded, removed;    /* the store says so */
+	bool again;                  /* the same is asked once more, with what was learned */
 };
 
 /* The report of a step for which there was no memory. It is allocated from the
@@ -256,6 +259,8 @@ struct generation {
 	int64_t lease;         /* its number; 0: it has none yet; LEASE_LOST: nor any more */
 	bool stored;           /* the store has its outcome */
 	int64_t renew_ms;      /* when the lease is to be renewed; 0: it is not */
+	int64_t followed_ms;   /* since when it is another host's */
+	bool shown;            /* … and the files here say so */
 	int64_t farm_day;      /* whose budget, of all hosts, was charged; 0: none */
 	bool at_worker;
 	struct seed_buf bytes; /* PHASE_KEEP */
@@ -275,6 +280,9 @@ struct generation {
 };
 
 #define LEASE_LOST (-1)
+/* What the store that hosts share is asked for at the stop is answered by then, or is
+ * asked for again at the next mount. */
+#define SHARED_GRACE_MS 1000
 
 struct seed_s3_probe;
 
@@ -303,6 +311,14 @@ struct shared {
 	struct folder_look *folder_looks; /* folders.c: likewise */
 	struct picture *pictures;        /* pictures.c: likewise */
 	struct shared_change *changes;   /* shared_changes.c: likewise */
+	struct hint *hints;              /* hints.c: likewise */
+	/* scan.c */
+	struct seed_s3_op *scan;         /* a page that is being listed; NULL: none */
+	int64_t scan_ms;                 /* when the next one is */
+	char scan_after[SEED_S3_KEY_MAX_BYTES + 1];
+	/* cache.c */
+	int64_t room_bytes;              /* images may be added until there is none */
+	bool evicting;
 	struct seen seen[SEEN_NAMES];
 };
 
@@ -476,6 +492,11 @@ void refreshes_stop(struct seed_engine *engine);
 bool refresh_has(struct seed_engine *engine, const char *name, const char *etag);
 void refresh_note_folder(struct seed_engine *engine, const char *path);
 bool refresh_folder_is_fresh(struct seed_engine *engine, const char *path);
+
+/* ---- scan.c ---- */
+
+/* Returns when to be called again. */
+int64_t scan_turn(struct seed_engine *engine, int64_t now_ms);
 
 /* ---- folders.c, pictures.c ---- */
 
@@ -844,6 +865,22 @@ void shared_change_rename(struct shared_change *change, const char *from, const 
 void shared_change_release(struct shared_change *change);
 void shared_changes_stop(struct seed_engine *engine);
 
+/* ---- hints.c ---- */
+
+/* NAME has a row in flight; or has none any more. */
+void hint_flight(struct shared *shared, const char *name);
+void hint_landed(struct shared *shared, const char *name);
+/* An image was made for NAME of what has that key (reuse.c); and where that stands. */
+void hint_reuse(struct shared *shared, uint64_t reuse, const char *name);
+#define HINT_KEY_BYTES 32
+void hint_reuse_key(uint64_t reuse, char key[HINT_KEY_BYTES]);
+void hints_free(struct shared *shared);
+
+/* ---- cache.c ---- */
+
+/* So much has come to the images here. */
+void cache_added(struct seed_engine *engine, uint64_t bytes);
+
 /* ---- shared.c ---- */
 
 errint_t shared_new(struct seed_engine *engine, struct shared **shared) SEED_MUST_CHECK;
@@ -856,6 +893,8 @@ errint_t shared_error(const struct seed_s3_answer *answer);
 int64_t shared_turn(struct seed_engine *engine, int64_t now_ms);
 /* The store answered, or (`error`) did not: the log has each outage once. */
 void shared_answered(struct shared *shared, errint_t err, const struct seed_error *error);
+/* At the stop: what it has to say to the others is said, or it has had its time. */
+bool shared_rests(const struct seed_engine *engine, int64_t now_ms);
 /* How many may be at the service from here: a part of what all hosts may have there. */
 int shared_jobs(const struct seed_engine *engine);
 /* Until when none may be sent, because the service said so to any of them; 0: they may. */

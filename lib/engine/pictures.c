@@ -24,6 +24,7 @@ struct picture {
 	char *path;
 	struct seed_image_info image; /* as the record has it */
 	struct seed_wait *waits;
+	struct seed_share_op *read;   /* its entry; NULL: not asked for */
 	struct seed_s3_op *asked;
 	int tries;                    /* that failed */
 	int fd;                       /* the bytes; -1: not here yet */
@@ -55,15 +56,21 @@ static void end(struct picture *picture, errint_t err)
 /* ---- disk threads ---- */
 
 /* In order with what else happens to the name. */
-static uint64_t lane_of(const struct picture *picture)
+static void name_of(const struct picture *picture, char name[SEED_STORE_PATH_BYTES])
 {
-	char name[SEED_STORE_PATH_BYTES];
 	char *end;
 
-	snprintf(name, sizeof(name), "%s", picture->path);
+	snprintf(name, SEED_STORE_PATH_BYTES, "%s", picture->path);
 	end = strrchr(name, picture->area == SEED_AREA_HISTORY ? '/' : '.');
 	if (end)
 		*end = '\0';
+}
+
+static uint64_t lane_of(const struct picture *picture)
+{
+	char name[SEED_STORE_PATH_BYTES];
+
+	name_of(picture, name);
 	return seed_disk_lane(name);
 }
 
@@ -141,6 +148,8 @@ static void filled(struct seed_engine *engine, struct command *command)
 	errint_t err = picture->err;
 
 	engine->steps_running--;
+	if (!err)
+		cache_added(engine, picture->image.bytes);
 	if (err == -EIO)
 		seed_log_line(engine->log, picture->path, SEED_LOG_ERROR "What the store has as image/%s is "
 			      "not that image (EIO)", picture->image.sha256);
@@ -189,18 +198,52 @@ static errint_t ask(struct picture *picture)
 			   picture, &picture->asked);
 }
 
-static void found(struct seed_engine *engine, struct command *command)
+static void go_on(struct picture *picture)
 {
-	struct picture *picture = (struct picture *)command;
-
-	engine->steps_running--;
-	if (!picture->err && engine->stopping)
+	if (!picture->err && picture->engine->stopping)
 		picture->err = -ESHUTDOWN;
 	if (!picture->err)
 		picture->err = ask(picture);
 	/* It is not there any more, or its bytes are here. */
 	if (picture->err)
 		end(picture, picture->err == -ESTALE || picture->err == -ENOENT ? 0 : picture->err);
+}
+
+/* A user removed the record, and the entry still has it. */
+static void on_entry(void *context, const struct seed_share_result *result)
+{
+	struct picture *picture = context;
+	const struct seed_record *current = &result->entry->current;
+
+	picture->read = NULL;
+	shared_answered(picture->engine->shared, result->err, &result->error);
+	picture->err = result->err;
+	if (!result->err && (!current->name || current->state != SEED_STATE_VERIFIED))
+		picture->err = -ENOENT;
+	if (!picture->err)
+		picture->image = current->image;
+	go_on(picture);
+}
+
+static errint_t ask_entry(struct picture *picture)
+{
+	char name[SEED_STORE_PATH_BYTES];
+	const struct seed_share_request request = {
+		.verb = SEED_SHARE_READ, .name = name, .deadline_ms = seed_clock_now_ms() + FETCH_MS };
+
+	name_of(picture, name);
+	return seed_share_start(picture->engine->shared->share, &request, on_entry, picture, &picture->read);
+}
+
+static void found(struct seed_engine *engine, struct command *command)
+{
+	struct picture *picture = (struct picture *)command;
+
+	engine->steps_running--;
+	if (picture->err == -ENOENT && picture->area == SEED_AREA_IMAGES && !engine->stopping &&
+	    ask_entry(picture) == 0)
+		return;
+	go_on(picture);
 }
 
 static struct picture *find_picture(const struct seed_engine *engine, enum seed_area area,
@@ -286,9 +329,12 @@ void pictures_stop(struct seed_engine *engine)
 		return;
 	for (struct picture *picture = engine->shared->pictures; picture; picture = next) {
 		next = picture->next;
-		if (!picture->asked)
+		if (!picture->asked && !picture->read)
 			continue; /* on a disk thread */
-		seed_s3_cancel(picture->asked);
+		if (picture->read)
+			seed_share_cancel(picture->read);
+		if (picture->asked)
+			seed_s3_cancel(picture->asked);
 		end(picture, -ESHUTDOWN);
 	}
 }

@@ -134,7 +134,11 @@ static void mirrored(struct seed_engine *engine, struct command *command)
 	struct refresh *refresh = (struct refresh *)command;
 
 	engine->steps_running--;
-	if (!refresh->err)
+	if (refresh->err == -EBADMSG)
+		seed_log_line(engine->log, refresh->name, SEED_LOG_ERROR "What the store has for this name is not "
+			      "what seedfs writes, and is not shown (EBADMSG)");
+	/* It is not read again before it has changed. */
+	if (!refresh->err || refresh->err == -EBADMSG)
 		note(engine, refresh->name, refresh->etag);
 	end(refresh);
 }
@@ -222,7 +226,8 @@ static void on_read(void *context, const struct seed_share_result *result)
 		was_read(refresh, result);
 		return;
 	}
-	shared->looks_ms = seed_clock_now_ms() + AWAY_MS;
+	if (!result->error.http_status) /* nobody is there; else it was busy */
+		shared->looks_ms = seed_clock_now_ms() + AWAY_MS;
 	refresh->err = result->err;
 	end(refresh);
 }

@@ -77,6 +77,9 @@ errint_t reuse_copy(struct seed_engine *engine, struct seed_record *wanted, char
 	*name = seed_store_reuse_find(engine->store, reuse_key(wanted));
 	if (*name && is_made_as(engine, *name, wanted, &made))
 		err = seed_store_image_copy(engine->store, *name, wanted->id);
+	/* Its bytes are in the store that hosts share. */
+	if (err == -EAGAIN && engine->shared)
+		err = 0;
 	if (!err)
 		err = reuse_take_facts(wanted, &made);
 	seed_record_release(&made);

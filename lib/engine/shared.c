@@ -46,6 +46,7 @@ errint_t shared_new(struct seed_engine *engine, struct shared **out)
 		return err;
 	seed_s3_set_quotes(shared->s3, config->quotes);
 	shared->fit = config->probed;
+	shared->room_bytes = 1; /* what is here is looked through with the first that comes */
 	shared->lease_s = lease_s();
 	err = seed_share_new(shared->s3, config->host, shared->lease_s, config->keep, &shared->share);
 	return err ? err : seed_farmer_new(shared->s3, config->host, &farm, &shared->farmer);
@@ -61,6 +62,9 @@ void shared_free(struct shared *shared)
 	if (!shared)
 		return;
 	seed_s3_probe_free(shared->probe);
+	if (shared->scan)
+		seed_s3_cancel(shared->scan);
+	hints_free(shared);
 	seed_farmer_free(shared->farmer);
 	seed_share_free(shared->share);
 	seed_s3_free(shared->s3);
@@ -82,6 +86,12 @@ int64_t shared_hold_until_ms(const struct seed_engine *engine, int64_t now)
 	return ms ? now + ms : 0;
 }
 
+bool shared_rests(const struct seed_engine *engine, int64_t now)
+{
+	return !engine->shared || now >= engine->stop_ms + SHARED_GRACE_MS ||
+	       seed_farmer_rests(engine->shared->farmer);
+}
+
 /* The day's budget may be used up by other hosts; and may be again tomorrow. */
 static void take_budget(struct seed_engine *engine)
 {
@@ -97,8 +107,10 @@ static int64_t turn_farm(struct seed_engine *engine, int64_t now)
 	int64_t at, rate_ms;
 	int jobs, count;
 
-	seed_farmer_want(shared->farmer, engine->stopping ? engine->active : engine->active + engine->queued,
-			 engine->active);
+	if (engine->stopping)
+		seed_farmer_want(shared->farmer, 0, 0);
+	else
+		seed_farmer_want(shared->farmer, engine->active + engine->queued, engine->active);
 	at = seed_farmer_turn(shared->farmer, now);
 	jobs = seed_farmer_jobs(shared->farmer, now);
 	seed_farmer_rate(shared->farmer, &count, &rate_ms);
@@ -150,8 +162,8 @@ int64_t shared_turn(struct seed_engine *engine, int64_t now)
 		return INT64_MAX;
 	if (!engine->shared->fit)
 		return turn_probe(engine->shared, now);
+	farm = turn_farm(engine, now); /* what is charged goes on with its name */
 	names = seed_share_turn(engine->shared->share, now);
-	farm = turn_farm(engine, now);
 	return names < farm ? names : farm;
 }
 
@@ -174,6 +186,26 @@ void shared_answered(struct shared *shared, errint_t err, const struct seed_erro
 }
 
 /* ---- the files here ---- */
+
+/* Whoever may write to the bucket may write anything: a size becomes a file's here, and a sum
+ * part of a key. */
+static bool is_sound(const struct seed_record *record)
+{
+	const struct seed_image_info *image = &record->image;
+
+	return record->state != SEED_STATE_VERIFIED ||
+	       (image->bytes > 0 && image->bytes <= SEED_WORKER_FILE_MAX_BYTES &&
+		strlen(image->sha256) == SEED_SHA256_HEX_BYTES - 1 &&
+		strspn(image->sha256, "0123456789abcdef") == SEED_SHA256_HEX_BYTES - 1);
+}
+
+static bool all_sound(const struct seed_share_entry *entry)
+{
+	for (size_t i = 0; i < entry->version_count; i++)
+		if (!is_sound(&entry->versions[i].record))
+			return false;
+	return is_sound(&entry->current);
+}
 
 static void fill_mirror(const struct seed_share_entry *entry, struct seed_mirror *mirror,
 			struct seed_mirror_version *versions)
@@ -201,11 +233,15 @@ errint_t shared_mirror(struct seed_engine *engine, const char *name, const char 
 	struct seed_mirror mirror;
 	errint_t err = seed_share_parse(text, strlen(text), name, &entry);
 
+	if (!err && !all_sound(&entry))
+		err = -EBADMSG;
 	if (!err && entry.folder) {
 		err = seed_store_make_folder(engine->store, name);
 		seed_share_release(&entry);
 		return err == -EEXIST ? 0 : err;
 	}
+	if (!err)
+		err = seed_store_mirror_no_folder(engine->store, name);
 	if (!err) {
 		versions = calloc(entry.version_count + 1, sizeof(*versions));
 		err = versions ? 0 : -ENOMEM;

@@ -12,6 +12,7 @@
  * here and at the host that has it: both ask for one task, and its image is taken once.
  */
 #include "lib/base/clock.h"
+#include "lib/base/text.h"
 #include "lib/engine/internal.h"
 
 /* A step that waits for a store that is away is tried again by its phase. */
@@ -149,14 +150,30 @@ static void failed(struct step_job *job, const struct seed_share_result *result)
 
 /* ---- answers ---- */
 
+/* Another host had the same thought in the same moment. */
+static void take_new_id(struct step_job *job)
+{
+	char id[SEED_STORE_ID_BYTES];
+
+	seed_store_new_id(job->generation->engine->store, id);
+	job->err = seed_record_set(&job->record.id, id);
+	if (!job->err)
+		job->err = seed_record_set(&job->generation->record.id, id);
+	job->again = !job->err;
+}
+
 static void begun(struct step_job *job, const struct seed_share_result *result)
 {
 	struct generation *generation = job->generation;
 
 	switch (-result->err) {
+	case EALREADY:
+		take_new_id(job);
+		break;
 	case 0:
 		take_lease(job, result->row);
 		keep_entry(job, result);
+		hint_flight(generation->engine->shared, job->record.name);
 		break;
 	case EEXIST: /* that one's row is ours from here on */
 		job->err = seed_record_set(&generation->record.id, result->row->record.id);
@@ -187,6 +204,20 @@ static void updated(struct step_job *job, const struct seed_share_result *result
 	}
 }
 
+/* What others are told of an end; and the cache, of an image. */
+static void landed(const struct step_job *job, const struct seed_share_entry *entry)
+{
+	struct seed_engine *engine = job->generation->engine;
+
+	if (!entry->row_count)
+		hint_landed(engine->shared, job->record.name);
+	if (job->record.state != SEED_STATE_VERIFIED)
+		return;
+	cache_added(engine, job->record.image.bytes);
+	if (!job->record.superseded && engine->config.reuse)
+		hint_reuse(engine->shared, job->reuse_key, job->record.name);
+}
+
 static void finished(struct step_job *job, const struct seed_share_result *result)
 {
 	struct generation *generation = job->generation;
@@ -204,6 +235,7 @@ static void finished(struct step_job *job, const struct seed_share_result *resul
 		job->record.superseded = generation->record.superseded =
 			!has_name(result->entry, job->record.id);
 		keep_entry(job, result);
+		landed(job, result->entry);
 	}
 }
 
@@ -215,6 +247,8 @@ static void dropped(struct step_job *job, const struct seed_share_result *result
 	}
 	job->generation->lease = LEASE_LOST;
 	job->generation->renew_ms = 0;
+	if (!result->err && !result->entry->row_count)
+		hint_landed(job->generation->engine->shared, job->record.name);
 }
 
 static void looked(struct step_job *job, const struct seed_share_result *result)
@@ -228,8 +262,10 @@ static void looked(struct step_job *job, const struct seed_share_result *result)
 	look(job, result->entry);
 	row = find_row(result->entry, job->record.id);
 	job->superseded = row && row->record.superseded;
-	if (job->row > ROW_FREE)
-		keep_entry(job, result);
+	if (job->row <= ROW_FREE && job->generation->shown)
+		return;
+	job->generation->shown = true;
+	keep_entry(job, result);
 }
 
 /* A row of the journal here stays as it is; -ESTALE: another host has it meanwhile. */
@@ -295,6 +331,7 @@ static void taken(struct step_job *job, const struct seed_share_result *result)
 
 static const struct rule rules[STEP_COUNT] = {
 	[STEP_BEGIN] = { FIRST, SEED_SHARE_BEGIN, begun },
+	[STEP_REUSE] = { FIRST, SEED_SHARE_READ, NULL },
 	[STEP_MARK] = { LAST, SEED_SHARE_UPDATE, updated },
 	[STEP_REQUEUE] = { LAST, SEED_SHARE_UPDATE, updated },
 	[STEP_ANNOUNCE] = { LAST, SEED_SHARE_UPDATE, updated },
@@ -318,14 +355,20 @@ static enum seed_share_verb verb_of(const struct step_job *job)
 	return verb == SEED_SHARE_UPDATE && !job->generation->lease ? SEED_SHARE_ADD : verb;
 }
 
+static void ask(struct step_job *job);
+
 static void on_answer(void *context, const struct seed_share_result *result)
 {
 	struct step_job *job = context;
 
 	job->asked = NULL;
 	shared_answered(job->generation->engine->shared, result->err, &result->error);
+	job->again = false;
 	rules[job->step].answered(job, result);
-	job->then(job);
+	if (job->again)
+		ask(job);
+	else
+		job->then(job);
 }
 
 /* After a restart only what was not another's meanwhile is as the journal here has it. */
@@ -390,6 +433,45 @@ static void charge(struct step_job *job)
 		job->then(job);
 }
 
+/* ---- a text that was generated before ---- */
+
+/* The name for which it was is made here what the store has, and the step looks there. */
+static void on_maker(void *context, const struct seed_share_result *result)
+{
+	struct step_job *job = context;
+
+	job->asked = NULL;
+	if (!result->err && result->entry->serial)
+		job->entry = seed_share_format(result->entry);
+	job->then(job);
+}
+
+static void on_reuse(void *context, struct seed_s3_answer *answer)
+{
+	struct step_job *job = context;
+	struct seed_share_request request = { .verb = SEED_SHARE_READ };
+
+	job->sent = NULL;
+	if (answer->outcome == SEED_S3_DONE && seed_text_check_name(answer->body) == 0)
+		job->maker = strdup(answer->body);
+	request.name = job->maker;
+	request.deadline_ms = seed_clock_now_ms() + ASK_MS;
+	if (!job->maker || seed_share_start(job->generation->engine->shared->share, &request, on_maker, job,
+					    &job->asked))
+		job->then(job);
+}
+
+static void find_maker(struct step_job *job)
+{
+	char key[HINT_KEY_BYTES];
+	const struct seed_s3_get get = { .key = key, .limit_bytes = SEED_NAME_MAX_BYTES };
+
+	hint_reuse_key(job->reuse_key, key);
+	if (seed_s3_get(job->generation->engine->shared->s3, &get, seed_clock_now_ms() + ASK_MS, on_reuse, job,
+			&job->sent))
+		job->then(job);
+}
+
 /* ---- the picture ---- */
 
 static void on_sent(void *context, struct seed_s3_answer *answer)
@@ -445,7 +527,12 @@ void shared_ask(struct step_job *job)
 	const struct generation *generation = job->generation;
 	bool updates = verb_of(job) == SEED_SHARE_UPDATE;
 
-	if (job->step == STEP_FINISH && is_verified(job)) {
+	if (job->step == STEP_REUSE) {
+		find_maker(job);
+		return;
+	}
+	/* What was copied from another name is there already. */
+	if (job->step == STEP_FINISH && is_verified(job) && !generation->reuse_name) {
 		if (job->picture) {
 			send_picture(job);
 			return;

@@ -260,13 +260,13 @@ errint_t seed_share_begin(struct seed_share_entry *entry, const struct seed_shar
 
 	if (entry->folder)
 		return -EISDIR;
-	if (share_find_row(entry, row->id) || share_is_of(&entry->current, row->id) ||
-	    share_is_placed(entry, row->id))
-		return -EALREADY;
 	if (last && asks_for_the_same(&last->record, row)) {
 		*joined = last;
 		return -EEXIST;
 	}
+	if (share_find_row(entry, row->id) || share_is_of(&entry->current, row->id) ||
+	    share_is_placed(entry, row->id))
+		return -EALREADY;
 	share_supersede_rows(entry);
 	err = share_retire_current(entry);
 	if (err)

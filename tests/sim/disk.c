@@ -50,6 +50,8 @@ PORT(store_spent_note);
 PORT(store_spent_sync);
 PORT(store_recover);
 PORT(store_mirror);
+PORT(store_mirror_no_folder);
+PORT(store_evict);
 PORT(store_picture_read);
 PORT(store_picture_record);
 PORT(store_fill);
@@ -724,7 +726,7 @@ errint_t WRAP(restore)(struct seed_store *store, const char *old, const char *na
 		abort();
 	entry->record.state = SEED_STATE_VERIFIED;
 	entry->record.error.code = 0;
-	snprintf(entry->record.image.sha256, sizeof(entry->record.image.sha256), "%d", task);
+	snprintf(entry->record.image.sha256, sizeof(entry->record.image.sha256), "%064d", task);
 	sync_name(name_index(name));
 	trace("disk: restored picture %d as %s", task, name);
 	may_die();
@@ -909,6 +911,26 @@ errint_t WRAP(mirror)(struct seed_store *store, const char *name, const struct s
 	return 0;
 }
 
+/* There are no folders in this world. */
+errint_t WRAP(mirror_no_folder)(struct seed_store *store, const char *folder)
+{
+	SEED_UNUSED(store);
+	SEED_UNUSED(folder);
+	return 0;
+}
+
+/* What is evicted is fetched again; the model of a host that has no image here is one that has
+ * not read it yet. */
+errint_t WRAP(evict)(struct seed_store *store, uint64_t limit_bytes, seed_store_may_go_fn *may_go_,
+		     void *context, uint64_t *left)
+{
+	SEED_UNUSED(store);
+	SEED_UNUSED(may_go_);
+	SEED_UNUSED(context);
+	*left = limit_bytes;
+	return 0;
+}
+
 errint_t WRAP(picture_read)(const struct seed_store *store, const struct seed_record *record,
 			    char **data, size_t *len)
 {
@@ -944,7 +966,7 @@ errint_t WRAP(picture_record)(const struct seed_store *store, enum seed_area are
 	if (!version)
 		return -ENOENT;
 	record->image.bytes = PICTURE_BYTES;
-	snprintf(record->image.sha256, sizeof(record->image.sha256), "%d", version->task);
+	snprintf(record->image.sha256, sizeof(record->image.sha256), "%064d", version->task);
 	return 0;
 }
 
@@ -968,7 +990,7 @@ errint_t __wrap_seed_sha256(const void *data, size_t len, char hex[SEED_SHA256_H
 	assert(len == PICTURE_BYTES);
 	memcpy(text, data, len);
 	text[len] = '\0';
-	snprintf(hex, SEED_SHA256_HEX_BYTES, "%d", (int)strtol(text, NULL, 10));
+	snprintf(hex, SEED_SHA256_HEX_BYTES, "%064d", (int)strtol(text, NULL, 10));
 	return 0;
 }
 

@@ -393,9 +393,9 @@ static void check_entry(int name)
 {
 	const struct entry *entry = &entries[name];
 	const struct seed_record *record = &entry->record;
-	char sha[16];
+	char sha[SEED_SHA256_HEX_BYTES];
 
-	snprintf(sha, sizeof(sha), "%d", entry->image);
+	snprintf(sha, sizeof(sha), "%064d", entry->image);
 	if (entry->image >= 0 && (!record->name || record->state != SEED_STATE_VERIFIED ||
 				  strcmp(record->image.sha256, sha) != 0))
 		broken("%s: picture %d, and the record is of another", name_of(name), entry->image);

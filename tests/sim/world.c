@@ -370,7 +370,7 @@ static void work_end(struct work *work, bool given_up)
 							   .height = 1152, .bytes = 7 };
 		result.image = (struct seed_image_info){ .width = 2048, .height = 1152,
 							 .bytes = 7 };
-		snprintf(result.image.sha256, sizeof(result.image.sha256), "%d", work->task);
+		snprintf(result.image.sha256, sizeof(result.image.sha256), "%064d", work->task);
 		if (pwrite(work->dest_fd, &work->task, sizeof(work->task), 0) < 0)
 			broken("a descriptor of the result is gone");
 	}

@@ -1,0 +1,119 @@
+/*
+ * Objects in the store that only say where to look, so nothing depends on whether they
+ * are right:
+ *
+ *     flight/NAME   NAME's entry has rows in flight. Each host looks through these now and
+ *                   then, and goes on with the rows of hosts that are gone
+ *     reuse/KEY     the name for which an image was made last (reuse.c)
+ */
+#include "lib/base/clock.h"
+#include "lib/engine/internal.h"
+#include "lib/s3/key.h"
+
+/* Of one request. */
+#define ASK_MS 20000
+
+struct hint {
+	struct hint *next, **link;
+	struct seed_s3_op *op;
+	char data[SEED_NAME_MAX_BYTES + 1];
+};
+
+static void hint_free(struct hint *hint)
+{
+	*hint->link = hint->next;
+	if (hint->next)
+		hint->next->link = hint->link;
+	free(hint);
+}
+
+static void on_done(void *context, struct seed_s3_answer *answer)
+{
+	SEED_UNUSED(answer);
+	hint_free(context);
+}
+
+static struct hint *hint_new(struct shared *shared, const char *data)
+{
+	struct hint *hint = calloc(1, sizeof(*hint));
+
+	if (!hint)
+		return NULL;
+	snprintf(hint->data, sizeof(hint->data), "%s", data);
+	hint->next = shared->hints;
+	hint->link = &shared->hints;
+	if (hint->next)
+		hint->next->link = &hint->next;
+	shared->hints = hint;
+	return hint;
+}
+
+static void put(struct shared *shared, const char *key, const char *data)
+{
+	struct hint *hint = hint_new(shared, data);
+	struct seed_s3_put request = { .key = key };
+
+	if (!hint)
+		return;
+	request.data = hint->data;
+	request.bytes = strlen(hint->data);
+	if (seed_s3_put(shared->s3, &request, seed_clock_now_ms() + ASK_MS, on_done, hint, &hint->op))
+		hint_free(hint);
+}
+
+static errint_t flight_key(const char *name, struct seed_buf *key)
+{
+	errint_t err;
+
+	seed_buf_init(key, SEED_S3_KEY_MAX_BYTES);
+	err = seed_buf_add(key, "flight/", strlen("flight/"));
+	return err ? err : seed_s3_key_add_name(key, name);
+}
+
+void hint_flight(struct shared *shared, const char *name)
+{
+	struct seed_buf key;
+
+	if (flight_key(name, &key) == 0)
+		put(shared, key.data, name);
+	seed_buf_release(&key);
+}
+
+static void remove_key(struct shared *shared, const char *key)
+{
+	struct hint *hint = hint_new(shared, "");
+
+	if (hint && seed_s3_delete(shared->s3, key, seed_clock_now_ms() + ASK_MS, on_done, hint, &hint->op))
+		hint_free(hint);
+}
+
+void hint_landed(struct shared *shared, const char *name)
+{
+	struct seed_buf key;
+
+	if (flight_key(name, &key) == 0)
+		remove_key(shared, key.data);
+	seed_buf_release(&key);
+}
+
+void hint_reuse_key(uint64_t reuse, char key[HINT_KEY_BYTES])
+{
+	snprintf(key, HINT_KEY_BYTES, "reuse/%016llx", (unsigned long long)reuse);
+}
+
+void hint_reuse(struct shared *shared, uint64_t reuse, const char *name)
+{
+	char key[HINT_KEY_BYTES];
+
+	hint_reuse_key(reuse, key);
+	put(shared, key, name);
+}
+
+void hints_free(struct shared *shared)
+{
+	while (shared->hints) {
+		if (shared->hints->op)
+			seed_s3_cancel(shared->hints->op);
+		hint_free(shared->hints);
+	}
+}
