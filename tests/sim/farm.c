@@ -125,17 +125,24 @@ static bool read_entry(int name, struct seed_share_entry *entry)
 	return text != NULL;
 }
 
-static bool is_somewhere(int task)
+/* `name`: not there. */
+static bool is_elsewhere(int name, int task)
 {
 	bool found = false;
 
 	for (int i = 0; i < NAMES && !found; i++) {
 		struct seed_share_entry entry;
 
-		found = read_entry(i, &entry) && has_picture(&entry, task);
-		seed_share_release(&entry);
+		found = i != name && read_entry(i, &entry) && has_picture(&entry, task);
+		if (i != name)
+			seed_share_release(&entry);
 	}
 	return found;
+}
+
+static bool is_somewhere(int task)
+{
+	return is_elsewhere(-1, task);
 }
 
 static bool same_text(const char *a, const char *b)
@@ -236,13 +243,9 @@ static void check_pictures(int name, const struct seed_share_entry *before,
 		tasks[t].placed |= is;
 		if (!was || is || tasks[t].dropped)
 			continue;
-		if (after->moved_to && has_picture(before, t)) { /* the target has it */
-			struct seed_share_entry target;
-
-			(void)read_entry(name_index(after->moved_to), &target);
-			if (!has_picture(&target, t) && !may_drop)
-				broken("%s was left, and picture %d is not at its target", name_of(name), t);
-			seed_share_release(&target);
+		if (after->moved_to) { /* the target has it, or where that was renamed to since */
+			if (!is_elsewhere(name, t) && !may_drop)
+				broken("%s was left, and picture %d is nowhere else", name_of(name), t);
 		} else if (!may_drop) {
 			broken("%s: picture %d is gone from the entry", name_of(name), t);
 		}
