@@ -113,6 +113,7 @@ void generation_follow_name(struct generation *generation, const char *name)
 
 	if (strcmp(generation->record.name, name) == 0 || !take_name(generation, name) || !has_name)
 		return;
+	generation->leaving = 0; /* a removal is of what has the old name */
 	generation_unlink_name(generation);
 	if (newer)
 		generation_link_behind(generation, newer);
