@@ -46,7 +46,7 @@ void seed_record_release(struct seed_record *record)
 	seed_params_unref(record->params);
 	for (size_t i = 0; i < SEED_ARRAY_LEN(owned_texts); i++)
 		free(*text_at(record, owned_texts[i]));
-	*record = (struct seed_record){.queue_position = -1, .cost = -1};
+	seed_record_init(record);
 }
 
 errint_t seed_record_reserve_attempts(struct seed_record *record)

@@ -1,6 +1,7 @@
 #include "tests/unit/unit.h"
 
 #include <cjson/cJSON.h>
+#include <sys/stat.h>
 
 #include "lib/record/record.h"
 
@@ -658,9 +659,26 @@ static void test_parse_without_memory(void **state)
 	assert_int_equal(result, 0);
 }
 
+/* What was released is as it was when it began: nothing is told of the prompt's time. */
+static void test_released(void **state)
+{
+	struct seed_record record;
+
+	(void)state;
+	seed_record_init(&record);
+	put(&record.name, "fox");
+	record.prompt_time = (struct timespec){ .tv_sec = 77, .tv_nsec = 5 };
+	seed_record_release(&record);
+	assert_null(record.name);
+	assert_int_equal(record.prompt_time.tv_sec, 0);
+	assert_int_equal(record.prompt_time.tv_nsec, UTIME_OMIT);
+	assert_int_equal(record.queue_position, -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_released),
 		cmocka_unit_test(test_format),
 		cmocka_unit_test(test_format_of_an_empty_row),
 		cmocka_unit_test(test_format_of_pictures),
