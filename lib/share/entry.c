@@ -43,11 +43,19 @@ struct seed_share_row *share_add_row(struct seed_share_entry *entry)
 	return rows;
 }
 
+bool share_is_last(const struct seed_share_entry *entry)
+{
+	return entry->version_count &&
+	       entry->versions[entry->version_count - 1].number >= SEED_SHARE_VERSION_MAX;
+}
+
 struct seed_share_version *share_add_version(struct seed_share_entry *entry)
 {
-	struct seed_share_version *versions =
-		reallocarray(entry->versions, entry->version_count + 1, sizeof(*versions));
+	struct seed_share_version *versions;
 
+	if (share_is_last(entry))
+		return NULL;
+	versions = reallocarray(entry->versions, entry->version_count + 1, sizeof(*versions));
 	if (!versions)
 		return NULL;
 	entry->versions = versions;

@@ -77,6 +77,9 @@ enum {
 struct seed_share_entry {
 	uint64_t serial; /* grows by one with each change */
 	/* Who made the last changes (struct seed_share_change, `writer`), the newest last: so no
+/* The last number that history/NAME/ can have. */
+#define SEED_SHARE_VERSION_MAX 99999999
+
 	 * two write the same, and one whose answer was lost sees whether its change happened, whatever
 	 * came behind it. */
 	char writers[SEED_SHARE_WRITERS][SEED_SHARE_HOST_BYTES];

@@ -6,9 +6,6 @@
 #include "lib/base/text.h"
 #include "lib/share/internal.h"
 
-/* The last number that history/NAME/ can have. */
-#define VERSION_MAX 99999999
-
 static const char *const removed_words[] = { "prompt", "image", "record" };
 
 /* A row as it is stored, in an object. */
@@ -215,12 +212,12 @@ static errint_t get_versions(const cJSON *array, const char *name, struct seed_s
 	int64_t number;
 
 	cJSON_ArrayForEach(object, array) {
-		struct seed_share_version *version = share_add_version(entry);
-		errint_t err = version ? get_record(object, name, &version->record) : -ENOMEM;
+		struct seed_share_version *version;
+		errint_t err;
 
 		if (err)
 			return err;
-		if (!get_number(object, "number", &number) || number < version->number || number > VERSION_MAX ||
+		if (!get_number(object, "number", &number) || number < version->number || number > SEED_SHARE_VERSION_MAX ||
 		    version->record.state != SEED_STATE_VERIFIED)
 			return -EBADMSG;
 		version->number = (int)number;
@@ -228,6 +225,10 @@ static errint_t get_versions(const cJSON *array, const char *name, struct seed_s
 	return 0;
 }
 
+		if (share_is_last(entry))
+			return -EBADMSG;
+		version = share_add_version(entry);
+		err = version ? get_record(object, name, &version->record) : -ENOMEM;
 static bool get_removed(const cJSON *array, unsigned *without)
 {
 	const cJSON *item;

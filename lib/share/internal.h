@@ -4,10 +4,12 @@
 
 #include "lib/share/entry.h"
 
-/* Room for one more, empty; a version has the next number. NULL without memory; then what was
- * there stays. */
+/* Room for one more, empty; a version has the next number. NULL without memory, or without a
+ * number; then what was there stays. */
 struct seed_share_row *share_add_row(struct seed_share_entry *entry);
 struct seed_share_version *share_add_version(struct seed_share_entry *entry);
+/* No version more has a number. */
+bool share_is_last(const struct seed_share_entry *entry);
 void share_remove_row(struct seed_share_entry *entry, struct seed_share_row *row);
 void share_remove_version(struct seed_share_entry *entry, struct seed_share_version *version);
 struct seed_share_row *share_find_row(const struct seed_share_entry *entry, const char *id);

@@ -192,7 +192,8 @@ static bool are_versions(const struct seed_share_version *versions, size_t count
 	int last = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		if (versions[i].number <= last || versions[i].record.state != SEED_STATE_VERIFIED)
+		if (versions[i].number <= last || versions[i].number > SEED_SHARE_VERSION_MAX ||
+		    versions[i].record.state != SEED_STATE_VERIFIED)
 			return false;
 		last = versions[i].number;
 	}
