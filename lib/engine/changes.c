@@ -481,6 +481,8 @@ static void rename_generations(struct seed_engine *engine, const struct change *
 	char name[SEED_STORE_PATH_BYTES];
 	struct generation *next;
 
+	for (struct generation *g = engine->generations; g; g = g->next)
+		shared_change_follow(&change->shared, g);
 	for (struct generation *g = engine->generations; g; g = next) {
 		next = g->next;
 		if (!generation_is_over(g) && seed_store_renamed(g->record.name, change->name, change->to,

@@ -35,7 +35,6 @@ static void job_free(struct step_job *job)
 	free(job->picture);
 	free(job->maker);
 	free(job->entry);
-	free(job->moved_to);
 	free(job);
 }
 
@@ -59,8 +58,6 @@ static void tell_others_changes(struct generation *generation, const struct step
 	const struct event superseded = { .kind = EVENT_SUPERSEDED, .by = "a newer prompt of another host" };
 	const struct event removed = { .kind = EVENT_REMOVED };
 
-	if (job->moved_to)
-		generation_follow_name(generation, job->moved_to);
 	if (generation_is_ending(generation))
 		return;
 	if (job->removed)

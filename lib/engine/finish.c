@@ -58,10 +58,6 @@ enum phase finish_event(struct generation *generation, const struct event *event
 
 	if (event->kind != EVENT_STEP)
 		return PHASE_STAY;
-	if (event->err == -ESTALE && event->row == ROW_MOVED) {
-		disk_step(generation, STEP_FINISH); /* under its new name */
-		return PHASE_STAY;
-	}
 	if (event->err == -ESTALE) /* a failure of another host's */
 		return PHASE_FOLLOW;
 	if (event->err) {

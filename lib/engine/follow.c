@@ -69,8 +69,6 @@ static enum phase go_on(struct generation *generation, const struct event *event
 		if (event->code) /* as those who wait there */
 			generation_answer(generation, event->code);
 		return look_later(generation);
-	case ROW_MOVED:
-		return look_later(generation);
 	case ROW_MADE:
 		return ended(generation, 0);
 	case ROW_FAILED:
@@ -160,8 +158,6 @@ static enum phase claim_row(struct generation *generation, const struct event *e
 	switch (event->row) {
 	case ROW_OURS:
 		return resume_phase(generation);
-	case ROW_MOVED:
-		return claim_enter(generation);
 	case ROW_ANOTHERS:
 	case ROW_FREE:
 		return has_task(generation) ? go_on_beside(generation) : PHASE_FOLLOW;

@@ -131,7 +131,6 @@ enum row_state {
 	ROW_FAILED,     /* `code` */
 	ROW_SUPERSEDED, /* or never begun */
 	ROW_REMOVED,
-	ROW_MOVED,      /* a user has renamed it on another host: the generation has the new name */
 };
 
 /* What it points to is the sender's, and is valid until the call returns. */
@@ -183,7 +182,6 @@ struct step_job {
 	size_t picture_bytes;
 	char *maker;                 /* STEP_REUSE: the name for which it was made; owned; NULL */
 	char *entry;                 /* as it stands in the store now, owned; NULL: as it was */
-	char *moved_to;              /* of ROW_MOVED; owned */
 	enum row_state row;
 	int64_t seen_lease;          /* STEP_TAKE: what the row was under when it was read */
 	bool is_here;                /* … and it is in the journal */
@@ -258,6 +256,7 @@ struct generation {
 	/* With other hosts. */
 	int64_t lease;         /* its number; 0: it has none yet; LEASE_LOST: nor any more */
 	bool stored;           /* the store has its outcome */
+	char token[SEED_SHARE_TOKEN_BYTES]; /* of its row, which has moved with its lease; "": it has not */
 	int64_t renew_ms;      /* when the lease is to be renewed; 0: it is not */
 	int64_t followed_ms;   /* since when it is another host's */
 	bool shown;            /* … and the files here say so */
@@ -852,6 +851,7 @@ struct shared_change {
 	char *entry;      /* as it is now; owned; NULL: a rename */
 	const char *from, *to;
 	char **names;     /* of the rename's entries; owned, each */
+	uint64_t *left_serials; /* of each, when it was left; owned; 0: it was not */
 	size_t count, next_name;
 	struct seed_share_entry source;
 };
@@ -862,6 +862,8 @@ void shared_change_begin(struct shared_change *change, struct seed_engine *engin
 void shared_change_ask(struct shared_change *change, struct seed_share_request *request);
 /* `from` and `to` stay until the end. */
 void shared_change_rename(struct shared_change *change, const char *from, const char *to, bool folder);
+/* The rename is over, and the generation has its old name yet: its row has moved. */
+void shared_change_follow(const struct shared_change *change, struct generation *generation);
 void shared_change_release(struct shared_change *change);
 void shared_changes_stop(struct seed_engine *engine);
 

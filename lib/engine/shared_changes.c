@@ -31,6 +31,7 @@ void shared_change_release(struct shared_change *change)
 	for (size_t i = 0; i < change->count; i++)
 		free(change->names[i]);
 	free(change->names);
+	free(change->left_serials);
 	free(change->entry);
 	seed_share_release(&change->source);
 	*change = (struct shared_change){ .next = NULL };
@@ -113,6 +114,9 @@ static void on_left(void *context, const struct seed_share_result *result)
 	}
 	if (result->err != -ENOENT && failed(change, result))
 		return;
+	if (!result->err && !change->source.folder)
+		change->left_serials[change->next_name] =
+			result->entry->moved_to ? result->entry->moved_serial : change->source.serial;
 	change->next_name++;
 	rename_next(change);
 }
@@ -184,10 +188,16 @@ static void rename_next(struct shared_change *change)
 static errint_t add_name(struct shared_change *change, const char *name)
 {
 	char **names = reallocarray(change->names, change->count + 1, sizeof(*names));
+	uint64_t *serials;
 
 	if (!names)
 		return -ENOMEM;
 	change->names = names;
+	serials = reallocarray(change->left_serials, change->count + 1, sizeof(*serials));
+	if (!serials)
+		return -ENOMEM;
+	change->left_serials = serials;
+	serials[change->count] = 0;
 	names[change->count] = strdup(name);
 	return names[change->count++] ? 0 : -ENOMEM;
 }
@@ -253,6 +263,14 @@ void shared_change_rename(struct shared_change *change, const char *from, const 
 		end(change, err);
 	else if (!folder)
 		rename_next(change);
+}
+
+void shared_change_follow(const struct shared_change *change, struct generation *generation)
+{
+	for (size_t i = 0; i < change->count; i++)
+		if (change->left_serials[i] && strcmp(change->names[i], generation->record.name) == 0 &&
+		    generation->lease != LEASE_LOST)
+			seed_share_follow(change->names[i], change->left_serials[i], generation->token);
 }
 
 void shared_changes_stop(struct seed_engine *engine)

@@ -76,7 +76,7 @@ static const struct seed_share_row *find_row(const struct seed_share_entry *entr
 
 static enum row_state in_flight(const struct seed_engine *engine, const struct seed_share_row *row)
 {
-	if (strcmp(row->host, engine->config.shared->host) == 0)
+	if (!row->token[0] && strcmp(row->host, engine->config.shared->host) == 0)
 		return ROW_OURS;
 	return row->until_s < seed_share_now_s(engine->shared->share) ? ROW_FREE : ROW_ANOTHERS;
 }
@@ -105,11 +105,7 @@ static void look(struct step_job *job, const struct seed_share_entry *entry)
 		job->row = ROW_FAILED;
 		job->code = entry->current.error.code ? entry->current.error.code : EIO;
 		break;
-	case SEED_SHARE_MOVED:
-		job->row = ROW_MOVED;
-		free(job->moved_to);
-		job->moved_to = strdup(entry->moved_to);
-		break;
+	case SEED_SHARE_MOVED: /* and nobody has it there: has_moved() */
 	case SEED_SHARE_SUPERSEDED:
 		job->row = entry->current.state == SEED_STATE_CANCELLED && has_name(entry, id) ?
 			ROW_REMOVED : ROW_SUPERSEDED;
@@ -122,20 +118,17 @@ static void take_lease(struct step_job *job, const struct seed_share_row *row)
 	struct generation *generation = job->generation;
 
 	generation->lease = row ? row->lease : LEASE_LOST;
+	generation->token[0] = '\0';
 	generation->renew_ms = row ? shared_renew_ms(generation->engine) : 0;
 	if (row && row->record.superseded)
 		job->superseded = true;
 }
 
-/* Another host has the row by now, or it is gone; or it has moved, and its lease with it. */
+/* Another host has the row by now, or it is gone. */
 static void lose_lease(struct step_job *job, const struct seed_share_entry *entry)
 {
-	look(job, entry);
-	if (job->row == ROW_MOVED) {
-		job->generation->renew_ms = seed_clock_now_ms();
-		return;
-	}
 	take_lease(job, NULL);
+	look(job, entry);
 	job->superseded = job->row == ROW_SUPERSEDED;
 	job->removed = job->row == ROW_REMOVED;
 }
@@ -285,7 +278,7 @@ static void reclaimed(struct step_job *job, const struct seed_share_result *resu
 /* Whoever takes it under the target of a rename finds it so: lib/share/entry.h. */
 static void be_as_taken(struct seed_record *record, const struct seed_share_row *row)
 {
-	if (!row->joined || strcmp(record->step, "queued") != 0)
+	if (!row->copy || strcmp(record->step, "queued") != 0)
 		return;
 	record->step = seed_record_step("submitting");
 	record->unsure = true;
@@ -352,7 +345,44 @@ static enum seed_share_verb verb_of(const struct step_job *job)
 
 	if (job->step == STEP_TAKE && !job->is_here)
 		return SEED_SHARE_READ;
+	if (job->generation->token[0] && job->step != STEP_LOOK && job->step != STEP_TAKE)
+		return SEED_SHARE_ARRIVE;
 	return verb == SEED_SHARE_UPDATE && !job->generation->lease ? SEED_SHARE_ADD : verb;
+}
+
+/* The name has another name since, given on another host: a copy of the row is there. */
+static bool has_moved(const struct step_job *job, const struct seed_share_entry *entry)
+{
+	return entry->moved_to && seed_share_end_of(entry, job->record.id) == SEED_SHARE_MOVED;
+}
+
+static void go_along(struct step_job *job, const struct seed_share_entry *entry)
+{
+	struct generation *generation = job->generation;
+
+	if (generation->lease != LEASE_LOST)
+		seed_share_follow(job->record.name, entry->moved_serial, generation->token);
+	job->err = seed_record_set(&job->record.name, entry->moved_to);
+	if (!job->err)
+		generation_follow_name(generation, entry->moved_to);
+}
+
+/* It has its row again, or has lost it to another: the step is asked accordingly. False: the
+ * store did not say. */
+static bool arrived(struct step_job *job, const struct seed_share_result *result)
+{
+	struct generation *generation = job->generation;
+
+	if (!result->err) {
+		take_lease(job, result->row);
+		return true;
+	}
+	if (result->err != -ESTALE && result->err != -ENOENT)
+		return false;
+	generation->token[0] = '\0';
+	if (generation->lease) /* 0: of a late task, which is added yet, or after a restart */
+		generation->lease = LEASE_LOST;
+	return true;
 }
 
 static void ask(struct step_job *job);
@@ -360,12 +390,20 @@ static void ask(struct step_job *job);
 static void on_answer(void *context, const struct seed_share_result *result)
 {
 	struct step_job *job = context;
+	bool again = false;
 
 	job->asked = NULL;
 	shared_answered(job->generation->engine->shared, result->err, &result->error);
 	job->again = false;
-	rules[job->step].answered(job, result);
-	if (job->again)
+	if (has_moved(job, result->entry)) {
+		go_along(job, result->entry);
+		again = !job->err;
+	} else if (verb_of(job) == SEED_SHARE_ARRIVE && arrived(job, result)) {
+		again = true;
+	} else {
+		rules[job->step].answered(job, result);
+	}
+	if (again || job->again)
 		ask(job);
 	else
 		job->then(job);
@@ -382,13 +420,15 @@ static void ask(struct step_job *job)
 {
 	const struct generation *generation = job->generation;
 	const struct seed_engine *engine = generation->engine;
+	const char *late_of = generation->main ? generation->main->record.id : "";
+	const enum seed_share_verb verb = verb_of(job);
 	const struct seed_share_request request = {
-		.verb = verb_of(job),
+		.verb = verb,
 		.name = job->record.name,
 		.row = &job->record,
 		.id = job->record.id,
-		.lease = lease_of(job),
-		.other = generation->main ? generation->main->record.id : "",
+		.lease = verb == SEED_SHARE_ARRIVE ? generation->lease : lease_of(job),
+		.other = verb == SEED_SHARE_ARRIVE ? generation->token : late_of,
 		.deadline_ms = seed_clock_now_ms() + ASK_MS,
 	};
 

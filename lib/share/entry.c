@@ -162,19 +162,19 @@ static void renew(struct seed_share_row *row, const struct seed_share_change *ch
 	row->until_s = change->now_s + change->lease_s;
 }
 
-static void take(struct seed_share_entry *entry, struct seed_share_row *row,
-		 const struct seed_share_change *change)
+void share_take(struct seed_share_entry *entry, struct seed_share_row *row,
+		const struct seed_share_change *change)
 {
 	share_changed(entry, change);
 	memcpy(row->host, change->host, sizeof(row->host));
 	row->lease = (int64_t)entry->serial;
-	row->joined = false;
+	row->token[0] = '\0';
 	renew(row, change);
 }
 
 static bool has_lease(const struct seed_share_row *row, const struct seed_share_change *change)
 {
-	return row && strcmp(row->host, change->host) == 0 && row->lease == change->lease;
+	return row && !row->token[0] && strcmp(row->host, change->host) == 0 && row->lease == change->lease;
 }
 
 errint_t share_replace(struct seed_record *to, const struct seed_record *from)
@@ -199,11 +199,12 @@ static bool is_unsent(const struct seed_record *record)
 	return strcmp(record->step, "queued") == 0 && !record->unsure;
 }
 
-void share_supersede_rows(struct seed_share_entry *entry)
+void share_supersede_rows(struct seed_share_entry *entry, const struct seed_share_entry *kept)
 {
 	for (size_t i = 0; i < entry->row_count;) {
 		entry->rows[i].record.superseded = true;
-		if (is_unsent(&entry->rows[i].record))
+		if (is_unsent(&entry->rows[i].record) &&
+		    !(kept && share_find_row(kept, entry->rows[i].record.id)))
 			share_remove_row(entry, &entry->rows[i]);
 		else
 			i++;
@@ -275,7 +276,7 @@ errint_t seed_share_begin(struct seed_share_entry *entry, const struct seed_shar
 	if (share_find_row(entry, row->id) || share_is_of(&entry->current, row->id) ||
 	    share_is_placed(entry, row->id))
 		return -EALREADY;
-	share_supersede_rows(entry);
+	share_supersede_rows(entry, NULL);
 	err = share_retire_current(entry);
 	if (err)
 		return err;
@@ -283,7 +284,7 @@ errint_t seed_share_begin(struct seed_share_entry *entry, const struct seed_shar
 	made = share_add_row(entry);
 	if (!made)
 		return -ENOMEM;
-	take(entry, made, change);
+	share_take(entry, made, change);
 	entry->without = 0;
 	free(entry->moved_to);
 	entry->moved_to = NULL;
@@ -299,7 +300,6 @@ static errint_t renew_row(struct seed_share_entry *entry, struct seed_share_row 
 	/* Its image is the name's by its end only: until then nobody else can read it. */
 	if (!err && !found->record.superseded && row->state != SEED_STATE_VERIFIED)
 		err = share_replace(&entry->current, row);
-	found->joined = false;
 	renew(found, change);
 	share_changed(entry, change);
 	return err;
@@ -317,15 +317,15 @@ errint_t seed_share_update(struct seed_share_entry *entry, const struct seed_sha
 	return renew_row(entry, found, change, row);
 }
 
-/* One that was joined may have been sent under its other name. */
+/* One that is a copy may have been sent under its other name. */
 static void take_over(struct seed_share_entry *entry, struct seed_share_row *row,
 		      const struct seed_share_change *change)
 {
-	if (row->joined && is_unsent(&row->record)) {
+	if (row->copy && is_unsent(&row->record)) {
 		row->record.step = seed_record_step("submitting");
 		row->record.unsure = true;
 	}
-	take(entry, row, change);
+	share_take(entry, row, change);
 }
 
 const struct seed_share_row *seed_share_take(struct seed_share_entry *entry,
@@ -349,8 +349,8 @@ errint_t seed_share_reclaim(struct seed_share_entry *entry, const struct seed_sh
 
 	if (!found)
 		return -ENOENT;
-	if (strcmp(found->host, change->host) == 0)
-		take(entry, found, change);
+	if (!found->token[0] && strcmp(found->host, change->host) == 0)
+		share_take(entry, found, change);
 	else if (found->until_s < change->now_s)
 		take_over(entry, found, change);
 	else
@@ -367,7 +367,7 @@ static errint_t update_late(struct seed_share_entry *entry, struct seed_share_ro
 	struct seed_record copy;
 	errint_t err;
 
-	if (strcmp(found->host, change->host) != 0)
+	if (found->token[0] || strcmp(found->host, change->host) != 0)
 		return -ESTALE;
 	err = seed_record_copy(&copy, row);
 	if (!err) {
@@ -408,7 +408,7 @@ errint_t seed_share_add(struct seed_share_entry *entry, const struct seed_share_
 	made = share_add_row(entry);
 	if (!made)
 		return -ENOMEM;
-	take(entry, made, change);
+	share_take(entry, made, change);
 	(void)snprintf(made->late_of, sizeof(made->late_of), "%s", late_of);
 	err = share_replace(&made->record, row);
 	made->record.superseded = true;

@@ -23,10 +23,20 @@
  * A rename changes two objects, and no store writes two as one. So it has an order: read the
  * source, join the target with it, leave the source; and if the source has changed
  * meanwhile, all of it again. In between, a row stands in both, and its host goes on under the
- * source. So what was not sent yet is sent by that host alone, under one of the two names: whoever
- * takes such a row under the target finds it "submitting". A host that misses its row finds in
- * `moved_to` where to look for it. A crash in between leaves both; joining again is right then,
- * with the source as it is by then, and never with what was read earlier.
+ * source. The target's is a copy, and no lease of it is one: not the one that it was copied with, since
+ * the source's may have been taken meanwhile, sent, and be gone. Only when the source has been left
+ * for the target is the copy worth what the row was. It says which row, of which serial of the
+ * source, it is one of (its token); the source says where it went, and at which serial.
+ * Its host, which misses the row there, computes the token from that, finds the copy that has it, and
+ * goes on (seed_share_arrive). A copy of a copy has the way of both in its token, so it
+ * proves the whole way from where the host had the row. Anybody else may take a copy as any other
+ * row, when its lease has run out; what was not sent yet is "submitting" then, for it may be sent
+ * under the other name.
+ *
+ * A crash between join and leave leaves both names, and nothing tells whoever comes later of the
+ * rename: the source goes on, and of what it had in flight the target's copies come to an end that
+ * is not known. Renaming again is right then: with the source as it is by then, and never with what
+ * was read earlier.
  *
  * Pure functions over an entry in memory; any thread. All errors are -ENOMEM unless said
  * otherwise; the entry is then not to be written.
@@ -43,6 +53,9 @@
 /* A generation's id, and NUL. */
 #define SEED_SHARE_ID_BYTES 17
 
+/* Which row a copy is one of, and NUL: 16 hexadecimal digits. */
+#define SEED_SHARE_TOKEN_BYTES 17
+
 /* The largest entry: rows in flight and versions, about 2 KiB each. */
 #define SEED_SHARE_ENTRY_MAX_BYTES (4 * 1024 * 1024)
 
@@ -57,10 +70,15 @@ struct seed_share_row {
 	int64_t until_s; /* its end, by the store's clock */
 	/* "", or the generation beside which this late task goes on: that one is its retry. */
 	char late_of[SEED_SHARE_ID_BYTES];
-	/* It came by a rename, and its host has not said yet that it goes on under this name. */
-	bool joined;
+	/* It came by a rename, and its host has not said that it goes on under this name. */
+	bool copy;
+	/* Of a copy: whose, and its lease is none. "": another has taken the copy since, under a lease. */
+	char token[SEED_SHARE_TOKEN_BYTES];
 	struct seed_record record;
 };
+
+/* The last number that history/NAME/ can have. */
+#define SEED_SHARE_VERSION_MAX 99999999
 
 struct seed_share_version {
 	int number;      /* history/NAME/0001.png */
@@ -77,9 +95,6 @@ enum {
 struct seed_share_entry {
 	uint64_t serial; /* grows by one with each change */
 	/* Who made the last changes (struct seed_share_change, `writer`), the newest last: so no
-/* The last number that history/NAME/ can have. */
-#define SEED_SHARE_VERSION_MAX 99999999
-
 	 * two write the same, and one whose answer was lost sees whether its change happened, whatever
 	 * came behind it. */
 	char writers[SEED_SHARE_WRITERS][SEED_SHARE_HOST_BYTES];
@@ -88,6 +103,7 @@ struct seed_share_entry {
 	unsigned without;                   /* SEED_SHARE_NO_… */
 	bool folder;                        /* a folder is there, and no prompt */
 	char *moved_to;                     /* owned: it was renamed, and nothing is left; NULL: not */
+	uint64_t moved_serial;              /* of what was there before */
 	/* In flight, oldest first. At most one is not superseded: the last. */
 	struct seed_share_row *rows;
 	size_t row_count;
@@ -162,12 +178,25 @@ const struct seed_share_row *seed_share_take(struct seed_share_entry *entry,
 					     const struct seed_share_change *change);
 
 /* The row of that id becomes this host's under a new lease, if it is its own already or its
- * lease has run out; *row is that one, the entry's. For a host that has it in its journal, and
- * under a target only when the source has moved. Another may have had it meanwhile, and have sent
- * it: what is to be done is what the row says, if that is further than the journal. -ESTALE: another has it. -ENOENT: it is
- * not in flight. */
+ * lease has run out; *row is that one, the entry's. For a host that has it in its journal.
+ * Another may have had it meanwhile, and have sent it: what is to be done is what the row says,
+ * if that is further than the journal. -ESTALE: another has it, or it is a copy. -ENOENT: it
+ * is not in flight. */
 errint_t seed_share_reclaim(struct seed_share_entry *entry, const struct seed_share_change *change,
 			    const char *id, const struct seed_share_row **row) SEED_MUST_CHECK;
+
+/* NAME's entry has moved, at that serial (`moved_serial`): `token` becomes that of the copy, at
+ * `moved_to`, of what it was the token of here. It begins as "", where the host had the row
+ * under a lease, and goes along to each further name in turn. */
+void seed_share_follow(const char *name, uint64_t serial, char token[SEED_SHARE_TOKEN_BYTES]);
+
+/* At the end of that way: the copy of that id becomes this host's row under a new lease. Nobody has
+ * had it since change->lease (0: not known, as after a start: what is to be done is what the row
+ * says, if that is further than the journal). *row is the entry's. -ESTALE: it is no such copy; what
+ * was not sent is not to be. -ENOENT: it is not in flight. */
+errint_t seed_share_arrive(struct seed_share_entry *entry, const struct seed_share_change *change,
+			   const char *id, const char *token,
+			   const struct seed_share_row **row) SEED_MUST_CHECK;
 
 /* The late task of generation `late_of`, which goes on beside its retry: a superseded row under
  * the lease entry->serial, before the newest. What this host has added already is updated, under
@@ -231,10 +260,11 @@ errint_t seed_share_create(struct seed_share_entry *entry, const struct seed_sha
 			   const struct seed_share_version *versions, size_t count,
 			   unsigned without) SEED_MUST_CHECK;
 
-/* The target of a rename: what `from` has becomes this entry's, under `name`, with its rows, their
- * hosts and leases. What was here is kept: the current image and the versions before those of
+/* The target of a rename: what `from` (with its own names) has becomes this entry's, under `name`, with
+ * copies of its rows. What was here is kept: the current image and the versions before those of
  * `from`, which get new numbers. Present rows are superseded. What was joined from there before is
- * not doubled. -ENOENT: `from` is empty. */
+ * not doubled: a copy gives way to a newer one, and a row that is none stays. -ENOENT: `from` is
+ * empty. */
 errint_t seed_share_join(struct seed_share_entry *entry, const struct seed_share_change *change,
 			 const struct seed_share_entry *from, const char *name) SEED_MUST_CHECK;
 

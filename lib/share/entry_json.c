@@ -68,7 +68,7 @@ static bool put_rows(cJSON *array, const struct seed_share_entry *entry)
 		    !cJSON_AddNumberToObject(object, "lease", (double)row->lease) ||
 		    !cJSON_AddNumberToObject(object, "until", (double)row->until_s) ||
 		    (row->late_of[0] && !cJSON_AddStringToObject(object, "late_of", row->late_of)) ||
-		    (row->joined && !cJSON_AddTrueToObject(object, "joined")) ||
+		    (row->copy && !cJSON_AddStringToObject(object, "copy", row->token)) ||
 		    !put_record(object, &row->record))
 			return false;
 	}
@@ -104,7 +104,8 @@ char *seed_share_format(const struct seed_share_entry *entry)
 	if (ok && entry->folder)
 		ok = cJSON_AddTrueToObject(object, "folder") != NULL;
 	if (ok && entry->moved_to)
-		ok = cJSON_AddStringToObject(object, "moved", entry->moved_to) != NULL;
+		ok = cJSON_AddStringToObject(object, "moved", entry->moved_to) &&
+		     cJSON_AddNumberToObject(object, "moved_serial", (double)entry->moved_serial);
 	ok = ok && put_rows(cJSON_AddArrayToObject(object, "flight"), entry) &&
 	     put_versions(cJSON_AddArrayToObject(object, "history"), entry);
 	if (ok)
@@ -177,10 +178,19 @@ static bool get_late_of(const cJSON *item, char late_of[SEED_SHARE_ID_BYTES])
 	return true;
 }
 
+/* False: it is there, and no token. */
+static bool get_copy(const cJSON *item, struct seed_share_row *row)
+{
+	const char *text = cJSON_GetStringValue(item);
+
+	row->copy = item != NULL;
+	return !item || (text && !text[0]) || get_host(item, row->token);
+}
+
 static bool get_lease(const cJSON *object, struct seed_share_row *row)
 {
-	row->joined = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, "joined"));
-	return get_host(cJSON_GetObjectItemCaseSensitive(object, "host"), row->host) &&
+	return get_copy(cJSON_GetObjectItemCaseSensitive(object, "copy"), row) &&
+	       get_host(cJSON_GetObjectItemCaseSensitive(object, "host"), row->host) &&
 	       get_number(object, "lease", &row->lease) && row->lease >= 1 &&
 	       get_number(object, "until", &row->until_s) &&
 	       get_late_of(cJSON_GetObjectItemCaseSensitive(object, "late_of"), row->late_of);
@@ -215,6 +225,10 @@ static errint_t get_versions(const cJSON *array, const char *name, struct seed_s
 		struct seed_share_version *version;
 		errint_t err;
 
+		if (share_is_last(entry))
+			return -EBADMSG;
+		version = share_add_version(entry);
+		err = version ? get_record(object, name, &version->record) : -ENOMEM;
 		if (err)
 			return err;
 		if (!get_number(object, "number", &number) || number < version->number || number > SEED_SHARE_VERSION_MAX ||
@@ -225,10 +239,6 @@ static errint_t get_versions(const cJSON *array, const char *name, struct seed_s
 	return 0;
 }
 
-		if (share_is_last(entry))
-			return -EBADMSG;
-		version = share_add_version(entry);
-		err = version ? get_record(object, name, &version->record) : -ENOMEM;
 static bool get_removed(const cJSON *array, unsigned *without)
 {
 	const cJSON *item;
@@ -247,15 +257,18 @@ static bool get_removed(const cJSON *array, unsigned *without)
 }
 
 /* What was renamed has nothing left. */
-static errint_t get_moved(const cJSON *item, struct seed_share_entry *entry)
+static errint_t get_moved(const cJSON *object, struct seed_share_entry *entry)
 {
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, "moved");
 	const char *text = cJSON_GetStringValue(item);
+	int64_t serial;
 
 	if (!item)
 		return 0;
 	if (!text || seed_text_check_stored_name(text) || entry->current.name || entry->row_count ||
-	    entry->version_count)
+	    entry->version_count || !get_number(object, "moved_serial", &serial))
 		return -EBADMSG;
+	entry->moved_serial = (uint64_t)serial;
 	return seed_record_set(&entry->moved_to, text);
 }
 
@@ -266,7 +279,7 @@ static errint_t get_parts(const cJSON *object, const char *name, struct seed_sha
 	if (!err)
 		err = get_versions(cJSON_GetObjectItemCaseSensitive(object, "history"), name, entry);
 	if (!err)
-		err = get_moved(cJSON_GetObjectItemCaseSensitive(object, "moved"), entry);
+		err = get_moved(object, entry);
 	return err;
 }
 

@@ -25,8 +25,13 @@ struct seed_share_row *share_newest(const struct seed_share_entry *entry);
 /* A verified image that nobody has removed. */
 bool share_has_image(const struct seed_share_entry *entry);
 
-/* What has left an image, or may yet leave one, is kept; the rest goes. */
-void share_supersede_rows(struct seed_share_entry *entry);
+/* What has left an image, or may yet leave one, is kept, and what `kept` (NULL: nothing) has in
+ * flight, too; the rest goes. */
+void share_supersede_rows(struct seed_share_entry *entry, const struct seed_share_entry *kept);
+
+/* Under a new lease of this change. */
+void share_take(struct seed_share_entry *entry, struct seed_share_row *row,
+		const struct seed_share_change *change);
 
 /* Its image, if there is one, is in the history, too. Without pruning. */
 errint_t share_retire_current(struct seed_share_entry *entry) SEED_MUST_CHECK;

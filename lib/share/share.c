@@ -414,8 +414,8 @@ static bool is_as_expected(const struct seed_share_op *op)
 		const struct seed_share_row *row = &op->entry.rows[i];
 
 		if (strcmp(row->record.id, op->id) == 0)
-			return !op->expected || strcmp(row->host, op->share->host) == 0 ||
-			       row->lease == op->expected;
+			return !op->expected || row->lease == op->expected ||
+			       (!row->token[0] && strcmp(row->host, op->share->host) == 0);
 	}
 	return true;
 }
@@ -423,6 +423,15 @@ static bool is_as_expected(const struct seed_share_op *op)
 VERB(do_reclaim)
 {
 	errint_t err = is_as_expected(op) ? seed_share_reclaim(&op->entry, change, op->id, row) : -ESTALE;
+
+	if (!err)
+		op->lease = (*row)->lease;
+	return err;
+}
+
+VERB(do_arrive)
+{
+	errint_t err = seed_share_arrive(&op->entry, change, op->id, op->other, row);
 
 	if (!err)
 		op->lease = (*row)->lease;
@@ -530,6 +539,7 @@ static const struct verb verbs[] = {
 	[SEED_SHARE_UPDATE] = { do_update, REPEAT_ALWAYS, NEEDS_ROW },
 	[SEED_SHARE_TAKE] = { do_take, REPEAT_UNKNOWN, 0 },
 	[SEED_SHARE_RECLAIM] = { do_reclaim, REPEAT_UNKNOWN, NEEDS_ID },
+	[SEED_SHARE_ARRIVE] = { do_arrive, REPEAT_UNKNOWN, NEEDS_ID | NEEDS_OTHER },
 	[SEED_SHARE_ADD] = { do_add, REPEAT_NEVER, NEEDS_ROW | NEEDS_OTHER },
 	[SEED_SHARE_FINISH] = { do_finish, REPEAT_UNKNOWN, NEEDS_ROW },
 	[SEED_SHARE_DROP] = { do_drop, REPEAT_UNKNOWN, NEEDS_ID },
@@ -567,7 +577,8 @@ static bool end_decided(struct seed_share_op *op, bool is_known)
 {
 	const struct seed_share_row *row = row_of(op, op->lease);
 
-	if ((op->verb == SEED_SHARE_TAKE || op->verb == SEED_SHARE_RECLAIM) && !row)
+	if ((op->verb == SEED_SHARE_TAKE || op->verb == SEED_SHARE_RECLAIM ||
+	     op->verb == SEED_SHARE_ARRIVE) && !row)
 		return false; /* it was taken, and lost */
 	op->error.code = 0;
 	if (op->verb == SEED_SHARE_BEGIN || op->verb == SEED_SHARE_ADD)
@@ -704,7 +715,8 @@ static errint_t op_fill(struct seed_share_op *op, const struct seed_share_reques
 	if (!err)
 		err = seed_record_set(&op->other, request->other);
 	if (!err && request->from && request->verb != SEED_SHARE_LEAVE)
-		err = seed_share_copy(&op->from, request->from, request->name);
+		err = seed_share_copy(&op->from, request->from,
+				      request->verb == SEED_SHARE_JOIN ? NULL : request->name);
 	else if (!err && request->from)
 		op->from.serial = request->from->serial;
 	return !err && request->row ? seed_record_copy(&op->row, request->row) : err;

@@ -44,6 +44,7 @@ enum seed_share_verb {
 	/* The row of `id`. `lease`: what it has to be under still, so that it is as it was read; < 0: it
 	 * has to be this host's; 0: any. -ESTALE otherwise. */
 	SEED_SHARE_RECLAIM,
+	SEED_SHARE_ARRIVE,  /* the copy of `id` that has the token `other`, under `lease` */
 	SEED_SHARE_ADD,     /* `row`, late, beside generation `other` */
 	SEED_SHARE_FINISH,  /* `row` has ended */
 	SEED_SHARE_DROP,    /* the row of `id`, under `lease` */

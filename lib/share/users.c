@@ -29,7 +29,7 @@ errint_t seed_share_remove_prompt(struct seed_share_entry *entry,
 		return -ENOENT;
 	if (last)
 		share_remove_row(entry, last);
-	share_supersede_rows(entry);
+	share_supersede_rows(entry, NULL);
 	cancel_current(entry);
 	entry->without |= SEED_SHARE_NO_PROMPT;
 	share_changed(entry, change);
@@ -87,7 +87,7 @@ errint_t seed_share_restore(struct seed_share_entry *entry, const struct seed_sh
 		return -EBUSY;
 	if (!find_version(entry, number))
 		return -ENOENT;
-	share_supersede_rows(entry);
+	share_supersede_rows(entry, NULL);
 	err = share_retire_current(entry); /* so its number is none that was there */
 	version = find_version(entry, number);
 	if (!err)
@@ -170,6 +170,7 @@ errint_t seed_share_copy(struct seed_share_entry *to, const struct seed_share_en
 	to->writer_count = from->writer_count;
 	to->without = from->without;
 	to->folder = from->folder;
+	to->moved_serial = from->moved_serial;
 	memcpy(to->writers, from->writers, sizeof(to->writers));
 	if (from->current.name)
 		err = copy_record(&to->current, &from->current, name);
@@ -243,6 +244,43 @@ static struct seed_share_version *version_of(const struct seed_share_entry *entr
 	return NULL;
 }
 
+/* ---- renames ---- */
+
+/* FNV-1a, with the NUL: so texts that follow each other do not run together. */
+static uint64_t hash_text(uint64_t hash, const char *text)
+{
+	do
+		hash = (hash ^ (unsigned char)*text) * 0x100000001b3u;
+	while (*text++);
+	return hash;
+}
+
+void seed_share_follow(const char *name, uint64_t serial, char token[SEED_SHARE_TOKEN_BYTES])
+{
+	char digits[sizeof("18446744073709551615")];
+	uint64_t hash;
+
+	(void)snprintf(digits, sizeof(digits), "%llu", (unsigned long long)serial);
+	hash = hash_text(hash_text(hash_text(0xcbf29ce484222325u, token), name), digits);
+	(void)snprintf(token, SEED_SHARE_TOKEN_BYTES, "%016llx", (unsigned long long)hash);
+}
+
+errint_t seed_share_arrive(struct seed_share_entry *entry, const struct seed_share_change *change,
+			   const char *id, const char *token, const struct seed_share_row **row)
+{
+	struct seed_share_row *found = share_find_row(entry, id);
+
+	if (!found)
+		return -ENOENT;
+	if (!found->token[0] || strcmp(found->token, token) != 0 ||
+	    strcmp(found->host, change->host) != 0 || (change->lease && found->lease != change->lease))
+		return -ESTALE;
+	share_take(entry, found, change);
+	found->copy = false;
+	*row = found;
+	return 0;
+}
+
 /* An image that was made here since an earlier join is the one of the row that is still in
  * flight at the source. */
 static errint_t join_current(struct seed_share_entry *entry, const struct seed_share_entry *from,
@@ -254,7 +292,6 @@ static errint_t join_current(struct seed_share_entry *entry, const struct seed_s
 	if (err)
 		return err;
 	seed_record_release(&entry->current);
-	seed_record_init(&entry->current);
 	entry->without = from->without;
 	if (!from->current.name)
 		return 0;
@@ -283,27 +320,36 @@ static errint_t join_versions(struct seed_share_entry *entry, const struct seed_
 	return 0;
 }
 
-/* One that is only a copy over there does not replace what it is a copy of. */
-static errint_t join_row(struct seed_share_entry *entry, const struct seed_share_row *from,
-			 const char *name)
+static void put_last(struct seed_share_entry *entry, struct seed_share_row *row)
 {
-	struct seed_share_row *here = share_find_row(entry, from->record.id);
-	struct seed_share_row own;
+	struct seed_share_row own = *row;
+
+	memmove(row, row + 1, (size_t)(entry->rows + entry->row_count - row - 1) * sizeof(own));
+	entry->rows[entry->row_count - 1] = own;
+}
+
+/* A row here that is no copy is the one that counts: what is over there is one of it, or
+ * was read before it came from there. */
+static errint_t join_row(struct seed_share_entry *entry, const struct seed_share_entry *from,
+			 const struct seed_share_row *row, const char *name)
+{
+	struct seed_share_row *here = share_find_row(entry, row->record.id);
 	errint_t err;
 
-	if (here && from->joined && !here->joined) {
-		own = *here;
-		own.record.superseded = from->record.superseded;
-		memmove(here, here + 1, (size_t)(entry->rows + entry->row_count - here - 1) * sizeof(*here));
-		entry->rows[entry->row_count - 1] = own;
+	if (here && !here->copy) {
+		here->record.superseded = row->record.superseded;
+		put_last(entry, here);
 		return 0;
 	}
 	if (here)
 		share_remove_row(entry, here);
-	err = copy_row(entry, from, name);
-	if (!err)
-		entry->rows[entry->row_count - 1].joined = true;
-	return err;
+	err = copy_row(entry, row, name);
+	if (err)
+		return err;
+	here = &entry->rows[entry->row_count - 1];
+	here->copy = true;
+	seed_share_follow(row->record.name, from->serial, here->token);
+	return 0;
 }
 
 /* What has its image here does not go on. */
@@ -320,7 +366,7 @@ static errint_t join_rows(struct seed_share_entry *entry, const struct seed_shar
 	}
 	for (size_t i = 0; i < from->row_count && !err; i++)
 		if (!share_is_placed(entry, from->rows[i].record.id))
-			err = join_row(entry, &from->rows[i], name);
+			err = join_row(entry, from, &from->rows[i], name);
 	return err;
 }
 
@@ -338,7 +384,7 @@ errint_t seed_share_join(struct seed_share_entry *entry, const struct seed_share
 		return -ENOENT;
 	if (entry->folder)
 		return -EISDIR;
-	share_supersede_rows(entry);
+	share_supersede_rows(entry, from);
 	err = join_current(entry, from, name);
 	if (!err)
 		err = join_versions(entry, from, name);
@@ -365,6 +411,7 @@ errint_t seed_share_leave(struct seed_share_entry *entry, const struct seed_shar
 	if (!left.moved_to)
 		return -ENOMEM;
 	left.serial = entry->serial;
+	left.moved_serial = entry->serial;
 	left.writer_count = entry->writer_count;
 	memcpy(left.writers, entry->writers, sizeof(left.writers));
 	seed_share_release(entry);

@@ -162,7 +162,7 @@ static void check_row(int host, const char *name, const struct seed_share_row *w
 {
 	const char *writer = members[host].id;
 
-	if (is->joined) /* as it stands at the source: the rename was made again */
+	if (is->copy) /* as it stands at the source: the rename was made again */
 		return;
 	if (was->lease != is->lease || strcmp(was->host, is->host) != 0) {
 		if (strcmp(is->host, writer) != 0)
@@ -201,7 +201,7 @@ static void check_new_row(const char *name, const struct seed_share_entry *befor
 	const struct seed_share_row *last = newest_of(before);
 
 	note_row(&row->record);
-	if (last && !row->record.superseded && !row->joined && !row->late_of[0] &&
+	if (last && !row->record.superseded && !row->copy && !row->late_of[0] &&
 	    text_of(&last->record) == text_of(&row->record))
 		broken("%s: T%d is begun twice at once", name, text_of(&row->record));
 }
@@ -266,7 +266,7 @@ static const char *entry_words(const struct seed_share_entry *entry)
 	for (size_t i = 0; i < entry->row_count && n < sizeof(words); i++)
 		n += (size_t)snprintf(words + n, sizeof(words) - n, " %s%s%s %s %s id %s host %s lease %lld task %s;",
 				      entry->rows[i].record.superseded ? "(old) " : "",
-				      entry->rows[i].joined ? "(joined) " : "",
+				      entry->rows[i].copy ? "(copy) " : "",
 				      entry->rows[i].record.request, entry->rows[i].record.step,
 				      seed_state_name(entry->rows[i].record.state),
 				      entry->rows[i].record.id + 10, entry->rows[i].host + 15,

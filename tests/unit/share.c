@@ -622,6 +622,7 @@ static void test_not_whole(void **state)
 {
 	static const struct seed_share_request requests[] = {
 		{ .verb = SEED_SHARE_BEGIN }, { .verb = SEED_SHARE_RECLAIM }, { .verb = SEED_SHARE_DROP },
+		{ .verb = SEED_SHARE_ARRIVE, .id = "a" }, { .verb = SEED_SHARE_ARRIVE, .other = "a" },
 		{ .verb = SEED_SHARE_ADD, .row = &row }, { .verb = SEED_SHARE_JOIN }, { .verb = SEED_SHARE_CREATE },
 		{ .verb = SEED_SHARE_LEAVE, .other = "owl" }, { .verb = SEED_SHARE_LEAVE, .from = &owl },
 	};

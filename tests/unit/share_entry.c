@@ -1,7 +1,7 @@
 /*
  * Hosts that share names: the rules of lib/share/entry.h by themselves, and then in
  * worlds that a seed makes up. There, three hosts write texts, generate them and take over
- * each other's rows, and their users remove, restore and rename, over two objects with S3's
+ * each other's rows, and their users remove, restore and rename, over three objects with S3's
  * promise: a write on a condition happens if the condition holds, and its answer may be lost, or
  * the write itself may come late. Hosts are killed and paused at any step. At the end the
  * adversary stops, and what was promised must hold: each commit was sent once, but for what the
@@ -17,11 +17,11 @@
 
 #include "lib/share/entry.h"
 
-enum { HOSTS = 3, NAMES = 2, GENERATIONS = 6, COMMITS_MAX = 12, LATE_COMMITS_MAX = 12 };
+enum { HOSTS = 3, NAMES = 3, GENERATIONS = 6, COMMITS_MAX = 12, LATE_COMMITS_MAX = 12 };
 enum { TURNS = 400, KIND_TURNS = 4000, LEASE_S = 30, LATE_MAX = 4 };
 
 static const char *const host_ids[HOSTS] = { "00000000000000a0", "00000000000000b1", "00000000000000c2" };
-static const char *const names[NAMES] = { "fox", "owl" };
+static const char *const names[NAMES] = { "fox", "owl", "elk" };
 
 /* ---- dice ---- */
 
@@ -173,7 +173,8 @@ struct work {
 	bool waits;          /* somebody waits for its outcome */
 	int64_t lease;       /* of the row; of one that begins, what it tried last */
 	bool begun;          /* the store has said that it has the row */
-	int name;
+	int name, home;      /* home: as the journal has it */
+	char token[SEED_SHARE_TOKEN_BYTES]; /* of its row, where that has moved; "": it has the lease */
 	char late[17];       /* the late task that it leaves; "": none */
 	bool retries;        /* it has one retry */
 };
@@ -194,7 +195,7 @@ struct host {
 };
 static struct host hosts[HOSTS];
 static int waiting, answered, takeovers, fenced, lost_unsure;
-static int renamed, removed, restored, split, followed_moves, renamed_again;
+static int renamed, removed, restored, split, followed_moves, arrived, renamed_again;
 
 static void answer(struct work *work)
 {
@@ -245,12 +246,19 @@ static struct seed_share_change change_of(int host, const struct work *work)
 					   .lease_s = LEASE_S, .keep = -1 };
 }
 
+static void note(struct work *work, const char *step)
+{
+	work->journal = step;
+	work->home = work->name;
+}
+
 /* What is not this host's any more: whoever has it ends it, and those who wait follow. */
 static void lose(struct work *work)
 {
 	fenced++;
 	work->step = FOLLOW;
 	work->journal = NULL;
+	work->token[0] = '\0';
 }
 
 /* Whether its name has moved, and it goes on there. */
@@ -258,10 +266,54 @@ static bool follow_move(struct work *work, const struct seed_share_entry *entry)
 {
 	if (seed_share_end_of(entry, work->id) != SEED_SHARE_MOVED)
 		return false;
-	work->name = strcmp(entry->moved_to, names[0]) == 0 ? 0 : 1;
-	assert_string_equal(entry->moved_to, names[work->name]);
+	if (work->step != FOLLOW)
+		seed_share_follow(names[work->name], entry->moved_serial, work->token);
+	for (work->name = 0; strcmp(entry->moved_to, names[work->name]) != 0;)
+		assert_int_not_equal(++work->name, NAMES);
 	followed_moves++;
 	return true;
+}
+
+static bool is_paid(const struct work *work)
+{
+	return work->step == ACCEPT || work->step == RUN || work->step == SPLIT || work->step == MADE;
+}
+
+static enum step step_of(const char *step)
+{
+	return strcmp(step, "queued") == 0 ? QUEUED : strcmp(step, "accepted") == 0 ? RUN : FAILED;
+}
+
+/* Its row has moved: there it has another lease, before its step goes on. */
+static void arrive(int host, struct work *work)
+{
+	struct seed_share_change change = change_of(host, work);
+	const struct seed_share_row *row;
+	struct seed_share_entry entry;
+	uint64_t condition = store_read(work->name, &entry);
+	errint_t err;
+
+	if (work->step == RECLAIM)
+		change.lease = 0; /* started again */
+	err = seed_share_arrive(&entry, &change, work->id, work->token, &row);
+	trace("%lld host %d arrives with %s at %s: %d\n", (long long)now_s, host, work->id, names[work->name], err);
+	if (err == -ENOENT && follow_move(work, &entry)) {
+		/* there, then */
+	} else if (err && is_paid(work)) {
+		work->token[0] = '\0';
+		work->lease = -1;
+	} else if (err) {
+		lose(work);
+	} else if (store_swap(work->name, &entry, condition)) {
+		arrived++;
+		work->lease = row->lease;
+		work->token[0] = '\0';
+		if (work->step == RECLAIM) {
+			note(work, row->record.step);
+			work->step = step_of(row->record.step);
+		}
+	}
+	seed_share_release(&entry);
 }
 
 /* The row as it is to be from now on; true: it stands so in the store. */
@@ -353,11 +405,6 @@ static bool finish(int host, struct work *work, bool made)
 	return done;
 }
 
-static enum step step_of(const char *step)
-{
-	return strcmp(step, "queued") == 0 ? QUEUED : strcmp(step, "accepted") == 0 ? RUN : FAILED;
-}
-
 /* After a restart. Another may have had the row meanwhile, and have sent it. */
 static void reclaim(int host, struct work *work)
 {
@@ -373,7 +420,7 @@ static void reclaim(int host, struct work *work)
 		lose(work);
 	} else if (store_swap(work->name, &entry, condition)) {
 		work->lease = row->lease;
-		work->journal = row->record.step;
+		note(work, row->record.step);
 		work->step = step_of(row->record.step);
 	}
 	seed_share_release(&entry);
@@ -405,7 +452,8 @@ static struct work *free_work(int host)
 /* The late task has a row of its own before its generation is sent once more. */
 static void split_late(int host, struct work *work)
 {
-	struct work side = { .step = RUN, .journal = "accepted", .begun = true, .name = work->name };
+	struct work side = { .step = RUN, .journal = "accepted", .begun = true, .name = work->name,
+			     .home = work->name };
 	struct work *place;
 	const struct seed_share_change change = change_of(host, work);
 	struct commit *commit = commit_of(work->id);
@@ -459,7 +507,7 @@ static void take(int host, struct work *work)
 		const char *step = row->record.step;
 
 		*work = (struct work){ .waits = work->waits, .lease = row->lease, .begun = true,
-				       .journal = step, .name = work->name };
+				       .journal = step, .name = work->name, .home = work->name };
 		memcpy(work->id, row->record.id, sizeof(work->id));
 		work->step = step_of(step);
 		takeovers++;
@@ -512,7 +560,7 @@ static void send(struct work *work)
 	} else {
 		commit->known = true;
 		work->step = ACCEPT;
-		work->journal = "accepted";
+		note(work, "accepted");
 	}
 }
 
@@ -522,6 +570,10 @@ static void turn_work(int host, struct work *work)
 		trace("%lld host %d %s: %s, lease %lld, serial %llu\n", (long long)now_s, host, work->id,
 		      step_names[work->step], (long long)work->lease,
 		      (unsigned long long)objects[work->name].version);
+	if (work->token[0]) {
+		arrive(host, work);
+		return;
+	}
 	switch (work->step) {
 	case FREE:
 		break;
@@ -535,7 +587,7 @@ static void turn_work(int host, struct work *work)
 		if (chance(4)) {
 			work->step = DROP;
 		} else if (kind || roll(3) == 0) {
-			work->journal = "submitting";
+			note(work, "submitting");
 			work->step = ANNOUNCE;
 		} else {
 			(void)update(host, work, "queued"); /* renews the lease */
@@ -553,7 +605,7 @@ static void turn_work(int host, struct work *work)
 		break;
 	case REQUEUE:
 		if (update(host, work, "queued")) {
-			work->journal = "queued";
+			note(work, "queued");
 			work->step = QUEUED;
 		}
 		break;
@@ -594,6 +646,8 @@ static void restart(struct host *host)
 
 		answer(work); /* with the end of its process */
 		work->late[0] = '\0';
+		work->token[0] = '\0';
+		work->name = work->home;
 		if (!work->journal)
 			*work = (struct work){ .step = FREE };
 		else if (strcmp(work->journal, "queued") == 0)
@@ -612,6 +666,7 @@ static void commit_text(int host)
 	text_count++;
 	*work = (struct work){ .step = BEGIN, .journal = "queued", .waits = true, .name = (int)roll(NAMES),
 			       .retries = true };
+	work->home = work->name;
 	memcpy(work->id, commit_new((int)roll(3))->id, sizeof(work->id));
 	waiting++;
 }
@@ -782,7 +837,7 @@ static void turn_rename(int host)
 	else if (rename->step == LEAVE)
 		rename_leave(rename, &change);
 	else if (!kind && roll(4) == 0)
-		rename_begin(rename, from, 1 - from);
+		rename_begin(rename, from, (from + 1 + (int)roll(NAMES - 1)) % NAMES);
 }
 
 static void turn(void)
@@ -853,8 +908,9 @@ static bool is_made(const char *id)
 
 static void fail_world(const char *what, const char *id)
 {
-	fail_msg("seed %llu: %s %s: %s | %s", (unsigned long long)world, id, what,
-		 objects[0].body ? objects[0].body : "-", objects[1].body ? objects[1].body : "-");
+	fail_msg("seed %llu: %s %s: %s | %s | %s", (unsigned long long)world, id, what,
+		 objects[0].body ? objects[0].body : "-", objects[1].body ? objects[1].body : "-",
+		 objects[2].body ? objects[2].body : "-");
 }
 
 static void judge(void)
@@ -905,12 +961,12 @@ static void test_worlds(void **state)
 		run(seed);
 	print_message("# %d answered, %d rows taken over, %d hosts fenced, %d answers lost\n", answered, takeovers,
 		      fenced, lost_unsure);
-	print_message("# %d removed, %d restored, %d renamed, %d joined again, %d moves followed, %d late\n",
-		      removed, restored, renamed, renamed_again, followed_moves, split);
+	print_message("# %d removed, %d restored, %d renamed, %d joined again, %d moves followed, %d arrived, %d late\n",
+		      removed, restored, renamed, renamed_again, followed_moves, arrived, split);
 	/* The adversary is mean enough, and the users are busy. */
 	assert_true(given || (takeovers > 1000 && fenced > 1000 && lost_unsure > 30));
 	assert_true(given || (removed > 100 && restored > 100 && renamed > 100 && renamed_again > 10 &&
-			      followed_moves > 100 && split > 50));
+			      followed_moves > 100 && arrived > 10 && split > 50));
 	store_empty();
 }
 

@@ -5,7 +5,7 @@
  *   CURRENT=STATE | ROWS | NUMBER=VERSION … | REMOVED | moved to NAME
  *
  * A row is its id, "+" if it has the name and "-" if not, its step, "@" and its host's letter,
- * "~" and the id beside which it is late, "j" if it was joined.
+ * "~" and the id beside which it is late, "c" if it is a copy, "t" if one that was taken.
  */
 #include "tests/unit/unit.h"
 
@@ -66,8 +66,8 @@ static void say_rows(const struct seed_share_entry *entry)
 		    row->host[14]);
 		if (row->late_of[0])
 			add("~%s", row->late_of);
-		if (row->joined)
-			add("j");
+		if (row->copy)
+			add(row->token[0] ? "c" : "t");
 	}
 }
 
@@ -553,9 +553,9 @@ static void test_rename(void **state)
 		to = owl;
 	}
 	assert_int_equal(seed_share_join(&to, &change, &from, "owl"), 0);
-	expect_named(&to, "owl", "c=generating | r-accepted@b c+accepted@aj | 1=p 2=q 3=a 4=b |");
+	expect_named(&to, "owl", "c=generating | r-accepted@b c+accepted@ac | 1=p 2=q 3=a 4=b |");
 	assert_int_equal(seed_share_join(&to, &change, &from, "owl"), 0); /* twice is once */
-	expect_named(&to, "owl", "c=generating | r-accepted@b c+accepted@aj | 1=p 2=q 3=a 4=b |");
+	expect_named(&to, "owl", "c=generating | r-accepted@b c+accepted@ac | 1=p 2=q 3=a 4=b |");
 	assert_int_equal(seed_share_leave(&from, &change, "owl"), 0);
 	expect(&from, " | | | | moved to owl");
 	assert_int_equal(seed_share_leave(&from, &change, "owl"), 0);
@@ -593,7 +593,7 @@ static void test_rename_again(void **state)
 	/* The source has gone on meanwhile: it is as it is there. */
 	assert_int_equal(update(&from, 0, a, "a", "accepted", SEED_STATE_GENERATING), 0);
 	assert_int_equal(seed_share_join(&to, &change, &from, "owl"), 0);
-	expect_named(&to, "owl", "a=generating | a+accepted@aj | |");
+	expect_named(&to, "owl", "a=generating | a+accepted@ac | |");
 	/* And has its image by now, which the target does not miss. */
 	assert_int_equal(finish(&from, 0, a, "a", SEED_STATE_VERIFIED), 0);
 	assert_int_equal(seed_share_join(&to, &change, &from, "owl"), 0);
@@ -628,7 +628,55 @@ static void test_rename_back(void **state)
 
 static void test_rename_is_followed(void **state)
 {
+	struct seed_share_change change = by(1, 0), own, other;
+	char token[SEED_SHARE_TOKEN_BYTES] = "";
+	const struct seed_share_row *row;
+	struct seed_share_entry from, to, before;
+	int64_t a, lease;
+
+	(void)state;
+	start(&from);
+	a = begin(&from, 0, "a");
+	assert_int_equal(seed_share_copy(&before, &from, NULL), 0);
+	start(&to);
+	assert_int_equal(seed_share_join(&to, &change, &from, "fox"), 0);
+	assert_int_equal(seed_share_leave(&from, &change, "fox"), 0);
+	/* No lease of it is one, and its host does not have it for its name. */
+	own = by(0, a);
+	assert_int_equal(update(&to, 0, a, "a", "queued", SEED_STATE_QUEUED), -ESTALE);
+	assert_int_equal(seed_share_drop(&to, &own, "a"), -ESTALE);
+	assert_int_equal(finish(&to, 0, a, "a", SEED_STATE_FAILED), -ESTALE);
+	assert_int_equal(seed_share_reclaim(&to, &own, "a", &row), -ESTALE);
+	assert_int_equal(seed_share_arrive(&to, &own, "a", "", &row), -ESTALE);
+	assert_int_equal(seed_share_arrive(&to, &own, "b", "", &row), -ENOENT);
+	/* But because the source says that it went here. */
+	seed_share_follow("fox", from.moved_serial, token);
+	other = by(1, a);
+	assert_int_equal(seed_share_arrive(&to, &other, "a", token, &row), -ESTALE);
+	other = by(0, a + 1);
+	assert_int_equal(seed_share_arrive(&to, &other, "a", token, &row), -ESTALE);
+	expect(&to, "a=queued | a+queued@ac | |");
+	assert_int_equal(seed_share_arrive(&to, &own, "a", token, &row), 0);
+	lease = row->lease;
+	assert_int_equal(lease, to.serial);
+	assert_int_equal(seed_share_arrive(&to, &own, "a", token, &row), -ESTALE); /* once */
+	expect(&to, "a=queued | a+queued@a | |");
+	/* Nor does it become a copy again. */
+	assert_int_equal(seed_share_join(&to, &change, &before, "fox"), 0);
+	expect(&to, "a=queued | a+queued@a | |");
+	assert_int_equal(update(&to, 0, lease, "a", "submitting", SEED_STATE_GENERATING), 0);
+	expect(&to, "a=generating | a+submitting@a | |");
+	seed_share_release(&from);
+	seed_share_release(&to);
+	seed_share_release(&before);
+}
+
+/* What a rename that was begun and left has brought is not what its host had: also when the
+ * source is left later, as it is by then. */
+static void test_rename_left_behind(void **state)
+{
 	struct seed_share_change change = by(1, 0), own;
+	char token[SEED_SHARE_TOKEN_BYTES] = "";
 	const struct seed_share_row *row;
 	struct seed_share_entry from, to;
 	int64_t a;
@@ -636,24 +684,85 @@ static void test_rename_is_followed(void **state)
 	(void)state;
 	start(&from);
 	a = begin(&from, 0, "a");
+	own = by(0, a);
 	start(&to);
 	assert_int_equal(seed_share_join(&to, &change, &from, "fox"), 0);
+	assert_int_equal(update(&from, 0, a, "a", "queued", SEED_STATE_QUEUED), 0);
 	assert_int_equal(seed_share_leave(&from, &change, "fox"), 0);
-	/* Under the lease that it had, or a new one, its host sends what was not sent. */
+	seed_share_follow("fox", from.moved_serial, token);
+	assert_int_equal(seed_share_arrive(&to, &own, "a", token, &row), -ESTALE);
+	/* Whoever has it after the lease's end does not send it, and the host is not asked for it. */
+	now_s += LEASE_S + 1;
 	own = by(0, a);
 	assert_int_equal(seed_share_reclaim(&to, &own, "a", &row), 0);
-	expect(&to, "a=queued | a+queued@a | |");
-	assert_int_equal(update(&to, 0, (int64_t)to.serial, "a", "submitting", SEED_STATE_GENERATING), 0);
-	expect(&to, "a=generating | a+submitting@a | |");
+	assert_true(row->record.unsure);
+	expect(&to, "a=queued | a+submitting@at | |");
+	assert_int_equal(update(&to, 0, row->lease, "a", "submitting", SEED_STATE_GENERATING), 0);
 	seed_share_release(&from);
 	seed_share_release(&to);
+}
+
+/* Renamed twice before its host looks: the copy of the copy says the whole way. */
+static void test_rename_twice(void **state)
+{
+	struct seed_share_change change = by(1, 0), own;
+	char token[SEED_SHARE_TOKEN_BYTES] = "", other[SEED_SHARE_TOKEN_BYTES] = "";
+	const struct seed_share_row *row;
+	struct seed_share_entry from, over, to;
+	int64_t a;
+
+	(void)state;
+	start(&from);
+	a = begin(&from, 0, "a");
+	own = by(0, a);
+	start(&over);
+	assert_int_equal(seed_share_join(&over, &change, &from, "owl"), 0);
+	assert_int_equal(seed_share_leave(&from, &change, "owl"), 0);
+	start(&to);
+	assert_int_equal(seed_share_join(&to, &change, &over, "fox"), 0);
+	assert_int_equal(seed_share_leave(&over, &change, "fox"), 0);
+	expect_named(&over, "owl", " | | | | moved to fox");
+	expect(&to, "a=queued | a+queued@ac | |");
+	seed_share_follow("owl", over.moved_serial, other); /* as if it had had the row there */
+	assert_int_equal(seed_share_arrive(&to, &own, "a", other, &row), -ESTALE);
+	seed_share_follow("fox", from.moved_serial, token);
+	assert_int_equal(seed_share_arrive(&over, &own, "a", token, &row), -ENOENT);
+	seed_share_follow("owl", over.moved_serial, token);
+	assert_int_equal(seed_share_arrive(&to, &own, "a", token, &row), 0);
+	expect(&to, "a=queued | a+queued@a | |");
+	seed_share_release(&from);
+	seed_share_release(&over);
+	seed_share_release(&to);
+}
+
+static void test_last_number(void **state)
+{
+	struct seed_share_change change = by(0, 0);
+	struct seed_share_entry made, entry;
+
+	(void)state;
+	start(&made);
+	image(&made, "a");
+	image(&made, "b");
+	made.versions[0].number = SEED_SHARE_VERSION_MAX + 1;
+	start(&entry);
+	assert_int_equal(seed_share_create(&entry, &change, NULL, made.versions, 1, 0), -EINVAL);
+	seed_share_release(&entry);
+	made.versions[0].number = SEED_SHARE_VERSION_MAX;
+	start(&entry);
+	assert_int_equal(seed_share_create(&entry, &change, &made.current, made.versions, 1, 0), 0);
+	expect(&entry, "b=verified | | 99999999=a |");
+	assert_int_equal(seed_share_restore(&entry, &change, SEED_SHARE_VERSION_MAX), -ENOMEM);
+	seed_share_release(&entry);
+	seed_share_release(&made);
 }
 
 static void test_odd(void **state)
 {
 	static const char *const texts[] = {
-		"\"removed\":[\"hat\"]", "\"removed\":[1]", "\"moved\":\"\"", "\"moved\":1",
-		"\"moved\":\"owl\",\"current\":{\"row\":{\"name\":\"fox\",\"state\":\"failed\"}}",
+		"\"removed\":[\"hat\"]", "\"removed\":[1]", "\"moved\":\"\"", "\"moved\":1", "\"moved\":\"owl\"",
+		"\"moved\":\"owl\",\"moved_serial\":-1",
+		"\"moved\":\"owl\",\"moved_serial\":1,\"current\":{\"row\":{\"name\":\"fox\",\"state\":\"failed\"}}",
 	};
 	struct seed_share_entry entry;
 	char text[256];
@@ -688,6 +797,9 @@ int main(void)
 		cmocka_unit_test(test_rename_again),
 		cmocka_unit_test(test_rename_back),
 		cmocka_unit_test(test_rename_is_followed),
+		cmocka_unit_test(test_rename_left_behind),
+		cmocka_unit_test(test_rename_twice),
+		cmocka_unit_test(test_last_number),
 		cmocka_unit_test(test_odd),
 	};
 
