@@ -64,6 +64,17 @@ static errint_t save(struct seed_store *store, const struct binding *binding)
 	return err;
 }
 
+/* 1, 0 or -errno. */
+static int has_rows(struct seed_store *store)
+{
+	struct seed_names found;
+	errint_t err = seed_store_pending_list(store, ".json", &found);
+	bool any = found.count > 0;
+
+	seed_names_release(&found);
+	return err ? err : any;
+}
+
 /* Whether somebody has worked with it: a folder of his counts, too. 1, 0 or -errno. */
 static int has_entries(struct seed_store *store)
 {
@@ -76,12 +87,7 @@ static int has_entries(struct seed_store *store)
 		any = found.count > 0;
 		seed_names_release(&found);
 	}
-	if (err || any)
-		return err ? err : 1;
-	err = seed_store_pending_list(store, ".json", &found);
-	any = found.count > 0;
-	seed_names_release(&found);
-	return err ? err : any;
+	return err ? err : any ? 1 : has_rows(store);
 }
 
 static errint_t make_host(char host[SEED_STORE_HOST_BYTES])
@@ -95,24 +101,49 @@ static errint_t make_host(char host[SEED_STORE_HOST_BYTES])
 	return 0;
 }
 
-static errint_t make(struct seed_store *store, const char *bucket_url, struct binding *binding,
-		     struct seed_error *error)
+static errint_t write_new(struct seed_store *store, const char *bucket_url, struct binding *binding,
+			  struct seed_error *error)
 {
-	int has = has_entries(store);
-	errint_t err = has < 0 ? has : 0;
+	errint_t err = make_host(binding->host);
 
-	if (has > 0)
-		return seed_error_set(error, ENOTEMPTY, "the state directory has entries of its own, which "
-				      "%s does not have; copy them with seedfs --adopt, or name an "
-				      "empty directory with -o state=DIR", bucket_url);
-	if (!err)
-		err = make_host(binding->host);
 	if (!err && !(binding->bucket = strdup(bucket_url)))
 		err = -ENOMEM;
 	if (!err)
 		err = save(store, binding);
 	return err ? seed_error_set(error, -err, "%s in the state directory: %s", FILE_NAME,
 				    strerror(-err)) : 0;
+}
+
+static errint_t make(struct seed_store *store, const char *bucket_url, struct binding *binding,
+		     struct seed_error *error)
+{
+	int has = has_entries(store);
+
+	if (has > 0)
+		return seed_error_set(error, ENOTEMPTY, "the state directory has entries of its own, which "
+				      "%s does not have; copy them with seedfs --adopt, or name an "
+				      "empty directory with -o state=DIR", bucket_url);
+	if (has < 0)
+		return seed_error_set(error, -has, "the state directory: %s", strerror(-has));
+	return write_new(store, bucket_url, binding, error);
+}
+
+errint_t seed_store_bind_adopted(struct seed_store *store, const char *bucket_url,
+				 struct seed_error *error)
+{
+	struct binding binding = { .bucket = NULL };
+	int has = has_rows(store);
+	errint_t err;
+
+	if (seed_store_is_bound(store, NULL))
+		return seed_error_set(error, EBUSY, "the state directory belongs to a bucket already");
+	if (has > 0)
+		return seed_error_set(error, ENOTEMPTY, "the journal in the state directory has generations in flight");
+	if (has < 0)
+		return seed_error_set(error, -has, "the state directory: %s", strerror(-has));
+	err = write_new(store, bucket_url, &binding, error);
+	free(binding.bucket);
+	return err;
 }
 
 errint_t seed_store_bind(struct seed_store *store, const char *bucket_url,

@@ -347,6 +347,11 @@ errint_t seed_store_evict(struct seed_store *store, uint64_t limit_bytes,
 errint_t seed_store_bind(struct seed_store *store, const char *bucket_url,
 			 char host[SEED_STORE_HOST_BYTES], struct seed_error *error)
 	SEED_MUST_CHECK;
+/* So, after the bucket has got what is here (lib/adopt/adopt.h): entries are no reason to refuse it.
+ * -EBUSY: it belongs to a bucket; -ENOTEMPTY: the journal has generations, of which no bucket
+ * knows. */
+errint_t seed_store_bind_adopted(struct seed_store *store, const char *bucket_url,
+				 struct seed_error *error) SEED_MUST_CHECK;
 /* Whether it belongs to one; an error that does not answer this counts as yes. *bucket_url (may
  * be NULL) is malloc'd and the caller's, or NULL where it cannot be told. */
 bool seed_store_is_bound(const struct seed_store *store, char **bucket_url);

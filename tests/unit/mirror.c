@@ -1158,6 +1158,25 @@ static void test_bind_entries(void **state)
 	assert_int_equal(seed_store_bind(store, "s3://b/p", host, &error), 0);
 }
 
+/* What is here is in the bucket, too; what is in flight is not. */
+static void test_bind_adopted(void **state)
+{
+	char host[SEED_STORE_HOST_BYTES];
+	struct seed_error error = { 0 };
+
+	SEED_UNUSED(state);
+	assert_int_equal(mirror(&one), 0);
+	put(at("pending/0123456789abcdef.json"), "{}");
+	assert_int_equal(seed_store_bind_adopted(store, "s3://b/p", &error), -ENOTEMPTY);
+	assert_false(is_there(at("shared")));
+	assert_int_equal(unlink(at("pending/0123456789abcdef.json")), 0);
+	assert_int_equal(seed_store_bind_adopted(store, "s3://b/p", &error), 0);
+	assert_int_equal(seed_store_bind(store, "s3://b/p", host, &error), 0);
+	assert_int_equal(strlen(host), 16);
+	assert_int_equal(seed_store_bind_adopted(store, "s3://b/p", &error), -EBUSY);
+	assert_int_equal(seed_store_bind_adopted(store, "s3://other", &error), -EBUSY);
+}
+
 /* ---- without the right to read everything ---- */
 
 static int chown_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
@@ -1231,6 +1250,7 @@ int main(void)
 		STORE_TEST(test_end_after_mirror),
 		STORE_TEST(test_evict), STORE_TEST(test_evict_keeps), STORE_TEST(test_evict_thumb),
 		STORE_TEST(test_evict_fails), STORE_TEST(test_bind), STORE_TEST(test_bind_entries),
+		STORE_TEST(test_bind_adopted),
 		STORE_TEST(test_as_nobody),
 	};
 	size_t count = 0;
