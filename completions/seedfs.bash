@@ -25,7 +25,7 @@ _seedfs() {
 	*[[:space:]]-o) ;;
 	*)
 		case $word in
-		-*) mapfile -t COMPREPLY < <(compgen -W '-d -f -h -o -s -V --check --hand-over --help --version' -- "$word") ;;
+		-*) mapfile -t COMPREPLY < <(compgen -W '-d -f -h -o -s -V --adopt --check --hand-over --help --version' -- "$word") ;;
 		*) mapfile -t COMPREPLY < <(compgen -d -- "$word")
 			compopt -o filenames 2>/dev/null ;;
 		esac

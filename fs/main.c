@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "fs/adopt.h"
 #include "fs/bucket.h"
 #include "fs/check.h"
 #include "fs/daemon.h"
@@ -539,6 +540,8 @@ static int run(struct fs *fs, struct fuse_args *args)
 		return print_version();
 	if (!err && fs->options.check)
 		return make_paths_absolute(&fs->options) ? 1 : check_run(&fs->options);
+	if (!err && fs->options.adopt)
+		return make_paths_absolute(&fs->options) ? 1 : adopt_run(&fs->options);
 	if (!err && fs->options.fake)
 		return 0;
 	if (!err && fs->options.hand_over)

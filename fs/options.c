@@ -431,6 +431,7 @@ static const struct {
 	{ "f", offsetof(struct options, foreground) },
 	{ "s", offsetof(struct options, single_threaded) },
 	{ "--check", offsetof(struct options, check) },
+	{ "--adopt", offsetof(struct options, adopt) },
 	{ "--hand-over", offsetof(struct options, hand_over) },
 };
 
@@ -594,7 +595,10 @@ static errint_t settle(struct options *options, const struct parsing *parsing, s
 {
 	errint_t err;
 
-	if (!options->mountpoint && !options->check)
+	if (options->adopt && !options->store)
+		return seed_error_set(error, EDOM, "--adopt copies the state directory into a bucket: name both, "
+				      "seedfs --adopt -o state=DIR,store=s3://BUCKET/PREFIX");
+	if (!options->mountpoint && !options->check && !options->adopt)
 		return seed_error_set(error, EDOM, "no mount point given; try: seedfs -o "
 				      "provider=sketch MOUNTPOINT (no key needed), or seedfs -h");
 	if (parsing->of_store && !options->store)
@@ -710,6 +714,7 @@ char *options_help(void)
 	      "    -h   this help            -V   the version\n"
 	      "    -f   in the foreground    -d   with libfuse's debug output\n"
 	      "    --check   check what a mount needs and say what is wrong; mounts and spends nothing\n"
+	      "    --adopt   copy the state directory into the bucket of store=; mounts and spends nothing\n"
 	      "    --hand-over   mount for a sandboxed systemd unit, give it the mount, and end\n"
 	      "    -s   single-threaded      -o OPTION[,OPTION...] (a comma in a value: \\,)\n\n",
 	      out);

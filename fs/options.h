@@ -77,6 +77,7 @@ struct options {
 	bool dry_run, reuse, nometadata, allow_other, ro;
 
 	bool check; /* --check */
+	bool adopt; /* --adopt */
 	bool hand_over; /* --hand-over */
 	bool help, version, foreground, debug, single_threaded;
 	bool fake; /* mount -f: all but the mount */

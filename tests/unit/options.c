@@ -670,6 +670,8 @@ static void test_wrong_usage(void **state)
 		{ { "-fdx", MNT, NULL }, "unknown flag -fdx; seedfs -h lists them" },
 		{ { MNT, "-o", NULL }, "-o needs options after it, like -o provider=sketch; "
 		  "seedfs -h lists them" },
+		{ { "--adopt", NULL }, "--adopt copies the state directory into a bucket: name both, "
+		  "seedfs --adopt -o state=DIR,store=s3://BUCKET/PREFIX" },
 		{ { "--provider=sketch", MNT, NULL }, "unknown flag --provider=sketch; write -o provider=sketch" },
 	};
 	struct parsed parsed;
