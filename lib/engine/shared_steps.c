@@ -294,6 +294,8 @@ static errint_t read_row(struct step_job *job, const struct seed_share_row *row)
 	}
 	if (in_flight(job->generation->engine, row) == ROW_FREE)
 		be_as_taken(&record, row);
+	/* That its URLs may lead to private addresses is for this host to know, not for the bucket. */
+	record.private_service &= job->generation->engine->private_service;
 	seed_record_release(&job->record);
 	job->record = record;
 	job->seen_lease = row->lease;
