@@ -214,7 +214,7 @@ fuzz_suites() { # BUILD-DIRECTORY
 # the simulation and the other suites reach there, too, in a tenth of the time: a check
 # leaves these out there, make check-long runs every suite.
 SLOW="paid_after paid_local paid_submit poll errors tools torture storm examples browser peer colour log \
-comfyui openai replicate sketch gallery"
+comfyui openai replicate sketch gallery bucket farm_options adopt"
 
 is_slow() { # FILE
 	[[ " $SLOW " == *" $(basename "$1" .bats) "* ]]
