@@ -62,6 +62,7 @@ void shared_free(struct shared *shared)
 	if (!shared)
 		return;
 	seed_s3_probe_free(shared->probe);
+	seed_s3_login_free(shared->login);
 	if (shared->scan)
 		seed_s3_cancel(shared->scan);
 	hints_free(shared);
@@ -156,15 +157,19 @@ static int64_t turn_probe(struct shared *shared, int64_t now)
 
 int64_t shared_turn(struct seed_engine *engine, int64_t now)
 {
-	int64_t names, farm;
+	int64_t at, next;
 
 	if (!engine->shared)
 		return INT64_MAX;
-	if (!engine->shared->fit)
-		return turn_probe(engine->shared, now);
-	farm = turn_farm(engine, now); /* what is charged goes on with its name */
-	names = seed_share_turn(engine->shared->share, now);
-	return names < farm ? names : farm;
+	at = role_turn(engine->shared, now);
+	if (!engine->shared->fit) {
+		next = turn_probe(engine->shared, now);
+		return next < at ? next : at;
+	}
+	next = turn_farm(engine, now); /* what is charged goes on with its name */
+	at = next < at ? next : at;
+	next = seed_share_turn(engine->shared->share, now);
+	return next < at ? next : at;
 }
 
 /* Which errno a connection broke with says nothing to anybody, and EIO would be a disk's. */

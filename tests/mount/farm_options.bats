@@ -234,3 +234,19 @@ store=, or name another with -o state=DIR" "$stderr"
 	done
 	same "" "$(mounts_here)"
 }
+
+@test "a role's key is asked for anew before it expires" {
+	model metadata rotates=60
+	unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
+	unset AWS_EC2_METADATA_DISABLED
+	AWS_CONTAINER_CREDENTIALS_FULL_URI=$MODEL_URL/role AWS_CONTAINER_AUTHORIZATION_TOKEN=container-secret \
+		start_seedfs -o "$(shared "$MODEL_URL")" "$MNT"
+	wait_mounted
+	# The second key is the engine's, and the store takes no other any more.
+	wait_until try_is ok fox "a red fox"
+	same 1 "$(count create)"
+}
+
+try_is() { # OUTCOME NAME TEXT
+	[ "$1" = "$(try_write "$2" "$3")" ]
+}

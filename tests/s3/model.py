@@ -2,7 +2,7 @@
 """An S3 store in memory, as Amazon documents it, and stores that break its word.
 
   model.py [ignore-none-match] [ignore-match] [stale] [no-etag] [lost=N] [slow-down=N] [busy-first=N]
-           [status=N] [ahead=N] [tls] [metadata]
+           [status=N] [ahead=N] [tls] [metadata] [rotates=N]
 
 Prints its endpoint; the bucket is "seed". Signatures are not looked at (Ceph's gateway
 does that). Each option breaks one promise:
@@ -18,6 +18,8 @@ does that). Each option breaks one promise:
   tls                https, with the certificate and its key in $MODEL_CERTIFICATE
   status=N           every request is answered with N, and does not happen
   metadata           /latest/… and /role are an instance's and a container's endpoints
+  rotates=N          their key is good for N seconds, and only until the next is handed out: a
+                     request with another is refused
 
 Sources: Amazon S3 API reference: PutObject, GetObject, ListObjectsV2, DeleteObject, Error
 responses; user guide, "Conditional writes"; EC2 user guide, "Use IMDSv2".
@@ -36,9 +38,24 @@ FLAGS = {word.split("=")[0]: int(word.split("=")[1]) if "=" in word else 1 for w
 ROLE_KEYS = """{"Code": "Success", "LastUpdated": "2026-01-01T00:00:00Z", "Type": "AWS-HMAC",
 "AccessKeyId": "ASIAROLE", "SecretAccessKey": "role-secret", "Token": "role-token",
 "Expiration": "2036-01-01T00:00:00Z"}"""
+
+
+def role_keys():
+    counts["keys"] += 1
+    text = ROLE_KEYS
+    if "rotates" in FLAGS:
+        until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + FLAGS["rotates"]))
+        text = text.replace("2036-01-01T00:00:00Z", until)
+    return text.replace("ASIAROLE", role_name()).encode()
+
+
+def role_name():
+    return "ASIAROLE%d" % counts["keys"] if "rotates" in FLAGS else "ASIAROLE"
+
+
 objects, before = {}, {}
 lock = threading.Lock()
-counts = {"PUT": 0, "all": 0}
+counts = {"PUT": 0, "all": 0, "keys": 0}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -78,6 +95,9 @@ class Handler(BaseHTTPRequestHandler):
                 return self.error(503, "SlowDown")
             if "status" in FLAGS:
                 return self.error(FLAGS["status"], "Injected")
+            if "rotates" in FLAGS and path.startswith("/seed") and \
+                    "Credential=%s/" % role_name() not in self.headers.get("Authorization", ""):
+                return self.error(403, "ExpiredToken")
             if "metadata" in FLAGS and not path.startswith("/seed"):
                 return self.metadata(path)
             if not path.startswith("/seed"):
@@ -160,13 +180,13 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(200 if ok else 400, b"session-1")
         if path == "/role":
             ok = self.headers.get("Authorization") == "container-secret"
-            return self.answer(200 if ok else 401, ROLE_KEYS.encode())
+            return self.answer(200 if ok else 401, role_keys() if ok else b"")
         if self.headers.get("X-aws-ec2-metadata-token") != "session-1":
             return self.answer(401)
         if path == roles:
             return self.answer(200, b"render-role")
         if path == roles + "render-role":
-            return self.answer(200, ROLE_KEYS.encode())
+            return self.answer(200, role_keys())
         return self.answer(404)
 
 

@@ -712,7 +712,7 @@ static int run_child(const struct change *change, enum mode with, long when)
 		assert_int_equal(nftw(state_dir, shadow_one, 16, FTW_PHYS), 0);
 	fail_at = when;
 	calls = 0;
-	mode = with;
+	mode = (enum mode)with;
 	err = mirror(&change->after);
 	mode = MODE_NONE;
 	if (calls < when)
@@ -912,7 +912,7 @@ static void test_fill_fails(void **state)
 				assert_int_equal(waitpid(pid, &ended, 0), pid);
 				ended = WEXITSTATUS(ended);
 			} else {
-				mode = with;
+				mode = (enum mode)with;
 				ended = fill(0, 1) ? 1 : 0;
 				mode = MODE_NONE;
 				assert_int_equal(is_here(0), !ended);
@@ -1096,7 +1096,7 @@ static void test_evict_fails(void **state)
 			fill_all(&world);
 			fail_at = when;
 			calls = 0;
-			mode = with;
+			mode = (enum mode)with;
 			SEED_UNUSED(seed_store_evict(store, 0, may_go, &asked, &left) == 0);
 			mode = MODE_NONE;
 			/* tmp/ is emptied at the start. */
