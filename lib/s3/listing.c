@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "lib/base/buf.h"
 #include "lib/base/text.h"
@@ -136,11 +137,22 @@ static errint_t add_etag(struct seed_s3_listing *listing, const struct seed_buf 
 	return 0;
 }
 
+/* Of the key before it: "2011-02-26T01:56:20.000Z". What is none says nothing. */
+static void add_time(struct seed_s3_listing *listing, const struct seed_buf *text)
+{
+	struct tm tm = { .tm_isdst = 0 };
+
+	if (listing->key_count && strptime(text->data, "%Y-%m-%dT%H:%M:%S", &tm))
+		listing->times_s[listing->key_count - 1] = timegm(&tm);
+}
+
 static errint_t add_key(struct seed_s3_listing *listing, const struct seed_buf *text)
 {
 	if (!listing->etags)
 		listing->etags = calloc(SEED_S3_PAGE_MAX, sizeof(*listing->etags));
-	return listing->etags ? add(&listing->keys, &listing->key_count, text) : -ENOMEM;
+	if (!listing->times_s)
+		listing->times_s = calloc(SEED_S3_PAGE_MAX, sizeof(*listing->times_s));
+	return listing->etags && listing->times_s ? add(&listing->keys, &listing->key_count, text) : -ENOMEM;
 }
 
 static errint_t listed(struct reader *reader, const char *name, const char *around)
@@ -153,6 +165,8 @@ static errint_t listed(struct reader *reader, const char *name, const char *arou
 		return add_key(listing, &reader->text);
 	if (strcmp(around, "Contents") == 0 && strcmp(name, "ETag") == 0)
 		return add_etag(listing, &reader->text);
+	if (strcmp(around, "Contents") == 0 && strcmp(name, "LastModified") == 0)
+		add_time(listing, &reader->text);
 	if (strcmp(around, "CommonPrefixes") == 0 && strcmp(name, "Prefix") == 0)
 		return add(&listing->folders, &listing->folder_count, &reader->text);
 	if (strcmp(around, "ListBucketResult") == 0 && strcmp(name, "IsTruncated") == 0)
@@ -184,6 +198,7 @@ static void free_list(char **list, size_t count)
 
 void seed_s3_listing_release(struct seed_s3_listing *listing)
 {
+	free(listing->times_s);
 	free_list(listing->etags, listing->etags ? listing->key_count : 0);
 	free_list(listing->keys, listing->key_count);
 	free_list(listing->folders, listing->folder_count);

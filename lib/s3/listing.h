@@ -16,6 +16,7 @@
 struct seed_s3_listing {
 	char **keys, **folders; /* owned */
 	char **etags;           /* of the keys, without quotes; NULL: not told */
+	int64_t *times_s;       /* when they were written, by the store's clock; 0: not told */
 	size_t key_count, folder_count;
 	bool more; /* there are more behind the last of these */
 };

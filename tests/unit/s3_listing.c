@@ -26,6 +26,9 @@ static void test_page(void **state)
 	assert_int_equal(seed_s3_listing_parse(page, strlen(page), &listing), 0);
 	assert_int_equal(listing.key_count, 2);
 	assert_string_equal(listing.keys[0], "sample.jpg");
+	assert_string_equal(listing.etags[0], "bf1d737a4d46a19f3bced6905cc8b902");
+	assert_int_equal(listing.times_s[0], 1298685380);
+	assert_int_equal(listing.times_s[1], 0);
 	assert_string_equal(listing.keys[1], "a&b<");
 	assert_int_equal(listing.folder_count, 1);
 	assert_string_equal(listing.folders[0], "photos/");
