@@ -141,9 +141,17 @@ static const char *const class_names[CELL_CLASSES] = {
 	"kill", "good",
 };
 
+/* A host that is alone is never there. */
+static bool is_of_farm(int phase)
+{
+	return phase == PHASE_CLAIM || phase == PHASE_FOLLOW || phase == PHASE_TAKE;
+}
+
 /* Which cells there are: the adversary must reach each. */
 static bool is_cell(int phase, int class)
 {
+	if (is_of_farm(phase))
+		return false;
 	switch (class) {
 	case CELL_KILL:
 		return phase != PHASE_REUSE && phase != PHASE_CHECK && phase != PHASE_SPLIT && phase < PHASE_DROP;
