@@ -40,10 +40,13 @@ static void look_at(struct seed_engine *engine, const char *key)
 }
 
 /* What is in flight for less than a lease has its host, or will be looked at the next time. */
-static bool is_old(const struct seed_engine *engine, const struct seed_s3_listing *page, size_t i)
+static bool is_old(const struct seed_engine *engine, const struct seed_s3_answer *answer, size_t i)
 {
-	return !page->times_s || !page->times_s[i] ||
-	       page->times_s[i] + engine->shared->lease_s < seed_share_now_s(engine->shared->share);
+	const struct seed_s3_listing *page = answer->listing;
+
+	/* Both times are the store's. */
+	return !page->times_s || !page->times_s[i] || !answer->date_s ||
+	       page->times_s[i] + engine->shared->lease_s < answer->date_s;
 }
 
 static void on_page(void *context, struct seed_s3_answer *answer)
@@ -56,7 +59,7 @@ static void on_page(void *context, struct seed_s3_answer *answer)
 	if (answer->outcome != SEED_S3_DONE)
 		return;
 	for (size_t i = 0; i < answer->listing->key_count; i++)
-		if (is_old(engine, answer->listing, i))
+		if (is_old(engine, answer, i))
 			look_at(engine, answer->listing->keys[i]);
 	/* The next look begins behind the last, and then from the first again. */
 	shared->scan_after[0] = '\0';

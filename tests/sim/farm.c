@@ -783,7 +783,7 @@ static void users_do(void)
 static void adversary_acts(void)
 {
 	int host = some_host();
-	struct member *member = &members[host];
+	struct member *member = &members[host < 0 ? 0 : host];
 	unsigned what = roll(100);
 
 	if (host < 0 || what >= (unsigned)world_faults() + 10)
