@@ -51,6 +51,9 @@ enum phase attempt_requeue(struct generation *generation)
 /* Whether another attempt may be made at all. */
 static bool may_retry(const struct generation *generation)
 {
+	/* Another may have been sent, where it was before. */
+	if (generation->resumed && generation->record.unsure)
+		return false;
 	return generation->record.attempt_count < SEED_ATTEMPTS_MAX && !generation->record.superseded &&
 	       !generation->no_retry;
 }

@@ -275,13 +275,15 @@ static void reclaimed(struct step_job *job, const struct seed_share_result *resu
 	job->superseded = row && row->record.superseded;
 }
 
-/* Whoever takes it under the target of a rename finds it so: lib/share/entry.h. */
+/* Whoever takes it under the target of a rename finds it so: lib/share/entry.h. The same row may
+ * stand under the source, too, and its task's retry is that one's. */
 static void be_as_taken(struct seed_record *record, const struct seed_share_row *row)
 {
-	if (!row->copy || strcmp(record->step, "queued") != 0)
+	if (!row->copy)
 		return;
-	record->step = seed_record_step("submitting");
 	record->unsure = true;
+	if (strcmp(record->step, "queued") == 0)
+		record->step = seed_record_step("submitting");
 }
 
 static errint_t read_row(struct step_job *job, const struct seed_share_row *row)
