@@ -34,6 +34,8 @@ struct seed_s3_op {
 	/* Of a swap: what was to stand there, and how it is read back. */
 	bool swap;
 	char *key;
+	char *prefix, *after; /* of a list */
+	bool folders;
 	const void *data;
 	size_t bytes, read_limit;
 	int64_t deadline_ms;
@@ -141,6 +143,8 @@ void seed_s3_set_quotes(struct seed_s3 *s3, bool quotes)
 static void op_free(struct seed_s3_op *op)
 {
 	free(op->key);
+	free(op->prefix);
+	free(op->after);
 	free(op);
 }
 
@@ -421,6 +425,13 @@ errint_t seed_s3_list(struct seed_s3 *s3, const struct seed_s3_list *list, int64
 
 	if (!op)
 		return -ENOMEM;
+	op->folders = list->folders;
+	op->prefix = strdup(list->prefix);
+	op->after = strdup(list->after);
+	if (!op->prefix || !op->after) {
+		op_free(op);
+		return -ENOMEM;
+	}
 	request.url = url = list_url(s3, list);
 	err = begin(op, &request, out);
 	free(url);
@@ -554,6 +565,28 @@ static errint_t strip(char **list, size_t count, const char *prefix)
 	return 0;
 }
 
+/* Callers take keys apart behind the prefix, and ask for the next page behind the last key: so
+ * a store is believed neither what lies elsewhere nor a page that leads nowhere. */
+static errint_t check_page(const struct seed_s3_op *op, const struct seed_s3_listing *listing)
+{
+	size_t len = strlen(op->prefix);
+	bool leads = !listing->more;
+
+	if (listing->folder_count && !op->folders)
+		return -EBADMSG;
+	for (size_t i = 0; i < listing->key_count; i++) {
+		if (strncmp(listing->keys[i], op->prefix, len) != 0 || strcmp(listing->keys[i], op->after) <= 0)
+			return -EBADMSG;
+		leads = true;
+	}
+	for (size_t i = 0; i < listing->folder_count; i++) {
+		if (strncmp(listing->folders[i], op->prefix, len) != 0)
+			return -EBADMSG;
+		leads |= strcmp(listing->folders[i], op->after) > 0;
+	}
+	return leads ? 0 : -EBADMSG;
+}
+
 static void read_listing(const struct seed_s3_op *op, struct seed_s3_answer *answer,
 			 struct seed_s3_listing *listing)
 {
@@ -564,6 +597,8 @@ static void read_listing(const struct seed_s3_op *op, struct seed_s3_answer *ans
 		err = strip(listing->keys, listing->key_count, op->s3->prefix);
 	if (!err)
 		err = strip(listing->folders, listing->folder_count, op->s3->prefix);
+	if (!err)
+		err = check_page(op, listing);
 	if (!err)
 		return;
 	answer->outcome = err == -ENOMEM ? SEED_S3_AWAY : SEED_S3_REFUSED;

@@ -131,6 +131,18 @@ rgw_is_beyond() { # COUNT
 	diff "$DIR/keys" <(sed '/^$/d' <<<"$all")
 }
 
+@test "a listing that strays from what was asked for, or leads nowhere, is refused" {
+	local flag
+
+	for flag in astray stuck; do
+		model "$flag"
+		same "done" "$(outcome ask create name/fox "$DIR/hello")"
+		has "$(ask list name/ name/fox)" "the store's answer is no listing"
+	done
+	# The first page of the second is one like any other.
+	has "$(ask list name/)" "name/fox"
+}
+
 @test "eight writers count by swaps, and each addition counts once" {
 	local i counters=()
 

@@ -3,6 +3,7 @@
 
   model.py [ignore-none-match] [ignore-match] [stale] [no-etag] [lost=N] [slow-down=N] [busy-first=N]
            [status=N] [ahead=N] [tls] [metadata] [rotates=N]
+           [astray] [stuck]
 
 Prints its endpoint; the bucket is "seed". Signatures are not looked at (Ceph's gateway
 does that). Each option breaks one promise:
@@ -15,6 +16,8 @@ does that). Each option breaks one promise:
   slow-down=N        each N-th request is answered with 503 SlowDown, and does not happen
   busy-first=N       so are the first N requests
   ahead=N            its clock is N seconds ahead
+  astray             a listing has a key that does not begin with what was asked for
+  stuck              … begins anew for each page, and says that there is more
   tls                https, with the certificate and its key in $MODEL_CERTIFICATE
   status=N           every request is answered with N, and does not happen
   metadata           /latest/… and /role are an instance's and a container's endpoints
@@ -151,6 +154,8 @@ class Handler(BaseHTTPRequestHandler):
     def list(self, query):
         prefix, after, most = query.get("prefix", ""), query.get("start-after", ""), int(query.get("max-keys", 1000))
         out, count, more, folders = [], 0, False, []
+        if "stuck" in FLAGS:
+            after = ""
         for key in sorted(objects):
             if not key.startswith(prefix) or key <= after:
                 continue
@@ -166,6 +171,10 @@ class Handler(BaseHTTPRequestHandler):
                 folders.append(folder)
             else:
                 out.append("<Contents><Key>%s</Key><Size>%d</Size></Contents>" % (escape(key), len(objects[key])))
+        more |= "stuck" in FLAGS
+        if "astray" in FLAGS:
+            out.append("<Contents><Key>x</Key></Contents>")
+            count += 1
         out += ["<CommonPrefixes><Prefix>%s</Prefix></CommonPrefixes>" % escape(name) for name in folders]
         self.answer(200, ('<?xml version="1.0" encoding="UTF-8"?>\n<ListBucketResult xmlns="http://s3.amazonaws.com/'
                           'doc/2006-03-01/"><Name>seed</Name><Prefix>%s</Prefix><KeyCount>%d</KeyCount><IsTruncated>%s'
