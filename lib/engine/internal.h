@@ -481,6 +481,7 @@ void changes_look(struct seed_engine *engine, struct request *request,
 
 struct refresh_watch {
 	struct refresh_watch *next;
+	bool at_rest; /* set before `done`: the store says that nothing of it is in flight */
 	/* What the store has is shown now; or not (-EHOSTUNREACH …), and what is here is as it was. */
 	void (*done)(struct seed_engine *engine, struct refresh_watch *watch, errint_t err);
 };

@@ -28,6 +28,7 @@ struct refresh {
 	struct seed_share_op *asked;
 	char *entry;                  /* for the disk thread; owned */
 	uint64_t etag;
+	bool at_rest;                 /* nothing of it is in flight */
 	errint_t err;
 };
 
@@ -120,11 +121,13 @@ static void end(struct refresh *refresh)
 {
 	struct seed_engine *engine = refresh->engine;
 	struct refresh_watch *watch = refresh->watches, *next;
+	bool at_rest = refresh->at_rest;
 	errint_t err = refresh->err;
 
 	refresh_free(refresh); /* who goes on may ask for it again */
 	for (; watch; watch = next) {
 		next = watch->next;
+		watch->at_rest = at_rest && !err;
 		watch->done(engine, watch, err);
 	}
 }
@@ -195,6 +198,7 @@ static void was_read(struct refresh *refresh, const struct seed_share_result *re
 	struct seed_engine *engine = refresh->engine;
 
 	refresh->etag = hash_of(result->etag);
+	refresh->at_rest = !result->entry->row_count;
 	take_up(refresh, result->entry);
 	/* No object: what is here was never there, or the bucket has lost it. */
 	if (!result->entry->serial || engine_find(engine, refresh->name) || !engine->disk ||

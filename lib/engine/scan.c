@@ -17,25 +17,33 @@ static int64_t next_ms(const struct seed_engine *engine)
 	return seed_clock_now_ms() + lease_ms / 2 + lease_ms / 2 * seed_clock_chance() / UINT16_MAX;
 }
 
+struct scan_watch {
+	struct refresh_watch watch; /* first */
+	char name[];
+};
+
+/* A hint that its host did not remove is read by every host, again and again. */
 static void was_read(struct seed_engine *engine, struct refresh_watch *watch, errint_t err)
 {
-	SEED_UNUSED(engine);
 	SEED_UNUSED(err);
+	if (watch->at_rest)
+		hint_landed(engine->shared, ((struct scan_watch *)watch)->name);
 	free(watch);
 }
 
 static void look_at(struct seed_engine *engine, const char *key)
 {
 	char name[SEED_STORE_PATH_BYTES];
-	struct refresh_watch *watch;
+	struct scan_watch *watch;
 
 	if (seed_s3_key_name(key + strlen("flight/"), strlen(key) - strlen("flight/"), name, sizeof(name)))
 		return;
-	watch = calloc(1, sizeof(*watch));
+	watch = calloc(1, sizeof(*watch) + strlen(name) + 1);
 	if (!watch)
 		return;
-	watch->done = was_read;
-	if (!refresh_name(engine, name, false, watch))
+	watch->watch.done = was_read;
+	memcpy(watch->name, name, strlen(name) + 1);
+	if (!refresh_name(engine, name, false, &watch->watch))
 		free(watch);
 }
 

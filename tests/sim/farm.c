@@ -862,8 +862,22 @@ static void check_texts(void)
 	}
 }
 
+/* What every host would read for ever. */
+static void check_hints(void)
+{
+	char key[64];
+	size_t len;
+
+	for (int n = 0; n < NAMES; n++) {
+		snprintf(key, sizeof(key), "flight/%s", name_of(n));
+		if (bucket_read(key, &len))
+			broken("at rest: %s is left", key);
+	}
+}
+
 static void check_engines(void)
 {
+	check_hints();
 	for (int i = 0; i < farm_hosts; i++) {
 		const struct seed_engine *engine = members[i].engine;
 
