@@ -23,8 +23,6 @@ enum {
 	LOOK_MS = 200,
 	/* No rows are taken. */
 	LEASE_S = 60,
-	/* Beside what is copied, an entry needs room for generations. */
-	ENTRY_ROOM_BYTES = 256 * 1024,
 };
 
 struct adoption;
@@ -332,7 +330,7 @@ static void on_created(void *context, const struct seed_share_result *result)
 static bool fits(const struct seed_share_entry *entry)
 {
 	char *text = seed_share_format(entry);
-	bool fits = text && strlen(text) <= SEED_SHARE_ENTRY_MAX_BYTES - ENTRY_ROOM_BYTES;
+	bool fits = text && seed_share_fits(entry, strlen(text), true);
 
 	free(text);
 	return fits;

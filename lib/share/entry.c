@@ -28,6 +28,15 @@ void seed_share_release(struct seed_share_entry *entry)
 	seed_share_init(entry);
 }
 
+/* What begins leaves so much free. */
+enum { ROOM_BYTES = 256 * 1024, ROOM_PARTS = 1024 };
+
+bool seed_share_fits(const struct seed_share_entry *entry, size_t bytes, bool begins)
+{
+	return bytes <= SEED_SHARE_ENTRY_MAX_BYTES - (begins ? ROOM_BYTES : 0) &&
+	       entry->row_count + entry->version_count <= SEED_SHARE_PARTS_MAX - (begins ? ROOM_PARTS : 0);
+}
+
 /* ---- what it is made of ---- */
 
 struct seed_share_row *share_add_row(struct seed_share_entry *entry)

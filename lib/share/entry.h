@@ -56,8 +56,10 @@
 /* Which row a copy is one of, and NUL: 16 hexadecimal digits. */
 #define SEED_SHARE_TOKEN_BYTES 17
 
-/* The largest entry: rows in flight and versions, about 2 KiB each. */
+/* The largest entry: rows in flight and versions, about 2 KiB each. Their number is limited, too:
+ * some changes compare each with each. */
 #define SEED_SHARE_ENTRY_MAX_BYTES (4 * 1024 * 1024)
+#define SEED_SHARE_PARTS_MAX 8192
 
 /* How many changes back it is known who made them. */
 #define SEED_SHARE_WRITERS 16
@@ -126,6 +128,10 @@ char *seed_share_format(const struct seed_share_entry *entry);
  * NAME's. */
 errint_t seed_share_parse(const char *json, size_t len, const char *name,
 			  struct seed_share_entry *entry) SEED_MUST_CHECK;
+
+/* Whether hosts could read it, as JSON of that length. What begins leaves room for its outcome, which
+ * is paid for by then, and is not to be refused. */
+bool seed_share_fits(const struct seed_share_entry *entry, size_t bytes, bool begins);
 
 /* Who changes it, and when. */
 struct seed_share_change {

@@ -274,10 +274,15 @@ static errint_t get_moved(const cJSON *object, struct seed_share_entry *entry)
 
 static errint_t get_parts(const cJSON *object, const char *name, struct seed_share_entry *entry)
 {
-	errint_t err = get_rows(cJSON_GetObjectItemCaseSensitive(object, "flight"), name, entry);
+	const cJSON *flight = cJSON_GetObjectItemCaseSensitive(object, "flight");
+	const cJSON *history = cJSON_GetObjectItemCaseSensitive(object, "history");
+	errint_t err;
 
+	if (cJSON_GetArraySize(flight) + cJSON_GetArraySize(history) > SEED_SHARE_PARTS_MAX)
+		return -EBADMSG;
+	err = get_rows(flight, name, entry);
 	if (!err)
-		err = get_versions(cJSON_GetObjectItemCaseSensitive(object, "history"), name, entry);
+		err = get_versions(history, name, entry);
 	if (!err)
 		err = get_moved(object, entry);
 	return err;

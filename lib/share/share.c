@@ -9,13 +9,8 @@
 #include "lib/s3/key.h"
 #include "lib/share/store_clock.h"
 
-enum {
-	/* Of one request. A store that does not answer within it is asked again. */
-	ASK_MS = 20000,
-	/* What begins leaves so much of an entry free: its outcome is paid for by then, and is not
-	 * refused for want of room. */
-	ROOM_BYTES = 256 * 1024,
-};
+/* Of one request. A store that does not answer within it is asked again. */
+enum { ASK_MS = 20000 };
 
 /* Operations, oldest first. */
 struct queue {
@@ -317,12 +312,9 @@ static void on_swapped(void *context, struct seed_s3_answer *answer)
 	}
 }
 
-static size_t most_bytes(const struct seed_share_op *op)
+static bool begins(const struct seed_share_op *op)
 {
-	bool begins = op->verb == SEED_SHARE_BEGIN || op->verb == SEED_SHARE_CREATE ||
-		      op->verb == SEED_SHARE_JOIN;
-
-	return SEED_SHARE_ENTRY_MAX_BYTES - (begins ? ROOM_BYTES : 0);
+	return op->verb == SEED_SHARE_BEGIN || op->verb == SEED_SHARE_CREATE || op->verb == SEED_SHARE_JOIN;
 }
 
 static void swap(struct seed_share_op *op)
@@ -343,8 +335,8 @@ static void swap(struct seed_share_op *op)
 	put.data = op->text;
 	put.bytes = strlen(op->text);
 	/* It would be written, and nobody could read it again. */
-	if (put.bytes > most_bytes(op)) {
-		end_with(op, EFBIG, "the name's history is too long for the store: set keep=, or remove versions");
+	if (!seed_share_fits(&op->entry, put.bytes, begins(op))) {
+		end_with(op, EFBIG, "the name's history is too long for the store: set history=, or remove versions");
 		return;
 	}
 	op->tried = op->entry.serial;

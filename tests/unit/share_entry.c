@@ -1127,6 +1127,35 @@ static void test_damaged(void **state)
 	seed_share_release(&entry);
 }
 
+/* Some changes compare each part with each; so their number has a limit, whatever their size. */
+static void test_many(void **state)
+{
+	struct seed_share_entry entry;
+	char *text = NULL;
+	size_t bytes;
+
+	(void)state;
+	for (int count = SEED_SHARE_PARTS_MAX; count <= SEED_SHARE_PARTS_MAX + 1; count++) {
+		FILE *out = open_memstream(&text, &bytes);
+
+		fputs("{\"serial\":1,\"writers\":[\"00000000000000a0\"],\"history\":[", out);
+		for (int i = 1; i <= count; i++)
+			fprintf(out, "%s{\"number\":%d,\"row\":{\"name\":\"fox\",\"state\":\"verified\","
+				"\"image\":{\"width\":1,\"height\":1,\"bytes\":1}}}", i > 1 ? "," : "", i);
+		fputs("]}", out);
+		assert_int_equal(fclose(out), 0);
+		assert_true(bytes < SEED_SHARE_ENTRY_MAX_BYTES);
+		assert_int_equal(seed_share_parse(text, bytes, "fox", &entry),
+				 count > SEED_SHARE_PARTS_MAX ? -EBADMSG : 0);
+		free(text);
+		if (count == SEED_SHARE_PARTS_MAX) {
+			assert_true(seed_share_fits(&entry, bytes, false));
+			assert_false(seed_share_fits(&entry, bytes, true));
+		}
+		seed_share_release(&entry);
+	}
+}
+
 static void test_odd(void **state)
 {
 	static const char *const texts[] = {
@@ -1156,6 +1185,7 @@ int main(void)
 		cmocka_unit_test(test_leases),
 		cmocka_unit_test(test_wrote),
 		cmocka_unit_test(test_damaged),
+		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_odd),
 		cmocka_unit_test(test_worlds),
 	};
