@@ -4,7 +4,8 @@
  * What concerns one NAME (a removal, a restored version) is a job on the
  * name's lane. A rename, or the removal of a folder, concerns many names and
  * several lanes. So the gate is closed, the change runs once no disk thread has work,
- * and what the generations want to write meanwhile is noted until the gate opens.
+ * and what the generations want to write meanwhile is noted until the gate opens. Leases are
+ * renewed all the same: a store may take longer over a folder than a lease lasts.
  */
 #include "lib/engine/internal.h"
 
@@ -530,7 +531,7 @@ void changes_turn(struct seed_engine *engine)
 	while (engine->changes_first) {
 		struct change *change = engine->changes_first;
 
-		if (engine->gate_closed && engine->steps_running > 0)
+		if (engine->gate_closed && engine->steps_running > engine->renewals)
 			return;
 		engine->changes_first = change->next;
 		if (!engine->changes_first)

@@ -75,6 +75,7 @@ static void step_over(struct seed_engine *engine, struct command *command)
 	struct event event = { .kind = EVENT_STEP, .step = job->step, .row = job->row, .code = job->code };
 
 	engine->steps_running--;
+	engine->renewals -= job->step == STEP_RENEW;
 	generation->step_running = STEP_NONE;
 	generation->job = NULL;
 	take_result(generation, job);
@@ -116,6 +117,7 @@ static void step_not_made(struct seed_engine *engine, struct command *command)
 				     .err = -ENOMEM };
 
 	engine->steps_running--;
+	engine->renewals -= event.step == STEP_RENEW;
 	generation->step_running = STEP_NONE;
 	disk_step_resume(generation);
 	engine->deliver(generation, &event);
@@ -253,6 +255,7 @@ static void start_step(struct generation *generation, enum disk_step step)
 		return;
 	generation->step_running = step;
 	engine->steps_running++;
+	engine->renewals += step == STEP_RENEW;
 	/* The row tells it: a charge is on disk before what it is for is sent. */
 	seed_store_spent_note(engine->store, &engine->spent);
 	job = malloc(sizeof(*job));
@@ -269,6 +272,7 @@ static void start_step(struct generation *generation, enum disk_step step)
 		.step = step,
 		.reuse_key = reuse_key(&generation->record),
 		.source_fd = -1,
+		.lease_alone = generation->step_next != STEP_NONE,
 	};
 	seed_buf_init(&job->bytes, SEED_ANSWER_MAX_BYTES);
 	job->err = copy_record(generation, &job->record);
@@ -309,7 +313,8 @@ static bool waits_for_newer(const struct generation *generation)
 
 static bool may_start(const struct generation *generation, enum disk_step step)
 {
-	return generation->step_running == STEP_NONE && !generation->engine->gate_closed &&
+	return generation->step_running == STEP_NONE &&
+	       (step == STEP_RENEW || !generation->engine->gate_closed) &&
 	       (step == STEP_DROP || (!generation->leaving && !waits_for_newer(generation)));
 }
 
@@ -318,6 +323,10 @@ void disk_step(struct generation *generation, enum disk_step step)
 	assert(generation->phase != PHASE_GONE);
 	if ((step == STEP_PROGRESS || step == STEP_RENEW) && !may_start(generation, step))
 		return;
+	if (step == STEP_RENEW) { /* beside what waits for the gate */
+		start_step(generation, step);
+		return;
+	}
 	/* Whatever is noted already writes the journal as well. */
 	if (generation->step_next == STEP_NONE || (step != STEP_MARK && step != STEP_PROGRESS))
 		generation->step_next = step;

@@ -188,6 +188,7 @@ struct step_job {
 	int code;                    /* of ROW_FAILED, or of what is kept in flight; 0: none */
 	bool superseded, removed;    /* the store says so */
 	bool again;                  /* the same is asked once more, with what was learned */
+	bool lease_alone;            /* STEP_RENEW: what the row says is not in the journal yet */
 };
 
 /* The report of a step for which there was no memory. It is allocated from the
@@ -357,6 +358,7 @@ struct seed_engine {
 	int active;                /* generations with a slot */
 	int queued;                /* … that wait for one */
 	int steps_running;         /* disk steps under way */
+	int renewals;              /* of them, those that the disk has no part in */
 	bool no_looks_said;        /* that this server cannot be looked at */
 	struct seed_wait *waits;   /* all */
 	int watching;              /* waiters with a signal that did not end them */
@@ -378,7 +380,7 @@ struct seed_engine {
 	bool key_refused;          /* by the service: one prompt at a time tries it */
 	bool key_due;              /* … and what is queued is to be refused */
 	_Atomic int64_t exhausted_day; /* on which the budget is spent; -1: it is not */
-	bool gate_closed;          /* a rename is under way: no step starts (changes.c) */
+	bool gate_closed;          /* a rename is under way: no step starts but a renewal (changes.c) */
 	struct change *changes_first, **changes_last; /* wait for the gate */
 	struct cancel *cancels;
 	struct thumb *thumbs, **thumbs_last; /* thumbs.c */

@@ -351,6 +351,9 @@ static enum seed_share_verb verb_of(const struct step_job *job)
 		return SEED_SHARE_READ;
 	if (job->generation->token[0] && job->step != STEP_LOOK && job->step != STEP_TAKE)
 		return SEED_SHARE_ARRIVE;
+	/* A row in the store is never further than that in the journal of its host. */
+	if (job->lease_alone && verb == SEED_SHARE_UPDATE)
+		return SEED_SHARE_RENEW;
 	return verb == SEED_SHARE_UPDATE && !job->generation->lease ? SEED_SHARE_ADD : verb;
 }
 
@@ -358,6 +361,13 @@ static enum seed_share_verb verb_of(const struct step_job *job)
 static bool has_moved(const struct step_job *job, const struct seed_share_entry *entry)
 {
 	return entry->moved_to && seed_share_end_of(entry, job->record.id) == SEED_SHARE_MOVED;
+}
+
+/* A renewal goes on beside a rename: whose generations go along at its end, all at once. */
+static bool is_renamed_here(const struct step_job *job)
+{
+	return job->step == STEP_RENEW && (job->generation->engine->gate_closed ||
+	       strcmp(job->record.name, job->generation->record.name) != 0);
 }
 
 static void go_along(struct step_job *job, const struct seed_share_entry *entry)
@@ -399,7 +409,9 @@ static void on_answer(void *context, const struct seed_share_result *result)
 	job->asked = NULL;
 	shared_answered(job->generation->engine->shared, result->err, &result->error);
 	job->again = false;
-	if (has_moved(job, result->entry)) {
+	if (has_moved(job, result->entry) && is_renamed_here(job)) {
+		job->generation->renew_ms = seed_clock_now_ms() + RENEW_AGAIN_MS;
+	} else if (has_moved(job, result->entry)) {
 		go_along(job, result->entry);
 		again = !job->err;
 	} else if (verb_of(job) == SEED_SHARE_ARRIVE && arrived(job, result)) {

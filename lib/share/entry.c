@@ -326,6 +326,18 @@ errint_t seed_share_update(struct seed_share_entry *entry, const struct seed_sha
 	return renew_row(entry, found, change, row);
 }
 
+errint_t seed_share_renew(struct seed_share_entry *entry, const struct seed_share_change *change,
+			  const char *id)
+{
+	struct seed_share_row *found = share_find_row(entry, id);
+
+	if (!has_lease(found, change))
+		return -ESTALE;
+	renew(found, change);
+	share_changed(entry, change);
+	return 0;
+}
+
 /* One that is a copy may have been sent under its other name. */
 static void take_over(struct seed_share_entry *entry, struct seed_share_row *row,
 		      const struct seed_share_change *change)

@@ -178,6 +178,10 @@ enum seed_share_wrote seed_share_wrote(const struct seed_share_entry *entry, uin
 errint_t seed_share_update(struct seed_share_entry *entry, const struct seed_share_change *change,
 			   struct seed_record *row) SEED_MUST_CHECK;
 
+/* The lease alone: the row stays as the store has it. */
+errint_t seed_share_renew(struct seed_share_entry *entry, const struct seed_share_change *change,
+			  const char *id) SEED_MUST_CHECK;
+
 /* The oldest row whose lease has run out becomes this host's; NULL: there is none. Its
  * own, too: the host has started again, or slept. */
 const struct seed_share_row *seed_share_take(struct seed_share_entry *entry,

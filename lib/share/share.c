@@ -392,6 +392,12 @@ VERB(do_update)
 	return seed_share_update(&op->entry, change, &op->row);
 }
 
+VERB(do_renew)
+{
+	(void)row;
+	return seed_share_renew(&op->entry, change, op->id);
+}
+
 VERB(do_take)
 {
 	*row = seed_share_take(&op->entry, change);
@@ -529,6 +535,7 @@ static const struct verb verbs[] = {
 	[SEED_SHARE_READ] = { do_read, REPEAT_ALWAYS, 0 },
 	[SEED_SHARE_BEGIN] = { do_begin, REPEAT_NEVER, NEEDS_ROW },
 	[SEED_SHARE_UPDATE] = { do_update, REPEAT_ALWAYS, NEEDS_ROW },
+	[SEED_SHARE_RENEW] = { do_renew, REPEAT_ALWAYS, NEEDS_ID },
 	[SEED_SHARE_TAKE] = { do_take, REPEAT_UNKNOWN, 0 },
 	[SEED_SHARE_RECLAIM] = { do_reclaim, REPEAT_UNKNOWN, NEEDS_ID },
 	[SEED_SHARE_ARRIVE] = { do_arrive, REPEAT_UNKNOWN, NEEDS_ID | NEEDS_OTHER },

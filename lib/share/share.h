@@ -40,6 +40,7 @@ enum seed_share_verb {
 	SEED_SHARE_READ,
 	SEED_SHARE_BEGIN,   /* `row`'s text takes the name */
 	SEED_SHARE_UPDATE,  /* `row` as it is now, under `lease` */
+	SEED_SHARE_RENEW,   /* the lease alone, of the row of `id`, under `lease` */
 	SEED_SHARE_TAKE,    /* a row whose lease has run out */
 	/* The row of `id`. `lease`: what it has to be under still, so that it is as it was read; < 0: it
 	 * has to be this host's; 0: any. -ESTALE otherwise. */

@@ -8,6 +8,7 @@ load helper
 more_setup() {
 	export AWS_ACCESS_KEY_ID=testkey AWS_SECRET_ACCESS_KEY=testsecret AWS_EC2_METADATA_DISABLED=true
 	unset AWS_SESSION_TOKEN AWS_PROFILE AWS_REGION AWS_DEFAULT_REGION
+	export MODEL_HOLDS=$DIR/holds
 	ONE=$MNT
 	TWO=$DIR/two
 	mkdir "$TWO"
@@ -22,6 +23,18 @@ start_store() { # [FLAG…]
 	STORE_PID=$!
 	JOBS+=("$STORE_PID")
 	wait_until test -s "$DIR/model"
+}
+
+restart_hosts() { # [FLAG…]: with an empty store
+	stop_seedfs
+	SEED_PID=$OTHER_PID
+	stop_seedfs
+	kill -KILL "$STORE_PID"
+	rm -r "$ONE.state" "$TWO.state" "$DIR/model"
+	start_store "$@"
+	mount_at "$TWO"
+	OTHER_PID=$SEED_PID
+	mount_at "$ONE"
 }
 
 more_teardown() {
@@ -141,16 +154,41 @@ renamed_meanwhile() { # NAME OTHER FROM TO
 @test "a store that is busy now and then fails nobody" {
 	local n
 
-	stop_seedfs
-	SEED_PID=$OTHER_PID
-	stop_seedfs
-	rm -r "$ONE.state" "$TWO.state" "$DIR/model"
 	# The probe of a mount begins anew at each refusal, so these are not more.
-	start_store slow-down=11
-	mount_at "$TWO"
-	OTHER_PID=$SEED_PID
-	mount_at "$ONE"
+	restart_hosts slow-down=11
 	for n in {1..10}; do same ok "$(try_write "fox$n" "text $n")"; done
 	for n in {1..10}; do cmp "$ONE/images/fox$n.png" "$TWO/images/fox$n.png"; done
 	same 10 "$(count create)"
+}
+
+asked() { # N REQUEST: of the store
+	[ "$(grep -c "^$2" "$DIR/model.err")" -ge "$1" ]
+}
+
+@test "leases are renewed while a folder is renamed" {
+	local puts renaming
+
+	grep -q SEED_LEASE_S "$SEEDFS" || skip "in builds with sanitizers"
+	export SEED_LEASE_S=3
+	restart_hosts log
+	mkdir "$ONE/prompts/wood"
+	write wood/hen "a hen"
+	faults '[{"on":"create","do":{"hold":true}}]'
+	background try_write fox "a fox"
+	received create 1 "a fox"
+	echo name/wood/ >"$DIR/holds"
+	background mv "$ONE/prompts/wood" "$ONE/prompts/forest"
+	renaming=$JOB
+	# Its list of the folder, which does not come.
+	wait_until asked 1 "GET /seed/?list-type=2.*prefix=art%2Fname%2Fwood%2F"
+	puts=$(grep -c "^PUT /seed/art/name/fox" "$DIR/model.err")
+	wait_until asked $((puts + 4)) "PUT /seed/art/name/fox"
+	fails ended "$renaming"
+	fails grep -F "The host that had it is gone" "$TWO.state/log/status"
+	rm "$DIR/holds"
+	job_ends 0 "$renaming"
+	release
+	wait_until made "$TWO" fox
+	wait_until made "$TWO" forest/hen
+	same 1 "$(count create "a fox")"
 }

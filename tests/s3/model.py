@@ -3,7 +3,7 @@
 
   model.py [ignore-none-match] [ignore-match] [stale] [no-etag] [lost=N] [slow-down=N] [busy-first=N]
            [status=N] [ahead=N] [tls] [metadata] [rotates=N]
-           [astray] [stuck]
+           [astray] [stuck] [log]
 
 Prints its endpoint; the bucket is "seed". Signatures are not looked at (Ceph's gateway
 does that). Each option breaks one promise:
@@ -21,8 +21,11 @@ does that). Each option breaks one promise:
   tls                https, with the certificate and its key in $MODEL_CERTIFICATE
   status=N           every request is answered with N, and does not happen
   metadata           /latest/… and /role are an instance's and a container's endpoints
+  log                each request is a line of standard error
   rotates=N          their key is good for N seconds, and only until the next is handed out: a
                      request with another is refused
+
+While the file $MODEL_HOLDS exists, requests below the key that it names are not answered.
 
 Sources: Amazon S3 API reference: PutObject, GetObject, ListObjectsV2, DeleteObject, Error
 responses; user guide, "Conditional writes"; EC2 user guide, "Use IMDSv2".
@@ -87,9 +90,23 @@ class Handler(BaseHTTPRequestHandler):
                              "</Message><RequestId>1</RequestId></Error>" % (code, code)).encode(),
                     Content_Type="application/xml")
 
+    def wait_if_held(self):
+        while True:
+            try:
+                with open(os.environ["MODEL_HOLDS"], encoding="utf-8") as file:
+                    held = file.read().strip()
+            except (KeyError, OSError):
+                return
+            if held not in urllib.parse.unquote(self.path):
+                return
+            time.sleep(0.02)
+
     def handle_one(self):
         path, _, query = self.path.partition("?")
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if "log" in FLAGS:
+            print(self.command, self.path, file=sys.stderr, flush=True)
+        self.wait_if_held()
         with lock:
             counts["all"] += 1
             if "slow-down" in FLAGS and counts["all"] % FLAGS["slow-down"] == 0:

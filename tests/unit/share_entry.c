@@ -1062,6 +1062,14 @@ static void test_leases(void **state)
 	pass(&entry);
 	assert_int_equal(seed_share_update(&entry, &first, &a), -ESTALE);
 	assert_int_equal(seed_share_update(&entry, &late_one, &a), 0);
+	/* A lease alone is renewed, and the row stays. */
+	a.step = seed_record_step("accepted");
+	assert_int_equal(seed_share_renew(&entry, &first, a.id), -ESTALE);
+	late_one.now_s += LEASE_S;
+	assert_int_equal(seed_share_renew(&entry, &late_one, a.id), 0);
+	pass(&entry);
+	assert_int_equal(entry.rows[0].until_s, late_one.now_s + LEASE_S);
+	assert_string_equal(entry.rows[0].record.step, "queued");
 	/* The host that was thought dead brings the image: it is paid for. */
 	a.state = SEED_STATE_FAILED;
 	assert_int_equal(seed_share_finish(&entry, &first, &a), -ESTALE);
