@@ -188,6 +188,7 @@ struct step_job {
 	int code;                    /* of ROW_FAILED, or of what is kept in flight; 0: none */
 	bool superseded, removed;    /* the store says so */
 	bool again;                  /* the same is asked once more, with what was learned */
+	int moves;                   /* names that it has gone along to */
 	bool lease_alone;            /* STEP_RENEW: what the row says is not in the journal yet */
 };
 

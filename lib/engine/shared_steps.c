@@ -18,6 +18,8 @@
 /* A step that waits for a store that is away is tried again by its phase. */
 #define ASK_MS 10000
 #define RENEW_AGAIN_MS 2000
+/* Renames of one name that a step follows: more than anybody makes while its host sleeps. */
+#define MOVES_MAX 64
 
 /* When the store is asked for a step, and for what. */
 enum order { NEVER, FIRST, LAST };
@@ -357,10 +359,24 @@ static enum seed_share_verb verb_of(const struct step_job *job)
 	return verb == SEED_SHARE_UPDATE && !job->generation->lease ? SEED_SHARE_ADD : verb;
 }
 
-/* The name has another name since, given on another host: a copy of the row is there. */
-static bool has_moved(const struct step_job *job, const struct seed_share_entry *entry)
+/* Whoever may write to the bucket may have written a circle. The row is nowhere then. */
+static bool has_moved_for_ever(struct step_job *job)
 {
-	return entry->moved_to && seed_share_end_of(entry, job->record.id) == SEED_SHARE_MOVED;
+	if (job->moves < MOVES_MAX)
+		return false;
+	if (job->moves++ == MOVES_MAX) {
+		generation_log(job->generation, SEED_LOG_ERROR "The store says that this name was renamed, and "
+			       "so on, more than %d times: given up; look at name/… in the bucket (ELOOP)", MOVES_MAX);
+		generation_answer(job->generation, ELOOP);
+	}
+	return true;
+}
+
+/* The name has another name since, given on another host: a copy of the row is there. */
+static bool has_moved(struct step_job *job, const struct seed_share_entry *entry)
+{
+	return entry->moved_to && seed_share_end_of(entry, job->record.id) == SEED_SHARE_MOVED &&
+	       !has_moved_for_ever(job);
 }
 
 /* A renewal goes on beside a rename: whose generations go along at its end, all at once. */
@@ -376,6 +392,7 @@ static void go_along(struct step_job *job, const struct seed_share_entry *entry)
 
 	if (generation->lease != LEASE_LOST)
 		seed_share_follow(job->record.name, entry->moved_serial, generation->token);
+	job->moves++;
 	job->err = seed_record_set(&job->record.name, entry->moved_to);
 	if (!job->err)
 		generation_follow_name(generation, entry->moved_to);

@@ -192,3 +192,28 @@ asked() { # N REQUEST: of the store
 	wait_until made "$TWO" forest/hen
 	same 1 "$(count create "a fox")"
 }
+
+put_object() { # KEY TEXT: as somebody else who may write to the bucket
+	printf '%s' "$2" >"$DIR/object"
+	timeout 20 "$(dirname "$UPSTREAM")/ask" "$(<"$DIR/model")" seed art put "$1" "$DIR/object" >/dev/null
+}
+
+@test "names that were renamed in a circle, as a damaged bucket has it, are asked for so often and no more" {
+	local entry='{"serial":900,"writers":["000000000000000a"],"flight":[],"history":[],"moved":"%s","moved_serial":900}'
+
+	restart_hosts log
+	faults '[{"on":"create","do":{"hold":true}}]'
+	background try_write fox "a fox"
+	received create 1
+	# shellcheck disable=SC2059 # the format is ours
+	put_object name/hen "$(printf "$entry" fox)"
+	# shellcheck disable=SC2059
+	put_object name/fox "$(printf "$entry" hen)"
+	release
+	job_ends 0 "$JOB"
+	same "close ELOOP" "$(<"$JOB_OUT")"
+	wait_until nothing_is_pending
+	has "$(<"$ONE/status")" "The store says that this name was renamed"
+	[ "$(grep -c '^GET /seed/art/name/' "$DIR/model.err")" -lt 500 ]
+	same 1 "$(count create)"
+}
