@@ -69,7 +69,6 @@ enum phase generation_superseded(struct generation *generation, const char *by)
 	generation->engine->metrics.superseded++;
 	generation_unlink_name(generation);
 	generation->record.superseded = true;
-	generation->leaving = 0; /* a removal is of what has the name */
 	generation_answer(generation, ECANCELED);
 	if (!at_service && is_known)
 		return generation_give_up(generation, ECANCELED);

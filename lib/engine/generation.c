@@ -44,6 +44,7 @@ void generation_unlink_name(struct generation *generation)
 	if (generation->next_same)
 		generation->next_same->link_same = generation->link_same;
 	generation->link_same = NULL;
+	generation->leaving = 0; /* removals are of what has the name */
 }
 
 /* The newest comes first: engine_find() meets it before the others. */
@@ -113,7 +114,6 @@ void generation_follow_name(struct generation *generation, const char *name)
 
 	if (strcmp(generation->record.name, name) == 0 || !take_name(generation, name) || !has_name)
 		return;
-	generation->leaving = 0; /* a removal is of what has the old name */
 	generation_unlink_name(generation);
 	if (newer)
 		generation_link_behind(generation, newer);
