@@ -123,7 +123,7 @@ LD_store_faults = $(addprefix -Wl$(comma)--wrap=,openat64 mkdirat renameat linka
 LD_farm = $(addprefix -Wl$(comma)--wrap=seed_,clock_now_ms clock_chance s3_get s3_swap s3_cancel)
 LD_mirror = $(LD_store_faults) $(addprefix -Wl$(comma)--wrap=,renameat2 fchmod futimens utimensat)
 # This one is the store that it asks.
-LD_share = $(addprefix -Wl$(comma)--wrap=seed_s3_,get swap cancel)
+LD_share = $(addprefix -Wl$(comma)--wrap=seed_s3_,get swap cancel key_room)
 comma = ,
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(FS_TESTABLE) $(BUILD)/libseed.a
 	$(if $(V),,@echo '  LD  $@')
@@ -149,7 +149,7 @@ SIM_PORTS = clock_now_ms clock_wall_ms clock_chance disk_new disk_free disk_subm
 	prompt_write prompt_time remove_empty make_folder \
 	thumb_begin result_open source_write source_open forget image_copy reuse_note reuse_find \
 	spent_read spent_note spent_sync recover mirror mirror_no_folder picture_read picture_record fill evict) \
-	$(addprefix s3_,new free set_quotes get put swap delete list cancel) sha256
+	$(addprefix s3_,new free key_room set_quotes get put swap delete list cancel) sha256
 SIM_SRC = $(wildcard tests/sim/*.c)
 $(BUILD)/tests/unit/simulate: $(SIM_SRC:%.c=$(BUILD)/%.o) $(BUILD)/libseed.a
 	@mkdir -p $(@D)

@@ -12,7 +12,8 @@
 #include "lib/base/base.h"
 #include "lib/base/buf.h"
 
-/* The most that a store takes is 1,024 bytes (Amazon S3, "Naming objects"). */
+/* The most that a store takes is 1,024 bytes (Amazon S3, "Naming objects"), the bucket's prefix
+ * among them. */
 #define SEED_S3_KEY_MAX_BYTES 1024
 
 /* NAME (any path of the catalogue, UTF-8) as a part of a key: letters, digits, '-' and

@@ -123,6 +123,13 @@ errint_t seed_s3_new(struct seed_net *net, const struct seed_s3_config *config,
 	return 0;
 }
 
+size_t seed_s3_key_room(const struct seed_s3 *s3)
+{
+	size_t prefix = strlen(s3->prefix);
+
+	return prefix < SEED_S3_KEY_MAX_BYTES ? SEED_S3_KEY_MAX_BYTES - prefix : 0;
+}
+
 void seed_s3_free(struct seed_s3 *s3)
 {
 	if (!s3)

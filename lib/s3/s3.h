@@ -44,6 +44,9 @@ errint_t seed_s3_new(struct seed_net *net, const struct seed_s3_config *config,
 		     struct seed_error *error) SEED_MUST_CHECK;
 void seed_s3_free(struct seed_s3 *s3); /* when nothing is under way; NULL is allowed */
 
+/* The most bytes that a key may have here, behind the bucket's prefix. */
+size_t seed_s3_key_room(const struct seed_s3 *s3);
+
 /* How If-Match is to be written at this store: probe.h learns it. At first with quotes. */
 void seed_s3_set_quotes(struct seed_s3 *s3, bool quotes);
 

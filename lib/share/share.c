@@ -24,6 +24,7 @@ struct queue {
  */
 struct seed_share {
 	struct seed_s3 *s3;
+	size_t key_room;
 	char host[SEED_SHARE_HOST_BYTES];
 	int lease_s;
 	int64_t keep;
@@ -165,6 +166,7 @@ errint_t seed_share_new(struct seed_s3 *s3, const char *host, int lease_s, int64
 	assert(strlen(host) == SEED_SHARE_HOST_BYTES - 1);
 	memcpy(share->host, host, sizeof(share->host));
 	share->s3 = s3;
+	share->key_room = seed_s3_key_room(s3);
 	share->lease_s = lease_s;
 	share->keep = keep;
 	if (getrandom(&share->last_writer, sizeof(share->last_writer), GRND_NONBLOCK) < 0)
@@ -676,13 +678,13 @@ static void read_entry(struct seed_share_op *op)
 
 /* ---- operations ---- */
 
-/* "name/" and the name. */
-static errint_t key_of(const char *name, char **out)
+/* "name/" and the name; with room for "flight/", where others look for it. */
+static errint_t key_of(const struct seed_share *share, const char *name, char **out)
 {
 	struct seed_buf key;
 	errint_t err;
 
-	seed_buf_init(&key, SEED_S3_KEY_MAX_BYTES);
+	seed_buf_init(&key, share->key_room - (strlen("flight/") - strlen("name/")));
 	err = seed_buf_add(&key, "name/", strlen("name/"));
 	if (!err)
 		err = seed_s3_key_add_name(&key, name);
@@ -705,7 +707,7 @@ static bool is_whole(const struct seed_share_request *request)
 
 static errint_t op_fill(struct seed_share_op *op, const struct seed_share_request *request)
 {
-	errint_t err = is_whole(request) ? key_of(request->name, &op->key) : -EINVAL;
+	errint_t err = is_whole(request) ? key_of(op->share, request->name, &op->key) : -EINVAL;
 
 	if (!err)
 		err = seed_record_set(&op->name, request->name);

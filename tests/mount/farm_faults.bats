@@ -19,7 +19,7 @@ more_setup() {
 }
 
 start_store() { # [FLAG…]
-	python3 "$HERE/../s3/model.py" "$@" >"$DIR/model" 2>"$DIR/model.err" 3>&- &
+	python3 "$HERE/../s3/model.py" log "$@" >"$DIR/model" 2>"$DIR/model.err" 3>&- &
 	STORE_PID=$!
 	JOBS+=("$STORE_PID")
 	wait_until test -s "$DIR/model"
@@ -118,6 +118,27 @@ renamed_meanwhile() { # NAME OTHER FROM TO
 	same 0 "$(count create)"
 }
 
+@test "nor has the prefix, or a hint's key, more bytes than a store takes" {
+	local prefix name
+
+	stop_seedfs
+	rm -r "$ONE.state"
+	printf -v prefix '%0100d' 0
+	mkdir -m 700 "$ONE.state"
+	STATE=$ONE.state
+	MNT=$ONE mount_seed -o "store=s3://seed/$prefix,s3_endpoint=$(<"$DIR/model")"
+	# Each ü is six bytes of a key. "/name//" and 917 are 924, with the prefix 1,024.
+	printf -v name '%075d' 0
+	name=${name//0/ü}
+	mkdir "$ONE/prompts/$name" # 450 of them
+	same "close ENAMETOOLONG" "$(try_write "$name/${name}aaaaaaaaaaaaaaaaaa" "a fox")"
+	same "close ENAMETOOLONG" "$(try_write "$name/${name}aaaaaaaaaaaaaaaaa" "a fox")"
+	same "close ENAMETOOLONG" "$(try_write "$name/${name}aaaaaaaaaaaaaaaa" "a fox")"
+	same 0 "$(count create)"
+	same ok "$(try_write "$name/${name}aaaaaaaaaaaaaaa" "a fox")"
+	grep -q "^PUT /seed/$prefix/flight/" "$DIR/model.err"
+}
+
 @test "a task is in the journal although a newer text of its name waits for the store" {
 	faults '[{"on":"create","do":{"hold":true}}]'
 	background try_write fox "the first text"
@@ -170,7 +191,7 @@ asked() { # N REQUEST: of the store
 
 	grep -q SEED_LEASE_S "$SEEDFS" || skip "in builds with sanitizers"
 	export SEED_LEASE_S=3
-	restart_hosts log
+	restart_hosts
 	mkdir "$ONE/prompts/wood"
 	write wood/hen "a hen"
 	faults '[{"on":"create","do":{"hold":true}}]'
@@ -201,7 +222,7 @@ put_object() { # KEY TEXT: as somebody else who may write to the bucket
 @test "names that were renamed in a circle, as a damaged bucket has it, are asked for so often and no more" {
 	local entry='{"serial":900,"writers":["000000000000000a"],"flight":[],"history":[],"moved":"%s","moved_serial":900}'
 
-	restart_hosts log
+	restart_hosts
 	faults '[{"on":"create","do":{"hold":true}}]'
 	background try_write fox "a fox"
 	received create 1

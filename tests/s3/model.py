@@ -123,6 +123,8 @@ class Handler(BaseHTTPRequestHandler):
             if not path.startswith("/seed"):
                 return self.error(404, "NoSuchBucket")
             key = urllib.parse.unquote(path[len("/seed/"):])
+            if len(key) > 1024:
+                return self.error(400, "KeyTooLongError")
             if not key:
                 return self.list(dict(urllib.parse.parse_qsl(query)))
             return getattr(self, "object_" + self.command.lower())(key, body)

@@ -17,6 +17,7 @@
 
 PORT(s3_new);
 PORT(s3_free);
+PORT(s3_key_room);
 PORT(s3_set_quotes);
 PORT(s3_get);
 PORT(s3_put);
@@ -575,6 +576,12 @@ void __wrap_seed_s3_free(struct seed_s3 *s3)
 	for (int i = 0; i < op_count && !is_dead(); i++)
 		if (is_mine(&ops[i]))
 			broken("the store is freed, and %s is under way", ops[i].key);
+}
+
+size_t __wrap_seed_s3_key_room(const struct seed_s3 *s3)
+{
+	SEED_UNUSED(s3);
+	return KEY_BYTES - 1;
 }
 
 void __wrap_seed_s3_set_quotes(struct seed_s3 *s3, bool quotes)
