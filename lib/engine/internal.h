@@ -312,6 +312,7 @@ struct shared {
 	struct seed_s3_probe *probe; /* of a store that was away at the mount; NULL: none is under way */
 	int64_t probe_ms;     /* not before */
 	bool away;            /* the last answer did not come, and the log says so */
+	int trouble;          /* an errno: why there are no jobs, as the log says; 0: there are */
 	int64_t looks_ms;     /* no look before */
 	struct refresh *refreshes;       /* refresh.c: under way */
 	struct folder_look *folder_looks; /* folders.c: likewise */

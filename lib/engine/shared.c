@@ -102,6 +102,22 @@ static void take_budget(struct seed_engine *engine)
 	atomic_store(&engine->exhausted_day, used_up ? spent->day : -1);
 }
 
+/* Prompts wait meanwhile, and nothing else shows why. */
+static void tell_trouble(struct shared *shared)
+{
+	struct seed_error error;
+	int code = seed_farmer_trouble(shared->farmer, &error);
+
+	if (code == shared->trouble)
+		return;
+	shared->trouble = code;
+	if (code)
+		seed_log_line(shared->engine->log, NULL, SEED_LOG_ERROR "The farm gives this host no jobs, and "
+			      "prompts wait: %s (%s)", error.message, seed_error_name(code));
+	else
+		seed_log_line(shared->engine->log, NULL, SEED_LOG_SUCCESS "The farm gives this host jobs again");
+}
+
 static int64_t turn_farm(struct seed_engine *engine, int64_t now)
 {
 	struct shared *shared = engine->shared;
@@ -113,6 +129,7 @@ static int64_t turn_farm(struct seed_engine *engine, int64_t now)
 	else
 		seed_farmer_want(shared->farmer, engine->active + engine->queued, engine->active);
 	at = seed_farmer_turn(shared->farmer, now);
+	tell_trouble(shared);
 	jobs = seed_farmer_jobs(shared->farmer, now);
 	seed_farmer_rate(shared->farmer, &count, &rate_ms);
 	take_budget(engine);

@@ -62,6 +62,7 @@ struct seed_farmer {
 	bool hold_unwritten;
 	struct seed_error hold_error;
 	struct seed_error error;       /* the last that was met */
+	struct seed_error trouble;     /* why it has no jobs, until that is over; code 0: nothing */
 	struct seed_farmer_op *ops, **last;
 };
 
@@ -289,6 +290,7 @@ static void fail_all(struct seed_farmer *farmer, int code, const char *what)
 	for (struct seed_farmer_op *op = farmer->ops; op; op = op->next)
 		if (op->done && !op->ends)
 			fail(op, code, what);
+	(void)seed_error_set(&farmer->trouble, code, "%s", what);
 	farmer->wake_ms = seed_clock_now_ms() + REFUSED_MS;
 	plan_look(farmer);
 }
@@ -455,7 +457,8 @@ static bool take(struct seed_farmer *farmer, const struct seed_s3_answer *answer
 	if (err == -ENOMEM)
 		again(farmer, 0);
 	else if (err)
-		fail_all(farmer, EBADMSG, "what the store has as the farm is none of seedfs");
+		fail_all(farmer, EBADMSG, "what the store has as the farm is none of seedfs: remove that object; the "
+			 "day's count begins anew then");
 	else if (!farmer->clock.known)
 		fail_all(farmer, EBADMSG, "the store does not say what time it is");
 	return !err && farmer->clock.known;
@@ -475,6 +478,7 @@ static void on_swapped(void *context, struct seed_s3_answer *answer)
 		farmer->has_read = farmer->etag[0] != '\0';
 		farmer->read_ms = seed_clock_now_ms();
 		farmer->pause_ms = 0;
+		farmer->trouble.code = 0;
 		happened(farmer);
 		plan_look(farmer);
 		break;
@@ -560,7 +564,7 @@ static bool fill_attempt(struct seed_farmer *farmer)
 		 seed_clock_chance(), seed_clock_chance(), seed_clock_chance());
 	full = seed_farm_beat(&attempt->farm, &change, wants_of(farmer), farmer->running, farmer->config.jobs) != 0;
 	if (full) {
-		fail_all(farmer, EUSERS, "the farm has as many hosts as it can have");
+		fail_all(farmer, EUSERS, "as many hosts generate as a farm can have: give some of them a PREFIX of their own");
 		return false;
 	}
 	seed_tally_apply(&farmer->tally, &attempt->farm);
@@ -568,7 +572,10 @@ static bool fill_attempt(struct seed_farmer *farmer)
 		seed_farm_hold(&attempt->farm, change.now_ms, farmer->hold_until_ms + farmer->clock.ahead_ms,
 			       &farmer->hold_error);
 	attempt->hold_ms = farmer->hold_until_ms;
-	return add_charges(farmer, &attempt->farm) || more || is_news(farmer, &attempt->farm);
+	if (add_charges(farmer, &attempt->farm) || more || is_news(farmer, &attempt->farm))
+		return true;
+	farmer->trouble.code = 0; /* what is to be written may be refused yet */
+	return false;
 }
 
 /* The farm as it was read, with all that has come meanwhile. */
@@ -620,6 +627,13 @@ static void read_farm(struct seed_farmer *farmer)
 
 	if (seed_s3_get(farmer->s3, &get, seed_clock_now_ms() + ASK_MS, on_read, farmer, &farmer->asked))
 		again(farmer, 0);
+}
+
+int seed_farmer_trouble(const struct seed_farmer *farmer, struct seed_error *error)
+{
+	if (farmer->trouble.code)
+		*error = farmer->trouble;
+	return farmer->trouble.code;
 }
 
 int64_t seed_farmer_turn(struct seed_farmer *farmer, int64_t now_ms)

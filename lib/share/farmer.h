@@ -84,6 +84,10 @@ void seed_farmer_want(struct seed_farmer *farmer, int wants, int running);
  * host of a farm that cannot reach the store cannot begin a name either. */
 int seed_farmer_jobs(const struct seed_farmer *farmer, int64_t now_ms);
 
+/* Why this host has no jobs, and will have none before somebody does something: a positive
+ * errno, with a line that says what. 0: it has, or may have some soon. */
+int seed_farmer_trouble(const struct seed_farmer *farmer, struct seed_error *error);
+
 /* This host's part of the rate: at most *count in any *ms. *ms 0: no limit. *count 0: nothing
  * now, and not before seed_farmer_jobs() is more than 0. */
 void seed_farmer_rate(const struct seed_farmer *farmer, int *count, int64_t *ms);

@@ -238,3 +238,30 @@ put_object() { # KEY TEXT: as somebody else who may write to the bucket
 	[ "$(grep -c '^GET /seed/art/name/' "$DIR/model.err")" -lt 500 ]
 	same 1 "$(count create)"
 }
+
+farm_of() { # HOSTS: the object "farm", with so many others who have just been heard of
+	jq -nc --argjson n "$1" '{serial: 1000, day: (now / 86400 | floor), count: 0, cost: 0, users: [], hosts: [range($n) |
+		{id: ("0000000000000000" + tostring)[-16:], mark: "00000000000000aa", until: (now | floor + 500),
+		 served: (now | floor), wants: 0, slots: 0}]}'
+}
+
+log_lines() { # N PART
+	[ "$(grep -cF "$2" "$ONE/status")" = "$1" ]
+}
+
+@test "a host for which the farm has no room, or whose farm is damaged, says so once" {
+	put_object farm "$(farm_of 256)"
+	background try_write fox "a fox"
+	wait_until log_lines 1 "as many hosts generate as a farm can have"
+	put_object farm "$(farm_of 2)"
+	job_ends 0 "$JOB"
+	same ok "$(<"$JOB_OUT")"
+	put_object farm "no farm"
+	background try_write hen "a hen"
+	wait_until log_lines 1 "what the store has as the farm is none of seedfs"
+	put_object farm "$(farm_of 2)"
+	job_ends 0 "$JOB"
+	same ok "$(<"$JOB_OUT")"
+	log_lines 2 "The farm gives this host no jobs, and prompts wait"
+	log_lines 2 "The farm gives this host jobs again"
+}
