@@ -741,9 +741,9 @@ static void test_change(void **state)
 	const struct change *change = *state;
 
 	for (int with = MODE_ENOSPC; with < MODE_COUNT; with++) {
-		long when = 1;
+		long stride = unit_stride(), when = with % stride + 1;
 
-		for (int status = 0; status != 2; when++) {
+		for (int status = 0; status != 2; when += stride) {
 			prepare(change);
 			(void)snprintf(now, sizeof(now), "%s: %s at %ld", change->title,
 				       mode_names[with], when);

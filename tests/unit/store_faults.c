@@ -732,12 +732,13 @@ static void prepare(const struct operation *operation)
 static long try_mode(const struct operation *operation, enum mode with, const char *before,
 		     const char *after)
 {
-	long at = 0;
+	/* Other ones in each mode. */
+	long stride = unit_stride(), at = (long)with % stride + 1 - stride;
 	char *view;
 	int status;
 
 	do {
-		at++;
+		at += stride;
 		copy_base();
 		(void)snprintf(now, sizeof(now), "%s: %s at %ld", operation->name, mode_names[with],
 			       at);

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -23,5 +24,14 @@
 	{ \
 		return "allocator_may_return_null=1"; \
 	}
+
+/* Suites that let each call fail once try each N-th, $STRIDE, where that takes too long. */
+static inline long unit_stride(void)
+{
+	const char *given = getenv("STRIDE");
+	long stride = given ? strtol(given, NULL, 10) : 1;
+
+	return stride > 0 ? stride : 1;
+}
 
 #endif
