@@ -16,6 +16,7 @@ struct draft {
 	char *data;           /* owned, never NULL; `room` bytes, as many as were needed yet */
 	size_t len, room, limit;
 	struct timespec mtime; /* of what is not committed yet */
+	bool made;            /* the file is there only because it was opened */
 	bool is_prompt;       /* the rules for prompts hold: UTF-8, no NUL */
 	unsigned writers;     /* of `users`, those that can write to it; so, too */
 	/* A process that closed what it had written while it held another

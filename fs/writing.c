@@ -224,6 +224,11 @@ static errint_t begin_writing(struct fs *fs, struct handle *handle)
 
 	if (err)
 		return err;
+	if (handle->created) {
+		pthread_mutex_lock(&handle->draft->mutex);
+		handle->draft->made = true;
+		pthread_mutex_unlock(&handle->draft->mutex);
+	}
 	handle_find_opener(handle);
 	pthread_mutex_lock(&fs->inode_mutex);
 	handle->draft->writers++;
@@ -377,6 +382,7 @@ static errint_t take_text(struct fs *fs, struct inode *inode, struct draft *draf
 	}
 	ticket->uid = uid;
 	ticket->prompt_time = draft->mtime;
+	ticket->made_file = draft->made;
 	seed_ticket_unref(draft->ticket);
 	draft->ticket = ticket;
 	return 0;

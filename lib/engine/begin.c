@@ -55,14 +55,6 @@ static enum phase wait_for_store(struct generation *generation)
 	return PHASE_STAY;
 }
 
-static bool waits_for_store(const struct generation *generation, errint_t err)
-{
-	const struct seed_engine *engine = generation->engine;
-
-	return engine->shared && engine->config.shared->wait_offline &&
-	       (err == -EHOSTUNREACH || err == -ETIMEDOUT);
-}
-
 static enum phase not_begun(struct generation *generation, errint_t err)
 {
 	/* Its row was in the journal at the start: the text was committed. */
@@ -84,7 +76,7 @@ enum phase begin_event(struct generation *generation, const struct event *event)
 			       "host: joined");
 		return PHASE_FOLLOW;
 	}
-	if (event->err && waits_for_store(generation, event->err))
+	if (event->err && shared_is_waited_for(generation->engine, event->err))
 		return wait_for_store(generation);
 	if (event->err)
 		return not_begun(generation, event->err);

@@ -146,6 +146,32 @@ static errint_t journal(struct seed_store *store, struct step_job *job)
 	return err;
 }
 
+static bool has_made_file(const struct generation *generation)
+{
+	for (const struct seed_ticket *ticket = generation->tickets; ticket; ticket = ticket->next)
+		if (ticket->made_file)
+			return true;
+	return false;
+}
+
+/* The file that the writer's open made is no prompt: the text has not begun, and will not. */
+static bool leaves_file(const struct step_job *job)
+{
+	return job->made_file && job->err && job->err != -EEXIST &&
+	       !shared_is_waited_for(job->generation->engine, job->err);
+}
+
+static void begin(struct step_job *job)
+{
+	struct seed_store *store = job->generation->engine->store;
+
+	if (!job->err)
+		job->err = seed_store_begin(store, &job->record);
+	/* What fails here is only an empty file. */
+	if (leaves_file(job))
+		SEED_UNUSED(seed_store_remove_empty(store, job->record.name) == 0);
+}
+
 static void run_step(struct seed_disk_job *disk)
 {
 	struct step_job *job = (struct step_job *)disk;
@@ -166,7 +192,7 @@ static void run_step(struct seed_disk_job *disk)
 			job->err = seed_store_record_write(store, &job->record, false);
 		break;
 	case STEP_BEGIN:
-		job->err = seed_store_begin(store, &job->record);
+		begin(job);
 		break;
 	case STEP_TAKE:
 		job->err = job->record.superseded ? seed_store_journal(store, &job->record) :
@@ -239,7 +265,9 @@ static void on_store(struct step_job *job)
 	bool has_files = job->entry || job->read || job->step == STEP_BEGIN || job->step == STEP_REUSE ||
 			 job->step == STEP_DROP || job->step == STEP_FINISH || job->step == STEP_TAKE;
 
-	if (job->err || shared_comes_last(job) || !has_files)
+	if (leaves_file(job))
+		to_disk(job);
+	else if (job->err || shared_comes_last(job) || !has_files)
 		end(job);
 	else
 		to_disk(job);
@@ -271,6 +299,7 @@ static void start_step(struct generation *generation, enum disk_step step)
 		.generation = generation,
 		.step = step,
 		.reuse_key = reuse_key(&generation->record),
+		.made_file = step == STEP_BEGIN && has_made_file(generation),
 		.source_fd = -1,
 		.lease_alone = generation->step_next != STEP_NONE,
 	};

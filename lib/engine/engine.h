@@ -51,6 +51,8 @@ struct seed_ticket {
 	bool unless_made;              /* no generation if NAME's image was already made from this
 					  text, under the same settings (a file that is synced or
 					  saved again); EDQUOT if the budget is used up */
+	bool made_file;                /* prompts/NAME is there, empty, only for this text: a beginning
+					  that fails leaves nothing */
 	atomic_int outcome;            /* SEED_OUTCOME_UNKNOWN, 0 or a positive errno */
 	struct generation *generation; /* the engine's own, like the next two */
 	struct seed_ticket *next;

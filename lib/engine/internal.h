@@ -169,6 +169,7 @@ struct step_job {
 	struct seed_record record; /* a copy: the engine goes on with its own */
 	struct seed_buf bytes;
 	uint64_t reuse_key;
+	bool made_file;            /* STEP_BEGIN: prompts/NAME is there only for it */
 	char *reuse_name;          /* STEP_REUSE: whose image was copied; owned */
 	int source_fd;
 	errint_t err;
@@ -910,6 +911,8 @@ errint_t shared_error(const struct seed_s3_answer *answer);
 int64_t shared_turn(struct seed_engine *engine, int64_t now_ms);
 /* The store answered, or (`error`) did not: the log has each outage once. */
 void shared_answered(struct shared *shared, errint_t err, const struct seed_error *error);
+/* A beginning that failed so is tried until the store is back. */
+bool shared_is_waited_for(const struct seed_engine *engine, errint_t err);
 /* At the stop: what it has to say to the others is said, or it has had its time. */
 bool shared_rests(const struct seed_engine *engine, int64_t now_ms);
 /* How many may be at the service from here: a part of what all hosts may have there. */

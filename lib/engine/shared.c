@@ -207,6 +207,12 @@ void shared_answered(struct shared *shared, errint_t err, const struct seed_erro
 	shared->away = away;
 }
 
+bool shared_is_waited_for(const struct seed_engine *engine, errint_t err)
+{
+	return engine->shared && engine->config.shared->wait_offline &&
+	       (err == -EHOSTUNREACH || err == -ETIMEDOUT);
+}
+
 /* ---- the files here ---- */
 
 /* Whoever may write to the bucket may write anything: a size becomes a file's here, and a sum

@@ -265,3 +265,17 @@ log_lines() { # N PART
 	log_lines 2 "The farm gives this host no jobs, and prompts wait"
 	log_lines 2 "The farm gives this host jobs again"
 }
+
+store_goes() {
+	kill -KILL "$STORE_PID"
+	wait "$STORE_PID" 2>/dev/null || true
+}
+
+@test "nothing is left of a new name whose text could not begin" {
+	write fox "a fox"
+	store_goes
+	has "$(try_write hen "a hen")" EHOSTUNREACH
+	# The store was just asked whether there is such a name.
+	same "close EHOSTUNREACH" "$(try_write hen "a hen")"
+	same fox "$(ls "$ONE.state/prompts")"
+}

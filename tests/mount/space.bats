@@ -36,6 +36,11 @@ make_room() {
 	same 1 "$(count submit)"
 	same "a fox" "$(cat "$MNT/prompts/fox")"
 	same "$before" "$(pixels "$MNT/images/fox.png")"
+	same fox "$(ls "$STATE/prompts")"
+	# One that was there before stays, empty as it was.
+	touch "$MNT/prompts/hen"
+	has "$(try_write hen "a hen")" ENOSPC
+	same $'fox\nhen' "$(ls "$STATE/prompts")"
 	make_room
 	write owl "an owl"
 	is_verified owl
