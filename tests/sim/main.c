@@ -9,8 +9,6 @@
 #include <stdio.h>
 #include <time.h>
 
-extern bool verbose;
-
 #define REST_MS (INT64_C(3) * 24 * 3600 * 1000)
 /* In as many runs as `make check` makes, each cell at least so often. */
 #define CELL_MIN 1000

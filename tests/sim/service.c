@@ -46,6 +46,7 @@ enum { TRANSFERS_MAX = 64 };
 /* One of each host; service_switch() says whose is meant. */
 static struct way {
 	struct seed_transfer transfers[TRANSFERS_MAX];
+	int transfer_count;    /* none is used behind these */
 	int64_t down_until_ms; /* the service, or the way to it */
 } ways[HOSTS_MAX], *way = ways;
 static struct seed_transfer *transfers = ways[0].transfers;
@@ -62,6 +63,7 @@ static void transfers_clear(void)
 	for (int i = 0; i < TRANSFERS_MAX; i++)
 		free(transfers[i].large);
 	memset(way->transfers, 0, sizeof(way->transfers));
+	way->transfer_count = 0;
 }
 
 /* ---- tasks ---- */
@@ -440,6 +442,8 @@ errint_t __wrap_seed_net_send(struct seed_net *net, const struct seed_net_reques
 		t++;
 	if (t == transfers + TRANSFERS_MAX)
 		return -ENOMEM;
+	if (t - transfers >= way->transfer_count)
+		way->transfer_count = (int)(t - transfers) + 1;
 	free(t->large);
 	*t = (struct seed_transfer){ .busy = true, .done = done, .context = context,
 				     .picture = -1, .retry_after_ms = -1, .task = -1 };
@@ -555,7 +559,7 @@ static void deliver(struct seed_transfer *t)
 void __wrap_seed_net_turn(struct seed_net *net)
 {
 	SEED_UNUSED(net);
-	for (int i = 0; i < TRANSFERS_MAX && !is_dead(); i++) {
+	for (int i = 0; i < way->transfer_count && !is_dead(); i++) {
 		if (!transfers[i].busy || transfers[i].at_ms > now_ms())
 			continue;
 		may_die();
@@ -601,7 +605,10 @@ int64_t service_next_ms(void)
 {
 	int64_t at = INT64_MAX;
 
-	for (int i = 0; i < TRANSFERS_MAX; i++)
+	while (way->transfer_count && !transfers[way->transfer_count - 1].busy &&
+	       !transfers[way->transfer_count - 1].kept)
+		way->transfer_count--;
+	for (int i = 0; i < way->transfer_count; i++)
 		if (transfers[i].busy && transfers[i].at_ms < at)
 			at = transfers[i].at_ms;
 	return at;

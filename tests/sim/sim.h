@@ -14,7 +14,8 @@
  *     disk.c     the state directory: what a crash leaves
  *     bucket.c   the store that hosts share
  *     users.c    what is done to the mount, and what must be true
- *     farm.c     several hosts: their lives, their users, and what must be true
+ *     farm.c     several hosts and their lives
+ *     farm_users.c, farm_check.c   what is done on them, and what must be true
  *     main.c     runs, and what they reached
  */
 #ifndef SIM_H
@@ -81,6 +82,7 @@ bool world_is_kind(void);
 int world_faults(void);             /* percent: how mean this run's adversary is */
 /* A failing run says so and ends the program. */
 void broken(const char *format, ...) SEED_PRINTF(1, 2) __attribute__((noreturn));
+extern bool verbose;
 void trace(const char *format, ...) SEED_PRINTF(1, 2);
 
 /* ---- what was reached (main.c) ---- */

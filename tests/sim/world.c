@@ -48,6 +48,7 @@ static struct host {
 	bool dead;
 	struct lane lanes[LANES + 1];
 	struct work works[JOBS_MAX];
+	int work_count;  /* none is busy behind these */
 	int64_t lost_ms; /* its clock stood still so long: the host was paused */
 	int64_t skew_ms; /* of its wall clock */
 } hosts[HOSTS_MAX], *host = hosts;
@@ -304,6 +305,7 @@ errint_t __wrap_seed_worker_pool_new(const struct seed_worker_config *config,
 {
 	SEED_UNUSED(config);
 	memset(works, 0, sizeof(host->works));
+	host->work_count = 0;
 	*pool = (struct seed_worker_pool *)(void *)works;
 	return 0;
 }
@@ -334,6 +336,8 @@ errint_t __wrap_seed_worker_pool_submit(struct seed_worker_pool *pool,
 		reached(PHASE_VERIFY, CELL_LOCAL);
 		return -ENOMEM;
 	}
+	if (work - works >= host->work_count)
+		host->work_count = (int)(work - works) + 1;
 	assert(job->draw || (task >= 0 && task < task_count));
 	*work = (struct work){
 		.busy = true,
@@ -400,7 +404,9 @@ int64_t __wrap_seed_worker_pool_next_ms(const struct seed_worker_pool *pool)
 	int64_t at = INT64_MAX;
 
 	SEED_UNUSED(pool);
-	for (int i = 0; i < JOBS_MAX; i++)
+	while (host->work_count && !works[host->work_count - 1].busy)
+		host->work_count--;
+	for (int i = 0; i < host->work_count; i++)
 		if (works[i].busy && works[i].at_ms < at)
 			at = works[i].at_ms;
 	return at;
@@ -409,7 +415,7 @@ int64_t __wrap_seed_worker_pool_next_ms(const struct seed_worker_pool *pool)
 void __wrap_seed_worker_pool_turn(struct seed_worker_pool *pool)
 {
 	SEED_UNUSED(pool);
-	for (int i = 0; i < JOBS_MAX && !host->dead; i++)
+	for (int i = 0; i < host->work_count && !host->dead; i++)
 		if (works[i].busy && works[i].at_ms <= clock_ms)
 			work_end(&works[i], false);
 }
@@ -431,6 +437,7 @@ void world_begin(uint64_t seed)
 	death_odds = 25;
 	lanes_clear();
 	memset(works, 0, sizeof(host->works));
+	host->work_count = 0;
 }
 
 void world_begin_farm(uint64_t seed)
@@ -542,4 +549,5 @@ void world_killed(void)
 	host->dead = false;
 	lanes_clear();
 	memset(works, 0, sizeof(host->works));
+	host->work_count = 0;
 }
