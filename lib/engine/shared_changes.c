@@ -134,11 +134,21 @@ static void leave(struct shared_change *change)
 		end(change, -ENAMETOOLONG);
 }
 
+/* Its host may die: what is in flight is under this name from here on. */
+static void tell_others(const struct shared_change *change, const struct seed_share_result *result)
+{
+	char to[SEED_STORE_PATH_BYTES];
+
+	if (!result->err && result->entry->row_count && to_name(change, to))
+		hint_flight(change->engine->shared, to);
+}
+
 static void on_joined(void *context, const struct seed_share_result *result)
 {
 	struct shared_change *change = context;
 
 	change->asked = NULL;
+	tell_others(change, result);
 	if (result->err == -ENOENT) { /* there was nothing */
 		change->next_name++;
 		rename_next(change);

@@ -119,6 +119,9 @@ static void take_lease(struct step_job *job, const struct seed_share_row *row)
 {
 	struct generation *generation = job->generation;
 
+	/* A new one: whoever was to look there may have been told that nothing is in flight. */
+	if (row && row->lease != generation->lease)
+		hint_flight(generation->engine->shared, job->record.name);
 	generation->lease = row ? row->lease : LEASE_LOST;
 	generation->token[0] = '\0';
 	generation->renew_ms = row ? shared_renew_ms(generation->engine) : 0;
@@ -168,7 +171,6 @@ static void begun(struct step_job *job, const struct seed_share_result *result)
 	case 0:
 		take_lease(job, result->row);
 		keep_entry(job, result);
-		hint_flight(generation->engine->shared, job->record.name);
 		break;
 	case EEXIST: /* that one's row is ours from here on */
 		job->err = seed_record_set(&generation->record.id, result->row->record.id);

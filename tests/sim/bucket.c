@@ -33,6 +33,7 @@ static struct object {
 	char *bytes;         /* NULL: there is none */
 	size_t len;
 	uint64_t etag;
+	int64_t written_s;
 } objects[OBJECTS_MAX];
 static uint64_t last_etag;
 static int64_t away_until_ms, ahead_ms;
@@ -281,6 +282,7 @@ static void put(struct seed_s3_op *op)
 	object->bytes = copy_of(op->data, op->len);
 	object->len = op->len;
 	object->etag = ++last_etag;
+	object->written_s = bucket_now_s();
 	op->body_etag = object->etag;
 	op->status = 200;
 	op->outcome = SEED_S3_DONE;
@@ -384,9 +386,11 @@ static void list(const struct seed_s3_op *op, struct seed_s3_listing *listing)
 	*listing = (struct seed_s3_listing){ .key_count = count };
 	listing->keys = calloc(count + 1, sizeof(char *));
 	listing->etags = calloc(count + 1, sizeof(char *));
-	if (!listing->keys || !listing->etags)
+	listing->times_s = calloc(count + 1, sizeof(int64_t));
+	if (!listing->keys || !listing->etags || !listing->times_s)
 		abort();
 	for (size_t i = 0; i < count; i++) {
+		listing->times_s[i] = found[i]->written_s;
 		listing->keys[i] = copy_of(found[i]->key, strlen(found[i]->key));
 		if (asprintf(&listing->etags[i], "%llu", (unsigned long long)found[i]->etag) < 0)
 			abort();
@@ -401,6 +405,7 @@ static void list_free(struct seed_s3_listing *listing)
 	}
 	free(listing->keys);
 	free(listing->etags);
+	free(listing->times_s);
 }
 
 static struct seed_s3_op *op_free_place(void)
@@ -623,6 +628,7 @@ errint_t __wrap_seed_s3_put(struct seed_s3 *s3, const struct seed_s3_put *put, i
 			    seed_s3_done_fn *done, void *context, struct seed_s3_op **op)
 {
 	SEED_UNUSED(s3);
+	farm_check_hint(put->key);
 	return start_put(put, false, deadline_ms, done, context, op);
 }
 

@@ -733,22 +733,43 @@ errint_t WRAP(restore)(struct seed_store *store, const char *old, const char *na
 	return 0;
 }
 
+/* "ant.png", "ant.json" */
+static struct entry *entry_of(const char *path)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "%.*s", (int)(strrchr(path, '.') - path), path);
+	return &entries[name_index(name)];
+}
+
+static bool is_there(enum seed_area area, const char *path)
+{
+	if (area == SEED_AREA_HISTORY)
+		return version_find(path) != NULL;
+	return area == SEED_AREA_IMAGES ? entry_of(path)->image >= 0 : entry_of(path)->record.name != NULL;
+}
+
 errint_t WRAP(remove_file)(struct seed_store *store, enum seed_area area, const char *path)
 {
-	struct version *found = version_find(path);
 	errint_t err;
 
 	SEED_UNUSED(store);
-	assert(area == SEED_AREA_HISTORY);
-	if (!found)
+	if (!is_there(area, path))
 		return -ENOENT;
 	err = free_name(NULL);
 	if (!err)
 		err = step();
 	if (err)
 		return err;
-	tasks[found->task].dropped = true;
-	found->name = -1;
+	if (area == SEED_AREA_HISTORY) {
+		tasks[version_find(path)->task].dropped |= !farm_hosts;
+		version_find(path)->name = -1;
+	} else if (area == SEED_AREA_IMAGES) {
+		entry_of(path)->image = -1;
+	} else {
+		seed_record_release(&entry_of(path)->record);
+		seed_record_init(&entry_of(path)->record);
+	}
 	return 0;
 }
 

@@ -267,6 +267,8 @@ static void wake_all(void)
 
 static void come_to_rest(void)
 {
+	bool asked;
+
 	wake_all();
 	run_until(now_ms() + 2 * TIMEOUT_MS);
 	for (int i = 0; i < farm_hosts; i++)
@@ -278,12 +280,16 @@ static void come_to_rest(void)
 		for (int i = 0; i < farm_hosts && i < NAMES; i++)
 			if (members[i].engine && !members[i].stops)
 				farm_commit(i, i, false);
+	/* Nobody asks for any name: what is in flight ends all the same. */
+	asked = chance(50);
 	for (int i = 0; i < ROUNDS; i++) {
 		run_until(now_ms() + ROUND_MS);
 		farm_waits_sweep();
-		farm_look_everywhere();
+		if (asked)
+			farm_look_everywhere();
 	}
 	run_until(now_ms() + HOUR_MS);
+	farm_check_unasked();
 }
 
 static bool is_at_rest(void)

@@ -5,7 +5,7 @@
 #include "tests/sim/sim.h"
 
 /* Waiters of the whole farm; of a name's farm-wide texts. */
-enum { FARM_WAITS_MAX = 256, ROWS_SEEN_MAX = 128 };
+enum { FARM_WAITS_MAX = 256, ROWS_SEEN_MAX = 256 };
 
 #define HOUR_MS INT64_C(3600000)
 
@@ -53,9 +53,11 @@ void farm_check_begin(void);
 void farm_moves(int name);
 /* A user has removed the text, or what runs for the name. */
 void farm_excuse(int name);
-/* A user may remove a picture of this name. */
+/* A user removes a picture of this name. */
 void farm_may_drop(int name);
 void farm_check_budget(long deaths_before, long stops_before);
+/* Where nobody has asked for any name. */
+void farm_check_unasked(void);
 void farm_check_rest(void);
 long farm_rows_taken(void);
 

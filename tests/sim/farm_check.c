@@ -5,18 +5,28 @@
 
 #include "lib/share/farm.h"
 
+/* After this long without its host each row has another: leases, and looks for those that lapsed. */
+#define LAPSED_S 600
+
 static bool moved[NAMES];           /* restored, or renamed: whose picture it has is not followed */
 static bool excused_text[TEXTS_MAX];/* its user has removed it */
-static bool may_drop;               /* a user has removed a version */
+static int late_rows[TEXTS_MAX];    /* of tasks that go on beside their retry */
+static int drops[NAMES];            /* pictures that users may remove yet */
+static bool dropped;                /* one was removed */
 static long taken;
 
-/* Rows that were ever in an entry. */
+/* Rows that were ever in an entry: of each name that they had. */
 static struct row_seen {
 	char id[SEED_SHARE_ID_BYTES];
-	int text;
+	int name, text;
+	bool renamed;
+	int64_t lease, lease_ms; /* since when it has it */
 } rows_seen[ROWS_SEEN_MAX];
+/* When a host last told the others that the name has something in flight. */
+static int64_t hinted_ms[NAMES];
 static int row_count;
-static int64_t charged;             /* as the farm has it */
+static int64_t charged, charged_day;  /* as the farm has it */
+static int64_t counted_before;        /* submissions of earlier days */
 
 static const char *key_of(int name)
 {
@@ -108,12 +118,38 @@ static bool same_record(const struct seed_record *a, const struct seed_record *b
 	       a->attempt_count == b->attempt_count;
 }
 
+/* `name` -1: any. */
+static struct row_seen *find_seen(const char *id, int name)
+{
+	for (int i = 0; i < row_count; i++)
+		if (strcmp(rows_seen[i].id, id) == 0 && (name < 0 || rows_seen[i].name == name))
+			return &rows_seen[i];
+	return NULL;
+}
+
+/* Nobody goes on with a row that nobody hears of. */
+static void check_hinted(int host, const char *name, const struct seed_share_row *was,
+			 const struct seed_share_row *is)
+{
+	struct row_seen *seen = find_seen(is->record.id, name_index(name));
+
+	if (seen->lease != is->lease)
+		seen->lease_ms = now_ms();
+	seen->lease = is->lease;
+	if (is->copy || was->lease != is->lease || strcmp(was->record.step, "queued") != 0 ||
+	    strcmp(is->record.step, "submitting") != 0)
+		return;
+	if (hinted_ms[name_index(name)] < seen->lease_ms)
+		broken("%s: host %d sends, and nobody else would look there", name, host);
+}
+
 /* A row that stands there already: who may have changed it so? */
 static void check_row(int host, const char *name, const struct seed_share_row *was,
 		      const struct seed_share_row *is)
 {
 	const char *writer = members[host].id;
 
+	check_hinted(host, name, was, is);
 	if (is->copy) /* as it stands at the source: the rename was made again */
 		return;
 	if (was->lease != is->lease || strcmp(was->host, is->host) != 0) {
@@ -128,15 +164,33 @@ static void check_row(int host, const char *name, const struct seed_share_row *w
 		broken("%s: host %d wrote to a row that is another's", name, host);
 }
 
-static void note_row(const struct seed_record *record)
+/* Once for each row that is begun; a rename's copies and late tasks are none. */
+static void check_commits(const char *name, const struct seed_share_row *row)
 {
+	int text = text_of(&row->record), count = 0;
+
 	for (int i = 0; i < row_count; i++)
-		if (strcmp(rows_seen[i].id, record->id) == 0)
-			return;
+		count += rows_seen[i].text == text && !rows_seen[i].renamed;
+	if (text >= 0 && !row->late_of[0] && count + 1 > texts[text].commits + late_rows[text])
+		broken("%s: T%d has %d rows for %d commits", name, text, count + 1, texts[text].commits);
+	if (text >= 0)
+		late_rows[text] += row->late_of[0] != '\0';
+}
+
+static void note_row(const char *name, const struct seed_share_row *row)
+{
+	bool renamed = find_seen(row->record.id, -1) != NULL;
+
+	if (find_seen(row->record.id, name_index(name)))
+		return;
+	if (!renamed)
+		check_commits(name, row);
 	if (row_count == ROWS_SEEN_MAX)
 		broken("%d rows", ROWS_SEEN_MAX);
-	snprintf(rows_seen[row_count].id, sizeof(rows_seen[0].id), "%s", record->id);
-	rows_seen[row_count++].text = text_of(record);
+	rows_seen[row_count] = (struct row_seen){ .name = name_index(name), .text = text_of(&row->record),
+						 .renamed = renamed, .lease = row->lease,
+						 .lease_ms = now_ms() };
+	snprintf(rows_seen[row_count++].id, sizeof(rows_seen[0].id), "%s", row->record.id);
 }
 
 /* What it was begun for is nobody's wish any more. */
@@ -145,6 +199,9 @@ static void excuse_rows(const struct seed_share_entry *entry)
 	for (size_t i = 0; i < entry->row_count; i++)
 		if (text_of(&entry->rows[i].record) >= 0)
 			excused_text[text_of(&entry->rows[i].record)] = true;
+	/* Its host may be back later, with what another host could not ask for. */
+	if (entry->current.name && text_of(&entry->current) >= 0)
+		excused_text[text_of(&entry->current)] |= entry->current.state != SEED_STATE_VERIFIED;
 }
 
 static void check_new_row(const char *name, const struct seed_share_entry *before,
@@ -152,7 +209,7 @@ static void check_new_row(const char *name, const struct seed_share_entry *befor
 {
 	const struct seed_share_row *last = newest_of(before);
 
-	note_row(&row->record);
+	note_row(name, row);
 	if (last && !row->record.superseded && !row->copy && !row->late_of[0] &&
 	    text_of(&last->record) == text_of(&row->record))
 		broken("%s: T%d is begun twice at once", name, text_of(&row->record));
@@ -196,13 +253,15 @@ static void check_pictures(int name, const struct seed_share_entry *before,
 		if (!was || is || tasks[t].dropped)
 			continue;
 		if (after->moved_to) { /* the target has it, or where that was renamed to since */
-			if (!is_elsewhere(name, t) && !may_drop)
+			if (!is_elsewhere(name, t) && !dropped)
 				broken("%s was left, and picture %d is nowhere else", name_of(name), t);
-		} else if (!may_drop) {
+		} else if (drops[name]-- <= 0) {
 			broken("%s: picture %d is gone from the entry", name_of(name), t);
 		}
-		if (may_drop)
-			tasks[t].dropped = true;
+		if (!after->moved_to) {
+			tasks[t].dropped = dropped = true;
+			trace("picture %d of %s is removed", t, name_of(name));
+		}
 	}
 }
 
@@ -252,12 +311,25 @@ static void check_entry_write(int host, int name, const char *was, const char *i
 	seed_share_release(&after);
 }
 
+/* On this day. */
+static int64_t counted(void)
+{
+	int64_t count = 0;
+
+	for (int i = 0; i < submission_count; i++)
+		count += submissions[i].counts;
+	return count - counted_before;
+}
+
 static void check_farm_write(const char *is)
 {
 	struct seed_farm agreed;
 
 	if (seed_farm_parse(is, strlen(is), &agreed))
 		broken("what is written is no farm");
+	if (agreed.spent.day != charged_day)
+		counted_before += counted();
+	charged_day = agreed.spent.day;
 	charged = agreed.spent.count;
 }
 
@@ -274,6 +346,12 @@ void farm_check_write(int host, const char *key, const char *before, const char 
 		broken("%s is written", key);
 }
 
+void farm_check_hint(const char *key)
+{
+	if (strncmp(key, "flight/", 7) == 0)
+		hinted_ms[name_index(key + 7)] = now_ms();
+}
+
 /* ---- what is sent ---- */
 
 static int begun(int text)
@@ -281,16 +359,7 @@ static int begun(int text)
 	int count = 0;
 
 	for (int i = 0; i < row_count; i++)
-		count += rows_seen[i].text == text;
-	return count;
-}
-
-static int64_t counted(void)
-{
-	int64_t count = 0;
-
-	for (int i = 0; i < submission_count; i++)
-		count += submissions[i].counts;
+		count += rows_seen[i].text == text && !rows_seen[i].renamed;
 	return count;
 }
 
@@ -363,6 +432,24 @@ static void check_hints(void)
 	}
 }
 
+/* Nobody has asked for the names for long. */
+void farm_check_unasked(void)
+{
+	char key[64];
+	size_t len;
+
+	for (int n = 0; n < NAMES; n++) {
+		struct seed_share_entry entry;
+
+		snprintf(key, sizeof(key), "flight/%s", name_of(n));
+		(void)read_entry(n, &entry);
+		for (size_t i = 0; i < entry.row_count && bucket_read(key, &len); i++)
+			if (entry.rows[i].until_s + LAPSED_S < bucket_now_s())
+				broken("%s: nobody goes on with %s", name_of(n), entry.rows[i].record.request);
+		seed_share_release(&entry);
+	}
+}
+
 static void check_engines(void)
 {
 	check_hints();
@@ -397,7 +484,9 @@ static void check_files(int host, int name, const struct seed_share_entry *entry
 	if (files->prompt != prompt || files->image != image)
 		broken("host %d shows %s with T%d and picture %d, and it is T%d and %d", host, name_of(name),
 		       files->prompt, files->image, prompt, image);
-	if (is_there && files->record.name && files->record.state != entry->current.state)
+	if ((files->record.name != NULL) != (is_there && !(entry->without & SEED_SHARE_NO_RECORD)))
+		broken("host %d shows %s record of %s", host, files->record.name ? "a" : "no", name_of(name));
+	if (files->record.name && files->record.state != entry->current.state)
 		broken("host %d: the record of %s is not the bucket's", host, name_of(name));
 	for (int i = 0; i < VERSIONS_MAX; i++) {
 		bool found = false;
@@ -487,15 +576,17 @@ void farm_moves(int name)
 
 void farm_may_drop(int name)
 {
-	SEED_UNUSED(name);
-	may_drop = true;
+	drops[name]++;
 }
 
 void farm_check_begin(void)
 {
 	row_count = 0;
-	charged = 0;
-	may_drop = false;
+	charged = charged_day = counted_before = 0;
+	dropped = false;
+	memset(drops, 0, sizeof(drops));
+	memset(hinted_ms, 0, sizeof(hinted_ms));
+	memset(late_rows, 0, sizeof(late_rows));
 	memset(excused_text, 0, sizeof(excused_text));
 	memset(moved, 0, sizeof(moved));
 }

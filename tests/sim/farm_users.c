@@ -59,6 +59,7 @@ void farm_commit(int host, int name, bool same)
 	}
 	if (number == text_count)
 		texts[text_count++] = (struct text){ .commits = 0 };
+	texts[number].commits++;
 	((struct waiter *)(void *)wait)->must_succeed = world_is_kind();
 	newest[name] = number;
 	trace("user: commit T%d to %s", number, name_of(name));
@@ -143,6 +144,23 @@ static void use_version(int host, bool drop)
 	trace("user: %s %s", drop ? "rm" : "restore", path);
 	if (drop ? seed_engine_remove_file(members[host].engine, SEED_AREA_HISTORY, path, name_of(name), wait) :
 		   seed_engine_restore(members[host].engine, path, name_of(name), wait))
+		abort();
+}
+
+static void remove_file(int host, int name)
+{
+	bool image = chance(50);
+	struct seed_wait *wait = wait_new(host, image ? "rm image" : "rm record", -1);
+	char path[16];
+
+	if (!wait)
+		return;
+	if (image)
+		farm_may_drop(name);
+	snprintf(path, sizeof(path), "%s.%s", name_of(name), image ? "png" : "json");
+	trace("user: rm %s", path);
+	if (seed_engine_remove_file(members[host].engine, image ? SEED_AREA_IMAGES : SEED_AREA_RECORDS, path,
+				    name_of(name), wait))
 		abort();
 }
 
@@ -245,7 +263,9 @@ void farm_users_act(void)
 		use_version(host, false);
 	else if (what < 73)
 		use_version(host, true);
-	else if (what < 77)
+	else if (what < 76)
+		remove_file(host, name);
+	else if (what < 79)
 		callback(host, name);
 	else if (what < 93)
 		look(host, name);
