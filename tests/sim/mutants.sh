@@ -1,62 +1,83 @@
 #!/usr/bin/env bash
 # Is the adversary mean enough? Takes one mend after the other out of a copy of
 # the engine and lets the simulation run: it must find each. Not part of make
-# check: each mutant is a build of its own (make mutants).
+# check: each mutant is a build of its own (make mutants). ONLY_LOOK=1 builds nothing: it
+# says which of them take nothing out any more. ONLY=REGEX: those whose names match.
 # shellcheck disable=SC2016 # the expressions are Perl's
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 RUNS=${RUNS:-100000}
+FARM_RUNS=${FARM_RUNS:-6000}
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/seedfs-mutants.XXXXXX")
 trap 'rm -rf "$WORK"' EXIT
 missed=0 count=0
+mkdir "$WORK/tree"
+cp -r Makefile lib fs tests docs "$WORK/tree"
 
-# NAME FILE PERL-EXPRESSION [PROGRAM]: the expression must change the file. What the store
-# does is found by its fault test, what the engine does by the simulation.
-mutant() {
-	local name=$1 file=$2 expression=$3 program=${4:-simulate} runs=() out
+tried() { # NAME FILE EXPRESSION PROGRAM [ARGUMENT…]
+	local name=$1 file=$2 expression=$3 program=$4 out
 
-	[ "$program" != simulate ] || runs=(--runs "$RUNS")
-
-	[[ $name =~ ${ONLY:-} ]] || return 0
-	count=$((count + 1))
-	rm -rf "$WORK/tree"
-	mkdir "$WORK/tree"
-	cp -r Makefile lib fs tests docs "$WORK/tree"
+	shift 4
 	perl -0pi -e "$expression" "$WORK/tree/$file"
 	if cmp -s "$file" "$WORK/tree/$file"; then
 		echo "not ok $count - $name: nothing was taken out of $file"
-		missed=$((missed + 1))
+	elif [[ -n ${ONLY_LOOK:-} ]]; then
 		return
-	fi
-	if ! make -s -C "$WORK/tree" -j"$(nproc)" BUILD="$WORK/build" \
+	elif ! make -s -C "$WORK/tree" -j"$(nproc)" BUILD="$WORK/build" \
 		"$WORK/build/tests/unit/$program" >"$WORK/make" 2>&1; then
 		echo "not ok $count - $name: does not build"
 		tail -n 5 "$WORK/make"
-		missed=$((missed + 1))
-	elif out=$(timeout 600 "$WORK/build/tests/unit/$program" "${runs[@]}" 2>&1); then
-		echo "not ok $count - $name: not found in $RUNS runs"
-		missed=$((missed + 1))
+	elif out=$(timeout 900 "$WORK/build/tests/unit/$program" "$@" 2>&1); then
+		echo "not ok $count - $name: not found by $program $*"
 	else
 		echo "ok $count - $name: $(grep -m1 -o 'seed [0-9]*: .*' <<<"$out" || echo "an assertion")"
+		return
+	fi
+	missed=$((missed + 1))
+}
+
+# NAME FILE PERL-EXPRESSION PROGRAM [ARGUMENT…]: the expression must change the file.
+try() {
+	[[ $1 =~ ${ONLY:-} ]] || return 0
+	count=$((count + 1))
+	tried "$@"
+	cp "$2" "$WORK/tree/$2" # what comes next is built without it
+}
+
+# What the store does is found by its fault test, what the engine does by the simulation.
+mutant() { # NAME FILE EXPRESSION [PROGRAM]
+	if [[ ${4:-simulate} == simulate ]]; then
+		try "$1" "$2" "$3" simulate --runs "$RUNS"
+	else
+		try "$1" "$2" "$3" "$4"
+	fi
+}
+
+# And what hosts of a farm do to each other, by the simulation of one.
+farm_mutant() { # NAME FILE EXPRESSION [PROGRAM]
+	if [[ ${4:-simulate} == simulate ]]; then
+		try "farm: $1" "$2" "$3" simulate --hosts 3 --runs "$FARM_RUNS"
+	else
+		try "farm: $1" "$2" "$3" "$4"
 	fi
 }
 
 mutant "superseded before the newer text is durable" lib/engine/commit.c \
-	's/(\tif \(engine->config.reuse\)\n\t\treuse_find)/\tif (older)\n\t\tmachine_deliver(older, \&(struct event){ .kind = EVENT_SUPERSEDED, .by = "x" });\n$1/'
+	's/(\trequest_attach\(generation, request\);\n\tmachine_start)/\tif (older)\n\t\tmachine_deliver(older, \&(struct event){ .kind = EVENT_SUPERSEDED, .by = "x" });\n$1/'
 mutant "an older one's steps do not wait for the newer one's beginning" lib/engine/disk_steps.c \
-	's/return newest != generation && !generation_has_begun\(newest\);/return false;/'
+	's/return newest != generation && !generation_has_begun\(newest\) && !is_at_store\(newest\);/return !newest || (false \&\& is_at_store(newest));/'
 mutant "a broken poll is a failed attempt" lib/engine/failure.c \
-	's/("unsure", \{\n.*?\n\t\t\{ )SEED_VERDICT_AGAIN/$1SEED_VERDICT_RETRY/s'
+	's/(_UNSURE\] = \{\n.*?\n\t\t\{ )SEED_VERDICT_AGAIN/$1SEED_VERDICT_RETRY/s'
 mutant "a URL that is dead for a moment is a failed attempt" lib/engine/failure.c \
-	's/("gone", \{\n.*?\n\t\t\{ )SEED_VERDICT_AGAIN/$1SEED_VERDICT_RETRY/s'
+	's/(_GONE\] = \{\n.*?\n\t\t\{ )SEED_VERDICT_AGAIN/$1SEED_VERDICT_RETRY/s'
 mutant "a lack of memory is a failed attempt" lib/engine/failure.c \
-	's/("local", \{\n.*?\n\t\t\{ )SEED_VERDICT_AGAIN/$1SEED_VERDICT_RETRY/s'
+	's/(_LOCAL\] = \{\n.*?\n\t\t\{ )SEED_VERDICT_AGAIN/$1SEED_VERDICT_RETRY/s'
 mutant "what was not sent is a failed attempt" lib/engine/failure.c \
-	's/("not sent", \{\n\t\t\{ )SEED_VERDICT_AGAIN/$1SEED_VERDICT_RETRY/'
+	's/(_NOT_SENT\] = \{\n\t\t\{ )SEED_VERDICT_AGAIN/$1SEED_VERDICT_RETRY/'
 mutant "429 is a failed attempt" lib/engine/failure.c \
-	's/("busy", \{\n\t\t\{ )SEED_VERDICT_AGAIN/$1SEED_VERDICT_RETRY/'
+	's/(_BUSY\] = \{\n\t\t\{ )SEED_VERDICT_AGAIN/$1SEED_VERDICT_RETRY/'
 mutant "nothing could be asked, and it is submitted again" lib/engine/failure.c \
-	's/("unsure", \{\n.*?\n\t\t\{ SEED_VERDICT_AGAIN, )SEED_VERDICT_KEEP/$1SEED_VERDICT_RETRY/s'
+	's/(_UNSURE\] = \{\n.*?\n\t\t\{ SEED_VERDICT_AGAIN, )SEED_VERDICT_KEEP/$1SEED_VERDICT_RETRY/s'
 # Not here: that an answer is too old to be late on. With three names everyone's turn to ask
 # comes; tests/mount/poll.bats has two hundred.
 mutant "what is known of the service's address ends with the program" lib/engine/exchange.c \
@@ -67,29 +88,29 @@ mutant "Retry-After of a day holds everybody" lib/engine/queue.c \
 # names the one that asks ends soon enough for the others.
 mutant "the same text is paid for again" lib/engine/commit.c \
 	's/if \(older && is_generating\(older, request->text\)\)/if (false \&\& is_generating(older, request->text))/'
-mutant "a submission that was cut off is repeated after a restart" lib/engine/resume.c \
-	's/return generation_fail\(generation, &error\);/return PHASE_BEGIN;/'
+mutant "a submission that was cut off is repeated after a restart" lib/engine/rows.c \
+	's/(static enum phase fail_unsure.*?)return generation_fail\(generation, &error\);/$1return PHASE_BEGIN;/s'
 mutant "a late task has no row of its own before the retry" lib/engine/attempts.c \
 	's/disk_step\(late, STEP_MARK\);\n\treturn PHASE_SPLIT;/return attempt_split(generation, 0);/'
 # Nor: that a mark which found no disk is written again, and that what only a later row
 # implies is marked. Both are found at the next start, too: by the order of the ids and by
 # the row of the catalogue.
 mutant "a task id that found no disk is forgotten" lib/engine/submit.c \
-	's/\t\tgeneration_mark_again\(generation\);\n//'
+	's/\t\tgeneration_mark_again\(generation, event->err\);\n//'
 mutant "a failed removal cancels" lib/engine/changes.c \
 	's/if \(change->err\)\n\t\t\tdisk_step_resume\(g\);\n\t\telse\n\t\t\tgo\(g\);/go(g);/'
 mutant "a failed rename supersedes" lib/engine/changes.c \
-	's/if \(!change->err\) \{\n\t\tif \(!change->folder\)\n\t\t\tsupersede_target\(engine, change\);/if (!change->folder)\n\t\tsupersede_target(engine, change);\n\tif (!change->err) {/'
+	's/(static void move_ended[^\n]*\n\{\n)(\tif \(change->err\)\n\t\treturn;\n)(\tif \(!change->folder\)\n\t\tsupersede_target\(engine, change\);\n)/$1$3$2/'
 mutant "the budget keeps what was none" lib/engine/budget.c \
 	's/engine->spent.count--;/engine->spent.count -= 0;/'
 mutant "a finished row is written again" lib/engine/disk_steps.c \
-	's/if \(step == STEP_FINISH && !err && generation->step_next != STEP_DROP\)/if (false)/'
+	's/if \(event.step == STEP_FINISH && !event.err && generation->step_next != STEP_DROP\)/if (false)/'
 mutant "a timer is forgotten" lib/engine/attempts.c \
 	's/\t\ttimers_touch\(late\);\n//'
 mutant "a move that the table does not have" lib/engine/verify.c \
 	's/(\t\treturn verified\(generation, picture\);)/\t\t(void)verified(generation, picture);\n\treturn PHASE_GONE;/'
 
-mutant "a removal that was cut off is forgotten" lib/engine/resume.c \
+mutant "a removal that was cut off is forgotten" lib/engine/rows.c \
 	's/if \(generation->record.state == SEED_STATE_CANCELLED\)/if (false)/'
 mutant "the row goes before the prompt is durable" lib/store/checkpoint.c \
 	's/err = seed_files_sync_file\(store->areas\[SEED_AREA_PROMPTS\], entry->name\);/err = 0;/' store_faults
@@ -99,6 +120,69 @@ mutant "a text begins while the last one waits for a checkpoint" lib/store/entry
 	's/errint_t err = seed_store_settle_name\(store, record->name\);/errint_t err = 0;/' store_faults
 mutant "a rename does not wait for a checkpoint" lib/store/move.c \
 	's/seed_store_settle_name\(store, NULL\)/seed_store_settle(store)/' store_faults
+
+farm_mutant "a row is taken while its lease runs" lib/share/entry.c \
+	's/else if \(found->until_s < change->now_s\)\n\t\ttake_over/else if (true)\n\t\ttake_over/'
+farm_mutant "a row is written without its lease" lib/share/entry.c \
+	's/return row && !row->token\[0\] && strcmp\(row->host, change->host\) == 0 && row->lease == change->lease;/return row != NULL;/'
+farm_mutant "a copy's lease counts" lib/share/entry.c \
+	's/return row && !row->token\[0\] && strcmp/return row \&\& strcmp/'
+farm_mutant "an image is taken only under its lease" lib/share/entry.c \
+	's/(\telse if \(!found && entry->moved_to\)\n\t\treturn -ESTALE;)/\telse if (!has_lease(found, change))\n\t\treturn -ESTALE;\n$1/'
+farm_mutant "a copy that was taken is sent" lib/engine/shared_steps.c \
+	's/if \(!row->copy\)\n\t\treturn;/if (true)\n\t\treturn;/'
+farm_mutant "a text is begun beside the last" lib/share/entry.c \
+	's/\tshare_supersede_rows\(entry, NULL\);\n(\terr = share_retire_current)/$1/'
+farm_mutant "the image before a new text is not kept" lib/share/entry.c \
+	's/\terr = share_retire_current\(entry\);\n\tif \(err\)\n\t\treturn err;\n\t\(void\)seed_share_prune/\t(void)seed_share_prune/'
+farm_mutant "a rename does not end what runs at its target" lib/share/users.c \
+	's/\tshare_supersede_rows\(entry, from\);\n//'
+farm_mutant "a rename loses what came to its source meanwhile" lib/share/share.c \
+	's/if \(op->entry.serial != op->from.serial && !op->entry.moved_to\)/if (false)/'
+farm_mutant "a source that has changed is not joined again" lib/engine/shared_changes.c \
+	's/(if \(result->err == -EAGAIN\) \{[^\n]*\n)\t\trename_next/$1\t\tchange->next_name++;\n\t\trename_next/'
+farm_mutant "a beginning whose answer was lost is made again" lib/share/share.c \
+	's/\{ do_begin, REPEAT_NEVER/{ do_begin, REPEAT_ALWAYS/'
+farm_mutant "a removal whose answer was lost is made again" lib/share/share.c \
+	's/\{ do_remove_version, REPEAT_NEVER/{ do_remove_version, REPEAT_ALWAYS/'
+farm_mutant "whoever wrote last wrote it" lib/share/entry.c \
+	's/return strcmp\(entry->writers\[entry->writer_count - 1 - back\], writer\) == 0 \? SEED_SHARE_WROTE :\n\t\tSEED_SHARE_NEVER;/return SEED_SHARE_WROTE;/'
+farm_mutant "hosts go by their own clocks" lib/share/store_clock.c \
+	's/(int64_t seed_store_clock_ms\([^\n]*\n\{\n)/$1\tif (clock)\n\t\treturn seed_clock_wall_ms();\n/'
+farm_mutant "what lost its lease is sent" lib/engine/shared_steps.c \
+	's/job->err = job->step == STEP_ANNOUNCE \? -ESTALE : 0;/job->err = 0;/'
+farm_mutant "what the store did not take is sent" lib/engine/shared_steps.c \
+	's/\} else if \(job->step == STEP_ANNOUNCE\) \{\n\t\tfailed/} else if (false) {\n\t\tfailed/'
+farm_mutant "an image is named before it is there" lib/engine/shared_steps.c \
+	's/if \(job->step == STEP_FINISH && is_verified\(job\) && !generation->reuse_name\)/if (false)/'
+farm_mutant "a submission that another host cut off is repeated" lib/engine/rows.c \
+	's/(static enum phase fail_unsure.*?)return generation_fail\(generation, &error\);/$1return PHASE_BEGIN;/s'
+farm_mutant "a task that only the journal knows is left to another host" lib/engine/follow.c \
+	's/return has_task\(generation\) \? go_on_beside\(generation\) : PHASE_FOLLOW;/return PHASE_FOLLOW;/'
+farm_mutant "a generation does not go along with its row" lib/engine/shared_changes.c \
+	's/(shared_change_follow\([^\n]*\n\{\n)/$1\tif (change)\n\t\treturn;\n/'
+farm_mutant "nobody is told of what is in flight" lib/engine/shared_steps.c \
+	's/\t\thint_flight\(generation->engine->shared, job->record.name\);\n//'
+farm_mutant "nobody looks for what a dead host had" lib/engine/scan.c \
+	's/\t\t\tlook_at\(engine, answer->listing->keys\[i\]\);/\t\t\t(void)look_at;/'
+farm_mutant "a hint of what is over stays" lib/engine/scan.c \
+	's/if \(watch->at_rest\)/if (false)/'
+farm_mutant "a row of a dead host is only shown" lib/engine/refresh.c \
+	's/if \(row->until_s < now_s \|\| /if (/'
+farm_mutant "a charge whose answer was lost is made again" lib/share/farmer.c \
+	's/case SEED_S3_UNSURE: \/\* the next round looks at it \*\/\n/case SEED_S3_UNSURE:\n\t\tdid_not_happen(farmer, false);\n\t\tagain(farmer, 0);\n\t\tbreak;\n/'
+farm_mutant "a charge is not waited for" lib/share/farmer.c \
+	's/if \(farmer->config.budget <= 0 && farmer->has_read/if (farmer->has_read/'
+farm_mutant "the farm's budget is not looked at" lib/share/farm.c \
+	's/\(budget > 0 && farm->spent.count >= budget\) \|\| //'
+farm_mutant "what was looked at is not shown" lib/engine/refresh.c \
+	's/\|\|\n\t    has_etag\(engine, refresh->name, refresh->etag\)\)/|| true)/'
+farm_mutant "pictures that take each other's places overwrite" lib/store/mirror.c \
+	's/if \(wanted_by\(m, slot\)\) \{/if (false) {/' mirror
+farm_mutant "a version's row comes after its picture" lib/store/mirror.c \
+	's/if \(!err && !slot->row_right\)\n\t\terr = put_row\(m, slot, slot->want_row \? slot->want : NULL\);\n//' mirror
+farm_mutant "more jobs than all hosts may have" lib/share/farm.c \
+	's/if \(slots > free_slots\)\n/if (false)\n/' farm
 
 echo "1..$count"
 [ "$missed" -eq 0 ]
