@@ -180,6 +180,7 @@ struct step_job {
 	void (*then)(struct step_job *job); /* once the store has answered */
 	void (*read)(struct step_job *job); /* disk thread: what is to be sent; NULL: nothing */
 	char *picture;               /* its bytes; owned */
+	bool is_placed;              /* there is none any more: it has its place in the files here */
 	size_t picture_bytes;
 	char *maker;                 /* STEP_REUSE: the name for which it was made; owned; NULL */
 	char *entry;                 /* as it stands in the store now, owned; NULL: as it was */

@@ -591,10 +591,23 @@ static bool is_verified(const struct step_job *job)
 	return job->record.state == SEED_STATE_VERIFIED;
 }
 
+/* The files here follow the store: what has its place in them was taken there, before a stop. It
+ * may have been removed since. */
 static void read_picture(struct step_job *job)
 {
 	job->err = seed_store_picture_read(job->generation->engine->store, &job->record, &job->picture,
 					   &job->picture_bytes);
+	job->is_placed = job->err == -ENOENT && job->record.superseded;
+	if (job->is_placed)
+		job->err = 0;
+}
+
+static void finish_here(struct step_job *job)
+{
+	job->generation->stored = true;
+	job->generation->lease = LEASE_LOST;
+	job->generation->renew_ms = 0;
+	job->then(job);
 }
 
 void shared_ask(struct step_job *job)
@@ -610,10 +623,12 @@ void shared_ask(struct step_job *job)
 	if (job->step == STEP_FINISH && is_verified(job) && !generation->reuse_name) {
 		if (job->picture) {
 			send_picture(job);
-			return;
+		} else if (job->is_placed) {
+			finish_here(job);
+		} else {
+			job->read = read_picture; /* on a disk thread, and then again */
+			job->then(job);
 		}
-		job->read = read_picture; /* on a disk thread, and then again */
-		job->then(job);
 		return;
 	}
 	if (generation->lease != LEASE_LOST || !(updates || job->step == STEP_FINISH)) {

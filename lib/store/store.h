@@ -359,7 +359,8 @@ bool seed_store_is_bound(const struct seed_store *store, char **bucket_url);
 errint_t seed_store_picture_record(const struct seed_store *store, enum seed_area area,
 				   const char *path, struct seed_record *record) SEED_MUST_CHECK;
 
-/* The record's picture: *data is malloc'd and the caller's. -EIO: it is not as large as it was. */
+/* The generation's picture, before its end: *data is malloc'd and the caller's. -ENOENT: it has its
+ * place in the catalogue already. -EIO: it is not as large as it was. */
 errint_t seed_store_picture_read(const struct seed_store *store, const struct seed_record *record,
 				 char **data, size_t *len) SEED_MUST_CHECK;
 

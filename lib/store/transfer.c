@@ -5,7 +5,7 @@
 errint_t seed_store_picture_read(const struct seed_store *store, const struct seed_record *record,
 				 char **data, size_t *len)
 {
-	char name[SEED_PENDING_NAME_BYTES], path[SEED_STORE_PATH_BYTES];
+	char name[SEED_PENDING_NAME_BYTES];
 	const size_t bytes = (size_t)record->image.bytes;
 	errint_t err;
 
@@ -13,8 +13,6 @@ errint_t seed_store_picture_read(const struct seed_store *store, const struct se
 	*len = 0;
 	seed_store_pending_name(name, record->id, ".png");
 	err = seed_files_read(store->pending, name, bytes, data, len);
-	if (err == -ENOENT && seed_store_image_path(record->name, path))
-		err = seed_files_read(store->areas[SEED_AREA_IMAGES], path, bytes, data, len);
 	if (!err && *len != bytes)
 		err = -EIO;
 	if (err) {

@@ -962,8 +962,6 @@ errint_t WRAP(picture_read)(const struct seed_store *store, const struct seed_re
 	*data = NULL;
 	*len = 0;
 	if (task < 0)
-		task = entries[name_index(record->name)].image;
-	if (task < 0)
 		return -ENOENT;
 	if (asprintf(data, "%0*d", PICTURE_BYTES, task) < 0)
 		abort();
