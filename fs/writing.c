@@ -388,42 +388,57 @@ static errint_t take_text(struct fs *fs, struct inode *inode, struct draft *draf
 	return 0;
 }
 
+/* What is to be committed. Where a request alone has the draft, the reply gives it back. */
+struct holding {
+	struct inode *inode;
+	struct draft *draft;
+	uint64_t text_number; /* 0: whichever text is in it by then */
+};
+
 /* Commits the draft's text if it is new. *posted: the engine has `wait` (may be
  * NULL). Otherwise *ticket is a reference to the outcome of the last committed
- * text, or NULL. */
-static errint_t commit_draft(struct fs *fs, struct inode *inode, struct draft *draft, int64_t uid,
+ * text, or NULL. -ECANCELED: another text has been begun. */
+static errint_t commit_draft(struct fs *fs, const struct holding *what, int64_t uid,
 			     struct seed_wait *wait, bool *posted, struct seed_ticket **ticket)
 {
+	struct draft *draft = what->draft;
 	char path[FS_PATH_BYTES];
 	char *text = NULL;
-	errint_t err;
+	errint_t err = 0;
 
 	*posted = false;
 	*ticket = NULL;
-	inode_path(fs, inode, path);
+	inode_path(fs, what->inode, path);
 	/* Held until the engine has it, so that whoever waits for this ticket
 	 * comes after it. */
 	pthread_mutex_lock(&draft->mutex);
-	err = take_text(fs, inode, draft, uid, &text);
+	if (what->text_number && what->text_number != draft->text_number)
+		err = -ECANCELED;
+	else
+		err = take_text(fs, what->inode, draft, uid, &text);
 	if (!err && text) {
-		err = inode->type->writing->commit(fs->engine, path, text, draft->ticket, wait);
+		err = what->inode->type->writing->commit(fs->engine, path, text, draft->ticket, wait);
 		*posted = !err;
 		draft->changed = err != 0; /* the next close tries again */
 	} else if (!err && draft->ticket) {
 		*ticket = seed_ticket_ref(draft->ticket);
 	}
 	pthread_mutex_unlock(&draft->mutex);
+	if (err == -ECANCELED)
+		seed_log_line(fs->log, path, SEED_LOG_ERROR "Not committed: a new text was begun through "
+			      "another descriptor while it was being closed (ECANCELED)");
 	return err;
 }
 
 static void commit_unwatched(struct fs *fs, struct inode *inode, struct draft *draft, int64_t uid)
 {
+	const struct holding what = { .inode = inode, .draft = draft };
 	struct seed_ticket *ticket;
 	char path[FS_PATH_BYTES];
 	bool posted;
 	errint_t err;
 
-	err = commit_draft(fs, inode, draft, uid, NULL, &posted, &ticket);
+	err = commit_draft(fs, &what, uid, NULL, &posted, &ticket);
 	seed_ticket_unref(ticket);
 	inode_path(fs, inode, path);
 	if (err == -ENOMEM)
@@ -445,9 +460,8 @@ static void wait_outcome(struct fs *fs, struct seed_wait *wait, struct seed_tick
  * its outcome; `unwatched`: once it has begun. `reply` as in waiting_new(). False:
  * there is no text at all, and nothing was replied. Else the reply may be on its way
  * already, and what it closes, handle, draft and inode, gone. */
-static bool commit_or_reply(struct fs *fs, fuse_req_t req, struct inode *inode,
-			    struct draft *draft, bool unwatched, waiting_reply_fn *reply,
-			    void *context)
+static bool commit_or_reply(struct fs *fs, fuse_req_t req, const struct holding *what,
+			    bool unwatched, waiting_reply_fn *reply, void *context)
 {
 	struct seed_wait *wait = waiting_new(fs, req, reply, context);
 	struct seed_ticket *ticket;
@@ -462,7 +476,7 @@ static bool commit_or_reply(struct fs *fs, fuse_req_t req, struct inode *inode,
 		return true;
 	}
 	wait->until_begun = unwatched;
-	err = commit_draft(fs, inode, draft, fuse_req_ctx(req)->uid, wait, &posted, &ticket);
+	err = commit_draft(fs, what, fuse_req_ctx(req)->uid, wait, &posted, &ticket);
 	if (posted)
 		return true;
 	if (!err && !ticket) {
@@ -476,12 +490,6 @@ static bool commit_or_reply(struct fs *fs, fuse_req_t req, struct inode *inode,
 	seed_ticket_unref(ticket);
 	return true;
 }
-
-/* A draft that belongs to a request alone: the reply gives it back. */
-struct holding {
-	struct inode *inode;
-	struct draft *draft;
-};
 
 /* ---- truncate(2): a commit without a close ---- */
 
@@ -518,7 +526,7 @@ static void truncate_path(struct fs *fs, fuse_req_t req, struct inode *inode, si
 	}
 	holding->inode = inode;
 	err = shorten(holding->draft, size);
-	if (err || !commit_or_reply(fs, req, inode, holding->draft, true, truncated, holding))
+	if (err || !commit_or_reply(fs, req, holding, true, truncated, holding))
 		truncated(fs, req, -err, holding);
 }
 
@@ -604,15 +612,24 @@ static void reply_overwritten(struct fs *fs, fuse_req_t req, int code, void *con
  * descriptor that it has closed, and this may be its last. */
 static void flush_overwritten(struct fs *fs, fuse_req_t req, struct handle *handle, bool opener)
 {
+	const struct holding newer = { .inode = handle->inode, .draft = handle->draft };
+
 	log_overwritten(fs, handle);
 	if (!is_owed(handle) || inode_is_gone(fs, handle->inode) || !ends_text(req, handle, opener) ||
-	    !commit_or_reply(fs, req, handle->inode, handle->draft, is_unwatched(req, handle),
-			     reply_overwritten, NULL))
+	    !commit_or_reply(fs, req, &newer, is_unwatched(req, handle), reply_overwritten, NULL))
 		fuse_reply_err(req, ECANCELED);
+}
+
+/* The number of the text that the handle wrote; 0: none. */
+static uint64_t own_text(const struct handle *handle)
+{
+	return handle->wrote ? handle->text_number : 0;
 }
 
 void writing_flush(struct fs *fs, fuse_req_t req, struct handle *handle, uint64_t lock_owner)
 {
+	/* Looking at the process takes a while, in which another may begin a text. */
+	const struct holding own = { handle->inode, handle->draft, own_text(handle) };
 	bool opener = is_opener(req, handle, lock_owner);
 
 	if (!has_written(handle))
@@ -620,8 +637,7 @@ void writing_flush(struct fs *fs, fuse_req_t req, struct handle *handle, uint64_
 	else if (is_overwritten(fs, handle))
 		flush_overwritten(fs, req, handle, opener);
 	else if (!ends_text(req, handle, opener) ||
-		 !commit_or_reply(fs, req, handle->inode, handle->draft, is_unwatched(req, handle),
-				  NULL, NULL))
+		 !commit_or_reply(fs, req, &own, is_unwatched(req, handle), NULL, NULL))
 		fuse_reply_err(req, 0);
 }
 
@@ -649,7 +665,7 @@ static void synced(struct fs *fs, fuse_req_t req, int code, void *context)
 }
 
 /* The draft may be another handle's. False: nothing was replied. */
-static bool sync_draft(struct fs *fs, fuse_req_t req, struct inode *inode)
+static bool sync_draft(struct fs *fs, fuse_req_t req, struct inode *inode, uint64_t text_number)
 {
 	struct holding *holding = calloc(1, sizeof(*holding));
 
@@ -657,9 +673,8 @@ static bool sync_draft(struct fs *fs, fuse_req_t req, struct inode *inode)
 		fuse_reply_err(req, ENOMEM);
 		return true;
 	}
-	*holding = (struct holding){ inode, inode_draft(fs, inode) };
-	if (holding->draft &&
-	    commit_or_reply(fs, req, inode, holding->draft, false, synced, holding))
+	*holding = (struct holding){ inode, inode_draft(fs, inode), text_number };
+	if (holding->draft && commit_or_reply(fs, req, holding, false, synced, holding))
 		return true;
 	if (holding->draft)
 		inode_draft_put(fs, inode, holding->draft);
@@ -674,7 +689,7 @@ void writing_fsync(struct fs *fs, fuse_req_t req, struct handle *handle)
 		fuse_reply_err(req, ECANCELED);
 		return;
 	}
-	if (!sync_draft(fs, req, handle->inode))
+	if (!sync_draft(fs, req, handle->inode, own_text(handle)))
 		wait_for_name(fs, req, handle->inode);
 }
 

@@ -642,6 +642,44 @@ os.close(b)'
 	has "$(status_texts x)" "Not committed: a new text was begun through another descriptor"
 }
 
+@test "s2.9: so is one that another begins to overwrite while it is being closed" {
+	mount_seed -o size=256x144
+	config '{"image":"png-256x144","duration_ms":1}'
+	# The look at a process takes long where it has many descriptors.
+	F=$MNT/prompts/x python3 -c '
+import os, time
+path, flags = os.environ["F"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+def close(fd):
+    try:
+        os.close(fd)
+    except OSError:
+        return False
+    return True
+fds = [os.open("/dev/null", os.O_RDONLY) for _ in range(240)]
+for turn in range(60):
+    ours, theirs = os.pipe()
+    child = os.fork()
+    if child == 0:
+        for fd in fds:
+            os.close(fd)
+        os.read(ours, 1)
+        time.sleep(turn % 20 * 0.0002)
+        fd = os.open(path, flags)
+        time.sleep(0.02)
+        os.close(fd)
+        os._exit(0)
+    fd = os.open(path, flags)
+    os.write(fd, b"fox number %d." % turn)
+    os.write(theirs, b"x")
+    if close(fd):
+        print("fox number %d." % turn)
+    os.waitpid(child, 0)
+    os.close(ours)
+    os.close(theirs)' >"$DIR/closed"
+	log_of create .prompt >"$DIR/sent"
+	same "$(cat "$DIR/closed")" "$(grep -xFf "$DIR/sent" "$DIR/closed")"
+}
+
 @test "s2.1: a text that the process overwrote itself is ECANCELED; the newer one is committed" {
 	mount_seed
 	F=$MNT/prompts/x python3 -c '
