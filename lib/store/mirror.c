@@ -145,6 +145,16 @@ static errint_t place_new(struct seed_slots *m, const struct seed_record *want, 
 	return err ? err : seed_files_place(m->store->tmp, file, dirfd, path, false);
 }
 
+/* It stays in pending/ as well, until the journal's row goes: its generation may have yet to send it,
+ * though another host has ended the same task. */
+static errint_t place_own(struct seed_slots *m, const struct seed_record *want, const char *file,
+			  int dirfd, const char *path)
+{
+	errint_t err = seed_store_stamp(m->store->pending, file, want->verified_ms);
+
+	return err ? err : seed_files_link(m->store->pending, file, dirfd, path);
+}
+
 static errint_t new_image(struct seed_slots *m, struct seed_slot *slot)
 {
 	char file[SEED_PENDING_NAME_BYTES], path[SEED_STORE_PATH_BYTES];
@@ -156,13 +166,9 @@ static errint_t new_image(struct seed_slots *m, struct seed_slot *slot)
 	is_own = is_own_result(m, slot->want, file);
 	if (is_own < 0)
 		return is_own;
-	if (!is_own) {
+	err = is_own ? place_own(m, slot->want, file, dirfd, path) : -EOPNOTSUPP;
+	if (err == -EOPNOTSUPP)
 		err = place_new(m, slot->want, dirfd, path);
-	} else {
-		err = seed_store_stamp(m->store->pending, file, slot->want->verified_ms);
-		if (!err)
-			err = seed_files_rename(m->store->pending, file, dirfd, path);
-	}
 	m->changed = m->changed || !err;
 	return err;
 }
