@@ -311,6 +311,18 @@ crowd:
 		TSAN_OPTIONS=halt_on_error=0:exitcode=66:suppressions=$(CURDIR)/tests/tsan.supp \
 		ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 CROWD_SECONDS=$(or $(SECONDS),60) \
 		bats --show-output-of-passing-tests tests/mount/crowd.bats
+# make farm-storm HOSTS=8 NAMES=200 SECONDS=600 [SEED=N]; with SANITIZE host 1 is such a build. Crash
+# points make leases short enough to be lost.
+farm-storm:
+	@$(MAKE) --no-print-directory BUILD=$(BUILD) SANITIZE= upstream
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)-crash SANITIZE= CPPFLAGS='$(CPPFLAGS) -DSEED_CRASH_POINTS' all
+	@[ -z '$(SANITIZE)' ] || $(MAKE) --no-print-directory BUILD=$(CROWD_BUILD) SANITIZE=$(SANITIZE) all
+	@SEEDFS=$(CURDIR)/$(BUILD)-crash/seedfs UPSTREAM=$(CURDIR)/$(BUILD)/upstream \
+		$(if $(SANITIZE),SEEDFS_1=$(CURDIR)/$(CROWD_BUILD)/seedfs SHUTDOWN_MS=5000) \
+		TSAN_OPTIONS=halt_on_error=0:exitcode=66:suppressions=$(CURDIR)/tests/tsan.supp \
+		ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 FARM_HOSTS=$(or $(HOSTS),8) FARM_NAMES=$(or $(NAMES),200) \
+		FARM_SECONDS=$(or $(SECONDS),600) FARM_SEED=$(SEED) \
+		bats --show-output-of-passing-tests tests/mount/farm_storm.bats
 # make soak SECONDS=600: whether memory, descriptors and threads stay what they are.
 soak: all upstream
 	@tests/bench/soak.py $(BUILD)/seedfs $(BUILD)/upstream $(or $(SECONDS),600)
@@ -336,7 +348,7 @@ demo:
 	@BUILD=$(BUILD) examples/demo.sh
 
 FORCE:
-.PHONY: simulate mutants fuzz fuzz-programs storm crowd soak install uninstall all clean FORCE unit-programs upstream objects headers check check-unit \
+.PHONY: simulate mutants fuzz fuzz-programs storm crowd farm-storm soak install uninstall all clean FORCE unit-programs upstream objects headers check check-unit \
 	check-mount check-asan check-long analyse check-warnings lint hdr-check install-deps install-test-deps install-long-deps install-deb-deps \
 	deb check-deb demo
 .SECONDARY:

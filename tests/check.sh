@@ -355,6 +355,7 @@ long_analysers() {
 # A longer simulation, and kills and outages on a real mount.
 long_weather() {
 	part "simulate" make BUILD="$BUILD" simulate SECONDS="${SIMULATE_SECONDS:-1200}" FROM="$((RANDOM * 1000000))"
+	part "farm-storm" make BUILD="$BUILD" farm-storm SECONDS="${FARM_SECONDS:-600}"
 	KILLS=${KILLS:-100} MODEL_OPERATIONS=1000 STORM_LIMIT=3600 SEEDFS=$PWD/$BUILD/seedfs run_suites weather < <(
 		mount_suites 4000 tests/mount/storm.bats tests/mount/kills.bats tests/mount/model.bats
 	)

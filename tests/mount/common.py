@@ -1,7 +1,26 @@
 """Functions that several programs of this folder use."""
 import errno
+import json
 import os
 import sys
+import urllib.parse
+import urllib.request
+
+
+class Service:
+    """The test service, over its port that never goes down."""
+
+    def __init__(self, control):
+        self.control = control
+
+    def ask(self, path, data=None, **query):
+        url = self.control + path + "?" + urllib.parse.urlencode(query)
+        body = None if data is None else json.dumps(data).encode()
+        with urllib.request.urlopen(urllib.request.Request(url, body), timeout=40) as answer:
+            return answer.read().decode()
+
+    def log(self, kind):
+        return [json.loads(line) for line in self.ask("/_log", on=kind).splitlines()]
 
 
 def write(mount, name, text):

@@ -34,10 +34,9 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.parse
 import urllib.request
 
-from common import texts_of_images
+from common import Service, texts_of_images
 
 PROGRAM, OPTIONS, MOUNT, STATE, CONTROL, KILLS, SEED = sys.argv[1:8]
 KILLS = int(KILLS)
@@ -53,21 +52,11 @@ full = []                            # from, to: the disk takes nothing
 HOST, ROOM = "api.storm.test", "size=90%"
 DIRECTORY = os.path.dirname(STATE)
 written = {}                         # text: name
+service = Service(CONTROL)
 
 
 def now():
     return int(time.time() * 1000)
-
-
-def ask(path, data=None, **query):
-    url = CONTROL + path + "?" + urllib.parse.urlencode(query)
-    body = None if data is None else json.dumps(data).encode()
-    with urllib.request.urlopen(urllib.request.Request(url, body), timeout=40) as answer:
-        return answer.read().decode()
-
-
-def log(kind):
-    return [json.loads(line) for line in ask("/_log", on=kind).splitlines()]
 
 
 # --- the program -------------------------------------------------------------
@@ -180,7 +169,7 @@ def change_weather():
     if chance.random() < 0.4:
         tasks.update(late_ms=chance.randint(200, 3000),
                      late_status=chance.choice([404, 403, 503]))
-    ask("/_faults", rules + [{"on": "create", "do": tasks}])
+    service.ask("/_faults", rules + [{"on": "create", "do": tasks}])
 
 
 def take_down(door):
@@ -198,7 +187,7 @@ def take_down(door):
             return  # more was written meanwhile than it was to hold
         for_a_while(ms, lambda: fill_disk(False))
     else:
-        ask("/_down", {}, door=door, ms=ms)
+        service.ask("/_down", {}, door=door, ms=ms)
 
 
 def limit(process):
@@ -242,9 +231,9 @@ def calm_down():
     for timer in given_back:
         timer.cancel()
         timer.join()
-    ask("/_faults", [])
-    ask("/_up", {}, door="api")
-    ask("/_up", {}, door="images")
+    service.ask("/_faults", [])
+    service.ask("/_up", {}, door="api")
+    service.ask("/_up", {}, door="images")
     names(True)
     fill_disk(False)
 
@@ -296,10 +285,10 @@ class Submission:
 
 
 def submissions():
-    answers = {entry["number"]: entry for entry in log("answered")}
-    tasks = {entry["number"]: entry["task"] for entry in log("accepted")}
+    answers = {entry["number"]: entry for entry in service.log("answered")}
+    tasks = {entry["number"]: entry["task"] for entry in service.log("accepted")}
     made = {}
-    for entry in log("create"):
+    for entry in service.log("create"):
         one = Submission(entry, answers.get(entry["number"]), tasks.get(entry["number"]))
         if one.counts():
             made.setdefault(one.text, []).append(one)
@@ -312,7 +301,7 @@ polled = set()  # tasks that the program asked for
 
 def learn_failures():
     """Tasks whose rule made them fail: the service tells it when it is asked."""
-    rules = {entry["number"]: entry for entry in log("accepted")}
+    rules = {entry["number"]: entry for entry in service.log("accepted")}
     for entry in rules.values():
         url = "/api/v1/jobs/recordInfo?taskId=" + entry["task"]
         request = urllib.request.Request(CONTROL + url,
@@ -353,7 +342,7 @@ def judge_images(made, images):
 def main():
     print("seed", SEED, flush=True)
     own_world()
-    ask("/_config", {"image": "png-1024x576", "apart": True})
+    service.ask("/_config", {"image": "png-1024x576", "apart": True})
     for number in range(KILLS):
         one_round(number)
     calm_down()
@@ -362,7 +351,7 @@ def main():
     process.send_signal(signal.SIGTERM)
     status = process.wait(60)
 
-    polled.update(entry["task"] for entry in log("poll"))
+    polled.update(entry["task"] for entry in service.log("poll"))
     learn_failures()
     made, images = submissions(), texts_of_images(STATE)
     wrong = judge_twice(made) + judge_images(made, images)
