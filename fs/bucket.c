@@ -9,9 +9,10 @@
 #include "lib/s3/probe.h"
 
 enum {
+	/* A store that is busy is asked again so long: it would be a pity about a mount at boot. */
 	PROBE_MS = 20000,
-	/* A store that is busy is asked again: it would be a pity about a mount at boot. */
-	AGAIN_MS = 1000,
+	/* While nothing comes. */
+	TURN_MS = 100,
 	/* Of all answers at once: they are small. */
 	ANSWERS_BYTES = 8 * 1024 * 1024,
 };
@@ -26,12 +27,14 @@ struct question {
 	struct seed_s3_facts facts;
 };
 
-/* Each step has the deadline, too, so that this ends. */
-static void until_done(struct question *question)
+/* Each step has the deadline, too, so that this ends. `probe` may be NULL. */
+static void until_done(struct question *question, struct seed_s3_probe *probe)
 {
 	while (!question->done) {
-		seed_net_wait(question->net, NULL, 0, 1000);
+		seed_net_wait(question->net, NULL, 0, TURN_MS);
 		seed_net_turn(question->net);
+		if (probe && !question->done)
+			SEED_UNUSED(seed_s3_probe_turn(probe, seed_clock_now_ms()));
 	}
 }
 
@@ -106,7 +109,7 @@ static errint_t ask_for_key(struct bucket *bucket, struct question *question, st
 				      "AWS_EC2_METADATA_SERVICE_ENDPOINT do not say whom to ask for one");
 	if (err)
 		return seed_error_set(error, -err, "no key for the store: %s", strerror(-err));
-	until_done(question);
+	until_done(question, NULL);
 	seed_s3_login_free(login);
 	bucket->has_key = question->error.code == 0;
 	return answer_of(question, error);
@@ -137,7 +140,7 @@ static errint_t probe_once(struct seed_s3 *s3, struct question *question, struct
 	err = seed_s3_probe_new(s3, id, question->deadline_ms, on_probed, question, &probe);
 	if (err)
 		return seed_error_set(error, -err, "the store cannot be asked: %s", strerror(-err));
-	until_done(question);
+	until_done(question, probe);
 	seed_s3_probe_free(probe);
 	return answer_of(question, error);
 }
@@ -163,10 +166,6 @@ static errint_t probe(struct bucket *bucket, struct question *question, struct s
 	if (err)
 		return err;
 	err = probe_once(s3, question, error);
-	while (err && is_busy(error) && seed_clock_now_ms() + AGAIN_MS < question->deadline_ms) {
-		seed_net_wait(question->net, NULL, 0, AGAIN_MS);
-		err = probe_once(s3, question, error);
-	}
 	seed_s3_free(s3);
 	bucket->away = err && (is_busy(error) || is_silent(error));
 	bucket->shared.probed = !err;

@@ -268,11 +268,11 @@ static errint_t reach_bucket(struct fs *fs, struct seed_engine_config *config,
 	bool is_bound = bucket->host[0] != '\0';
 	errint_t err = bucket_probe(bucket, error);
 
-	if (err && !(is_bound && bucket->away && bucket->shared.wait_offline))
+	if (err && !(is_bound && bucket->away))
 		return err;
 	if (err)
-		seed_log_line(fs->log, NULL, "The store is away, and new prompts wait for it: %s",
-			      error->message);
+		seed_log_line(fs->log, NULL, SEED_LOG_ERROR "The store is away, and new prompts %s; what is here can "
+			      "be read: %s", bucket->shared.wait_offline ? "wait for it" : "fail", error->message);
 	bucket->shared.keep = fs->options.history;
 	config->shared = &bucket->shared;
 	return is_bound ? 0 : seed_store_bind(fs->store, bucket->options->url, bucket->host, error);

@@ -194,6 +194,8 @@ static errint_t ask(struct picture *picture)
 		.key = key, .limit_bytes = (size_t)picture->image.bytes, .to_memfd = true };
 
 	snprintf(key, sizeof(key), "image/%s", picture->image.sha256);
+	if (!picture->engine->shared->fit)
+		return -EHOSTUNREACH;
 	return seed_s3_get(picture->engine->shared->s3, &get, seed_clock_now_ms() + FETCH_MS, on_answer,
 			   picture, &picture->asked);
 }
@@ -231,6 +233,8 @@ static errint_t ask_entry(struct picture *picture)
 	const struct seed_share_request request = {
 		.verb = SEED_SHARE_READ, .name = name, .deadline_ms = seed_clock_now_ms() + FETCH_MS };
 
+	if (!picture->engine->shared->fit)
+		return -EHOSTUNREACH;
 	name_of(picture, name);
 	return seed_share_start(picture->engine->shared->share, &request, on_entry, picture, &picture->read);
 }

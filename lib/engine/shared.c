@@ -157,6 +157,8 @@ static void on_probed(void *context, const struct seed_s3_facts *facts, const st
 /* Nothing is asked of it before it has proved that it keeps its word. */
 static int64_t turn_probe(struct shared *shared, int64_t now)
 {
+	int64_t at;
+
 	if (shared->probed) {
 		seed_s3_probe_free(shared->probe);
 		shared->probe = NULL;
@@ -169,7 +171,8 @@ static int64_t turn_probe(struct shared *shared, int64_t now)
 	    seed_s3_probe_new(shared->s3, shared->engine->config.shared->host, now + PROBE_MS, on_probed,
 			      shared, &shared->probe))
 		shared->probe_ms = now + PROBE_AGAIN_MS;
-	return shared->probe_ms > now ? shared->probe_ms : INT64_MAX;
+	at = shared->probe ? seed_s3_probe_turn(shared->probe, now) : shared->probe_ms;
+	return shared->probed ? now : at;
 }
 
 int64_t shared_turn(struct seed_engine *engine, int64_t now)

@@ -64,7 +64,8 @@ static void ask(struct shared_change *change, struct seed_share_request *request
 	errint_t err;
 
 	request->deadline_ms = seed_clock_now_ms() + ASK_MS;
-	err = seed_share_start(change->engine->shared->share, request, done, change, &change->asked);
+	err = !change->engine->shared->fit ? -EHOSTUNREACH :
+	      seed_share_start(change->engine->shared->share, request, done, change, &change->asked);
 	if (err)
 		end(change, err == -EINVAL ? -ENAMETOOLONG : err);
 }
@@ -254,7 +255,8 @@ static errint_t list_page(struct shared_change *change, const char *after)
 		err = seed_buf_add(&key, "/", 1);
 	list.prefix = key.data;
 	if (!err)
-		err = seed_s3_list(change->engine->shared->s3, &list, seed_clock_now_ms() + ASK_MS, on_page,
+		err = !change->engine->shared->fit ? -EHOSTUNREACH :
+		      seed_s3_list(change->engine->shared->s3, &list, seed_clock_now_ms() + ASK_MS, on_page,
 				   change, &change->listed);
 	seed_buf_release(&key);
 	return err;

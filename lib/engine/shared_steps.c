@@ -451,6 +451,18 @@ static int64_t lease_of(const struct step_job *job)
 	       job->step == STEP_TAKE ? job->seen_lease : job->generation->lease;
 }
 
+/* Nothing is asked of a store that has not proved yet that it keeps its word. */
+static void answer_away(struct step_job *job)
+{
+	struct seed_share_entry none;
+	struct seed_share_result result = { .err = -EHOSTUNREACH, .entry = &none, .etag = "" };
+
+	seed_share_init(&none);
+	SEED_UNUSED(seed_error_set(&result.error, EHOSTUNREACH, "the store is away"));
+	rules[job->step].answered(job, &result);
+	job->then(job);
+}
+
 static void ask(struct step_job *job)
 {
 	const struct generation *generation = job->generation;
@@ -467,6 +479,10 @@ static void ask(struct step_job *job)
 		.deadline_ms = seed_clock_now_ms() + ASK_MS,
 	};
 
+	if (!engine->shared->fit) {
+		answer_away(job);
+		return;
+	}
 	job->err = seed_share_start(engine->shared->share, &request, on_answer, job, &job->asked);
 	if (job->err == -EINVAL) /* its key: a name that is not too long may have one that is */
 		job->err = -ENAMETOOLONG;
@@ -502,7 +518,8 @@ static void charge(struct step_job *job)
 {
 	struct generation *generation = job->generation;
 
-	job->err = seed_farmer_charge(generation->engine->shared->farmer, generation->uid,
+	job->err = !generation->engine->shared->fit ? -EHOSTUNREACH :
+		   seed_farmer_charge(generation->engine->shared->farmer, generation->uid,
 				      seed_clock_now_ms() + ASK_MS, on_charged, job, &job->charge);
 	if (job->err)
 		job->then(job);
@@ -542,7 +559,8 @@ static void find_maker(struct step_job *job)
 	const struct seed_s3_get get = { .key = key, .limit_bytes = SEED_NAME_MAX_BYTES };
 
 	hint_reuse_key(job->reuse_key, key);
-	if (seed_s3_get(job->generation->engine->shared->s3, &get, seed_clock_now_ms() + ASK_MS, on_reuse, job,
+	if (!job->generation->engine->shared->fit ||
+	    seed_s3_get(job->generation->engine->shared->s3, &get, seed_clock_now_ms() + ASK_MS, on_reuse, job,
 			&job->sent))
 		job->then(job);
 }
@@ -580,7 +598,8 @@ static void send_picture(struct step_job *job)
 	};
 
 	snprintf(key, sizeof(key), "image/%s", job->record.image.sha256);
-	job->err = seed_s3_put(engine->shared->s3, &put, seed_clock_now_ms() + 6 * ASK_MS, on_sent, job,
+	job->err = !engine->shared->fit ? -EHOSTUNREACH :
+		   seed_s3_put(engine->shared->s3, &put, seed_clock_now_ms() + 6 * ASK_MS, on_sent, job,
 			       &job->sent);
 	if (job->err)
 		job->then(job);

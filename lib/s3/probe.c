@@ -6,7 +6,8 @@
 
 #include "lib/base/clock.h"
 
-enum { KEY_BYTES = 128, TEXT_BYTES = 160 };
+/* AGAIN_MS: before a store that is busy is asked again. */
+enum { KEY_BYTES = 128, TEXT_BYTES = 160, AGAIN_MS = 1000 };
 
 struct seed_s3_probe {
 	struct seed_s3 *s3;
@@ -16,7 +17,10 @@ struct seed_s3_probe {
 	struct seed_s3_facts facts;
 	struct seed_error error; /* code 0: none */
 	int64_t deadline_ms;
+	int64_t again_ms;      /* when the step is sent again; 0: it is under way */
 	size_t step;
+	bool was_busy;         /* the store, for this step: it may have been done */
+	bool anew;             /* the scratch key is removed, and then all begins anew */
 	char key[KEY_BYTES];
 	char text[TEXT_BYTES]; /* what is written; stays while it is */
 	char was[TEXT_BYTES];  /* what should stand there */
@@ -78,6 +82,14 @@ static bool was_refused(const struct seed_s3_answer *answer)
 
 /* ---- the steps ---- */
 
+static void begin_anew(struct seed_s3_probe *probe)
+{
+	probe->anew = true;
+	probe->facts.quotes = true;
+	seed_s3_set_quotes(probe->s3, true);
+	end(probe);
+}
+
 static errint_t create(struct seed_s3_probe *probe)
 {
 	return write_if(probe, SEED_S3_IF_NONE, NULL);
@@ -87,7 +99,9 @@ static void created(struct seed_s3_probe *probe, struct seed_s3_answer *answer)
 {
 	wrote(probe, answer);
 	memcpy(probe->first, answer->etag, sizeof(probe->first));
-	if (answer->outcome != SEED_S3_DONE)
+	if (was_refused(answer) && probe->was_busy)
+		begin_anew(probe);
+	else if (answer->outcome != SEED_S3_DONE)
 		failed(probe, &answer->error);
 	else if (!answer->etag[0])
 		unfit(probe, "it answers without an ETag");
@@ -115,6 +129,8 @@ static void replaced(struct seed_s3_probe *probe, struct seed_s3_answer *answer)
 	if (answer->outcome == SEED_S3_DONE) {
 		wrote(probe, answer);
 		go(probe, probe->step + 1);
+	} else if (was_refused(answer) && probe->was_busy) {
+		begin_anew(probe);
 	} else if (was_refused(answer) && probe->facts.quotes) {
 		probe->facts.quotes = false;
 		seed_s3_set_quotes(probe->s3, false);
@@ -185,6 +201,11 @@ static void was_removed(struct seed_s3_probe *probe, struct seed_s3_answer *answ
 {
 	if (answer->outcome != SEED_S3_DONE && !probe->error.code)
 		probe->error = answer->error;
+	if (probe->anew && !probe->error.code) {
+		probe->anew = false;
+		go(probe, 0);
+		return;
+	}
 	probe->done(probe->context, &probe->facts, probe->error.code ? &probe->error : NULL);
 }
 
@@ -198,25 +219,53 @@ static const struct step steps[] = {
 	{ remove_it, was_removed },
 };
 
+/* An answer that says "later". 501 says "never". */
+static bool is_busy(const struct seed_s3_answer *answer)
+{
+	return answer->status == 429 || (answer->status >= 500 && answer->status != 501);
+}
+
 static void on_answer(void *context, struct seed_s3_answer *answer)
 {
 	struct seed_s3_probe *probe = context;
+	int64_t again_ms = seed_clock_now_ms() + AGAIN_MS;
 
 	probe->op = NULL;
-	steps[probe->step].answer(probe, answer);
+	if (is_busy(answer) && again_ms < probe->deadline_ms) {
+		probe->again_ms = again_ms;
+		probe->was_busy = true;
+	} else {
+		steps[probe->step].answer(probe, answer);
+	}
+}
+
+static void send(struct seed_s3_probe *probe)
+{
+	struct seed_s3_answer none = { .outcome = SEED_S3_AWAY };
+	errint_t err = steps[probe->step].send(probe);
+
+	if (!err)
+		return;
+	(void)seed_error_set(&none.error, -err, "%s", strerrordesc_np(-err));
+	steps[probe->step].answer(probe, &none);
 }
 
 static void go(struct seed_s3_probe *probe, size_t step)
 {
-	struct seed_s3_answer none = { .outcome = SEED_S3_AWAY };
-	errint_t err;
-
 	probe->step = step;
-	err = steps[step].send(probe);
-	if (!err)
-		return;
-	(void)seed_error_set(&none.error, -err, "%s", strerrordesc_np(-err));
-	steps[step].answer(probe, &none);
+	probe->was_busy = false;
+	send(probe);
+}
+
+int64_t seed_s3_probe_turn(struct seed_s3_probe *probe, int64_t now_ms)
+{
+	if (!probe->again_ms)
+		return INT64_MAX;
+	if (now_ms < probe->again_ms)
+		return probe->again_ms;
+	probe->again_ms = 0;
+	send(probe); /* it may be over, and freed by its owner soon */
+	return now_ms;
 }
 
 static void end(struct seed_s3_probe *probe)

@@ -175,8 +175,7 @@ renamed_meanwhile() { # NAME OTHER FROM TO
 @test "a store that is busy now and then fails nobody" {
 	local n
 
-	# The probe of a mount begins anew at each refusal, so these are not more.
-	restart_hosts slow-down=11
+	restart_hosts slow-down=5
 	for n in {1..10}; do same ok "$(try_write "fox$n" "text $n")"; done
 	for n in {1..10}; do cmp "$ONE/images/fox$n.png" "$TWO/images/fox$n.png"; done
 	same 10 "$(count create)"
@@ -278,4 +277,31 @@ store_goes() {
 	# The store was just asked whether there is such a name.
 	same "close EHOSTUNREACH" "$(try_write hen "a hen")"
 	same fox "$(ls "$ONE.state/prompts")"
+}
+
+# Where it was, and empty.
+store_comes() {
+	local port
+
+	port=$(sed 's/.*://' "$DIR/model")
+	rm "$DIR/model"
+	MODEL_PORT=$port start_store
+}
+
+@test "a host that starts while the store is away has its images, and new prompts once the store is back" {
+	write fox "a fox"
+	stop_seedfs
+	store_goes
+	rm "$DIR/model.err"
+	mount_at "$ONE"
+	timeout 20 cat "$ONE/images/fox.png" >"$DIR/copy.png"
+	cmp "$DIR/copy.png" "$ONE.state/images/fox.png"
+	same "close EHOSTUNREACH" "$(try_write hen "a hen")"
+	same fox "$(ls "$ONE/prompts")"
+	same 1 "$(timeout -k 1 20 mv "$ONE/prompts/fox" "$ONE/prompts/hare" 2>"$DIR/mv" || echo $?)"
+	has "$(<"$DIR/mv")" "No route to host"
+	store_comes
+	wait_until write hen "a hen"
+	wait_until made "$TWO" hen
+	same 1 "$(count create "a hen")"
 }

@@ -31,6 +31,7 @@ static struct seed_net *net;
 static struct seed_s3 *s3;
 static struct seed_s3_credentials *credentials;
 static struct seed_s3_op *op;
+static struct seed_s3_probe *probing; /* NULL: none is under way */
 static bool done;
 static struct {
 	enum seed_s3_outcome outcome;
@@ -52,8 +53,11 @@ static long long number(const char *text)
 
 static void until_done(void)
 {
-	for (done = false; !done; seed_net_turn(net))
-		seed_net_wait(net, NULL, 0, 1000);
+	for (done = false; !done; seed_net_turn(net)) {
+		seed_net_wait(net, NULL, 0, 100);
+		if (probing)
+			SEED_UNUSED(seed_s3_probe_turn(probing, seed_clock_now_ms()));
+	}
 }
 
 static void show(const struct seed_s3_answer *answer)
@@ -127,13 +131,11 @@ static void on_probed(void *context, const struct seed_s3_facts *facts, const st
 
 static void probe(char **arguments)
 {
-	struct seed_s3_probe *asked;
-
 	SEED_UNUSED(arguments);
-	if (seed_s3_probe_new(s3, "host-1", deadline(), on_probed, NULL, &asked))
+	if (seed_s3_probe_new(s3, "host-1", deadline(), on_probed, NULL, &probing))
 		die("cannot be sent");
 	until_done();
-	seed_s3_probe_free(asked);
+	seed_s3_probe_free(probing);
 }
 
 static void write_object(char **arguments, enum seed_s3_condition condition, const char *etag)

@@ -218,7 +218,11 @@ class Handler(BaseHTTPRequestHandler):
         return self.answer(404)
 
 
-server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+class Server(ThreadingHTTPServer):
+    allow_reuse_address = True
+
+
+server = Server(("127.0.0.1", int(os.environ.get("MODEL_PORT", "0"))), Handler)
 server.daemon_threads = True
 if "tls" in FLAGS:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
