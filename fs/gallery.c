@@ -123,6 +123,7 @@ struct asking {
 	fuse_req_t req;
 	struct inode *inode;
 	struct handle *handle;
+	bool looked; /* what other hosts have made is here */
 };
 
 static void reply(struct asking *asking, errint_t err)
@@ -146,11 +147,47 @@ static void run(struct seed_disk_job *job)
 	free(asking);
 }
 
+static void ask(struct asking *asking);
+
+static void looked(struct fs *fs, fuse_req_t req, int code, void *context)
+{
+	struct asking *asking = context;
+
+	SEED_UNUSED(fs);
+	SEED_UNUSED(req);
+	asking->looked = true;
+	if (code == EINTR || code == ESHUTDOWN)
+		reply(asking, -code);
+	else
+		ask(asking);
+	free(asking);
+}
+
+/* Where hosts share the catalogue. Without memory what is here is shown. */
+static bool look_first(const struct asking *asking)
+{
+	struct asking *later = fetch_is_shared(asking->fs) ? malloc(sizeof(*later)) : NULL;
+	struct seed_wait *wait;
+
+	if (!later)
+		return false;
+	*later = *asking;
+	wait = waiting_new(asking->fs, asking->req, looked, later);
+	if (wait && seed_engine_refresh_all(asking->fs->engine, wait) == 0)
+		return true;
+	if (wait)
+		waiting_drop(wait);
+	free(later);
+	return false;
+}
+
 /* Replies at once if the rendering is fresh, else once it is rendered. */
 static void ask(struct asking *asking)
 {
 	struct asking *later;
 
+	if (!asking->looked && look_first(asking))
+		return;
 	if (is_fresh(asking->fs)) {
 		reply(asking, 0);
 		return;

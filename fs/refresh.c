@@ -24,7 +24,7 @@ static bool subject_of(const struct node_type *folder, const char *path, const c
 	}
 	if (!path_join(path, name, file))
 		return false;
-	if (folder == &prompts_folder || folder == &history_folder ||
+	if (folder == &prompts_folder || folder == &history_folder || folder == &callbacks_folder ||
 	    !path_stem(file, folder == &thumbs_folder ? ".jpg" : folder->file->suffix, subject))
 		snprintf(subject, FS_PATH_BYTES, "%s", file);
 	return seed_text_check_name(subject) == 0;
@@ -33,7 +33,7 @@ static bool subject_of(const struct node_type *folder, const char *path, const c
 static bool shows_entries(const struct node_type *folder)
 {
 	return folder == &prompts_folder || folder == &images_folder || folder == &records_folder ||
-	       folder == &history_folder || folder == &thumbs_folder;
+	       folder == &history_folder || folder == &thumbs_folder || folder == &callbacks_folder;
 }
 
 struct looking {

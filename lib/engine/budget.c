@@ -77,8 +77,11 @@ void budget_cost(struct seed_engine *engine, double cost)
 
 const struct seed_spent *budget_today(struct seed_engine *engine)
 {
+	const struct seed_spent *farm = engine->shared ? seed_farmer_spent(engine->shared->farmer) : NULL;
+
 	roll(engine);
-	return &engine->spent;
+	return farm && farm->day == engine->spent.day && farm->count > engine->spent.count ?
+		farm : &engine->spent;
 }
 
 bool budget_take(struct generation *generation)

@@ -6,8 +6,6 @@
 #include "lib/base/text.h"
 #include "lib/engine/internal.h"
 
-#define LOG_KEPT "ℹ️ [CALLBACK] "
-
 static bool is_prompt(const char *text)
 {
 	return text && seed_text_check(text, strlen(text), NULL) == 0 &&
@@ -50,6 +48,7 @@ static struct generation *start(struct seed_engine *engine, const struct request
 		return NULL;
 	}
 	generation->adopting = request->image_url != NULL;
+	generation->unless_there = true;
 	return generation;
 }
 
@@ -76,6 +75,15 @@ static void follow(struct seed_engine *engine, struct request *request)
 	machine_start(generation, PHASE_BEGIN);
 }
 
+static void run_callback_look(struct seed_engine *engine, struct command *command);
+
+/* Other hosts may have an image of the name, or generate it. */
+static void refresh(struct seed_engine *engine, struct command *command)
+{
+	command->run = run_callback_look;
+	refresh_request(engine, (struct request *)command, true);
+}
+
 /* The generation of the name may take for ever: the callback is looked at after it. */
 static bool comes_later(struct seed_engine *engine, struct request *request)
 {
@@ -85,6 +93,7 @@ static bool comes_later(struct seed_engine *engine, struct request *request)
 		return false;
 	if (request->wait)
 		wait_hold(engine, &request->wait, request->wait);
+	request->command.run = refresh;
 	request->command.next = running->after;
 	running->after = &request->command;
 	return true;
@@ -97,9 +106,7 @@ static void looked(struct seed_engine *engine, struct request *request, errint_t
 	} else if (comes_later(engine, request)) {
 		return;
 	} else if (request->has_image) {
-		engine->metrics.callbacks_preserved++;
-		seed_log_line(engine->log, request->name,
-			      LOG_KEPT "Preserving existing verified image");
+		callback_preserved(engine, request->name);
 		request_refuse(engine, request, 0);
 	} else if (err) {
 		request_refuse(engine, request, -err);
@@ -108,7 +115,7 @@ static void looked(struct seed_engine *engine, struct request *request, errint_t
 	}
 }
 
-static void run_look(struct seed_engine *engine, struct command *command)
+static void run_callback_look(struct seed_engine *engine, struct command *command)
 {
 	struct request *request = (struct request *)command;
 
@@ -129,9 +136,8 @@ static void run_callback(struct seed_engine *engine, struct command *command)
 	request->text = NULL;
 	err = seed_provider_callback(body, strlen(body), &request->image_url, &request->text, &error);
 	free(body);
-	request->command.run = run_look;
 	if (!err) {
-		run_look(engine, command);
+		refresh(engine, command);
 		return;
 	}
 	seed_log_line(engine->log, request->name, SEED_LOG_ERROR "Callback refused: %s (EINVAL)",

@@ -7,6 +7,11 @@
  * and what the generations want to write meanwhile is noted until the gate opens. Leases are
  * renewed all the same: a store may take longer over a folder than a lease lasts.
  */
+#include <sys/stat.h>
+
+#include <sys/stat.h>
+
+#include "lib/base/text.h"
 #include "lib/engine/internal.h"
 
 struct change;
@@ -15,7 +20,10 @@ struct kind {
 	bool alone; /* behind the gate */
 	/* What the store is asked first, where hosts share one. NULL: nothing. */
 	void (*ask)(struct change *change, struct seed_share_request *request);
+	/* On a disk thread, before that: whether it may be. NULL: it may. */
+	errint_t (*may)(struct seed_engine *engine, struct change *change);
 	bool asks_last; /* it is asked once the files here allow the change */
+	bool needs;     /* what it does not know is not changed here either */
 	/* On the engine's thread, when it begins. An error: it does not. NULL: nothing. */
 	errint_t (*start)(struct seed_engine *engine, struct change *change);
 	errint_t (*run)(struct seed_engine *engine, struct change *change); /* on a disk thread */
@@ -35,6 +43,7 @@ struct change {
 	enum seed_area area;    /* of a file that is removed */
 	struct timespec time;   /* of a prompt */
 	bool folder;
+	bool absent; /* the store knows no such name */
 	uint64_t order; /* a generation with a greater one is newer */
 	struct request *request;      /* what is looked at for it */
 	errint_t (*look)(struct seed_engine *engine, struct request *request);
@@ -100,11 +109,27 @@ static void change_over(struct seed_engine *engine, struct change *change)
 		disk_step_resume(g);
 }
 
+/* What the store does not know of may be here: a file that nobody has written yet. */
+static void take_answer(struct change *change)
+{
+	struct seed_engine *engine = change->engine;
+
+	change->err = change->shared.err;
+	change->absent = change->err == -ENOENT;
+	if (change->absent && !change->kind->needs)
+		change->err = 0;
+	/* What was shown was older than that. */
+	if (change->shared.err && change->shared.err != -EHOSTUNREACH)
+		refresh_forget(engine, subject(change));
+	if (change->shared.err && change->to)
+		refresh_forget(engine, change->name);
+}
+
 static void on_store_last(struct shared_change *shared)
 {
 	struct change *change = (struct change *)((char *)shared - offsetof(struct change, shared));
 
-	change->err = shared->err == -ENOENT ? 0 : shared->err;
+	take_answer(change);
 	change_over(shared->engine, change);
 }
 
@@ -145,19 +170,40 @@ static void to_disk(struct seed_engine *engine, struct change *change)
 		seed_disk_submit(engine->disk, seed_disk_lane(subject(change)), &change->disk);
 }
 
-/* What the store does not know of may be here: a file that nobody has written yet. */
 static void on_store(struct shared_change *shared)
 {
 	struct change *change = (struct change *)((char *)shared - offsetof(struct change, shared));
 
-	change->err = shared->err == -ENOENT ? 0 : shared->err;
+	take_answer(change);
 	to_disk(shared->engine, change);
+}
+
+static void may_on_disk(struct seed_disk_job *disk)
+{
+	struct change *change = (struct change *)disk;
+
+	change->err = change->kind->may(change->engine, change);
+	engine_post(change->engine, &change->command);
+}
+
+static void may_ended(struct seed_engine *engine, struct command *command)
+{
+	struct change *change = change_of(command);
+
+	if (change->err)
+		to_disk(engine, change);
+	else
+		ask(engine, change, on_store);
 }
 
 static void change_run(struct seed_engine *engine, struct change *change)
 {
 	engine->steps_running++;
-	if (is_shared(engine, change) && !change->kind->asks_last)
+	if (is_shared(engine, change) && change->kind->may && engine->disk) {
+		change->disk.run = may_on_disk;
+		change->command.run = may_ended;
+		seed_disk_submit(engine->disk, seed_disk_lane(subject(change)), &change->disk);
+	} else if (is_shared(engine, change) && !change->kind->asks_last)
 		ask(engine, change, on_store);
 	else
 		to_disk(engine, change);
@@ -345,7 +391,7 @@ static void ask_restore(struct change *change, struct seed_share_request *reques
 }
 
 static const struct kind restoring = {
-	.ask = ask_restore,
+	.ask = ask_restore, .needs = true,
 	.start = start_restore, .run = restore_on_disk, .ended = restore_ended,
 };
 
@@ -384,9 +430,9 @@ static void look_ended(struct seed_engine *engine, struct change *change)
 
 static const struct kind looking = { .run = look_on_disk, .ended = look_ended };
 
-void changes_look(struct seed_engine *engine, struct request *request,
-		  errint_t (*look)(struct seed_engine *, struct request *),
-		  void (*looked)(struct seed_engine *, struct request *, errint_t))
+static void look_with(struct seed_engine *engine, struct request *request, const struct kind *kind,
+		      errint_t (*look)(struct seed_engine *, struct request *),
+		      void (*looked)(struct seed_engine *, struct request *, errint_t))
 {
 	struct change *change = calloc(1, sizeof(*change));
 
@@ -398,10 +444,47 @@ void changes_look(struct seed_engine *engine, struct request *request,
 	change->request = request;
 	change->look = look;
 	change->looked = looked;
-	change->kind = &looking;
+	change->kind = kind;
 	if (request->wait) /* a signal ends it meanwhile, too */
 		wait_hold(engine, &request->wait, request->wait);
 	change_arrived(engine, &change->command);
+}
+
+void changes_look(struct seed_engine *engine, struct request *request,
+		  errint_t (*look)(struct seed_engine *, struct request *),
+		  void (*looked)(struct seed_engine *, struct request *, errint_t))
+{
+	look_with(engine, request, &looking, look, looked);
+}
+
+/* ---- a text that was generated already becomes the prompt ---- */
+
+static errint_t show_on_disk(struct seed_engine *engine, struct change *change)
+{
+	SEED_UNUSED(engine);
+	SEED_UNUSED(change);
+	return 0; /* the store's answer is shown */
+}
+
+static void ask_show(struct change *change, struct seed_share_request *request)
+{
+	const struct seed_ticket *ticket = change->request->ticket;
+
+	request->verb = SEED_SHARE_SET_PROMPT;
+	request->other = change->request->text;
+	request->id = change->request->sum;
+	request->time = ticket ? ticket->prompt_time : (struct timespec){ .tv_nsec = UTIME_OMIT };
+	shared_change_ask(&change->shared, request);
+}
+
+static const struct kind showing = {
+	.ask = ask_show, .needs = true, .run = show_on_disk, .ended = look_ended,
+};
+
+void changes_show(struct seed_engine *engine, struct request *request,
+		  void (*looked)(struct seed_engine *, struct request *, errint_t))
+{
+	look_with(engine, request, &showing, NULL, looked);
 }
 
 /* ---- a prompt's time ---- */
@@ -471,10 +554,30 @@ static const struct kind removing_folder = {
 
 /* ---- rename ---- */
 
+/* Empty, and nobody has written it yet. */
+static bool is_blank(struct seed_engine *engine, const char *name)
+{
+	char *text = NULL;
+	size_t len = 0;
+	bool blank = !seed_store_has_image(engine->store, name) &&
+		     seed_store_prompt_read(engine->store, name, &text, &len) == 0 &&
+		     seed_text_trimmed(text, len) == 0;
+
+	free(text);
+	return blank;
+}
+
 static errint_t move_on_disk(struct seed_engine *engine, struct change *change)
 {
+	if (change->absent && (change->folder || !is_blank(engine, change->name)))
+		return -ENOENT;
 	return change->folder ? seed_store_move_folder(engine->store, change->name, change->to) :
 				seed_store_move_entry(engine->store, change->name, change->to);
+}
+
+static errint_t may_move(struct seed_engine *engine, struct change *change)
+{
+	return change->folder ? seed_store_may_move_folder(engine->store, change->name, change->to) : 0;
 }
 
 static void rename_generations(struct seed_engine *engine, const struct change *change)
@@ -521,9 +624,18 @@ static void ask_move(struct change *change, struct seed_share_request *request)
 	shared_change_rename(&change->shared, change->name, change->to, change->folder);
 }
 
-static const struct kind moving = { .ask = ask_move, .alone = true, .run = move_on_disk, .ended = move_ended };
+static const struct kind moving = {
+	.ask = ask_move, .may = may_move, .alone = true, .run = move_on_disk, .ended = move_ended,
+};
 
 /* ---- those that wait ---- */
+
+/* The gate was closed for the first of the list, or was opened, since changes_turn(): by an answer
+ * of the store. */
+bool changes_are_due(const struct seed_engine *engine)
+{
+	return engine->changes_first && !(engine->gate_closed && engine->steps_running > engine->renewals);
+}
 
 /* The gate was closed for the first of the list; it runs alone. */
 void changes_turn(struct seed_engine *engine)
@@ -578,11 +690,55 @@ static struct change *change_new(struct seed_engine *engine, const struct kind *
 	return change;
 }
 
+static void look_at_target(struct seed_engine *engine, void *context, errint_t err);
+static void looked_below(struct seed_engine *engine, void *context, errint_t err);
+
+static void look_below(struct change *change, const char *path,
+		       void (*done)(struct seed_engine *, void *, errint_t))
+{
+	errint_t err = folder_look_below(change->engine, path, done, change);
+
+	if (err)
+		looked_below(change->engine, change, err);
+}
+
+static void looked_below(struct seed_engine *engine, void *context, errint_t err)
+{
+	struct change *change = context;
+
+	change->err = err;
+	if (err)
+		change_reply(engine, change);
+	else
+		change_arrived(engine, &change->command);
+}
+
+static void look_at_target(struct seed_engine *engine, void *context, errint_t err)
+{
+	struct change *change = context;
+
+	if (err || !change->to)
+		looked_below(engine, change, err);
+	else
+		look_below(change, change->to, looked_below);
+}
+
+/* Whether a folder is empty, and all that is renamed with it, is for the store to say. */
+static void folder_ordered(struct seed_engine *engine, struct command *command)
+{
+	struct change *change = change_of(command);
+
+	if (engine->shared)
+		look_below(change, change->name, look_at_target);
+	else
+		change_arrived(engine, command);
+}
+
 static errint_t order(struct seed_engine *engine, struct change *change)
 {
 	if (!change)
 		return -ENOMEM;
-	change->command.run = change_arrived;
+	change->command.run = change->folder ? folder_ordered : change_arrived;
 	engine_post(engine, &change->command);
 	return 0;
 }
@@ -613,8 +769,10 @@ errint_t seed_engine_remove_folder(struct seed_engine *engine, enum seed_area ar
 {
 	struct change *change = change_new(engine, &removing_folder, path, NULL, wait);
 
-	if (change)
+	if (change) {
 		change->area = area;
+		change->folder = true;
+	}
 	return order(engine, change);
 }
 

@@ -44,8 +44,8 @@ static errint_t keep_if_made(struct seed_engine *engine, struct request *request
 	/* Whoever removed the prompt first wants another image. */
 	request->has_image =
 		(engine->config.reuse || seed_store_has_prompt(engine->store, request->name)) &&
-		reuse_is_made(engine, request->name, request->text);
-	if (!request->has_image)
+		reuse_is_made(engine, request->name, request->text, request->sum);
+	if (!request->has_image || engine->shared) /* the store comes first: show() */
 		return 0;
 	if (request->ticket)
 		time = request->ticket->prompt_time;
@@ -81,28 +81,43 @@ static void begin(struct seed_engine *engine, struct request *request)
 	machine_start(generation, PHASE_BEGIN);
 }
 
-/* The other hosts have it, too. Without memory they do once it is written again. */
-static void show_prompt(struct seed_engine *engine, const struct request *request)
+static void shown(struct seed_engine *engine, struct request *request, errint_t err)
 {
-	const struct timespec now = { .tv_nsec = UTIME_OMIT };
-
-	if (engine->shared)
-		SEED_UNUSED(seed_engine_set_time(engine, request->name,
-						 request->ticket ? request->ticket->prompt_time : now, NULL) == 0);
+	if (err == -EAGAIN && !engine->stopping) { /* another host has written the name since */
+		begin(engine, request);
+		return;
+	}
+	if (!err) {
+		engine->metrics.reused++;
+		seed_log_line(engine->log, request->name, SEED_LOG_SUCCESS "Reused: this text's image "
+			      "is verified already");
+	}
+	request_refuse(engine, request, err == -EAGAIN ? ESHUTDOWN : -err);
 }
 
 static void looked(struct seed_engine *engine, struct request *request, errint_t err)
 {
-	if (request->has_image && !err) {
-		engine->metrics.reused++;
-		seed_log_line(engine->log, request->name, SEED_LOG_SUCCESS "Reused: this text's image "
-			      "is verified already");
-		show_prompt(engine, request);
-	}
-	if (request->has_image || engine->stopping)
-		request_refuse(engine, request, request->has_image ? -err : ESHUTDOWN);
+	if (request->has_image && !err && engine->shared)
+		changes_show(engine, request, shown);
+	else if (request->has_image)
+		shown(engine, request, err);
+	else if (engine->stopping)
+		request_refuse(engine, request, ESHUTDOWN);
 	else
 		begin(engine, request);
+}
+
+/* Another host may have written it just now, or generate it. */
+static void refreshed(struct seed_engine *engine, struct command *command)
+{
+	struct request *request = (struct request *)command;
+
+	if (engine->stopping)
+		request_refuse(engine, request, ESHUTDOWN);
+	else if (engine_find(engine, request->name))
+		begin(engine, request);
+	else
+		changes_look(engine, request, keep_if_made, looked);
 }
 
 static void run_commit(struct seed_engine *engine, struct command *command)
@@ -112,10 +127,12 @@ static void run_commit(struct seed_engine *engine, struct command *command)
 	if (engine->stopping)
 		request_refuse(engine, request, ESHUTDOWN);
 	else if ((engine->config.reuse || unless_made(request)) &&
-		 !engine_find(engine, request->name))
-		changes_look(engine, request, keep_if_made, looked);
-	else
+		 !engine_find(engine, request->name)) {
+		command->run = refreshed;
+		refresh_request(engine, request, true);
+	} else {
 		begin(engine, request);
+	}
 }
 
 errint_t seed_engine_commit(struct seed_engine *engine, const char *name, char *text,

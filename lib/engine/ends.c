@@ -42,6 +42,12 @@ static void stop_work(struct generation *generation)
 	queue_answered(generation, false);
 }
 
+void callback_preserved(struct seed_engine *engine, const char *name)
+{
+	engine->metrics.callbacks_preserved++;
+	seed_log_line(engine->log, name, "ℹ️ [CALLBACK] Preserving existing verified image");
+}
+
 enum phase generation_give_up(struct generation *generation, int code)
 {
 	bool was_beginning = generation->link_same && !generation_has_begun(generation);

@@ -56,6 +56,8 @@ int64_t engine_turn(struct seed_engine *engine, bool *has_stopped)
 		at = scan_at < at ? scan_at : at;
 	}
 	at = shared_at < at ? shared_at : at;
+	if (changes_are_due(engine))
+		at = now;
 	*has_stopped = stopped(engine, now);
 	return at;
 }
@@ -156,6 +158,8 @@ static errint_t make_parts(struct seed_engine *engine)
 		err = seed_worker_pool_new(&workers, &engine->workers);
 	if (!err && config->shared)
 		err = shared_new(engine, &engine->shared);
+	if (engine->shared)
+		engine->shared->look_below = folder_look_below;
 	if (!err)
 		err = seed_rate_init(&engine->rate, config->rate_count,
 				     (int64_t)config->rate_seconds * 1000);

@@ -163,6 +163,8 @@ errint_t seed_engine_refresh(struct seed_engine *engine, const char *name,
 			     struct seed_wait *wait) SEED_MUST_CHECK;
 errint_t seed_engine_refresh_folder(struct seed_engine *engine, const char *path,
 				    struct seed_wait *wait) SEED_MUST_CHECK;
+/* So, with what the gallery shows. */
+errint_t seed_engine_refresh_all(struct seed_engine *engine, struct seed_wait *wait) SEED_MUST_CHECK;
 
 /* The image at `path` below an area is a placeholder (lib/store/store.h): its bytes are brought
  * here. `wait` gets 0, EIO (the store has others, or none), EHOSTUNREACH …. */

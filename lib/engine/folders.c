@@ -1,6 +1,7 @@
 /*
  * A folder as the store has it: all names in it are looked at before it is listed, those
- * that have changed are read, and folders that other hosts have made are made.
+ * that have changed are read, and folders that other hosts have made are made. So are all below
+ * it, before it is removed or renamed.
  */
 #include "lib/base/clock.h"
 #include "lib/engine/internal.h"
@@ -8,6 +9,10 @@
 
 /* Of a page of keys. */
 #define PAGE_MS 10000
+/* Names of a gallery, which shows no more. */
+#define GALLERY_NAMES 20000
+/* No folder's path: of a gallery's look. */
+#define ALL "/"
 /* Names that are read at once. */
 #define READS 32
 /* Reads that a busy store may refuse, of all: they are asked for again. */
@@ -22,12 +27,15 @@ struct folder_item {
 struct folder_look {
 	struct folder_look *next, **link;
 	struct seed_engine *engine;
-	struct request *request;  /* goes on at the end */
+	void (*done)(struct seed_engine *engine, void *context, errint_t err);
+	void *context;
+	bool below;               /* in folders of this one, too */
 	char *prefix;             /* key of the folder, with a '/' at its end; owned */
 	char *after;              /* the last key that was listed; owned */
 	struct seed_s3_op *asked;
 	char **names;             /* to be read; owned, each */
 	size_t count, alloc, next_name;
+	size_t left;              /* so many keys more are listed */
 	int reading, refused;
 	bool listed;
 	errint_t err;
@@ -51,13 +59,12 @@ static void look_free(struct folder_look *look)
 static void end(struct folder_look *look)
 {
 	struct seed_engine *engine = look->engine;
-	struct request *request = look->request;
+	void (*done)(struct seed_engine *, void *, errint_t) = look->done;
+	void *context = look->context;
+	errint_t err = look->err;
 
-	request->code = -look->err;
-	if (!look->err)
-		refresh_note_folder(engine, request->name);
 	look_free(look);
-	request->command.run(engine, &request->command);
+	done(engine, context, err);
 }
 
 /* ---- names ---- */
@@ -124,6 +131,8 @@ static errint_t add_name(struct folder_look *look, const char *key, const char *
 		return 0;
 	if (etag && refresh_has(look->engine, name, etag))
 		return 0;
+	if (etag) /* it has changed, although it was looked at just now */
+		refresh_forget(look->engine, name);
 	if (look->count == look->alloc) {
 		look->alloc = look->alloc ? 2 * look->alloc : 64;
 		names = reallocarray(look->names, look->alloc, sizeof(*names));
@@ -142,7 +151,7 @@ static errint_t add_page(struct folder_look *look, const struct seed_s3_listing 
 	const char *last = NULL;
 	errint_t err = 0;
 
-	for (size_t i = 0; !err && i < page->key_count; i++) {
+	for (size_t i = 0; !err && i < page->key_count && look->left > 0; i++, look->left--) {
 		last = page->keys[i];
 		err = add_name(look, last, page->etags[i]);
 	}
@@ -151,7 +160,7 @@ static errint_t add_page(struct folder_look *look, const struct seed_s3_listing 
 			last = page->folders[i];
 		err = add_name(look, page->folders[i], NULL);
 	}
-	look->listed = !page->more || !last;
+	look->listed = !page->more || !last || !look->left;
 	if (err || look->listed)
 		return err;
 	err = seed_record_set(&look->after, last);
@@ -175,7 +184,7 @@ static void on_page(void *context, struct seed_s3_answer *answer)
 static errint_t ask(struct folder_look *look)
 {
 	const struct seed_s3_list list = {
-		.prefix = look->prefix, .after = look->after ? look->after : "", .folders = true,
+		.prefix = look->prefix, .after = look->after ? look->after : "", .folders = !look->below,
 	};
 
 	return seed_s3_list(look->engine->shared->s3, &list, seed_clock_now_ms() + PAGE_MS, on_page, look,
@@ -201,6 +210,51 @@ static errint_t make_prefix(const char *path, char **out)
 
 /* ---- orders ---- */
 
+static struct folder_look *look_new(struct seed_engine *engine, const char *path)
+{
+	struct folder_look *look = calloc(1, sizeof(*look));
+
+	if (!look)
+		return NULL;
+	look->engine = engine;
+	look->left = SIZE_MAX;
+	look->next = engine->shared->folder_looks;
+	look->link = &engine->shared->folder_looks;
+	if (look->next)
+		look->next->link = &look->next;
+	engine->shared->folder_looks = look;
+	look->err = make_prefix(path, &look->prefix);
+	return look;
+}
+
+static bool can_look(const struct seed_engine *engine)
+{
+	return engine->shared && engine->shared->fit && !engine->stopping &&
+	       seed_clock_now_ms() >= engine->shared->looks_ms;
+}
+
+errint_t folder_look_below(struct seed_engine *engine, const char *path,
+			   void (*done)(struct seed_engine *, void *, errint_t), void *context)
+{
+	struct folder_look *look;
+	errint_t err;
+
+	if (engine->stopping)
+		return -ESHUTDOWN;
+	if (!can_look(engine))
+		return -EHOSTUNREACH;
+	look = look_new(engine, path);
+	if (!look)
+		return -ENOMEM;
+	look->done = done;
+	look->context = context;
+	look->below = true;
+	err = look->err ? look->err : ask(look);
+	if (err)
+		look_free(look);
+	return err;
+}
+
 static void shown(struct seed_engine *engine, struct command *command)
 {
 	struct request *request = (struct request *)command;
@@ -208,10 +262,26 @@ static void shown(struct seed_engine *engine, struct command *command)
 	request_refuse(engine, request, request->code);
 }
 
-static bool is_due(struct seed_engine *engine, const char *path)
+static void listed(struct seed_engine *engine, void *context, errint_t err)
 {
-	return engine->shared && engine->shared->fit && !engine->stopping && seed_clock_now_ms() >= engine->shared->looks_ms &&
-	       !refresh_folder_is_fresh(engine, path);
+	struct request *request = context;
+
+	if (!err)
+		refresh_note_folder(engine, request->name);
+	request->code = -err;
+	shown(engine, &request->command);
+}
+
+static void begin_look(struct folder_look *look, struct request *request)
+{
+	look->done = listed;
+	look->context = request;
+	if (!look->err)
+		look->err = ask(look);
+	if (request->wait)
+		wait_hold(look->engine, &request->wait, request->wait);
+	if (look->err)
+		end(look);
 }
 
 static void run(struct seed_engine *engine, struct command *command)
@@ -219,26 +289,38 @@ static void run(struct seed_engine *engine, struct command *command)
 	struct request *request = (struct request *)command;
 	struct folder_look *look;
 
-	command->run = shown;
-	look = is_due(engine, request->name) ? calloc(1, sizeof(*look)) : NULL;
+	look = can_look(engine) && !refresh_folder_is_fresh(engine, request->name) ?
+		look_new(engine, request->name) : NULL;
 	if (!look) {
 		shown(engine, command);
 		return;
 	}
-	look->engine = engine;
-	look->request = request;
-	look->err = make_prefix(request->name, &look->prefix);
-	if (!look->err)
-		look->err = ask(look);
-	look->next = engine->shared->folder_looks;
-	look->link = &engine->shared->folder_looks;
-	if (look->next)
-		look->next->link = &look->next;
-	engine->shared->folder_looks = look;
-	if (request->wait)
-		wait_hold(engine, &request->wait, request->wait);
-	if (look->err)
-		end(look);
+	begin_look(look, request);
+}
+
+static void run_all(struct seed_engine *engine, struct command *command)
+{
+	struct request *request = (struct request *)command;
+	struct folder_look *look = can_look(engine) && !refresh_folder_is_fresh(engine, ALL) ?
+		look_new(engine, "") : NULL;
+
+	if (!look) {
+		shown(engine, command);
+		return;
+	}
+	look->below = true;
+	look->left = GALLERY_NAMES;
+	begin_look(look, request);
+}
+
+errint_t seed_engine_refresh_all(struct seed_engine *engine, struct seed_wait *wait)
+{
+	struct request *request = request_new(ALL, wait, run_all);
+
+	if (!request)
+		return -ENOMEM;
+	engine_post(engine, &request->command);
+	return 0;
 }
 
 errint_t seed_engine_refresh_folder(struct seed_engine *engine, const char *path,

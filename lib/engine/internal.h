@@ -279,6 +279,7 @@ struct generation {
 	char *reuse_name;        /* whose image is copied; NULL: none */
 	bool may_copy;           /* -o reuse: another name's image may be of this text */
 	bool adopting;           /* a callback's image is looked at; nothing was submitted */
+	bool unless_there;       /* a callback: another host's image, or its generation, has the name */
 	struct command *after;   /* callbacks that came meanwhile: run again at the end */
 };
 
@@ -318,9 +319,14 @@ struct shared {
 	int64_t looks_ms;     /* no look before */
 	struct refresh *refreshes;       /* refresh.c: under way */
 	struct folder_look *folder_looks; /* folders.c: likewise */
+	/* folder_look_below(), which is above refresh.c */
+	errint_t (*look_below)(struct seed_engine *engine, const char *path,
+			       void (*done)(struct seed_engine *engine, void *context, errint_t err),
+			       void *context);
 	struct picture *pictures;        /* pictures.c: likewise */
 	struct shared_change *changes;   /* shared_changes.c: likewise */
 	struct hint *hints;              /* hints.c: likewise */
+	struct parent *parents;          /* parents.c: likewise */
 	/* scan.c */
 	struct seed_s3_op *scan;         /* a page that is being listed; NULL: none */
 	int64_t scan_ms;                 /* when the next one is */
@@ -453,6 +459,7 @@ struct request {
 	struct seed_key *key;
 	int code;        /* refresh_request(): an errno */
 	bool has_image;  /* changes_look(): one is there that answers it */
+	char sum[SEED_SHA256_HEX_BYTES]; /* so: its */
 	char *prompt;    /* so: prompts/NAME, where a callback has none; owned */
 };
 
@@ -475,12 +482,17 @@ errint_t commands_take_key(struct seed_engine *engine, struct seed_key *key) SEE
 
 /* Starts what has waited for a rename or for the disk threads. */
 void changes_turn(struct seed_engine *engine);
+bool changes_are_due(const struct seed_engine *engine); /* it is to be called again, and at once */
 /* The engine is being freed: what waits still is not begun any more. */
 void changes_stop(struct seed_engine *engine);
 /* `look` runs on a disk thread, in order with what is done to the request's name;
  * then `looked`, here, which owns the request. */
 void changes_look(struct seed_engine *engine, struct request *request,
 		  errint_t (*look)(struct seed_engine *, struct request *),
+		  void (*looked)(struct seed_engine *, struct request *, errint_t));
+/* Where hosts share the catalogue: the request's text becomes NAME's prompt, whose image is `sum`.
+ * `looked` as above; -EAGAIN: that image is not NAME's any more. */
+void changes_show(struct seed_engine *engine, struct request *request,
 		  void (*looked)(struct seed_engine *, struct request *, errint_t));
 
 /* ---- refresh.c ---- */
@@ -499,6 +511,8 @@ bool refresh_name(struct seed_engine *engine, const char *name, bool follows,
 /* So, for a request: request->command.run follows in any case, request->code says how. */
 void refresh_request(struct seed_engine *engine, struct request *request, bool follows);
 void refreshes_stop(struct seed_engine *engine);
+/* What is here may not be what the store has: the next look reads it in any case. */
+void refresh_forget(struct seed_engine *engine, const char *name);
 /* What is shown of NAME is what has this ETag; it is fresh then. */
 bool refresh_has(struct seed_engine *engine, const char *name, const char *etag);
 void refresh_note_folder(struct seed_engine *engine, const char *path);
@@ -511,6 +525,11 @@ int64_t scan_turn(struct seed_engine *engine, int64_t now_ms);
 
 /* ---- folders.c, pictures.c ---- */
 
+/* What the store has at PATH and below it is shown, however lately it was looked at. An error: `done`
+ * is not called. */
+errint_t folder_look_below(struct seed_engine *engine, const char *path,
+			   void (*done)(struct seed_engine *engine, void *context, errint_t err),
+			   void *context) SEED_MUST_CHECK;
 void folders_stop(struct seed_engine *engine);
 void pictures_stop(struct seed_engine *engine);
 
@@ -685,6 +704,8 @@ void generation_release_slot(struct generation *generation);
 void generation_answer(struct generation *generation, int code);
 /* Callbacks that came meanwhile are looked at: it has ended, or is shelved. */
 void generation_rerun_callbacks(struct generation *generation);
+/* A callback's NAME is verified, and stays so. */
+void callback_preserved(struct seed_engine *engine, const char *name);
 /* Where it is, in the journal's word for it: static. */
 void generation_set_step(struct generation *generation, const char *step);
 /* A line of the log about it, without keys and queries. */
@@ -759,8 +780,9 @@ const struct seed_spent *budget_today(struct seed_engine *engine);
 
 /* ---- reuse.c ---- */
 
-/* NAME's own image is what the text asks for. A disk thread. */
-bool reuse_is_made(struct seed_engine *engine, const char *name, const char *text);
+/* NAME's own image, whose SHA-256 is `sum`, is what the text asks for. A disk thread. */
+bool reuse_is_made(struct seed_engine *engine, const char *name, const char *text,
+		   char sum[SEED_SHA256_HEX_BYTES]);
 /* An image that `wanted` asks for is copied, and its facts are in `wanted`: *name is
  * whose (owned, in any case). -ENOENT: there is none. A disk thread. */
 errint_t reuse_copy(struct seed_engine *engine, struct seed_record *wanted, char **name) SEED_MUST_CHECK;
@@ -861,10 +883,11 @@ struct shared_change {
 	struct seed_share_op *asked;
 	struct seed_s3_op *listed;
 	char *entry;      /* as it is now; owned; NULL: a rename */
+	const char *name;       /* or, of a rename: */
 	const char *from, *to;
 	char **names;     /* of the rename's entries; owned, each */
 	uint64_t *left_serials; /* of each, when it was left; owned; 0: it was not */
-	size_t count, next_name;
+	size_t count, next_name, moved;
 	struct seed_share_entry source;
 };
 
@@ -894,6 +917,12 @@ void hint_reuse(struct shared *shared, uint64_t reuse, const char *name);
 #define HINT_KEY_BYTES 32
 void hint_reuse_key(uint64_t reuse, char key[HINT_KEY_BYTES]);
 void hints_free(struct shared *shared);
+
+/* ---- parents.c ---- */
+
+/* The folder that NAME is in is there, and those above it. */
+void parent_keep(struct shared *shared, const char *name);
+void parents_free(struct shared *shared);
 
 /* ---- cache.c ---- */
 

@@ -5,7 +5,11 @@
  * A look at the store that finds it away changes nothing, and for a while no further one is
  * made: what is here is shown as it was.
  *
- * Names that a generation here is about are left alone: its steps change the files.
+ * A folder that is gone is one that is here, or has left its entry behind: then all below it is looked
+ * at first. What was renamed with it goes here, too, and images that have outlived their prompts come.
+ *
+ * Names that a generation here is about are left alone: its steps change the files. Only whether
+ * it has its row still is looked at.
  */
 #include "lib/base/clock.h"
 #include "lib/engine/internal.h"
@@ -29,6 +33,8 @@ struct refresh {
 	char *entry;                  /* for the disk thread; owned */
 	uint64_t etag;
 	bool at_rest;                 /* nothing of it is in flight */
+	bool is_folder, was_folder;   /* what the store has; or had, and nothing else since */
+	bool looked_below, must_look;
 	errint_t err;
 };
 
@@ -62,6 +68,14 @@ static void note(struct seed_engine *engine, const char *name, uint64_t etag)
 {
 	*seen_of(engine, name) = (struct seen){
 		.name = hash_of(name), .etag = etag, .ms = seed_clock_now_ms() };
+}
+
+void refresh_forget(struct seed_engine *engine, const char *name)
+{
+	struct seen *seen = seen_of(engine, name);
+
+	if (seen->name == hash_of(name))
+		seen->name = 0;
 }
 
 bool refresh_has(struct seed_engine *engine, const char *name, const char *etag)
@@ -132,11 +146,42 @@ static void end(struct refresh *refresh)
 	}
 }
 
+static void to_disk(struct refresh *refresh);
+
+static void looked_below(struct seed_engine *engine, void *context, errint_t err)
+{
+	struct refresh *refresh = context;
+
+	refresh->err = err;
+	if (!err && !engine->disk)
+		refresh->err = -ESHUTDOWN;
+	if (refresh->err)
+		end(refresh);
+	else
+		to_disk(refresh);
+}
+
+static void look_below(struct refresh *refresh)
+{
+	struct seed_engine *engine = refresh->engine;
+	errint_t err;
+
+	refresh->must_look = false;
+	refresh->looked_below = true;
+	err = engine->shared->look_below(engine, refresh->name, looked_below, refresh);
+	if (err)
+		looked_below(engine, refresh, err);
+}
+
 static void mirrored(struct seed_engine *engine, struct command *command)
 {
 	struct refresh *refresh = (struct refresh *)command;
 
 	engine->steps_running--;
+	if (refresh->must_look) {
+		look_below(refresh);
+		return;
+	}
 	if (refresh->err == -EBADMSG)
 		seed_log_line(engine->log, refresh->name, SEED_LOG_ERROR "What the store has for this name is not "
 			      "what seedfs writes, and is not shown (EBADMSG)");
@@ -150,8 +195,22 @@ static void mirror(struct seed_disk_job *disk)
 {
 	struct refresh *refresh = (struct refresh *)((char *)disk - offsetof(struct refresh, disk));
 
-	refresh->err = shared_mirror(refresh->engine, refresh->name, refresh->entry);
+	refresh->must_look = !refresh->looked_below && !refresh->is_folder &&
+			     (refresh->was_folder ||
+			      seed_store_has_folder(refresh->engine->store, refresh->name));
+	if (!refresh->must_look)
+		refresh->err = shared_mirror(refresh->engine, refresh->name, refresh->entry);
 	engine_post(refresh->engine, &refresh->report);
+}
+
+static void to_disk(struct refresh *refresh)
+{
+	struct seed_engine *engine = refresh->engine;
+
+	refresh->disk.run = mirror;
+	refresh->report.run = mirrored;
+	engine->steps_running++;
+	seed_disk_submit(engine->disk, seed_disk_lane(refresh->name), &refresh->disk);
 }
 
 static bool is_here(struct seed_engine *engine, const char *id)
@@ -193,15 +252,39 @@ static void take_up(struct refresh *refresh, const struct seed_share_entry *entr
 	}
 }
 
+/* Removed, superseded or renamed elsewhere: the next renewal finds out which, so it comes now. */
+static void check_lease(struct seed_engine *engine, const char *name,
+			const struct seed_share_entry *entry)
+{
+	struct generation *running = engine_find(engine, name);
+
+	if (!running || !generation_has_lease(running) || !running->renew_ms)
+		return;
+	for (size_t i = 0; i < entry->row_count; i++)
+		if (strcmp(entry->rows[i].record.id, running->record.id) == 0 &&
+		    entry->rows[i].lease == running->lease && !entry->rows[i].record.superseded)
+			return;
+	running->renew_ms = seed_clock_now_ms();
+	timers_touch(running);
+}
+
 static void was_read(struct refresh *refresh, const struct seed_share_result *result)
 {
 	struct seed_engine *engine = refresh->engine;
 
 	refresh->etag = hash_of(result->etag);
 	refresh->at_rest = !result->entry->row_count;
+	refresh->is_folder = result->entry->folder;
+	refresh->was_folder = seed_share_was_folder(result->entry);
 	take_up(refresh, result->entry);
+	check_lease(engine, refresh->name, result->entry);
+	if (engine_find(engine, refresh->name)) {
+		note(engine, refresh->name, 0); /* it is not shown */
+		end(refresh);
+		return;
+	}
 	/* No object: what is here was never there, or the bucket has lost it. */
-	if (!result->entry->serial || engine_find(engine, refresh->name) || !engine->disk ||
+	if (!result->entry->serial || !engine->disk ||
 	    has_etag(engine, refresh->name, refresh->etag)) {
 		note(engine, refresh->name, refresh->etag);
 		end(refresh);
@@ -213,10 +296,7 @@ static void was_read(struct refresh *refresh, const struct seed_share_result *re
 		end(refresh);
 		return;
 	}
-	refresh->disk.run = mirror;
-	refresh->report.run = mirrored;
-	engine->steps_running++;
-	seed_disk_submit(engine->disk, seed_disk_lane(refresh->name), &refresh->disk);
+	to_disk(refresh);
 }
 
 static void on_read(void *context, const struct seed_share_result *result)
@@ -271,10 +351,11 @@ static struct refresh *refresh_new(struct seed_engine *engine, const char *name)
 bool refresh_name(struct seed_engine *engine, const char *name, bool follows,
 		  struct refresh_watch *watch)
 {
+	const struct generation *running = engine_find(engine, name);
 	struct refresh *refresh;
 
-	if (!engine->shared || !engine->shared->fit || engine->stopping || engine_find(engine, name) ||
-	    seed_clock_now_ms() < engine->shared->looks_ms || (!follows && is_fresh(engine, name)))
+	if (!engine->shared || !engine->shared->fit || engine->stopping ||
+	    (running && !generation_has_lease(running)) || seed_clock_now_ms() < engine->shared->looks_ms || (!follows && is_fresh(engine, name)))
 		return false;
 	refresh = find(engine, name);
 	if (!refresh)

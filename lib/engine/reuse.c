@@ -32,13 +32,15 @@ static bool is_made_as(struct seed_engine *engine, const char *name,
 	       seed_store_has_image(engine->store, name);
 }
 
-bool reuse_is_made(struct seed_engine *engine, const char *name, const char *text)
+bool reuse_is_made(struct seed_engine *engine, const char *name, const char *text,
+		   char sum[SEED_SHA256_HEX_BYTES])
 {
 	struct seed_record made = { 0 }, wanted;
 	bool same;
 
 	same = generation_fill_record(engine, name, text, &wanted) == 0 &&
 	       is_made_as(engine, name, &wanted, &made);
+	memcpy(sum, made.image.sha256, SEED_SHA256_HEX_BYTES);
 	seed_record_release(&wanted);
 	seed_record_release(&made);
 	return same;

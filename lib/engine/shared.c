@@ -66,6 +66,7 @@ void shared_free(struct shared *shared)
 	if (shared->scan)
 		seed_s3_cancel(shared->scan);
 	hints_free(shared);
+	parents_free(shared);
 	seed_farmer_free(shared->farmer);
 	seed_share_free(shared->share);
 	seed_s3_free(shared->s3);
@@ -245,7 +246,7 @@ static void fill_mirror(const struct seed_share_entry *entry, struct seed_mirror
 
 	*mirror = (struct seed_mirror){
 		.current = is_there ? &entry->current : NULL,
-		.has_prompt = is_there && !(entry->without & SEED_SHARE_NO_PROMPT),
+		.has_prompt = seed_share_has_prompt(entry),
 		.has_image = is_there && entry->current.state == SEED_STATE_VERIFIED &&
 			     !(entry->without & SEED_SHARE_NO_IMAGE),
 		.has_record = is_there && !(entry->without & SEED_SHARE_NO_RECORD),

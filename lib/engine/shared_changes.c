@@ -78,12 +78,15 @@ static void on_changed(void *context, const struct seed_share_result *result)
 
 	if (failed(change, result))
 		return;
+	if (result->entry->folder)
+		parent_keep(change->engine->shared, change->name);
 	change->entry = seed_share_format(result->entry);
 	end(change, change->entry ? 0 : -ENOMEM);
 }
 
 void shared_change_ask(struct shared_change *change, struct seed_share_request *request)
 {
+	change->name = request->name;
 	ask(change, request, on_changed);
 }
 
@@ -115,6 +118,7 @@ static void on_left(void *context, const struct seed_share_result *result)
 	}
 	if (result->err != -ENOENT && failed(change, result))
 		return;
+	change->moved++;
 	if (!result->err && !change->source.folder)
 		change->left_serials[change->next_name] =
 			result->entry->moved_to ? result->entry->moved_serial : change->source.serial;
@@ -178,7 +182,9 @@ static void on_source(void *context, const struct seed_share_result *result)
 	if (failed(change, result))
 		return;
 	seed_share_release(&change->source);
-	if (seed_share_copy(&change->source, result->entry, NULL))
+	if (change->count == 1 && !result->entry->folder && !seed_share_has_prompt(result->entry))
+		end(change, -ENOENT); /* another host has removed or renamed it */
+	else if (seed_share_copy(&change->source, result->entry, NULL))
 		end(change, -ENOMEM);
 	else
 		join(change);
@@ -189,7 +195,9 @@ static void rename_next(struct shared_change *change)
 	struct seed_share_request request = { .verb = SEED_SHARE_READ };
 
 	if (change->next_name == change->count) {
-		end(change, 0);
+		if (change->moved)
+			parent_keep(change->engine->shared, change->to);
+		end(change, change->moved ? 0 : -ENOENT);
 		return;
 	}
 	request.name = from_name(change);
@@ -215,6 +223,27 @@ static errint_t add_name(struct shared_change *change, const char *name)
 
 /* ---- all below a folder ---- */
 
+/* Nothing is begun that cannot be ended: each name has a key under the new one. */
+static errint_t check_names(const struct shared_change *change)
+{
+	char to[SEED_STORE_PATH_BYTES];
+	struct seed_buf key;
+	errint_t err = 0;
+
+	for (size_t i = 0; i < change->count && !err; i++) {
+		bool below = strcmp(change->names[i], change->from) != 0;
+
+		if (!seed_store_renamed(change->names[i], change->from, change->to, below, to))
+			return -ENAMETOOLONG;
+		seed_buf_init(&key, SEED_S3_KEY_MAX_BYTES);
+		err = seed_buf_add(&key, "name/", strlen("name/"));
+		if (!err)
+			err = seed_s3_key_add_name(&key, to);
+		seed_buf_release(&key);
+	}
+	return err == -EFBIG ? -ENAMETOOLONG : err;
+}
+
 static errint_t list_page(struct shared_change *change, const char *after);
 
 static void on_page(void *context, struct seed_s3_answer *answer)
@@ -235,6 +264,8 @@ static void on_page(void *context, struct seed_s3_answer *answer)
 			err = add_name(change, name);
 	if (!err && page->more)
 		err = list_page(change, page->keys[page->key_count - 1]);
+	else if (!err)
+		err = check_names(change);
 	if (err)
 		end(change, err);
 	else if (!change->listed)

@@ -171,10 +171,14 @@ static void begun(struct step_job *job, const struct seed_share_result *result)
 	case 0:
 		take_lease(job, result->row);
 		keep_entry(job, result);
+		parent_keep(generation->engine->shared, job->record.name);
 		break;
 	case EEXIST: /* that one's row is ours from here on */
 		job->err = seed_record_set(&generation->record.id, result->row->record.id);
 		job->err = job->err ? job->err : -EEXIST;
+		break;
+	case ENOTUNIQ: /* its image is there: begin_event() */
+		job->err = result->err;
 		break;
 	case ECANCELED: /* another host has had it since */
 		take_lease(job, NULL);
@@ -476,6 +480,7 @@ static void ask(struct step_job *job)
 		.id = job->record.id,
 		.lease = verb == SEED_SHARE_ARRIVE ? generation->lease : lease_of(job),
 		.other = verb == SEED_SHARE_ARRIVE ? generation->token : late_of,
+		.unless_there = generation->unless_there,
 		.deadline_ms = seed_clock_now_ms() + ASK_MS,
 	};
 

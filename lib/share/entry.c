@@ -278,10 +278,13 @@ errint_t seed_share_begin(struct seed_share_entry *entry, const struct seed_shar
 
 	if (entry->folder)
 		return -EISDIR;
-	if (last && asks_for_the_same(&last->record, row)) {
+	if (last && (change->unless_there ? last->record.state != SEED_STATE_FAILED :
+					    asks_for_the_same(&last->record, row))) {
 		*joined = last;
 		return -EEXIST;
 	}
+	if (change->unless_there && share_has_image(entry))
+		return -ENOTUNIQ;
 	if (share_find_row(entry, row->id) || share_is_of(&entry->current, row->id) ||
 	    share_is_placed(entry, row->id))
 		return -EALREADY;

@@ -142,17 +142,19 @@ struct seed_share_change {
 	int64_t lease; /* which one it has of the row; of changes that make or take a row: unused */
 	int64_t now_s, lease_s; /* the store's clock */
 	int64_t keep;  /* versions in the history; < 0: all */
+	bool unless_there; /* a begin: what is there or in flight has the name */
 };
 
 /* ---- a generation's changes ---- */
 
 /* A text was committed on this host: `row` (step "queued"; its id is set) takes the name, under
  * the lease entry->serial.
- * -EISDIR: it is a folder. -EALREADY: the id is another generation's here.
+ * -EISDIR: it is a folder. -EALREADY: the id is another generation's here. -ENOTUNIQ: change->unless_there,
+ * and an image is.
  * Present rows are superseded: what no service has is dropped, and what is paid for, or may
  * be, stays until it has ended. The current image goes to the history. What a user had removed,
  * and where the name was moved to, is forgotten. -EEXIST, and nothing was
- * changed: the newest row asks for the same; *joined is that one, the entry's.
+ * changed: the newest row asks for the same, or runs and `unless_there`; *joined is that one, the entry's.
  *
  * Where the answer to the swap is lost, seed_share_wrote() of the serial that was tried says
  * whether it happened; `row` begins again only if it did not. A row that has begun may have
@@ -231,6 +233,12 @@ errint_t seed_share_drop(struct seed_share_entry *entry, const struct seed_share
 
 /* ---- users' changes, which need no lease ---- */
 
+/* A text that nobody has removed: an image that a callback brought may have none. */
+bool seed_share_has_prompt(const struct seed_share_entry *entry);
+
+/* A folder that was removed: names that have no prompt may be below it. */
+bool seed_share_was_folder(const struct seed_share_entry *entry);
+
 /* -ENOENT of all of these: it is not there, and nothing is changed. */
 
 /* What runs is cancelled: the newest row goes, and its host finds out by -ESTALE. An image that
@@ -246,15 +254,19 @@ errint_t seed_share_remove_record(struct seed_share_entry *entry,
 errint_t seed_share_remove_version(struct seed_share_entry *entry,
 				   const struct seed_share_change *change, int number) SEED_MUST_CHECK;
 
-/* That version is the current image again, and the present one goes to the history. What is
- * shelved is superseded; -EBUSY: the newest row runs, and its image would be hidden. */
+/* That version is the current image again, and the present one goes to the history. The prompt stays
+ * as it is. What is shelved is superseded; -EBUSY: the newest row runs, and its image would be hidden. */
 errint_t seed_share_restore(struct seed_share_entry *entry, const struct seed_share_change *change,
 			    int number) SEED_MUST_CHECK;
 
-/* The prompt's time, of the current row and of the newest in flight. One that was removed is
- * there again, if its image is: the same text was written, and nothing is generated. */
+/* The prompt's time, of the current row and of the newest in flight. */
 errint_t seed_share_set_time(struct seed_share_entry *entry, const struct seed_share_change *change,
 			     struct timespec time) SEED_MUST_CHECK;
+
+/* The prompt is `text`, from which the current image was made, whose sum is `sum`: so nothing is
+ * generated. -EAGAIN: that image is not there, or newer text is in flight. */
+errint_t seed_share_set_prompt(struct seed_share_entry *entry, const struct seed_share_change *change,
+			       const char *text, const char *sum, struct timespec time) SEED_MUST_CHECK;
 
 /* A folder. -EEXIST: there is one, or a prompt. It is empty is for the caller to know: entries
  * below it have their own objects. */

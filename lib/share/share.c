@@ -54,6 +54,7 @@ struct seed_share_op {
 	struct seed_share_entry from;
 	struct timespec time;
 	int number;
+	bool unless_there;
 	int64_t lease, deadline_ms, wake_ms, pause_ms;
 	int64_t expected;          /* of a reclaim */
 	uint64_t tried;            /* the serial of the swap whose answer is not known; 0: none */
@@ -497,6 +498,12 @@ VERB(do_set_time)
 	return seed_share_set_time(&op->entry, change, op->time);
 }
 
+VERB(do_set_prompt)
+{
+	(void)row;
+	return seed_share_set_prompt(&op->entry, change, op->other, op->id, op->time);
+}
+
 VERB(do_make_folder)
 {
 	(void)row;
@@ -550,6 +557,7 @@ static const struct verb verbs[] = {
 	[SEED_SHARE_REMOVE_VERSION] = { do_remove_version, REPEAT_NEVER, 0 },
 	[SEED_SHARE_RESTORE] = { do_restore, REPEAT_NEVER, 0 },
 	[SEED_SHARE_SET_TIME] = { do_set_time, REPEAT_NEVER, 0 },
+	[SEED_SHARE_SET_PROMPT] = { do_set_prompt, REPEAT_NEVER, NEEDS_ID | NEEDS_OTHER },
 	[SEED_SHARE_MAKE_FOLDER] = { do_make_folder, REPEAT_NEVER, 0 },
 	[SEED_SHARE_REMOVE_FOLDER] = { do_remove_folder, REPEAT_NEVER, 0 },
 	[SEED_SHARE_CREATE] = { do_create, REPEAT_NEVER, NEEDS_FROM },
@@ -566,6 +574,7 @@ static errint_t apply(struct seed_share_op *op, const struct seed_share_row **ro
 		.now_s = seed_store_clock_ms(&op->share->clock) / 1000,
 		.lease_s = op->share->lease_s,
 		.keep = op->share->keep,
+		.unless_there = op->unless_there,
 	};
 
 	return verbs[op->verb].apply(op, &change, row);
@@ -738,6 +747,7 @@ errint_t seed_share_start(struct seed_share *share, const struct seed_share_requ
 	op->verb = request->verb;
 	op->lease = op->expected = request->lease;
 	op->number = request->number;
+	op->unless_there = request->unless_there;
 	op->time = request->time;
 	op->deadline_ms = request->deadline_ms;
 	seed_record_init(&op->row);

@@ -38,7 +38,7 @@ int64_t seed_share_now_s(const struct seed_share *share);
 /* The changes of lib/share/entry.h; here is what each needs of a request. */
 enum seed_share_verb {
 	SEED_SHARE_READ,
-	SEED_SHARE_BEGIN,   /* `row`'s text takes the name */
+	SEED_SHARE_BEGIN,   /* `row`'s text takes the name; `unless_there`: if nothing has it */
 	SEED_SHARE_UPDATE,  /* `row` as it is now, under `lease` */
 	SEED_SHARE_RENEW,   /* the lease alone, of the row of `id`, under `lease` */
 	SEED_SHARE_TAKE,    /* a row whose lease has run out */
@@ -55,6 +55,7 @@ enum seed_share_verb {
 	SEED_SHARE_REMOVE_VERSION, /* `number` */
 	SEED_SHARE_RESTORE,        /* `number` */
 	SEED_SHARE_SET_TIME,       /* `time` */
+	SEED_SHARE_SET_PROMPT,     /* `other` and `time`, of the image that has the sum `id` */
 	SEED_SHARE_MAKE_FOLDER,
 	SEED_SHARE_REMOVE_FOLDER,
 	SEED_SHARE_CREATE,  /* current, versions and `without` of `from`, under this name */
@@ -94,6 +95,7 @@ struct seed_share_request {
 	struct timespec time;
 	const struct seed_share_entry *from;
 	int64_t lease;
+	bool unless_there;
 	int64_t deadline_ms;           /* seed_clock_now_ms() scale */
 };
 

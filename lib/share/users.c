@@ -4,9 +4,12 @@
 
 #include "lib/share/internal.h"
 
-static bool has_prompt(const struct seed_share_entry *entry)
+bool seed_share_has_prompt(const struct seed_share_entry *entry)
 {
-	return entry->current.name && !(entry->without & SEED_SHARE_NO_PROMPT);
+	const struct seed_record *current = &entry->current;
+
+	return current->name && current->request && *current->request &&
+	       !(entry->without & SEED_SHARE_NO_PROMPT);
 }
 
 static void cancel_current(struct seed_share_entry *entry)
@@ -25,7 +28,7 @@ errint_t seed_share_remove_prompt(struct seed_share_entry *entry,
 {
 	struct seed_share_row *last = share_newest(entry);
 
-	if (!has_prompt(entry))
+	if (!seed_share_has_prompt(entry))
 		return -ENOENT;
 	if (last)
 		share_remove_row(entry, last);
@@ -76,6 +79,23 @@ errint_t seed_share_remove_version(struct seed_share_entry *entry,
 	return 0;
 }
 
+/* The prompt is that of the last commit, whichever image is shown. */
+static errint_t restore_current(struct seed_share_entry *entry, const struct seed_record *version)
+{
+	const struct seed_record *current = &entry->current;
+	const struct timespec time = current->prompt_time;
+	const bool had = current->name != NULL;
+	char *text = had ? strdup(current->request ? current->request : "") : NULL;
+	errint_t err = had && !text ? -ENOMEM : share_replace(&entry->current, version);
+
+	if (!err && had) {
+		err = seed_record_set(&entry->current.request, text);
+		entry->current.prompt_time = time;
+	}
+	free(text);
+	return err;
+}
+
 errint_t seed_share_restore(struct seed_share_entry *entry, const struct seed_share_change *change,
 			    int number)
 {
@@ -91,7 +111,7 @@ errint_t seed_share_restore(struct seed_share_entry *entry, const struct seed_sh
 	err = share_retire_current(entry); /* so its number is none that was there */
 	version = find_version(entry, number);
 	if (!err)
-		err = share_replace(&entry->current, &version->record);
+		err = restore_current(entry, &version->record);
 	if (err)
 		return err;
 	entry->current.superseded = false;
@@ -107,9 +127,8 @@ errint_t seed_share_set_time(struct seed_share_entry *entry, const struct seed_s
 {
 	struct seed_share_row *last = share_newest(entry);
 
-	if (!has_prompt(entry) && (!entry->current.name || entry->current.state != SEED_STATE_VERIFIED))
+	if (!seed_share_has_prompt(entry))
 		return -ENOENT;
-	entry->without &= ~(unsigned)SEED_SHARE_NO_PROMPT;
 	entry->current.prompt_time = time;
 	if (last)
 		last->record.prompt_time = time;
@@ -117,10 +136,27 @@ errint_t seed_share_set_time(struct seed_share_entry *entry, const struct seed_s
 	return 0;
 }
 
+errint_t seed_share_set_prompt(struct seed_share_entry *entry, const struct seed_share_change *change,
+			       const char *text, const char *sum, struct timespec time)
+{
+	errint_t err;
+
+	if (share_newest(entry) || !share_has_image(entry) ||
+	    strcmp(entry->current.image.sha256, sum) != 0)
+		return -EAGAIN;
+	err = seed_record_set(&entry->current.request, text);
+	if (err)
+		return err;
+	entry->current.prompt_time = time;
+	entry->without &= ~(unsigned)SEED_SHARE_NO_PROMPT;
+	share_changed(entry, change);
+	return 0;
+}
+
 errint_t seed_share_make_folder(struct seed_share_entry *entry,
 				const struct seed_share_change *change)
 {
-	if (entry->folder || has_prompt(entry))
+	if (entry->folder || seed_share_has_prompt(entry))
 		return -EEXIST;
 	entry->folder = true;
 	share_changed(entry, change);
@@ -373,6 +409,11 @@ static errint_t join_rows(struct seed_share_entry *entry, const struct seed_shar
 static bool is_empty(const struct seed_share_entry *entry)
 {
 	return !entry->current.name && !entry->row_count && !entry->version_count;
+}
+
+bool seed_share_was_folder(const struct seed_share_entry *entry)
+{
+	return entry->serial && !entry->folder && !entry->moved_to && is_empty(entry);
 }
 
 errint_t seed_share_join(struct seed_share_entry *entry, const struct seed_share_change *change,

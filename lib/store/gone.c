@@ -1,42 +1,36 @@
-/* A folder that another host has removed or renamed, with all that is below it here. */
+/* A folder that another host has removed or renamed. */
 #include <stdio.h>
 
 #include "lib/store/files.h"
 #include "lib/store/internal.h"
 
-static const struct seed_mirror nothing;
-
-/* What is no entry's (tmp files of others, folders of versions) stays, and so does its folder. */
-static errint_t remove_name(struct seed_store *store, enum seed_area area, const char *path)
+/* Nothing was generated for it. */
+static bool is_blank(const struct seed_store *store, const char *name)
 {
-	char name[SEED_STORE_PATH_BYTES];
-	size_t len = strlen(path), suffix = area == SEED_AREA_PROMPTS ? 0 : 5; /* ".json" */
+	char row[SEED_STORE_PATH_BYTES];
 
-	if (len >= sizeof(name) || len <= suffix)
-		return 0;
-	memcpy(name, path, len - suffix);
-	name[len - suffix] = '\0';
-	if (suffix && strcmp(path + len - suffix, ".json") != 0)
-		return 0;
-	return seed_store_mirror(store, name, &nothing);
+	return snprintf(row, sizeof(row), "%s.json", name) < (int)sizeof(row) &&
+	       seed_files_exists(store->areas[SEED_AREA_RECORDS], row) == 0 &&
+	       !seed_store_has_image(store, name);
 }
 
 /* Depth is bounded by the length of a path. */
-static errint_t remove_below(struct seed_store *store, enum seed_area area, const char *folder)
+static errint_t remove_blank(struct seed_store *store, const char *folder)
 {
+	int dirfd = store->areas[SEED_AREA_PROMPTS];
 	char path[SEED_STORE_PATH_BYTES];
 	struct seed_names list;
-	errint_t err = seed_files_list(store->areas[area], folder, &list);
+	errint_t err = seed_files_list(dirfd, folder, &list);
 
 	if (err)
 		return err == -ENOENT || err == -ENOTDIR ? 0 : err;
 	for (size_t i = 0; i < list.count && !err; i++) {
 		if (snprintf(path, sizeof(path), "%s/%s", folder, list.names[i]) >= (int)sizeof(path))
 			continue;
-		if (seed_files_is_folder(store->areas[area], path))
-			err = remove_below(store, area, path);
-		else
-			err = remove_name(store, area, path);
+		if (seed_files_is_folder(dirfd, path))
+			err = remove_blank(store, path);
+		else if (is_blank(store, path))
+			err = seed_files_unlink(dirfd, path);
 	}
 	seed_names_release(&list);
 	return err;
@@ -58,15 +52,15 @@ static void remove_folders(struct seed_store *store, const char *folder)
 	SEED_UNUSED(seed_store_remove_folder(store, SEED_AREA_PROMPTS, folder) == 0);
 }
 
+bool seed_store_has_folder(const struct seed_store *store, const char *folder)
+{
+	return seed_files_is_folder(store->areas[SEED_AREA_PROMPTS], folder);
+}
+
 errint_t seed_store_mirror_no_folder(struct seed_store *store, const char *folder)
 {
-	static const enum seed_area areas[] = { SEED_AREA_PROMPTS, SEED_AREA_RECORDS };
-	errint_t err = 0;
+	errint_t err = seed_store_has_folder(store, folder) ? remove_blank(store, folder) : 0;
 
-	if (!seed_files_is_folder(store->areas[SEED_AREA_PROMPTS], folder))
-		return 0;
-	for (size_t i = 0; i < SEED_ARRAY_LEN(areas) && !err; i++)
-		err = remove_below(store, areas[i], folder);
 	if (!err)
 		remove_folders(store, folder);
 	return err;

@@ -209,16 +209,27 @@ static errint_t plan_beside(struct seed_store *store, struct seed_renames *list,
 	return err;
 }
 
+errint_t seed_store_may_move_folder(struct seed_store *store, const char *from, const char *to)
+{
+	errint_t err = 0;
+	int empty;
+
+	for (int area = 0; area < SEED_AREA_COUNT && !err; area++)
+		err = check_below(store, area, from, from, to);
+	empty = err ? 0 : is_empty_folder(store->areas[SEED_AREA_PROMPTS], to);
+	if (empty < 0)
+		return empty == -ENOENT ? 0 : empty;
+	return err || empty ? err : -ENOTEMPTY;
+}
+
 static errint_t plan_folder(struct seed_store *store, struct seed_renames *list, const char *id,
 			    const char *from, const char *to)
 {
 	static const enum seed_area order[] = {
 		SEED_AREA_HISTORY, SEED_AREA_IMAGES, SEED_AREA_RECORDS,
 	};
-	errint_t err = 0;
+	errint_t err = seed_store_may_move_folder(store, from, to);
 
-	for (int area = 0; area < SEED_AREA_COUNT && !err; area++)
-		err = check_below(store, area, from, from, to);
 	if (!err)
 		err = plan_target(store, list, SEED_AREA_PROMPTS, id, to);
 	for (size_t i = 0; i < SEED_ARRAY_LEN(order) && !err; i++) {

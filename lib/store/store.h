@@ -186,6 +186,9 @@ errint_t seed_store_move_entry(struct seed_store *store, const char *from, const
  * -ENAMETOOLONG: a name below it would become too long. */
 errint_t seed_store_move_folder(struct seed_store *store, const char *from, const char *to)
 	SEED_MUST_CHECK;
+/* Whether it could, as far as what is here says: for whoever asks others first. */
+errint_t seed_store_may_move_folder(struct seed_store *store, const char *from, const char *to)
+	SEED_MUST_CHECK;
 
 /* Makes history/NAME/0001.png the image images/NAME.png, with its own row;
  * the present image goes to the history. Journalled like a rename. `old` is the
@@ -311,9 +314,12 @@ struct seed_mirror {
 errint_t seed_store_mirror(struct seed_store *store, const char *name,
 			   const struct seed_mirror *mirror) SEED_MUST_CHECK;
 
-/* FOLDER is no folder in the shared store: what is below it here goes, since no name there is
- * below it either. While nothing else changes names below it; disk threads only. */
+/* FOLDER is no folder in the shared store, and all that is below it there has been mirrored: what is
+ * left here are folders, and prompts that nobody has written yet. They go. Images stay, as they
+ * outlive prompts. While nothing else changes names below it; disk threads only. */
 errint_t seed_store_mirror_no_folder(struct seed_store *store, const char *folder) SEED_MUST_CHECK;
+/* … and it is one here. */
+bool seed_store_has_folder(const struct seed_store *store, const char *folder);
 
 /* The picture's bytes are in `fd` (whole, and their sum was checked by the caller): they go
  * into the placeholder at PATH, are fsynced, get the placeholder's time, and may be read only

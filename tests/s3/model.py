@@ -189,7 +189,8 @@ class Handler(BaseHTTPRequestHandler):
             if folder:
                 folders.append(folder)
             else:
-                out.append("<Contents><Key>%s</Key><Size>%d</Size></Contents>" % (escape(key), len(objects[key])))
+                out.append("<Contents><Key>%s</Key><ETag>&quot;%s&quot;</ETag><Size>%d</Size></Contents>"
+                           % (escape(key), hashlib.md5(objects[key]).hexdigest(), len(objects[key])))
         more |= "stuck" in FLAGS
         if "astray" in FLAGS:
             out.append("<Contents><Key>x</Key></Contents>")

@@ -453,8 +453,61 @@ static void test_set_time(void **state)
 	assert_int_equal(entry.current.prompt_time.tv_nsec, 5);
 	/* The same text is written again, and its image is there. */
 	assert_int_equal(seed_share_remove_prompt(&entry, &change), 0);
-	assert_int_equal(seed_share_set_time(&entry, &change, time), 0);
+	assert_int_equal(seed_share_set_time(&entry, &change, time), -ENOENT);
+	assert_int_equal(seed_share_set_prompt(&entry, &change, "a", "another", time), -EAGAIN);
+	assert_int_equal(seed_share_set_prompt(&entry, &change, "a", entry.current.image.sha256, time), 0);
 	assert_int_equal(entry.without, 0);
+	/* Not while a newer one is in flight. */
+	(void)begin(&entry, 0, "b");
+	assert_int_equal(seed_share_set_prompt(&entry, &change, "a", entry.current.image.sha256, time), -EAGAIN);
+	seed_share_release(&entry);
+}
+
+/* A callback: what is there or runs has the name, and what is shelved has not. */
+static void test_unless_there(void **state)
+{
+	struct seed_share_change change = by(1, 0);
+	const struct seed_share_row *joined = NULL;
+	struct seed_share_entry entry;
+	struct seed_record row;
+	int64_t a;
+
+	(void)state;
+	start(&entry);
+	make(&row, "z", "adopt", SEED_STATE_QUEUED);
+	change.unless_there = true;
+	a = begin(&entry, 0, "a");
+	assert_int_equal(seed_share_begin(&entry, &change, &row, &joined), -EEXIST);
+	assert_string_equal(joined->record.id, "a");
+	assert_int_equal(finish(&entry, 0, a, "a", SEED_STATE_VERIFIED), 0);
+	assert_int_equal(seed_share_begin(&entry, &change, &row, &joined), -ENOTUNIQ);
+	expect(&entry, "a=verified | | |");
+	a = begin(&entry, 0, "b");
+	assert_int_equal(update(&entry, 0, a, "b", "accepted", SEED_STATE_FAILED), 0);
+	assert_int_equal(seed_share_begin(&entry, &change, &row, &joined), 0);
+	seed_record_release(&row);
+	seed_share_release(&entry);
+}
+
+/* The prompt is that of the last commit. */
+static void test_restore_keeps_the_prompt(void **state)
+{
+	struct seed_share_change change = by(1, 0);
+	struct seed_share_entry entry;
+	char *text;
+
+	(void)state;
+	start(&entry);
+	image(&entry, "a");
+	image(&entry, "b");
+	assert_int_equal(seed_share_set_prompt(&entry, &change, "text of b", entry.current.image.sha256,
+					       (struct timespec){ .tv_sec = 77 }), 0);
+	text = strdup(entry.current.request);
+	assert_int_equal(seed_share_restore(&entry, &change, 1), 0);
+	assert_string_equal(entry.current.id, "a");
+	assert_string_equal(entry.current.request, text);
+	assert_int_equal(entry.current.prompt_time.tv_sec, 77);
+	free(text);
 	seed_share_release(&entry);
 }
 
@@ -791,6 +844,8 @@ int main(void)
 		cmocka_unit_test(test_remove_what_is_there),
 		cmocka_unit_test(test_restore),
 		cmocka_unit_test(test_set_time),
+		cmocka_unit_test(test_unless_there),
+		cmocka_unit_test(test_restore_keeps_the_prompt),
 		cmocka_unit_test(test_prune),
 		cmocka_unit_test(test_create),
 		cmocka_unit_test(test_create_without_ids),
