@@ -23,7 +23,7 @@ int64_t seed_store_clock_ms(const struct seed_store_clock *clock);
 
 /* When to ask again after a try that failed or lost a race, by seed_clock_now_ms(). *pause_ms
  * is how long the last pause was (0: none), and becomes the new one. `wait_ms`: the store
- * wants at least that much; -1: it did not say. */
+ * wants at least that much, of which half a minute is believed; -1: it did not say. */
 int64_t seed_store_clock_again_ms(int64_t *pause_ms, int64_t wait_ms);
 
 #endif
