@@ -145,12 +145,6 @@ static errint_t probe_once(struct seed_s3 *s3, struct question *question, struct
 	return answer_of(question, error);
 }
 
-/* An answer that says "later". 501 says "never". */
-static bool is_busy(const struct seed_error *error)
-{
-	return error->http_status == 429 || (error->http_status >= 500 && error->http_status != 501);
-}
-
 /* No answer: the network's error. */
 static bool is_silent(const struct seed_error *error)
 {
@@ -167,7 +161,7 @@ static errint_t probe(struct bucket *bucket, struct question *question, struct s
 		return err;
 	err = probe_once(s3, question, error);
 	seed_s3_free(s3);
-	bucket->away = err && (is_busy(error) || is_silent(error));
+	bucket->away = err && (seed_s3_is_busy(error->http_status) || is_silent(error));
 	bucket->shared.probed = !err;
 	bucket->shared.quotes = question->facts.quotes;
 	bucket->ahead_s = question->facts.ahead_s;
@@ -187,7 +181,7 @@ static errint_t explain(const struct bucket *bucket, struct seed_error *error)
 {
 	struct seed_error why = *error;
 
-	if (bucket->away && is_busy(&why))
+	if (bucket->away && seed_s3_is_busy(why.http_status))
 		return seed_error_set(error, why.code, "%s; the store is there and too busy, so try again later",
 				      why.message);
 	if (bucket->away)

@@ -219,19 +219,13 @@ static const struct step steps[] = {
 	{ remove_it, was_removed },
 };
 
-/* An answer that says "later". 501 says "never". */
-static bool is_busy(const struct seed_s3_answer *answer)
-{
-	return answer->status == 429 || (answer->status >= 500 && answer->status != 501);
-}
-
 static void on_answer(void *context, struct seed_s3_answer *answer)
 {
 	struct seed_s3_probe *probe = context;
 	int64_t again_ms = seed_clock_now_ms() + AGAIN_MS;
 
 	probe->op = NULL;
-	if (is_busy(answer) && again_ms < probe->deadline_ms) {
+	if (seed_s3_is_busy(answer->status) && again_ms < probe->deadline_ms) {
 		probe->again_ms = again_ms;
 		probe->was_busy = true;
 	} else {

@@ -16,7 +16,7 @@
 
 struct seed_s3 {
 	struct seed_net *net;
-	const struct seed_s3_credentials *credentials;
+	struct seed_s3_credentials *credentials;
 	char *base;   /* the URL of the bucket, without a '/' at its end */
 	char *prefix; /* "" or with a '/' at its end */
 	char *ca_file;
@@ -97,7 +97,7 @@ static errint_t check(const struct seed_s3_config *config, struct seed_error *er
 }
 
 errint_t seed_s3_new(struct seed_net *net, const struct seed_s3_config *config,
-		     const struct seed_s3_credentials *credentials, struct seed_s3 **out,
+		     struct seed_s3_credentials *credentials, struct seed_s3 **out,
 		     struct seed_error *error)
 {
 	errint_t err = check(config, error);
@@ -467,7 +467,7 @@ static void explain(const struct seed_s3_op *op, const struct seed_net_answer *a
 	else if (strcmp(said.code, "RequestTimeTooSkewed") == 0)
 		(void)seed_error_set(error, EACCES, "%s: this host's clock is wrong, so nothing that it signs "
 				     "is taken; set it (timedatectl set-ntp true)", bucket);
-	else if (answer->status == 401 || answer->status == 403)
+	else if (answer->status == 401 || answer->status == 403 || strcmp(said.code, "ExpiredToken") == 0)
 		(void)seed_error_set(error, EACCES, "%s: %s; are the credentials right, and may they read, "
 				     "write, list and delete there?", bucket, words);
 	else if (answer->status == 501)
@@ -475,11 +475,14 @@ static void explain(const struct seed_s3_op *op, const struct seed_net_answer *a
 	else
 		(void)seed_error_set(error, EIO, "%s: %s", bucket, words);
 	error->http_status = (int)answer->status;
+	/* Whoever keeps a role's key asks for a new one at once. */
+	if (strcmp(said.code, "ExpiredToken") == 0 && op->s3->credentials->expires_ms != INT64_MAX)
+		op->s3->credentials->expires_ms = 0;
 }
 
-static bool is_busy(long status)
+bool seed_s3_is_busy(long status)
 {
-	return status == 429 || status >= 500;
+	return status == 408 || status == 429 || (status >= 500 && status != 501);
 }
 
 static enum seed_s3_outcome judge_failed(const struct seed_s3_op *op, const struct seed_net_answer *answer)
@@ -499,6 +502,26 @@ static bool is_absent(const struct seed_net_answer *answer)
 	return answer->status == 404 && strcmp(said.code, "NoSuchBucket") != 0;
 }
 
+/* What says "no" and means "later": nothing was done. A new key, or a clock that is set, mends it. */
+static bool is_for_later(const struct seed_s3_op *op, const char *code)
+{
+	if (strcmp(code, "ExpiredToken") == 0)
+		return op->s3->credentials->expires_ms != INT64_MAX;
+	return strcmp(code, "RequestTimeTooSkewed") == 0;
+}
+
+static enum seed_s3_outcome judge_error(const struct seed_s3_op *op, const struct seed_net_answer *answer)
+{
+	struct seed_s3_error said;
+
+	seed_s3_error_parse(answer->body ? answer->body : "", answer->len, &said);
+	if (is_for_later(op, said.code))
+		return SEED_S3_AWAY;
+	if (seed_s3_is_busy(answer->status) || strcmp(said.code, "RequestTimeout") == 0)
+		return op->kind == KIND_WRITE ? SEED_S3_UNSURE : SEED_S3_AWAY;
+	return SEED_S3_REFUSED;
+}
+
 static enum seed_s3_outcome judge(const struct seed_s3_op *op, const struct seed_net_answer *answer)
 {
 	long status = answer->status;
@@ -513,10 +536,7 @@ static enum seed_s3_outcome judge(const struct seed_s3_op *op, const struct seed
 		       op->kind == KIND_DELETE ? SEED_S3_DONE : SEED_S3_REFUSED;
 	if (op->kind == KIND_WRITE && (status == 409 || status == 412))
 		return SEED_S3_UNSURE;
-	/* 501 is the one of them that says "never". */
-	if (is_busy(status) && status != 501)
-		return op->kind == KIND_WRITE ? SEED_S3_UNSURE : SEED_S3_AWAY;
-	return SEED_S3_REFUSED;
+	return judge_error(op, answer);
 }
 
 /* Stores compare the whole, weak or not; the quotes are put back as each wants them. */

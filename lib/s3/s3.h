@@ -37,10 +37,11 @@ struct seed_s3_config {
 	const char *ca_file; /* NULL: the system's */
 };
 
-/* `credentials` stay the caller's, and may be filled anew meanwhile. -EINVAL with a line:
- * what is wrong in `config`. */
+/* `credentials` stay the caller's, and may be filled anew meanwhile. Where they expire, and the
+ * store says that they have, their expires_ms becomes 0. -EINVAL with a line: what is wrong in
+ * `config`. */
 errint_t seed_s3_new(struct seed_net *net, const struct seed_s3_config *config,
-		     const struct seed_s3_credentials *credentials, struct seed_s3 **s3,
+		     struct seed_s3_credentials *credentials, struct seed_s3 **s3,
 		     struct seed_error *error) SEED_MUST_CHECK;
 void seed_s3_free(struct seed_s3 *s3); /* when nothing is under way; NULL is allowed */
 
@@ -57,9 +58,14 @@ enum seed_s3_outcome {
 	/* put: it may stand there, or not: the condition does not hold, or the answer was
 	 * lost. Reading it back tells. */
 	SEED_S3_UNSURE,
-	SEED_S3_AWAY,    /* not reached, or busy: nothing was changed; again later */
+	/* Not reached, or busy; or the signature is not good now: the key of a role has expired,
+	 * or a clock is wrong. Nothing was changed; again later. */
+	SEED_S3_AWAY,
 	SEED_S3_REFUSED, /* again would not help: `error` says what would */
 };
+
+/* An HTTP status that says "later". 501 says "never". */
+bool seed_s3_is_busy(long status);
 
 /* An ETag without its quotes, and NUL. Stores send 32 or some more characters. */
 #define SEED_S3_ETAG_BYTES 128

@@ -183,14 +183,21 @@ rgw_is_beyond() { # COUNT
 }
 
 @test "each answer is what it means for a read and for a write" {
-	local row status read write
+	local row status code read write
 
-	for row in 400:refused:refused 403:refused:refused 404:none:unsure 409:refused:unsure 412:refused:unsure \
+	for row in 400:refused:refused 403:refused:refused 404:none:unsure 408:away:unsure 409:refused:unsure 412:refused:unsure \
 		429:away:unsure 500:away:unsure 501:refused:refused 503:away:unsure 302:refused:refused; do
 		IFS=: read -r status read write <<<"$row"
 		model "status=$status"
 		same "$status $read $write" \
 			"$status $(outcome ask get a) $(outcome ask create a "$DIR/hello")"
+	done
+	# The key of the environment does not become a better one.
+	for row in 400:RequestTimeout:away:unsure 403:RequestTimeTooSkewed:away:away 400:ExpiredToken:refused:refused; do
+		IFS=: read -r status code read write <<<"$row"
+		MODEL_CODE=$code model "status=$status"
+		same "$code $read $write" \
+			"$code $(outcome ask get a) $(outcome ask create a "$DIR/hello")"
 	done
 }
 

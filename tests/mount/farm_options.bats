@@ -252,6 +252,19 @@ store=, or name another with -o state=DIR" "$stderr"
 	same 1 "$(count create)"
 }
 
+@test "a role's key that the store does not take any more is asked for anew, and nothing fails" {
+	model metadata rotates=7200
+	unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
+	AWS_CONTAINER_CREDENTIALS_FULL_URI=$MODEL_URL/role AWS_CONTAINER_AUTHORIZATION_TOKEN=container-secret \
+		start_seedfs -o "$(shared "$MODEL_URL")" "$MNT"
+	wait_mounted
+	same ok "$(try_write fox "a red fox")"
+	# Somebody else has the next key, and this host's is worth nothing.
+	curl -sS -H "Authorization: container-secret" "$MODEL_URL/role" >"$DIR/role"
+	same ok "$(try_write hen "a hen")"
+	same 2 "$(count create)"
+}
+
 try_is() { # OUTCOME NAME TEXT
 	[ "$1" = "$(try_write "$2" "$3")" ]
 }

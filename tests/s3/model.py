@@ -19,7 +19,7 @@ does that). Each option breaks one promise:
   astray             a listing has a key that does not begin with what was asked for
   stuck              … begins anew for each page, and says that there is more
   tls                https, with the certificate and its key in $MODEL_CERTIFICATE
-  status=N           every request is answered with N, and does not happen
+  status=N           every request is answered with N and the code $MODEL_CODE, and does not happen
   metadata           /latest/… and /role are an instance's and a container's endpoints
   log                each request is a line of standard error
   rotates=N          their key is good for N seconds, and only until the next is handed out: a
@@ -114,10 +114,10 @@ class Handler(BaseHTTPRequestHandler):
             if counts["all"] <= FLAGS.get("busy-first", 0):
                 return self.error(503, "SlowDown")
             if "status" in FLAGS:
-                return self.error(FLAGS["status"], "Injected")
+                return self.error(FLAGS["status"], os.environ.get("MODEL_CODE", "Injected"))
             if "rotates" in FLAGS and path.startswith("/seed") and \
                     "Credential=%s/" % role_name() not in self.headers.get("Authorization", ""):
-                return self.error(403, "ExpiredToken")
+                return self.error(400, "ExpiredToken")
             if "metadata" in FLAGS and not path.startswith("/seed"):
                 return self.metadata(path)
             if not path.startswith("/seed"):

@@ -562,7 +562,7 @@ static struct seed_s3_op *op_new(enum act act, const char *key, int64_t deadline
 }
 
 errint_t __wrap_seed_s3_new(struct seed_net *net, const struct seed_s3_config *config,
-			    const struct seed_s3_credentials *credentials, struct seed_s3 **s3,
+			    struct seed_s3_credentials *credentials, struct seed_s3 **s3,
 			    struct seed_error *error)
 {
 	static char store;
