@@ -21,6 +21,8 @@ static void take_result(struct generation *generation, struct step_job *job)
 		job->reuse_name = NULL;
 	}
 	if (job->step == STEP_TAKE && !job->err) {
+		/* A newer text may have the name since the row was read. */
+		job->record.superseded |= generation->record.superseded;
 		seed_record_release(&generation->record);
 		generation->record = job->record;
 		job->record = (struct seed_record){ 0 };

@@ -76,6 +76,9 @@ enum phase generation_superseded(struct generation *generation, const char *by)
 	generation_unlink_name(generation);
 	generation->record.superseded = true;
 	generation_answer(generation, ECANCELED);
+	/* Its lease may be taken by now, and what its host has paid for with it. */
+	if (generation->phase == PHASE_TAKE)
+		return PHASE_STAY;
 	if (!at_service && is_known)
 		return generation_give_up(generation, ECANCELED);
 	disk_step(generation, STEP_MARK);
