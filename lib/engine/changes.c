@@ -608,8 +608,35 @@ static void supersede_target(struct seed_engine *engine, const struct change *ch
 	}
 }
 
+/* A look between the store's change and this one has made the files here what the store has, and
+ * then they were moved, too. */
+static void look_again(struct seed_engine *engine, const struct change *change)
+{
+	const struct shared_change *shared = &change->shared;
+	char name[SEED_STORE_PATH_BYTES];
+
+	for (size_t i = 0; i < shared->count; i++) {
+		refresh_forget(engine, shared->names[i]);
+		if (seed_store_renamed(shared->names[i], change->name, change->to, change->folder, name))
+			refresh_forget(engine, name);
+	}
+}
+
+/* A look at the old name may have made it what the store says, so that nothing is left here to move. */
+static bool happened_at_store(const struct change *change)
+{
+	for (size_t i = 0; i < change->shared.count; i++)
+		if (change->shared.left_serials[i])
+			return true;
+	return false;
+}
+
 static void move_ended(struct seed_engine *engine, struct change *change)
 {
+	if (engine->shared)
+		look_again(engine, change);
+	if (change->err == -ENOENT && happened_at_store(change))
+		change->err = 0;
 	if (change->err)
 		return;
 	if (!change->folder)

@@ -51,6 +51,8 @@ void farm_waits_check(void);
 void farm_check_begin(void);
 /* Whose picture it has is not followed from here on: restored, or renamed. */
 void farm_moves(int name);
+/* When the host last left it for another name. `forget`: who renamed it knows. */
+int64_t farm_take_left_ms(int host, int name, bool forget);
 /* A user has removed the text, or what runs for the name. */
 void farm_excuse(int name);
 /* A user removes a picture of this name. */

@@ -24,6 +24,8 @@ static struct row_seen {
 } rows_seen[ROWS_SEEN_MAX];
 /* When a host last told the others that the name has something in flight. */
 static int64_t hinted_ms[NAMES];
+/* When the host last left the name for another. */
+static int64_t left_ms[HOSTS_MAX][NAMES];
 static int row_count;
 static int64_t charged, charged_day;  /* as the farm has it */
 static int64_t counted_before;        /* submissions of earlier days */
@@ -305,6 +307,8 @@ static void check_entry_write(int host, int name, const char *was, const char *i
 		       (unsigned long long)before.serial);
 	if ((after.without & SEED_SHARE_NO_PROMPT) && !(before.without & SEED_SHARE_NO_PROMPT))
 		excuse_rows(&before);
+	if (after.moved_to && !before.moved_to)
+		left_ms[host][name] = now_ms();
 	check_rows(host, name_of(name), &before, &after);
 	check_pictures(name, &before, &after);
 	seed_share_release(&before);
@@ -569,6 +573,15 @@ void farm_excuse(int name)
 				excused_text[text_of(&g->record)] = true;
 }
 
+int64_t farm_take_left_ms(int host, int name, bool forget)
+{
+	int64_t ms = left_ms[host][name];
+
+	if (forget)
+		left_ms[host][name] = 0;
+	return ms;
+}
+
 void farm_moves(int name)
 {
 	moved[name] = true;
@@ -586,6 +599,7 @@ void farm_check_begin(void)
 	dropped = false;
 	memset(drops, 0, sizeof(drops));
 	memset(hinted_ms, 0, sizeof(hinted_ms));
+	memset(left_ms, 0, sizeof(left_ms));
 	memset(late_rows, 0, sizeof(late_rows));
 	memset(excused_text, 0, sizeof(excused_text));
 	memset(moved, 0, sizeof(moved));

@@ -7,6 +7,8 @@ static struct waiter {
 	struct seed_wait wait;
 	bool answered, must_succeed, picture;
 	int host, text;             /* text of a commit; -1 */
+	int from;                   /* of a rename; -1 */
+	int64_t since_ms;
 	const char *what;
 	char *report;
 } waiters[FARM_WAITS_MAX];
@@ -14,6 +16,15 @@ static int waiter_count;
 static int newest[NAMES];           /* text; -1: none */
 
 /* ---- users ---- */
+
+/* Another one of the same name finds nothing any more. */
+static void check_rename(const struct waiter *waiter, int code)
+{
+	int64_t left_ms = farm_take_left_ms(waiter->host, waiter->from, code == 0);
+
+	if (code == ENOENT && left_ms > waiter->since_ms)
+		broken("host %d has renamed %s, and says ENOENT", waiter->host, name_of(waiter->from));
+}
 
 static void answered(struct seed_wait *wait, int code)
 {
@@ -28,6 +39,8 @@ static void answered(struct seed_wait *wait, int code)
 	if (waiter->must_succeed && code)
 		broken("host %d, %s T%d: %s, and the adversary is kind", waiter->host, waiter->what,
 		       waiter->text, strerror(code));
+	if (waiter->from >= 0)
+		check_rename(waiter, code);
 	if (code == 0 && waiter->text >= 0)
 		texts[waiter->text].closed_well = true;
 }
@@ -39,7 +52,7 @@ static struct seed_wait *wait_new(int host, const char *what, int text)
 	if (waiter_count == FARM_WAITS_MAX)
 		return NULL;
 	waiter = &waiters[waiter_count++];
-	*waiter = (struct waiter){ .host = host, .what = what, .text = text };
+	*waiter = (struct waiter){ .host = host, .what = what, .text = text, .from = -1, .since_ms = now_ms() };
 	waiter->wait.done = answered;
 	waiter->wait.engine = members[host].engine;
 	return &waiter->wait;
@@ -116,6 +129,7 @@ static void rename_prompt(int host, int from, int to)
 	if (!wait)
 		return;
 	newest[from] = newest[to] = -1;
+	((struct waiter *)(void *)wait)->from = from;
 	farm_moves(from);
 	farm_moves(to);
 	trace("user: mv %s %s", name_of(from), name_of(to));

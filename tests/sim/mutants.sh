@@ -100,7 +100,7 @@ mutant "a task id that found no disk is forgotten" lib/engine/submit.c \
 mutant "a failed removal cancels" lib/engine/changes.c \
 	's/if \(change->err\)\n\t\t\tdisk_step_resume\(g\);\n\t\telse\n\t\t\tgo\(g\);/go(g);/'
 mutant "a failed rename supersedes" lib/engine/changes.c \
-	's/(static void move_ended[^\n]*\n\{\n)(\tif \(change->err\)\n\t\treturn;\n)(\tif \(!change->folder\)\n\t\tsupersede_target\(engine, change\);\n)/$1$3$2/'
+	's/(static void move_ended.*?)(\tif \(change->err\)\n\t\treturn;\n)(\tif \(!change->folder\)\n\t\tsupersede_target\(engine, change\);\n)/$1$3$2/s'
 mutant "the budget keeps what was none" lib/engine/budget.c \
 	's/engine->spent.count--;/engine->spent.count -= 0;/'
 mutant "a finished row is written again" lib/engine/disk_steps.c \
