@@ -90,7 +90,9 @@ static void listed(struct fs *fs, fuse_req_t req, int code, void *context)
 {
 	struct listing_wait *listing = context;
 
-	if (code == EINTR || code == ESHUTDOWN)
+	if (fs->options.shared.wait_offline && (code == EHOSTUNREACH || code == ETIMEDOUT))
+		code = 0;
+	if (code)
 		reply_open(req, listing->handle, -code);
 	else
 		listing->then(fs, req, listing->handle);

@@ -15,13 +15,15 @@
 #define ALL "/"
 /* Names that are read at once. */
 #define READS 32
-/* Reads that a busy store may refuse, of all: they are asked for again. */
+/* Reads that a busy store may refuse, of all: they are asked for again. And of one page. */
 #define REFUSED_MAX 64
+#define PAGE_TRIES_MAX 4
 
 struct folder_item {
 	struct refresh_watch watch; /* first */
 	struct folder_look *look;
 	size_t name; /* its number */
+	bool again;  /* for the second time; each takes a while */
 };
 
 struct folder_look {
@@ -36,7 +38,8 @@ struct folder_look {
 	char **names;             /* to be read; owned, each */
 	size_t count, alloc, next_name;
 	size_t left;              /* so many keys more are listed */
-	int reading, refused;
+	int reading, refused, tries; /* `tries` of the page */
+	bool shows;               /* what is damaged is left out, and the log says so */
 	bool listed;
 	errint_t err;
 };
@@ -71,18 +74,21 @@ static void end(struct folder_look *look)
 
 static void go_on(struct folder_look *look);
 
-static bool read_name(struct folder_look *look, size_t name);
+static bool read_name(struct folder_look *look, size_t name, bool again);
 
 static void name_read(struct seed_engine *engine, struct refresh_watch *watch, errint_t err)
 {
 	struct folder_item *item = (struct folder_item *)watch;
 	struct folder_look *look = item->look;
 	size_t name = item->name;
+	bool again = item->again;
 
 	SEED_UNUSED(engine);
 	free(watch);
 	look->reading--;
-	if (err && look->refused++ < REFUSED_MAX && read_name(look, name))
+	if (err == -EBADMSG && look->shows)
+		err = 0;
+	if (err && !again && look->refused++ < REFUSED_MAX && read_name(look, name, true))
 		return;
 	if (err && !look->err)
 		look->err = err;
@@ -90,7 +96,7 @@ static void name_read(struct seed_engine *engine, struct refresh_watch *watch, e
 }
 
 /* False: there is nothing to wait for. */
-static bool read_name(struct folder_look *look, size_t name)
+static bool read_name(struct folder_look *look, size_t name, bool again)
 {
 	struct folder_item *item = calloc(1, sizeof(*item));
 
@@ -101,6 +107,7 @@ static bool read_name(struct folder_look *look, size_t name)
 	item->watch.done = name_read;
 	item->look = look;
 	item->name = name;
+	item->again = again;
 	if (!refresh_name(look->engine, look->names[name], false, &item->watch)) {
 		free(item);
 		return false;
@@ -112,7 +119,7 @@ static bool read_name(struct folder_look *look, size_t name)
 static void go_on(struct folder_look *look)
 {
 	while (!look->err && look->reading < READS && look->next_name < look->count)
-		(void)read_name(look, look->next_name++);
+		(void)read_name(look, look->next_name++, false);
 	if (look->reading == 0 && (look->listed || look->err) && !look->asked)
 		end(look);
 }
@@ -172,12 +179,19 @@ static void on_page(void *context, struct seed_s3_answer *answer)
 	struct folder_look *look = context;
 
 	look->asked = NULL;
+	/* It is busy; one that is away is not asked again. */
+	if (answer->outcome == SEED_S3_AWAY && answer->status && ++look->tries < PAGE_TRIES_MAX && ask(look) == 0)
+		return;
+	look->tries = 0;
 	if (answer->outcome == SEED_S3_DONE)
 		look->err = add_page(look, answer->listing);
 	else
 		look->err = shared_error(answer);
 	if (answer->outcome != SEED_S3_DONE)
 		shared_answered(look->engine->shared, look->err, &answer->error);
+	if (answer->outcome == SEED_S3_REFUSED)
+		seed_log_line(look->engine->log, NULL, SEED_LOG_ERROR "The store does not list %s: %s (%s)",
+			      look->prefix, answer->error.message, seed_error_name(answer->error.code));
 	go_on(look);
 }
 
@@ -262,13 +276,22 @@ static void shown(struct seed_engine *engine, struct command *command)
 	request_refuse(engine, request, request->code);
 }
 
+/* Names that nobody here has looked at would be missing without a word; so the first listing
+ * fails, and later ones are what was known. */
+static int code_of(struct seed_engine *engine, const char *path, errint_t err)
+{
+	bool away = err == -EHOSTUNREACH || err == -ETIMEDOUT;
+
+	return away && refresh_knows_folder(engine, path) ? 0 : -err;
+}
+
 static void listed(struct seed_engine *engine, void *context, errint_t err)
 {
 	struct request *request = context;
 
 	if (!err)
 		refresh_note_folder(engine, request->name);
-	request->code = -err;
+	request->code = code_of(engine, request->name, err);
 	shown(engine, &request->command);
 }
 
@@ -276,12 +299,21 @@ static void begin_look(struct folder_look *look, struct request *request)
 {
 	look->done = listed;
 	look->context = request;
+	look->shows = true;
 	if (!look->err)
 		look->err = ask(look);
 	if (request->wait)
 		wait_hold(look->engine, &request->wait, request->wait);
 	if (look->err)
 		end(look);
+}
+
+/* The store was just away, and is not asked. One that was away at the mount is another case: what is
+ * here is shown, and the log says so. */
+static bool is_unknown(struct seed_engine *engine, const char *path)
+{
+	return engine->shared && engine->shared->fit && !engine->stopping &&
+	       seed_clock_now_ms() < engine->shared->looks_ms && !refresh_knows_folder(engine, path);
 }
 
 static void run(struct seed_engine *engine, struct command *command)
@@ -292,6 +324,7 @@ static void run(struct seed_engine *engine, struct command *command)
 	look = can_look(engine) && !refresh_folder_is_fresh(engine, request->name) ?
 		look_new(engine, request->name) : NULL;
 	if (!look) {
+		request->code = is_unknown(engine, request->name) ? EHOSTUNREACH : 0;
 		shown(engine, command);
 		return;
 	}

@@ -517,6 +517,8 @@ void refresh_forget(struct seed_engine *engine, const char *name);
 bool refresh_has(struct seed_engine *engine, const char *name, const char *etag);
 void refresh_note_folder(struct seed_engine *engine, const char *path);
 bool refresh_folder_is_fresh(struct seed_engine *engine, const char *path);
+/* It was looked at as a whole, at some time. (False also if that was forgotten.) */
+bool refresh_knows_folder(struct seed_engine *engine, const char *path);
 
 /* ---- scan.c ---- */
 

@@ -100,6 +100,14 @@ void refresh_note_folder(struct seed_engine *engine, const char *path)
 	note(engine, key, 1);
 }
 
+bool refresh_knows_folder(struct seed_engine *engine, const char *path)
+{
+	char key[SEED_STORE_PATH_BYTES];
+
+	folder_key(path, key);
+	return has_etag(engine, key, 1);
+}
+
 bool refresh_folder_is_fresh(struct seed_engine *engine, const char *path)
 {
 	char key[SEED_STORE_PATH_BYTES];
@@ -173,6 +181,17 @@ static void look_below(struct refresh *refresh)
 		looked_below(engine, refresh, err);
 }
 
+/* It is not read again before it has changed. */
+static void note_damaged(struct refresh *refresh)
+{
+	struct seed_engine *engine = refresh->engine;
+
+	if (!has_etag(engine, refresh->name, refresh->etag))
+		seed_log_line(engine->log, refresh->name, SEED_LOG_ERROR "What the store has for this name is not "
+			      "what seedfs writes, and is not shown (EBADMSG)");
+	note(engine, refresh->name, refresh->etag);
+}
+
 static void mirrored(struct seed_engine *engine, struct command *command)
 {
 	struct refresh *refresh = (struct refresh *)command;
@@ -183,10 +202,8 @@ static void mirrored(struct seed_engine *engine, struct command *command)
 		return;
 	}
 	if (refresh->err == -EBADMSG)
-		seed_log_line(engine->log, refresh->name, SEED_LOG_ERROR "What the store has for this name is not "
-			      "what seedfs writes, and is not shown (EBADMSG)");
-	/* It is not read again before it has changed. */
-	if (!refresh->err || refresh->err == -EBADMSG)
+		note_damaged(refresh);
+	else if (!refresh->err)
 		note(engine, refresh->name, refresh->etag);
 	end(refresh);
 }
@@ -310,7 +327,10 @@ static void on_read(void *context, const struct seed_share_result *result)
 		was_read(refresh, result);
 		return;
 	}
-	if (!result->error.http_status) /* nobody is there; else it was busy */
+	refresh->etag = hash_of(result->etag);
+	if (result->err == -EBADMSG)
+		note_damaged(refresh);
+	else if (!result->error.http_status) /* nobody is there; else it was busy */
 		shared->looks_ms = seed_clock_now_ms() + AWAY_MS;
 	refresh->err = result->err;
 	end(refresh);

@@ -8,7 +8,7 @@ load helper
 more_setup() {
 	export AWS_ACCESS_KEY_ID=testkey AWS_SECRET_ACCESS_KEY=testsecret AWS_EC2_METADATA_DISABLED=true
 	unset AWS_SESSION_TOKEN AWS_PROFILE AWS_REGION AWS_DEFAULT_REGION
-	export MODEL_HOLDS=$DIR/holds
+	export MODEL_HOLDS=$DIR/holds MODEL_BREAKS=$DIR/breaks
 	ONE=$MNT
 	TWO=$DIR/two
 	mkdir "$TWO"
@@ -304,4 +304,45 @@ store_comes() {
 	wait_until write hen "a hen"
 	wait_until made "$TWO" hen
 	same 1 "$(count create "a hen")"
+}
+
+lists() { # NAMES FOLDER
+	[ "$1" = "$(ls "$2" | tr '\n' ' ')" ]
+}
+
+fails_to_list() { # FOLDER
+	fails ls "$1" 2>"$DIR/ls"
+	has "$(<"$DIR/ls")" "No route to host"
+}
+
+lists_and_says() { # PART
+	ls "$TWO/prompts" >/dev/null && grep -q "$1" "$TWO/status"
+}
+
+@test "a listing is whole, or what was known, or an error" {
+	local n
+
+	restart_hosts page=2
+	for n in 1 2 3 4 5; do write "fox$n" "text $n"; done
+	# A folder that this host has never seen as a whole.
+	echo start-after >"$DIR/breaks"
+	fails_to_list "$TWO/prompts"
+	fails_to_list "$TWO/images"
+	echo name/fox3 >"$DIR/breaks"
+	fails_to_list "$TWO/prompts"
+	fails_to_list "$TWO/prompts"
+	rm "$DIR/breaks"
+	wait_until lists "fox1 fox2 fox3 fox4 fox5 " "$TWO/prompts"
+	lists "fox1.png fox2.png fox3.png fox4.png fox5.png " "$TWO/images"
+	# One that it has.
+	write fox6 "text 6"
+	echo prefix=art/name >"$DIR/breaks"
+	wait_until lists "fox1 fox2 fox3 fox4 fox5 " "$TWO/prompts"
+	has "$(<"$TWO/status")" "The store does not answer"
+	rm "$DIR/breaks"
+	wait_until lists "fox1 fox2 fox3 fox4 fox5 fox6 " "$TWO/prompts"
+	# One name's damage is that name's.
+	put_object name/hen "no entry"
+	wait_until lists_and_says "What the store has for this name is not what seedfs writes"
+	lists "fox1 fox2 fox3 fox4 fox5 fox6 " "$TWO/prompts"
 }

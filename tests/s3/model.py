@@ -3,7 +3,7 @@
 
   model.py [ignore-none-match] [ignore-match] [stale] [no-etag] [lost=N] [slow-down=N] [busy-first=N]
            [status=N] [ahead=N] [tls] [metadata] [rotates=N]
-           [astray] [stuck] [log]
+           [astray] [stuck] [log] [page=N]
 
 Prints its endpoint; the bucket is "seed". Signatures are not looked at (Ceph's gateway
 does that). Each option breaks one promise:
@@ -22,10 +22,12 @@ does that). Each option breaks one promise:
   status=N           every request is answered with N and the code $MODEL_CODE, and does not happen
   metadata           /latest/… and /role are an instance's and a container's endpoints
   log                each request is a line of standard error
+  page=N             a page of a listing has so many keys at most
   rotates=N          their key is good for N seconds, and only until the next is handed out: a
                      request with another is refused
 
-While the file $MODEL_HOLDS exists, requests below the key that it names are not answered.
+While the file $MODEL_HOLDS exists, requests that have its text in their path or query are not
+answered; while $MODEL_BREAKS does, those that have its text are answered with 503.
 
 Sources: Amazon S3 API reference: PutObject, GetObject, ListObjectsV2, DeleteObject, Error
 responses; user guide, "Conditional writes"; EC2 user guide, "Use IMDSv2".
@@ -90,23 +92,22 @@ class Handler(BaseHTTPRequestHandler):
                              "</Message><RequestId>1</RequestId></Error>" % (code, code)).encode(),
                     Content_Type="application/xml")
 
-    def wait_if_held(self):
-        while True:
-            try:
-                with open(os.environ["MODEL_HOLDS"], encoding="utf-8") as file:
-                    held = file.read().strip()
-            except (KeyError, OSError):
-                return
-            if held not in urllib.parse.unquote(self.path):
-                return
-            time.sleep(0.02)
+    def is_named_by(self, variable):
+        try:
+            with open(os.environ[variable], encoding="utf-8") as file:
+                return file.read().strip() in urllib.parse.unquote(self.path)
+        except (KeyError, OSError):
+            return False
 
     def handle_one(self):
         path, _, query = self.path.partition("?")
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if "log" in FLAGS:
             print(self.command, self.path, file=sys.stderr, flush=True)
-        self.wait_if_held()
+        while self.is_named_by("MODEL_HOLDS"):
+            time.sleep(0.02)
+        if self.is_named_by("MODEL_BREAKS"):
+            return self.error(503, "SlowDown")
         with lock:
             counts["all"] += 1
             if "slow-down" in FLAGS and counts["all"] % FLAGS["slow-down"] == 0:
@@ -172,6 +173,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def list(self, query):
         prefix, after, most = query.get("prefix", ""), query.get("start-after", ""), int(query.get("max-keys", 1000))
+        most = min(most, FLAGS.get("page", most))
         out, count, more, folders = [], 0, False, []
         if "stuck" in FLAGS:
             after = ""
