@@ -22,6 +22,7 @@ struct kind {
 	void (*ask)(struct change *change, struct seed_share_request *request);
 	/* On a disk thread, before that: whether it may be. NULL: it may. */
 	errint_t (*may)(struct seed_engine *engine, struct change *change);
+	bool to_the_end; /* whoever waits does so until it is over, whatever the store does */
 	bool asks_last; /* it is asked once the files here allow the change */
 	bool needs;     /* what it does not know is not changed here either */
 	/* On the engine's thread, when it begins. An error: it does not. NULL: nothing. */
@@ -231,11 +232,19 @@ static void change_begin(struct seed_engine *engine, struct change *change)
 		change_run(engine, change);
 }
 
+/* The store may take its time. The change goes on, and its end is nobody's. */
+static void let_signals_end(struct seed_engine *engine, struct change *change)
+{
+	if (is_shared(engine, change) && change->wait && !change->kind->to_the_end)
+		wait_hold(engine, &change->wait, change->wait);
+}
+
 /* Begins at once, or after the rename that is under way. */
 static void change_arrived(struct seed_engine *engine, struct command *command)
 {
 	struct change *change = change_of(command);
 
+	let_signals_end(engine, change);
 	if (!engine->gate_closed) {
 		change_begin(engine, change);
 		return;
@@ -651,8 +660,10 @@ static void ask_move(struct change *change, struct seed_share_request *request)
 	shared_change_rename(&change->shared, change->name, change->to, change->folder);
 }
 
+/* The names of open files follow it at its end: who is answered before has both. */
 static const struct kind moving = {
-	.ask = ask_move, .may = may_move, .alone = true, .run = move_on_disk, .ended = move_ended,
+	.ask = ask_move, .may = may_move, .alone = true, .to_the_end = true,
+	.run = move_on_disk, .ended = move_ended,
 };
 
 /* ---- those that wait ---- */

@@ -307,7 +307,9 @@ store_comes() {
 }
 
 lists() { # NAMES FOLDER
-	[ "$1" = "$(ls "$2" | tr '\n' ' ')" ]
+	local found
+
+	found=$(ls "$2") && [ "$1" = "${found//$'\n'/ }" ]
 }
 
 fails_to_list() { # FOLDER
@@ -332,17 +334,43 @@ lists_and_says() { # PART
 	fails_to_list "$TWO/prompts"
 	fails_to_list "$TWO/prompts"
 	rm "$DIR/breaks"
-	wait_until lists "fox1 fox2 fox3 fox4 fox5 " "$TWO/prompts"
-	lists "fox1.png fox2.png fox3.png fox4.png fox5.png " "$TWO/images"
+	wait_until lists "fox1 fox2 fox3 fox4 fox5" "$TWO/prompts"
+	lists "fox1.png fox2.png fox3.png fox4.png fox5.png" "$TWO/images"
 	# One that it has.
 	write fox6 "text 6"
 	echo prefix=art/name >"$DIR/breaks"
-	wait_until lists "fox1 fox2 fox3 fox4 fox5 " "$TWO/prompts"
+	wait_until lists "fox1 fox2 fox3 fox4 fox5" "$TWO/prompts"
 	has "$(<"$TWO/status")" "The store does not answer"
 	rm "$DIR/breaks"
-	wait_until lists "fox1 fox2 fox3 fox4 fox5 fox6 " "$TWO/prompts"
+	wait_until lists "fox1 fox2 fox3 fox4 fox5 fox6" "$TWO/prompts"
 	# One name's damage is that name's.
 	put_object name/hen "no entry"
 	wait_until lists_and_says "What the store has for this name is not what seedfs writes"
-	lists "fox1 fox2 fox3 fox4 fox5 fox6 " "$TWO/prompts"
+	lists "fox1 fox2 fox3 fox4 fox5 fox6" "$TWO/prompts"
+}
+
+puts() { # NAME: how often it was written
+	grep -c "^PUT /seed/art/name/$1\$" "$DIR/model.err" || true
+}
+
+@test "a signal ends whoever waits for a store that does not answer to a removal" {
+	local before
+
+	write fox "a fox"
+	mkdir "$ONE/prompts/wood"
+	before=$(puts fox)
+	echo "PUT /seed/art/name/fox" >"$DIR/holds"
+	background rm "$ONE/prompts/fox"
+	wait_until asked $((before + 1)) "PUT /seed/art/name/fox$"
+	kill -TERM "$JOB"
+	WAIT=5 wait_until ended "$JOB"
+	echo "PUT /seed/art/name/wood" >"$DIR/holds"
+	wait_until fails test -e "$ONE/prompts/fox"
+	before=$(puts wood)
+	background rmdir "$ONE/prompts/wood"
+	wait_until asked $((before + 1)) "PUT /seed/art/name/wood$"
+	kill -TERM "$JOB"
+	WAIT=5 wait_until ended "$JOB"
+	rm "$DIR/holds"
+	wait_until fails test -e "$ONE/prompts/wood"
 }

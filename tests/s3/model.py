@@ -26,7 +26,7 @@ does that). Each option breaks one promise:
   rotates=N          their key is good for N seconds, and only until the next is handed out: a
                      request with another is refused
 
-While the file $MODEL_HOLDS exists, requests that have its text in their path or query are not
+While the file $MODEL_HOLDS exists, requests that have its text in "METHOD path" are not
 answered; while $MODEL_BREAKS does, those that have its text are answered with 503.
 
 Sources: Amazon S3 API reference: PutObject, GetObject, ListObjectsV2, DeleteObject, Error
@@ -95,7 +95,7 @@ class Handler(BaseHTTPRequestHandler):
     def is_named_by(self, variable):
         try:
             with open(os.environ[variable], encoding="utf-8") as file:
-                return file.read().strip() in urllib.parse.unquote(self.path)
+                return file.read().strip() in self.command + " " + urllib.parse.unquote(self.path)
         except (KeyError, OSError):
             return False
 
