@@ -307,10 +307,10 @@ static void start_step(struct generation *generation, enum disk_step step)
 	};
 	seed_buf_init(&job->bytes, SEED_ANSWER_MAX_BYTES);
 	job->err = copy_record(generation, &job->record);
-	if (!job->err && step == STEP_KEEP) {
+	if (step == STEP_KEEP) {
 		/* Said by this step's row alone, which follows the bytes. */
 		job->record.step = seed_record_step("received");
-		/* Taken, not copied: it may be many megabytes. */
+		/* Taken, not copied: it may be many megabytes. An error gives them back. */
 		job->bytes = generation->bytes;
 		seed_buf_init(&generation->bytes, SEED_ANSWER_MAX_BYTES);
 	}

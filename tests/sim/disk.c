@@ -56,6 +56,8 @@ PORT(store_picture_read);
 PORT(store_picture_record);
 PORT(store_fill);
 PORT(sha256);
+PORT(record_copy);
+__typeof__(seed_record_copy) __real_seed_record_copy;
 
 /* Few, so that most runs come to one that is due. */
 #define CHECKPOINT_ROWS 3
@@ -179,10 +181,20 @@ static errint_t step(void)
 	return 0;
 }
 
+/* The engine's and the store's: memory may be lacking for it. */
+errint_t __wrap_seed_record_copy(struct seed_record *to, const struct seed_record *from)
+{
+	if (is_dead() || !chance((unsigned)world_faults() / 15))
+		return __real_seed_record_copy(to, from);
+	seed_record_init(to);
+	trace("no memory for a row");
+	return -ENOMEM;
+}
+
 static void copy_record(struct seed_record *to, const struct seed_record *from)
 {
 	seed_record_release(to);
-	if (seed_record_copy(to, from))
+	if (__real_seed_record_copy(to, from))
 		abort();
 }
 
@@ -600,7 +612,7 @@ static errint_t mark_removal(const struct seed_record *cancelled)
 		return err;
 	if (!row)
 		return step();
-	if (seed_record_copy(&before, &row->record))
+	if (__real_seed_record_copy(&before, &row->record))
 		abort();
 	/* What is verified goes on without a prompt. */
 	if (before.state != SEED_STATE_VERIFIED)
@@ -1119,7 +1131,7 @@ errint_t WRAP(recover)(struct seed_store *store, seed_store_pending_fn *each, vo
 				newest = false;
 		if (is_overtaken(&list[i]->record))
 			newest = false;
-		if (seed_record_copy(&copy, &list[i]->record))
+		if (__real_seed_record_copy(&copy, &list[i]->record))
 			abort();
 		trace("recovered %s %s step %s%s", copy.name, copy.request, copy.step,
 		      newest ? "" : " superseded");

@@ -66,6 +66,8 @@ mutant "superseded before the newer text is durable" lib/engine/commit.c \
 	's/(\trequest_attach\(generation, request\);\n\tmachine_start)/\tif (older)\n\t\tmachine_deliver(older, \&(struct event){ .kind = EVENT_SUPERSEDED, .by = "x" });\n$1/'
 mutant "an older one's steps do not wait for the newer one's beginning" lib/engine/disk_steps.c \
 	's/return newest != generation && !generation_has_begun\(newest\) && !is_at_store\(newest\);/return !newest || (false \&\& is_at_store(newest));/'
+mutant "an answer's bytes are lost with the memory for its row" lib/engine/disk_steps.c \
+	's/\tif \(step == STEP_KEEP\) \{/\tif (!job->err && step == STEP_KEEP) {/'
 mutant "a broken poll is a failed attempt" lib/engine/failure.c \
 	's/(_UNSURE\] = \{\n.*?\n\t\t\{ )SEED_VERDICT_AGAIN/$1SEED_VERDICT_RETRY/s'
 mutant "a URL that is dead for a moment is a failed attempt" lib/engine/failure.c \
