@@ -32,8 +32,8 @@ static void fetched(struct fs *fs, fuse_req_t req, int code, void *context)
 	}
 }
 
-void fetch_open(struct fs *fs, fuse_req_t req, struct handle *handle, enum seed_area area,
-		  const char *path, fetch_open_fn *then)
+static void fetch(struct fs *fs, fuse_req_t req, struct handle *handle, enum seed_area area,
+		  const char *path, bool thumb, fetch_open_fn *then)
 {
 	struct fetching *fetching = NULL;
 	struct seed_wait *wait = NULL;
@@ -53,7 +53,19 @@ void fetch_open(struct fs *fs, fuse_req_t req, struct handle *handle, enum seed_
 	if (!wait) {
 		free(fetching);
 		reply_open(req, handle, -ENOMEM);
-	} else if (seed_engine_fetch(fs->engine, area, path, wait)) {
+	} else if (seed_engine_fetch(fs->engine, area, path, thumb, wait)) {
 		waiting_fail(wait, ENOMEM);
 	}
+}
+
+void fetch_open(struct fs *fs, fuse_req_t req, struct handle *handle, enum seed_area area,
+		const char *path, fetch_open_fn *then)
+{
+	fetch(fs, req, handle, area, path, false, then);
+}
+
+void fetch_thumb(struct fs *fs, fuse_req_t req, struct handle *handle, enum seed_area area,
+		 const char *path, fetch_open_fn *then)
+{
+	fetch(fs, req, handle, area, path, true, then);
 }

@@ -422,6 +422,9 @@ bool fetch_is_shared(const struct fs *fs);
 typedef void fetch_open_fn(struct fs *fs, fuse_req_t req, struct handle *handle);
 void fetch_open(struct fs *fs, fuse_req_t req, struct handle *handle, enum seed_area area,
 		const char *path, fetch_open_fn *then);
+/* So, where the thumbnail is enough. */
+void fetch_thumb(struct fs *fs, fuse_req_t req, struct handle *handle, enum seed_area area,
+		const char *path, fetch_open_fn *then);
 
 /* ---- the areas ---- */
 

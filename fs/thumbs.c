@@ -148,7 +148,7 @@ static errint_t open_thumb(struct fs *fs, struct handle *handle)
 	return handle->fd < 0 ? handle->fd : 0;
 }
 
-static void make(struct fs *fs, fuse_req_t req, struct handle *handle);
+static void thumb_open(struct fs *fs, fuse_req_t req, struct handle *handle);
 
 static void made(struct fs *fs, fuse_req_t req, int code, void *context)
 {
@@ -159,7 +159,7 @@ static void made(struct fs *fs, fuse_req_t req, int code, void *context)
 
 	inode_path(fs, handle->inode, path);
 	if (code == EAGAIN && find_image(fs, path, &area, image, &st) == 0)
-		fetch_open(fs, req, handle, area, image, make);
+		fetch_thumb(fs, req, handle, area, image, thumb_open);
 	else
 		reply_open(req, handle, code ? -code : open_thumb(fs, handle));
 }

@@ -46,6 +46,8 @@ enum {
 	/* `man seed`: the source's own texts, as they are read; and how many. */
 	SEED_SOURCE_TEXTS_MAX_BYTES = 256 * 1024,
 	SEED_SOURCE_TEXTS_MAX = 256,
+	/* A thumbnail that another host made: those of ours have some 30 KB. */
+	SEED_THUMB_MAX_BYTES = 1024 * 1024,
 	/* A URL that a service may hand us (signed URLs reach 2 KiB). */
 	SEED_URL_MAX_BYTES = 8 * 1024,
 	/* Redirects followed when an image is downloaded. */

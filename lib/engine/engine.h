@@ -167,9 +167,9 @@ errint_t seed_engine_refresh_folder(struct seed_engine *engine, const char *path
 errint_t seed_engine_refresh_all(struct seed_engine *engine, struct seed_wait *wait) SEED_MUST_CHECK;
 
 /* The image at `path` below an area is a placeholder (lib/store/store.h): its bytes are brought
- * here. `wait` gets 0, EIO (the store has others, or none), EHOSTUNREACH …. */
+ * here, or, for `thumb`, its thumbnail if there is one. `wait` gets 0, EIO (the store has others, or none), EHOSTUNREACH …. */
 errint_t seed_engine_fetch(struct seed_engine *engine, enum seed_area area, const char *path,
-			   struct seed_wait *wait) SEED_MUST_CHECK;
+			   bool thumb, struct seed_wait *wait) SEED_MUST_CHECK;
 
 /* A signal came to a waiter: its process is looked at, and if it is ending, the
  * wait ends with EINTR. May be called with libfuse's request lock held. */

@@ -327,6 +327,7 @@ struct shared {
 	struct shared_change *changes;   /* shared_changes.c: likewise */
 	struct hint *hints;              /* hints.c: likewise */
 	struct parent *parents;          /* parents.c: likewise */
+	struct thumb_upload *thumb_uploads; /* thumb_upload.c: likewise */
 	/* scan.c */
 	struct seed_s3_op *scan;         /* a page that is being listed; NULL: none */
 	int64_t scan_ms;                 /* when the next one is */
@@ -739,6 +740,13 @@ void thumbs_make(struct seed_engine *engine, const char *name);
 const char *thumbs_path(const struct seed_engine *engine, const void *job);
 /* What has not begun is given up. */
 void thumbs_stop(struct seed_engine *engine);
+
+/* ---- thumb_upload.c ---- */
+
+/* The thumbnail of the image at `path` was made: other hosts may have it, too. */
+void thumb_upload(struct seed_engine *engine, enum seed_area area, const char *path,
+		  const struct seed_thumb_files *files);
+void thumb_uploads_free(struct shared *shared);
 
 /* ---- timers.c: when each is to be looked at ---- */
 

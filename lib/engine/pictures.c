@@ -1,7 +1,8 @@
 /*
  * Images that stand here as placeholders: their bytes come from the store when somebody
  * opens them. Each is asked for once, whoever waits for it, and believed only if its sum
- * is the record's.
+ * the record's. A thumbnail is asked for first, where that is what somebody opens; where the
+ * store has none, the image is, and the thumbnail is made of it.
  */
 #include <sys/mman.h>
 #include <unistd.h>
@@ -27,6 +28,7 @@ struct picture {
 	struct seed_share_op *read;   /* its entry; NULL: not asked for */
 	struct seed_s3_op *asked;
 	int tries;                    /* that failed */
+	bool thumb;                   /* its thumbnail is enough */
 	int fd;                       /* the bytes; -1: not here yet */
 	errint_t err;
 };
@@ -133,6 +135,12 @@ static void fill(struct seed_disk_job *disk)
 {
 	struct picture *picture = of(disk);
 
+	if (picture->thumb) {
+		picture->err = seed_store_thumb_take(picture->engine->store, picture->area, picture->path,
+						     picture->image.sha256, picture->fd);
+		engine_post(picture->engine, &picture->report);
+		return;
+	}
 	picture->err = check(picture);
 	if (!picture->err)
 		picture->err = seed_store_fill(picture->engine->store, picture->area, picture->path,
@@ -142,12 +150,32 @@ static void fill(struct seed_disk_job *disk)
 
 /* ---- the engine's thread ---- */
 
+static errint_t ask(struct picture *picture);
+
+/* Not the thumbnail, then. */
+static bool asked_for_image(struct picture *picture)
+{
+	if (!picture->thumb || picture->engine->stopping)
+		return false;
+	picture->thumb = false;
+	picture->tries = 0;
+	if (picture->fd >= 0)
+		close(picture->fd);
+	picture->fd = -1;
+	return ask(picture) == 0;
+}
+
 static void filled(struct seed_engine *engine, struct command *command)
 {
 	struct picture *picture = (struct picture *)command;
 	errint_t err = picture->err;
 
 	engine->steps_running--;
+	if (picture->thumb) {
+		if (!err || !asked_for_image(picture))
+			end(picture, err == -ESTALE ? 0 : err);
+		return;
+	}
 	if (!err)
 		cache_added(engine, picture->image.bytes);
 	if (err == -EIO)
@@ -156,8 +184,6 @@ static void filled(struct seed_engine *engine, struct command *command)
 	/* Another version stands there by now: whoever opens it asks for that one. */
 	end(picture, err == -ESTALE ? 0 : err);
 }
-
-static errint_t ask(struct picture *picture);
 
 static bool asked_again(struct picture *picture, const struct seed_s3_answer *answer)
 {
@@ -177,7 +203,7 @@ static void on_answer(void *context, struct seed_s3_answer *answer)
 		to_disk(picture, fill, filled);
 		return;
 	}
-	if (asked_again(picture, answer))
+	if (asked_for_image(picture) || asked_again(picture, answer))
 		return;
 	err = answer->outcome == SEED_S3_NONE ? -EIO : shared_error(answer);
 	shared_answered(engine->shared, err, &answer->error);
@@ -191,9 +217,12 @@ static errint_t ask(struct picture *picture)
 {
 	char key[sizeof("image/") + SEED_SHA256_HEX_BYTES];
 	const struct seed_s3_get get = {
-		.key = key, .limit_bytes = (size_t)picture->image.bytes, .to_memfd = true };
+		.key = key,
+		.limit_bytes = picture->thumb ? SEED_THUMB_MAX_BYTES : (size_t)picture->image.bytes,
+		.to_memfd = true,
+	};
 
-	snprintf(key, sizeof(key), "image/%s", picture->image.sha256);
+	snprintf(key, sizeof(key), "%s/%s", picture->thumb ? "thumb" : "image", picture->image.sha256);
 	if (!picture->engine->shared->fit)
 		return -EHOSTUNREACH;
 	return seed_s3_get(picture->engine->shared->s3, &get, seed_clock_now_ms() + FETCH_MS, on_answer,
@@ -251,11 +280,11 @@ static void found(struct seed_engine *engine, struct command *command)
 }
 
 static struct picture *find_picture(const struct seed_engine *engine, enum seed_area area,
-				    const char *path)
+				    const char *path, bool thumb)
 {
 	struct picture *picture = engine->shared->pictures;
 
-	while (picture && (picture->area != area || strcmp(picture->path, path) != 0))
+	while (picture && (picture->thumb != thumb || picture->area != area || strcmp(picture->path, path) != 0))
 		picture = picture->next;
 	return picture;
 }
@@ -283,6 +312,7 @@ struct fetch {
 	struct command command; /* first */
 	struct seed_wait *wait;
 	enum seed_area area;
+	bool thumb;
 	char path[];
 };
 
@@ -297,10 +327,12 @@ static void run_fetch(struct seed_engine *engine, struct command *command)
 		free(fetch);
 		return;
 	}
-	picture = find_picture(engine, fetch->area, fetch->path);
+	picture = find_picture(engine, fetch->area, fetch->path, fetch->thumb);
 	is_new = !picture;
 	if (is_new)
 		picture = picture_new(engine, fetch->area, fetch->path);
+	if (picture)
+		picture->thumb = fetch->thumb;
 	if (picture)
 		wait_hold(engine, &picture->waits, fetch->wait);
 	else
@@ -311,7 +343,7 @@ static void run_fetch(struct seed_engine *engine, struct command *command)
 }
 
 errint_t seed_engine_fetch(struct seed_engine *engine, enum seed_area area, const char *path,
-			   struct seed_wait *wait)
+			   bool thumb, struct seed_wait *wait)
 {
 	struct fetch *fetch = calloc(1, sizeof(*fetch) + strlen(path) + 1);
 
@@ -320,6 +352,7 @@ errint_t seed_engine_fetch(struct seed_engine *engine, enum seed_area area, cons
 	fetch->command.run = run_fetch;
 	fetch->wait = wait;
 	fetch->area = area;
+	fetch->thumb = thumb;
 	memcpy(fetch->path, path, strlen(path) + 1);
 	engine_post(engine, &fetch->command);
 	return 0;

@@ -67,6 +67,7 @@ void shared_free(struct shared *shared)
 		seed_s3_cancel(shared->scan);
 	hints_free(shared);
 	parents_free(shared);
+	thumb_uploads_free(shared);
 	seed_farmer_free(shared->farmer);
 	seed_share_free(shared->share);
 	seed_s3_free(shared->s3);

@@ -45,6 +45,8 @@ static void on_made(void *context, const struct seed_image_result *result)
 	int code = result->error.code;
 
 	seed_store_thumb_end(engine->store, &thumb->files, !code);
+	if (!code)
+		thumb_upload(engine, thumb->area, thumb->path, &thumb->files);
 	if (code && code != ESHUTDOWN) /* an image that is no picture any more, a full disk */
 		seed_log_line(engine->log, thumb->path, SEED_LOG_ERROR "No thumbnail: %s",
 			      result->error.message);

@@ -124,6 +124,12 @@ errint_t seed_store_placeholder_make(struct seed_store *store, uint64_t bytes,
 				     const struct timespec times[2],
 				     char file[SEED_STORE_ID_BYTES]) SEED_MUST_CHECK;
 
+/* The thumbnail of that version of an image: its bytes; and others' bytes become it. */
+errint_t seed_store_thumb_get(const struct seed_store *store, uint64_t file, int64_t time_ns,
+			      char **data, size_t *len) SEED_MUST_CHECK;
+errint_t seed_store_thumb_put(struct seed_store *store, uint64_t file, int64_t time_ns,
+			      const void *data, size_t len) SEED_MUST_CHECK;
+
 /* The sum of all that follows. -EIO; -ENOMEM. */
 errint_t seed_store_hash(int fd, char hex[SEED_SHA256_HEX_BYTES]) SEED_MUST_CHECK;
 

@@ -244,6 +244,15 @@ errint_t seed_store_thumb_begin(struct seed_store *store, enum seed_area area, c
 /* Shows the thumbnail if it is `made`, else removes what was written. Closes nothing. */
 void seed_store_thumb_end(struct seed_store *store, const struct seed_thumb_files *files,
 			  bool made);
+/* That thumbnail's bytes, malloc'd and the caller's, and the sum of its image, which stands at PATH
+ * with its row. -ESTALE: another does by now. Disk threads only. */
+errint_t seed_store_thumb_read(const struct seed_store *store, enum seed_area area, const char *path,
+			       const struct seed_thumb_files *files, char sum[SEED_SHA256_HEX_BYTES],
+			       char **data, size_t *len) SEED_MUST_CHECK;
+/* The image at PATH has `sum`: `fd` is its thumbnail. -ESTALE: another stands there by now.
+ * -EBADMSG: it is no JPEG. Disk threads only. */
+errint_t seed_store_thumb_take(struct seed_store *store, enum seed_area area, const char *path,
+			       const char *sum, int fd) SEED_MUST_CHECK;
 
 /* Makes prompts/PATH and the same folder in the other areas. -EEXIST …. */
 errint_t seed_store_make_folder(struct seed_store *store, const char *path) SEED_MUST_CHECK;

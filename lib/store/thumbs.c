@@ -77,6 +77,27 @@ void seed_store_thumb_end(struct seed_store *store, const struct seed_thumb_file
 		SEED_UNUSED(seed_files_unlink(store->tmp, files->id));
 }
 
+errint_t seed_store_thumb_get(const struct seed_store *store, uint64_t file, int64_t time_ns,
+			      char **data, size_t *len)
+{
+	char name[NAME_BYTES];
+
+	name_of(file, time_ns, name);
+	return seed_files_read(store->thumbs, name, SEED_THUMB_MAX_BYTES, data, len);
+}
+
+errint_t seed_store_thumb_put(struct seed_store *store, uint64_t file, int64_t time_ns,
+			      const void *data, size_t len)
+{
+	char temporary[SEED_STORE_ID_BYTES], name[NAME_BYTES];
+	errint_t err;
+
+	name_of(file, time_ns, name);
+	seed_store_new_id(store, temporary);
+	err = seed_files_write(store->tmp, temporary, data, len, false);
+	return err ? err : seed_files_place(store->tmp, temporary, store->thumbs, name, false);
+}
+
 errint_t seed_store_image_unlink(struct seed_store *store, int dirfd, const char *path)
 {
 	char name[NAME_BYTES];

@@ -1,4 +1,9 @@
 /* Pictures on their way to the store that hosts share, and from there. */
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "lib/base/limits.h"
 #include "lib/store/files.h"
 #include "lib/store/internal.h"
 
@@ -56,4 +61,76 @@ errint_t seed_store_picture_record(const struct seed_store *store, enum seed_are
 	memcpy(name, path, len - 4); /* without ".png" */
 	name[len - 4] = '\0';
 	return seed_store_record_read(store, name, record);
+}
+
+/* ---- thumbnails ---- */
+
+static int64_t time_of(const struct stat *st)
+{
+	return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+}
+
+/* A row is beside its image, or beside none: of that size and time there is one only. */
+static errint_t read_sum(const struct seed_store *store, enum seed_area area, const char *path,
+			 const struct stat *st, char sum[SEED_SHA256_HEX_BYTES])
+{
+	struct seed_record record;
+	errint_t err = seed_store_picture_record(store, area, path, &record);
+	bool same = !err && record.state == SEED_STATE_VERIFIED &&
+		    record.image.bytes == (uint64_t)st->st_size &&
+		    record.verified_ms == time_of(st) / 1000000;
+
+	memcpy(sum, record.image.sha256, SEED_SHA256_HEX_BYTES);
+	seed_record_release(&record);
+	return err ? err : same ? 0 : -ESTALE;
+}
+
+static errint_t look_at(const struct seed_store *store, enum seed_area area, const char *path,
+			struct stat *st, char sum[SEED_SHA256_HEX_BYTES])
+{
+	if (fstatat(store->areas[area], path, st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	return S_ISREG(st->st_mode) ? read_sum(store, area, path, st, sum) : -ESTALE;
+}
+
+errint_t seed_store_thumb_read(const struct seed_store *store, enum seed_area area, const char *path,
+			       const struct seed_thumb_files *files, char sum[SEED_SHA256_HEX_BYTES],
+			       char **data, size_t *len)
+{
+	struct stat st;
+	errint_t err = look_at(store, area, path, &st, sum);
+
+	if (!err && (st.st_ino != files->file || time_of(&st) != files->time_ns))
+		err = -ESTALE;
+	return err ? err : seed_store_thumb_get(store, files->file, files->time_ns, data, len);
+}
+
+static bool is_jpeg(const unsigned char *data, size_t len)
+{
+	return len > 3 && data[0] == 0xff && data[1] == 0xd8 && data[2] == 0xff;
+}
+
+errint_t seed_store_thumb_take(struct seed_store *store, enum seed_area area, const char *path,
+			       const char *sum, int fd)
+{
+	char there[SEED_SHA256_HEX_BYTES];
+	struct stat image, st;
+	errint_t err = look_at(store, area, path, &image, there);
+	void *data;
+
+	if (!err && strcmp(there, sum) != 0)
+		err = -ESTALE;
+	if (!err && fstat(fd, &st) < 0)
+		err = -errno;
+	if (err)
+		return err;
+	if (st.st_size <= 0 || st.st_size > SEED_THUMB_MAX_BYTES)
+		return -EBADMSG;
+	data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+	if (data == MAP_FAILED)
+		return -errno;
+	err = is_jpeg(data, (size_t)st.st_size) ?
+		seed_store_thumb_put(store, image.st_ino, time_of(&image), data, (size_t)st.st_size) : -EBADMSG;
+	munmap(data, (size_t)st.st_size);
+	return err;
 }

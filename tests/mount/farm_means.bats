@@ -431,3 +431,31 @@ held_ends() { # OUTCOME
 	wait_until grep -q '"name":"a/b/fox"' "$THREE/index.html"
 	wait_until grep -q '"name":"hen"' "$THREE/index.html"
 }
+
+ask() { # VERB KEY
+	timeout 20 "$(dirname "$UPSTREAM")/ask" "$(<"$DIR/model")" seed art "$@"
+}
+
+is_placeholder() { # FILE
+	[ "$(stat -c %A "$1")" = ---------- ] || [ "$(stat -c %a "$1")" -lt 400 ]
+}
+
+@test "a thumbnail is shown on another host without the image's bytes" {
+	local thumb
+
+	hosts
+	on "$ONE" fox "a red fox"
+	thumb=thumb/$(sum "$ONE/images/fox.png")
+	wait_until ask get "$thumb" >"$DIR/stored"
+	cmp "$ONE/thumbs/fox.jpg" "$TWO/thumbs/fox.jpg"
+	is_placeholder "$TWO.state/images/fox.png"
+	lists "fox.jpg " "$TWO/thumbs"
+	on "$ONE" fox "a blue fox"
+	wait_until cmp "$ONE/thumbs/fox/0001.jpg" "$TWO/thumbs/fox/0001.jpg"
+	is_placeholder "$TWO.state/history/fox/0001.png"
+	# Where the store has none, it is made of the image, and put there.
+	ask delete "$thumb"
+	cmp "$ONE/thumbs/fox/0001.jpg" "$THREE/thumbs/fox/0001.jpg"
+	fails is_placeholder "$THREE.state/history/fox/0001.png"
+	wait_until ask get "$thumb" >"$DIR/stored"
+}

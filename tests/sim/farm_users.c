@@ -201,7 +201,7 @@ static void look(int host, int name)
 		err = seed_engine_refresh_folder(engine, "", wait);
 		break;
 	default:
-		err = seed_engine_fetch(engine, SEED_AREA_IMAGES, path, wait);
+		err = seed_engine_fetch(engine, SEED_AREA_IMAGES, path, false, wait);
 		break;
 	}
 	if (err)
