@@ -4,13 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "lib/base/clock.h"
+#include "lib/base/log.h"
 #include "lib/s3/probe.h"
 
 enum {
 	/* A store that is busy is asked again so long: it would be a pity about a mount at boot. */
 	PROBE_MS = 20000,
+	/* How long whoever may have the host's id is asked whether he lives. */
+	CLAIM_S = 60,
 	/* While nothing comes. */
 	TURN_MS = 100,
 	/* Of all answers at once: they are small. */
@@ -75,6 +79,8 @@ errint_t bucket_new(const struct store_options *options, struct bucket **out, st
 		},
 		.credentials = bucket->credentials,
 		.host = bucket->host,
+		.place = bucket->place,
+		.where = bucket->where,
 		.wait_offline = options->wait_offline,
 		.cache_bytes = options->cache_bytes,
 	};
@@ -205,6 +211,83 @@ errint_t bucket_probe(struct bucket *bucket, struct seed_error *error)
 	if (err)
 		err = explain(bucket, error);
 	seed_net_free(question.net);
+	return err;
+}
+
+/* ---- the id ---- */
+
+static void wait_for_id(struct seed_net *net, struct seed_presence *presence, struct seed_log *log)
+{
+	int64_t until_ms = seed_clock_now_ms() + 2 * CLAIM_S * INT64_C(1000);
+	enum seed_presence_state state = SEED_PRESENCE_ASKING, before;
+
+	while (state < SEED_PRESENCE_OURS && seed_clock_now_ms() < until_ms &&
+	       !seed_presence_error(presence)->code) {
+		before = state;
+		SEED_UNUSED(seed_presence_turn(presence, seed_clock_now_ms()));
+		seed_net_wait(net, NULL, 0, TURN_MS);
+		seed_net_turn(net);
+		state = seed_presence_state(presence);
+		if (state == SEED_PRESENCE_KNOCKING && before != state)
+			seed_log_line(log, NULL, "This state directory was mounted elsewhere (%s), and was not unmounted "
+				      "there: waits whether it still is", seed_presence_where(presence));
+	}
+}
+
+/* Builds with crash points may wait less, as lib/engine/shared.c does. */
+static int claim_s(void)
+{
+#ifdef SEED_CRASH_POINTS
+	const char *lease = getenv("SEED_LEASE_S");
+
+	if (lease)
+		return (int)strtol(lease, NULL, 10);
+#endif
+	return CLAIM_S;
+}
+
+static errint_t claim(struct bucket *bucket, struct seed_net *net, struct seed_log *log, struct seed_error *error)
+{
+	struct seed_presence *presence = NULL;
+	struct seed_s3 *s3;
+	errint_t err = seed_s3_new(net, &bucket->shared.s3, bucket->credentials, &s3, error);
+
+	if (err)
+		return err;
+	seed_s3_set_quotes(s3, bucket->shared.quotes);
+	err = seed_presence_new(s3, bucket->host, bucket->place, bucket->where, claim_s(), NULL, &presence);
+	if (err) {
+		err = seed_error_set(error, -err, "out of memory");
+	} else {
+		wait_for_id(net, presence, log);
+		if (seed_presence_state(presence) == SEED_PRESENCE_ANOTHERS)
+			err = seed_error_set(error, EBUSY, "another mount, on %s, has the id of this host: one of the two "
+					     "state directories is a copy of the other; name an empty one with "
+					     "-o state=DIR", seed_presence_where(presence));
+		else if (seed_presence_state(presence) == SEED_PRESENCE_OURS)
+			bucket->shared.held = *seed_presence_held(presence);
+	}
+	seed_presence_free(presence);
+	seed_s3_free(s3);
+	return err;
+}
+
+errint_t bucket_claim(struct bucket *bucket, const struct seed_store *store, struct seed_log *log,
+		      struct seed_error *error)
+{
+	struct seed_net *net;
+	errint_t err;
+
+	seed_store_place(store, bucket->place);
+	if (gethostname(bucket->where, sizeof(bucket->where) - 1) < 0)
+		bucket->where[0] = '\0';
+	if (!bucket->shared.probed)
+		return 0;
+	err = seed_net_new(ANSWERS_BYTES, &net);
+	if (err)
+		return seed_error_set(error, -err, "the store cannot be asked: %s", strerror(-err));
+	err = claim(bucket, net, log, error);
+	seed_net_free(net);
 	return err;
 }
 

@@ -20,6 +20,7 @@ struct bucket {
 	const struct store_options *options;
 	struct seed_engine_store shared;         /* `keep` is the caller's to fill */
 	char host[SEED_STORE_HOST_BYTES];        /* which it names; "": not bound yet */
+	char place[SEED_STORE_PLACE_BYTES], where[65]; /* so, too */
 	struct seed_s3_credentials *credentials; /* as in `shared`; NULL once they are another's */
 	bool has_key; /* else the container or the instance is asked for one */
 	bool away;    /* bucket_probe() failed because nobody answers, or is too busy to */
@@ -36,6 +37,12 @@ void bucket_free(struct bucket *bucket); /* NULL is allowed */
  * and removes one small object. Blocks for 20 s at most, on a net of its own. `error` has one
  * line that says what to do. */
 errint_t bucket_probe(struct bucket *bucket, struct seed_error *error) SEED_MUST_CHECK;
+
+/* Makes the host's id this mount's own (lib/share/presence.h), once it is bound and probed. Blocks for
+ * a minute where the directory comes from elsewhere, which `log` says then. -EBUSY: another mount
+ * lives under it. A store that goes away meanwhile is no error: the engine asks again. */
+errint_t bucket_claim(struct bucket *bucket, const struct seed_store *store, struct seed_log *log,
+		      struct seed_error *error) SEED_MUST_CHECK;
 
 /* Whether `store` may be mounted with these options: one that belongs to a bucket only with
  * that one, because its images are not all here. `bucket` NULL: without any. A line says

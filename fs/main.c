@@ -275,7 +275,8 @@ static errint_t reach_bucket(struct fs *fs, struct seed_engine_config *config,
 			      "be read: %s", bucket->shared.wait_offline ? "wait for it" : "fail", error->message);
 	bucket->shared.keep = fs->options.history;
 	config->shared = &bucket->shared;
-	return is_bound ? 0 : seed_store_bind(fs->store, bucket->options->url, bucket->host, error);
+	err = is_bound ? 0 : seed_store_bind(fs->store, bucket->options->url, bucket->host, error);
+	return err ? err : bucket_claim(bucket, fs->store, fs->log, error);
 }
 
 static errint_t start_engine(struct fs *fs, const struct seed_params **params,

@@ -311,7 +311,10 @@ struct shared {
 	struct seed_farmer *farmer; /* the budget, jobs and rate of all hosts */
 	int lease_s;          /* of a row in flight */
 	int jobs;             /* as many may run here now */
-	bool fit, probed;     /* it keeps its word; and, for a moment: the probe has ended */
+	bool fit;             /* it may be asked: it keeps its word, and this mount has the host's id */
+	bool proved, probed;  /* it keeps its word; and, for a moment: the probe has ended */
+	struct seed_presence *presence;
+	bool lost;            /* another mount has the id, and the log says so */
 	struct seed_s3_probe *probe; /* of a store that was away at the mount; NULL: none is under way */
 	int64_t probe_ms;     /* not before */
 	bool away;            /* the last answer did not come, and the log says so */

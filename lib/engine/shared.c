@@ -45,9 +45,14 @@ errint_t shared_new(struct seed_engine *engine, struct shared **out)
 	if (err)
 		return err;
 	seed_s3_set_quotes(shared->s3, config->quotes);
-	shared->fit = config->probed;
+	shared->proved = config->probed;
+	shared->fit = config->probed && config->held.mark[0];
 	shared->room_bytes = 1; /* what is here is looked through with the first that comes */
 	shared->lease_s = lease_s();
+	err = seed_presence_new(shared->s3, config->host, config->place, config->where, shared->lease_s,
+				&config->held, &shared->presence);
+	if (err)
+		return err;
 	err = seed_share_new(shared->s3, config->host, shared->lease_s, config->keep, &shared->share);
 	return err ? err : seed_farmer_new(shared->s3, config->host, &farm, &shared->farmer);
 }
@@ -62,6 +67,7 @@ void shared_free(struct shared *shared)
 	if (!shared)
 		return;
 	seed_s3_probe_free(shared->probe);
+	seed_presence_free(shared->presence);
 	seed_s3_login_free(shared->login);
 	if (shared->scan)
 		seed_s3_cancel(shared->scan);
@@ -92,7 +98,7 @@ int64_t shared_hold_until_ms(const struct seed_engine *engine, int64_t now)
 bool shared_rests(const struct seed_engine *engine, int64_t now)
 {
 	return !engine->shared || now >= engine->stop_ms + SHARED_GRACE_MS ||
-	       seed_farmer_rests(engine->shared->farmer);
+	       (seed_farmer_rests(engine->shared->farmer) && seed_presence_rests(engine->shared->presence));
 }
 
 /* The day's budget may be used up by other hosts; and may be again tomorrow. */
@@ -151,7 +157,7 @@ static void on_probed(void *context, const struct seed_s3_facts *facts, const st
 	struct shared *shared = context;
 
 	SEED_UNUSED(facts); /* the form of If-Match is set already */
-	shared->fit = !error;
+	shared->proved = !error;
 	shared->probed = true;
 	shared_answered(shared, error ? -EHOSTUNREACH : 0, error);
 }
@@ -167,7 +173,7 @@ static int64_t turn_probe(struct shared *shared, int64_t now)
 		shared->probed = false;
 		shared->probe_ms = now + PROBE_AGAIN_MS;
 	}
-	if (shared->fit)
+	if (shared->proved)
 		return now;
 	if (!shared->probe && now >= shared->probe_ms &&
 	    seed_s3_probe_new(shared->s3, shared->engine->config.shared->host, now + PROBE_MS, on_probed,
@@ -177,6 +183,30 @@ static int64_t turn_probe(struct shared *shared, int64_t now)
 	return shared->probed ? now : at;
 }
 
+/* What is asked already goes on: leases say whose it is (lib/share/presence.h). */
+static int64_t turn_presence(struct shared *shared, int64_t now)
+{
+	enum seed_presence_state state;
+	int64_t at;
+
+	if (shared->engine->stopping)
+		seed_presence_leave(shared->presence);
+	at = seed_presence_turn(shared->presence, now);
+	state = seed_presence_state(shared->presence);
+	if (state == SEED_PRESENCE_ANOTHERS && !shared->lost) {
+		shared->lost = true;
+		seed_log_line(shared->engine->log, NULL, SEED_LOG_ERROR "Another mount, on %s, has taken the id of this "
+			      "host: one of the two state directories is a copy of the other. Nothing is asked of the "
+			      "store any more; unmount, and give one of them an empty directory",
+			      seed_presence_where(shared->presence));
+	}
+	if (shared->fit != (state == SEED_PRESENCE_OURS)) {
+		shared->fit = !shared->fit;
+		return now;
+	}
+	return at;
+}
+
 int64_t shared_turn(struct seed_engine *engine, int64_t now)
 {
 	int64_t at, next;
@@ -184,10 +214,12 @@ int64_t shared_turn(struct seed_engine *engine, int64_t now)
 	if (!engine->shared)
 		return INT64_MAX;
 	at = role_turn(engine->shared, now);
-	if (!engine->shared->fit) {
+	if (!engine->shared->proved) {
 		next = turn_probe(engine->shared, now);
 		return next < at ? next : at;
 	}
+	next = turn_presence(engine->shared, now);
+	at = next < at ? next : at;
 	next = turn_farm(engine, now); /* what is charged goes on with its name */
 	at = next < at ? next : at;
 	next = seed_share_turn(engine->shared->share, now);

@@ -8,6 +8,7 @@
 
 #include "lib/base/base.h"
 #include "lib/s3/s3.h"
+#include "lib/share/presence.h"
 
 /* Texts are borrowed until the engine is freed. */
 struct seed_engine_store {
@@ -18,6 +19,9 @@ struct seed_engine_store {
 	bool wait_offline;   /* while the store is away, new prompts wait; else EHOSTUNREACH */
 	int64_t cache_bytes; /* of images that are kept here */
 	const char *host;    /* this state directory's own name, among those of the bucket */
+	const char *place;   /* where it is, as lib/share/presence.h wants it; */
+	const char *where;   /* and for people */
+	struct seed_presence_held held; /* what the mount has found out: the id is its own */
 	int64_t keep;        /* earlier images of each name; -1: all */
 };
 

@@ -269,12 +269,33 @@ static void looked(struct step_job *job, const struct seed_share_result *result)
 	keep_entry(job, result);
 }
 
+static int rank_of(const char *step)
+{
+	static const char *const steps[] = { "submitting", "accepted", "received", "commit" };
+
+	for (size_t i = 0; i < SEED_ARRAY_LEN(steps); i++)
+		if (strcmp(step, steps[i]) == 0)
+			return (int)i + 1;
+	return 0;
+}
+
+/* A host's own journal is never behind the store. An old copy of its directory is: there a text may
+ * be queued that was sent since. */
+static bool is_further(const struct seed_record *row, const struct seed_record *own)
+{
+	if (row->attempt_count != own->attempt_count)
+		return row->attempt_count > own->attempt_count;
+	return rank_of(row->step) > rank_of(own->step);
+}
+
 /* A row of the journal here stays as it is; -ESTALE: another host has it meanwhile. */
 static void reclaimed(struct step_job *job, const struct seed_share_result *result)
 {
 	const struct seed_share_row *row = find_row(result->entry, job->record.id);
 
-	if (!result->err)
+	if (!result->err && is_further(&result->row->record, &job->record))
+		job->row = ROW_ANOTHERS; /* it is looked at, and taken as it is there */
+	else if (!result->err)
 		take_lease(job, result->row);
 	else if (result->err == -ESTALE || result->err == -ENOENT)
 		look(job, result->entry);

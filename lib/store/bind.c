@@ -1,6 +1,9 @@
 /* The file `shared`: which bucket has the catalogue of which this directory is a copy. */
 #include <cjson/cJSON.h>
+#include <fcntl.h>
 #include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "lib/store/files.h"
 #include "lib/store/internal.h"
@@ -177,4 +180,20 @@ bool seed_store_is_bound(const struct seed_store *store, char **bucket_url)
 	else
 		free(binding.bucket);
 	return err != -ENOENT;
+}
+
+/* A copy is another file; and inode numbers are unique only on one kernel, for as long as it runs. */
+void seed_store_place(const struct seed_store *store, char place[SEED_STORE_PLACE_BYTES])
+{
+	char boot[64] = "";
+	struct stat st = { .st_ino = 0 };
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, boot, sizeof(boot) - 1);
+
+	if (fd >= 0)
+		close(fd);
+	boot[n > 0 ? strcspn(boot, "\n") : 0] = '\0';
+	SEED_UNUSED(fstatat(store->root, FILE_NAME, &st, AT_SYMLINK_NOFOLLOW) == 0);
+	(void)snprintf(place, SEED_STORE_PLACE_BYTES, "%s %llu %llu", boot, (unsigned long long)st.st_dev,
+		       (unsigned long long)st.st_ino);
 }

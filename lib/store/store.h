@@ -362,6 +362,10 @@ errint_t seed_store_evict(struct seed_store *store, uint64_t limit_bytes,
 errint_t seed_store_bind(struct seed_store *store, const char *bucket_url,
 			 char host[SEED_STORE_HOST_BYTES], struct seed_error *error)
 	SEED_MUST_CHECK;
+/* What is the same whenever this directory is mounted until the machine starts again, and another
+ * for each copy of it, on whatever host. After seed_store_bind(). */
+#define SEED_STORE_PLACE_BYTES 128
+void seed_store_place(const struct seed_store *store, char place[SEED_STORE_PLACE_BYTES]);
 /* So, after the bucket has got what is here (lib/adopt/adopt.h): entries are no reason to refuse it.
  * -EBUSY: it belongs to a bucket; -ENOTEMPTY: the journal has generations, of which no bucket
  * knows. */

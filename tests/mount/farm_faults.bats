@@ -181,6 +181,12 @@ renamed_meanwhile() { # NAME OTHER FROM TO
 	same 10 "$(count create)"
 }
 
+short_leases() { # SECONDS: in builds that may have such
+	grep -q SEED_LEASE_S "$SEEDFS" || skip "in builds with sanitizers"
+	export SEED_LEASE_S=$1
+	restart_hosts
+}
+
 asked() { # N REQUEST: of the store
 	[ "$(grep -c "^$2" "$DIR/model.err")" -ge "$1" ]
 }
@@ -188,9 +194,7 @@ asked() { # N REQUEST: of the store
 @test "leases are renewed while a folder is renamed" {
 	local puts renaming
 
-	grep -q SEED_LEASE_S "$SEEDFS" || skip "in builds with sanitizers"
-	export SEED_LEASE_S=3
-	restart_hosts
+	short_leases 3
 	mkdir "$ONE/prompts/wood"
 	write wood/hen "a hen"
 	faults '[{"on":"create","do":{"hold":true}}]'
@@ -373,4 +377,87 @@ puts() { # NAME: how often it was written
 	WAIT=5 wait_until ended "$JOB"
 	rm "$DIR/holds"
 	wait_until fails test -e "$ONE/prompts/wood"
+}
+
+be_host() { # PID: whom stop_seedfs and kill_seedfs mean
+	SEED_PID=$1
+}
+
+store_says() { # NAME PART: of its entry
+	timeout 20 "$(dirname "$UPSTREAM")/ask" "$(<"$DIR/model")" seed art get "name/$1" | grep -qF "$2"
+}
+
+# A copy of the first host's state directory, as a third host.
+copy_first() {
+	THREE=$DIR/three
+	mkdir "$THREE"
+	cp -a "$ONE.state" "$THREE.state"
+}
+
+@test "a copy of the state directory of a host that lives is not mounted" {
+	local pid
+
+	short_leases 6
+	write fox "a fox"
+	copy_first
+	pid=$SEED_PID
+	STATE=$THREE.state start_seedfs -o "$(STATE=$THREE.state usual_options),store=s3://seed/art,s3_endpoint=$(<"$DIR/model")" "$THREE"
+	wait_until ended "$SEED_PID"
+	be_host "$pid"
+	has "$(<"$DIR/err")" "seedfs: another mount, on $(uname -n), has the id of this host"
+	same ok "$(try_write hen "a hen")"
+	# Its own directory needs no patience, however it ended.
+	kill_seedfs
+	umount -l "$ONE"
+	mount_at "$ONE"
+	same ok "$(try_write owl "an owl")"
+	has_not "$(<"$ONE/status")" "was mounted elsewhere"
+}
+
+row_is() { # TEXT STEP: in the first host's journal
+	tail -qn 1 "$ONE.state"/pending/*.json | grep "$1" | grep -q "\"step\":\"$2\""
+}
+
+@test "what a copy has queued, and its original has sent before it died, is not sent again" {
+	local pid=$OTHER_PID
+
+	short_leases 6
+	SEED_PID=$OTHER_PID stop_seedfs
+	OTHER_PID=
+	stop_seedfs
+	mount_at "$ONE" jobs=1
+	faults '[{"on":"create","prompt":"first","do":{"hold":true}},{"on":"create","prompt":"second","do":{"hold_task":true}}]'
+	background try_write fox "the first text"
+	received create 1 first
+	background try_write hen "the second text"
+	wait_until row_is "second" queued
+	copy_first
+	release first
+	wait_until store_says hen '"step":"accepted"'
+	kill_seedfs
+	umount -l "$ONE"
+	mount_at "$THREE" jobs=1
+	has "$(<"$THREE/status")" "This state directory was mounted elsewhere ($(uname -n))"
+	release second
+	wait_until made "$THREE" hen
+	same 1 "$(count create second)"
+}
+
+@test "a host that slept while a copy of it was mounted says so, and asks the store for nothing more" {
+	local pid
+
+	short_leases 6
+	write fox "a fox"
+	copy_first
+	pid=$SEED_PID
+	kill -STOP "$pid"
+	mount_at "$THREE"
+	kill -CONT "$pid"
+	wait_until grep -q "Another mount, on $(uname -n), has taken the id of this host" "$ONE.state/log/status"
+	same "close EHOSTUNREACH" "$(MNT=$ONE try_write hen "a hen")"
+	cmp "$ONE/images/fox.png" "$THREE/images/fox.png"
+	same ok "$(MNT=$THREE try_write hen "a hen")"
+	same 1 "$(count create "a hen")"
+	stop_seedfs
+	be_host "$pid"
 }

@@ -26,7 +26,7 @@ PORT(s3_delete);
 PORT(s3_list);
 PORT(s3_cancel);
 
-enum { OBJECTS_MAX = TASKS_MAX + NAMES + 8, OPS_MAX = 512, KEY_BYTES = 128 };
+enum { OBJECTS_MAX = 2 * TASKS_MAX + NAMES + 64, OPS_MAX = 512, KEY_BYTES = 128 };
 
 static struct object {
 	char key[KEY_BYTES]; /* "": a free place */

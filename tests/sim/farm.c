@@ -57,7 +57,7 @@ static void start(int host)
 	be(host);
 	trace("starts");
 	member->store = (struct seed_engine_store){
-		.probed = true, .host = member->id, .keep = -1, .cache_bytes = 1 << 30,
+		.probed = true, .host = member->id, .place = member->id, .where = "sim", .keep = -1, .cache_bytes = 1 << 30,
 	};
 	seed_params_init(&params);
 	config.params = seed_params_share(&params);

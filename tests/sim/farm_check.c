@@ -343,6 +343,8 @@ void farm_check_write(int host, const char *key, const char *before, const char 
 		check_entry_write(host, name_index(key + 5), before, after);
 	else if (strcmp(key, "farm") == 0)
 		check_farm_write(after);
+	else if (strncmp(key, "host/", 5) == 0)
+		return;
 	else if (strncmp(key, "flight/", 7) == 0 || strncmp(key, "reuse/", 6) == 0)
 		return; /* hints: nothing depends on them */
 	else if (strncmp(key, "image/", 6) != 0 ||
