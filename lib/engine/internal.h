@@ -947,7 +947,7 @@ void cache_added(struct seed_engine *engine, uint64_t bytes);
 errint_t shared_new(struct seed_engine *engine, struct shared **shared) SEED_MUST_CHECK;
 void shared_free(struct shared *shared); /* NULL is allowed */
 /* When a lease that begins now is to be renewed. */
-int64_t shared_renew_ms(const struct seed_engine *engine);
+int64_t shared_renew_ms(const struct seed_engine *engine, const struct seed_share_row *row);
 /* Of an answer that is not DONE: -EHOSTUNREACH where asking again may help. */
 errint_t shared_error(const struct seed_s3_answer *answer);
 /* Returns when to be called again. */

@@ -57,9 +57,11 @@ errint_t shared_new(struct seed_engine *engine, struct shared **out)
 	return err ? err : seed_farmer_new(shared->s3, config->host, &farm, &shared->farmer);
 }
 
-int64_t shared_renew_ms(const struct seed_engine *engine)
+int64_t shared_renew_ms(const struct seed_engine *engine, const struct seed_share_row *row)
 {
-	return seed_clock_now_ms() + (int64_t)engine->shared->lease_s * 1000 / 3;
+	int times = row->record.state == SEED_STATE_FAILED ? SEED_SHARE_KEPT_TIMES : 1;
+
+	return seed_clock_now_ms() + (int64_t)engine->shared->lease_s * times * 1000 / 3;
 }
 
 void shared_free(struct shared *shared)

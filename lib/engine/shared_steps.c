@@ -124,7 +124,7 @@ static void take_lease(struct step_job *job, const struct seed_share_row *row)
 		hint_flight(generation->engine->shared, job->record.name);
 	generation->lease = row ? row->lease : LEASE_LOST;
 	generation->token[0] = '\0';
-	generation->renew_ms = row ? shared_renew_ms(generation->engine) : 0;
+	generation->renew_ms = row ? shared_renew_ms(generation->engine, row) : 0;
 	if (row && row->record.superseded)
 		job->superseded = true;
 }

@@ -61,6 +61,9 @@
 #define SEED_SHARE_ENTRY_MAX_BYTES (4 * 1024 * 1024)
 #define SEED_SHARE_PARTS_MAX 8192
 
+/* A task that is kept is asked for rarely, and for a day: its leases are so many times as long. */
+#define SEED_SHARE_KEPT_TIMES 10
+
 /* How many changes back it is known who made them. */
 #define SEED_SHARE_WRITERS 16
 

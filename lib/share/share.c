@@ -565,6 +565,22 @@ static const struct verb verbs[] = {
 	[SEED_SHARE_LEAVE] = { do_leave, REPEAT_UNKNOWN, NEEDS_FROM | NEEDS_OTHER },
 };
 
+/* Of the row that gets a lease. */
+static bool is_kept(const struct seed_share_op *op)
+{
+	if (op->verb == SEED_SHARE_UPDATE || op->verb == SEED_SHARE_ADD)
+		return op->row.state == SEED_STATE_FAILED;
+	for (size_t i = 0; i < op->entry.row_count && op->id; i++)
+		if (strcmp(op->entry.rows[i].record.id, op->id) == 0)
+			return op->entry.rows[i].record.state == SEED_STATE_FAILED;
+	return false;
+}
+
+static int lease_s(const struct seed_share_op *op)
+{
+	return op->share->lease_s * (is_kept(op) ? SEED_SHARE_KEPT_TIMES : 1);
+}
+
 static errint_t apply(struct seed_share_op *op, const struct seed_share_row **row)
 {
 	const struct seed_share_change change = {
@@ -572,7 +588,7 @@ static errint_t apply(struct seed_share_op *op, const struct seed_share_row **ro
 		.writer = op->writer,
 		.lease = op->lease,
 		.now_s = seed_store_clock_ms(&op->share->clock) / 1000,
-		.lease_s = op->share->lease_s,
+		.lease_s = lease_s(op),
 		.keep = op->share->keep,
 		.unless_there = op->unless_there,
 	};

@@ -647,6 +647,35 @@ static void test_not_whole(void **state)
 	seed_record_release(&row);
 }
 
+/* The host keeps a task that it cannot ask for now, and will for a day: it says so rarely. */
+static void ask_of_fox(enum seed_share_verb verb, enum seed_state state, int64_t until_s)
+{
+	struct op op = { .letter = 'k' };
+	struct seed_share_entry entry;
+	struct seed_record kept;
+
+	make(&kept, "fox", "k", state);
+	ask_for(&op, (struct seed_share_request){ .verb = verb, .name = "fox", .row = &kept, .id = kept.id, .lease = 1 });
+	run();
+	assert_int_equal(op.err, 0);
+	read_name("fox", &entry);
+	assert_int_equal(entry.rows[0].until_s, until_s);
+	seed_share_release(&entry);
+	seed_record_release(&kept);
+}
+
+static void test_kept_tasks(void **state)
+{
+	const int64_t kept = 1000 + SEED_SHARE_KEPT_TIMES * LEASE_S;
+
+	(void)state;
+	ask_of_fox(SEED_SHARE_BEGIN, SEED_STATE_QUEUED, 1000 + LEASE_S);
+	ask_of_fox(SEED_SHARE_UPDATE, SEED_STATE_GENERATING, 1000 + LEASE_S);
+	ask_of_fox(SEED_SHARE_UPDATE, SEED_STATE_FAILED, kept);
+	ask_of_fox(SEED_SHARE_RENEW, SEED_STATE_FAILED, kept);
+	ask_of_fox(SEED_SHARE_UPDATE, SEED_STATE_GENERATING, 1000 + LEASE_S);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -661,6 +690,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_leave_what_was_joined, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_too_long, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_not_whole, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_kept_tasks, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
