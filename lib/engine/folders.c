@@ -126,15 +126,12 @@ static void go_on(struct folder_look *look)
 
 /* ---- keys ---- */
 
-static errint_t add_name(struct folder_look *look, const char *key, const char *etag)
+static errint_t add_name(struct folder_look *look, const char *key, size_t len, const char *etag)
 {
 	char name[SEED_STORE_PATH_BYTES], **names;
-	size_t len = strlen(key);
 
-	if (key[len - 1] == '/')
-		len--;
 	/* What is no name of ours is nobody's here. */
-	if (seed_s3_key_name(key + strlen("name/"), len - strlen("name/"), name, sizeof(name)))
+	if (!shared_name_of(key, len, name))
 		return 0;
 	if (etag && refresh_has(look->engine, name, etag))
 		return 0;
@@ -160,12 +157,12 @@ static errint_t add_page(struct folder_look *look, const struct seed_s3_listing 
 
 	for (size_t i = 0; !err && i < page->key_count && look->left > 0; i++, look->left--) {
 		last = page->keys[i];
-		err = add_name(look, last, page->etags[i]);
+		err = add_name(look, last, strlen(last), page->etags[i]);
 	}
 	for (size_t i = 0; !err && i < page->folder_count; i++) {
 		if (!last || strcmp(page->folders[i], last) > 0)
 			last = page->folders[i];
-		err = add_name(look, page->folders[i], NULL);
+		err = add_name(look, page->folders[i], strlen(page->folders[i]) - strlen("/"), NULL);
 	}
 	look->listed = !page->more || !last || !look->left;
 	if (err || look->listed)

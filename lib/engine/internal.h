@@ -963,6 +963,11 @@ int shared_jobs(const struct seed_engine *engine);
 /* Until when none may be sent, because the service said so to any of them; 0: they may. */
 int64_t shared_hold_until_ms(const struct seed_engine *engine, int64_t now_ms);
 /* On a disk thread: the files of NAME become what the entry says. */
+/* The name whose key has these bytes; false: none has. Other programs' keys are not believed: a
+ * folder's marker ends with a '/'. */
+bool shared_name_of(const char *key, size_t len, char name[SEED_STORE_PATH_BYTES]);
+/* Whether a size and a sum that the bucket has may be an image's. Any thread. */
+bool shared_is_image(const struct seed_image_info *image);
 errint_t shared_mirror(struct seed_engine *engine, const char *name, const char *entry) SEED_MUST_CHECK;
 
 /* ---- waiting.c ---- */

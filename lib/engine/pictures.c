@@ -222,6 +222,9 @@ static errint_t ask(struct picture *picture)
 		.to_memfd = true,
 	};
 
+	/* The bucket's entry is as little believed here as where it becomes files. */
+	if (!shared_is_image(&picture->image))
+		return -EBADMSG;
 	snprintf(key, sizeof(key), "%s/%s", picture->thumb ? "thumb" : "image", picture->image.sha256);
 	if (!picture->engine->shared->fit)
 		return -EHOSTUNREACH;
@@ -235,6 +238,9 @@ static void go_on(struct picture *picture)
 		picture->err = -ESHUTDOWN;
 	if (!picture->err)
 		picture->err = ask(picture);
+	if (picture->err == -EBADMSG)
+		seed_log_line(picture->engine->log, picture->path, SEED_LOG_ERROR "What the store has for this name "
+			      "says an impossible size or sum of its image (EBADMSG)");
 	/* It is not there any more, or its bytes are here. */
 	if (picture->err)
 		end(picture, picture->err == -ESTALE || picture->err == -ENOENT ? 0 : picture->err);

@@ -3,7 +3,9 @@
  * belongs to the engine's thread but shared_mirror().
  */
 #include "lib/base/clock.h"
+#include "lib/base/text.h"
 #include "lib/engine/internal.h"
+#include "lib/s3/key.h"
 #include "lib/s3/probe.h"
 
 /* Another host may go on with what this one has in flight after so long without a word. */
@@ -252,18 +254,29 @@ bool shared_is_waited_for(const struct seed_engine *engine, errint_t err)
 	       (err == -EHOSTUNREACH || err == -ETIMEDOUT);
 }
 
+bool shared_name_of(const char *key, size_t len, char name[SEED_STORE_PATH_BYTES])
+{
+	size_t prefix = strlen("name/");
+
+	return len > prefix && strncmp(key, "name/", prefix) == 0 &&
+	       seed_s3_key_name(key + prefix, len - prefix, name, SEED_STORE_PATH_BYTES) == 0 &&
+	       seed_text_check_stored_name(name) == 0;
+}
+
 /* ---- the files here ---- */
 
 /* Whoever may write to the bucket may write anything: a size becomes a file's here, and a sum
  * part of a key. */
+bool shared_is_image(const struct seed_image_info *image)
+{
+	return image->bytes > 0 && image->bytes <= SEED_WORKER_FILE_MAX_BYTES &&
+	       strlen(image->sha256) == SEED_SHA256_HEX_BYTES - 1 &&
+	       strspn(image->sha256, "0123456789abcdef") == SEED_SHA256_HEX_BYTES - 1;
+}
+
 static bool is_sound(const struct seed_record *record)
 {
-	const struct seed_image_info *image = &record->image;
-
-	return record->state != SEED_STATE_VERIFIED ||
-	       (image->bytes > 0 && image->bytes <= SEED_WORKER_FILE_MAX_BYTES &&
-		strlen(image->sha256) == SEED_SHA256_HEX_BYTES - 1 &&
-		strspn(image->sha256, "0123456789abcdef") == SEED_SHA256_HEX_BYTES - 1);
+	return record->state != SEED_STATE_VERIFIED || shared_is_image(&record->image);
 }
 
 static bool all_sound(const struct seed_share_entry *entry)

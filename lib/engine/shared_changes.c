@@ -259,8 +259,7 @@ static void on_page(void *context, struct seed_s3_answer *answer)
 		shared_answered(change->engine->shared, err, &answer->error);
 	}
 	for (size_t i = 0; !err && i < page->key_count; i++)
-		if (seed_s3_key_name(page->keys[i] + strlen("name/"), strlen(page->keys[i]) - strlen("name/"),
-				     name, sizeof(name)) == 0)
+		if (shared_name_of(page->keys[i], strlen(page->keys[i]), name))
 			err = add_name(change, name);
 	if (!err && page->more)
 		err = list_page(change, page->keys[page->key_count - 1]);

@@ -285,6 +285,16 @@ static void again(struct seed_share_op *op, int64_t wait_ms)
 		end_with(op, EHOSTUNREACH, "the store did not answer in time");
 }
 
+/* What this host lacks for a request it may have the next time; a key that no store takes stays one. */
+static void cannot_ask(struct seed_share_op *op, errint_t err)
+{
+	(void)seed_error_set(&op->error, -err, "%s", strerrordesc_np(-err));
+	if (err == -EINVAL)
+		end(op, err, NULL);
+	else
+		again(op, 0);
+}
+
 static int64_t ask_until(const struct seed_share_op *op)
 {
 	int64_t until_ms = seed_clock_now_ms() + ASK_MS;
@@ -346,7 +356,7 @@ static void swap(struct seed_share_op *op)
 	err = seed_s3_swap(op->share->s3, &put, SEED_SHARE_ENTRY_MAX_BYTES, ask_until(op), on_swapped, op,
 			   &op->asked);
 	if (err)
-		again(op, 0);
+		cannot_ask(op, err);
 }
 
 /* ---- verbs ---- */
@@ -695,10 +705,8 @@ static void read_entry(struct seed_share_op *op)
 
 	move_to(&op->share->asked, op);
 	err = seed_s3_get(op->share->s3, &get, ask_until(op), on_read, op, &op->asked);
-	if (!err)
-		return;
-	(void)seed_error_set(&op->error, -err, "%s", strerrordesc_np(-err));
-	again(op, 0);
+	if (err)
+		cannot_ask(op, err);
 }
 
 /* ---- operations ---- */

@@ -242,6 +242,41 @@ put_object() { # KEY TEXT: as somebody else who may write to the bucket
 	same 1 "$(count create)"
 }
 
+put_foreign() { # KEY TEXT: which no seedfs would write
+	curl -sS --fail-with-body -X PUT -H "x-amz-content-sha256: $(printf '%s' "$2" | sha256sum | cut -d' ' -f1)" \
+		--data-binary "$2" "$(<"$DIR/model")/seed/art/$1" >/dev/null
+}
+
+@test "what other programs put into the bucket is no name" {
+	local key
+
+	restart_hosts
+	for key in name/ name//x name/a/ name/a//x name/wood/ name/_2f name/.x; do put_foreign "$key" "some text"; done
+	mkdir "$ONE/prompts/wood"
+	write wood/hen "a hen"
+	wait_until made "$TWO" wood/hen
+	same wood "$(timeout 20 ls "$TWO/prompts")"
+	same hen "$(timeout 20 ls "$TWO/prompts/wood")"
+	timeout 20 mv "$TWO/prompts/wood" "$TWO/prompts/forest"
+	wait_until made "$ONE" forest/hen
+	same hen "$(timeout 20 ls "$ONE/prompts/forest")"
+}
+
+@test "the size of an image that another program has written into an entry is not believed" {
+	restart_hosts
+	write fox "a fox"
+	wait_until made "$TWO" fox
+	rm "$ONE/records/fox.json"
+	wait_until fails test -e "$TWO/records/fox.json"
+	curl -sS "$(<"$DIR/model")/seed/art/name/fox" >"$DIR/entry"
+	put_foreign name/fox "$(jq -c '.current.row.image.bytes = 1000000000000' "$DIR/entry")"
+	# Its bytes are not here, and its record is not either: the entry says what to fetch.
+	timeout 20 cat "$TWO/images/fox.png" || true # where it is looked up anew, that fails
+	fails timeout 20 cat "$TWO/images/fox.png"
+	has "$(<"$TWO/status")" " fox.png ❌ [SYNC IMAGE] What the store has for this name says an impossible size or sum"
+	fails grep -F "GET /seed/art/image/" "$DIR/model.err"
+}
+
 farm_of() { # HOSTS: the object "farm", with so many others who have just been heard of
 	jq -nc --argjson n "$1" '{serial: 1000, day: (now / 86400 | floor), count: 0, cost: 0, users: [], hosts: [range($n) |
 		{id: ("0000000000000000" + tostring)[-16:], mark: "00000000000000aa", until: (now | floor + 500),

@@ -31,6 +31,7 @@ static struct { char key[32], *body; int version; } objects[OBJECTS_MAX];
 static struct seed_s3_op asked[ASKED_MAX];
 static int asked_count;   /* of `asked`, ever: they are answered in this order */
 static int answered_count;
+static errint_t refuses;  /* what a request is answered with at once */
 
 static size_t object_of(const char *key)
 {
@@ -68,6 +69,8 @@ errint_t __wrap_seed_s3_get(struct seed_s3 *s3, const struct seed_s3_get *get, i
 {
 	(void)s3;
 	(void)deadline_ms;
+	if (refuses)
+		return refuses;
 	*op = ask(get->key, done, context);
 	return 0;
 }
@@ -396,6 +399,27 @@ static void test_freed_with_a_line(void **state)
 	assert_string_equal(ended, "");
 }
 
+/* What lacks a descriptor has one later; a key that cannot be asked for stays one. */
+static void test_not_sent(void **state)
+{
+	struct op ops[2];
+
+	(void)state;
+	read_as(&ops[0], 'a', "fox");
+	refuses = -EMFILE;
+	(void)seed_share_turn(share, seed_clock_now_ms());
+	assert_int_equal(ops[0].ends, 0);
+	refuses = 0;
+	run();
+	assert_int_equal(ops[0].err, 0);
+	read_as(&ops[1], 'b', "fox");
+	refuses = -EINVAL;
+	(void)seed_share_turn(share, seed_clock_now_ms());
+	refuses = 0;
+	assert_int_equal(ops[1].ends, 1);
+	assert_int_equal(ops[1].err, -EINVAL);
+}
+
 /* ---- lost answers ---- */
 
 static struct seed_record row;
@@ -684,6 +708,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_started_by_an_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_tries_keep_the_place, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_freed_with_a_line, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_not_sent, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lost_answers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_late_write_of_an_earlier_one, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lost_create, setup, teardown),
