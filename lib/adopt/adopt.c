@@ -14,10 +14,6 @@ enum {
 	/* A store that does not answer for so long is away. */
 	AWAY_MS = 30000,
 	ASK_MS = 30000,
-	/* Of an image, and what it has for each 32 KiB. */
-	SEND_MS = 60000,
-	SEND_PIECE_BYTES = 32 * 1024,
-	SEND_PIECE_MS = 1000,
 	REPORT_MS = 3000,
 	/* A signal's handler does not end a wait. */
 	LOOK_MS = 200,
@@ -483,12 +479,11 @@ static void send_picture(struct copy *copy)
 		.bytes = copy->bytes,
 		.sha256 = seed_adopt_row_of(&copy->entry, picture_of(copy))->image.sha256,
 	};
-	int64_t limit_ms = SEND_MS + (int64_t)(copy->bytes / SEND_PIECE_BYTES) * SEND_PIECE_MS;
 	errint_t err;
 
 	key_of(copy, key);
-	err = seed_s3_put(copy->adoption->config->s3, &put, seed_clock_now_ms() + limit_ms, on_sent, copy,
-			  &copy->sent);
+	err = seed_s3_put(copy->adoption->config->s3, &put, seed_clock_now_ms() + seed_s3_image_ms(copy->bytes),
+			  on_sent, copy, &copy->sent);
 	if (err)
 		cannot_start(copy, SEND, err);
 	else

@@ -37,7 +37,7 @@ static void sleep_until(struct seed_engine *engine, int64_t at, int64_t now)
 
 int64_t engine_turn(struct seed_engine *engine, bool *has_stopped)
 {
-	int64_t now, at, shared_at, scan_at;
+	int64_t now, at, shared_at, scan_at, pictures_at;
 
 	engine_run_posted(engine);
 	changes_turn(engine);
@@ -54,6 +54,10 @@ int64_t engine_turn(struct seed_engine *engine, bool *has_stopped)
 	if (engine->shared && engine->shared->fit) {
 		scan_at = scan_turn(engine, now);
 		at = scan_at < at ? scan_at : at;
+	}
+	if (engine->shared) {
+		pictures_at = pictures_turn(engine, now);
+		at = pictures_at < at ? pictures_at : at;
 	}
 	at = shared_at < at ? shared_at : at;
 	if (changes_are_due(engine))

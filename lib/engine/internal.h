@@ -537,6 +537,8 @@ errint_t folder_look_below(struct seed_engine *engine, const char *path,
 			   void (*done)(struct seed_engine *engine, void *context, errint_t err),
 			   void *context) SEED_MUST_CHECK;
 void folders_stop(struct seed_engine *engine);
+/* Asks again for what is due; when the next is. */
+int64_t pictures_turn(struct seed_engine *engine, int64_t now_ms);
 void pictures_stop(struct seed_engine *engine);
 
 /* ---- resume.c ---- */

@@ -10,11 +10,13 @@
 #include "lib/base/clock.h"
 #include "lib/engine/internal.h"
 #include "lib/image/sink.h"
+#include "lib/share/store_clock.h"
 
-/* Of one image. */
-#define FETCH_MS 120000
-/* A store that is busy, or a connection that broke, is asked again. */
+/* Of its entry. */
+#define READ_MS 20000
+/* A connection that broke is tried again, and a store that is busy, for some seconds. */
 #define TRIES_MAX 5
+#define BUSY_TRIES_MAX 10
 
 struct picture {
 	struct command report; /* first: of the disk job */
@@ -28,6 +30,7 @@ struct picture {
 	struct seed_share_op *read;   /* its entry; NULL: not asked for */
 	struct seed_s3_op *asked;
 	int tries;                    /* that failed */
+	int64_t pause_ms, wake_ms;    /* before the next; wake_ms 0: there is none */
 	bool thumb;                   /* its thumbnail is enough */
 	int fd;                       /* the bytes; -1: not here yet */
 	errint_t err;
@@ -185,9 +188,14 @@ static void filled(struct seed_engine *engine, struct command *command)
 	end(picture, err == -ESTALE ? 0 : err);
 }
 
-static bool asked_again(struct picture *picture, const struct seed_s3_answer *answer)
+static bool asks_again(struct picture *picture, const struct seed_s3_answer *answer)
 {
-	return answer->outcome == SEED_S3_AWAY && ++picture->tries < TRIES_MAX && ask(picture) == 0;
+	int most = answer->status ? BUSY_TRIES_MAX : TRIES_MAX;
+
+	if (answer->outcome != SEED_S3_AWAY || ++picture->tries >= most)
+		return false;
+	picture->wake_ms = seed_store_clock_again_ms(&picture->pause_ms, answer->retry_after_ms);
+	return true;
 }
 
 static void on_answer(void *context, struct seed_s3_answer *answer)
@@ -203,7 +211,7 @@ static void on_answer(void *context, struct seed_s3_answer *answer)
 		to_disk(picture, fill, filled);
 		return;
 	}
-	if (asked_for_image(picture) || asked_again(picture, answer))
+	if (asked_for_image(picture) || asks_again(picture, answer))
 		return;
 	err = answer->outcome == SEED_S3_NONE ? -EIO : shared_error(answer);
 	shared_answered(engine->shared, err, &answer->error);
@@ -228,8 +236,9 @@ static errint_t ask(struct picture *picture)
 	snprintf(key, sizeof(key), "%s/%s", picture->thumb ? "thumb" : "image", picture->image.sha256);
 	if (!picture->engine->shared->fit)
 		return -EHOSTUNREACH;
-	return seed_s3_get(picture->engine->shared->s3, &get, seed_clock_now_ms() + FETCH_MS, on_answer,
-			   picture, &picture->asked);
+	return seed_s3_get(picture->engine->shared->s3, &get,
+			   seed_clock_now_ms() + seed_s3_image_ms(picture->image.bytes), on_answer, picture,
+			   &picture->asked);
 }
 
 static void go_on(struct picture *picture)
@@ -244,6 +253,23 @@ static void go_on(struct picture *picture)
 	/* It is not there any more, or its bytes are here. */
 	if (picture->err)
 		end(picture, picture->err == -ESTALE || picture->err == -ENOENT ? 0 : picture->err);
+}
+
+int64_t pictures_turn(struct seed_engine *engine, int64_t now)
+{
+	struct picture *next;
+	int64_t at = INT64_MAX;
+
+	for (struct picture *picture = engine->shared->pictures; picture; picture = next) {
+		next = picture->next;
+		if (picture->wake_ms && picture->wake_ms <= now) {
+			picture->wake_ms = 0;
+			go_on(picture);
+		} else if (picture->wake_ms && picture->wake_ms < at) {
+			at = picture->wake_ms;
+		}
+	}
+	return at;
 }
 
 /* A user removed the record, and the entry still has it. */
@@ -266,7 +292,7 @@ static errint_t ask_entry(struct picture *picture)
 {
 	char name[SEED_STORE_PATH_BYTES];
 	const struct seed_share_request request = {
-		.verb = SEED_SHARE_READ, .name = name, .deadline_ms = seed_clock_now_ms() + FETCH_MS };
+		.verb = SEED_SHARE_READ, .name = name, .deadline_ms = seed_clock_now_ms() + READ_MS };
 
 	if (!picture->engine->shared->fit)
 		return -EHOSTUNREACH;
@@ -372,7 +398,7 @@ void pictures_stop(struct seed_engine *engine)
 		return;
 	for (struct picture *picture = engine->shared->pictures; picture; picture = next) {
 		next = picture->next;
-		if (!picture->asked && !picture->read)
+		if (!picture->asked && !picture->read && !picture->wake_ms)
 			continue; /* on a disk thread */
 		if (picture->read)
 			seed_share_cancel(picture->read);

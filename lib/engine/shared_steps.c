@@ -625,8 +625,8 @@ static void send_picture(struct step_job *job)
 
 	snprintf(key, sizeof(key), "image/%s", job->record.image.sha256);
 	job->err = !engine->shared->fit ? -EHOSTUNREACH :
-		   seed_s3_put(engine->shared->s3, &put, seed_clock_now_ms() + 6 * ASK_MS, on_sent, job,
-			       &job->sent);
+		   seed_s3_put(engine->shared->s3, &put,
+			       seed_clock_now_ms() + seed_s3_image_ms(job->picture_bytes), on_sent, job, &job->sent);
 	if (job->err)
 		job->then(job);
 }

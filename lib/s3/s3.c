@@ -140,6 +140,11 @@ void seed_s3_free(struct seed_s3 *s3)
 	free(s3);
 }
 
+int64_t seed_s3_image_ms(uint64_t bytes)
+{
+	return 60000 + (int64_t)(bytes / (32 * 1024)) * 1000;
+}
+
 void seed_s3_set_quotes(struct seed_s3 *s3, bool quotes)
 {
 	s3->no_quotes = !quotes;

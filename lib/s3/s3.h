@@ -67,6 +67,8 @@ enum seed_s3_outcome {
 /* An HTTP status that says "later". 501 says "never". */
 bool seed_s3_is_busy(long status);
 
+#define SEED_S3_NO_ETAG "the store answers without an ETag, and nothing can be changed: look for a proxy before it"
+
 /* An ETag without its quotes, and NUL. Stores send 32 or some more characters. */
 #define SEED_S3_ETAG_BYTES 128
 
@@ -136,6 +138,10 @@ struct seed_s3_list {
 };
 errint_t seed_s3_list(struct seed_s3 *s3, const struct seed_s3_list *list, int64_t deadline_ms,
 		      seed_s3_done_fn *done, void *context, struct seed_s3_op **op) SEED_MUST_CHECK;
+
+/* What an image of so many bytes may take on its way: also over a slow line, of 32 KiB in a second.
+ * One that does not move at all ends after a minute. */
+int64_t seed_s3_image_ms(uint64_t bytes);
 
 void seed_s3_cancel(struct seed_s3_op *op); /* without `done` */
 

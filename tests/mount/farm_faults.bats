@@ -181,6 +181,14 @@ renamed_meanwhile() { # NAME OTHER FROM TO
 	same 10 "$(count create)"
 }
 
+@test "an image is asked for again while the store is busy" {
+	restart_hosts busy-images=7
+	write fox "a fox"
+	wait_until made "$TWO" fox
+	cmp "$ONE.state/images/fox.png" "$TWO/images/fox.png"
+	same 8 "$(grep -c '^GET /seed/art/image/' "$DIR/model.err")"
+}
+
 short_leases() { # SECONDS: in builds that may have such
 	grep -q SEED_LEASE_S "$SEEDFS" || skip "in builds with sanitizers"
 	export SEED_LEASE_S=$1

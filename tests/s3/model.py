@@ -3,7 +3,7 @@
 
   model.py [ignore-none-match] [ignore-match] [stale] [no-etag] [lost=N] [slow-down=N] [busy-first=N]
            [status=N] [ahead=N] [tls] [metadata] [rotates=N]
-           [astray] [stuck] [log] [page=N]
+           [astray] [stuck] [log] [page=N] [zips] [busy-images=N]
 
 Prints its endpoint; the bucket is "seed". Signatures are not looked at (Ceph's gateway
 does that). Each option breaks one promise:
@@ -15,6 +15,8 @@ does that). Each option breaks one promise:
   lost=N             the answer to each N-th PUT is lost: it happens, the connection breaks
   slow-down=N        each N-th request is answered with 503 SlowDown, and does not happen
   busy-first=N       so are the first N requests
+  busy-images=N      so are the first N reads of images
+  zips               a proxy before it compresses objects for those who take that, and their ETags differ
   ahead=N            its clock is N seconds ahead
   astray             a listing has a key that does not begin with what was asked for
   stuck              … begins anew for each page, and says that there is more
@@ -32,6 +34,7 @@ answered; while $MODEL_BREAKS does, those that have its text are answered with 5
 Sources: Amazon S3 API reference: PutObject, GetObject, ListObjectsV2, DeleteObject, Error
 responses; user guide, "Conditional writes"; EC2 user guide, "Use IMDSv2".
 """
+import gzip
 import hashlib
 import os
 import ssl
@@ -63,7 +66,7 @@ def role_name():
 
 objects, before = {}, {}
 lock = threading.Lock()
-counts = {"PUT": 0, "all": 0, "keys": 0}
+counts = {"PUT": 0, "all": 0, "keys": 0, "images": 0}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -114,6 +117,10 @@ class Handler(BaseHTTPRequestHandler):
                 return self.error(503, "SlowDown")
             if counts["all"] <= FLAGS.get("busy-first", 0):
                 return self.error(503, "SlowDown")
+            if "/image/" in path and self.command == "GET":
+                counts["images"] += 1
+                if counts["images"] <= FLAGS.get("busy-images", 0):
+                    return self.error(503, "SlowDown")
             if "status" in FLAGS:
                 return self.error(FLAGS["status"], os.environ.get("MODEL_CODE", "Injected"))
             if "rotates" in FLAGS and path.startswith("/seed") and \
@@ -163,7 +170,10 @@ class Handler(BaseHTTPRequestHandler):
             first, last = self.headers["Range"][6:].split("-")
             status, wanted = 206, body[int(first):int(last) + 1]
             more["Content_Range"] = "bytes %s-%d/%d" % (first, int(first) + len(wanted) - 1, len(body))
-        return self.answer(status, wanted, etag=hashlib.md5(body).hexdigest(), **more)
+        etag = hashlib.md5(body).hexdigest()
+        if "zips" in FLAGS and "gzip" in self.headers.get("Accept-Encoding", ""):
+            wanted, etag, more["Content_Encoding"] = gzip.compress(wanted), etag + "-gzip", "gzip"
+        return self.answer(status, wanted, etag=etag, **more)
 
     object_head = object_get
 
