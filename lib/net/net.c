@@ -15,6 +15,8 @@
 /* A host that does not answer a connection within this time is down. It is well under an
  * attempt's time, so that the cause can be told apart from a slow service. */
 #define CONNECT_TIMEOUT_MS 30000
+/* A store that takes and sends nothing for so long is away. */
+#define STALLED_S 60
 #define WAIT_FDS_MAX 64
 #define KEY_HEADER "Authorization: "
 
@@ -308,7 +310,7 @@ static bool set_proxy(struct seed_transfer *transfer, const struct seed_net_requ
 {
 	const char *proxy = seed_proxy_for(request->url);
 
-	if (request->guarded && seed_url_host_is_private(request->url))
+	if (request->direct || (request->guarded && seed_url_host_is_private(request->url)))
 		proxy = NULL;
 	transfer->proxied = proxy != NULL;
 	/* "" for none, and without exceptions of its own. */
@@ -346,8 +348,9 @@ static bool set_options(struct seed_transfer *transfer, const struct seed_net_re
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
 	/* Some services' gateways refuse unknown or empty agents. */
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "seedfs/" SEEDFS_VERSION);
-	/* Some compress without being asked to. The limit applies to the result. */
-	curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
+	/* Some compress without being asked to. The limit applies to the result. What is signed is
+	 * a store's: a proxy that compressed it would change its ETag. */
+	curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, request->signature ? "identity" : "gzip, deflate");
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->message);
 	curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
@@ -364,8 +367,15 @@ static bool set_options(struct seed_transfer *transfer, const struct seed_net_re
 	}
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)left_ms);
-	if (request->ca_file && curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca_file) != CURLE_OK)
+	/* The system's lie in a file and in a directory, and both count. */
+	if (request->ca_file && (curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca_file) != CURLE_OK ||
+				 curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) != CURLE_OK))
 		return false;
+	/* A large object takes long over a slow line, but not one that stands still. */
+	if (request->signature) {
+		curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+		curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)STALLED_S);
+	}
 	return curl_easy_setopt(easy, CURLOPT_URL, request->url) == CURLE_OK &&
 	       set_signature(easy, request->signature) && set_proxy(transfer, request) && set_method(easy, request) && set_headers(transfer, request) &&
 	       curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers) == CURLE_OK;

@@ -46,6 +46,7 @@ struct seed_net_request {
 	const char *authorization;  /* the header's value, or NULL */
 	const struct seed_net_signature *signature; /* NULL: not signed */
 	const char *ca_file;        /* certificates in the system's place; NULL: the system's */
+	bool direct;                /* through no proxy: the peer is this host's own */
 	bool guarded;
 	bool *private_peer;         /* set when the request goes to a private address; NULL: not asked */
 	int64_t deadline_ms;        /* seed_clock_now_ms() scale: ETIMEDOUT then */

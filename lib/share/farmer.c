@@ -461,7 +461,9 @@ static bool take(struct seed_farmer *farmer, const struct seed_s3_answer *answer
 			 "day's count begins anew then");
 	else if (!farmer->clock.known)
 		fail_all(farmer, EBADMSG, "the store does not say what time it is");
-	return !err && farmer->clock.known;
+	else if (!none && !farmer->etag[0])
+		fail_all(farmer, EBADMSG, SEED_S3_NO_ETAG);
+	return !err && farmer->clock.known && (none || farmer->etag[0]);
 }
 
 static void on_swapped(void *context, struct seed_s3_answer *answer)

@@ -694,6 +694,9 @@ static void on_read(void *context, struct seed_s3_answer *answer)
 		end_with(op, EBADMSG, "what the store has for this name is no entry of seedfs");
 	else if (!op->share->clock.known)
 		end_with(op, EBADMSG, "the store does not say what time it is");
+	else if (answer->outcome == SEED_S3_DONE && !op->etag[0])
+		/* It could be written as if nothing stood there, which never succeeds. */
+		end_with(op, EBADMSG, SEED_S3_NO_ETAG);
 	else
 		was_read(op);
 }

@@ -216,6 +216,20 @@ nobody() {
 	has "$(ASK_UNQUOTED=1 "$ASK" "$RGW_URL" nowhere "" list "")" "there is no such bucket"
 }
 
+@test "a proxy that compresses objects for those who take that is not asked to" {
+	model zips
+	same fit, "$(outcome ask probe)"
+	same "done 3 of 3" "$(ask count n 3)"
+}
+
+@test "who hands out credentials is not asked through a proxy" {
+	model metadata
+	unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
+	export http_proxy=http://127.0.0.1:1 AWS_CONTAINER_AUTHORIZATION_TOKEN=container-secret
+	has "$(AWS_EC2_METADATA_SERVICE_ENDPOINT=$MODEL_URL/ ask login)" "ASIAROLE"
+	has "$(AWS_CONTAINER_CREDENTIALS_FULL_URI=$MODEL_URL/role ask login)" "ASIAROLE"
+}
+
 @test "credentials come from the metadata service of an instance" {
 	model metadata
 	unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY

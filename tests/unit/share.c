@@ -31,6 +31,7 @@ static struct { char key[32], *body; int version; } objects[OBJECTS_MAX];
 static struct seed_s3_op asked[ASKED_MAX];
 static int asked_count;   /* of `asked`, ever: they are answered in this order */
 static int answered_count;
+static bool hides_etags;
 static errint_t refuses;  /* what a request is answered with at once */
 
 static size_t object_of(const char *key)
@@ -107,7 +108,7 @@ void __wrap_seed_s3_cancel(struct seed_s3_op *op)
 static void etag_of(size_t object, char etag[SEED_S3_ETAG_BYTES])
 {
 	etag[0] = '\0';
-	if (objects[object].body)
+	if (objects[object].body && !hides_etags)
 		(void)snprintf(etag, SEED_S3_ETAG_BYTES, "v%d", objects[object].version);
 }
 
@@ -420,6 +421,22 @@ static void test_not_sent(void **state)
 	assert_int_equal(ops[1].err, -EINVAL);
 }
 
+static void test_no_etag(void **state)
+{
+	struct op op;
+
+	(void)state;
+	fill_name("fox");
+	hides_etags = true;
+	read_as(&op, 'a', "fox");
+	run();
+	hides_etags = false;
+	assert_int_equal(op.err, -EBADMSG);
+	read_as(&op, 'b', "owl"); /* nothing stands there */
+	run();
+	assert_int_equal(op.err, 0);
+}
+
 /* ---- lost answers ---- */
 
 static struct seed_record row;
@@ -709,6 +726,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_tries_keep_the_place, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_freed_with_a_line, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_not_sent, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_etag, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lost_answers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_late_write_of_an_earlier_one, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lost_create, setup, teardown),
