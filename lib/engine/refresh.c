@@ -420,10 +420,19 @@ void refresh_request(struct seed_engine *engine, struct request *request, bool f
 		go_on(engine, &watch->watch, 0);
 }
 
+/* Whether the store is not asked now, since it did not answer just now or since the mount. */
+static bool is_away(const struct seed_engine *engine)
+{
+	return engine->shared && (!engine->shared->fit || seed_clock_now_ms() < engine->shared->looks_ms);
+}
+
 static void shown(struct seed_engine *engine, struct command *command)
 {
 	struct request *request = (struct request *)command;
 
+	/* What is known here is shown all the same; what is not may be there. */
+	if (!request->code && is_away(engine))
+		request->code = EHOSTUNREACH;
 	request_refuse(engine, request, request->code);
 }
 

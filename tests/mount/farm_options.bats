@@ -231,8 +231,8 @@ logged() { # PART: of the log of the mount that failed
 	start_seedfs -o "$(shared "$url")" "$MNT"
 	wait_mounted
 	# A look at a name, and one at what it may have become since.
-	fails test -e "$MNT/images/hen.png"
-	same "close EHOSTUNREACH" "$(try_write hen "a hen")"
+	has "$(stat "$MNT/images/hen.png" 2>&1)" "No route to host"
+	same "open EHOSTUNREACH" "$(try_write hen "a hen")"
 	same "" "$(ls "$MNT/prompts")"
 	stop_seedfs
 	logged "The store is away, and new prompts fail; what is here can be read: "
@@ -245,6 +245,24 @@ logged() { # PART: of the log of the mount that failed
 	bound_to "s3://seed/farm-$BATS_TEST_NUMBER at $MODEL_URL"
 	refused "$MODEL_URL" offline=wait
 	has "$LINE" "the store cannot be shared"
+}
+
+@test "a role's key that nobody hands out at the mount does not keep a host from its images" {
+	model
+	bound_to "s3://seed/farm-$BATS_TEST_NUMBER at $MODEL_URL"
+	unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
+	export AWS_CONTAINER_CREDENTIALS_FULL_URI=http://127.0.0.1:1/role
+	start_seedfs -o "$(shared "$MODEL_URL")" "$MNT"
+	wait_mounted
+	same "" "$(ls "$MNT/prompts")"
+	stop_seedfs
+	logged "The store is away, and new prompts fail; what is here can be read: no credentials for the store: the \
+container's endpoint does not answer"
+	# The first mount needs it.
+	rm -r "$STATE"
+	mkdir -m 700 "$STATE"
+	refused "$MODEL_URL"
+	has "$LINE" "the container's endpoint does not answer"
 }
 
 @test "a state directory belongs to one bucket, and is not mounted without it" {
