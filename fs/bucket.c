@@ -48,6 +48,13 @@ static errint_t answer_of(const struct question *question, struct seed_error *er
 	return -question->error.code;
 }
 
+/* No answer: the network's error. */
+static bool is_silent(const struct seed_error *error)
+{
+	return error->http_status == 0 && (error->code == ECONNREFUSED || error->code == EHOSTUNREACH ||
+					   error->code == ETIMEDOUT || error->code == EIO);
+}
+
 static void ended(struct question *question, const struct seed_error *error)
 {
 	question->error = error ? *error : (struct seed_error){ .code = 0 };
@@ -118,6 +125,8 @@ static errint_t ask_for_key(struct bucket *bucket, struct question *question, st
 	until_done(question, NULL);
 	seed_s3_login_free(login);
 	bucket->has_key = question->error.code == 0;
+	/* Of a role, as the store itself may be at a boot: the engine asks for it again. */
+	bucket->away = is_silent(&question->error);
 	return answer_of(question, error);
 }
 
@@ -149,13 +158,6 @@ static errint_t probe_once(struct seed_s3 *s3, struct question *question, struct
 	until_done(question, probe);
 	seed_s3_probe_free(probe);
 	return answer_of(question, error);
-}
-
-/* No answer: the network's error. */
-static bool is_silent(const struct seed_error *error)
-{
-	return error->http_status == 0 && (error->code == ECONNREFUSED || error->code == EHOSTUNREACH ||
-					   error->code == ETIMEDOUT || error->code == EIO);
 }
 
 static errint_t probe(struct bucket *bucket, struct question *question, struct seed_error *error)
@@ -206,10 +208,11 @@ errint_t bucket_probe(struct bucket *bucket, struct seed_error *error)
 		return seed_error_set(error, -err, "the store cannot be asked: %s", strerror(-err));
 	if (!bucket->has_key)
 		err = ask_for_key(bucket, &question, error);
-	if (!err)
+	if (!err) {
 		err = probe(bucket, &question, error);
-	if (err)
-		err = explain(bucket, error);
+		if (err)
+			err = explain(bucket, error);
+	}
 	seed_net_free(question.net);
 	return err;
 }

@@ -40,6 +40,9 @@ static void fetch(struct fs *fs, fuse_req_t req, struct handle *handle, enum see
 
 	/* A directory of a farm that is mounted without it, or read-only; or no room for one image. */
 	if (!fetch_is_shared(fs) || handle->fetches++ == FETCHES_MAX) {
+		seed_log_line(fs->log, path, SEED_LOG_ERROR "%s (EIO)", fetch_is_shared(fs) ?
+			      "The image was fetched, and was gone again before it could be opened, each time: make cache_size= "
+			      "larger" : "The image's bytes are in the store only: mount with store=");
 		stale_end(fs, req);
 		reply_open(req, handle, -EIO);
 		return;

@@ -5,6 +5,7 @@
 
 #include "lib/adopt/survey.h"
 #include "lib/base/clock.h"
+#include "lib/base/text.h"
 #include "lib/net/net.h"
 #include "lib/share/share.h"
 #include "lib/share/store_clock.h"
@@ -243,16 +244,22 @@ static bool is_below_refused(const struct adoption *adoption, const char *name)
 	return false;
 }
 
-static void refuse_folder(struct copy *copy)
+/* With all that is below it. */
+static void leave_folder(struct copy *copy)
 {
 	struct adoption *adoption = copy->adoption;
 
-	complain(adoption, "%s: a folder here, and a prompt in the bucket; all of it is left as it is: rename one of them",
-		 copy->name);
 	adoption->counts->refused++;
 	/* There is room: survey.folders has as many. */
 	adoption->refused.items[adoption->refused.count++] = (char *)(uintptr_t)copy->name;
 	become_idle(copy);
+}
+
+static void refuse_folder(struct copy *copy)
+{
+	complain(copy->adoption, "%s: a folder here, and a prompt in the bucket; all of it is left as it is: rename one of them",
+		 copy->name);
+	leave_folder(copy);
 }
 
 static void on_folder(void *context, const struct seed_share_result *result)
@@ -499,6 +506,12 @@ static void begin_name(struct copy *copy)
 	errint_t err;
 
 	copy->name = adoption->survey.names.items[adoption->next_name++];
+	if (seed_text_check_stored_name(copy->name)) {
+		complain(adoption, "%s: a file in the state directory, and no name of seedfs; it is left as it is: "
+			 "move it away", copy->name);
+		refuse_name(copy);
+		return;
+	}
 	if (is_below_refused(adoption, copy->name)) {
 		adoption->counts->names++;
 		adoption->counts->refused++;
@@ -523,10 +536,15 @@ static void begin_folder(struct copy *copy)
 	struct adoption *adoption = copy->adoption;
 
 	copy->name = adoption->survey.folders.items[adoption->next_folder++];
-	if (is_below_refused(adoption, copy->name))
+	if (is_below_refused(adoption, copy->name)) {
 		adoption->counts->refused++;
-	else
+	} else if (seed_text_check_stored_name(copy->name)) {
+		complain(adoption, "%s: a folder in the state directory that cannot be one of seedfs; all of it is left "
+			 "as it is: move it away", copy->name);
+		leave_folder(copy);
+	} else {
 		go_to(copy, FOLDER);
+	}
 }
 
 static bool all_idle(const struct adoption *adoption)

@@ -8,15 +8,20 @@
 /* The pause after a try. */
 #define AGAIN_MS 30000
 
+static void tell(struct shared *shared, const struct seed_error *error)
+{
+	if (error && !shared->login_fails)
+		seed_log_line(shared->engine->log, NULL, SEED_LOG_ERROR "%s (%s); asked again every %d s",
+			      error->message, seed_error_name(error->code), AGAIN_MS / 1000);
+	shared->login_fails = error != NULL;
+}
+
 static void on_login(void *context, const struct seed_error *error)
 {
 	struct shared *shared = context;
 
 	shared->login_over = true;
-	if (error && !shared->login_fails)
-		seed_log_line(shared->engine->log, NULL, SEED_LOG_ERROR "%s (%s); asked again every %d s",
-			      error->message, seed_error_name(error->code), AGAIN_MS / 1000);
-	shared->login_fails = error != NULL;
+	tell(shared, error);
 }
 
 /* On the monotonic clock; INT64_MAX: never. */
@@ -34,6 +39,8 @@ static int64_t due_ms(const struct shared *shared, int64_t now)
 
 int64_t role_turn(struct shared *shared, int64_t now)
 {
+	struct seed_error error;
+	errint_t err;
 	int64_t due;
 
 	if (!shared->engine->config.shared->credentials)
@@ -50,8 +57,13 @@ int64_t role_turn(struct shared *shared, int64_t now)
 	if (now < due)
 		return due;
 	shared->login_ms = now + AGAIN_MS;
-	if (seed_s3_login_new(shared->engine->net, shared->engine->config.shared->credentials, on_login, shared,
-			      &shared->login))
+	err = seed_s3_login_new(shared->engine->net, shared->engine->config.shared->credentials, on_login, shared,
+				&shared->login);
+	if (err) {
 		shared->login = NULL;
+		(void)seed_error_set(&error, -err, "no credentials for the store: nobody can be asked: %s",
+				     strerrordesc_np(-err));
+		tell(shared, &error);
+	}
 	return shared->login_ms;
 }

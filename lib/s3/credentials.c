@@ -23,6 +23,7 @@ struct profile {
 	char *value;       /* what is found goes there */
 	size_t size;
 	bool fits;
+	bool is_there;
 };
 
 static char *trim(char *text)
@@ -73,13 +74,18 @@ static bool find(const char *text, struct profile *profile)
 	if (!copy)
 		return false;
 	profile->fits = true;
+	/* Editors of Windows begin a file with a mark. */
+	if (strncmp(text, "\xef\xbb\xbf", 3) == 0)
+		text += 3;
 	memcpy(copy, text, strlen(text) + 1);
 	while ((line = strsep(&rest, "\n")) != NULL) {
 		line = trim(line);
-		if (line[0] == '[')
+		if (line[0] == '[') {
 			here = is_section(profile, line);
-		else if (here && line[0] != '#' && line[0] != ';')
+			profile->is_there |= here;
+		} else if (here && line[0] != '#' && line[0] != ';') {
 			take_line(profile, line);
+		}
 	}
 	seed_secret_free(copy, FILE_MAX_BYTES + 1);
 	return profile->fits;
@@ -217,6 +223,28 @@ static errint_t from_text(const char *text, const char *path, const char *name,
 	return check(credentials, path, error);
 }
 
+/* A profile may have a region only, or say how a role is taken, which is looked for elsewhere. */
+static bool has_section(const char *variable, const char *file, const char *name)
+{
+	char value[2];
+	struct profile profile = { .name = name, .prefixed = strcmp(file, "config") == 0, .key = "",
+				   .value = value, .size = sizeof(value) };
+	char *path = path_of(variable, file), *text = seed_secret_new(FILE_MAX_BYTES + 2);
+
+	if (path && text && !read_file(path, false, text, NULL))
+		SEED_UNUSED(find(text, &profile));
+	seed_secret_free(text, FILE_MAX_BYTES + 2);
+	free(path);
+	return profile.is_there;
+}
+
+/* Somebody has named a profile, which neither file has. */
+static bool is_nowhere(const char *name)
+{
+	return strcmp(name, "default") != 0 && !has_section("AWS_SHARED_CREDENTIALS_FILE", "credentials", name) &&
+	       !has_section("AWS_CONFIG_FILE", "config", name);
+}
+
 static errint_t from_file(const char *profile, struct seed_s3_credentials *credentials,
 			  struct seed_error *error)
 {
@@ -231,7 +259,7 @@ static errint_t from_file(const char *profile, struct seed_s3_credentials *crede
 	if (!err && path && text)
 		err = from_text(text, path, profile_name(profile), credentials, error);
 	/* Whoever names one means that one. */
-	if (err == -ENOENT && profile)
+	if (err == -ENOENT && (profile || is_nowhere(profile_name(NULL))))
 		err = seed_error_set(error, EINVAL, "%s: the profile %s is not there, or has no key",
 				     path ? path : "~/.aws/credentials", profile_name(profile));
 	seed_secret_free(text, FILE_MAX_BYTES + 2);

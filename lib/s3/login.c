@@ -249,11 +249,11 @@ static bool container_line(struct seed_s3_login *login)
 	const char *token = given("AWS_CONTAINER_AUTHORIZATION_TOKEN"),
 		   *path = given("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
 	char text[LINE_MAX_BYTES - 64];
-	ssize_t len = 0;
+	ssize_t len;
 	int fd;
 
 	if (!path) {
-		snprintf(text, sizeof(text), "%s", token ? token : "");
+		len = snprintf(text, sizeof(text), "%s", token ? token : "");
 	} else {
 		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 		len = fd < 0 ? -errno : seed_io_read(fd, text, sizeof(text) - 1);
@@ -262,6 +262,9 @@ static bool container_line(struct seed_s3_login *login)
 		text[len > 0 ? len : 0] = '\0';
 		text[strcspn(text, "\r\n")] = '\0';
 	}
+	/* A part of one would be refused, and nobody could see why. */
+	if (len >= (ssize_t)sizeof(text) - 1)
+		len = -E2BIG;
 	if (text[0])
 		snprintf(login->line, sizeof(login->line), "Authorization: %s", text);
 	for (const char *c = text; *c; c++)

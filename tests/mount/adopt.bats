@@ -176,6 +176,22 @@ fill_directory() {
 	has "$output" "Copied 0 names"
 }
 
+@test "a stray file whose name seedfs cannot have is said, and left" {
+	small
+	write fox "a fox"
+	stop_seedfs
+	mkdir -m 700 "$STATE/images/.trash"
+	echo stray >"$STATE/images/.trash/a.png"
+	echo stray >"$STATE/images/.png"
+	echo stray >"$STATE/images/"$'a\nb.png'
+	adopt
+	same 1 "$status"
+	has "$stderr" "a file in the state directory, and no name of seedfs; it is left as it is: move it away"
+	rm -r "$STATE/images/.trash" "$STATE/images/.png" "$STATE/images/"$'a\nb.png'
+	adopt
+	adopted
+}
+
 @test "what is wrong is said in one line, and nothing is copied" {
 	run --separate-stderr "$SEEDFS" --adopt -o "state=$STATE"
 	same 2 "$status"

@@ -248,6 +248,10 @@ nobody() {
 	echo container-secret >"$DIR/token"
 	has "$(AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=$DIR/token ask login)" "ASIAROLE"
 	has "$(AWS_CONTAINER_AUTHORIZATION_TOKEN=wrong ask login)" "answered with HTTP 401"
+	# No part of one is sent.
+	printf '%05000d' 0 >"$DIR/token"
+	has "$(AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=$DIR/token ask login)" "nobody to ask: Invalid argument"
+	has "$(AWS_CONTAINER_AUTHORIZATION_TOKEN=$(<"$DIR/token") ask login)" "nobody to ask: Invalid argument"
 	# Without TLS only where the container's agents listen.
 	has "$(AWS_CONTAINER_CREDENTIALS_FULL_URI=http://example.com/role ask login)" "nobody to ask: Invalid argument"
 }

@@ -195,14 +195,15 @@ left() { # ENDPOINT: what this test has left in the bucket
 }
 
 @test "s3_ca_file stands in the place of all authorities of the system" {
+	local name
+
 	need_root
-	export MODEL_CERTIFICATE=$DIR/certificate
 	mkdir "$DIR/certs"
 	for name in ca another; do
 		openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=$name \
 			-addext subjectAltName=IP:127.0.0.1 -keyout "$DIR/$name.key" -out "$DIR/$name.pem" 2>"$DIR/openssl"
 	done
-	cat "$DIR/ca.key" "$DIR/ca.pem" >"$MODEL_CERTIFICATE"
+	cat "$DIR/ca.key" "$DIR/ca.pem" >"$DIR/certificate"
 	# As Debian has it: all of them in one file, and each in a directory.
 	cp "$DIR/ca.pem" "$DIR/certs/ca.pem"
 	cp "$DIR/ca.pem" "$DIR/certs/ca-certificates.crt"
@@ -210,7 +211,7 @@ left() { # ENDPOINT: what this test has left in the bucket
 	printf '#!/bin/sh\nexec unshare -m sh -c "mount --bind %s /etc/ssl/certs && exec %s \\"\\$@\\"" sh "$@"\n' \
 		"$DIR/certs" "$SEEDFS" >"$DIR/with-certs"
 	chmod 755 "$DIR/with-certs"
-	model tls
+	MODEL_CERTIFICATE=$DIR/certificate model tls
 	SEEDFS=$DIR/with-certs check 0 "$MODEL_URL"
 	SEEDFS=$DIR/with-certs check 1 "$MODEL_URL" s3_ca_file="$DIR/another.pem"
 	has "$STORE" "certificate"

@@ -181,7 +181,23 @@ static void test_none(void **state)
 	seed_s3_credentials_free(found);
 	put("credentials", 0600, profiles);
 	setenv("AWS_PROFILE", "nobody", 1);
+	refuse(-EINVAL, "the profile nobody is not there, or has no key");
+	/* It may say which role to take, or the region alone. */
+	put("config", 0644, "[profile nobody]\nregion = eu-west-1\n");
 	assert_int_equal(seed_s3_credentials_load(NULL, NULL, &found, &error), -ENOENT);
+	assert_string_equal(found->region, "eu-west-1");
+	seed_s3_credentials_free(found);
+}
+
+/* An editor's mark at the beginning of the file. */
+static void test_mark(void **state)
+{
+	struct seed_s3_credentials *found;
+
+	(void)state;
+	put("credentials", 0600, "\xef\xbb\xbf[default]\naws_access_key_id = AKID\naws_secret_access_key = hush\n");
+	found = load();
+	assert_string_equal(found->access, "AKID");
 	seed_s3_credentials_free(found);
 }
 
@@ -222,6 +238,7 @@ int main(void)
 		cmocka_unit_test_setup(test_directory_of_systemd, set_up),
 		cmocka_unit_test_setup(test_named, set_up),
 		cmocka_unit_test_setup(test_none, set_up),
+		cmocka_unit_test_setup(test_mark, set_up),
 		cmocka_unit_test_setup(test_refused, set_up),
 	};
 	char path[128];
