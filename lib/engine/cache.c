@@ -2,7 +2,8 @@
  * last. */
 #include "lib/engine/internal.h"
 
-/* A look through all images is worth it for so much. */
+/* A look through all images is worth it for so much; and of a small cache for an eighth, since that is
+ * how much more may be kept. */
 #define LOOK_BYTES_MIN (INT64_C(64) << 20)
 
 struct eviction {
@@ -33,6 +34,13 @@ static void evict(struct seed_disk_job *disk)
 	engine_post(engine, &eviction->report);
 }
 
+static int64_t look_bytes(const struct seed_engine *engine)
+{
+	int64_t eighth = engine->config.shared->cache_bytes / 8;
+
+	return eighth < LOOK_BYTES_MIN ? eighth : LOOK_BYTES_MIN;
+}
+
 static void evicted(struct seed_engine *engine, struct command *command)
 {
 	struct eviction *eviction = (struct eviction *)command;
@@ -43,8 +51,8 @@ static void evicted(struct seed_engine *engine, struct command *command)
 	/* What was added meanwhile counts on. */
 	if (!eviction->err)
 		shared->room_bytes = engine->config.shared->cache_bytes - (int64_t)eviction->left;
-	if (shared->room_bytes < LOOK_BYTES_MIN)
-		shared->room_bytes = LOOK_BYTES_MIN;
+	if (shared->room_bytes < look_bytes(engine))
+		shared->room_bytes = look_bytes(engine);
 	free(eviction);
 }
 

@@ -367,4 +367,8 @@ is_placeholder() { # FILE
 	on 2 d "a picture of d"
 	wait_until is_placeholder "$DIR/s2/images/a.png"
 	same "$first" "$(sum 2 images/a.png)"
+	# Nor is more kept of those that come after the first look.
+	for name in a b c; do same "$(sum 1 "images/$name.png")" "$(sum 2 "images/$name.png")"; done
+	wait_until is_placeholder "$DIR/s2/images/a.png"
+	wait_until is_placeholder "$DIR/s2/images/b.png"
 }
