@@ -2,9 +2,12 @@
  * Objects in the store that only say where to look, so nothing depends on whether they
  * are right:
  *
- *     flight/NAME   NAME's entry has rows in flight. Each host looks through these now and
- *                   then, and goes on with the rows of hosts that are gone
- *     reuse/KEY     the name for which an image was made last (reuse.c)
+ *     flight/ID/NAME   that generation is in flight, as a row of NAME's entry. Each host looks
+ *                      through these now and then, and goes on with the rows of hosts that are gone
+ *     reuse/KEY        the name for which an image was made last (reuse.c)
+ *
+ * No store removes an object on a condition. So what is removed has a key that nobody writes again:
+ * with one key for a name, a removal that is late would take away what was said of a newer row.
  */
 #include "lib/base/clock.h"
 #include "lib/engine/internal.h"
@@ -61,20 +64,36 @@ static void put(struct shared *shared, const char *key, const char *data)
 		hint_free(hint);
 }
 
-static errint_t flight_key(const char *name, struct seed_buf *key)
+static errint_t flight_key(const char *id, const char *name, struct seed_buf *key)
 {
 	errint_t err;
 
 	seed_buf_init(key, SEED_S3_KEY_MAX_BYTES);
 	err = seed_buf_add(key, "flight/", strlen("flight/"));
+	if (!err)
+		err = seed_buf_add(key, id, strlen(id));
+	if (!err)
+		err = seed_buf_add(key, "/", 1);
 	return err ? err : seed_s3_key_add_name(key, name);
 }
 
-void hint_flight(struct shared *shared, const char *name)
+errint_t hint_flight_parse(const char *key, char id[SEED_STORE_ID_BYTES], char name[SEED_STORE_PATH_BYTES])
+{
+	const char *at = key + strlen("flight/"), *slash;
+
+	if (strncmp(key, "flight/", strlen("flight/")) != 0 || !(slash = strchr(at, '/')) ||
+	    (size_t)(slash - at) >= SEED_STORE_ID_BYTES)
+		return -EBADMSG;
+	memcpy(id, at, (size_t)(slash - at));
+	id[slash - at] = '\0';
+	return seed_s3_key_name(slash + 1, strlen(slash + 1), name, SEED_STORE_PATH_BYTES);
+}
+
+void hint_flight(struct shared *shared, const char *id, const char *name)
 {
 	struct seed_buf key;
 
-	if (flight_key(name, &key) == 0)
+	if (flight_key(id, name, &key) == 0)
 		put(shared, key.data, name);
 	seed_buf_release(&key);
 }
@@ -87,11 +106,11 @@ static void remove_key(struct shared *shared, const char *key)
 		hint_free(hint);
 }
 
-void hint_landed(struct shared *shared, const char *name)
+void hint_landed(struct shared *shared, const char *id, const char *name)
 {
 	struct seed_buf key;
 
-	if (flight_key(name, &key) == 0)
+	if (flight_key(id, name, &key) == 0)
 		remove_key(shared, key.data);
 	seed_buf_release(&key);
 }

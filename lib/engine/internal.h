@@ -503,7 +503,8 @@ void changes_show(struct seed_engine *engine, struct request *request,
 
 struct refresh_watch {
 	struct refresh_watch *next;
-	bool at_rest; /* set before `done`: the store says that nothing of it is in flight */
+	const char *row; /* a generation's id, the caller's; NULL: none is asked about */
+	bool landed;     /* set before `done`: the store says that it is not in flight there */
 	/* What the store has is shown now; or not (-EHOSTUNREACH …), and what is here is as it was. */
 	void (*done)(struct seed_engine *engine, struct refresh_watch *watch, errint_t err);
 };
@@ -925,8 +926,11 @@ int64_t role_turn(struct shared *shared, int64_t now_ms);
 /* ---- hints.c ---- */
 
 /* NAME has a row in flight; or has none any more. */
-void hint_flight(struct shared *shared, const char *name);
-void hint_landed(struct shared *shared, const char *name);
+void hint_flight(struct shared *shared, const char *id, const char *name);
+void hint_landed(struct shared *shared, const char *id, const char *name);
+/* Of such a key: -EBADMSG: it is none. */
+errint_t hint_flight_parse(const char *key, char id[SEED_STORE_ID_BYTES],
+			   char name[SEED_STORE_PATH_BYTES]) SEED_MUST_CHECK;
 /* An image was made for NAME of what has that key (reuse.c); and where that stands. */
 void hint_reuse(struct shared *shared, uint64_t reuse, const char *name);
 #define HINT_KEY_BYTES 32

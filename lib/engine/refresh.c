@@ -32,7 +32,6 @@ struct refresh {
 	struct seed_share_op *asked;
 	char *entry;                  /* for the disk thread; owned */
 	uint64_t etag;
-	bool at_rest;                 /* nothing of it is in flight */
 	bool is_folder, was_folder;   /* what the store has; or had, and nothing else since */
 	bool looked_below, must_look;
 	errint_t err;
@@ -143,13 +142,12 @@ static void end(struct refresh *refresh)
 {
 	struct seed_engine *engine = refresh->engine;
 	struct refresh_watch *watch = refresh->watches, *next;
-	bool at_rest = refresh->at_rest;
 	errint_t err = refresh->err;
 
 	refresh_free(refresh); /* who goes on may ask for it again */
 	for (; watch; watch = next) {
 		next = watch->next;
-		watch->at_rest = at_rest && !err;
+		watch->landed = watch->landed && !err;
 		watch->done(engine, watch, err);
 	}
 }
@@ -285,14 +283,23 @@ static void check_lease(struct seed_engine *engine, const char *name,
 	timers_touch(running);
 }
 
+static bool has_row(const struct seed_share_entry *entry, const char *id)
+{
+	for (size_t i = 0; i < entry->row_count; i++)
+		if (strcmp(entry->rows[i].record.id, id) == 0)
+			return true;
+	return false;
+}
+
 static void was_read(struct refresh *refresh, const struct seed_share_result *result)
 {
 	struct seed_engine *engine = refresh->engine;
 
 	refresh->etag = hash_of(result->etag);
-	refresh->at_rest = !result->entry->row_count;
 	refresh->is_folder = result->entry->folder;
 	refresh->was_folder = seed_share_was_folder(result->entry);
+	for (struct refresh_watch *watch = refresh->watches; watch; watch = watch->next)
+		watch->landed = watch->row && !has_row(result->entry, watch->row);
 	take_up(refresh, result->entry);
 	check_lease(engine, refresh->name, result->entry);
 	if (engine_find(engine, refresh->name)) {

@@ -19,31 +19,31 @@ static int64_t next_ms(const struct seed_engine *engine)
 
 struct scan_watch {
 	struct refresh_watch watch; /* first */
-	char name[];
+	char id[SEED_STORE_ID_BYTES];
+	char name[SEED_STORE_PATH_BYTES];
 };
 
 /* A hint that its host did not remove is read by every host, again and again. */
 static void was_read(struct seed_engine *engine, struct refresh_watch *watch, errint_t err)
 {
+	const struct scan_watch *scan = (struct scan_watch *)watch;
+
 	SEED_UNUSED(err);
-	if (watch->at_rest)
-		hint_landed(engine->shared, ((struct scan_watch *)watch)->name);
+	if (watch->landed)
+		hint_landed(engine->shared, scan->id, scan->name);
 	free(watch);
 }
 
 static void look_at(struct seed_engine *engine, const char *key)
 {
-	char name[SEED_STORE_PATH_BYTES];
-	struct scan_watch *watch;
+	struct scan_watch *watch = calloc(1, sizeof(*watch));
 
-	if (seed_s3_key_name(key + strlen("flight/"), strlen(key) - strlen("flight/"), name, sizeof(name)))
-		return;
-	watch = calloc(1, sizeof(*watch) + strlen(name) + 1);
 	if (!watch)
 		return;
 	watch->watch.done = was_read;
-	memcpy(watch->name, name, strlen(name) + 1);
-	if (!refresh_name(engine, name, false, &watch->watch))
+	watch->watch.row = watch->id;
+	if (hint_flight_parse(key, watch->id, watch->name) ||
+	    !refresh_name(engine, watch->name, false, &watch->watch))
 		free(watch);
 }
 

@@ -144,8 +144,11 @@ static void tell_others(const struct shared_change *change, const struct seed_sh
 {
 	char to[SEED_STORE_PATH_BYTES];
 
-	if (!result->err && result->entry->row_count && to_name(change, to))
-		hint_flight(change->engine->shared, to);
+	if (result->err || !to_name(change, to))
+		return;
+	for (size_t i = 0; i < result->entry->row_count; i++)
+		if (result->entry->rows[i].copy)
+			hint_flight(change->engine->shared, result->entry->rows[i].record.id, to);
 }
 
 static void on_joined(void *context, const struct seed_share_result *result)

@@ -121,7 +121,7 @@ static void take_lease(struct step_job *job, const struct seed_share_row *row)
 
 	/* A new one: whoever was to look there may have been told that nothing is in flight. */
 	if (row && row->lease != generation->lease)
-		hint_flight(generation->engine->shared, job->record.name);
+		hint_flight(generation->engine->shared, row->record.id, job->record.name);
 	generation->lease = row ? row->lease : LEASE_LOST;
 	generation->token[0] = '\0';
 	generation->renew_ms = row ? shared_renew_ms(generation->engine, row) : 0;
@@ -134,6 +134,8 @@ static void lose_lease(struct step_job *job, const struct seed_share_entry *entr
 {
 	take_lease(job, NULL);
 	look(job, entry);
+	if (!find_row(entry, job->record.id))
+		hint_landed(job->generation->engine->shared, job->record.id, job->record.name);
 	job->superseded = job->row == ROW_SUPERSEDED;
 	job->removed = job->row == ROW_REMOVED;
 }
@@ -206,12 +208,11 @@ static void updated(struct step_job *job, const struct seed_share_result *result
 }
 
 /* What others are told of an end; and the cache, of an image. */
-static void landed(const struct step_job *job, const struct seed_share_entry *entry)
+static void landed(const struct step_job *job)
 {
 	struct seed_engine *engine = job->generation->engine;
 
-	if (!entry->row_count)
-		hint_landed(engine->shared, job->record.name);
+	hint_landed(engine->shared, job->record.id, job->record.name);
 	if (job->record.state != SEED_STATE_VERIFIED)
 		return;
 	cache_added(engine, job->record.image.bytes);
@@ -236,7 +237,7 @@ static void finished(struct step_job *job, const struct seed_share_result *resul
 		job->record.superseded = generation->record.superseded =
 			!has_name(result->entry, job->record.id);
 		keep_entry(job, result);
-		landed(job, result->entry);
+		landed(job);
 	}
 }
 
@@ -248,8 +249,8 @@ static void dropped(struct step_job *job, const struct seed_share_result *result
 	}
 	job->generation->lease = LEASE_LOST;
 	job->generation->renew_ms = 0;
-	if (!result->err && !result->entry->row_count)
-		hint_landed(job->generation->engine->shared, job->record.name);
+	if (!find_row(result->entry, job->record.id))
+		hint_landed(job->generation->engine->shared, job->record.id, job->record.name);
 }
 
 static void looked(struct step_job *job, const struct seed_share_result *result)

@@ -714,13 +714,13 @@ static void read_entry(struct seed_share_op *op)
 
 /* ---- operations ---- */
 
-/* "name/" and the name; with room for "flight/", where others look for it. */
+/* "name/" and the name; with room for "flight/ID/", where others look for it. */
 static errint_t key_of(const struct seed_share *share, const char *name, char **out)
 {
 	struct seed_buf key;
 	errint_t err;
 
-	seed_buf_init(&key, share->key_room - (strlen("flight/") - strlen("name/")));
+	seed_buf_init(&key, share->key_room - (strlen("flight/") + SEED_SHARE_ID_BYTES - strlen("name/")));
 	err = seed_buf_add(&key, "name/", strlen("name/"));
 	if (!err)
 		err = seed_s3_key_add_name(&key, name);

@@ -127,15 +127,14 @@ renamed_meanwhile() { # NAME OTHER FROM TO
 	mkdir -m 700 "$ONE.state"
 	STATE=$ONE.state
 	MNT=$ONE mount_seed -o "store=s3://seed/$prefix,s3_endpoint=$(<"$DIR/model")"
-	# Each ü is six bytes of a key. "/name//" and 917 are 924, with the prefix 1,024.
-	printf -v name '%075d' 0
-	name=${name//0/ü}
-	mkdir "$ONE/prompts/$name" # 450 of them
-	same "close ENAMETOOLONG" "$(try_write "$name/${name}aaaaaaaaaaaaaaaaaa" "a fox")"
-	same "close ENAMETOOLONG" "$(try_write "$name/${name}aaaaaaaaaaaaaaaaa" "a fox")"
-	same "close ENAMETOOLONG" "$(try_write "$name/${name}aaaaaaaaaaaaaaaa" "a fox")"
+	# Each ü is six bytes of a key. The prefix, "/flight/", an id, "/" and 899 are 1,024.
+	printf -v name '%074d' 0
+	name=${name//0/ü} # 444
+	mkdir "$ONE/prompts/ü$name"
+	same "close ENAMETOOLONG" "$(try_write "ü$name/${name}aaaaaaaaaaaaaaaaaaaaaaa" "a fox")"
+	same "close ENAMETOOLONG" "$(try_write "ü$name/${name}aaaaa" "a fox")"
 	same 0 "$(count create)"
-	same ok "$(try_write "$name/${name}aaaaaaaaaaaaaaa" "a fox")"
+	same ok "$(try_write "ü$name/${name}aaaa" "a fox")"
 	grep -q "^PUT /seed/$prefix/flight/" "$DIR/model.err"
 }
 

@@ -324,7 +324,7 @@ static void happen(struct seed_s3_op *op)
 		object = find(op->key);
 		if (object) {
 			free(object->bytes);
-			object->bytes = NULL;
+			*object = (struct object){ .len = 0 }; /* a free place */
 		}
 		op->outcome = SEED_S3_DONE;
 		break;

@@ -20,10 +20,8 @@ static struct row_seen {
 	char id[SEED_SHARE_ID_BYTES];
 	int name, text;
 	bool renamed;
-	int64_t lease, lease_ms; /* since when it has it */
+	bool hinted; /* a host has told the others of it */
 } rows_seen[ROWS_SEEN_MAX];
-/* When a host last told the others that the name has something in flight. */
-static int64_t hinted_ms[NAMES];
 /* When the host last left the name for another. */
 static int64_t left_ms[HOSTS_MAX][NAMES];
 static int row_count;
@@ -55,6 +53,14 @@ static const struct seed_share_row *row_in(const struct seed_share_entry *entry,
 		if (strcmp(entry->rows[i].record.id, id) == 0)
 			return &entry->rows[i];
 	return NULL;
+}
+
+static const char *hint_of(const char *id, int name)
+{
+	static char key[SEED_STORE_ID_BYTES + 64];
+
+	snprintf(key, sizeof(key), "flight/%.16s/%.32s", id, name_of(name));
+	return key;
 }
 
 static const struct seed_share_row *newest_of(const struct seed_share_entry *entry)
@@ -133,15 +139,12 @@ static struct row_seen *find_seen(const char *id, int name)
 static void check_hinted(int host, const char *name, const struct seed_share_row *was,
 			 const struct seed_share_row *is)
 {
-	struct row_seen *seen = find_seen(is->record.id, name_index(name));
+	const struct row_seen *seen = find_seen(is->record.id, name_index(name));
 
-	if (seen->lease != is->lease)
-		seen->lease_ms = now_ms();
-	seen->lease = is->lease;
 	if (is->copy || was->lease != is->lease || strcmp(was->record.step, "queued") != 0 ||
 	    strcmp(is->record.step, "submitting") != 0)
 		return;
-	if (hinted_ms[name_index(name)] < seen->lease_ms)
+	if (!seen->hinted)
 		broken("%s: host %d sends, and nobody else would look there", name, host);
 }
 
@@ -190,8 +193,7 @@ static void note_row(const char *name, const struct seed_share_row *row)
 	if (row_count == ROWS_SEEN_MAX)
 		broken("%d rows", ROWS_SEEN_MAX);
 	rows_seen[row_count] = (struct row_seen){ .name = name_index(name), .text = text_of(&row->record),
-						 .renamed = renamed, .lease = row->lease,
-						 .lease_ms = now_ms() };
+						 .renamed = renamed };
 	snprintf(rows_seen[row_count++].id, sizeof(rows_seen[0].id), "%s", row->record.id);
 }
 
@@ -354,8 +356,8 @@ void farm_check_write(int host, const char *key, const char *before, const char 
 
 void farm_check_hint(const char *key)
 {
-	if (strncmp(key, "flight/", 7) == 0)
-		hinted_ms[name_index(key + 7)] = now_ms();
+	for (int i = 0; i < row_count; i++)
+		rows_seen[i].hinted |= strcmp(key, hint_of(rows_seen[i].id, rows_seen[i].name)) == 0;
 }
 
 /* ---- what is sent ---- */
@@ -428,29 +430,34 @@ static void check_texts(void)
 /* What every host would read for ever. */
 static void check_hints(void)
 {
-	char key[64];
 	size_t len;
 
-	for (int n = 0; n < NAMES; n++) {
-		snprintf(key, sizeof(key), "flight/%s", name_of(n));
+	for (int i = 0; i < row_count; i++) {
+		const char *key = hint_of(rows_seen[i].id, rows_seen[i].name);
+
 		if (bucket_read(key, &len))
 			broken("at rest: %s is left", key);
 	}
 }
 
+/* Of what was not, its host may have died before it told anybody. */
+static bool is_sent(const struct seed_share_row *row)
+{
+	return strcmp(row->record.step, "queued") != 0 && strcmp(row->record.step, "adopt") != 0;
+}
+
 /* Nobody has asked for the names for long. */
 void farm_check_unasked(void)
 {
-	char key[64];
 	size_t len;
 
 	for (int n = 0; n < NAMES; n++) {
 		struct seed_share_entry entry;
 
-		snprintf(key, sizeof(key), "flight/%s", name_of(n));
 		(void)read_entry(n, &entry);
-		for (size_t i = 0; i < entry.row_count && bucket_read(key, &len); i++)
-			if (entry.rows[i].until_s + LAPSED_S < bucket_now_s())
+		for (size_t i = 0; i < entry.row_count; i++)
+			if (entry.rows[i].until_s + LAPSED_S < bucket_now_s() &&
+			    (bucket_read(hint_of(entry.rows[i].record.id, n), &len) || is_sent(&entry.rows[i])))
 				broken("%s: nobody goes on with %s", name_of(n), entry.rows[i].record.request);
 		seed_share_release(&entry);
 	}
@@ -600,7 +607,6 @@ void farm_check_begin(void)
 	charged = charged_day = counted_before = 0;
 	dropped = false;
 	memset(drops, 0, sizeof(drops));
-	memset(hinted_ms, 0, sizeof(hinted_ms));
 	memset(left_ms, 0, sizeof(left_ms));
 	memset(late_rows, 0, sizeof(late_rows));
 	memset(excused_text, 0, sizeof(excused_text));

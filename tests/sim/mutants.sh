@@ -164,11 +164,11 @@ farm_mutant "a task that only the journal knows is left to another host" lib/eng
 farm_mutant "a generation does not go along with its row" lib/engine/shared_changes.c \
 	's/(shared_change_follow\([^\n]*\n\{\n)/$1\tif (change)\n\t\treturn;\n/'
 farm_mutant "nobody is told of what is in flight" lib/engine/shared_steps.c \
-	's/\t\thint_flight\(generation->engine->shared, job->record.name\);\n//'
+	's/\t\thint_flight\(generation->engine->shared, row->record.id, job->record.name\);/\t\t;/'
 farm_mutant "nobody looks for what a dead host had" lib/engine/scan.c \
 	's/\t\t\tlook_at\(engine, answer->listing->keys\[i\]\);/\t\t\t(void)look_at;/'
 farm_mutant "a hint of what is over stays" lib/engine/scan.c \
-	's/if \(watch->at_rest\)/if (false)/'
+	's/if \(watch->landed\)/if (false)/'
 farm_mutant "a row of a dead host is only shown" lib/engine/refresh.c \
 	's/if \(row->until_s < now_s \|\| /if (/'
 farm_mutant "a charge whose answer was lost is made again" lib/share/farmer.c \
