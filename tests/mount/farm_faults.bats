@@ -135,7 +135,7 @@ renamed_meanwhile() { # NAME OTHER FROM TO
 	same "close ENAMETOOLONG" "$(try_write "ü$name/${name}aaaaa" "a fox")"
 	same 0 "$(count create)"
 	same ok "$(try_write "ü$name/${name}aaaa" "a fox")"
-	grep -q "^PUT /seed/$prefix/flight/" "$DIR/model.err"
+	wait_until grep -q "^PUT /seed/$prefix/flight/" "$DIR/model.err"
 }
 
 @test "a task is in the journal although a newer text of its name waits for the store" {
