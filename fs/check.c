@@ -106,8 +106,9 @@ static bool is_in_use(const char *state)
 	return busy;
 }
 
-static bool check_state(const char *state)
+static bool check_state(const char *state, const char *bucket_url)
 {
+	struct seed_error error;
 	struct statvfs fs;
 	struct stat st;
 	double space;
@@ -119,6 +120,8 @@ static bool check_state(const char *state)
 	space = statvfs(state, &fs) < 0 ? 0 : (double)fs.f_bavail * (double)fs.f_frsize;
 	if (space < SPACE_LEAST_BYTES)
 		return say("state", false, "only %.0f MB are free for %s; make room", space / 1e6, state);
+	if (seed_store_check_bind(state, bucket_url, &error))
+		return say("state", false, "%s", error.message);
 	return say("state", true, "%s, %.1f GB free%s", state, space / 1e9,
 		   is_in_use(state) ? ", in use by a mount" : "");
 }
@@ -288,7 +291,7 @@ int check_run(const struct options *options)
 	bool is_ok;
 
 	is_ok = check_fuse();
-	is_ok = check_state(options->state) && is_ok;
+	is_ok = check_state(options->state, options->shared.bucket ? options->shared.url : NULL) && is_ok;
 	is_ok = check_clock() && is_ok;
 	if (check_key(options, &key))
 		is_ok = check_service(options, key) && is_ok;

@@ -1,7 +1,9 @@
 /* The file `shared`: which bucket has the catalogue of which this directory is a copy. */
 #include <cjson/cJSON.h>
 #include <fcntl.h>
+#include <fcntl.h>
 #include <sys/random.h>
+#include <unistd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -117,15 +119,73 @@ static errint_t write_new(struct seed_store *store, const char *bucket_url, stru
 				    strerror(-err)) : 0;
 }
 
+static errint_t refuse_damaged(errint_t err, struct seed_error *error)
+{
+	return seed_error_set(error, -err, "%s in the state directory: %s; it says which bucket "
+			      "the directory belongs to: mend it, or name another directory "
+			      "with -o state=DIR", FILE_NAME, strerror(-err));
+}
+
+static errint_t refuse_entries(const char *bucket_url, struct seed_error *error)
+{
+	return seed_error_set(error, ENOTEMPTY, "the state directory has entries of its own, which "
+			      "%s does not have; copy them with seedfs --adopt, or name an "
+			      "empty directory with -o state=DIR", bucket_url);
+}
+
+static errint_t refuse_another(const struct binding *binding, const char *bucket_url, struct seed_error *error)
+{
+	if (!bucket_url)
+		return seed_error_set(error, EBUSY, "the state directory is a part of %s, and has not all of "
+				      "its images; mount it with store=, or name another with -o state=DIR",
+				      binding->bucket ? binding->bucket : "a shared catalogue");
+	return seed_error_set(error, EBUSY, "the state directory belongs to %s, not to %s; name "
+			      "another with -o state=DIR", binding->bucket, bucket_url);
+}
+
+/* Without the store, which a mount may have open: so nothing is made or mended here. */
+static bool has_files(int root)
+{
+	static const char *const folders[] = { "prompts", "images", "records", "history", "pending" };
+	struct seed_names found;
+	bool any = false;
+
+	for (size_t i = 0; i < SEED_ARRAY_LEN(folders) && !any; i++) {
+		if (seed_files_list(root, folders[i], &found))
+			continue;
+		any = found.count > 0;
+		seed_names_release(&found);
+	}
+	return any;
+}
+
+errint_t seed_store_check_bind(const char *state, const char *bucket_url, struct seed_error *error)
+{
+	struct seed_store view = { .root = open(state, O_RDONLY | O_DIRECTORY | O_CLOEXEC) };
+	struct binding binding;
+	errint_t err;
+
+	if (view.root < 0) /* it is made, or refused for that */
+		return 0;
+	err = load(&view, &binding);
+	if (err == -ENOENT)
+		err = bucket_url && has_files(view.root) ? refuse_entries(bucket_url, error) : 0;
+	else if (!err && (!bucket_url || strcmp(binding.bucket, bucket_url) != 0))
+		err = refuse_another(&binding, bucket_url, error);
+	else if (err)
+		err = refuse_damaged(err, error);
+	free(binding.bucket);
+	close(view.root);
+	return err;
+}
+
 static errint_t make(struct seed_store *store, const char *bucket_url, struct binding *binding,
 		     struct seed_error *error)
 {
 	int has = has_entries(store);
 
 	if (has > 0)
-		return seed_error_set(error, ENOTEMPTY, "the state directory has entries of its own, which "
-				      "%s does not have; copy them with seedfs --adopt, or name an "
-				      "empty directory with -o state=DIR", bucket_url);
+		return refuse_entries(bucket_url, error);
 	if (has < 0)
 		return seed_error_set(error, -has, "the state directory: %s", strerror(-has));
 	return write_new(store, bucket_url, binding, error);
@@ -158,12 +218,9 @@ errint_t seed_store_bind(struct seed_store *store, const char *bucket_url,
 	if (err == -ENOENT)
 		err = make(store, bucket_url, &binding, error);
 	else if (err)
-		err = seed_error_set(error, -err, "%s in the state directory: %s; it says which bucket "
-				     "the directory belongs to: mend it, or name another directory "
-				     "with -o state=DIR", FILE_NAME, strerror(-err));
+		err = refuse_damaged(err, error);
 	else if (strcmp(binding.bucket, bucket_url) != 0)
-		err = seed_error_set(error, EBUSY, "the state directory belongs to %s, not to %s; name "
-				     "another with -o state=DIR", binding.bucket, bucket_url);
+		err = refuse_another(&binding, bucket_url, error);
 	if (!err)
 		memcpy(host, binding.host, sizeof(binding.host));
 	free(binding.bucket);
