@@ -260,6 +260,7 @@ struct generation {
 	/* With other hosts. */
 	int64_t lease;         /* its number; 0: it has none yet; LEASE_LOST: nor any more */
 	bool stored;           /* the store has its outcome */
+	struct seed_share_try tried; /* a beginning of which the store did not say whether it happened */
 	char token[SEED_SHARE_TOKEN_BYTES]; /* of its row, which has moved with its lease; "": it has not */
 	int64_t renew_ms;      /* when the lease is to be renewed; 0: it is not */
 	int64_t followed_ms;   /* since when it is another host's */

@@ -166,6 +166,8 @@ static void begun(struct step_job *job, const struct seed_share_result *result)
 {
 	struct generation *generation = job->generation;
 
+	if (result->err != -EHOSTUNREACH) /* then nothing more was tried */
+		generation->tried = result->tried;
 	switch (-result->err) {
 	case EALREADY:
 		take_new_id(job);
@@ -421,6 +423,7 @@ static void go_along(struct step_job *job, const struct seed_share_entry *entry)
 	if (generation->lease != LEASE_LOST)
 		seed_share_follow(job->record.name, entry->moved_serial, generation->token);
 	job->moves++;
+	generation->tried.serial = 0; /* of the old name's entry */
 	job->err = seed_record_set(&job->record.name, entry->moved_to);
 	if (!job->err)
 		generation_follow_name(generation, entry->moved_to);
@@ -504,6 +507,7 @@ static void ask(struct step_job *job)
 		.other = verb == SEED_SHARE_ARRIVE ? generation->token : late_of,
 		.unless_there = generation->unless_there,
 		.deadline_ms = seed_clock_now_ms() + ASK_MS,
+		.tried = verb == SEED_SHARE_BEGIN ? generation->tried : (struct seed_share_try){ .serial = 0 },
 	};
 
 	if (!engine->shared->fit) {

@@ -234,6 +234,8 @@ static void end(struct seed_share_op *op, errint_t err, const struct seed_share_
 	struct seed_share_result result = { .err = err, .error = op->error, .entry = &op->entry, .etag = op->etag,
 					    .row = row };
 
+	result.tried.serial = op->tried;
+	memcpy(result.tried.writer, op->writer, sizeof(op->writer));
 	op->done(op->context, &result);
 	op_free(op);
 }
@@ -777,6 +779,11 @@ errint_t seed_share_start(struct seed_share *share, const struct seed_share_requ
 	op->unless_there = request->unless_there;
 	op->time = request->time;
 	op->deadline_ms = request->deadline_ms;
+	if (request->tried.serial) {
+		op->tried = request->tried.serial;
+		op->lease = (int64_t)op->tried;
+		memcpy(op->writer, request->tried.writer, sizeof(op->writer));
+	}
 	seed_record_init(&op->row);
 	seed_share_init(&op->from);
 	seed_share_init(&op->entry);

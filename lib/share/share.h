@@ -63,6 +63,12 @@ enum seed_share_verb {
 	SEED_SHARE_LEAVE,   /* for `other`, if it is still `from`. -EAGAIN: read and join again */
 };
 
+/* A begin that ended with -ETIMEDOUT: it may have happened, as this change. */
+struct seed_share_try {
+	uint64_t serial; /* 0: none */
+	char writer[SEED_SHARE_HOST_BYTES];
+};
+
 struct seed_share_result {
 	/* 0: the entry stands as it is here. -EEXIST: begin joined `row`. -ESTALE: the row is
 	 * under another lease, or gone. -ENOENT: there is nothing to take. -ECANCELED: a begin
@@ -72,12 +78,13 @@ struct seed_share_result {
 	 * These have a line in `error`: -EHOSTUNREACH: the store was away; -ETIMEDOUT: it answered,
 	 * but not what became of it; -EBADMSG: what stands there is no entry. Then a change may have
 	 * happened. Asking for it again is right for those that name a row, but for
-	 * a begin; the others may happen twice then. */
+	 * a begin, which has to know of its last try; the others may happen twice then. */
 	errint_t err;
 	struct seed_error error;
 	const struct seed_share_entry *entry; /* borrowed; empty where nobody knows it */
 	const char *etag;                     /* of what was read; "": there was none; a change has
 						 another since */
+	struct seed_share_try tried;          /* of -ETIMEDOUT */
 	const struct seed_share_row *row;     /* in `entry`: begun, updated, taken, added, joined; NULL */
 };
 
@@ -97,6 +104,7 @@ struct seed_share_request {
 	int64_t lease;
 	bool unless_there;
 	int64_t deadline_ms;           /* seed_clock_now_ms() scale */
+	struct seed_share_try tried;   /* a begin's last one, which is found out about first */
 };
 
 /* -EINVAL: the name's key would be too long, or something that the verb

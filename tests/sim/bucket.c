@@ -71,7 +71,7 @@ struct seed_s3_op {
 
 static struct seed_s3_op ops[OPS_MAX];
 static int op_count; /* none is used behind these */
-static int64_t cut_until_ms[HOSTS_MAX];
+static int64_t cut_until_ms[HOSTS_MAX], refused_until_ms[HOSTS_MAX];
 
 /* ---- objects ---- */
 
@@ -140,6 +140,7 @@ void bucket_begin(void)
 		op_free(&ops[i]);
 	op_count = 0;
 	memset(cut_until_ms, 0, sizeof(cut_until_ms));
+	memset(refused_until_ms, 0, sizeof(refused_until_ms));
 	last_etag = 0;
 	away_until_ms = 0;
 	ahead_ms = chance(50) ? 0 : (int64_t)roll(600000) - 300000;
@@ -148,12 +149,18 @@ void bucket_begin(void)
 void bucket_be_kind(void)
 {
 	memset(cut_until_ms, 0, sizeof(cut_until_ms));
+	memset(refused_until_ms, 0, sizeof(refused_until_ms));
 	away_until_ms = 0;
 }
 
 void bucket_cut_off(int64_t until_ms)
 {
 	cut_until_ms[this_host()] = until_ms;
+}
+
+void bucket_refuse(int64_t until_ms)
+{
+	refused_until_ms[this_host()] = until_ms;
 }
 
 void bucket_go_away(int64_t until_ms)
@@ -207,6 +214,15 @@ static void be_busy(struct seed_s3_op *op)
 	answer_later(op, writes(op) ? SEED_S3_UNSURE : SEED_S3_AWAY, EIO, 5 + roll(200));
 }
 
+/* Its key is not good for this, for a while. */
+static void refuse(struct seed_s3_op *op)
+{
+	op->happens_ms = INT64_MAX;
+	op->status = 403;
+	op->date_s = bucket_now_s();
+	answer_later(op, SEED_S3_REFUSED, EACCES, 5 + roll(200));
+}
+
 static int64_t takes_ms(void)
 {
 	return 3 + (chance(10) ? roll(world_is_kind() ? 200 : 6000) : roll(40));
@@ -226,6 +242,10 @@ static void judge(struct seed_s3_op *op)
 		op->happens_ms = INT64_MAX;
 		if (chance(70))
 			answer_later(op, SEED_S3_AWAY, EHOSTUNREACH, roll(3000));
+		return;
+	}
+	if (now_ms() < refused_until_ms[op->host]) {
+		refuse(op);
 		return;
 	}
 	switch (chance(faults / 2) ? roll(5) : 99) {
@@ -478,7 +498,7 @@ static void deliver(struct seed_s3_op *op)
 	answer.len = op->body_len;
 	answer.date_s = op->date_s;
 	answer.retry_after_ms = op->retry_after_ms;
-	if (op->outcome == SEED_S3_UNSURE || op->outcome == SEED_S3_AWAY)
+	if (op->outcome == SEED_S3_UNSURE || op->outcome == SEED_S3_AWAY || op->outcome == SEED_S3_REFUSED)
 		(void)seed_error_set(&answer.error, op->code ? op->code : EIO, "the store: %s",
 				     strerror(op->code ? op->code : EIO));
 	if (op->outcome == SEED_S3_DONE && op->act == ACT_LIST) {

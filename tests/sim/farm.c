@@ -58,6 +58,7 @@ static void start(int host)
 	trace("starts");
 	member->store = (struct seed_engine_store){
 		.probed = true, .host = member->id, .place = member->id, .where = "sim", .keep = -1, .cache_bytes = 1 << 30,
+		.wait_offline = farm.waits,
 	};
 	seed_params_init(&params);
 	config.params = seed_params_share(&params);
@@ -197,7 +198,7 @@ static void adversary_acts(void)
 	if (host < 0 || what >= (unsigned)world_faults() + 10)
 		return;
 	be(host);
-	switch (roll(6)) {
+	switch (roll(7)) {
 	case 0:
 	case 1:
 		member->sleeps_until_ms = now_ms() + (chance(50) ? roll(20000) : roll(600000));
@@ -218,6 +219,10 @@ static void adversary_acts(void)
 		bucket_go_away(now_ms() + (chance(80) ? roll(20000) : roll(200000)));
 		trace("the store is away");
 		break;
+	case 5:
+		bucket_refuse(now_ms() + (chance(70) ? roll(20000) : roll(200000)));
+		trace("is refused by the store");
+		break;
 	default:
 		trace("SIGTERM");
 		member->stops = true;
@@ -237,6 +242,7 @@ static void begin(uint64_t seed)
 	farm_users_begin();
 	farm_check_begin();
 	farm.jobs = chance(20) ? 1 : chance(50) ? 3 : 32;
+	farm.waits = chance(30);
 	farm.budget = chance(10) ? 4 + (int)roll(8) : 100000;
 	for (int i = 0; i < farm_hosts; i++) {
 		members[i] = (struct member){ .engine = NULL };

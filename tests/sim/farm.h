@@ -22,6 +22,7 @@ struct member {
 /* What this run's farm is. */
 struct farm {
 	int budget, jobs;
+	bool waits; /* offline=wait */
 };
 
 extern struct member members[HOSTS_MAX];
@@ -51,6 +52,10 @@ void farm_waits_check(void);
 void farm_check_begin(void);
 /* Whose picture it has is not followed from here on: restored, or renamed. */
 void farm_moves(int name);
+/* How many rows were begun for the text. */
+int farm_begun(int text);
+/* When any host last left it. */
+int64_t farm_last_left_ms(int name);
 /* When the host last left it for another name. `forget`: who renamed it knows. */
 int64_t farm_take_left_ms(int host, int name, bool forget);
 /* A user has removed the text, or what runs for the name. */

@@ -23,7 +23,7 @@ static struct row_seen {
 	bool hinted; /* a host has told the others of it */
 } rows_seen[ROWS_SEEN_MAX];
 /* When the host last left the name for another. */
-static int64_t left_ms[HOSTS_MAX][NAMES];
+static int64_t left_ms[HOSTS_MAX][NAMES], last_left_ms[NAMES];
 static int row_count;
 static int64_t charged, charged_day;  /* as the farm has it */
 static int64_t counted_before;        /* submissions of earlier days */
@@ -186,8 +186,11 @@ static void note_row(const char *name, const struct seed_share_row *row)
 {
 	bool renamed = find_seen(row->record.id, -1) != NULL;
 
-	if (find_seen(row->record.id, name_index(name)))
+	if (find_seen(row->record.id, name_index(name))) {
+		if (!row->copy && !row->record.superseded)
+			broken("%s: T%d is begun again", name, text_of(&row->record));
 		return;
+	}
 	if (!renamed)
 		check_commits(name, row);
 	if (row_count == ROWS_SEEN_MAX)
@@ -310,7 +313,7 @@ static void check_entry_write(int host, int name, const char *was, const char *i
 	if ((after.without & SEED_SHARE_NO_PROMPT) && !(before.without & SEED_SHARE_NO_PROMPT))
 		excuse_rows(&before);
 	if (after.moved_to && !before.moved_to)
-		left_ms[host][name] = now_ms();
+		left_ms[host][name] = last_left_ms[name] = now_ms();
 	check_rows(host, name_of(name), &before, &after);
 	check_pictures(name, &before, &after);
 	seed_share_release(&before);
@@ -362,7 +365,7 @@ void farm_check_hint(const char *key)
 
 /* ---- what is sent ---- */
 
-static int begun(int text)
+int farm_begun(int text)
 {
 	int count = 0;
 
@@ -374,7 +377,7 @@ static int begun(int text)
 void farm_check_submission(const struct submission *fresh)
 {
 	const struct submission *before = NULL;
-	int count = 0, rows = begun(fresh->text);
+	int count = 0, rows = farm_begun(fresh->text);
 
 	for (const struct submission *s = submissions; s < fresh; s++)
 		if (s->text == fresh->text && s->counts) {
@@ -582,6 +585,11 @@ void farm_excuse(int name)
 				excused_text[text_of(&g->record)] = true;
 }
 
+int64_t farm_last_left_ms(int name)
+{
+	return last_left_ms[name];
+}
+
 int64_t farm_take_left_ms(int host, int name, bool forget)
 {
 	int64_t ms = left_ms[host][name];
@@ -608,6 +616,7 @@ void farm_check_begin(void)
 	dropped = false;
 	memset(drops, 0, sizeof(drops));
 	memset(left_ms, 0, sizeof(left_ms));
+	memset(last_left_ms, 0, sizeof(last_left_ms));
 	memset(late_rows, 0, sizeof(late_rows));
 	memset(excused_text, 0, sizeof(excused_text));
 	memset(moved, 0, sizeof(moved));

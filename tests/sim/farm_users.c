@@ -24,6 +24,8 @@ static void check_rename(const struct waiter *waiter, int code)
 
 	if (code == ENOENT && left_ms > waiter->since_ms)
 		broken("host %d has renamed %s, and says ENOENT", waiter->host, name_of(waiter->from));
+	if (!code && farm_last_left_ms(waiter->from) < waiter->since_ms)
+		broken("host %d says that it has renamed %s, which stands", waiter->host, name_of(waiter->from));
 }
 
 static void answered(struct seed_wait *wait, int code)
@@ -41,6 +43,10 @@ static void answered(struct seed_wait *wait, int code)
 		       waiter->text, strerror(code));
 	if (waiter->from >= 0)
 		check_rename(waiter, code);
+	if (farm.waits && waiter->text >= 0 && (code == EHOSTUNREACH || code == ETIMEDOUT) &&
+	    !farm_begun(waiter->text))
+		broken("host %d: %s T%d did not wait for the store: %s", waiter->host, waiter->what, waiter->text,
+		       strerror(code));
 	if (code == 0 && waiter->text >= 0)
 		texts[waiter->text].closed_well = true;
 }

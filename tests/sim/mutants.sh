@@ -123,12 +123,10 @@ mutant "a text begins while the last one waits for a checkpoint" lib/store/entry
 mutant "a rename does not wait for a checkpoint" lib/store/move.c \
 	's/seed_store_settle_name\(store, NULL\)/seed_store_settle(store)/' store_faults
 
-farm_mutant "a row is taken while its lease runs" lib/share/entry.c \
-	's/else if \(found->until_s < change->now_s\)\n\t\ttake_over/else if (true)\n\t\ttake_over/'
+# Not here: that a row is taken only when its lease is over, and that a copy's lease is none. Who
+# takes it has looked at that before, and who has a copy asks for it by its token.
 farm_mutant "a row is written without its lease" lib/share/entry.c \
 	's/return row && !row->token\[0\] && strcmp\(row->host, change->host\) == 0 && row->lease == change->lease;/return row != NULL;/'
-farm_mutant "a copy's lease counts" lib/share/entry.c \
-	's/return row && !row->token\[0\] && strcmp/return row \&\& strcmp/'
 farm_mutant "an image is taken only under its lease" lib/share/entry.c \
 	's/(\telse if \(!found && entry->moved_to\)\n\t\treturn -ESTALE;)/\telse if (!has_lease(found, change))\n\t\treturn -ESTALE;\n$1/'
 farm_mutant "a copy that was taken is sent" lib/engine/shared_steps.c \
@@ -157,6 +155,8 @@ farm_mutant "what the store did not take is sent" lib/engine/shared_steps.c \
 	's/\} else if \(job->step == STEP_ANNOUNCE\) \{\n\t\tfailed/} else if (false) {\n\t\tfailed/'
 farm_mutant "an image is named before it is there" lib/engine/shared_steps.c \
 	's/if \(job->step == STEP_FINISH && is_verified\(job\) && !generation->reuse_name\)/if (false)/'
+farm_mutant "a beginning whose end is not known is begun again later" lib/engine/shared_steps.c \
+	's/generation->tried = result->tried;/generation->tried.serial = 0;/'
 farm_mutant "a submission that another host cut off is repeated" lib/engine/rows.c \
 	's/(static enum phase fail_unsure.*?)return generation_fail\(generation, &error\);/$1return PHASE_BEGIN;/s'
 farm_mutant "a task that only the journal knows is left to another host" lib/engine/follow.c \
@@ -179,6 +179,10 @@ farm_mutant "the farm's budget is not looked at" lib/share/farm.c \
 	's/\(budget > 0 && farm->spent.count >= budget\) \|\| //'
 farm_mutant "what was looked at is not shown" lib/engine/refresh.c \
 	's/\|\|\n\t    has_etag\(engine, refresh->name, refresh->etag\)\)/|| true)/'
+farm_mutant "a row that is being taken over is dropped" lib/engine/ends.c \
+	's/if \(generation->phase == PHASE_TAKE\)/if (false)/'
+farm_mutant "a look amid a rename is believed" lib/engine/changes.c \
+	's/\t\tlook_again\(engine, change\);/\t\t(void)look_again;/'
 farm_mutant "pictures that take each other's places overwrite" lib/store/mirror.c \
 	's/if \(wanted_by\(m, slot\)\) \{/if (false) {/' mirror
 farm_mutant "a version's row comes after its picture" lib/store/mirror.c \

@@ -179,6 +179,7 @@ int64_t bucket_answers_ms(void);
 /* The program of this host is gone; what it has sent may still arrive. */
 void bucket_host_died(void);
 void bucket_cut_off(int64_t until_ms); /* this host */
+void bucket_refuse(int64_t until_ms);  /* this host: 403 */
 void bucket_go_away(int64_t until_ms); /* for all */
 /* NULL: there is no such object. NUL behind it. */
 const char *bucket_read(const char *key, size_t *len);
