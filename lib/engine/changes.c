@@ -119,8 +119,8 @@ static void take_answer(struct change *change)
 	change->absent = change->err == -ENOENT;
 	if (change->absent && !change->kind->needs)
 		change->err = 0;
-	/* What was shown was older than that. */
-	if (change->shared.err && change->shared.err != -EHOSTUNREACH)
+	/* What was shown was older than that; or the files here have changed, and the store has not. */
+	if (change->shared.err)
 		refresh_forget(engine, subject(change));
 	if (change->shared.err && change->to)
 		refresh_forget(engine, change->name);

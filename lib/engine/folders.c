@@ -39,9 +39,10 @@ struct folder_look {
 	size_t count, alloc, next_name;
 	size_t left;              /* so many keys more are listed */
 	int reading, refused, tries; /* `tries` of the page */
-	bool shows;               /* what is damaged is left out, and the log says so */
+	bool shows;               /* what is damaged is left out, and the log says so; else it is an error */
 	bool listed;
-	errint_t err;
+	errint_t missed;          /* what one of them met; 0: none has met anything */
+	errint_t err;             /* ends it */
 };
 
 static void look_free(struct folder_look *look)
@@ -64,7 +65,7 @@ static void end(struct folder_look *look)
 	struct seed_engine *engine = look->engine;
 	void (*done)(struct seed_engine *, void *, errint_t) = look->done;
 	void *context = look->context;
-	errint_t err = look->err;
+	errint_t err = look->err ? look->err : look->missed;
 
 	look_free(look);
 	done(engine, context, err);
@@ -76,6 +77,28 @@ static void go_on(struct folder_look *look);
 
 static bool read_name(struct folder_look *look, size_t name, bool again);
 
+static bool is_away(errint_t err)
+{
+	return err == -EHOSTUNREACH || err == -ETIMEDOUT;
+}
+
+static bool ends_look(errint_t err)
+{
+	return is_away(err) || err == -ESHUTDOWN || err == -ENOMEM;
+}
+
+/* The others are looked at all the same. Of a damaged entry refresh.c has said it. */
+static void miss(struct folder_look *look, const char *name, errint_t err)
+{
+	if (err == -EBADMSG && look->shows)
+		return;
+	if (!look->missed && err != -EBADMSG)
+		seed_log_line(look->engine->log, name, SEED_LOG_ERROR "What the store has for this name, and maybe "
+			      "for others of its folder, cannot be shown here: %s (%s)", strerrordesc_np(-err),
+			      seed_error_name(-err));
+	look->missed = err;
+}
+
 static void name_read(struct seed_engine *engine, struct refresh_watch *watch, errint_t err)
 {
 	struct folder_item *item = (struct folder_item *)watch;
@@ -86,11 +109,11 @@ static void name_read(struct seed_engine *engine, struct refresh_watch *watch, e
 	SEED_UNUSED(engine);
 	free(watch);
 	look->reading--;
-	if (err == -EBADMSG && look->shows)
-		err = 0;
-	if (err && !again && look->refused++ < REFUSED_MAX && read_name(look, name, true))
+	if (is_away(err) && !again && look->refused++ < REFUSED_MAX && read_name(look, name, true))
 		return;
-	if (err && !look->err)
+	if (err && !ends_look(err))
+		miss(look, look->names[name], err);
+	else if (err && !look->err)
 		look->err = err;
 	go_on(look);
 }
@@ -129,12 +152,16 @@ static void go_on(struct folder_look *look)
 static errint_t add_name(struct folder_look *look, const char *key, size_t len, const char *etag)
 {
 	char name[SEED_STORE_PATH_BYTES], **names;
+	errint_t err;
 
 	/* What is no name of ours is nobody's here. */
 	if (!shared_name_of(key, len, name))
 		return 0;
-	if (etag && refresh_has(look->engine, name, etag))
+	if (etag && refresh_has(look->engine, name, etag, &err)) {
+		if (err)
+			miss(look, name, err);
 		return 0;
+	}
 	if (etag) /* it has changed, although it was looked at just now */
 		refresh_forget(look->engine, name);
 	if (look->count == look->alloc) {
@@ -377,6 +404,7 @@ void folders_stop(struct seed_engine *engine)
 			continue; /* its names are on disk threads */
 		seed_s3_cancel(look->asked);
 		look->asked = NULL;
-		go_on(look);
+		go_on(look); /* one that waited for it may end, too */
+		next = engine->shared->folder_looks;
 	}
 }

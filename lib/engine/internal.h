@@ -298,6 +298,7 @@ struct seed_s3_login;
 struct seen {
 	uint64_t name, etag; /* hashes; 0: nothing */
 	int64_t ms;          /* when it was looked at */
+	errint_t err;        /* -EBADMSG: that it is no entry */
 };
 
 struct shared {
@@ -519,8 +520,8 @@ void refresh_request(struct seed_engine *engine, struct request *request, bool f
 void refreshes_stop(struct seed_engine *engine);
 /* What is here may not be what the store has: the next look reads it in any case. */
 void refresh_forget(struct seed_engine *engine, const char *name);
-/* What is shown of NAME is what has this ETag; it is fresh then. */
-bool refresh_has(struct seed_engine *engine, const char *name, const char *etag);
+/* What is shown of NAME is what has this ETag, or cannot be shown (*err); it is fresh then. */
+bool refresh_has(struct seed_engine *engine, const char *name, const char *etag, errint_t *err);
 void refresh_note_folder(struct seed_engine *engine, const char *path);
 bool refresh_folder_is_fresh(struct seed_engine *engine, const char *path);
 /* It was looked at as a whole, at some time. (False also if that was forgotten.) */

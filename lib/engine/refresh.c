@@ -8,6 +8,9 @@
  * A folder that is gone is one that is here, or has left its entry behind: then all below it is looked
  * at first. What was renamed with it goes here, too, and images that have outlived their prompts come.
  *
+ * What is no entry is said once, and read again when it has changed: until then it is an error for
+ * whoever looks at that name, or changes its folder, and for nobody else.
+ *
  * Names that a generation here is about are left alone: its steps change the files. Only whether
  * it has its row still is looked at.
  */
@@ -53,7 +56,7 @@ static bool is_fresh(struct seed_engine *engine, const char *name)
 {
 	const struct seen *seen = seen_of(engine, name);
 
-	return seen->name == hash_of(name) && seed_clock_now_ms() - seen->ms < FRESH_MS;
+	return seen->name == hash_of(name) && !seen->err && seed_clock_now_ms() - seen->ms < FRESH_MS;
 }
 
 static bool has_etag(struct seed_engine *engine, const char *name, uint64_t etag)
@@ -63,10 +66,10 @@ static bool has_etag(struct seed_engine *engine, const char *name, uint64_t etag
 	return seen->name == hash_of(name) && seen->etag == etag;
 }
 
-static void note(struct seed_engine *engine, const char *name, uint64_t etag)
+static void note(struct seed_engine *engine, const char *name, uint64_t etag, errint_t err)
 {
 	*seen_of(engine, name) = (struct seen){
-		.name = hash_of(name), .etag = etag, .ms = seed_clock_now_ms() };
+		.name = hash_of(name), .etag = etag, .ms = seed_clock_now_ms(), .err = err };
 }
 
 void refresh_forget(struct seed_engine *engine, const char *name)
@@ -77,11 +80,12 @@ void refresh_forget(struct seed_engine *engine, const char *name)
 		seen->name = 0;
 }
 
-bool refresh_has(struct seed_engine *engine, const char *name, const char *etag)
+bool refresh_has(struct seed_engine *engine, const char *name, const char *etag, errint_t *err)
 {
 	if (!has_etag(engine, name, hash_of(etag)))
 		return false;
-	note(engine, name, hash_of(etag));
+	*err = seen_of(engine, name)->err;
+	note(engine, name, hash_of(etag), *err);
 	return true;
 }
 
@@ -96,7 +100,7 @@ void refresh_note_folder(struct seed_engine *engine, const char *path)
 	char key[SEED_STORE_PATH_BYTES];
 
 	folder_key(path, key);
-	note(engine, key, 1);
+	note(engine, key, 1, 0);
 }
 
 bool refresh_knows_folder(struct seed_engine *engine, const char *path)
@@ -186,8 +190,8 @@ static void note_damaged(struct refresh *refresh)
 
 	if (!has_etag(engine, refresh->name, refresh->etag))
 		seed_log_line(engine->log, refresh->name, SEED_LOG_ERROR "What the store has for this name is not "
-			      "what seedfs writes, and is not shown (EBADMSG)");
-	note(engine, refresh->name, refresh->etag);
+			      "what seedfs writes, and is not shown; look at name/… in the bucket (EBADMSG)");
+	note(engine, refresh->name, refresh->etag, -EBADMSG);
 }
 
 static void mirrored(struct seed_engine *engine, struct command *command)
@@ -202,7 +206,7 @@ static void mirrored(struct seed_engine *engine, struct command *command)
 	if (refresh->err == -EBADMSG)
 		note_damaged(refresh);
 	else if (!refresh->err)
-		note(engine, refresh->name, refresh->etag);
+		note(engine, refresh->name, refresh->etag, 0);
 	end(refresh);
 }
 
@@ -303,14 +307,16 @@ static void was_read(struct refresh *refresh, const struct seed_share_result *re
 	take_up(refresh, result->entry);
 	check_lease(engine, refresh->name, result->entry);
 	if (engine_find(engine, refresh->name)) {
-		note(engine, refresh->name, 0); /* it is not shown */
+		note(engine, refresh->name, 0, 0); /* it is not shown */
 		end(refresh);
 		return;
 	}
+	if (has_etag(engine, refresh->name, refresh->etag))
+		refresh->err = seen_of(engine, refresh->name)->err;
 	/* No object: what is here was never there, or the bucket has lost it. */
 	if (!result->entry->serial || !engine->disk ||
 	    has_etag(engine, refresh->name, refresh->etag)) {
-		note(engine, refresh->name, refresh->etag);
+		note(engine, refresh->name, refresh->etag, refresh->err);
 		end(refresh);
 		return;
 	}

@@ -160,7 +160,12 @@ static void on_joined(void *context, const struct seed_share_result *result)
 	if (result->err == -ENOENT) { /* there was nothing */
 		change->next_name++;
 		rename_next(change);
-	} else if ((result->err == -EEXIST && change->source.folder) || !failed(change, result)) {
+	} else if (result->err == -EEXIST && change->source.folder) {
+		if (result->entry->folder)
+			leave(change);
+		else /* a prompt, which another host has written since it was looked for */
+			end(change, -ENOTDIR);
+	} else if (!failed(change, result)) {
 		leave(change);
 	}
 }

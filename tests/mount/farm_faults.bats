@@ -198,6 +198,12 @@ asked() { # N REQUEST: of the store
 	[ "$(grep -c "^$2" "$DIR/model.err")" -ge "$1" ]
 }
 
+# A request is held until it is the next one's turn; no moment is between the two.
+hold() { # METHOD-AND-PATH, or a part of it
+	echo "$1" >"$DIR/holds.new"
+	mv "$DIR/holds.new" "$DIR/holds"
+}
+
 @test "leases are renewed while a folder is renamed" {
 	local puts renaming
 
@@ -502,4 +508,76 @@ row_is() { # TEXT STEP: in the first host's journal
 	same 1 "$(count create "a hen")"
 	stop_seedfs
 	be_host "$pid"
+}
+
+@test "a folder whose removal the store did not hear of is there again" {
+	local removing
+
+	mkdir "$TWO/prompts/wood"
+	wait_until test -d "$ONE/prompts/wood"
+	hold "prefix=art/name/wood/"
+	background rmdir "$ONE/prompts/wood"
+	removing=$JOB
+	wait_until asked 1 "GET /seed/?list-type=2.*prefix=art%2Fname%2Fwood%2F"
+	hold " /seed/art/name/wood"
+	job_ends 1 "$removing"
+	has "$(<"$JOB_OUT")" "No route to host"
+	rm "$DIR/holds"
+	wait_until test -d "$ONE/prompts/wood"
+	same wood "$(ls "$ONE/prompts")"
+	rmdir "$ONE/prompts/wood"
+	wait_until fails test -d "$TWO/prompts/wood"
+}
+
+@test "a folder is not renamed onto a prompt that another host has just written" {
+	local renaming said
+
+	mkdir "$ONE/prompts/wood"
+	write wood/hen "a hen"
+	hold "prefix=art/name/wood/"
+	background python3 -c 'import os, sys; os.rename(*sys.argv[1:])' "$ONE/prompts/wood" "$ONE/prompts/forest"
+	renaming=$JOB said=$JOB_OUT
+	wait_until asked 1 "GET /seed/?list-type=2.*prefix=art%2Fname%2Fwood%2F"
+	MNT=$TWO write forest "a forest"
+	rm "$DIR/holds"
+	job_ends 1 "$renaming"
+	has "$(<"$said")" NotADirectoryError
+	wait_until made "$ONE" forest
+	made "$ONE" wood/hen
+	made "$TWO" wood/hen
+	same hen "$(ls "$ONE/prompts/wood")"
+	lists "forest wood" "$ONE/prompts"
+}
+
+@test "what is no entry is left out of a listing, is read once, and keeps its folder" {
+	local n
+
+	mkdir "$TWO/prompts/wood"
+	for n in {1..40}; do mkdir "$TWO/prompts/wood/d$n"; done
+	put_object name/wood/bad "no entry"
+	for n in 1 2 3; do
+		same 40 "$(find "$ONE/prompts/wood" -mindepth 1 | wc -l)"
+		touch "$TWO/prompts/wood/$n" # nothing of it is in the bucket; a moment passes
+	done
+	same 1 "$(grep -c "^GET /seed/art/name/wood/bad" "$DIR/model.err")"
+	log_lines 1 "is not what seedfs writes"
+	same 1 "$(mv "$ONE/prompts/wood" "$ONE/prompts/forest" 2>"$DIR/mv" || echo $?)"
+	has "$(<"$DIR/mv")" "Bad message"
+	same 40 "$(find "$TWO/prompts/wood" -mindepth 1 -type d | wc -l)"
+	same 1 "$(cat "$ONE/prompts/wood/bad" 2>"$DIR/cat" || echo $?)"
+	has "$(<"$DIR/cat")" "Bad message"
+	rmdir "$ONE/prompts/wood"/d*
+	same 1 "$(rmdir "$ONE/prompts/wood" 2>"$DIR/rmdir" || echo $?)"
+	has "$(<"$DIR/rmdir")" "Bad message"
+}
+
+@test "a host ends while a folder is looked at, and one in it that another host has removed" {
+	mkdir "$ONE/prompts/wood" "$ONE/prompts/wood/old"
+	wait_until test -d "$TWO/prompts/wood/old"
+	rmdir "$TWO/prompts/wood/old"
+	hold "prefix=art/name/wood/old/"
+	background ls "$ONE/prompts/wood"
+	wait_until asked 2 "GET /seed/?list-type=2.*prefix=art%2Fname%2Fwood%2Fold%2F"
+	stop_seedfs
+	mount_at "$ONE"
 }
