@@ -47,6 +47,7 @@ static void evicted(struct seed_engine *engine, struct command *command)
 	struct shared *shared = engine->shared;
 
 	engine->steps_running--;
+	engine->steps_beside--;
 	shared->evicting = false;
 	/* What was added meanwhile counts on. */
 	if (!eviction->err)
@@ -73,6 +74,8 @@ void cache_added(struct seed_engine *engine, uint64_t bytes)
 	eviction->disk.run = evict;
 	eviction->report.run = evicted;
 	shared->evicting = true;
+	/* It takes minutes with many files, and takes each in one step, wherever it is by then. */
 	engine->steps_running++;
-	seed_disk_submit(engine->reader, 0, &eviction->disk);
+	engine->steps_beside++;
+	seed_disk_submit(engine->reader, READER_CACHE, &eviction->disk);
 }

@@ -672,7 +672,7 @@ static const struct kind moving = {
  * of the store. */
 bool changes_are_due(const struct seed_engine *engine)
 {
-	return engine->changes_first && !(engine->gate_closed && engine->steps_running > engine->renewals);
+	return engine->changes_first && !(engine->gate_closed && engine->steps_running > engine->steps_beside);
 }
 
 /* The gate was closed for the first of the list; it runs alone. */
@@ -681,7 +681,7 @@ void changes_turn(struct seed_engine *engine)
 	while (engine->changes_first) {
 		struct change *change = engine->changes_first;
 
-		if (engine->gate_closed && engine->steps_running > engine->renewals)
+		if (engine->gate_closed && engine->steps_running > engine->steps_beside)
 			return;
 		engine->changes_first = change->next;
 		if (!engine->changes_first)

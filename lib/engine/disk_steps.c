@@ -77,7 +77,7 @@ static void step_over(struct seed_engine *engine, struct command *command)
 	struct event event = { .kind = EVENT_STEP, .step = job->step, .row = job->row, .code = job->code };
 
 	engine->steps_running--;
-	engine->renewals -= job->step == STEP_RENEW;
+	engine->steps_beside -= job->step == STEP_RENEW;
 	generation->step_running = STEP_NONE;
 	generation->job = NULL;
 	take_result(generation, job);
@@ -119,7 +119,7 @@ static void step_not_made(struct seed_engine *engine, struct command *command)
 				     .err = -ENOMEM };
 
 	engine->steps_running--;
-	engine->renewals -= event.step == STEP_RENEW;
+	engine->steps_beside -= event.step == STEP_RENEW;
 	generation->step_running = STEP_NONE;
 	disk_step_resume(generation);
 	engine->deliver(generation, &event);
@@ -285,7 +285,7 @@ static void start_step(struct generation *generation, enum disk_step step)
 		return;
 	generation->step_running = step;
 	engine->steps_running++;
-	engine->renewals += step == STEP_RENEW;
+	engine->steps_beside += step == STEP_RENEW;
 	/* The row tells it: a charge is on disk before what it is for is sent. */
 	seed_store_spent_note(engine->store, &engine->spent);
 	job = malloc(sizeof(*job));
@@ -344,8 +344,11 @@ static bool waits_for_newer(const struct generation *generation)
 
 static bool may_start(const struct generation *generation, enum disk_step step)
 {
-	return generation->step_running == STEP_NONE &&
-	       (step == STEP_RENEW || !generation->engine->gate_closed) &&
+	if (generation->step_running != STEP_NONE)
+		return false;
+	if (step == STEP_RENEW) /* whosever the name is, its task is this host's */
+		return !generation->leaving;
+	return !generation->engine->gate_closed &&
 	       (step == STEP_DROP || (!generation->leaving && !waits_for_newer(generation)));
 }
 
@@ -354,8 +357,9 @@ void disk_step(struct generation *generation, enum disk_step step)
 	assert(generation->phase != PHASE_GONE);
 	if ((step == STEP_PROGRESS || step == STEP_RENEW) && !may_start(generation, step))
 		return;
-	if (step == STEP_RENEW) { /* beside what waits for the gate */
-		start_step(generation, step);
+	if (step == STEP_RENEW) { /* beside what waits for the gate; which adds the row, if it has no lease */
+		if (generation->lease || generation->step_next == STEP_NONE)
+			start_step(generation, step);
 		return;
 	}
 	/* Whatever is noted already writes the journal as well. */

@@ -157,7 +157,7 @@ static errint_t make_parts(struct seed_engine *engine)
 	if (!err)
 		err = seed_disk_new(DISK_THREADS, &engine->disk);
 	if (!err)
-		err = seed_disk_new(1, &engine->reader);
+		err = seed_disk_new(config->shared ? 2 : 1, &engine->reader);
 	if (!err)
 		err = seed_worker_pool_new(&workers, &engine->workers);
 	if (!err && config->shared)

@@ -149,7 +149,7 @@ static bool read_aside(struct generation *generation, struct seed_net_answer *an
 	if (reading->next)
 		reading->next->link = &reading->next;
 	engine->readings = generation->reading = reading;
-	seed_disk_submit(engine->reader, 0, &reading->disk);
+	seed_disk_submit(engine->reader, READER_ANSWERS, &reading->disk);
 	return true;
 }
 

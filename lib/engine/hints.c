@@ -3,7 +3,8 @@
  * are right:
  *
  *     flight/ID/NAME   that generation is in flight, as a row of NAME's entry. Each host looks
- *                      through these now and then, and goes on with the rows of hosts that are gone
+ *                      through these now and then, and goes on with the rows of hosts that are gone.
+ *                      One that did not arrive is put again with the next renewal of a lease
  *     reuse/KEY        the name for which an image was made last (reuse.c)
  *
  * No store removes an object on a condition. So what is removed has a key that nobody writes again:
@@ -18,7 +19,9 @@
 
 struct hint {
 	struct hint *next, **link;
+	struct shared *shared;
 	struct seed_s3_op *op;
+	char id[SEED_STORE_ID_BYTES]; /* of the generation that it tells of; "": of none */
 	char data[SEED_NAME_MAX_BYTES + 1];
 };
 
@@ -42,6 +45,7 @@ static struct hint *hint_new(struct shared *shared, const char *data)
 
 	if (!hint)
 		return NULL;
+	hint->shared = shared;
 	snprintf(hint->data, sizeof(hint->data), "%s", data);
 	hint->next = shared->hints;
 	hint->link = &shared->hints;
@@ -51,17 +55,38 @@ static struct hint *hint_new(struct shared *shared, const char *data)
 	return hint;
 }
 
-static void put(struct shared *shared, const char *key, const char *data)
+static errint_t put(struct shared *shared, const char *key, const char *data, const char *id,
+		    seed_s3_done_fn *done)
 {
 	struct hint *hint = hint_new(shared, data);
 	struct seed_s3_put request = { .key = key };
+	errint_t err;
 
 	if (!hint)
-		return;
+		return -ENOMEM;
+	snprintf(hint->id, sizeof(hint->id), "%s", id);
 	request.data = hint->data;
 	request.bytes = strlen(hint->data);
-	if (seed_s3_put(shared->s3, &request, seed_clock_now_ms() + ASK_MS, on_done, hint, &hint->op))
+	err = seed_s3_put(shared->s3, &request, seed_clock_now_ms() + ASK_MS, done, hint, &hint->op);
+	if (err)
 		hint_free(hint);
+	return err;
+}
+
+static void not_told(struct shared *shared, const char *id)
+{
+	for (struct generation *g = shared->engine->generations; g; g = g->next)
+		if (strcmp(g->record.id, id) == 0)
+			g->unhinted = true;
+}
+
+static void on_told(void *context, struct seed_s3_answer *answer)
+{
+	struct hint *hint = context;
+
+	if (answer->outcome != SEED_S3_DONE)
+		not_told(hint->shared, hint->id);
+	hint_free(hint);
 }
 
 static errint_t flight_key(const char *id, const char *name, struct seed_buf *key)
@@ -93,8 +118,8 @@ void hint_flight(struct shared *shared, const char *id, const char *name)
 {
 	struct seed_buf key;
 
-	if (flight_key(id, name, &key) == 0)
-		put(shared, key.data, name);
+	if (flight_key(id, name, &key) || put(shared, key.data, name, id, on_told))
+		not_told(shared, id);
 	seed_buf_release(&key);
 }
 
@@ -125,7 +150,7 @@ void hint_reuse(struct shared *shared, uint64_t reuse, const char *name)
 	char key[HINT_KEY_BYTES];
 
 	hint_reuse_key(reuse, key);
-	put(shared, key, name);
+	SEED_UNUSED(put(shared, key, name, "", on_done) == 0); /* the text is generated again */
 }
 
 void hints_free(struct shared *shared)

@@ -261,6 +261,7 @@ struct generation {
 	int64_t lease;         /* its number; 0: it has none yet; LEASE_LOST: nor any more */
 	bool stored;           /* the store has its outcome */
 	struct seed_share_try tried; /* a beginning of which the store did not say whether it happened */
+	bool unhinted;         /* its hint did not arrive: hints.c */
 	char token[SEED_SHARE_TOKEN_BYTES]; /* of its row, which has moved with its lease; "": it has not */
 	int64_t renew_ms;      /* when the lease is to be renewed; 0: it is not */
 	int64_t followed_ms;   /* since when it is another host's */
@@ -345,6 +346,11 @@ struct shared {
 
 #define NAME_BUCKETS 4096
 
+enum reader_lane {
+	READER_ANSWERS, /* that are large */
+	READER_CACHE,   /* where hosts share the catalogue: a walk through all images */
+};
+
 struct seed_engine {
 	/* machine_deliver(): what a leaf reports. May free the generation. */
 	void (*deliver)(struct generation *generation, const struct event *event);
@@ -355,7 +361,7 @@ struct seed_engine {
 	const char *authorization; /* the key's own */
 	struct seed_net *net;
 	struct seed_disk *disk;
-	struct seed_disk *reader;    /* one thread, for answers that take long to read */
+	struct seed_disk *reader;    /* for what takes long: enum reader_lane */
 	struct reading *readings;
 	struct seed_worker_pool *workers;
 	struct shared *shared;       /* NULL: this host has the catalogue alone */
@@ -374,7 +380,7 @@ struct seed_engine {
 	int active;                /* generations with a slot */
 	int queued;                /* … that wait for one */
 	int steps_running;         /* disk steps under way */
-	int renewals;              /* of them, those that the disk has no part in */
+	int steps_beside;          /* of them, those for which the gate does not wait */
 	bool no_looks_said;        /* that this server cannot be looked at */
 	struct seed_wait *waits;   /* all */
 	int watching;              /* waiters with a signal that did not end them */

@@ -120,8 +120,10 @@ static void take_lease(struct step_job *job, const struct seed_share_row *row)
 	struct generation *generation = job->generation;
 
 	/* A new one: whoever was to look there may have been told that nothing is in flight. */
-	if (row && row->lease != generation->lease)
+	if (row && (row->lease != generation->lease || generation->unhinted)) {
+		generation->unhinted = false;
 		hint_flight(generation->engine->shared, row->record.id, job->record.name);
+	}
 	generation->lease = row ? row->lease : LEASE_LOST;
 	generation->token[0] = '\0';
 	generation->renew_ms = row ? shared_renew_ms(generation->engine, row) : 0;

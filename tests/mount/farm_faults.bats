@@ -213,21 +213,32 @@ hold() { # METHOD-AND-PATH, or a part of it
 	faults '[{"on":"create","do":{"hold":true}}]'
 	background try_write fox "a fox"
 	received create 1 "a fox"
-	echo name/wood/ >"$DIR/holds"
+	hold "prefix=art/name/wood/"
 	background mv "$ONE/prompts/wood" "$ONE/prompts/forest"
 	renaming=$JOB
-	# Its list of the folder, which does not come.
+	# It is looked at, and then nothing else is changed here.
 	wait_until asked 1 "GET /seed/?list-type=2.*prefix=art%2Fname%2Fwood%2F"
+	hold "PUT /seed/art/name/forest"
+	wait_until asked 1 "PUT /seed/art/name/forest"
 	puts=$(grep -c "^PUT /seed/art/name/fox" "$DIR/model.err")
-	wait_until asked $((puts + 4)) "PUT /seed/art/name/fox"
+	wait_until asked $((puts + 2)) "PUT /seed/art/name/fox"
+	# So is that of a text which is about to lose its name: the newer one waits for the rename.
+	background try_write fox "a newer fox"
+	sleep 0.3 # it is with the engine, which nothing shows
+	puts=$(grep -c "^PUT /seed/art/name/fox" "$DIR/model.err")
+	wait_until asked $((puts + 3)) "PUT /seed/art/name/fox"
+	same 0 "$(count create "a newer fox")"
 	fails ended "$renaming"
 	fails grep -F "The host that had it is gone" "$TWO.state/log/status"
 	rm "$DIR/holds"
 	job_ends 0 "$renaming"
+	received create 1 "a newer fox"
 	release
 	wait_until made "$TWO" fox
 	wait_until made "$TWO" forest/hen
+	wait_until test -s "$TWO/history/fox/0001.png"
 	same 1 "$(count create "a fox")"
+	same 1 "$(count create "a newer fox")"
 }
 
 put_object() { # KEY TEXT: as somebody else who may write to the bucket
@@ -579,5 +590,25 @@ row_is() { # TEXT STEP: in the first host's journal
 	background ls "$ONE/prompts/wood"
 	wait_until asked 2 "GET /seed/?list-type=2.*prefix=art%2Fname%2Fwood%2Fold%2F"
 	stop_seedfs
+	mount_at "$ONE"
+}
+
+@test "a hint that did not arrive is put again, and another host goes on" {
+	local puts
+
+	short_leases 3
+	echo "PUT /seed/art/flight/" >"$DIR/breaks"
+	faults '[{"on":"create","do":{"hold_task":true}}]'
+	background try_write fox "a fox"
+	received accepted 1
+	wait_until asked 2 "PUT /seed/art/flight/[0-9a-f]*/fox"
+	rm "$DIR/breaks"
+	puts=$(grep -c "^PUT /seed/art/flight/[0-9a-f]*/fox" "$DIR/model.err")
+	wait_until asked $((puts + 1)) "PUT /seed/art/flight/[0-9a-f]*/fox"
+	kill_seedfs
+	umount -l "$ONE"
+	release
+	WAIT=60 wait_until test -s "$TWO.state/images/fox.png"
+	same 1 "$(count create)"
 	mount_at "$ONE"
 }

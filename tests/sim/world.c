@@ -25,7 +25,8 @@ PORT(log_line);
 PORT(log_lost);
 PORT(process_is_ending);
 
-enum { LANES = 4, READER = LANES /* the thread that reads large answers */ };
+/* Of the disk's threads; then what reads large answers, and what walks through all images. */
+enum { LANES = 4, READER = LANES, WALKER, ALL_LANES };
 
 struct lane {
 	struct seed_disk_job *first, **last;
@@ -46,7 +47,7 @@ struct work {
 /* One of each host; world_switch() says whose is meant. */
 static struct host {
 	bool dead;
-	struct lane lanes[LANES + 1];
+	struct lane lanes[ALL_LANES];
 	struct work works[JOBS_MAX];
 	int work_count;  /* none is busy behind these */
 	int64_t lost_ms; /* its clock stood still so long: the host was paused */
@@ -233,19 +234,21 @@ uint64_t __wrap_seed_log_lost(struct seed_log *log)
 
 static void lanes_clear(void)
 {
-	for (int i = 0; i <= READER; i++)
+	for (int i = 0; i < ALL_LANES; i++)
 		lanes[i] = (struct lane){ .last = &lanes[i].first, .at_ms = INT64_MAX };
 }
 
 static int64_t delay_ms(const struct lane *lane)
 {
+	if (lane == &lanes[WALKER])
+		return roll(20000);
 	return lane != &lanes[READER] && chance(5) ? roll(3000) : roll(20);
 }
 
 errint_t __wrap_seed_disk_new(int threads, struct seed_disk **disk)
 {
 	lanes_clear();
-	*disk = (struct seed_disk *)(void *)&lanes[threads == 1 ? READER : 0];
+	*disk = (struct seed_disk *)(void *)&lanes[threads == LANES ? 0 : READER];
 	return 0;
 }
 
@@ -253,8 +256,7 @@ void __wrap_seed_disk_submit(struct seed_disk *disk, uint64_t key, struct seed_d
 {
 	struct lane *lane = (struct lane *)(void *)disk;
 
-	if (lane != &lanes[READER])
-		lane += key % LANES;
+	lane += key % (lane == &lanes[READER] ? ALL_LANES - READER : LANES);
 	if (!lane->first)
 		lane->at_ms = clock_ms + delay_ms(lane);
 	job->next = NULL;
@@ -290,7 +292,7 @@ void __wrap_seed_disk_free(struct seed_disk *disk)
 	if (!disk)
 		return;
 	/* A stop waits for what was ordered; a death does not. */
-	for (int i = 0; i <= READER && !host->dead; i++)
+	for (int i = 0; i < ALL_LANES && !host->dead; i++)
 		while (lanes[i].first) {
 			lanes[i].at_ms = clock_ms;
 			lane_run(&lanes[i]);
@@ -463,7 +465,7 @@ static int64_t next_event_ms(void)
 		at = workers;
 	if (store < at)
 		at = store;
-	for (int i = 0; i <= READER; i++)
+	for (int i = 0; i < ALL_LANES; i++)
 		if (lanes[i].first && lanes[i].at_ms < at)
 			at = lanes[i].at_ms;
 	return at;
@@ -471,10 +473,10 @@ static int64_t next_event_ms(void)
 
 static void run_lanes(void)
 {
-	int first = (int)roll(READER + 1);
+	int first = (int)roll(ALL_LANES);
 
-	for (int i = 0; i <= READER && !host->dead; i++)
-		lane_run(&lanes[(first + i) % (READER + 1)]);
+	for (int i = 0; i < ALL_LANES && !host->dead; i++)
+		lane_run(&lanes[(first + i) % ALL_LANES]);
 }
 
 static void note_death(const struct seed_engine *engine)
