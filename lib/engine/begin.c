@@ -2,7 +2,7 @@
 #include "lib/base/clock.h"
 #include "lib/engine/internal.h"
 
-/* `offline=wait`: between two tries. */
+/* `offline=wait`, and what waits for an end here: between two tries. */
 #define STORE_AGAIN_MS 1000
 
 /* A refused JSON request is the outcome of this prompt (`man seed`), also after a

@@ -105,6 +105,8 @@ static void step_ended(struct seed_engine *engine, struct command *command)
 	bool was_read = job->read != NULL;
 
 	job->read = NULL;
+	if (!job->err && was_read && engine->stopping) /* the store was not asked */
+		job->err = -ESHUTDOWN;
 	if (!job->err && (was_read || shared_comes_last(job)) && !engine->stopping)
 		shared_ask(job);
 	else

@@ -37,16 +37,12 @@ enum phase follow_enter(struct generation *generation)
 	if (generation->link_same)
 		generation_supersede_older(generation);
 	waits_begun(generation);
+	if (generation->followed_ms) /* it could not be taken */
+		return look_later(generation);
 	generation->followed_ms = seed_clock_now_ms();
 	generation->shown = false;
 	attempt_wake(generation); /* its text is shown here at once */
 	return PHASE_STAY;
-}
-
-/* Another mount's provider cannot be asked for its tasks. */
-static bool may_be_asked(const struct generation *generation)
-{
-	return !generation_is_foreign(generation) || strcmp(generation->record.step, "queued") == 0;
 }
 
 static enum phase ended(struct generation *generation, int code)
@@ -64,7 +60,7 @@ static enum phase go_on(struct generation *generation, const struct event *event
 	switch (event->row) {
 	case ROW_OURS: /* it could not be written here, the last time */
 	case ROW_FREE:
-		return may_be_asked(generation) ? PHASE_TAKE : look_later(generation);
+		return PHASE_TAKE;
 	case ROW_ANOTHERS:
 		if (event->code) /* as those who wait there */
 			generation_answer(generation, event->code);
@@ -95,12 +91,21 @@ enum phase follow_event(struct generation *generation, const struct event *event
 
 /* ---- its host is gone ---- */
 
+static bool store_is_away(errint_t err)
+{
+	return err == -EHOSTUNREACH || err == -ETIMEDOUT;
+}
+
 enum phase take_event(struct generation *generation, const struct event *event)
 {
 	if (event->kind != EVENT_STEP)
 		return PHASE_STAY;
-	if (event->err)
+	if (event->err == -ESTALE || store_is_away(event->err))
 		return PHASE_FOLLOW;
+	if (event->err)
+		return generation_hold(generation, -event->err, "What another host has left cannot be taken "
+				       "up here");
+	generation->followed_ms = 0;
 	generation_log(generation, SEED_LOG_IMAGE "The host that had it is gone: goes on here");
 	if (generation->record.superseded)
 		generation_unlink_name(generation);

@@ -135,6 +135,14 @@ struct generation *engine_find(struct seed_engine *engine, const char *name)
 	return generation;
 }
 
+bool engine_has_id(const struct seed_engine *engine, const char *id)
+{
+	for (const struct generation *g = engine->generations; g; g = g->next)
+		if (strcmp(g->record.id, id) == 0)
+			return true;
+	return false;
+}
+
 /* ---- life ---- */
 
 errint_t generation_take_params(struct seed_record *record, struct seed_params *params)

@@ -125,7 +125,7 @@ enum event_kind {
 /* What a look at the store found of a generation's row. */
 enum row_state {
 	ROW_OURS,       /* in flight, as this host's */
-	ROW_ANOTHERS,   /* in flight under a lease that runs */
+	ROW_ANOTHERS,   /* in flight under a lease that runs, or at another provider */
 	ROW_FREE,       /* in flight, and the lease has run out */
 	ROW_MADE,
 	ROW_FAILED,     /* `code` */
@@ -259,12 +259,13 @@ struct generation {
 	struct step_not_made not_made;
 	/* With other hosts. */
 	int64_t lease;         /* its number; 0: it has none yet; LEASE_LOST: nor any more */
+	bool committed;        /* the journal has its picture */
 	bool stored;           /* the store has its outcome */
 	struct seed_share_try tried; /* a beginning of which the store did not say whether it happened */
 	bool unhinted;         /* its hint did not arrive: hints.c */
 	char token[SEED_SHARE_TOKEN_BYTES]; /* of its row, which has moved with its lease; "": it has not */
 	int64_t renew_ms;      /* when the lease is to be renewed; 0: it is not */
-	int64_t followed_ms;   /* since when it is another host's */
+	int64_t followed_ms;   /* since when it is another host's; 0: it is not */
 	bool shown;            /* … and the files here say so */
 	int64_t farm_day;      /* whose budget, of all hosts, was charged; 0: none */
 	bool at_worker;
@@ -706,6 +707,8 @@ struct generation *generation_new(struct seed_engine *engine, struct seed_record
 				  bool newest);
 /* The newest of NAME. */
 struct generation *engine_find(struct seed_engine *engine, const char *name);
+/* One of that id is here. */
+bool engine_has_id(const struct seed_engine *engine, const char *id);
 /* The other generations of its name that are older: call until NULL. */
 struct generation *generation_next_same(struct generation *generation);
 /* Behind `newer`, of the same name. */
@@ -968,7 +971,8 @@ errint_t shared_error(const struct seed_s3_answer *answer);
 int64_t shared_turn(struct seed_engine *engine, int64_t now_ms);
 /* The store answered, or (`error`) did not: the log has each outage once. */
 void shared_answered(struct shared *shared, errint_t err, const struct seed_error *error);
-/* A beginning that failed so is tried until the store is back. */
+/* A beginning that failed so is tried until the store is back; or (-EBUSY) until another
+ * generation here, whose row it would join, has ended. */
 bool shared_is_waited_for(const struct seed_engine *engine, errint_t err);
 /* At the stop: what it has to say to the others is said, or it has had its time. */
 bool shared_rests(const struct seed_engine *engine, int64_t now_ms);

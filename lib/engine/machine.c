@@ -40,8 +40,8 @@ const struct phase_row machine_phases[PHASE_COUNT] = {
 		.waits_for = "disk: a copy of the image made of the same text",
 		.after_restart = "begin" },
 	[PHASE_QUEUED] = {
-		.name = "queued", .enter = queued_enter, .event = queued_event,
-		.next = TO(ANNOUNCE) | TO(QUEUED) | TO(VERIFY) | TO(FINISH),
+		.name = "queued", .enter = queued_enter, .event = queued_event, .step = STEP_RENEW,
+		.next = TO(ANNOUNCE) | TO(QUEUED) | TO(VERIFY) | TO(FINISH) | TO(FOLLOW),
 		.waits_for = "a slot and the rate",
 		.after_restart = "begin" },
 	[PHASE_ANNOUNCE] = {

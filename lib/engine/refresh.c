@@ -232,21 +232,13 @@ static void to_disk(struct refresh *refresh)
 	seed_disk_submit(engine->disk, seed_disk_lane(refresh->name), &refresh->disk);
 }
 
-static bool is_here(struct seed_engine *engine, const char *id)
-{
-	for (const struct generation *g = engine->generations; g; g = g->next)
-		if (strcmp(g->record.id, id) == 0)
-			return true;
-	return false;
-}
-
 static void follow(struct seed_engine *engine, const struct seed_record *row)
 {
 	bool newest = !row->superseded;
 	struct generation *generation = NULL;
 	struct seed_record record;
 
-	if (is_here(engine, row->id) || (newest && engine_find(engine, row->name)))
+	if (engine_has_id(engine, row->id) || (newest && engine_find(engine, row->name)))
 		return;
 	/* Without memory it is for the next look. */
 	if (seed_record_copy(&record, row) == 0)

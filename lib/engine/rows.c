@@ -60,16 +60,14 @@ static enum phase resume_submission(struct generation *generation)
 	return PHASE_POLL_WAIT;
 }
 
-/* What the row says is beside it is there. Of a superseded one nobody knows: it may be in the
- * history already. */
+/* What the row says is beside it is there, or has its place already. */
 static bool has_bytes(const struct generation *generation)
 {
 	const struct seed_record *record = &generation->record;
 	const struct seed_store *store = generation->engine->store;
 
 	if (strcmp(record->step, "commit") == 0)
-		return record->state != SEED_STATE_VERIFIED || record->superseded ||
-		       seed_store_has_picture(store, record);
+		return record->state != SEED_STATE_VERIFIED || seed_store_has_picture(store, record);
 	return strcmp(record->step, "received") != 0 || seed_store_has_source(store, record->id);
 }
 

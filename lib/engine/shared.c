@@ -250,8 +250,10 @@ void shared_answered(struct shared *shared, errint_t err, const struct seed_erro
 
 bool shared_is_waited_for(const struct seed_engine *engine, errint_t err)
 {
-	return engine->shared && engine->config.shared->wait_offline &&
-	       (err == -EHOSTUNREACH || err == -ETIMEDOUT);
+	if (!engine->shared)
+		return false;
+	return err == -EBUSY || (engine->config.shared->wait_offline &&
+				 (err == -EHOSTUNREACH || err == -ETIMEDOUT));
 }
 
 bool shared_name_of(const char *key, size_t len, char name[SEED_STORE_PATH_BYTES])

@@ -76,8 +76,17 @@ static const struct seed_share_row *find_row(const struct seed_share_entry *entr
 	return NULL;
 }
 
+/* What another provider has, or may have, is its hosts' to ask for: it cannot be asked here. */
+static bool is_for_others(const struct seed_engine *engine, const struct seed_record *record)
+{
+	return record->provider && strcmp(record->provider, engine->config.provider->name) != 0 &&
+	       strcmp(record->step, "queued") != 0;
+}
+
 static enum row_state in_flight(const struct seed_engine *engine, const struct seed_share_row *row)
 {
+	if (is_for_others(engine, &row->record))
+		return ROW_ANOTHERS;
 	if (!row->token[0] && strcmp(row->host, engine->config.shared->host) == 0)
 		return ROW_OURS;
 	return row->until_s < seed_share_now_s(engine->shared->share) ? ROW_FREE : ROW_ANOTHERS;
@@ -164,6 +173,18 @@ static void take_new_id(struct step_job *job)
 	job->again = !job->err;
 }
 
+/* No two generations here have one id: what has it here is about to end, and this one's turn comes
+ * then. */
+static errint_t join(struct generation *generation, const char *id)
+{
+	errint_t err;
+
+	if (strcmp(generation->record.id, id) != 0 && engine_has_id(generation->engine, id))
+		return -EBUSY;
+	err = seed_record_set(&generation->record.id, id);
+	return err ? err : -EEXIST;
+}
+
 static void begun(struct step_job *job, const struct seed_share_result *result)
 {
 	struct generation *generation = job->generation;
@@ -180,8 +201,7 @@ static void begun(struct step_job *job, const struct seed_share_result *result)
 		parent_keep(generation->engine->shared, job->record.name);
 		break;
 	case EEXIST: /* that one's row is ours from here on */
-		job->err = seed_record_set(&generation->record.id, result->row->record.id);
-		job->err = job->err ? job->err : -EEXIST;
+		job->err = join(generation, result->row->record.id);
 		break;
 	case ENOTUNIQ: /* its image is there: begin_event() */
 		job->err = result->err;
@@ -203,7 +223,7 @@ static void updated(struct step_job *job, const struct seed_share_result *result
 		take_lease(job, result->row);
 	} else if (result->err == -ESTALE) {
 		lose_lease(job, result->entry);
-		job->err = job->step == STEP_ANNOUNCE ? -ESTALE : 0;
+		job->err = job->step == STEP_ANNOUNCE || job->step == STEP_RENEW ? -ESTALE : 0;
 	} else if (job->step == STEP_ANNOUNCE) {
 		failed(job, result);
 	} else {
@@ -654,6 +674,15 @@ static void read_picture(struct step_job *job)
 		job->err = 0;
 }
 
+/* The store may be away for longer than the picture's URL is good, and this host start again
+ * meanwhile. Once is enough: it is tried every two seconds. */
+static void commit_picture(struct step_job *job)
+{
+	read_picture(job);
+	if (!job->err && !job->is_placed)
+		job->err = seed_store_journal(job->generation->engine->store, &job->record);
+}
+
 static void finish_here(struct step_job *job)
 {
 	job->generation->stored = true;
@@ -674,11 +703,13 @@ void shared_ask(struct step_job *job)
 	/* What was copied from another name is there already. */
 	if (job->step == STEP_FINISH && is_verified(job) && !generation->reuse_name) {
 		if (job->picture) {
+			job->generation->committed = true;
 			send_picture(job);
 		} else if (job->is_placed) {
 			finish_here(job);
 		} else {
-			job->read = read_picture; /* on a disk thread, and then again */
+			/* On a disk thread, and then again. */
+			job->read = generation->committed ? read_picture : commit_picture;
 			job->then(job);
 		}
 		return;

@@ -147,6 +147,8 @@ static enum phase key_refused(struct generation *generation)
 
 enum phase queued_event(struct generation *generation, const struct event *event)
 {
+	if (event->kind == EVENT_STEP) /* the lease, renewed or lost */
+		return event->err == -ESTALE ? PHASE_FOLLOW : PHASE_STAY;
 	if (event->kind == EVENT_SLOT)
 		return start(generation);
 	if (event->kind == EVENT_EXPIRED)
@@ -206,8 +208,9 @@ enum phase announce_event(struct generation *generation, const struct event *eve
 		return fail_over_budget(generation);
 	}
 	/* Nothing is sent that could be lost: without a journal, no submission. */
-	seed_error_set(&error, -event->err, "the journal cannot be written: %s",
-		       strerror(-event->err));
+	seed_error_set(&error, -event->err, "%s: %s", generation->engine->shared ?
+		       "it cannot be announced, in the journal here or in the store" :
+		       "the journal cannot be written", strerror(-event->err));
 	return attempt_failed(generation, passes(event->err) ? SEED_FAILURE_LOCAL :
 			      SEED_FAILURE_FINAL, &error, -1);
 }

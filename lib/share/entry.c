@@ -259,6 +259,9 @@ static bool asks_for_the_same(const struct seed_record *row, const struct seed_r
 {
 	struct seed_params asked;
 
+	/* A callback's image may be of anything. */
+	if (strcmp(row->step, "adopt") == 0)
+		return false;
 	if (!row->request || !new->request || strcmp(row->request, new->request) != 0 || !row->params ||
 	    !new->params)
 		return false;

@@ -96,8 +96,11 @@ bool seed_store_has_picture(const struct seed_store *store, const struct seed_re
 	char name[SEED_PENDING_NAME_BYTES];
 
 	seed_store_pending_name(name, record->id, ".png");
-	return seed_files_is_of(store->pending, name, record->image.bytes) ||
-	       seed_store_has_image_of(store, record);
+	if (seed_files_is_of(store->pending, name, record->image.bytes))
+		return true;
+	/* From its row's beginning on there is a file of that name, until it moves to the history. */
+	return record->superseded ? seed_files_exists(store->pending, name) == 0 :
+				    seed_store_has_image_of(store, record);
 }
 
 /* The catalogue has the outcome already, and a checkpoint did not come. */

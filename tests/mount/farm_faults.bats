@@ -241,6 +241,82 @@ hold() { # METHOD-AND-PATH, or a part of it
 	same 1 "$(count create "a newer fox")"
 }
 
+logged() { # MOUNT-POINT TEXT
+	grep -qF "$2" "$1.state/log/status"
+}
+
+@test "a host that cannot take up what another has left says so, and goes on when it can" {
+	local id
+
+	short_leases 3
+	faults '[{"on":"create","do":{"hold_task":true}}]'
+	background try_write fox "a lost fox"
+	received accepted 1 "a lost fox"
+	wait_until store_says fox '"step":"accepted"'
+	id=$(basename "$ONE.state"/pending/*.json .json)
+	# In the way of its row.
+	mkdir "$TWO.state/pending/$id.json"
+	kill_seedfs
+	umount -l "$ONE"
+	WAIT=60 wait_until logged "$TWO" "What another host has left cannot be taken up here"
+	fails logged "$TWO" "The host that had it is gone"
+	rmdir "$TWO.state/pending/$id.json"
+	release
+	WAIT=60 wait_until made "$TWO" fox
+	logged "$TWO" "The host that had it is gone"
+	same 1 "$(count create "a lost fox")"
+	mount_at "$ONE"
+}
+
+@test "a task is left to hosts that have its provider, also by who waits for it elsewhere" {
+	local reads two
+
+	short_leases 3
+	stop_seedfs
+	be_host "$OTHER_PID"
+	stop_seedfs
+	PROVIDER=kie-image mount_at "$TWO"
+	two=$SEED_PID
+	mount_at "$ONE"
+	faults '[{"on":"create","do":{"hold_task":true}}]'
+	background try_write fox "a lost fox"
+	received accepted 1 "a lost fox"
+	wait_until store_says fox '"step":"accepted"'
+	MNT=$TWO background try_write fox "a lost fox"
+	wait_until logged "$TWO" "joined"
+	kill_seedfs
+	umount -l "$ONE"
+	sleep 3
+	reads=$(grep -c "^GET /seed/art/name/fox" "$DIR/model.err")
+	WAIT=60 wait_until asked $((reads + 6)) "GET /seed/art/name/fox"
+	fails logged "$TWO" "The host that had it is gone"
+	release
+	mount_at "$ONE"
+	wait_until made "$TWO" fox
+	same 1 "$(count create "a lost fox")"
+	stop_seedfs
+	be_host "$two"
+	stop_seedfs
+}
+
+@test "a picture that the store has not taken yet is in the journal, and is not fetched again" {
+	local downloads
+
+	echo image/ >"$DIR/holds"
+	background try_write fox "a red fox"
+	wait_until asked 1 "PUT /seed/art/image/"
+	wait_until step_is commit
+	kill_seedfs
+	umount -l "$ONE"
+	downloads=$(count image)
+	rm "$DIR/holds"
+	mount_at "$ONE"
+	wait_until made "$TWO" fox
+	same 1 "$(count create)"
+	same "$downloads" "$(count image)"
+	wait_until nothing_is_pending
+}
+
 put_object() { # KEY TEXT: as somebody else who may write to the bucket
 	printf '%s' "$2" >"$DIR/object"
 	timeout 20 "$(dirname "$UPSTREAM")/ask" "$(<"$DIR/model")" seed art put "$1" "$DIR/object" >/dev/null

@@ -648,7 +648,7 @@ errint_t __wrap_seed_s3_put(struct seed_s3 *s3, const struct seed_s3_put *put, i
 			    seed_s3_done_fn *done, void *context, struct seed_s3_op **op)
 {
 	SEED_UNUSED(s3);
-	farm_check_hint(put->key);
+	farm_check_put(put->key);
 	return start_put(put, false, deadline_ms, done, context, op);
 }
 

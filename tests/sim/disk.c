@@ -66,7 +66,8 @@ struct row {
 	bool used;
 	struct seed_record record;
 	int source; /* task; -1: none */
-	int result; /* an open memfd of pending/ID.png; -1: none */
+	int result; /* an open memfd of pending/ID.png; -1: that is empty */
+	bool moved; /* … or is not there: the history has it */
 	struct seed_spent spent;
 	bool finished; /* the catalogue has its outcome, and a checkpoint is to come */
 };
@@ -342,6 +343,8 @@ bool WRAP(has_picture)(const struct seed_store *store, const struct seed_record 
 	int task = (int)strtol(record->image.sha256, NULL, 10);
 
 	SEED_UNUSED(store);
+	if (record->superseded)
+		return row_find(record->id)->moved || picture_of(row_find(record->id)) == task;
 	return !farm_hosts || picture_of(row_find(record->id)) == task ||
 	       entries[name_index(record->name)].image == task;
 }
@@ -502,6 +505,7 @@ static void place(struct row *row, const struct seed_record *record, bool supers
 		add_version(name, task, true);
 		close(row->result);
 		row->result = -1;
+		row->moved = true;
 	} else if (entries[name].image != task) {
 		retire(name);
 		entries[name].image = task; /* by a link: the row has it, too */
@@ -848,6 +852,7 @@ int WRAP(result_open)(struct seed_store *store, const char *id)
 		broken("a picture for a row that is not in the journal");
 	if (row->result < 0)
 		row->result = memory_file();
+	row->moved = false;
 	if (pwrite(row->result, &task, sizeof(task), 0) < 0)
 		abort();
 	return dup(row->result);
@@ -967,14 +972,15 @@ errint_t WRAP(evict)(struct seed_store *store, uint64_t limit_bytes, seed_store_
 errint_t WRAP(picture_read)(const struct seed_store *store, const struct seed_record *record,
 			    char **data, size_t *len)
 {
-	int task = picture_of(row_find(record->id));
+	const struct row *row = row_find(record->id);
+	int task = picture_of(row);
 
 	SEED_UNUSED(store);
 	may_block("a picture is read");
 	*data = NULL;
 	*len = 0;
 	if (task < 0)
-		return -ENOENT;
+		return !row || row->moved ? -ENOENT : -EIO;
 	if (asprintf(data, "%0*d", PICTURE_BYTES, task) < 0)
 		abort();
 	*len = PICTURE_BYTES;

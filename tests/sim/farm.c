@@ -136,6 +136,16 @@ static void wake_up(struct member *member)
 	trace("wakes up");
 }
 
+/* A host has a row once: two generations of it would end, and be written down, twice. */
+static void check_ids(const struct seed_engine *engine)
+{
+	for (const struct generation *a = engine->generations; a; a = a->next)
+		for (const struct generation *b = a->next; b; b = b->next)
+			if (a->phase != PHASE_GONE && b->phase != PHASE_GONE &&
+			    strcmp(a->record.id, b->record.id) == 0)
+				broken("%s: two generations have the id %s", a->record.name, a->record.id);
+}
+
 static void live(int host)
 {
 	struct member *member = &members[host];
@@ -154,6 +164,8 @@ static void live(int host)
 		end(member);
 		stops++;
 		member->starts_ms = now_ms() + roll(20000);
+	} else {
+		check_ids(member->engine);
 	}
 }
 

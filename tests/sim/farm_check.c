@@ -357,10 +357,13 @@ void farm_check_write(int host, const char *key, const char *before, const char 
 		broken("%s is written", key);
 }
 
-void farm_check_hint(const char *key)
+void farm_check_put(const char *key)
 {
 	for (int i = 0; i < row_count; i++)
 		rows_seen[i].hinted |= strcmp(key, hint_of(rows_seen[i].id, rows_seen[i].name)) == 0;
+	/* The store may be away for long, and its URL is good for a while. */
+	if (strncmp(key, "image/", 6) == 0 && !is_dead() && !disk_has_picture((int)strtol(key + 6, NULL, 10)))
+		broken("picture %s is sent before the journal has it", key + 6);
 }
 
 /* ---- what is sent ---- */

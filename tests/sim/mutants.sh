@@ -150,7 +150,7 @@ farm_mutant "whoever wrote last wrote it" lib/share/entry.c \
 farm_mutant "hosts go by their own clocks" lib/share/store_clock.c \
 	's/(int64_t seed_store_clock_ms\([^\n]*\n\{\n)/$1\tif (clock)\n\t\treturn seed_clock_wall_ms();\n/'
 farm_mutant "what lost its lease is sent" lib/engine/shared_steps.c \
-	's/job->err = job->step == STEP_ANNOUNCE \? -ESTALE : 0;/job->err = 0;/'
+	's/job->err = job->step == STEP_ANNOUNCE \|\| job->step == STEP_RENEW \? -ESTALE : 0;/job->err = 0;/'
 farm_mutant "what the store did not take is sent" lib/engine/shared_steps.c \
 	's/\} else if \(job->step == STEP_ANNOUNCE\) \{\n\t\tfailed/} else if (false) {\n\t\tfailed/'
 farm_mutant "an image is named before it is there" lib/engine/shared_steps.c \
@@ -161,6 +161,10 @@ farm_mutant "a submission that another host cut off is repeated" lib/engine/rows
 	's/(static enum phase fail_unsure.*?)return generation_fail\(generation, &error\);/$1return PHASE_BEGIN;/s'
 farm_mutant "a task that only the journal knows is left to another host" lib/engine/follow.c \
 	's/return has_task\(generation\) \? go_on_beside\(generation\) : PHASE_FOLLOW;/return PHASE_FOLLOW;/'
+farm_mutant "a picture is sent before the journal has it" lib/engine/shared_steps.c \
+	's/committed \? read_picture : commit_picture/committed ? commit_picture : read_picture/'
+farm_mutant "a text joins a row whose generation is here" lib/engine/shared_steps.c \
+	's/\t\treturn -EBUSY;/\t\t(void)0;/'
 farm_mutant "a generation does not go along with its row" lib/engine/shared_changes.c \
 	's/(shared_change_follow\([^\n]*\n\{\n)/$1\tif (change)\n\t\treturn;\n/'
 farm_mutant "nobody is told of what is in flight" lib/engine/shared_steps.c \

@@ -191,8 +191,8 @@ void farm_run(uint64_t seed);
 void farm_show(long runs);
 /* What `host` writes to the bucket; `before` may be NULL. */
 void farm_check_write(int host, const char *key, const char *before, const char *after);
-/* An object that only says where to look is about to be written. */
-void farm_check_hint(const char *key);
+/* A picture, or what only says where to look, is about to be written. */
+void farm_check_put(const char *key);
 void farm_check_submission(const struct submission *fresh);
 
 /* ---- users (users.c) ---- */

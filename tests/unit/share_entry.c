@@ -1021,6 +1021,17 @@ static void test_one_after_the_other(void **state)
 	assert_int_equal(seed_share_begin(&entry, &second, &b, &joined), -EEXIST);
 	assert_string_equal(joined->record.id, "000000000000000a");
 	assert_string_equal(joined->host, host_ids[0]);
+	/* A callback's image, which is looked at, may be of anything: it is not joined. */
+	entry.rows[0].record.step = seed_record_step("adopt");
+	second.unless_there = false;
+	{
+		struct seed_share_entry copy;
+
+		assert_int_equal(seed_share_copy(&copy, &entry, NULL), 0);
+		assert_int_equal(seed_share_begin(&copy, &second, &b, &joined), 0);
+		seed_share_release(&copy);
+	}
+	entry.rows[0].record.step = seed_record_step("queued");
 	a.step = seed_record_step("accepted");
 	assert_int_equal(seed_share_update(&entry, &second, &a), -ESTALE);
 	assert_int_equal(seed_share_update(&entry, &first, &a), 0);

@@ -357,6 +357,32 @@ static void test_row_of_one_text_that_was_removed(void **state)
 
 /* Whatever a power cut leaves of the last line, the one before it counts, and nothing
  * is added behind what is left. */
+/* A row that was another host's came without its picture, and what its beginning made here is empty. */
+static void test_picture_of_superseded(void **state)
+{
+	struct seed_spent spent;
+	struct seed_record record;
+	struct seed_store *store;
+	int fd;
+
+	SEED_UNUSED(state);
+	put("pending/" ID ".json", ROW(ID, "x"));
+	store = start_with(&record, &spent);
+	record.step = seed_record_step("commit");
+	record.state = SEED_STATE_VERIFIED;
+	record.superseded = true;
+	record.image.bytes = 7;
+	assert_true(seed_store_has_picture(store, &record)); /* it is in the history */
+	fd = seed_store_result_open(store, ID);
+	assert_true(fd >= 0);
+	assert_false(seed_store_has_picture(store, &record));
+	assert_int_equal(write(fd, "picture", 7), 7);
+	assert_true(seed_store_has_picture(store, &record));
+	close(fd);
+	seed_store_close(store);
+	seed_record_release(&record);
+}
+
 static void test_line_that_is_cut_off(void **state)
 {
 	struct seed_spent spent;
@@ -578,6 +604,7 @@ int main(void)
 		TEST(test_rows_that_are_none),
 		TEST(test_row_of_one_text),
 		TEST(test_row_of_one_text_that_was_removed),
+		TEST(test_picture_of_superseded),
 		TEST(test_line_that_is_cut_off),
 		TEST(test_spent_of_rows_that_go),
 		TEST(test_the_last_id),
