@@ -11,6 +11,7 @@
  * with one key for a name, a removal that is late would take away what was said of a newer row.
  */
 #include "lib/base/clock.h"
+#include "lib/base/text.h"
 #include "lib/engine/internal.h"
 #include "lib/s3/key.h"
 
@@ -106,12 +107,16 @@ errint_t hint_flight_parse(const char *key, char id[SEED_STORE_ID_BYTES], char n
 {
 	const char *at = key + strlen("flight/"), *slash;
 
-	if (strncmp(key, "flight/", strlen("flight/")) != 0 || !(slash = strchr(at, '/')) ||
-	    (size_t)(slash - at) >= SEED_STORE_ID_BYTES)
+	if (strncmp(key, "flight/", strlen("flight/")) != 0)
+		return -EBADMSG;
+	slash = strchr(at, '/');
+	if (!slash || slash == at || (size_t)(slash - at) >= SEED_STORE_ID_BYTES)
 		return -EBADMSG;
 	memcpy(id, at, (size_t)(slash - at));
 	id[slash - at] = '\0';
-	return seed_s3_key_name(slash + 1, strlen(slash + 1), name, SEED_STORE_PATH_BYTES);
+	if (seed_s3_key_name(slash + 1, strlen(slash + 1), name, SEED_STORE_PATH_BYTES))
+		return -EBADMSG;
+	return seed_text_check_stored_name(name) ? -EBADMSG : 0;
 }
 
 void hint_flight(struct shared *shared, const char *id, const char *name)
