@@ -125,7 +125,7 @@ enum event_kind {
 /* What a look at the store found of a generation's row. */
 enum row_state {
 	ROW_OURS,       /* in flight, as this host's */
-	ROW_ANOTHERS,   /* in flight under a lease that runs, or at another provider */
+	ROW_ANOTHERS,   /* in flight under a lease that runs, or not to be asked for from here */
 	ROW_FREE,       /* in flight, and the lease has run out */
 	ROW_MADE,
 	ROW_FAILED,     /* `code` */

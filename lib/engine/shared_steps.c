@@ -83,13 +83,23 @@ static bool is_for_others(const struct seed_engine *engine, const struct seed_re
 	       strcmp(record->step, "queued") != 0;
 }
 
+/* Its image may be at a private address, as its service is; which this host finds out by its own
+ * first request (net.h, private_peer), and not by what the bucket says. Until then it would refuse
+ * the image, and what was paid for would be lost. */
+static bool is_guarded_here(const struct seed_engine *engine, const struct seed_record *record)
+{
+	return record->private_service && !engine->private_service && strcmp(record->step, "queued") != 0;
+}
+
 static enum row_state in_flight(const struct seed_engine *engine, const struct seed_share_row *row)
 {
 	if (is_for_others(engine, &row->record))
 		return ROW_ANOTHERS;
 	if (!row->token[0] && strcmp(row->host, engine->config.shared->host) == 0)
 		return ROW_OURS;
-	return row->until_s < seed_share_now_s(engine->shared->share) ? ROW_FREE : ROW_ANOTHERS;
+	if (row->until_s >= seed_share_now_s(engine->shared->share) || is_guarded_here(engine, &row->record))
+		return ROW_ANOTHERS;
+	return ROW_FREE;
 }
 
 static bool has_name(const struct seed_share_entry *entry, const char *id)
