@@ -589,7 +589,7 @@ row_is() { # TEXT STEP: in the first host's journal
 	mount_at "$THREE"
 	kill -CONT "$pid"
 	wait_until grep -q "Another mount, on $(uname -n), has taken the id of this host" "$ONE.state/log/status"
-	same "close EHOSTUNREACH" "$(MNT=$ONE try_write hen "a hen")"
+	same "open EHOSTUNREACH" "$(MNT=$ONE try_write hen "a hen")"
 	cmp "$ONE/images/fox.png" "$THREE/images/fox.png"
 	same ok "$(MNT=$THREE try_write hen "a hen")"
 	same 1 "$(count create "a hen")"
