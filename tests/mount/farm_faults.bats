@@ -646,6 +646,7 @@ row_is() { # TEXT STEP: in the first host's journal
 		same 40 "$(find "$ONE/prompts/wood" -mindepth 1 | wc -l)"
 		touch "$TWO/prompts/wood/$n" # nothing of it is in the bucket; a moment passes
 	done
+	wait_until grep -q "^GET /seed/art/name/wood/bad" "$DIR/model.err"
 	same 1 "$(grep -c "^GET /seed/art/name/wood/bad" "$DIR/model.err")"
 	log_lines 1 "is not what seedfs writes"
 	same 1 "$(mv "$ONE/prompts/wood" "$ONE/prompts/forest" 2>"$DIR/mv" || echo $?)"
