@@ -15,6 +15,8 @@
 /* A host that does not answer a connection within this time is down. It is well under an
  * attempt's time, so that the cause can be told apart from a slow service. */
 #define CONNECT_TIMEOUT_MS 30000
+/* No wait takes so much longer than it was to, unless the process was stopped. */
+#define SLEPT_MS 1000
 /* A store that takes and sends nothing for so long is away. */
 #define STALLED_S 60
 #define WAIT_FDS_MAX 64
@@ -42,6 +44,7 @@ struct seed_transfer {
 	struct seed_buf body;
 	char *redirect; /* without the key; NULL: curl's own */
 	size_t received, limit;
+	int64_t timeout_ms; /* curl's, since it began */
 	int memfd;
 	bool to_memfd, guarded, proxied, refused, overflow, sent, paused;
 	bool *private_peer;
@@ -366,6 +369,7 @@ static bool set_options(struct seed_transfer *transfer, const struct seed_net_re
 		curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
 	}
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
+	transfer->timeout_ms = left_ms;
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)left_ms);
 	/* The system's lie in a file and in a directory, and both count. */
 	if (request->ca_file && (curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca_file) != CURLE_OK ||
@@ -603,9 +607,23 @@ void seed_net_turn(struct seed_net *net)
 	}
 }
 
+/* A process that is stopped (SIGSTOP, a debugger, a machine that is suspended) finds all times over
+ * when it goes on, and would give up what has been answered long ago and only has to be read. */
+static void forget_sleep(struct seed_net *net, int64_t slept_ms)
+{
+	if (slept_ms < SLEPT_MS)
+		return;
+	for (struct seed_transfer *transfer = net->transfers; transfer; transfer = transfer->next) {
+		transfer->timeout_ms += slept_ms;
+		curl_easy_setopt(transfer->easy, CURLOPT_TIMEOUT_MS, (long)transfer->timeout_ms);
+	}
+}
+
 void seed_net_wait(struct seed_net *net, struct pollfd *fds, size_t count, int64_t timeout_ms)
 {
 	struct curl_waitfd extra[WAIT_FDS_MAX + 1];
+	int64_t began_ms, longest_ms;
+	long curls_ms = -1;
 	eventfd_t wakes;
 	int ready;
 
@@ -620,7 +638,11 @@ void seed_net_wait(struct seed_net *net, struct pollfd *fds, size_t count, int64
 		timeout_ms = 0;
 	if (timeout_ms > 60000)
 		timeout_ms = 60000;
+	curl_multi_timeout(net->multi, &curls_ms);
+	longest_ms = curls_ms >= 0 && curls_ms < timeout_ms ? curls_ms : timeout_ms;
+	began_ms = seed_clock_now_ms();
 	curl_multi_poll(net->multi, extra, (unsigned)count + 1, (int)timeout_ms, &ready);
+	forget_sleep(net, seed_clock_now_ms() - began_ms - longest_ms);
 	/* Whatever the result: if nobody has woken us, there is nothing to read. */
 	SEED_UNUSED(eventfd_read(net->wake_fd, &wakes) == 0);
 	for (size_t i = 0; i < count; i++)

@@ -49,7 +49,8 @@ struct seed_net_request {
 	bool direct;                /* through no proxy: the peer is this host's own */
 	bool guarded;
 	bool *private_peer;         /* set when the request goes to a private address; NULL: not asked */
-	int64_t deadline_ms;        /* seed_clock_now_ms() scale: ETIMEDOUT then */
+	int64_t deadline_ms;        /* seed_clock_now_ms() scale: ETIMEDOUT then. While the process is
+				     * stopped (SIGSTOP), its time stands still */
 	size_t limit_bytes;         /* of the answer's body: EFBIG beyond */
 	bool to_memfd;              /* the body goes to a memfd instead of a buffer */
 };

@@ -408,3 +408,18 @@ unsure() { # DO
 	same 1 "$(find "$STATE/history" -name '*.png' | wc -l)"
 	is_verified fox
 }
+
+@test "s3: a program that is stopped past the deadline reads the answer that came meanwhile" {
+	mount_seed -o timeout=3
+	faults '[{"on":"create","do":{"hold":true}}]'
+	background start_write fox "a fox"
+	received create 1
+	kill -STOP "$SEED_PID"
+	release
+	sleep 5 # the deadline passes, which nothing shows
+	kill -CONT "$SEED_PID"
+	WAIT=20 wait_until ended "$JOB"
+	same 1 "$(count submit)"
+	WAIT=60 wait_until is_verified fox
+	same 1 "$(count submit)"
+}
