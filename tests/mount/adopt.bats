@@ -69,8 +69,14 @@ adopted() {
 	has "$output" "$STATE belongs to s3://seed/adopt-$BATS_TEST_NUMBER at $URL now: mount it with store="
 }
 
+listed() { # PREFIX
+	timeout 60 "$(dirname "$SEEDFS")/ask" "$URL" seed "adopt-$BATS_TEST_NUMBER" list "$1" >"$DIR/listed"
+	grep -q '^done' "$DIR/listed"
+}
+
 objects() { # PREFIX: how many begin with it
-	timeout 60 "$(dirname "$SEEDFS")/ask" "$URL" seed "adopt-$BATS_TEST_NUMBER" list "$1" | tail -n +2 | wc -l
+	wait_until listed "$1" # the store may be busy on request
+	tail -n +2 "$DIR/listed" | wc -l
 }
 
 # All that a mount shows of its catalogue: each file's sum, each prompt's time, each folder.
