@@ -481,6 +481,12 @@ comments_everywhere() {
 	comments fs/*.[ch] lib/*/*.[ch] tests/*/*.[ch]
 }
 
+# A merge of two changes may leave an include twice.
+includes_once() {
+	awk '/^#include/ && seen[FILENAME, $2]++ { print FILENAME ":" FNR ": a second time: " $0; bad = 1 }
+		END { exit bad }' fs/*.[ch] lib/*/*.[ch] tests/*/*.[ch]
+}
+
 # What reaches the disk does so in one file, where the fault test finds it.
 disk_calls() {
 	local calls='fsync|fdatasync|syncfs|(rename|link|unlink|mkdir|symlink)(at2?)?|rmdir'
@@ -496,7 +502,7 @@ mutants() {
 lint() {
 	# shellcheck disable=SC2046 # the project's file names have no spaces
 	shellcheck -x $(scripts) && long_functions && comments_everywhere && floors && circles &&
-		disk_calls && mutants
+		includes_once && disk_calls && mutants
 }
 
 headers() {

@@ -9,8 +9,6 @@
  */
 #include <sys/stat.h>
 
-#include <sys/stat.h>
-
 #include "lib/base/text.h"
 #include "lib/engine/internal.h"
 

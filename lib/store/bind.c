@@ -1,9 +1,7 @@
 /* The file `shared`: which bucket has the catalogue of which this directory is a copy. */
 #include <cjson/cJSON.h>
 #include <fcntl.h>
-#include <fcntl.h>
 #include <sys/random.h>
-#include <unistd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
