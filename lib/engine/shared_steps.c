@@ -435,10 +435,19 @@ static bool has_moved_for_ever(struct step_job *job)
 }
 
 /* The name has another name since, given on another host: a copy of the row is there. */
+static const char *went_to(const struct step_job *job, const struct seed_share_entry *entry, uint64_t *serial)
+{
+	const struct generation *generation = job->generation;
+
+	/* With a token, its lease is one of another name. */
+	return seed_share_went_to(entry, job->record.id, generation->token[0] ? 0 : generation->lease, serial);
+}
+
 static bool has_moved(struct step_job *job, const struct seed_share_entry *entry)
 {
-	return entry->moved_to && seed_share_end_of(entry, job->record.id) == SEED_SHARE_MOVED &&
-	       !has_moved_for_ever(job);
+	uint64_t serial;
+
+	return went_to(job, entry, &serial) && !has_moved_for_ever(job);
 }
 
 /* A renewal goes on beside a rename: whose generations go along at its end, all at once. */
@@ -451,14 +460,16 @@ static bool is_renamed_here(const struct step_job *job)
 static void go_along(struct step_job *job, const struct seed_share_entry *entry)
 {
 	struct generation *generation = job->generation;
+	uint64_t serial = 0;
+	const char *to = went_to(job, entry, &serial);
 
 	if (generation->lease != LEASE_LOST)
-		seed_share_follow(job->record.name, entry->moved_serial, generation->token);
+		seed_share_follow(job->record.name, serial, generation->token);
 	job->moves++;
 	generation->tried.serial = 0; /* of the old name's entry */
-	job->err = seed_record_set(&job->record.name, entry->moved_to);
+	job->err = seed_record_set(&job->record.name, to);
 	if (!job->err)
-		generation_follow_name(generation, entry->moved_to);
+		generation_follow_name(generation, to);
 }
 
 /* It has its row again, or has lost it to another: the step is asked accordingly. False: the

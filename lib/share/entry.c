@@ -24,6 +24,7 @@ void seed_share_release(struct seed_share_entry *entry)
 	free(entry->rows);
 	free(entry->versions);
 	free(entry->moved_to);
+	free(entry->left_for);
 	seed_record_release(&entry->current);
 	seed_share_init(entry);
 }
@@ -111,7 +112,7 @@ int seed_share_prune(struct seed_share_entry *entry, int64_t keep)
 struct seed_share_row *share_find_row(const struct seed_share_entry *entry, const char *id)
 {
 	for (size_t i = 0; i < entry->row_count; i++)
-		if (strcmp(entry->rows[i].record.id, id) == 0)
+		if (share_is_of(&entry->rows[i].record, id))
 			return &entry->rows[i];
 	return NULL;
 }
@@ -273,6 +274,16 @@ static bool asks_for_the_same(const struct seed_record *row, const struct seed_r
 	return seed_params_same(&asked, new->params);
 }
 
+void share_is_anew(struct seed_share_entry *entry)
+{
+	if (!entry->moved_to)
+		return;
+	free(entry->left_for);
+	entry->left_for = entry->moved_to;
+	entry->left_serial = entry->moved_serial;
+	entry->moved_to = NULL;
+}
+
 errint_t seed_share_begin(struct seed_share_entry *entry, const struct seed_share_change *change,
 			  const struct seed_record *row, const struct seed_share_row **joined)
 {
@@ -301,8 +312,7 @@ errint_t seed_share_begin(struct seed_share_entry *entry, const struct seed_shar
 		return -ENOMEM;
 	share_take(entry, made, change);
 	entry->without = 0;
-	free(entry->moved_to);
-	entry->moved_to = NULL;
+	share_is_anew(entry);
 	err = share_replace(&made->record, row);
 	return err ? err : share_replace(&entry->current, row);
 }
@@ -538,11 +548,12 @@ errint_t seed_share_finish(struct seed_share_entry *entry, const struct seed_sha
 			   const struct seed_record *row)
 {
 	struct seed_share_row *found = share_find_row(entry, row->id);
+	uint64_t serial;
 	errint_t err = 0;
 
 	if (row->state != SEED_STATE_VERIFIED)
 		err = place_failure(entry, found, change, row);
-	else if (!found && entry->moved_to)
+	else if (!found && seed_share_went_to(entry, row->id, change->lease, &serial))
 		return -ESTALE;
 	else if (!share_is_placed(entry, row->id))
 		err = place_image(entry, found, change, row);
@@ -571,6 +582,20 @@ errint_t seed_share_drop(struct seed_share_entry *entry, const struct seed_share
 	share_remove_row(entry, found);
 	share_changed(entry, change);
 	return 0;
+}
+
+const char *seed_share_went_to(const struct seed_share_entry *entry, const char *id, int64_t lease,
+			       uint64_t *serial)
+{
+	if (share_find_row(entry, id))
+		return NULL;
+	if (entry->left_for && lease > 0 && (uint64_t)lease <= entry->left_serial &&
+	    !share_is_placed(entry, id)) {
+		*serial = entry->left_serial;
+		return entry->left_for;
+	}
+	*serial = entry->moved_serial;
+	return entry->moved_to;
 }
 
 enum seed_share_end seed_share_end_of(const struct seed_share_entry *entry, const char *id)

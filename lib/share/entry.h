@@ -109,6 +109,9 @@ struct seed_share_entry {
 	bool folder;                        /* a folder is there, and no prompt */
 	char *moved_to;                     /* owned: it was renamed, and nothing is left; NULL: not */
 	uint64_t moved_serial;              /* of what was there before */
+	/* The same of the last rename before what is here now came; owned; NULL: there was none. */
+	char *left_for;
+	uint64_t left_serial;
 	/* In flight, oldest first. At most one is not superseded: the last. */
 	struct seed_share_row *rows;
 	size_t row_count;
@@ -303,6 +306,12 @@ errint_t seed_share_leave(struct seed_share_entry *entry, const struct seed_shar
 int seed_share_prune(struct seed_share_entry *entry, int64_t keep);
 
 /* ---- what has become of a generation ---- */
+
+/* Where the row of that id, which is not here and had that lease here (0: not known), went by a rename,
+ * and *serial is for seed_share_follow(); borrowed. NULL: it has not. The name may have something
+ * new since: what had its lease before the rename went along. */
+const char *seed_share_went_to(const struct seed_share_entry *entry, const char *id, int64_t lease,
+			       uint64_t *serial);
 
 /* How the generation of that id has ended, where it is in flight no more. */
 enum seed_share_end {

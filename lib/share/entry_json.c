@@ -106,6 +106,9 @@ char *seed_share_format(const struct seed_share_entry *entry)
 	if (ok && entry->moved_to)
 		ok = cJSON_AddStringToObject(object, "moved", entry->moved_to) &&
 		     cJSON_AddNumberToObject(object, "moved_serial", (double)entry->moved_serial);
+	if (ok && entry->left_for)
+		ok = cJSON_AddStringToObject(object, "left", entry->left_for) &&
+		     cJSON_AddNumberToObject(object, "left_serial", (double)entry->left_serial);
 	ok = ok && put_rows(cJSON_AddArrayToObject(object, "flight"), entry) &&
 	     put_versions(cJSON_AddArrayToObject(object, "history"), entry);
 	if (ok)
@@ -272,6 +275,20 @@ static errint_t get_moved(const cJSON *object, struct seed_share_entry *entry)
 	return seed_record_set(&entry->moved_to, text);
 }
 
+static errint_t get_left(const cJSON *object, struct seed_share_entry *entry)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, "left");
+	const char *text = cJSON_GetStringValue(item);
+	int64_t serial;
+
+	if (!item)
+		return 0;
+	if (!text || seed_text_check_stored_name(text) || !get_number(object, "left_serial", &serial))
+		return -EBADMSG;
+	entry->left_serial = (uint64_t)serial;
+	return seed_record_set(&entry->left_for, text);
+}
+
 static errint_t get_parts(const cJSON *object, const char *name, struct seed_share_entry *entry)
 {
 	const cJSON *flight = cJSON_GetObjectItemCaseSensitive(object, "flight");
@@ -285,6 +302,8 @@ static errint_t get_parts(const cJSON *object, const char *name, struct seed_sha
 		err = get_versions(history, name, entry);
 	if (!err)
 		err = get_moved(object, entry);
+	if (!err)
+		err = get_left(object, entry);
 	return err;
 }
 

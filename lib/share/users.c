@@ -207,11 +207,14 @@ errint_t seed_share_copy(struct seed_share_entry *to, const struct seed_share_en
 	to->without = from->without;
 	to->folder = from->folder;
 	to->moved_serial = from->moved_serial;
+	to->left_serial = from->left_serial;
 	memcpy(to->writers, from->writers, sizeof(to->writers));
 	if (from->current.name)
 		err = copy_record(&to->current, &from->current, name);
 	if (!err)
 		err = seed_record_set(&to->moved_to, from->moved_to);
+	if (!err)
+		err = seed_record_set(&to->left_for, from->left_for);
 	for (size_t i = 0; i < from->row_count && !err; i++)
 		err = copy_row(to, &from->rows[i], name);
 	for (size_t i = 0; i < from->version_count && !err; i++) {
@@ -434,8 +437,7 @@ errint_t seed_share_join(struct seed_share_entry *entry, const struct seed_share
 	if (err)
 		return err;
 	(void)seed_share_prune(entry, change->keep);
-	free(entry->moved_to);
-	entry->moved_to = NULL;
+	share_is_anew(entry);
 	share_changed(entry, change);
 	return 0;
 }
@@ -451,6 +453,9 @@ errint_t seed_share_leave(struct seed_share_entry *entry, const struct seed_shar
 	left.moved_to = strdup(to);
 	if (!left.moved_to)
 		return -ENOMEM;
+	left.left_for = entry->left_for;
+	left.left_serial = entry->left_serial;
+	entry->left_for = NULL;
 	left.serial = entry->serial;
 	left.moved_serial = entry->serial;
 	left.writer_count = entry->writer_count;

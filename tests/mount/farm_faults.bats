@@ -85,6 +85,25 @@ renamed_meanwhile() { # NAME OTHER FROM TO
 	renamed_meanwhile fox hare fox hare
 }
 
+@test "nor where the old name has a new text before its host hears of the rename" {
+	faults '[{"on":"create","prompt":"a moving fox","do":{"hold_task":true}}]'
+	background try_write fox "a moving fox"
+	received accepted 1 "a moving fox"
+	wait_until step_is accepted
+	mv "$TWO/prompts/fox" "$TWO/prompts/hare"
+	MNT=$TWO write fox "another fox"
+	release "a moving fox"
+	wait_until made "$ONE" hare
+	wait_until made "$TWO" hare
+	job_ends 0 "$JOB"
+	same ok "$(<"$JOB_OUT")"
+	cmp "$ONE/images/hare.png" "$TWO/images/hare.png"
+	same "a moving fox" "$(cat "$TWO/prompts/hare")"
+	made "$TWO" fox
+	fails test -e "$TWO/history/fox/0001.png"
+	same 1 "$(count create "a moving fox")"
+}
+
 @test "nor what is in a folder that is renamed" {
 	mkdir "$ONE/prompts/wood"
 	renamed_meanwhile wood/fox forest/fox wood forest

@@ -128,7 +128,7 @@ mutant "a rename does not wait for a checkpoint" lib/store/move.c \
 farm_mutant "a row is written without its lease" lib/share/entry.c \
 	's/return row && !row->token\[0\] && strcmp\(row->host, change->host\) == 0 && row->lease == change->lease;/return row != NULL;/'
 farm_mutant "an image is taken only under its lease" lib/share/entry.c \
-	's/(\telse if \(!found && entry->moved_to\)\n\t\treturn -ESTALE;)/\telse if (!has_lease(found, change))\n\t\treturn -ESTALE;\n$1/'
+	's/(\telse if \(!found && seed_share_went_to\(entry, row->id, change->lease, &serial\)\)\n\t\treturn -ESTALE;)/\telse if (!has_lease(found, change))\n\t\treturn -ESTALE;\n$1/'
 farm_mutant "a copy that was taken is sent" lib/engine/shared_steps.c \
 	's/if \(!row->copy\)\n\t\treturn;/if (true)\n\t\treturn;/'
 farm_mutant "a text is begun beside the last" lib/share/entry.c \

@@ -264,11 +264,16 @@ static void lose(struct work *work)
 /* Whether its name has moved, and it goes on there. */
 static bool follow_move(struct work *work, const struct seed_share_entry *entry)
 {
-	if (seed_share_end_of(entry, work->id) != SEED_SHARE_MOVED)
+	const bool has_lease = work->step != FOLLOW && !work->token[0];
+	const char *to;
+	uint64_t serial;
+
+	to = seed_share_went_to(entry, work->id, has_lease ? work->lease : 0, &serial);
+	if (!to)
 		return false;
 	if (work->step != FOLLOW)
-		seed_share_follow(names[work->name], entry->moved_serial, work->token);
-	for (work->name = 0; strcmp(entry->moved_to, names[work->name]) != 0;)
+		seed_share_follow(names[work->name], serial, work->token);
+	for (work->name = 0; strcmp(to, names[work->name]) != 0;)
 		assert_int_not_equal(++work->name, NAMES);
 	followed_moves++;
 	return true;
