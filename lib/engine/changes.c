@@ -633,7 +633,7 @@ static void look_again(struct seed_engine *engine, const struct change *change)
 static bool happened_at_store(const struct change *change)
 {
 	for (size_t i = 0; i < change->shared.count; i++)
-		if (change->shared.left_serials[i])
+		if (change->shared.left[i].serial)
 			return true;
 	return false;
 }

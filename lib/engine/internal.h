@@ -264,6 +264,7 @@ struct generation {
 	struct seed_share_try tried; /* a beginning of which the store did not say whether it happened */
 	bool unhinted;         /* its hint did not arrive: hints.c */
 	char token[SEED_SHARE_TOKEN_BYTES]; /* of its row, which has moved with its lease; "": it has not */
+	int64_t token_since;   /* the serial of its name's entry since which the row is there */
 	int64_t renew_ms;      /* when the lease is to be renewed; 0: it is not */
 	int64_t followed_ms;   /* since when it is another host's; 0: it is not */
 	bool shown;            /* … and the files here say so */
@@ -897,6 +898,8 @@ bool shared_comes_last(const struct step_job *job);
 /* Asks; job->then follows, with job->err, unless the engine stops. */
 void shared_ask(struct step_job *job);
 /* Nothing is asked any more; job->then follows for what was, with -ESHUTDOWN. */
+/* Its row went along with that rename of `name`. */
+void shared_follow(struct generation *generation, const char *name, const struct seed_share_move *move);
 void shared_stop(struct seed_engine *engine);
 
 /* ---- shared_changes.c ---- */
@@ -913,9 +916,10 @@ struct shared_change {
 	const char *name;       /* or, of a rename: */
 	const char *from, *to;
 	char **names;     /* of the rename's entries; owned, each */
-	uint64_t *left_serials; /* of each, when it was left; owned; 0: it was not */
+	struct seed_share_move *left; /* of each, when it was left; owned; serial 0: it was not */
 	size_t count, next_name, moved;
 	struct seed_share_entry source;
+	uint64_t there;   /* the target's serial, joined with it */
 };
 
 /* Begins one; then one of the two below, whose end is `done`. */

@@ -31,7 +31,7 @@ void shared_change_release(struct shared_change *change)
 	for (size_t i = 0; i < change->count; i++)
 		free(change->names[i]);
 	free(change->names);
-	free(change->left_serials);
+	free(change->left);
 	free(change->entry);
 	seed_share_release(&change->source);
 	*change = (struct shared_change){ .next = NULL };
@@ -120,8 +120,10 @@ static void on_left(void *context, const struct seed_share_result *result)
 		return;
 	change->moved++;
 	if (!result->err && !change->source.folder)
-		change->left_serials[change->next_name] =
-			result->entry->moved_to ? result->entry->moved_serial : change->source.serial;
+		change->left[change->next_name] = result->entry->gone ?
+			result->entry->moves[result->entry->move_count - 1] :
+			(struct seed_share_move){ .serial = change->source.serial, .there = change->there };
+	change->left[change->next_name].to = NULL; /* the entry's */
 	change->next_name++;
 	rename_next(change);
 }
@@ -131,7 +133,8 @@ static void leave(struct shared_change *change)
 	char to[SEED_STORE_PATH_BYTES];
 	struct seed_share_request request = {
 		.verb = change->source.folder ? SEED_SHARE_REMOVE_FOLDER : SEED_SHARE_LEAVE,
-		.name = from_name(change), .other = to, .from = &change->source };
+		.name = from_name(change), .other = to, .from = &change->source,
+		.there = change->there };
 
 	if (to_name(change, to))
 		ask(change, &request, on_left);
@@ -166,6 +169,7 @@ static void on_joined(void *context, const struct seed_share_result *result)
 		else /* a prompt, which another host has written since it was looked for */
 			end(change, -ENOTDIR);
 	} else if (!failed(change, result)) {
+		change->there = result->entry->serial;
 		leave(change);
 	}
 }
@@ -215,16 +219,16 @@ static void rename_next(struct shared_change *change)
 static errint_t add_name(struct shared_change *change, const char *name)
 {
 	char **names = reallocarray(change->names, change->count + 1, sizeof(*names));
-	uint64_t *serials;
+	struct seed_share_move *left;
 
 	if (!names)
 		return -ENOMEM;
 	change->names = names;
-	serials = reallocarray(change->left_serials, change->count + 1, sizeof(*serials));
-	if (!serials)
+	left = reallocarray(change->left, change->count + 1, sizeof(*left));
+	if (!left)
 		return -ENOMEM;
-	change->left_serials = serials;
-	serials[change->count] = 0;
+	change->left = left;
+	left[change->count] = (struct seed_share_move){ .serial = 0 };
 	names[change->count] = strdup(name);
 	return names[change->count++] ? 0 : -ENOMEM;
 }
@@ -318,9 +322,8 @@ void shared_change_rename(struct shared_change *change, const char *from, const 
 void shared_change_follow(const struct shared_change *change, struct generation *generation)
 {
 	for (size_t i = 0; i < change->count; i++)
-		if (change->left_serials[i] && strcmp(change->names[i], generation->record.name) == 0 &&
-		    generation->lease != LEASE_LOST)
-			seed_share_follow(change->names[i], change->left_serials[i], generation->token);
+		if (change->left[i].serial && strcmp(change->names[i], generation->record.name) == 0)
+			shared_follow(generation, change->names[i], &change->left[i]);
 }
 
 void shared_changes_stop(struct seed_engine *engine)

@@ -435,19 +435,18 @@ static bool has_moved_for_ever(struct step_job *job)
 }
 
 /* The name has another name since, given on another host: a copy of the row is there. */
-static const char *went_to(const struct step_job *job, const struct seed_share_entry *entry, uint64_t *serial)
+static const struct seed_share_move *went_to(const struct step_job *job, const struct seed_share_entry *entry)
 {
 	const struct generation *generation = job->generation;
 
 	/* With a token, its lease is one of another name. */
-	return seed_share_went_to(entry, job->record.id, generation->token[0] ? 0 : generation->lease, serial);
+	return seed_share_went_to(entry, job->record.id,
+				  generation->token[0] ? generation->token_since : generation->lease);
 }
 
 static bool has_moved(struct step_job *job, const struct seed_share_entry *entry)
 {
-	uint64_t serial;
-
-	return went_to(job, entry, &serial) && !has_moved_for_ever(job);
+	return went_to(job, entry) && !has_moved_for_ever(job);
 }
 
 /* A renewal goes on beside a rename: whose generations go along at its end, all at once. */
@@ -457,19 +456,25 @@ static bool is_renamed_here(const struct step_job *job)
 	       strcmp(job->record.name, job->generation->record.name) != 0);
 }
 
+void shared_follow(struct generation *generation, const char *name, const struct seed_share_move *move)
+{
+	if (generation->lease == LEASE_LOST)
+		return;
+	seed_share_follow(name, move->serial, generation->token);
+	generation->token_since = (int64_t)move->there;
+}
+
 static void go_along(struct step_job *job, const struct seed_share_entry *entry)
 {
 	struct generation *generation = job->generation;
-	uint64_t serial = 0;
-	const char *to = went_to(job, entry, &serial);
+	const struct seed_share_move *move = went_to(job, entry);
 
-	if (generation->lease != LEASE_LOST)
-		seed_share_follow(job->record.name, serial, generation->token);
+	shared_follow(generation, job->record.name, move);
 	job->moves++;
 	generation->tried.serial = 0; /* of the old name's entry */
-	job->err = seed_record_set(&job->record.name, to);
+	job->err = seed_record_set(&job->record.name, move->to);
 	if (!job->err)
-		generation_follow_name(generation, to);
+		generation_follow_name(generation, move->to);
 }
 
 /* It has its row again, or has lost it to another: the step is asked accordingly. False: the

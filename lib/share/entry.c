@@ -23,8 +23,8 @@ void seed_share_release(struct seed_share_entry *entry)
 		seed_record_release(&entry->versions[i].record);
 	free(entry->rows);
 	free(entry->versions);
-	free(entry->moved_to);
-	free(entry->left_for);
+	for (size_t i = 0; i < entry->move_count; i++)
+		free(entry->moves[i].to);
 	seed_record_release(&entry->current);
 	seed_share_init(entry);
 }
@@ -274,14 +274,18 @@ static bool asks_for_the_same(const struct seed_record *row, const struct seed_r
 	return seed_params_same(&asked, new->params);
 }
 
-void share_is_anew(struct seed_share_entry *entry)
+errint_t share_add_move(struct seed_share_entry *entry, const char *to, uint64_t serial, uint64_t there)
 {
-	if (!entry->moved_to)
-		return;
-	free(entry->left_for);
-	entry->left_for = entry->moved_to;
-	entry->left_serial = entry->moved_serial;
-	entry->moved_to = NULL;
+	const struct seed_share_move move = { .to = strdup(to), .serial = serial, .there = there };
+
+	if (!move.to)
+		return -ENOMEM;
+	if (entry->move_count == SEED_SHARE_MOVES) {
+		free(entry->moves[0].to);
+		memmove(entry->moves, entry->moves + 1, --entry->move_count * sizeof(entry->moves[0]));
+	}
+	entry->moves[entry->move_count++] = move;
+	return 0;
 }
 
 errint_t seed_share_begin(struct seed_share_entry *entry, const struct seed_share_change *change,
@@ -312,7 +316,7 @@ errint_t seed_share_begin(struct seed_share_entry *entry, const struct seed_shar
 		return -ENOMEM;
 	share_take(entry, made, change);
 	entry->without = 0;
-	share_is_anew(entry);
+	entry->gone = false;
 	err = share_replace(&made->record, row);
 	return err ? err : share_replace(&entry->current, row);
 }
@@ -440,7 +444,7 @@ errint_t seed_share_add(struct seed_share_entry *entry, const struct seed_share_
 		return update_late(entry, found, change, row);
 	if (share_is_placed(entry, row->id))
 		return 0;
-	if (entry->moved_to)
+	if (entry->gone)
 		return -ESTALE;
 	made = share_add_row(entry);
 	if (!made)
@@ -548,12 +552,11 @@ errint_t seed_share_finish(struct seed_share_entry *entry, const struct seed_sha
 			   const struct seed_record *row)
 {
 	struct seed_share_row *found = share_find_row(entry, row->id);
-	uint64_t serial;
 	errint_t err = 0;
 
 	if (row->state != SEED_STATE_VERIFIED)
 		err = place_failure(entry, found, change, row);
-	else if (!found && seed_share_went_to(entry, row->id, change->lease, &serial))
+	else if (!found && seed_share_went_to(entry, row->id, change->lease))
 		return -ESTALE;
 	else if (!share_is_placed(entry, row->id))
 		err = place_image(entry, found, change, row);
@@ -574,7 +577,7 @@ errint_t seed_share_drop(struct seed_share_entry *entry, const struct seed_share
 	struct seed_share_row *found = share_find_row(entry, id);
 
 	if (!found)
-		return entry->moved_to ? -ESTALE : 0;
+		return entry->gone ? -ESTALE : 0;
 	if (!has_lease(found, change))
 		return -ESTALE;
 	if (share_is_of(&entry->current, id) && entry->current.state != SEED_STATE_VERIFIED)
@@ -584,25 +587,22 @@ errint_t seed_share_drop(struct seed_share_entry *entry, const struct seed_share
 	return 0;
 }
 
-const char *seed_share_went_to(const struct seed_share_entry *entry, const char *id, int64_t lease,
-			       uint64_t *serial)
+const struct seed_share_move *seed_share_went_to(const struct seed_share_entry *entry, const char *id,
+						 int64_t since)
 {
-	if (share_find_row(entry, id))
+	if (share_find_row(entry, id) || share_is_placed(entry, id))
 		return NULL;
-	if (entry->left_for && lease > 0 && (uint64_t)lease <= entry->left_serial &&
-	    !share_is_placed(entry, id)) {
-		*serial = entry->left_serial;
-		return entry->left_for;
-	}
-	*serial = entry->moved_serial;
-	return entry->moved_to;
+	for (size_t i = 0; since > 0 && i < entry->move_count; i++)
+		if ((uint64_t)since <= entry->moves[i].serial)
+			return &entry->moves[i];
+	return entry->gone ? &entry->moves[entry->move_count - 1] : NULL;
 }
 
 enum seed_share_end seed_share_end_of(const struct seed_share_entry *entry, const char *id)
 {
 	if (share_find_row(entry, id))
 		return SEED_SHARE_IN_FLIGHT;
-	if (entry->moved_to)
+	if (entry->gone)
 		return SEED_SHARE_MOVED;
 	if (share_is_placed(entry, id))
 		return SEED_SHARE_MADE;

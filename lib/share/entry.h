@@ -97,6 +97,15 @@ enum {
 	SEED_SHARE_NO_RECORD = 1 << 2,
 };
 
+/* How many renames back it is known where what was here went. */
+#define SEED_SHARE_MOVES 8
+
+struct seed_share_move {
+	char *to;        /* owned */
+	uint64_t serial; /* of what was here before */
+	uint64_t there;  /* of what the target became by it */
+};
+
 struct seed_share_entry {
 	uint64_t serial; /* grows by one with each change */
 	/* Who made the last changes (struct seed_share_change, `writer`), the newest last: so no
@@ -107,11 +116,9 @@ struct seed_share_entry {
 	struct seed_record current;         /* the catalogue's row; name NULL: there is none */
 	unsigned without;                   /* SEED_SHARE_NO_… */
 	bool folder;                        /* a folder is there, and no prompt */
-	char *moved_to;                     /* owned: it was renamed, and nothing is left; NULL: not */
-	uint64_t moved_serial;              /* of what was there before */
-	/* The same of the last rename before what is here now came; owned; NULL: there was none. */
-	char *left_for;
-	uint64_t left_serial;
+	struct seed_share_move moves[SEED_SHARE_MOVES]; /* it was renamed; the newest last */
+	size_t move_count;
+	bool gone;                          /* nothing is here since the last of them */
 	/* In flight, oldest first. At most one is not superseded: the last. */
 	struct seed_share_row *rows;
 	size_t row_count;
@@ -203,8 +210,8 @@ const struct seed_share_row *seed_share_take(struct seed_share_entry *entry,
 errint_t seed_share_reclaim(struct seed_share_entry *entry, const struct seed_share_change *change,
 			    const char *id, const struct seed_share_row **row) SEED_MUST_CHECK;
 
-/* NAME's entry has moved, at that serial (`moved_serial`): `token` becomes that of the copy, at
- * `moved_to`, of what it was the token of here. It begins as "", where the host had the row
+/* NAME's entry has moved, at that serial (struct seed_share_move): `token` becomes that of the copy, at
+ * its `to`, of what it was the token of here. It begins as "", where the host had the row
  * under a lease, and goes along to each further name in turn. */
 void seed_share_follow(const char *name, uint64_t serial, char token[SEED_SHARE_TOKEN_BYTES]);
 
@@ -297,9 +304,9 @@ errint_t seed_share_join(struct seed_share_entry *entry, const struct seed_share
 			 const struct seed_share_entry *from, const char *name) SEED_MUST_CHECK;
 
 /* The source of a rename, after the join, and only if it is still what was joined: all goes, and
- * `moved_to` is set. -ENOENT: there is nothing. */
+ * where to is kept; `there`: the target's serial after the join. -ENOENT: there is nothing. */
 errint_t seed_share_leave(struct seed_share_entry *entry, const struct seed_share_change *change,
-			  const char *to) SEED_MUST_CHECK;
+			  const char *to, uint64_t there) SEED_MUST_CHECK;
 
 /* Drops the oldest versions beyond `keep` (< 0: none); returns how many. All changes that add
  * one do so. */
@@ -307,11 +314,11 @@ int seed_share_prune(struct seed_share_entry *entry, int64_t keep);
 
 /* ---- what has become of a generation ---- */
 
-/* Where the row of that id, which is not here and had that lease here (0: not known), went by a rename,
- * and *serial is for seed_share_follow(); borrowed. NULL: it has not. The name may have something
- * new since: what had its lease before the rename went along. */
-const char *seed_share_went_to(const struct seed_share_entry *entry, const char *id, int64_t lease,
-			       uint64_t *serial);
+/* Which rename took the row of that id along, which was here at the serial `since`, as its lease says or
+ * the `there` of the rename that brought it (<= 0: not known). Borrowed. NULL: none did. The name may have
+ * been written and renamed again since: the first rename after `since` is the row's. */
+const struct seed_share_move *seed_share_went_to(const struct seed_share_entry *entry, const char *id,
+						 int64_t since);
 
 /* How the generation of that id has ended, where it is in flight no more. */
 enum seed_share_end {
@@ -319,7 +326,7 @@ enum seed_share_end {
 	SEED_SHARE_MADE,       /* its image is the current one, or in the history */
 	SEED_SHARE_FAILED,     /* `current` says why */
 	SEED_SHARE_SUPERSEDED, /* dropped for a newer text, given up, or removed by a user */
-	SEED_SHARE_MOVED,      /* not known here: `moved_to` may know more */
+	SEED_SHARE_MOVED,      /* not known here: where the last of `moves` led may be */
 };
 enum seed_share_end seed_share_end_of(const struct seed_share_entry *entry, const char *id);
 

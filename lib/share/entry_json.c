@@ -87,6 +87,21 @@ static bool put_versions(cJSON *array, const struct seed_share_entry *entry)
 	return array != NULL;
 }
 
+static bool put_moves(cJSON *array, const struct seed_share_entry *entry)
+{
+	for (size_t i = 0; array && i < entry->move_count; i++) {
+		const struct seed_share_move *move = &entry->moves[i];
+		cJSON *item = cJSON_CreateObject();
+
+		if (!item || !cJSON_AddItemToArray(array, item) ||
+		    !cJSON_AddStringToObject(item, "to", move->to) ||
+		    !cJSON_AddNumberToObject(item, "serial", (double)move->serial) ||
+		    !cJSON_AddNumberToObject(item, "there", (double)move->there))
+			return false;
+	}
+	return array != NULL;
+}
+
 char *seed_share_format(const struct seed_share_entry *entry)
 {
 	cJSON *object = cJSON_CreateObject(), *current;
@@ -103,12 +118,10 @@ char *seed_share_format(const struct seed_share_entry *entry)
 		ok = put_removed(cJSON_AddArrayToObject(object, "removed"), entry->without);
 	if (ok && entry->folder)
 		ok = cJSON_AddTrueToObject(object, "folder") != NULL;
-	if (ok && entry->moved_to)
-		ok = cJSON_AddStringToObject(object, "moved", entry->moved_to) &&
-		     cJSON_AddNumberToObject(object, "moved_serial", (double)entry->moved_serial);
-	if (ok && entry->left_for)
-		ok = cJSON_AddStringToObject(object, "left", entry->left_for) &&
-		     cJSON_AddNumberToObject(object, "left_serial", (double)entry->left_serial);
+	if (ok && entry->gone)
+		ok = cJSON_AddTrueToObject(object, "gone") != NULL;
+	if (ok && entry->move_count)
+		ok = put_moves(cJSON_AddArrayToObject(object, "moves"), entry);
 	ok = ok && put_rows(cJSON_AddArrayToObject(object, "flight"), entry) &&
 	     put_versions(cJSON_AddArrayToObject(object, "history"), entry);
 	if (ok)
@@ -259,34 +272,31 @@ static bool get_removed(const cJSON *array, unsigned *without)
 	return true;
 }
 
-/* What was renamed has nothing left. */
-static errint_t get_moved(const cJSON *object, struct seed_share_entry *entry)
+static errint_t get_move(const cJSON *item, struct seed_share_entry *entry)
 {
-	const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, "moved");
-	const char *text = cJSON_GetStringValue(item);
-	int64_t serial;
+	const char *to = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, "to"));
+	int64_t serial, there;
 
-	if (!item)
-		return 0;
-	if (!text || seed_text_check_stored_name(text) || entry->current.name || entry->row_count ||
-	    entry->version_count || !get_number(object, "moved_serial", &serial))
+	if (!to || seed_text_check_stored_name(to) || !get_number(item, "serial", &serial) ||
+	    !get_number(item, "there", &there))
 		return -EBADMSG;
-	entry->moved_serial = (uint64_t)serial;
-	return seed_record_set(&entry->moved_to, text);
+	return share_add_move(entry, to, (uint64_t)serial, (uint64_t)there);
 }
 
-static errint_t get_left(const cJSON *object, struct seed_share_entry *entry)
+/* What is gone has nothing left. */
+static errint_t get_moves(const cJSON *object, struct seed_share_entry *entry)
 {
-	const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, "left");
-	const char *text = cJSON_GetStringValue(item);
-	int64_t serial;
+	const cJSON *array = cJSON_GetObjectItemCaseSensitive(object, "moves"), *item;
+	errint_t err = cJSON_GetArraySize(array) > SEED_SHARE_MOVES ? -EBADMSG : 0;
 
-	if (!item)
-		return 0;
-	if (!text || seed_text_check_stored_name(text) || !get_number(object, "left_serial", &serial))
-		return -EBADMSG;
-	entry->left_serial = (uint64_t)serial;
-	return seed_record_set(&entry->left_for, text);
+	cJSON_ArrayForEach(item, array)
+		if (!err)
+			err = get_move(item, entry);
+	entry->gone = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, "gone"));
+	if (!err && entry->gone &&
+	    (!entry->move_count || entry->current.name || entry->row_count || entry->version_count))
+		err = -EBADMSG;
+	return err;
 }
 
 static errint_t get_parts(const cJSON *object, const char *name, struct seed_share_entry *entry)
@@ -301,9 +311,7 @@ static errint_t get_parts(const cJSON *object, const char *name, struct seed_sha
 	if (!err)
 		err = get_versions(history, name, entry);
 	if (!err)
-		err = get_moved(object, entry);
-	if (!err)
-		err = get_left(object, entry);
+		err = get_moves(object, entry);
 	return err;
 }
 

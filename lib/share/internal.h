@@ -36,8 +36,9 @@ void share_take(struct seed_share_entry *entry, struct seed_share_row *row,
 /* Its image, if there is one, is in the history, too. Without pruning. */
 errint_t share_retire_current(struct seed_share_entry *entry) SEED_MUST_CHECK;
 
-/* Something comes to a name that was renamed. */
-void share_is_anew(struct seed_share_entry *entry);
+/* The oldest is forgotten for it. */
+errint_t share_add_move(struct seed_share_entry *entry, const char *to, uint64_t serial,
+			uint64_t there) SEED_MUST_CHECK;
 
 errint_t share_replace(struct seed_record *to, const struct seed_record *from) SEED_MUST_CHECK;
 

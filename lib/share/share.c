@@ -52,6 +52,7 @@ struct seed_share_op {
 	char *name, *key, *id, *other;
 	struct seed_record row;
 	struct seed_share_entry from;
+	uint64_t there;
 	struct timespec time;
 	int number;
 	bool unless_there;
@@ -547,9 +548,9 @@ VERB(do_leave)
 {
 	(void)row;
 	/* What has come to it since was not joined, and would be lost. */
-	if (op->entry.serial != op->from.serial && !op->entry.moved_to)
+	if (op->entry.serial != op->from.serial && !op->entry.gone)
 		return -EAGAIN;
-	return seed_share_leave(&op->entry, change, op->other);
+	return seed_share_leave(&op->entry, change, op->other, op->there);
 }
 
 static const struct verb verbs[] = {
@@ -758,6 +759,7 @@ static errint_t op_fill(struct seed_share_op *op, const struct seed_share_reques
 				      request->verb == SEED_SHARE_JOIN ? NULL : request->name);
 	else if (!err && request->from)
 		op->from.serial = request->from->serial;
+	op->there = request->there;
 	return !err && request->row ? seed_record_copy(&op->row, request->row) : err;
 }
 

@@ -101,6 +101,7 @@ struct seed_share_request {
 	int number;
 	struct timespec time;
 	const struct seed_share_entry *from;
+	uint64_t there; /* of SEED_SHARE_LEAVE: the serial of what `other` became by the join */
 	int64_t lease;
 	bool unless_there;
 	int64_t deadline_ms;           /* seed_clock_now_ms() scale */

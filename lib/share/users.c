@@ -206,15 +206,12 @@ errint_t seed_share_copy(struct seed_share_entry *to, const struct seed_share_en
 	to->writer_count = from->writer_count;
 	to->without = from->without;
 	to->folder = from->folder;
-	to->moved_serial = from->moved_serial;
-	to->left_serial = from->left_serial;
+	to->gone = from->gone;
 	memcpy(to->writers, from->writers, sizeof(to->writers));
 	if (from->current.name)
 		err = copy_record(&to->current, &from->current, name);
-	if (!err)
-		err = seed_record_set(&to->moved_to, from->moved_to);
-	if (!err)
-		err = seed_record_set(&to->left_for, from->left_for);
+	for (size_t i = 0; i < from->move_count && !err; i++)
+		err = share_add_move(to, from->moves[i].to, from->moves[i].serial, from->moves[i].there);
 	for (size_t i = 0; i < from->row_count && !err; i++)
 		err = copy_row(to, &from->rows[i], name);
 	for (size_t i = 0; i < from->version_count && !err; i++) {
@@ -416,7 +413,7 @@ static bool is_empty(const struct seed_share_entry *entry)
 
 bool seed_share_was_folder(const struct seed_share_entry *entry)
 {
-	return entry->serial && !entry->folder && !entry->moved_to && is_empty(entry);
+	return entry->serial && !entry->folder && !entry->gone && is_empty(entry);
 }
 
 errint_t seed_share_join(struct seed_share_entry *entry, const struct seed_share_change *change,
@@ -437,27 +434,28 @@ errint_t seed_share_join(struct seed_share_entry *entry, const struct seed_share
 	if (err)
 		return err;
 	(void)seed_share_prune(entry, change->keep);
-	share_is_anew(entry);
+	entry->gone = false;
 	share_changed(entry, change);
 	return 0;
 }
 
 errint_t seed_share_leave(struct seed_share_entry *entry, const struct seed_share_change *change,
-			  const char *to)
+			  const char *to, uint64_t there)
 {
 	struct seed_share_entry left;
+	errint_t err;
 
 	if (is_empty(entry))
-		return entry->moved_to && strcmp(entry->moved_to, to) == 0 ? 0 : -ENOENT;
+		return entry->gone && strcmp(entry->moves[entry->move_count - 1].to, to) == 0 ? 0 : -ENOENT;
+	err = share_add_move(entry, to, entry->serial, there);
+	if (err)
+		return err;
 	seed_share_init(&left);
-	left.moved_to = strdup(to);
-	if (!left.moved_to)
-		return -ENOMEM;
-	left.left_for = entry->left_for;
-	left.left_serial = entry->left_serial;
-	entry->left_for = NULL;
 	left.serial = entry->serial;
-	left.moved_serial = entry->serial;
+	left.gone = true;
+	left.move_count = entry->move_count;
+	memcpy(left.moves, entry->moves, sizeof(left.moves));
+	entry->move_count = 0;
 	left.writer_count = entry->writer_count;
 	memcpy(left.writers, entry->writers, sizeof(left.writers));
 	seed_share_release(entry);

@@ -65,7 +65,7 @@ static void use(const char *text, size_t len)
 	errs[0] = seed_share_join(&target, &host, &entry, "fox");
 	if (!errs[0]) {
 		CHECK(!seed_share_join(&target, &host, &source, "fox"));
-		CHECK(!seed_share_leave(&source, &host, "owl"));
+		CHECK(!seed_share_leave(&source, &host, "owl", target.serial));
 		passes(&target);
 	}
 	passes(&source);

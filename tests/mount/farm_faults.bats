@@ -104,6 +104,40 @@ renamed_meanwhile() { # NAME OTHER FROM TO
 	same 1 "$(count create "a moving fox")"
 }
 
+@test "nor where names are rotated, each with a new text behind it" {
+	faults '[{"on":"create","prompt":"text 1","do":{"hold_task":true}},{"on":"create","prompt":"text 2","do":{"hold_task":true}}]'
+	background try_write log.1 "text 1"
+	local first=$JOB first_out=$JOB_OUT
+	received accepted 1 "text 1"
+	background try_write log.2 "text 2"
+	received accepted 1 "text 2"
+	wait_until step_is accepted
+	mv "$TWO/prompts/log.2" "$TWO/prompts/log.3"
+	mv "$TWO/prompts/log.1" "$TWO/prompts/log.2"
+	MNT=$TWO write log.1 "text 3"
+	mv "$TWO/prompts/log.3" "$TWO/prompts/log.4"
+	mv "$TWO/prompts/log.2" "$TWO/prompts/log.3"
+	mv "$TWO/prompts/log.1" "$TWO/prompts/log.2"
+	MNT=$TWO write log.1 "text 4"
+	release "text 1"
+	release "text 2"
+	job_ends 0 "$first"
+	same ok "$(<"$first_out")"
+	job_ends 0 "$JOB"
+	same ok "$(<"$JOB_OUT")"
+	local number
+	for number in 1 2 3 4; do
+		wait_until made "$ONE" log.$number
+		wait_until made "$TWO" log.$number
+		cmp "$ONE/images/log.$number.png" "$TWO/images/log.$number.png"
+		same "" "$(ls "$TWO/history/log.$number" 2>/dev/null)"
+	done
+	same "text 2" "$(cat "$TWO/prompts/log.4")"
+	same "text 1" "$(cat "$TWO/prompts/log.3")"
+	same "text 2" "$(jq -r .prompt "$TWO/records/log.4.json")"
+	same 4 "$(count create)"
+}
+
 @test "nor what is in a folder that is renamed" {
 	mkdir "$ONE/prompts/wood"
 	renamed_meanwhile wood/fox forest/fox wood forest
@@ -342,7 +376,7 @@ put_object() { # KEY TEXT: as somebody else who may write to the bucket
 }
 
 @test "names that were renamed in a circle, as a damaged bucket has it, are asked for so often and no more" {
-	local entry='{"serial":900,"writers":["000000000000000a"],"flight":[],"history":[],"moved":"%s","moved_serial":900}'
+	local entry='{"serial":900,"writers":["000000000000000a"],"flight":[],"history":[],"gone":true,"moves":[{"to":"%s","serial":900,"there":900}]}'
 
 	restart_hosts
 	faults '[{"on":"create","do":{"hold":true}}]'

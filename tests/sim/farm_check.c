@@ -259,13 +259,13 @@ static void check_pictures(int name, const struct seed_share_entry *before,
 		tasks[t].placed |= is;
 		if (!was || is || tasks[t].dropped)
 			continue;
-		if (after->moved_to) { /* the target has it, or where that was renamed to since */
+		if (after->gone) { /* the target has it, or where that was renamed to since */
 			if (!is_elsewhere(name, t) && !dropped)
 				broken("%s was left, and picture %d is nowhere else", name_of(name), t);
 		} else if (drops[name]-- <= 0) {
 			broken("%s: picture %d is gone from the entry", name_of(name), t);
 		}
-		if (!after->moved_to) {
+		if (!after->gone) {
 			tasks[t].dropped = dropped = true;
 			trace("picture %d of %s is removed", t, name_of(name));
 		}
@@ -279,7 +279,7 @@ static const char *entry_words(const struct seed_share_entry *entry)
 				    (unsigned long long)entry->serial,
 				    entry->current.request ? entry->current.request : "-",
 				    seed_state_name(entry->current.state), entry->current.image.sha256,
-				    entry->without, entry->moved_to ? entry->moved_to : "-");
+				    entry->without, entry->gone ? entry->moves[entry->move_count - 1].to : "-");
 
 	for (size_t i = 0; i < entry->row_count && n < sizeof(words); i++)
 		n += (size_t)snprintf(words + n, sizeof(words) - n, " %s%s%s %s %s id %s host %s lease %lld task %s;",
@@ -312,7 +312,7 @@ static void check_entry_write(int host, int name, const char *was, const char *i
 		       (unsigned long long)before.serial);
 	if ((after.without & SEED_SHARE_NO_PROMPT) && !(before.without & SEED_SHARE_NO_PROMPT))
 		excuse_rows(&before);
-	if (after.moved_to && !before.moved_to)
+	if (after.gone && !before.gone)
 		left_ms[host][name] = last_left_ms[name] = now_ms();
 	check_rows(host, name_of(name), &before, &after);
 	check_pictures(name, &before, &after);

@@ -128,7 +128,7 @@ mutant "a rename does not wait for a checkpoint" lib/store/move.c \
 farm_mutant "a row is written without its lease" lib/share/entry.c \
 	's/return row && !row->token\[0\] && strcmp\(row->host, change->host\) == 0 && row->lease == change->lease;/return row != NULL;/'
 farm_mutant "an image is taken only under its lease" lib/share/entry.c \
-	's/(\telse if \(!found && seed_share_went_to\(entry, row->id, change->lease, &serial\)\)\n\t\treturn -ESTALE;)/\telse if (!has_lease(found, change))\n\t\treturn -ESTALE;\n$1/'
+	's/(\telse if \(!found && seed_share_went_to\(entry, row->id, change->lease\)\)\n\t\treturn -ESTALE;)/\telse if (!has_lease(found, change))\n\t\treturn -ESTALE;\n$1/'
 farm_mutant "a copy that was taken is sent" lib/engine/shared_steps.c \
 	's/if \(!row->copy\)\n\t\treturn;/if (true)\n\t\treturn;/'
 farm_mutant "a text is begun beside the last" lib/share/entry.c \
@@ -138,7 +138,7 @@ farm_mutant "the image before a new text is not kept" lib/share/entry.c \
 farm_mutant "a rename does not end what runs at its target" lib/share/users.c \
 	's/\tshare_supersede_rows\(entry, from\);\n//'
 farm_mutant "a rename loses what came to its source meanwhile" lib/share/share.c \
-	's/if \(op->entry.serial != op->from.serial && !op->entry.moved_to\)/if (false)/'
+	's/if \(op->entry.serial != op->from.serial && !op->entry.gone\)/if (false)/'
 farm_mutant "a source that has changed is not joined again" lib/engine/shared_changes.c \
 	's/(if \(result->err == -EAGAIN\) \{[^\n]*\n)\t\trename_next/$1\t\tchange->next_name++;\n\t\trename_next/'
 farm_mutant "a beginning whose answer was lost is made again" lib/share/share.c \

@@ -653,7 +653,7 @@ static void test_leave_what_was_joined(void **state)
 	run();
 	assert_int_equal(op.err, -EAGAIN);
 	read_name("owl", &entry);
-	assert_null(entry.moved_to);
+	assert_false(entry.gone);
 	assert_int_equal(entry.version_count, 1);
 	request.from = &entry;
 	ask_for(&op, request);
@@ -661,7 +661,8 @@ static void test_leave_what_was_joined(void **state)
 	assert_int_equal(op.err, 0);
 	seed_share_release(&entry);
 	read_name("owl", &entry);
-	assert_string_equal(entry.moved_to, "fox");
+	assert_true(entry.gone);
+	assert_string_equal(entry.moves[0].to, "fox");
 	seed_share_release(&entry);
 	seed_share_release(&owl);
 }

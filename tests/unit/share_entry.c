@@ -175,6 +175,7 @@ struct work {
 	bool begun;          /* the store has said that it has the row */
 	int name, home;      /* home: as the journal has it */
 	char token[SEED_SHARE_TOKEN_BYTES]; /* of its row, where that has moved; "": it has the lease */
+	int64_t since; /* it is there under its name: a serial */
 	char late[17];       /* the late task that it leaves; "": none */
 	bool retries;        /* it has one retry */
 };
@@ -185,6 +186,7 @@ struct rename {
 	int from, to;
 	char *read;      /* the source, as it was when this try began */
 	uint64_t serial; /* of that */
+	uint64_t there;  /* of the target, joined */
 	uint64_t tried;
 	char nonce[17];
 };
@@ -264,16 +266,15 @@ static void lose(struct work *work)
 /* Whether its name has moved, and it goes on there. */
 static bool follow_move(struct work *work, const struct seed_share_entry *entry)
 {
-	const bool has_lease = work->step != FOLLOW && !work->token[0];
-	const char *to;
-	uint64_t serial;
+	const int64_t since = work->step == FOLLOW ? 0 : work->token[0] ? work->since : work->lease;
+	const struct seed_share_move *move = seed_share_went_to(entry, work->id, since);
 
-	to = seed_share_went_to(entry, work->id, has_lease ? work->lease : 0, &serial);
-	if (!to)
+	if (!move)
 		return false;
 	if (work->step != FOLLOW)
-		seed_share_follow(names[work->name], serial, work->token);
-	for (work->name = 0; strcmp(to, names[work->name]) != 0;)
+		seed_share_follow(names[work->name], move->serial, work->token);
+	work->since = (int64_t)move->there;
+	for (work->name = 0; strcmp(move->to, names[work->name]) != 0;)
 		assert_int_not_equal(++work->name, NAMES);
 	followed_moves++;
 	return true;
@@ -472,7 +473,7 @@ static void split_late(int host, struct work *work)
 	record.state = SEED_STATE_FAILED; /* shelved */
 	err = seed_share_add(&entry, &change, &record, work->id);
 	side.lease = (int64_t)entry.serial;
-	if (err == -ESTALE && entry.moved_to) {
+	if (err == -ESTALE && entry.gone) {
 		if (!follow_move(work, &entry))
 			work->step = RUN; /* its own row is gone; so it goes on without */
 	} else if (err == -ESTALE || store_swap(work->name, &entry, condition)) {
@@ -771,6 +772,7 @@ static bool rename_decided(struct rename *rename, const struct seed_share_entry 
 
 	if (!rename->tried || wrote == SEED_SHARE_NOT_YET || wrote == SEED_SHARE_NEVER)
 		return false;
+	rename->there = rename->tried;
 	rename->tried = 0;
 	if (wrote == SEED_SHARE_UNKNOWN || rename->step == LEAVE)
 		rename_end(rename);
@@ -797,6 +799,7 @@ static void rename_join(struct rename *rename, const struct seed_share_change *c
 				fail_msg("join: %d", err);
 			else if (store_swap(rename->to, &entry, condition)) {
 				rename->step = LEAVE;
+				rename->there = entry.serial;
 				rename->tried = 0;
 			}
 		}
@@ -817,7 +820,7 @@ static void rename_leave(struct rename *rename, const struct seed_share_change *
 		renamed_again++;
 		rename_begin(rename, rename->from, rename->to);
 	} else {
-		err = seed_share_leave(&entry, change, names[rename->to]);
+		err = seed_share_leave(&entry, change, names[rename->to], rename->there);
 		if (err)
 			fail_msg("leave: %d", err);
 		rename->tried = entry.serial;

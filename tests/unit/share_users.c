@@ -87,8 +87,8 @@ static const char *say(const struct seed_share_entry *entry)
 	for (unsigned i = 0; i < SEED_ARRAY_LEN(words); i++)
 		if (entry->without & 1u << i)
 			add(" %s", words[i]);
-	if (entry->moved_to)
-		add(" | moved to %s", entry->moved_to);
+	if (entry->gone)
+		add(" | moved to %s", entry->moves[entry->move_count - 1].to);
 	return line;
 }
 
@@ -609,10 +609,10 @@ static void test_rename(void **state)
 	expect_named(&to, "owl", "c=generating | r-accepted@b c+accepted@ac | 1=p 2=q 3=a 4=b |");
 	assert_int_equal(seed_share_join(&to, &change, &from, "owl"), 0); /* twice is once */
 	expect_named(&to, "owl", "c=generating | r-accepted@b c+accepted@ac | 1=p 2=q 3=a 4=b |");
-	assert_int_equal(seed_share_leave(&from, &change, "owl"), 0);
+	assert_int_equal(seed_share_leave(&from, &change, "owl", to.serial), 0);
 	expect(&from, " | | | | moved to owl");
-	assert_int_equal(seed_share_leave(&from, &change, "owl"), 0);
-	assert_int_equal(seed_share_leave(&from, &change, "elk"), -ENOENT);
+	assert_int_equal(seed_share_leave(&from, &change, "owl", to.serial), 0);
+	assert_int_equal(seed_share_leave(&from, &change, "elk", to.serial), -ENOENT);
 	/* Its host looks for it there. */
 	assert_int_equal(update(&from, 0, c, "c", "accepted", SEED_STATE_GENERATING), -ESTALE);
 	assert_int_equal(finish(&from, 0, c, "c", SEED_STATE_VERIFIED), -ESTALE);
@@ -693,7 +693,7 @@ static void test_rename_is_followed(void **state)
 	assert_int_equal(seed_share_copy(&before, &from, NULL), 0);
 	start(&to);
 	assert_int_equal(seed_share_join(&to, &change, &from, "fox"), 0);
-	assert_int_equal(seed_share_leave(&from, &change, "fox"), 0);
+	assert_int_equal(seed_share_leave(&from, &change, "fox", to.serial), 0);
 	/* No lease of it is one, and its host does not have it for its name. */
 	own = by(0, a);
 	assert_int_equal(update(&to, 0, a, "a", "queued", SEED_STATE_QUEUED), -ESTALE);
@@ -703,7 +703,7 @@ static void test_rename_is_followed(void **state)
 	assert_int_equal(seed_share_arrive(&to, &own, "a", "", &row), -ESTALE);
 	assert_int_equal(seed_share_arrive(&to, &own, "b", "", &row), -ENOENT);
 	/* But because the source says that it went here. */
-	seed_share_follow("fox", from.moved_serial, token);
+	seed_share_follow("fox", from.moves[0].serial, token);
 	other = by(1, a);
 	assert_int_equal(seed_share_arrive(&to, &other, "a", token, &row), -ESTALE);
 	other = by(0, a + 1);
@@ -741,8 +741,8 @@ static void test_rename_left_behind(void **state)
 	start(&to);
 	assert_int_equal(seed_share_join(&to, &change, &from, "fox"), 0);
 	assert_int_equal(update(&from, 0, a, "a", "queued", SEED_STATE_QUEUED), 0);
-	assert_int_equal(seed_share_leave(&from, &change, "fox"), 0);
-	seed_share_follow("fox", from.moved_serial, token);
+	assert_int_equal(seed_share_leave(&from, &change, "fox", to.serial), 0);
+	seed_share_follow("fox", from.moves[0].serial, token);
 	assert_int_equal(seed_share_arrive(&to, &own, "a", token, &row), -ESTALE);
 	/* Whoever has it after the lease's end does not send it, and the host is not asked for it. */
 	now_s += LEASE_S + 1;
@@ -771,17 +771,17 @@ static void test_rename_twice(void **state)
 	own = by(0, a);
 	start(&over);
 	assert_int_equal(seed_share_join(&over, &change, &from, "owl"), 0);
-	assert_int_equal(seed_share_leave(&from, &change, "owl"), 0);
+	assert_int_equal(seed_share_leave(&from, &change, "owl", to.serial), 0);
 	start(&to);
 	assert_int_equal(seed_share_join(&to, &change, &over, "fox"), 0);
-	assert_int_equal(seed_share_leave(&over, &change, "fox"), 0);
+	assert_int_equal(seed_share_leave(&over, &change, "fox", to.serial), 0);
 	expect_named(&over, "owl", " | | | | moved to fox");
 	expect(&to, "a=queued | a+queued@ac | |");
-	seed_share_follow("owl", over.moved_serial, other); /* as if it had had the row there */
+	seed_share_follow("owl", over.moves[0].serial, other); /* as if it had had the row there */
 	assert_int_equal(seed_share_arrive(&to, &own, "a", other, &row), -ESTALE);
-	seed_share_follow("fox", from.moved_serial, token);
+	seed_share_follow("fox", from.moves[0].serial, token);
 	assert_int_equal(seed_share_arrive(&over, &own, "a", token, &row), -ENOENT);
-	seed_share_follow("owl", over.moved_serial, token);
+	seed_share_follow("owl", over.moves[0].serial, token);
 	assert_int_equal(seed_share_arrive(&to, &own, "a", token, &row), 0);
 	expect(&to, "a=queued | a+queued@a | |");
 	seed_share_release(&from);
@@ -814,9 +814,11 @@ static void test_last_number(void **state)
 static void test_odd(void **state)
 {
 	static const char *const texts[] = {
-		"\"removed\":[\"hat\"]", "\"removed\":[1]", "\"moved\":\"\"", "\"moved\":1", "\"moved\":\"owl\"",
-		"\"moved\":\"owl\",\"moved_serial\":-1",
-		"\"moved\":\"owl\",\"moved_serial\":1,\"current\":{\"row\":{\"name\":\"fox\",\"state\":\"failed\"}}",
+		"\"removed\":[\"hat\"]", "\"removed\":[1]", "\"moves\":[1]", "\"moves\":[{\"to\":\"\"}]",
+		"\"moves\":[{\"to\":\"owl\",\"serial\":1}]", "\"gone\":true",
+		"\"moves\":[{\"to\":\"owl\",\"serial\":-1,\"there\":1}]",
+		"\"moves\":[{\"to\":1,\"serial\":1,\"there\":1}]",
+		"\"gone\":true,\"moves\":[{\"to\":\"owl\",\"serial\":1,\"there\":1}],\"current\":{\"row\":{\"name\":\"fox\",\"state\":\"failed\"}}",
 	};
 	struct seed_share_entry entry;
 	char text[256];
