@@ -20,7 +20,7 @@ static void log_success(struct generation *generation)
 {
 	const struct seed_record *record = &generation->record;
 	char *url = record->image_url ? seed_url_redacted(record->image_url) : NULL;
-	double seconds = (double)(record->verified_ms - record->created_ms) / 1000;
+	double seconds = (double)generation_age_ms(generation) / 1000;
 
 	if (generation->reuse_name) {
 		generation_log(generation, SEED_LOG_SUCCESS "Reused: this text's image is verified "

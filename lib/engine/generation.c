@@ -203,6 +203,19 @@ bool generation_is_foreign(const struct generation *generation)
 	return provider && strcmp(provider, generation->engine->config.provider->name) != 0;
 }
 
+/* By the wall clock, which may have been set since. */
+static int64_t age_ms(const struct seed_record *record)
+{
+	int64_t age_ms = seed_clock_wall_ms() - record->created_ms;
+
+	return age_ms > 0 ? age_ms : 0;
+}
+
+int64_t generation_age_ms(const struct generation *generation)
+{
+	return seed_clock_now_ms() - generation->begun_ms;
+}
+
 struct generation *generation_new(struct seed_engine *engine, struct seed_record *record,
 				  bool newest)
 {
@@ -217,6 +230,7 @@ struct generation *generation_new(struct seed_engine *engine, struct seed_record
 	generation->engine = engine;
 	generation->order = ++engine->last_order;
 	generation->source_fd = -1;
+	generation->begun_ms = seed_clock_now_ms() - age_ms(record);
 	generation->uid = generation->charged_day = -1;
 	generation->deadline_ms = generation->ask_until_ms = INT64_MAX;
 	seed_buf_init(&generation->bytes, SEED_ANSWER_MAX_BYTES);

@@ -208,6 +208,7 @@ struct generation {
 	int64_t due_ms; /* timers.c */
 	size_t due_at;  /* its place there and 1; 0: none */
 	struct seed_engine *engine;
+	int64_t begun_ms; /* when its text was committed, by seed_clock_now_ms() */
 	uint64_t order; /* when it came, among changes: ids are of other hosts' clocks, too */
 
 	struct seed_record record;
@@ -262,6 +263,7 @@ struct generation {
 	bool committed;        /* the journal has its picture */
 	bool stored;           /* the store has its outcome */
 	struct seed_share_try tried; /* a beginning of which the store did not say whether it happened */
+	errint_t store_err;    /* that has been logged, and is asked again; 0: the last answer had none */
 	bool unhinted;         /* its hint did not arrive: hints.c */
 	char token[SEED_SHARE_TOKEN_BYTES]; /* of its row, which has moved with its lease; "": it has not */
 	int64_t token_since;   /* the serial of its name's entry since which the row is there */
@@ -706,6 +708,8 @@ errint_t generation_take_params(struct seed_record *record, struct seed_params *
 /* A new generation of NAME; takes `record`'s contents. NULL without memory. */
 struct generation *generation_new(struct seed_engine *engine, struct seed_record *record,
 				  bool newest);
+/* Since its text was committed, whatever has been done to the clock since. */
+int64_t generation_age_ms(const struct generation *generation);
 /* The newest of NAME. */
 struct generation *engine_find(struct seed_engine *engine, const char *name);
 /* One of that id is here. */

@@ -53,6 +53,10 @@ static void tell_why(const struct generation *generation, int64_t now_ms, char *
 		snprintf(text, size, "waits: %s here", strerror(generation->trouble_error.code));
 	} else if (generation->has_slot || generation->adopting) {
 		return;
+	} else if (generation->phase == PHASE_FOLLOW) {
+		snprintf(text, size, "another host generates it");
+	} else if (generation->phase != PHASE_QUEUED) {
+		return; /* the disk or the store has it: for a moment, or a line above says why */
 	} else if (engine->blocked_ms) {
 		put_when(when, sizeof(when), engine->hold_until_ms, now_ms);
 		snprintf(text, size, "waits: %s; next try%s", engine->blocked_error.message,
@@ -75,9 +79,7 @@ static void tell(const struct generation *generation, struct told *told)
 	*told = (struct told){ .left_ms = -1 };
 	told->state = generation->has_slot || generation->adopting ? "generating" : "queued";
 	told->progress = progress_of(generation, now_ms, &told->estimated);
-	told->elapsed_ms = seed_clock_wall_ms() - generation->record.created_ms;
-	if (told->elapsed_ms < 0)
-		told->elapsed_ms = 0;
+	told->elapsed_ms = generation_age_ms(generation);
 	if (generation->has_slot)
 		told->left_ms = progress_left_ms(generation, now_ms);
 	tell_why(generation, now_ms, told->why, sizeof(told->why));

@@ -163,10 +163,14 @@ static void lose_lease(struct step_job *job, const struct seed_share_entry *entr
 
 static void failed(struct step_job *job, const struct seed_share_result *result)
 {
+	struct generation *generation = job->generation;
+
 	job->err = result->err;
-	if (result->err != -EHOSTUNREACH && result->err != -ETIMEDOUT)
-		generation_log(job->generation, SEED_LOG_ERROR "The store: %s (%s)", result->error.message,
-			       seed_error_name(-result->err));
+	if (result->err == -EHOSTUNREACH || result->err == -ETIMEDOUT || result->err == generation->store_err)
+		return;
+	generation->store_err = result->err;
+	generation_log(generation, SEED_LOG_ERROR "The store: %s (%s)", result->error.message,
+		       seed_error_name(-result->err));
 }
 
 /* ---- answers ---- */
@@ -505,6 +509,8 @@ static void on_answer(void *context, const struct seed_share_result *result)
 	job->asked = NULL;
 	shared_answered(job->generation->engine->shared, result->err, &result->error);
 	job->again = false;
+	if (!result->err)
+		job->generation->store_err = 0;
 	if (has_moved(job, result->entry) && is_renamed_here(job)) {
 		job->generation->renew_ms = seed_clock_now_ms() + RENEW_AGAIN_MS;
 	} else if (has_moved(job, result->entry)) {

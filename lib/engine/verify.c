@@ -61,8 +61,7 @@ static void count_verified(struct generation *generation)
 	generation->engine->key_refused = false;
 	metrics->image_bytes += record->image.bytes;
 	metrics->callbacks_adopted += generation->adopting;
-	seed_histogram_add(&metrics->generation,
-			   (double)(record->verified_ms - record->created_ms) / 1000);
+	seed_histogram_add(&metrics->generation, (double)generation_age_ms(generation) / 1000);
 }
 
 static enum phase verified(struct generation *generation, const struct seed_image_result *result)

@@ -742,3 +742,40 @@ row_is() { # TEXT STEP: in the first host's journal
 	same 1 "$(count create)"
 	mount_at "$ONE"
 }
+
+@test "a host that slept while it sent, and whose row another host has failed, has the image all the same" {
+	local pid
+
+	short_leases 3
+	faults '[{"on":"create","do":{"hold":true}}]'
+	background try_write fox "a fox"
+	received create 1
+	pid=$SEED_PID
+	kill -STOP "$pid"
+	same "close EIO" "$(MNT=$TWO WAIT=60 try_write fox "a fox")"
+	release
+	sleep 1
+	kill -CONT "$pid"
+	WAIT=60 wait_until made "$ONE" fox
+	wait_until made "$TWO" fox
+	cmp "$ONE/images/fox.png" "$TWO/images/fox.png"
+	same 1 "$(count create)"
+}
+
+@test "what stands in place of an entry while its name is generated is in the log once" {
+	restart_hosts
+	faults '[{"on":"create","do":{"hold":true}}]'
+	background try_write fox "a fox"
+	received create 1
+	MNT=$TWO background try_write fox "a fox"
+	wait_until grep -q "another host generates it" "$TWO/queue"
+	curl -sS "$(<"$DIR/model")/seed/art/name/fox" >"$DIR/entry"
+	put_object name/fox "no entry"
+	wait_until asked 8 "GET /seed/art/name/fox"
+	same 1 "$(grep -c "fox.*The store: .*(EBADMSG)" "$TWO/status")"
+	put_object name/fox "$(<"$DIR/entry")"
+	release
+	job_ends 0 "$JOB"
+	same ok "$(<"$JOB_OUT")"
+	cmp "$ONE/images/fox.png" "$TWO/images/fox.png"
+}

@@ -116,7 +116,7 @@ held_ends() { # OUTCOME
 	held "$ONE" fox "a red fox"
 	pid=$JOB out=$JOB_OUT
 	background callback "$TWO" fox "$(cover)"
-	wait_until grep -q "^fox " "$TWO/queue"
+	wait_until grep -q "^fox .*another host generates it" "$TWO/queue"
 	release "a red fox"
 	held_ends ok
 	JOB=$pid JOB_OUT=$out held_ends ok

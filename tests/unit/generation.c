@@ -1,6 +1,7 @@
 /* lib/engine/generation.c: whose a name is. */
 #include "tests/unit/unit.h"
 
+#include "lib/base/clock.h"
 #include "lib/engine/internal.h"
 
 static struct seed_engine *engine;
@@ -95,12 +96,34 @@ static void test_superseded_goes_along(void **state)
 	order("ant", (struct generation *[]){ new, NULL });
 }
 
+/* The clock was set between a prompt's row and this mount. */
+static void test_age(void **state)
+{
+	static const int hours[] = { -2, 0, 2 };
+	struct seed_record record;
+	struct generation *made;
+
+	(void)state;
+	for (size_t i = 0; i < SEED_ARRAY_LEN(hours); i++) {
+		int64_t old_ms = (int64_t)hours[i] * 3600 * 1000;
+
+		seed_record_init(&record);
+		record.created_ms = seed_clock_wall_ms() - old_ms;
+		assert_int_equal(seed_record_set(&record.name, "ant"), 0);
+		made = generation_new(engine, &record, true);
+		assert_non_null(made);
+		old_ms = old_ms > 0 ? old_ms : 0;
+		assert_in_range(generation_age_ms(made), old_ms, old_ms + 60000);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_rename_keeps_the_order, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_what_is_over_stays, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_superseded_goes_along, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_age, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
