@@ -230,7 +230,7 @@ static enum phase shelve(struct generation *generation, enum seed_failure failur
 	generation->backoffs = 0;
 	generation_release_slot(generation);
 	disk_step(generation, STEP_MARK); /* then they are answered: by then the record has the error */
-	generation_rerun_callbacks(generation);
+	generation_let_others_on(generation);
 	return wait_until(generation, failure, failure == SEED_FAILURE_REFUSED ? INT64_MAX :
 			  seed_clock_now_ms() + backoff_ms(generation));
 }

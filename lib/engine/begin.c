@@ -4,6 +4,9 @@
 
 /* `offline=wait`, and what waits for an end here: between two tries. */
 #define STORE_AGAIN_MS 1000
+/* Between two looks at what another host makes. */
+#define SAME_MIN_MS 500
+#define SAME_MAX_MS 5000
 
 /* A refused JSON request is the outcome of this prompt (`man seed`), also after a
  * restart. So it is judged here, where every text passes. */
@@ -90,7 +93,36 @@ enum phase begin_event(struct generation *generation, const struct event *event)
 		return adopt(generation);
 	if (judge_request(generation, &refusal))
 		return generation_fail(generation, &refusal);
-	return generation->may_copy ? PHASE_REUSE : PHASE_QUEUED;
+	return generation->record.attempt_count == 0 ? PHASE_REUSE : PHASE_QUEUED;
+}
+
+/* The image of another name, which is made of the same text just now, will be copied. */
+static enum phase wait_for_same(struct generation *generation)
+{
+	int64_t now = seed_clock_now_ms(), pause_ms = generation_age_ms(generation) / 8;
+
+	if (!generation->waits_for_same)
+		generation_log(generation, SEED_LOG_IMAGE "The same text is being generated for another name: "
+			       "waits for its image");
+	generation->waits_for_same = generation->holding = true;
+	if (pause_ms < SAME_MIN_MS)
+		pause_ms = SAME_MIN_MS;
+	/* What is made here says when it has ended. */
+	generation->wake_ms = !generation->engine->shared ? INT64_MAX :
+			      now + (pause_ms < SAME_MAX_MS ? pause_ms : SAME_MAX_MS);
+	timers_touch(generation);
+	return PHASE_STAY;
+}
+
+/* First whether it is being made: else it could be made between the two questions. */
+enum phase reuse_enter(struct generation *generation)
+{
+	if (!generation->may_copy)
+		return PHASE_QUEUED;
+	if (reuse_is_being_made(generation))
+		return wait_for_same(generation);
+	disk_step(generation, STEP_REUSE);
+	return PHASE_STAY;
 }
 
 /* The image that was there is copied; without it the text is generated. */
@@ -100,6 +132,8 @@ enum phase reuse_event(struct generation *generation, const struct event *event)
 
 	if (event->kind != EVENT_STEP)
 		return PHASE_STAY;
+	if (event->err == -EAGAIN && generation->engine->shared)
+		return wait_for_same(generation);
 	if (event->err)
 		return PHASE_QUEUED;
 	record->state = SEED_STATE_VERIFIED;

@@ -75,7 +75,6 @@ static void begin(struct seed_engine *engine, struct request *request)
 	}
 	if (request->ticket)
 		generation->record.prompt_time = request->ticket->prompt_time;
-	generation->may_copy = engine->config.reuse;
 	/* The older one is superseded once this text is on disk (begin.c). */
 	request_attach(generation, request);
 	machine_start(generation, PHASE_BEGIN);

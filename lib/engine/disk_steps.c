@@ -36,6 +36,7 @@ static void job_free(struct step_job *job)
 	free(job->reuse_name);
 	free(job->picture);
 	free(job->maker);
+	free(job->claim);
 	free(job->entry);
 	free(job);
 }

@@ -60,7 +60,7 @@ enum phase generation_give_up(struct generation *generation, int code)
 	/* Steps of the older ones waited for what became of this one's beginning. */
 	if (was_beginning)
 		disk_steps_resume_older(generation->engine, generation->record.name);
-	generation_rerun_callbacks(generation);
+	generation_let_others_on(generation);
 	return PHASE_DROP;
 }
 
@@ -76,6 +76,7 @@ enum phase generation_superseded(struct generation *generation, const char *by)
 	generation_unlink_name(generation);
 	generation->record.superseded = true;
 	generation_answer(generation, ECANCELED);
+	generation_wake_same(generation);
 	/* Its lease may be taken by now, and what its host has paid for with it. */
 	if (generation->phase == PHASE_TAKE)
 		return PHASE_STAY;

@@ -81,7 +81,7 @@ enum phase finish_event(struct generation *generation, const struct event *event
 	if (code && late && generation->link_same && late->phase != PHASE_FINISH)
 		generation_inherit(late, generation);
 	generation_unlink_name(generation);
-	generation_rerun_callbacks(generation);
+	generation_let_others_on(generation);
 	return PHASE_GONE;
 }
 

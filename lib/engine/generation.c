@@ -243,6 +243,9 @@ struct generation *generation_new(struct seed_engine *engine, struct seed_record
 		generation->next->link = &generation->next;
 	engine->generations = generation;
 	timers_touch(generation);
+	generation->may_copy = engine->config.reuse;
+	if (generation->may_copy)
+		generation->reuse_key = reuse_key(&generation->record);
 	if (newest)
 		link_name(generation);
 	return generation;
@@ -284,7 +287,24 @@ void generation_release_slot(struct generation *generation)
 	generation->engine->pump_ms = 0;
 }
 
-void generation_rerun_callbacks(struct generation *generation)
+/* Where it failed they do not wait for another: else one after the other would fail. Of a mount that
+ * shares a store, they look there. */
+void generation_wake_same(const struct generation *ended)
+{
+	const struct seed_engine *engine = ended->engine;
+
+	if (!engine->config.reuse || engine->shared)
+		return;
+	for (struct generation *g = engine->generations; g; g = g->next) {
+		if (g->phase != PHASE_REUSE || !g->holding || g->reuse_key != ended->reuse_key)
+			continue;
+		if (ended->record.state == SEED_STATE_FAILED)
+			g->may_copy = false;
+		attempt_wake(g);
+	}
+}
+
+void generation_let_others_on(struct generation *generation)
 {
 	struct command *command;
 
@@ -292,6 +312,7 @@ void generation_rerun_callbacks(struct generation *generation)
 		generation->after = command->next;
 		engine_post(generation->engine, command);
 	}
+	generation_wake_same(generation);
 }
 
 /* ---- its row ---- */

@@ -5,7 +5,7 @@
  *     flight/ID/NAME   that generation is in flight, as a row of NAME's entry. Each host looks
  *                      through these now and then, and goes on with the rows of hosts that are gone.
  *                      One that did not arrive is put again with the next renewal of a lease
- *     reuse/KEY        the name for which an image was made last (reuse.c)
+ *     reuse/KEY        "ID NAME": the generation that made an image last (shared_reuse.c)
  *
  * No store removes an object on a condition. So what is removed has a key that nobody writes again:
  * with one key for a name, a removal that is late would take away what was said of a newer row.
@@ -23,7 +23,7 @@ struct hint {
 	struct shared *shared;
 	struct seed_s3_op *op;
 	char id[SEED_STORE_ID_BYTES]; /* of the generation that it tells of; "": of none */
-	char data[SEED_NAME_MAX_BYTES + 1];
+	char data[HINT_REUSE_BYTES];
 };
 
 static void hint_free(struct hint *hint)
@@ -150,12 +150,18 @@ void hint_reuse_key(uint64_t reuse, char key[HINT_KEY_BYTES])
 	snprintf(key, HINT_KEY_BYTES, "reuse/%016llx", (unsigned long long)reuse);
 }
 
-void hint_reuse(struct shared *shared, uint64_t reuse, const char *name)
+void hint_reuse_body(const char *id, const char *name, char body[HINT_REUSE_BYTES])
 {
-	char key[HINT_KEY_BYTES];
+	snprintf(body, HINT_REUSE_BYTES, "%s %s", id, name);
+}
+
+void hint_reuse(struct shared *shared, uint64_t reuse, const char *id, const char *name)
+{
+	char key[HINT_KEY_BYTES], body[HINT_REUSE_BYTES];
 
 	hint_reuse_key(reuse, key);
-	SEED_UNUSED(put(shared, key, name, "", on_done) == 0); /* the text is generated again */
+	hint_reuse_body(id, name, body);
+	SEED_UNUSED(put(shared, key, body, "", on_done) == 0); /* the text is generated again */
 }
 
 void hints_free(struct shared *shared)

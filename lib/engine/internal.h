@@ -14,8 +14,8 @@
  *                                  what phases have in common: what an answer means,
  *                                  how it ends, what a failure leads to, where a row
  *                                  goes on
- *     exchange.c cancel.c progress.c disk_steps.c queue.c budget.c reuse.c thumbs.c
- *     shared_steps.c shared_changes.c shared.c hints.c cache.c role.c
+ *     exchange.c cancel.c progress.c disk_steps.c queue.c budget.c reuse.c reuse_key.c thumbs.c
+ *     shared_steps.c shared_reuse.c shared_changes.c shared.c hints.c cache.c role.c
  *     generation.c waiting.c ticket.c timers.c post.c failure.c schedule.c metrics.c disk.c
  *                                  leaves: each does one thing, and reports its end
  *                                  through engine->deliver
@@ -183,6 +183,7 @@ struct step_job {
 	bool is_placed;              /* there is none any more: it has its place in the files here */
 	size_t picture_bytes;
 	char *maker;                 /* STEP_REUSE: the name for which it was made; owned; NULL */
+	struct claim *claim;         /* … and the store's word for that (shared_reuse.c); owned; NULL */
 	char *entry;                 /* as it stands in the store now, owned; NULL: as it was */
 	enum row_state row;
 	int64_t seen_lease;          /* STEP_TAKE: what the row was under when it was read */
@@ -284,6 +285,8 @@ struct generation {
 	int64_t uid;             /* who wrote the text; -1: not known */
 	char *reuse_name;        /* whose image is copied; NULL: none */
 	bool may_copy;           /* -o reuse: another name's image may be of this text */
+	uint64_t reuse_key;      /* then: its key */
+	bool waits_for_same;     /* it has waited for another's image of its text */
 	bool adopting;           /* a callback's image is looked at; nothing was submitted */
 	bool unless_there;       /* a callback: another host's image, or its generation, has the name */
 	struct command *after;   /* callbacks that came meanwhile: run again at the end */
@@ -584,6 +587,7 @@ void machine_free(struct seed_engine *engine);
 /* begin.c */
 enum phase begin_enter(struct generation *generation);
 enum phase begin_event(struct generation *generation, const struct event *event);
+enum phase reuse_enter(struct generation *generation);
 enum phase reuse_event(struct generation *generation, const struct event *event);
 /* submit.c */
 enum phase queued_enter(struct generation *generation);
@@ -727,8 +731,11 @@ void generation_part_from_late(struct generation *generation);
 void generation_release_slot(struct generation *generation);
 /* Waiters and tickets get `code`. */
 void generation_answer(struct generation *generation, int code);
-/* Callbacks that came meanwhile are looked at: it has ended, or is shelved. */
-void generation_rerun_callbacks(struct generation *generation);
+/* It has ended, or is shelved: callbacks that came meanwhile are looked at, and who waits for its
+ * image looks again. */
+void generation_let_others_on(struct generation *generation);
+/* Those that wait for the image of its text look again whether it is being made. */
+void generation_wake_same(const struct generation *ended);
 /* A callback's NAME is verified, and stays so. */
 void callback_preserved(struct seed_engine *engine, const char *name);
 /* Where it is, in the journal's word for it: static. */
@@ -820,8 +827,15 @@ bool reuse_is_made(struct seed_engine *engine, const char *name, const char *tex
 errint_t reuse_copy(struct seed_engine *engine, struct seed_record *wanted, char **name) SEED_MUST_CHECK;
 /* Its facts go along. */
 errint_t reuse_take_facts(struct seed_record *to, const struct seed_record *from) SEED_MUST_CHECK;
+/* Another generation here, which came before, makes the image that this one asks for. Of a mount
+ * that shares a store, the store says so: shared_reuse.c. */
+bool reuse_is_being_made(const struct generation *generation);
+
+/* ---- reuse_key.c ---- */
+
 /* The key under which a verified image's text and settings are found. */
 uint64_t reuse_key(const struct seed_record *record);
+bool reuse_same_provider(const struct seed_record *a, const struct seed_record *b);
 
 /* ---- exchange.c: requests to the service; downloads ---- */
 
@@ -901,6 +915,11 @@ bool shared_comes_first(const struct step_job *job);
 bool shared_comes_last(const struct step_job *job);
 /* Asks; job->then follows, with job->err, unless the engine stops. */
 void shared_ask(struct step_job *job);
+/* ---- shared_reuse.c ---- */
+
+/* STEP_REUSE: whose image, if any, is this text's. job->err -EAGAIN: it is being made. */
+void shared_reuse(struct step_job *job);
+
 /* Nothing is asked any more; job->then follows for what was, with -ESHUTDOWN. */
 /* Its row went along with that rename of `name`. */
 void shared_follow(struct generation *generation, const char *name, const struct seed_share_move *move);
@@ -950,10 +969,13 @@ void hint_landed(struct shared *shared, const char *id, const char *name);
 /* Of such a key: -EBADMSG: it is none. */
 errint_t hint_flight_parse(const char *key, char id[SEED_STORE_ID_BYTES],
 			   char name[SEED_STORE_PATH_BYTES]) SEED_MUST_CHECK;
-/* An image was made for NAME of what has that key (reuse.c); and where that stands. */
-void hint_reuse(struct shared *shared, uint64_t reuse, const char *name);
+/* The generation of that id made an image for NAME of what has that key (reuse.c); and where that
+ * stands, and how. */
+void hint_reuse(struct shared *shared, uint64_t reuse, const char *id, const char *name);
 #define HINT_KEY_BYTES 32
 void hint_reuse_key(uint64_t reuse, char key[HINT_KEY_BYTES]);
+#define HINT_REUSE_BYTES (SEED_STORE_ID_BYTES + SEED_NAME_MAX_BYTES + 1)
+void hint_reuse_body(const char *id, const char *name, char body[HINT_REUSE_BYTES]);
 void hints_free(struct shared *shared);
 
 /* ---- parents.c ---- */

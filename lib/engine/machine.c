@@ -35,9 +35,9 @@ const struct phase_row machine_phases[PHASE_COUNT] = {
 		.waits_for = "the row of a host that is gone, from the store into the journal",
 		.after_restart = "claim" },
 	[PHASE_REUSE] = {
-		.name = "reuse", .event = reuse_event, .step = STEP_REUSE,
+		.name = "reuse", .enter = reuse_enter, .event = reuse_event, .step = STEP_REUSE,
 		.next = TO(QUEUED) | TO(FINISH),
-		.waits_for = "disk: a copy of the image made of the same text",
+		.waits_for = "another generation of the same text; disk: a copy of its image",
 		.after_restart = "begin" },
 	[PHASE_QUEUED] = {
 		.name = "queued", .enter = queued_enter, .event = queued_event, .step = STEP_RENEW,
@@ -133,7 +133,7 @@ static void generation_free(struct generation *generation)
 	generation_unlink_name(generation);
 	generation_release_slot(generation);
 	generation_answer(generation, ESHUTDOWN);
-	generation_rerun_callbacks(generation);
+	generation_let_others_on(generation);
 	generation_close_source(generation);
 	seed_buf_release(&generation->bytes);
 	seed_record_release(&generation->record);

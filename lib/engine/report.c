@@ -43,6 +43,10 @@ static void tell_why(const struct generation *generation, int64_t now_ms, char *
 	text[0] = '\0';
 	if (generation->holding && generation->held_code == ENOSPC) {
 		snprintf(text, size, "waits for disk space in the state directory");
+	} else if (generation->holding && generation->phase == PHASE_REUSE) {
+		snprintf(text, size, "waits for the image of another name, which has the same text");
+	} else if (generation->holding && generation->phase == PHASE_BEGIN && !generation->held_code) {
+		snprintf(text, size, "waits for the store");
 	} else if (generation->holding) {
 		snprintf(text, size, "waits: %s here", strerror(generation->held_code));
 	} else if (generation->shelved) {

@@ -19,7 +19,7 @@ static bool same_settings(const struct seed_record *made, const struct seed_reco
 	asked.steps = made->attempts[0].steps;
 	asked.cfg_scale = made->attempts[0].cfg_scale;
 	return seed_params_same(&asked, wanted->params) &&
-	       same_text(made->provider, wanted->provider) &&
+	       reuse_same_provider(made, wanted) &&
 	       same_text(made->prompt, wanted->prompt);
 }
 
@@ -88,29 +88,20 @@ errint_t reuse_copy(struct seed_engine *engine, struct seed_record *wanted, char
 	return err;
 }
 
-static uint64_t mix(uint64_t hash, const char *text)
+/* Only what came before is waited for: so nothing waits for itself. */
+static bool makes(const struct generation *other, const struct generation *generation)
 {
-	hash ^= seed_disk_lane(text ? text : "");
-	return hash * 1099511628211u;
+	return other->reuse_key == generation->reuse_key && other->order < generation->order &&
+	       !other->record.superseded && !other->shelved && !other->adopting &&
+	       !generation_is_over(other) && reuse_same_provider(&other->record, &generation->record);
 }
 
-uint64_t reuse_key(const struct seed_record *record)
+bool reuse_is_being_made(const struct generation *generation)
 {
-	const struct seed_params *params = record->params;
-	bool tried = record->attempt_count > 0; /* a retry's settings are ours */
-	uint64_t hash = 14695981039346656037u;
-	char numbers[128];
+	const struct seed_engine *engine = generation->engine;
 
-	/* KEY only says where to look: what is there is compared. */
-	snprintf(numbers, sizeof(numbers), "%dx%d %d %g %d %lld", params->width, params->height,
-		 tried ? record->attempts[0].steps : params->steps,
-		 tried ? record->attempts[0].cfg_scale : params->cfg_scale, params->has_seed,
-		 (long long)params->seed);
-	hash = mix(hash, numbers);
-	hash = mix(hash, params->quality);
-	hash = mix(hash, record->prompt);
-	hash = mix(hash, params->model);
-	hash = mix(hash, params->guidance);
-	hash = mix(hash, params->style);
-	return mix(hash, params->negative_prompt);
+	for (const struct generation *g = engine->generations; g && !engine->shared; g = g->next)
+		if (makes(g, generation))
+			return true;
+	return false;
 }

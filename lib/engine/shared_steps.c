@@ -255,7 +255,7 @@ static void landed(const struct step_job *job)
 		return;
 	cache_added(engine, job->record.image.bytes);
 	if (!job->record.superseded && engine->config.reuse)
-		hint_reuse(engine->shared, job->reuse_key, job->record.name);
+		hint_reuse(engine->shared, job->reuse_key, job->record.id, job->record.name);
 }
 
 static void finished(struct step_job *job, const struct seed_share_result *result)
@@ -610,46 +610,6 @@ static void charge(struct step_job *job)
 		job->then(job);
 }
 
-/* ---- a text that was generated before ---- */
-
-/* The name for which it was is made here what the store has, and the step looks there. */
-static void on_maker(void *context, const struct seed_share_result *result)
-{
-	struct step_job *job = context;
-
-	job->asked = NULL;
-	if (!result->err && result->entry->serial)
-		job->entry = seed_share_format(result->entry);
-	job->then(job);
-}
-
-static void on_reuse(void *context, struct seed_s3_answer *answer)
-{
-	struct step_job *job = context;
-	struct seed_share_request request = { .verb = SEED_SHARE_READ };
-
-	job->sent = NULL;
-	if (answer->outcome == SEED_S3_DONE && seed_text_check_name(answer->body) == 0)
-		job->maker = strdup(answer->body);
-	request.name = job->maker;
-	request.deadline_ms = seed_clock_now_ms() + ASK_MS;
-	if (!job->maker || seed_share_start(job->generation->engine->shared->share, &request, on_maker, job,
-					    &job->asked))
-		job->then(job);
-}
-
-static void find_maker(struct step_job *job)
-{
-	char key[HINT_KEY_BYTES];
-	const struct seed_s3_get get = { .key = key, .limit_bytes = SEED_NAME_MAX_BYTES };
-
-	hint_reuse_key(job->reuse_key, key);
-	if (!job->generation->engine->shared->fit ||
-	    seed_s3_get(job->generation->engine->shared->s3, &get, seed_clock_now_ms() + ASK_MS, on_reuse, job,
-			&job->sent))
-		job->then(job);
-}
-
 /* ---- the picture ---- */
 
 static void on_sent(void *context, struct seed_s3_answer *answer)
@@ -729,7 +689,7 @@ void shared_ask(struct step_job *job)
 	bool updates = verb_of(job) == SEED_SHARE_UPDATE;
 
 	if (job->step == STEP_REUSE) {
-		find_maker(job);
+		shared_reuse(job);
 		return;
 	}
 	/* What was copied from another name is there already. */

@@ -49,6 +49,84 @@ attribute() { # PATH NAME
 	same "$(record fox '.attempts[0].error.message')" "$(record wolf '.attempts[0].error.message')"
 }
 
+waits_for_same() { # NAME
+	grep -q "^$1 .*waits for the image of another name" "$MNT/queue"
+}
+
+# fox is at the service, owl waits for its image; and so does hare.
+same_text_thrice() { # FAULT [SECOND-FAULT]
+	mount_seed -o reuse
+	faults "[{\"on\":\"create\",\"nth\":1,\"do\":$1}${2:+,{\"on\":\"create\",\"nth\":2,\"do\":$2\}}]"
+	background try_write fox "a fox"
+	FIRST=$JOB FIRST_OUT=$JOB_OUT
+	received create 1
+	background try_write owl "a fox"
+	SECOND=$JOB SECOND_OUT=$JOB_OUT
+	background try_write hare "a fox"
+	THIRD=$JOB THIRD_OUT=$JOB_OUT
+	wait_until waits_for_same owl
+	wait_until waits_for_same hare
+}
+
+all_end() { # THREE OUTCOMES
+	job_ends 0 "$FIRST"
+	job_ends 0 "$SECOND"
+	job_ends 0 "$THIRD"
+	same "$1" "$(<"$FIRST_OUT")"
+	same "$2" "$(<"$SECOND_OUT")"
+	same "$3" "$(<"$THIRD_OUT")"
+}
+
+@test "s2.6: with reuse a text that is being generated for one name is not generated for another" {
+	same_text_thrice '{"hold":true}'
+	write oak "an oak"
+	release
+	all_end ok ok ok
+	cmp "$MNT/images/fox.png" "$MNT/images/owl.png"
+	cmp "$MNT/images/fox.png" "$MNT/images/hare.png"
+	same 1 "$(count create "a fox")"
+	same "" "$(attribute prompts/owl cost)"
+}
+
+@test "s2.6: and is generated for all that waited, side by side, if that fails" {
+	same_text_thrice '{"delay_ms":3000,"status":400}' '{"status":400}' # the retry, too
+	all_end "close EINVAL" ok ok
+	same 4 "$(count create)"
+}
+
+@test "s2.6: or for the first of them, if that is removed" {
+	same_text_thrice '{"hold":true}'
+	rm "$MNT/prompts/fox"
+	all_end "close ECANCELED" ok ok
+	release
+	cmp "$MNT/images/owl.png" "$MNT/images/hare.png"
+	same 2 "$(count create)"
+}
+
+@test "s2.6: or if that has a newer text" {
+	same_text_thrice '{"hold":true}'
+	write fox "a red fox"
+	all_end "close ECANCELED" ok ok
+	release
+	cmp "$MNT/images/owl.png" "$MNT/images/hare.png"
+	same 2 "$(count create "a fox")"
+}
+
+@test "s2.6: what waits for another name's image does so after a restart, too" {
+	same_text_thrice '{"hold_task":true}'
+	received accepted 1
+	wait_until step_is accepted
+	kill_seedfs
+	umount -l "$MNT"
+	mount_seed -o reuse
+	wait_until waits_for_same owl
+	release
+	wait_until is_verified owl
+	wait_until is_verified hare
+	cmp "$MNT/images/fox.png" "$MNT/images/owl.png"
+	same 1 "$(count create)"
+}
+
 # The program's look at the record of fox stops while $DIR/hold is there: a library made here
 # stands before libc's.
 hold_look() {

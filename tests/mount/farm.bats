@@ -352,6 +352,54 @@ is_placeholder() { # FILE
 	same 1 "$(count create "one text")"
 }
 
+@test "nor is it while it is being generated, for so many names at once" {
+	local n outs=() pids=()
+
+	host 1 reuse
+	host 2 reuse
+	host 3 reuse
+	faults '[{"on":"create","do":{"delay_ms":1500}}]'
+	for n in 1 2 3 4 5 6 7 8 9; do
+		background outcome $((n % 3 + 1)) "name $n" "one text"
+		pids+=("$JOB") outs+=("$JOB_OUT")
+	done
+	for n in "${!pids[@]}"; do
+		job_ends 0 "${pids[n]}"
+		same ok "$(<"${outs[n]}")"
+	done
+	same 1 "$(count create "one text")"
+	for n in 1 2 3 4 5 6 7 8 9; do
+		same "$(sum 1 "images/name 1.png")" "$(sum $((n % 2 + 1)) "images/name $n.png")"
+	done
+	wait_until is_empty "$DIR/s1/pending"
+}
+
+@test "nor when the host that generates it dies; where it fails, others generate it" {
+	grep -q SEED_LEASE_S "$SEEDFS" || skip "in builds with sanitizers"
+	host 1 reuse
+	host 2 reuse
+	faults '[{"on":"create","nth":1,"do":{"hold_task":true}},{"on":"create","nth":2,"do":{"delay_ms":3000,"status":400}},
+		{"on":"create","nth":3,"do":{"status":400}}]'
+	background outcome 1 fox "one text"
+	received accepted 1
+	background outcome 2 hen "one text"
+	wait_until grep -q "^hen .*waits for the image" "$DIR/m2/queue"
+	kill_host 1
+	release
+	WAIT=90 job_ends 0 "$JOB"
+	same ok "$(<"$JOB_OUT")"
+	same 1 "$(count create)"
+	same "$(sum 2 images/fox.png)" "$(sum 2 images/hen.png)"
+	host 1 reuse
+	background outcome 1 elk "another text"
+	received create 2
+	background outcome 2 owl "another text"
+	wait_until grep -q "^owl .*waits for the image" "$DIR/m2/queue"
+	job_ends 0 "$JOB"
+	same ok "$(<"$JOB_OUT")"
+	same 4 "$(count create)"
+}
+
 @test "images are kept here up to cache_size, and all of them can be read" {
 	local name first
 
