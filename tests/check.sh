@@ -214,7 +214,8 @@ fuzz_suites() { # BUILD-DIRECTORY
 # the simulation and the other suites reach there, too, in a tenth of the time: a check
 # leaves these out there, make check-long runs every suite.
 SLOW="paid_after paid_local paid_submit poll errors tools torture storm examples browser peer colour log \
-comfyui openai replicate automatic1111 fal sketch gallery bucket farm_options farm_means adopt"
+comfyui openai replicate automatic1111 fal sketch gallery bucket farm_options farm_means adopt \
+options names retry history"
 # Only the builds with sanitizers have crash points and short leases. A check runs these there,
 # and not twice.
 CRASHES="crash farm farm_faults"
@@ -283,7 +284,8 @@ build_asan() {
 
 run_asan() {
 	build_asan || return
-	# A check's part of the worlds, and of the calls that fail: make check-unit tries all of these.
+	# A check's part of the worlds, the calls that fail and the damaged pictures: make check-unit tries
+	# all of these.
 	STRIDE=4 WORLDS=80 under_asan run_suites asan < <(
 		simulation "$BUILD-asan" 8000
 		farm_simulation "$BUILD-asan" 60

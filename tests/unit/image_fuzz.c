@@ -42,7 +42,7 @@ static void mend_crcs(uint8_t *data, size_t len)
 static void damage(const struct seed_buf *whole, int rounds, bool png)
 {
 	LLVMFuzzerTestOneInput(bytes_of(whole), whole->len_bytes);
-	for (int round = 0; round < rounds; round++) {
+	for (int round = 0; round < rounds; round += (int)unit_stride()) {
 		size_t len = any(8) ? whole->len_bytes : any((uint32_t)whole->len_bytes + 1);
 		uint8_t *data = malloc(len ? len : 1);
 
@@ -206,7 +206,7 @@ static void damage_jpeg(const struct seed_buf *whole)
 {
 	size_t size_at = size_offset(whole);
 
-	for (int round = 0; round < 60; round++) {
+	for (int round = 0; round < 60; round += (int)unit_stride()) {
 		size_t len = any(8) ? whole->len_bytes : any((uint32_t)whole->len_bytes + 1);
 		uint8_t *data = malloc(len ? len : 1);
 
