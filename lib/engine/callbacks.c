@@ -90,7 +90,7 @@ static bool comes_later(struct seed_engine *engine, struct request *request)
 {
 	struct generation *running = engine_find(engine, request->name);
 
-	if (!running || running->shelved)
+	if (!running || running->shelved || running->kept_there)
 		return false;
 	if (request->wait)
 		wait_hold(engine, &request->wait, request->wait);

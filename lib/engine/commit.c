@@ -21,7 +21,7 @@ static void join(struct generation *running, struct request *request)
 	const struct event wanted = { .kind = EVENT_WANTED };
 
 	generation_log(running, SEED_LOG_IMAGE "The same text is being generated: joined");
-	if (running->shelved && running->record.state == SEED_STATE_FAILED)
+	if (running->kept_there || (running->shelved && running->record.state == SEED_STATE_FAILED))
 		machine_deliver(running, &wanted);
 	/* Its prompt is on disk or about to be; this file is as new. */
 	if (request->ticket)

@@ -41,6 +41,8 @@ enum phase follow_enter(struct generation *generation)
 		return look_later(generation);
 	generation->followed_ms = seed_clock_now_ms();
 	generation->shown = false;
+	if (generation->kept_there) /* whoever wrote it here wants it now */
+		return PHASE_TAKE;
 	attempt_wake(generation); /* its text is shown here at once */
 	return PHASE_STAY;
 }
@@ -55,15 +57,25 @@ static enum phase ended(struct generation *generation, int code)
 	return generation_give_up(generation, code);
 }
 
+/* As its host has told those who wait there. */
+static void is_kept_there(struct generation *generation, int code)
+{
+	generation->kept_there = true;
+	generation_answer(generation, code);
+	generation_let_others_on(generation);
+}
+
 static enum phase go_on(struct generation *generation, const struct event *event)
 {
+	generation->kept_there = false;
 	switch (event->row) {
 	case ROW_OURS: /* it could not be written here, the last time */
 	case ROW_FREE:
 		return PHASE_TAKE;
 	case ROW_ANOTHERS:
-		if (event->code) /* as those who wait there */
-			generation_answer(generation, event->code);
+	case ROW_KEPT:
+		if (event->code)
+			is_kept_there(generation, event->code);
 		return look_later(generation);
 	case ROW_MADE:
 		return ended(generation, 0);
@@ -96,6 +108,26 @@ static bool store_is_away(errint_t err)
 	return err == -EHOSTUNREACH || err == -ETIMEDOUT;
 }
 
+/* What had failed for others is wanted again, by those who wait here; and not paid for again. */
+static enum phase go_on_here(struct generation *generation)
+{
+	bool is_wanted = generation->record.state == SEED_STATE_FAILED &&
+			 (generation->tickets || generation->waits);
+	enum phase phase;
+
+	generation->kept_there = false;
+	if (is_wanted) {
+		generation->record.state = SEED_STATE_GENERATING;
+		seed_error_drop(&generation->record.error);
+	}
+	phase = resume_phase(generation);
+	if (is_wanted && generation->has_slot) {
+		generation->no_retry = true;
+		disk_step(generation, STEP_MARK);
+	}
+	return phase;
+}
+
 enum phase take_event(struct generation *generation, const struct event *event)
 {
 	if (event->kind != EVENT_STEP)
@@ -106,12 +138,13 @@ enum phase take_event(struct generation *generation, const struct event *event)
 		return generation_hold(generation, -event->err, "What another host has left cannot be taken "
 				       "up here");
 	generation->followed_ms = 0;
-	generation_log(generation, SEED_LOG_IMAGE "The host that had it is gone: goes on here");
+	generation_log(generation, SEED_LOG_IMAGE "%s: goes on here", generation->kept_there ?
+		       "Another host keeps it for later" : "The host that had it is gone");
 	if (generation->record.superseded)
 		generation_unlink_name(generation);
 	generation->resumed = true;
 	generation->wake_ms = 0; /* what it waits for is due: nobody has asked for long */
-	return resume_phase(generation);
+	return go_on_here(generation);
 }
 
 /* ---- after a restart ---- */
@@ -165,6 +198,7 @@ static enum phase claim_row(struct generation *generation, const struct event *e
 		return resume_phase(generation);
 	case ROW_ANOTHERS:
 	case ROW_FREE:
+	case ROW_KEPT:
 		return has_task(generation) ? go_on_beside(generation) : PHASE_FOLLOW;
 	case ROW_MADE:
 		return generation_give_up(generation, 0);

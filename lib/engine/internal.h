@@ -127,6 +127,8 @@ enum row_state {
 	ROW_OURS,       /* in flight, as this host's */
 	ROW_ANOTHERS,   /* in flight under a lease that runs, or not to be asked for from here */
 	ROW_FREE,       /* in flight, and the lease has run out */
+	ROW_KEPT,       /* in flight as another's, who has told its writers that it failed (`code`), and asks
+			 * for the task now and then: who is asked for it here may take it */
 	ROW_MADE,
 	ROW_FAILED,     /* `code` */
 	ROW_SUPERSEDED, /* or never begun */
@@ -271,6 +273,7 @@ struct generation {
 	int64_t renew_ms;      /* when the lease is to be renewed; 0: it is not */
 	int64_t followed_ms;   /* since when it is another host's; 0: it is not */
 	bool shown;            /* … and the files here say so */
+	bool kept_there;       /* … and that one has it as ROW_KEPT */
 	int64_t farm_day;      /* whose budget, of all hosts, was charged; 0: none */
 	bool at_worker;
 	struct seed_buf bytes; /* PHASE_KEEP */

@@ -260,6 +260,8 @@ static enum phase next_phase(struct generation *generation, const struct event *
 		cancel_at_service(generation);
 		return generation_give_up(generation, ECANCELED);
 	case EVENT_WANTED:
+		if (generation->kept_there)
+			return generation->phase == PHASE_FOLLOW ? PHASE_TAKE : PHASE_STAY;
 		attempt_rearm(generation);
 		return PHASE_STAY;
 	case EVENT_LOOK:

@@ -97,9 +97,11 @@ static enum row_state in_flight(const struct seed_engine *engine, const struct s
 		return ROW_ANOTHERS;
 	if (!row->token[0] && strcmp(row->host, engine->config.shared->host) == 0)
 		return ROW_OURS;
-	if (row->until_s >= seed_share_now_s(engine->shared->share) || is_guarded_here(engine, &row->record))
+	if (is_guarded_here(engine, &row->record))
 		return ROW_ANOTHERS;
-	return ROW_FREE;
+	if (row->until_s < seed_share_now_s(engine->shared->share))
+		return ROW_FREE;
+	return row->record.state == SEED_STATE_FAILED ? ROW_KEPT : ROW_ANOTHERS;
 }
 
 static bool has_name(const struct seed_share_entry *entry, const char *id)
@@ -215,6 +217,7 @@ static void begun(struct step_job *job, const struct seed_share_result *result)
 		parent_keep(generation->engine->shared, job->record.name);
 		break;
 	case EEXIST: /* that one's row is ours from here on */
+		job->row = in_flight(generation->engine, result->row);
 		job->err = join(generation, result->row->record.id);
 		break;
 	case ENOTUNIQ: /* its image is there: begin_event() */
@@ -222,6 +225,7 @@ static void begun(struct step_job *job, const struct seed_share_result *result)
 		break;
 	case ECANCELED: /* another host has had it since */
 		take_lease(job, NULL);
+		job->row = ROW_ANOTHERS;
 		job->err = -EEXIST;
 		break;
 	default:
@@ -302,7 +306,7 @@ static void looked(struct step_job *job, const struct seed_share_result *result)
 	look(job, result->entry);
 	row = find_row(result->entry, job->record.id);
 	job->superseded = row && row->record.superseded;
-	if (job->row <= ROW_FREE && job->generation->shown)
+	if (job->row <= ROW_KEPT && job->generation->shown)
 		return;
 	job->generation->shown = true;
 	keep_entry(job, result);
@@ -362,7 +366,7 @@ static errint_t read_row(struct step_job *job, const struct seed_share_row *row)
 		seed_record_release(&record);
 		return -ENOMEM;
 	}
-	if (in_flight(job->generation->engine, row) == ROW_FREE)
+	if (in_flight(job->generation->engine, row) != ROW_OURS)
 		be_as_taken(&record, row);
 	/* That its URLs may lead to private addresses is for this host to know, not for the bucket. */
 	record.private_service &= job->generation->engine->private_service;

@@ -392,7 +392,7 @@ errint_t seed_share_reclaim(struct seed_share_entry *entry, const struct seed_sh
 		return -ENOENT;
 	if (!found->token[0] && strcmp(found->host, change->host) == 0)
 		share_take(entry, found, change);
-	else if (found->until_s < change->now_s)
+	else if (found->until_s < change->now_s || found->record.state == SEED_STATE_FAILED)
 		take_over(entry, found, change);
 	else
 		return -ESTALE;

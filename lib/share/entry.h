@@ -202,8 +202,9 @@ errint_t seed_share_renew(struct seed_share_entry *entry, const struct seed_shar
 const struct seed_share_row *seed_share_take(struct seed_share_entry *entry,
 					     const struct seed_share_change *change);
 
-/* The row of that id becomes this host's under a new lease, if it is its own already or its
- * lease has run out; *row is that one, the entry's. For a host that has it in its journal.
+/* The row of that id becomes this host's under a new lease, if it is its own already, its
+ * lease has run out, or its host only keeps it (it has failed for those who waited); *row is that
+ * one, the entry's. For a host that has it in its journal, or is asked for it anew.
  * Another may have had it meanwhile, and have sent it: what is to be done is what the row says,
  * if that is further than the journal. -ESTALE: another has it, or it is a copy. -ENOENT: it
  * is not in flight. */

@@ -459,3 +459,47 @@ is_placeholder() { # FILE
 	fails is_placeholder "$THREE.state/history/fox/0001.png"
 	wait_until ask get "$thumb" >"$DIR/stored"
 }
+
+# fox is paid for, its writer on the first host has its error, and that host asks for the task now
+# and then.
+kept_on_one() {
+	hosts timeout=3
+	faults '[{"on":"poll","do":{"status":503}}]'
+	same "close ETIMEDOUT" "$(MNT=$ONE try_write fox "a red fox")"
+	has "$(<"$ONE/status")" "the task is kept"
+}
+
+@test "what one host keeps is asked for by another on which it is written again" {
+	kept_on_one
+	same "close ETIMEDOUT" "$(MNT=$TWO try_write fox "a red fox")"
+	has "$(<"$TWO/status")" "Another host keeps it for later: goes on here"
+	kill -STOP "${PIDS[0]}" "${PIDS[1]}"
+	faults '[]'
+	on "$THREE" fox "a red fox"
+	kill -CONT "${PIDS[0]}" "${PIDS[1]}"
+	everywhere sum_is "$(sum "$THREE/images/fox.png")" images/fox.png
+	same 1 "$(count create)"
+	is_gone "$THREE/history/fox/0001.png"
+}
+
+@test "also where it has been seen there, and whoever waited has had the error" {
+	hosts timeout=3
+	faults '[{"on":"poll","do":{"status":503}}]'
+	MNT=$ONE background try_write fox "a red fox"
+	received accepted 1
+	same "close ETIMEDOUT" "$(MNT=$TWO try_write fox "a red fox")"
+	job_ends 0 "$JOB"
+	same "close ETIMEDOUT" "$(<"$JOB_OUT")"
+	kill -STOP "${PIDS[0]}"
+	faults '[]'
+	on "$TWO" fox "a red fox"
+	kill -CONT "${PIDS[0]}"
+	everywhere sum_is "$(sum "$TWO/images/fox.png")" images/fox.png
+	same 1 "$(count create)"
+}
+
+@test "a callback does not wait for what another host keeps" {
+	kept_on_one
+	same ok "$(callback "$TWO" fox "$(cover)")"
+	everywhere sum_is "$(sum "$TWO/images/fox.png")" images/fox.png
+}
