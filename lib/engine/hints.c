@@ -23,6 +23,7 @@ struct hint {
 	struct shared *shared;
 	struct seed_s3_op *op;
 	char id[SEED_STORE_ID_BYTES]; /* of the generation that it tells of; "": of none */
+	bool landed;                  /* it has ended since: the hint goes once it is there */
 	char data[HINT_REUSE_BYTES];
 };
 
@@ -85,7 +86,9 @@ static void on_told(void *context, struct seed_s3_answer *answer)
 {
 	struct hint *hint = context;
 
-	if (answer->outcome != SEED_S3_DONE)
+	if (hint->landed)
+		hint_landed(hint->shared, hint->id, hint->data);
+	else if (answer->outcome != SEED_S3_DONE)
 		not_told(hint->shared, hint->id);
 	hint_free(hint);
 }
@@ -136,10 +139,23 @@ static void remove_key(struct shared *shared, const char *key)
 		hint_free(hint);
 }
 
+/* Two requests have no order on their way: one that is sent waits for the other's answer. */
+static bool is_being_told(struct shared *shared, const char *id, const char *name)
+{
+	bool is = false;
+
+	for (struct hint *hint = shared->hints; hint; hint = hint->next)
+		if (!hint->landed && strcmp(hint->id, id) == 0 && strcmp(hint->data, name) == 0)
+			is = hint->landed = true;
+	return is;
+}
+
 void hint_landed(struct shared *shared, const char *id, const char *name)
 {
 	struct seed_buf key;
 
+	if (is_being_told(shared, id, name))
+		return;
 	if (flight_key(id, name, &key) == 0)
 		remove_key(shared, key.data);
 	seed_buf_release(&key);

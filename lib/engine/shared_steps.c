@@ -86,9 +86,15 @@ static bool is_for_others(const struct seed_engine *engine, const struct seed_re
 /* Its image may be at a private address, as its service is; which this host finds out by its own
  * first request (net.h, private_peer), and not by what the bucket says. Until then it would refuse
  * the image, and what was paid for would be lost. */
+static bool has_unknown_url(const struct seed_engine *engine, const struct seed_record *record)
+{
+	return record->private_service && !engine->private_service && record->image_url;
+}
+
+/* And there is no task to ask for first. */
 static bool is_guarded_here(const struct seed_engine *engine, const struct seed_record *record)
 {
-	return record->private_service && !engine->private_service && strcmp(record->step, "queued") != 0;
+	return has_unknown_url(engine, record) && !record->task_id;
 }
 
 static enum row_state in_flight(const struct seed_engine *engine, const struct seed_share_row *row)
@@ -358,6 +364,28 @@ static void be_as_taken(struct seed_record *record, const struct seed_share_row 
 		record->step = seed_record_step("submitting");
 }
 
+/* The service is asked for the task before its image is. */
+static errint_t ask_for_url(struct seed_record *record)
+{
+	struct seed_task task = { 0 };
+	char *text = NULL;
+
+	if (record->task && seed_task_parse(record->task, &task) == 0) {
+		free(task.image_url);
+		task.image_url = NULL;
+		task.stage = SEED_STAGE_POLL;
+		text = seed_task_format(&task);
+	}
+	seed_task_release(&task);
+	if (record->task && !text)
+		return -ENOMEM;
+	free(record->task);
+	record->task = text;
+	free(record->image_url);
+	record->image_url = NULL;
+	return 0;
+}
+
 static errint_t read_row(struct step_job *job, const struct seed_share_row *row)
 {
 	struct seed_record record;
@@ -368,6 +396,10 @@ static errint_t read_row(struct step_job *job, const struct seed_share_row *row)
 	}
 	if (in_flight(job->generation->engine, row) != ROW_OURS)
 		be_as_taken(&record, row);
+	if (has_unknown_url(job->generation->engine, &record) && ask_for_url(&record)) {
+		seed_record_release(&record);
+		return -ENOMEM;
+	}
 	/* That its URLs may lead to private addresses is for this host to know, not for the bucket. */
 	record.private_service &= job->generation->engine->private_service;
 	seed_record_release(&job->record);
