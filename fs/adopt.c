@@ -145,7 +145,7 @@ static errint_t copy(const struct bucket *bucket, struct seed_store *store, stru
 {
 	char host[SEED_STORE_HOST_BYTES];
 	struct seed_adopt_config config = {
-		.store = store, .host = host, .stop = &stopped,
+		.store = store, .credentials = bucket->credentials, .host = host, .stop = &stopped,
 		.problems = { .say = on_problem }, .progress = { .say = on_progress },
 	};
 	errint_t err = make_writer(host, error);

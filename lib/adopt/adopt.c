@@ -7,6 +7,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/text.h"
 #include "lib/net/net.h"
+#include "lib/s3/role.h"
 #include "lib/share/share.h"
 #include "lib/share/store_clock.h"
 
@@ -47,6 +48,7 @@ struct adoption {
 	const struct seed_adopt_config *config;
 	struct seed_adopt_counts *counts;
 	struct seed_share *share;
+	struct seed_s3_role *role;
 	struct seed_adopt_survey survey;
 	struct seed_adopt_list refused; /* folders that are something else there; items are the survey's */
 	size_t next_folder, next_name;
@@ -620,6 +622,7 @@ static void turn(struct adoption *adoption)
 	bool moved = advance_all(adoption, now_ms);
 
 	report_progress(adoption, now_ms);
+	(void)seed_s3_role_turn(adoption->role, now_ms);
 	at_ms = seed_share_turn(adoption->share, now_ms);
 	if (moved)
 		at_ms = now_ms;
@@ -657,6 +660,11 @@ static errint_t copy_all(struct adoption *adoption, struct seed_error *error)
 	return *adoption->config->stop ? seed_error_set(error, EINTR, "it was stopped") : 0;
 }
 
+static void on_role(void *context, const char *line)
+{
+	complain(context, "%s", line);
+}
+
 static errint_t prepare(struct adoption *adoption, struct seed_error *error)
 {
 	const struct seed_adopt_config *config = adoption->config;
@@ -668,6 +676,9 @@ static errint_t prepare(struct adoption *adoption, struct seed_error *error)
 	adoption->refused.items = calloc(adoption->survey.folders.count + 1, sizeof(char *));
 	if (!adoption->refused.items)
 		return seed_error_set(error, ENOMEM, "out of memory");
+	err = seed_s3_role_new(config->net, config->credentials, on_role, adoption, &adoption->role);
+	if (err)
+		return seed_error_set(error, -err, "%s", strerror(-err));
 	/* All versions: what is to go goes when hosts mount. */
 	err = seed_share_new(config->s3, config->host, LEASE_S, -1, &adoption->share);
 	return err ? seed_error_set(error, -err, "%s", strerror(-err)) : 0;
@@ -691,6 +702,7 @@ errint_t seed_adopt_run(const struct seed_adopt_config *config, struct seed_adop
 	for (size_t i = 0; i < AT_ONCE; i++)
 		cancel(&adoption.copies[i]);
 	seed_share_free(adoption.share);
+	seed_s3_role_free(adoption.role);
 	free(adoption.refused.items);
 	seed_adopt_survey_release(&adoption.survey);
 	return err;

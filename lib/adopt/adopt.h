@@ -25,6 +25,7 @@ struct seed_adopt_config {
 	struct seed_store *store;
 	struct seed_net *net; /* that of `s3` */
 	struct seed_s3 *s3;
+	struct seed_s3_credentials *credentials; /* those of `s3`: a role's are asked for anew */
 	const char *host;     /* 16 hexadecimal digits, which nobody else has */
 	struct seed_adopt_report problems;
 	struct seed_adopt_report progress; /* a line every few seconds */

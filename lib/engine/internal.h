@@ -15,7 +15,7 @@
  *                                  how it ends, what a failure leads to, where a row
  *                                  goes on
  *     exchange.c cancel.c progress.c disk_steps.c queue.c budget.c reuse.c reuse_key.c thumbs.c
- *     shared_steps.c shared_reuse.c shared_changes.c shared.c hints.c cache.c role.c
+ *     shared_steps.c shared_reuse.c shared_changes.c shared.c hints.c cache.c
  *     generation.c waiting.c ticket.c timers.c post.c failure.c schedule.c metrics.c disk.c
  *                                  leaves: each does one thing, and reports its end
  *                                  through engine->deliver
@@ -301,7 +301,7 @@ struct generation {
 #define SHARED_GRACE_MS 1000
 
 struct seed_s3_probe;
-struct seed_s3_login;
+struct seed_s3_role;
 
 /* The store that this host shares with others: shared.c. */
 /* Names whose state at the store is remembered: by hash, so one may hide another. */
@@ -317,10 +317,7 @@ struct shared {
 	struct seed_s3 *s3;
 	struct seed_share *share;
 	struct seed_s3_credentials *credentials; /* owned once the engine is there */
-	/* role.c */
-	struct seed_s3_login *login; /* for a new key; NULL: none is asked for */
-	bool login_over, login_fails; /* it has ended; the log says that it does not work */
-	int64_t login_ms;            /* not before */
+	struct seed_s3_role *role; /* renews them; NULL: there are none */
 	struct seed_farmer *farmer; /* the budget, jobs and rate of all hosts */
 	int lease_s;          /* of a row in flight */
 	int jobs;             /* as many may run here now */
@@ -958,11 +955,6 @@ void shared_change_rename(struct shared_change *change, const char *from, const 
 void shared_change_follow(const struct shared_change *change, struct generation *generation);
 void shared_change_release(struct shared_change *change);
 void shared_changes_stop(struct seed_engine *engine);
-
-/* ---- role.c ---- */
-
-/* Returns when to be called again. */
-int64_t role_turn(struct shared *shared, int64_t now_ms);
 
 /* ---- hints.c ---- */
 

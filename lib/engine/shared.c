@@ -7,6 +7,7 @@
 #include "lib/engine/internal.h"
 #include "lib/s3/key.h"
 #include "lib/s3/probe.h"
+#include "lib/s3/role.h"
 
 /* Another host may go on with what this one has in flight after so long without a word. */
 #define LEASE_S 60
@@ -24,6 +25,13 @@ static int lease_s(void)
 		return (int)strtol(lease, NULL, 10);
 #endif
 	return LEASE_S;
+}
+
+static void on_role(void *context, const char *line)
+{
+	const struct shared *shared = context;
+
+	seed_log_line(shared->engine->log, NULL, SEED_LOG_ERROR "%s", line);
 }
 
 errint_t shared_new(struct seed_engine *engine, struct shared **out)
@@ -44,6 +52,10 @@ errint_t shared_new(struct seed_engine *engine, struct shared **out)
 	shared->engine = engine;
 	*out = shared;
 	err = seed_s3_new(engine->net, &config->s3, config->credentials, &shared->s3, &error);
+	if (err)
+		return err;
+	if (config->credentials)
+		err = seed_s3_role_new(engine->net, config->credentials, on_role, shared, &shared->role);
 	if (err)
 		return err;
 	seed_s3_set_quotes(shared->s3, config->quotes);
@@ -72,7 +84,7 @@ void shared_free(struct shared *shared)
 		return;
 	seed_s3_probe_free(shared->probe);
 	seed_presence_free(shared->presence);
-	seed_s3_login_free(shared->login);
+	seed_s3_role_free(shared->role);
 	if (shared->scan)
 		seed_s3_cancel(shared->scan);
 	hints_free(shared);
@@ -217,7 +229,7 @@ int64_t shared_turn(struct seed_engine *engine, int64_t now)
 
 	if (!engine->shared)
 		return INT64_MAX;
-	at = role_turn(engine->shared, now);
+	at = engine->shared->role && !engine->stopping ? seed_s3_role_turn(engine->shared->role, now) : INT64_MAX;
 	if (!engine->shared->proved) {
 		next = turn_probe(engine->shared, now);
 		return next < at ? next : at;

@@ -427,3 +427,25 @@ is_beyond() { # COUNT
 	adopt
 	adopted
 }
+
+role() { # COMMAND…: with the key of a role, and no other
+	env -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY AWS_CONTAINER_AUTHORIZATION_TOKEN=container-secret \
+		AWS_CONTAINER_CREDENTIALS_FULL_URI="$URL/role" "$@"
+}
+
+@test "a role's key that the store does not take any more is asked for anew" {
+	export MODEL_HOLDS=$DIR/holds
+	model metadata log rotates=7200
+	small
+	write fox "a fox"
+	write owl "an owl"
+	stop_seedfs
+	echo "PUT /seed/adopt-$BATS_TEST_NUMBER/image/" >"$DIR/holds"
+	background role timeout 80 "$SEEDFS" --adopt -o "state=$STATE,$(store)"
+	wait_until grep -q "^PUT .*/image/" "$DIR"/model.*.err
+	# Somebody else has the next key, and this one is worth nothing.
+	curl -sS -H "Authorization: container-secret" "$URL/role" >"$DIR/role"
+	rm "$DIR/holds"
+	WAIT=60 job_ends 0 "$JOB"
+	has "$(<"$JOB_OUT")" "$STATE belongs to s3://seed/adopt-$BATS_TEST_NUMBER at $URL now"
+}
