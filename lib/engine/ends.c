@@ -121,6 +121,8 @@ void generation_inherit(struct generation *late, struct generation *failed)
 {
 	struct seed_error error;
 
+	if (!generation_share_name(late, failed))
+		return;
 	take_attempts(&late->record, &failed->record);
 	late->record.superseded = false;
 	late->record.state = SEED_STATE_FAILED;
@@ -150,7 +152,7 @@ struct generation *generation_take_over(struct generation *late)
 {
 	struct generation *main = late->main;
 
-	if (!main || generation_is_ending(main) || !main->link_same)
+	if (!main || generation_is_ending(main) || !main->link_same || !generation_share_name(late, main))
 		return NULL;
 	take_attempts(&late->record, &main->record);
 	take_waiters(late, main);

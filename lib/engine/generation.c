@@ -74,8 +74,10 @@ static struct generation *oldest_of(struct seed_engine *engine, const char *name
 
 static bool take_name(struct generation *generation, const char *name)
 {
-	if (seed_record_set(&generation->record.name, name) == 0)
+	if (seed_record_set(&generation->record.name, name) == 0) {
+		generation->renames++;
 		return true;
+	}
 	generation_log(generation, SEED_LOG_ERROR "out of memory: the generation goes on under its old name");
 	return false;
 }
@@ -119,6 +121,15 @@ void generation_follow_name(struct generation *generation, const char *name)
 		generation_link_behind(generation, newer);
 	else
 		link_name(generation);
+}
+
+bool generation_share_name(struct generation *a, struct generation *b)
+{
+	if (a->renames > b->renames)
+		generation_follow_name(b, a->record.name);
+	else
+		generation_follow_name(a, b->record.name);
+	return strcmp(a->record.name, b->record.name) == 0;
 }
 
 void generation_link_behind(struct generation *generation, struct generation *newer)

@@ -211,6 +211,7 @@ struct generation {
 	int64_t due_ms; /* timers.c */
 	size_t due_at;  /* its place there and 1; 0: none */
 	struct seed_engine *engine;
+	unsigned renames; /* that its name has gone along with */
 	int64_t begun_ms; /* when its text was committed, by seed_clock_now_ms() */
 	uint64_t order; /* when it came, among changes: ids are of other hosts' clocks, too */
 
@@ -727,6 +728,9 @@ void generation_unlink_name(struct generation *generation);
 void generation_rename(struct generation *generation, const char *name);
 /* Another host has renamed its entry. It alone goes along, behind those that are there. */
 void generation_follow_name(struct generation *generation, const char *name);
+/* A late task and its retry find out about a rename each by itself: both have the later name then.
+ * False: there was no memory for that. */
+bool generation_share_name(struct generation *a, struct generation *b);
 void generation_part_from_late(struct generation *generation);
 void generation_release_slot(struct generation *generation);
 /* Waiters and tickets get `code`. */

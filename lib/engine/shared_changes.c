@@ -107,6 +107,22 @@ static bool to_name(const struct shared_change *change, char name[SEED_STORE_PAT
 	return seed_store_renamed(from_name(change), change->from, change->to, below, name);
 }
 
+/* A text whose beginning was not answered, when its name is left: the entry as it was joined has it, or
+ * nobody will. */
+static void settle_beginning(const struct shared_change *change, struct generation *generation)
+{
+	const struct seed_share_entry *source = &change->source;
+
+	if (!generation->tried.serial || strcmp(generation->record.name, from_name(change)) != 0)
+		return;
+	if (seed_share_wrote(source, generation->tried.serial, generation->tried.writer) == SEED_SHARE_WROTE)
+		generation->lease = LEASE_LOST;
+	for (size_t i = 0; i < source->row_count; i++)
+		if (strcmp(source->rows[i].record.id, generation->record.id) == 0)
+			generation->lease = source->rows[i].lease;
+	generation->tried.serial = 0;
+}
+
 static void on_left(void *context, const struct seed_share_result *result)
 {
 	struct shared_change *change = context;
@@ -119,6 +135,8 @@ static void on_left(void *context, const struct seed_share_result *result)
 	if (result->err != -ENOENT && failed(change, result))
 		return;
 	change->moved++;
+	for (struct generation *g = change->engine->generations; g && !result->err; g = g->next)
+		settle_beginning(change, g);
 	if (!result->err && !change->source.folder)
 		change->left[change->next_name] = result->entry->gone ?
 			result->entry->moves[result->entry->move_count - 1] :

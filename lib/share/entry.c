@@ -303,8 +303,12 @@ errint_t seed_share_begin(struct seed_share_entry *entry, const struct seed_shar
 	}
 	if (change->unless_there && share_has_image(entry))
 		return -ENOTUNIQ;
-	if (share_find_row(entry, row->id) || share_is_of(&entry->current, row->id) ||
-	    share_is_placed(entry, row->id))
+	made = share_find_row(entry, row->id);
+	if (made && asks_for_the_same(&made->record, row)) { /* it was begun before, and came here by a rename */
+		*joined = made;
+		return -EEXIST;
+	}
+	if (made || share_is_of(&entry->current, row->id) || share_is_placed(entry, row->id))
 		return -EALREADY;
 	share_supersede_rows(entry, NULL);
 	err = share_retire_current(entry);

@@ -167,7 +167,8 @@ struct seed_share_change {
  * Present rows are superseded: what no service has is dropped, and what is paid for, or may
  * be, stays until it has ended. The current image goes to the history. What a user had removed,
  * and where the name was moved to, is forgotten. -EEXIST, and nothing was
- * changed: the newest row asks for the same (no callback's does), or runs and `unless_there`; *joined is that one, the entry's.
+ * changed: the newest row asks for the same (no callback's does), or runs and `unless_there`, or this text's own
+ * row is here already; *joined is that one, the entry's.
  *
  * Where the answer to the swap is lost, seed_share_wrote() of the serial that was tried says
  * whether it happened; `row` begins again only if it did not. A row that has begun may have

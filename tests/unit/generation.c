@@ -96,6 +96,27 @@ static void test_superseded_goes_along(void **state)
 	order("ant", (struct generation *[]){ new, NULL });
 }
 
+/* Of a late task and its retry one knows already that another host has renamed the entry. */
+static void test_pair_has_the_later_name(void **state)
+{
+	struct generation *late, *main;
+
+	(void)state;
+	late = make("cat");
+	generation_unlink_name(late);
+	main = make("cat");
+	generation_follow_name(late, "bee");
+	assert_true(generation_share_name(late, main));
+	assert_string_equal(main->record.name, "bee");
+	order("cat", (struct generation *[]){ NULL });
+	order("bee", (struct generation *[]){ main, NULL });
+	generation_follow_name(main, "ant");
+	assert_true(generation_share_name(late, main));
+	assert_string_equal(late->record.name, "ant");
+	generation_link_behind(late, main);
+	order("ant", (struct generation *[]){ main, late, NULL });
+}
+
 /* The clock was set between a prompt's row and this mount. */
 static void test_age(void **state)
 {
@@ -123,6 +144,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_rename_keeps_the_order, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_what_is_over_stays, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_superseded_goes_along, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_pair_has_the_later_name, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_age, set_up, tear_down),
 	};
 

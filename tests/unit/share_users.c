@@ -489,6 +489,33 @@ static void test_unless_there(void **state)
 	seed_share_release(&entry);
 }
 
+/* A beginning that was not answered, made again where its row came by a rename and has been sent. */
+static void test_begin_again(void **state)
+{
+	struct seed_share_change change = by(0, 0);
+	const struct seed_share_row *joined = NULL;
+	struct seed_share_entry entry;
+	struct seed_record row;
+	int64_t a;
+
+	(void)state;
+	start(&entry);
+	a = begin(&entry, 0, "a");
+	assert_int_equal(update(&entry, 0, a, "a", "accepted", SEED_STATE_GENERATING), 0);
+	(void)begin(&entry, 1, "b");
+	make(&row, "a", "queued", SEED_STATE_QUEUED);
+	assert_int_equal(seed_share_begin(&entry, &change, &row, &joined), -EEXIST);
+	assert_string_equal(joined->record.id, "a");
+	expect(&entry, "b=queued | a-accepted@a b+queued@b | |");
+	seed_record_release(&row);
+	/* Another text that has the id by chance. */
+	make(&row, "c", "queued", SEED_STATE_QUEUED);
+	assert_int_equal(seed_record_set(&row.id, "a"), 0);
+	assert_int_equal(seed_share_begin(&entry, &change, &row, &joined), -EALREADY);
+	seed_record_release(&row);
+	seed_share_release(&entry);
+}
+
 /* The prompt is that of the last commit. */
 static void test_restore_keeps_the_prompt(void **state)
 {
@@ -847,6 +874,7 @@ int main(void)
 		cmocka_unit_test(test_restore),
 		cmocka_unit_test(test_set_time),
 		cmocka_unit_test(test_unless_there),
+		cmocka_unit_test(test_begin_again),
 		cmocka_unit_test(test_restore_keeps_the_prompt),
 		cmocka_unit_test(test_prune),
 		cmocka_unit_test(test_create),
