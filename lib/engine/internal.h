@@ -531,6 +531,9 @@ bool refresh_name(struct seed_engine *engine, const char *name, bool follows,
 		  struct refresh_watch *watch);
 /* So, for a request: request->command.run follows in any case, request->code says how. */
 void refresh_request(struct seed_engine *engine, struct request *request, bool follows);
+/* An entry was read: the rows of hosts that are gone go on here, and those of this host that nothing
+ * here knows. */
+void refresh_take_up(struct seed_engine *engine, const struct seed_share_entry *entry);
 void refreshes_stop(struct seed_engine *engine);
 /* What is here may not be what the store has: the next look reads it in any case. */
 void refresh_forget(struct seed_engine *engine, const char *name);

@@ -248,19 +248,29 @@ static void follow(struct seed_engine *engine, const struct seed_record *row)
 		machine_start(generation, PHASE_FOLLOW);
 }
 
-/* The rows of hosts that are gone go on here; and for those who wait, the row that
- * another host has is followed. */
-static void take_up(struct refresh *refresh, const struct seed_share_entry *entry)
+/* One that was begun or added, and whose host did not hear so. */
+static bool is_forgotten(const struct seed_engine *engine, const struct seed_share_row *row)
 {
-	struct seed_engine *engine = refresh->engine;
+	return !row->token[0] && strcmp(row->host, engine->config.shared->host) == 0;
+}
+
+/* For those who wait (`follows`), the row that another host has is followed, too. */
+static void take_up(struct seed_engine *engine, const struct seed_share_entry *entry, bool follows)
+{
 	int64_t now_s = seed_share_now_s(engine->shared->share);
 
 	for (size_t i = 0; i < entry->row_count; i++) {
 		const struct seed_share_row *row = &entry->rows[i];
 
-		if (row->until_s < now_s || (refresh->follows && !row->record.superseded))
+		if (row->until_s < now_s || is_forgotten(engine, row) || (follows && !row->record.superseded))
 			follow(engine, &row->record);
 	}
+}
+
+void refresh_take_up(struct seed_engine *engine, const struct seed_share_entry *entry)
+{
+	if (!engine->stopping)
+		take_up(engine, entry, false);
 }
 
 /* Removed, superseded or renamed elsewhere: the next renewal finds out which, so it comes now. */
@@ -296,7 +306,7 @@ static void was_read(struct refresh *refresh, const struct seed_share_result *re
 	refresh->was_folder = seed_share_was_folder(result->entry);
 	for (struct refresh_watch *watch = refresh->watches; watch; watch = watch->next)
 		watch->landed = watch->row && !has_row(result->entry, watch->row);
-	take_up(refresh, result->entry);
+	take_up(engine, result->entry, refresh->follows);
 	check_lease(engine, refresh->name, result->entry);
 	if (engine_find(engine, refresh->name)) {
 		note(engine, refresh->name, 0, 0); /* it is not shown */

@@ -556,6 +556,8 @@ static void on_answer(void *context, const struct seed_share_result *result)
 		again = true;
 	} else {
 		rules[job->step].answered(job, result);
+		if (!result->err)
+			refresh_take_up(job->generation->engine, result->entry);
 	}
 	if (again || job->again)
 		ask(job);

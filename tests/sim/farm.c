@@ -45,6 +45,7 @@ static void start(int host)
 		.timeout_ms = TIMEOUT_MS,
 		.jobs = farm.jobs,
 		.budget = farm.budget,
+		.reuse = farm.reuse,
 		.metadata = true,
 		.workers = 1,
 		.shared = &member->store,
@@ -255,6 +256,7 @@ static void begin(uint64_t seed)
 	farm_check_begin();
 	farm.jobs = chance(20) ? 1 : chance(50) ? 3 : 32;
 	farm.waits = chance(30);
+	farm.reuse = seed % 3 == 0; /* each text is of one name: what is tried is how its key is taken */
 	farm.budget = chance(10) ? 4 + (int)roll(8) : 100000;
 	for (int i = 0; i < farm_hosts; i++) {
 		members[i] = (struct member){ .engine = NULL };

@@ -23,6 +23,7 @@ struct member {
 struct farm {
 	int budget, jobs;
 	bool waits; /* offline=wait */
+	bool reuse;
 };
 
 extern struct member members[HOSTS_MAX];
