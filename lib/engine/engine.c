@@ -162,8 +162,10 @@ static errint_t make_parts(struct seed_engine *engine)
 		err = seed_worker_pool_new(&workers, &engine->workers);
 	if (!err && config->shared)
 		err = shared_new(engine, &engine->shared);
-	if (engine->shared)
+	if (engine->shared) {
 		engine->shared->look_below = folder_look_below;
+		engine->shared->take_up = refresh_take_up;
+	}
 	if (!err)
 		err = seed_rate_init(&engine->rate, config->rate_count,
 				     (int64_t)config->rate_seconds * 1000);

@@ -333,6 +333,8 @@ struct shared {
 	int64_t looks_ms;     /* no look before */
 	struct refresh *refreshes;       /* refresh.c: under way */
 	struct folder_look *folder_looks; /* folders.c: likewise */
+	/* refresh_take_up(), which is above shared_steps.c */
+	void (*take_up)(struct seed_engine *engine, const struct seed_share_entry *entry);
 	/* folder_look_below(), which is above refresh.c */
 	errint_t (*look_below)(struct seed_engine *engine, const char *path,
 			       void (*done)(struct seed_engine *engine, void *context, errint_t err),

@@ -557,7 +557,7 @@ static void on_answer(void *context, const struct seed_share_result *result)
 	} else {
 		rules[job->step].answered(job, result);
 		if (!result->err)
-			refresh_take_up(job->generation->engine, result->entry);
+			job->generation->engine->shared->take_up(job->generation->engine, result->entry);
 	}
 	if (again || job->again)
 		ask(job);
