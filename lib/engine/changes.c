@@ -9,6 +9,7 @@
  */
 #include <sys/stat.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/text.h"
 #include "lib/engine/internal.h"
 
@@ -261,6 +262,30 @@ static void leave(struct seed_engine *engine, const char *name)
 		g->leaving++;
 }
 
+/* Another host has renamed what it generates, and something else had the name: that was changed. */
+static bool is_elsewhere(const struct change *change, const struct generation *generation)
+{
+	const char *json = change->shared.entry;
+	struct seed_share_entry entry;
+	bool is;
+
+	if (!json)
+		return false;
+	is = seed_share_parse(json, strlen(json), generation->record.name, &entry) == 0 &&
+	     shared_went_to(generation, &entry);
+	seed_share_release(&entry);
+	return is;
+}
+
+/* Where other hosts have done something to its name, it finds out now. */
+static void stay(struct generation *generation)
+{
+	if (generation->renew_ms)
+		generation->renew_ms = seed_clock_now_ms();
+	timers_touch(generation);
+	disk_step_resume(generation);
+}
+
 /* The change is on disk, or has failed. What was written to the name since stays. */
 static void left(struct seed_engine *engine, struct change *change, const char *name,
 		 void (*go)(struct generation *))
@@ -273,8 +298,8 @@ static void left(struct seed_engine *engine, struct change *change, const char *
 			continue;
 		/* Another of them may still be on its way. */
 		g->leaving--;
-		if (change->err)
-			disk_step_resume(g);
+		if (change->err || is_elsewhere(change, g))
+			stay(g);
 		else
 			go(g);
 	}
@@ -327,8 +352,23 @@ static errint_t start_remove(struct seed_engine *engine, struct change *change)
 	return 0;
 }
 
+/* Empty, and nobody has written it yet. */
+static bool is_blank(struct seed_engine *engine, const char *name)
+{
+	char *text = NULL;
+	size_t len = 0;
+	bool blank = !seed_store_has_image(engine->store, name) &&
+		     seed_store_prompt_read(engine->store, name, &text, &len) == 0 &&
+		     seed_text_trimmed(text, len) == 0;
+
+	free(text);
+	return blank;
+}
+
 static errint_t remove_on_disk(struct seed_engine *engine, struct change *change)
 {
+	if (change->absent && !is_blank(engine, change->name))
+		return -ENOENT;
 	return seed_store_remove_prompt(engine->store, change->name,
 					change->cancelled.id ? &change->cancelled : NULL);
 }
@@ -561,21 +601,17 @@ static const struct kind removing_folder = {
 
 /* ---- rename ---- */
 
-/* Empty, and nobody has written it yet. */
-static bool is_blank(struct seed_engine *engine, const char *name)
+/* What other hosts have taken away from there does not move. */
+static void forget_gone(struct seed_engine *engine, const struct shared_change *shared)
 {
-	char *text = NULL;
-	size_t len = 0;
-	bool blank = !seed_store_has_image(engine->store, name) &&
-		     seed_store_prompt_read(engine->store, name, &text, &len) == 0 &&
-		     seed_text_trimmed(text, len) == 0;
-
-	free(text);
-	return blank;
+	for (size_t i = 0; i < shared->count; i++)
+		if (shared->gone[i])
+			SEED_UNUSED(shared_mirror(engine, shared->names[i], shared->gone[i]) == 0);
 }
 
 static errint_t move_on_disk(struct seed_engine *engine, struct change *change)
 {
+	forget_gone(engine, &change->shared);
 	if (change->absent && (change->folder || !is_blank(engine, change->name)))
 		return -ENOENT;
 	return change->folder ? seed_store_move_folder(engine->store, change->name, change->to) :
@@ -629,7 +665,9 @@ static void look_again(struct seed_engine *engine, const struct change *change)
 	}
 }
 
-/* A look at the old name may have made it what the store says, so that nothing is left here to move. */
+/* Then the files here follow, when they are looked at: a look at the old name may have made it what the
+ * store says, so that nothing is left here to move; and what is in the way here, such as an image whose
+ * prompt was removed, is in the history there. */
 static bool happened_at_store(const struct change *change)
 {
 	for (size_t i = 0; i < change->shared.count; i++)
@@ -642,7 +680,7 @@ static void move_ended(struct seed_engine *engine, struct change *change)
 {
 	if (engine->shared)
 		look_again(engine, change);
-	if (change->err == -ENOENT && happened_at_store(change))
+	if (!change->shared.err && happened_at_store(change))
 		change->err = 0;
 	if (change->err)
 		return;

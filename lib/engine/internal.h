@@ -930,8 +930,14 @@ void shared_ask(struct step_job *job);
 void shared_reuse(struct step_job *job);
 
 /* Nothing is asked any more; job->then follows for what was, with -ESHUTDOWN. */
+/* The rename of its name that took its row along, by what stands at the name; borrowed. NULL: none did. */
+const struct seed_share_move *shared_went_to(const struct generation *generation,
+					     const struct seed_share_entry *entry);
 /* Its row went along with that rename of `name`. */
 void shared_follow(struct generation *generation, const char *name, const struct seed_share_move *move);
+/* NAME's entry was read, behind the gate: what has its row there no more, since another host has renamed
+ * it, goes along. */
+void shared_follow_moves(struct seed_engine *engine, const char *name, const struct seed_share_entry *entry);
 void shared_stop(struct seed_engine *engine);
 
 /* ---- shared_changes.c ---- */
@@ -948,6 +954,7 @@ struct shared_change {
 	const char *name;       /* or, of a rename: */
 	const char *from, *to;
 	char **names;     /* of the rename's entries; owned, each */
+	char **gone;      /* the entry of each, as JSON, where nothing was to be renamed; owned, each; NULL */
 	struct seed_share_move *left; /* of each, when it was left; owned; serial 0: it was not */
 	size_t count, next_name, moved;
 	struct seed_share_entry source;

@@ -28,9 +28,12 @@ void shared_change_begin(struct shared_change *change, struct seed_engine *engin
 
 void shared_change_release(struct shared_change *change)
 {
-	for (size_t i = 0; i < change->count; i++)
+	for (size_t i = 0; i < change->count; i++) {
 		free(change->names[i]);
+		free(change->gone[i]);
+	}
 	free(change->names);
+	free(change->gone);
 	free(change->left);
 	free(change->entry);
 	seed_share_release(&change->source);
@@ -212,6 +215,9 @@ static void on_source(void *context, const struct seed_share_result *result)
 	if (failed(change, result))
 		return;
 	seed_share_release(&change->source);
+	shared_follow_moves(change->engine, from_name(change), result->entry);
+	if (result->entry->gone)
+		change->gone[change->next_name] = seed_share_format(result->entry);
 	if (change->count == 1 && !result->entry->folder && !seed_share_has_prompt(result->entry))
 		end(change, -ENOENT); /* another host has removed or renamed it */
 	else if (seed_share_copy(&change->source, result->entry, NULL))
@@ -238,10 +244,16 @@ static errint_t add_name(struct shared_change *change, const char *name)
 {
 	char **names = reallocarray(change->names, change->count + 1, sizeof(*names));
 	struct seed_share_move *left;
+	char **gone;
 
 	if (!names)
 		return -ENOMEM;
 	change->names = names;
+	gone = reallocarray(change->gone, change->count + 1, sizeof(*gone));
+	if (!gone)
+		return -ENOMEM;
+	change->gone = gone;
+	gone[change->count] = NULL;
 	left = reallocarray(change->left, change->count + 1, sizeof(*left));
 	if (!left)
 		return -ENOMEM;

@@ -474,14 +474,18 @@ static bool has_moved_for_ever(struct step_job *job)
 	return true;
 }
 
+const struct seed_share_move *shared_went_to(const struct generation *generation,
+					     const struct seed_share_entry *entry)
+{
+	/* With a token, its lease is one of another name. */
+	return seed_share_went_to(entry, generation->record.id,
+				  generation->token[0] ? generation->token_since : generation->lease);
+}
+
 /* The name has another name since, given on another host: a copy of the row is there. */
 static const struct seed_share_move *went_to(const struct step_job *job, const struct seed_share_entry *entry)
 {
-	const struct generation *generation = job->generation;
-
-	/* With a token, its lease is one of another name. */
-	return seed_share_went_to(entry, job->record.id,
-				  generation->token[0] ? generation->token_since : generation->lease);
+	return shared_went_to(job->generation, entry);
 }
 
 static bool has_moved(struct step_job *job, const struct seed_share_entry *entry)
@@ -502,6 +506,24 @@ void shared_follow(struct generation *generation, const char *name, const struct
 		return;
 	seed_share_follow(name, move->serial, generation->token);
 	generation->token_since = (int64_t)move->there;
+}
+
+void shared_follow_moves(struct seed_engine *engine, const char *name, const struct seed_share_entry *entry)
+{
+	struct generation *next;
+
+	for (struct generation *g = engine->generations; g; g = next) {
+		const struct seed_share_move *move;
+
+		next = g->next;
+		if (generation_is_over(g) || g->lease <= 0 || strcmp(g->record.name, name) != 0)
+			continue;
+		move = shared_went_to(g, entry);
+		if (!move)
+			continue;
+		shared_follow(g, name, move);
+		generation_follow_name(g, move->to);
+	}
 }
 
 static void go_along(struct step_job *job, const struct seed_share_entry *entry)

@@ -262,6 +262,50 @@ held_ends() { # OUTCOME
 	same 2 "$(count create)"
 }
 
+@test "what another host has renamed just now is not removed on the host that generates it" {
+	local text
+
+	hosts
+	for text in fox hen; do
+		held "$ONE" $text "a red $text"
+		mv "$TWO/prompts/$text" "$TWO/prompts/moved-$text"
+		[ $text = fox ] || on "$THREE" $text "a newer hen"
+		[ $text = hen ] || same "1" "$(rm "$ONE/prompts/$text" 2>"$DIR/rm" || echo $?)"
+		[ $text = fox ] || rm "$ONE/prompts/$text" # which is the newer one
+		release "a red $text"
+		held_ends ok
+		everywhere sum_is "$(sum "$ONE/images/moved-$text.png")" images/moved-$text.png
+		same 1 "$(count create "a red $text")"
+		lists "" "$ONE/history/moved-$text" 2>/dev/null || true
+	done
+	has "$(<"$DIR/rm")" "No such file or directory"
+	everywhere is_gone prompts/fox
+	everywhere is_gone prompts/hen
+}
+
+@test "what another host has taken out of a folder does not go along with the folder" {
+	local gap
+
+	hosts
+	for gap in 0 2; do
+		mkdir "$ONE/prompts/old"
+		on "$ONE" old/owl "an owl $gap"
+		held "$ONE" old/fox "a red fox $gap"
+		mv "$TWO/prompts/old/fox" "$TWO/prompts/out"
+		sleep "$gap"
+		mv "$ONE/prompts/old" "$ONE/prompts/new"
+		release "a red fox $gap"
+		held_ends ok
+		everywhere sum_is "$(sum "$ONE/images/out.png")" images/out.png
+		same "a red fox $gap" "$(jq -r .prompt "$ONE/records/out.json")"
+		everywhere lists "owl " prompts/new
+		everywhere is_gone history/new/fox
+		same 1 "$(count create "a red fox $gap")"
+		rm "$ONE/prompts/new/owl" "$ONE/prompts/out"
+		rmdir "$ONE/prompts/new"
+	done
+}
+
 @test "who looks at a name sees that another host has removed it while it is generated here" {
 	hosts
 	held "$ONE" fox "a red fox"
