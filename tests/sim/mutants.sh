@@ -100,7 +100,7 @@ mutant "a late task has no row of its own before the retry" lib/engine/attempts.
 mutant "a task id that found no disk is forgotten" lib/engine/submit.c \
 	's/\t\tgeneration_mark_again\(generation, event->err\);\n//'
 mutant "a failed removal cancels" lib/engine/changes.c \
-	's/if \(change->err\)\n\t\t\tdisk_step_resume\(g\);\n\t\telse\n\t\t\tgo\(g\);/go(g);/'
+	's/if \(change->err \|\| is_elsewhere\(change, g\)\)\n\t\t\tstay\(g\);\n\t\telse\n\t\t\tgo\(g\);/go(g);/'
 mutant "a failed rename supersedes" lib/engine/changes.c \
 	's/(static void move_ended.*?)(\tif \(change->err\)\n\t\treturn;\n)(\tif \(!change->folder\)\n\t\tsupersede_target\(engine, change\);\n)/$1$3$2/s'
 mutant "the budget keeps what was none" lib/engine/budget.c \
