@@ -106,6 +106,7 @@ static enum phase wait_for_same(struct generation *generation)
 		generation_log(generation, SEED_LOG_IMAGE "The same text is being generated for another name: "
 			       "waits for its image");
 	generation->waits_for_same = generation->holding = true;
+	generation->ask_until_ms = INT64_MAX;
 	if (pause_ms < SAME_MIN_MS)
 		pause_ms = SAME_MIN_MS;
 	/* What is made here says when it has ended. */
@@ -113,6 +114,23 @@ static enum phase wait_for_same(struct generation *generation)
 			      now + (pause_ms < SAME_MAX_MS ? pause_ms : SAME_MAX_MS);
 	timers_touch(generation);
 	return PHASE_STAY;
+}
+
+/* Nobody knows whether it has been made. Without the store nothing is sent anyway. */
+static enum phase ask_again(struct generation *generation, errint_t err)
+{
+	struct seed_error error;
+	int64_t now = seed_clock_now_ms();
+
+	if (generation->ask_until_ms == INT64_MAX)
+		generation->ask_until_ms = now + generation->engine->config.timeout_ms;
+	if (now < generation->ask_until_ms ||
+	    (err == -EHOSTUNREACH && generation->engine->config.shared->wait_offline))
+		return wait_for_store(generation);
+	if (err != -EHOSTUNREACH)
+		return PHASE_QUEUED;
+	seed_error_set(&error, EHOSTUNREACH, "the store did not say whether this text has an image");
+	return generation_fail(generation, &error);
 }
 
 /* First whether it is being made: else it could be made between the two questions. */
@@ -135,6 +153,9 @@ enum phase reuse_event(struct generation *generation, const struct event *event)
 		return PHASE_STAY;
 	if (event->err == -EAGAIN && generation->engine->shared)
 		return wait_for_same(generation);
+	/* Or its image was changed while it was looked at. */
+	if ((event->err == -EHOSTUNREACH || event->err == -ESTALE) && generation->engine->shared)
+		return ask_again(generation, event->err);
 	if (event->err)
 		return PHASE_QUEUED;
 	record->state = SEED_STATE_VERIFIED;

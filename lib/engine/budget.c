@@ -144,7 +144,13 @@ int64_t budget_left(struct seed_engine *engine)
 	return left > 0 ? left : 0;
 }
 
+bool budget_is_exhausted(const struct seed_engine *engine)
+{
+	return atomic_load(&engine->exhausted_day) == today();
+}
+
 int seed_engine_admission(struct seed_engine *engine)
 {
-	return atomic_load(&engine->exhausted_day) == today() ? EDQUOT : 0;
+	/* A text that was generated before costs nothing: commit.c. */
+	return !engine->config.reuse && budget_is_exhausted(engine) ? EDQUOT : 0;
 }

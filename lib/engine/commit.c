@@ -45,6 +45,8 @@ static errint_t keep_if_made(struct seed_engine *engine, struct request *request
 	request->has_image =
 		(engine->config.reuse || seed_store_has_prompt(engine->store, request->name)) &&
 		reuse_is_made(engine, request->name, request->text, request->sum);
+	if (!request->has_image && engine->config.reuse)
+		request->has_copy = reuse_has_copy(engine, request->name, request->text);
 	if (!request->has_image || engine->shared) /* the store comes first: show() */
 		return 0;
 	if (request->ticket)
@@ -62,8 +64,9 @@ static void begin(struct seed_engine *engine, struct request *request)
 		join(older, request);
 		return;
 	}
-	if (unless_made(request) && seed_engine_admission(engine)) {
-		request_refuse(engine, request, seed_engine_admission(engine));
+	/* Where it could not be said before: nothing is changed for a text that will not be sent. */
+	if ((unless_made(request) || engine->config.reuse) && !request->has_copy && budget_is_exhausted(engine)) {
+		request_refuse(engine, request, EDQUOT);
 		return;
 	}
 	err = generation_fill_record(engine, request->name, request->text, &record);

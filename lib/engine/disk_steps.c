@@ -214,7 +214,10 @@ static void run_step(struct seed_disk_job *disk)
 		job->err = keep_source(store, job);
 		break;
 	case STEP_REUSE:
+		job->reuse_name = job->maker ? strdup(job->maker) : NULL;
 		job->err = reuse_copy(engine, &job->record, &job->reuse_name);
+		if (job->err == -ENOENT && job->maker) /* it was changed since: it is looked at again */
+			job->err = -ESTALE;
 		break;
 	case STEP_FINISH:
 		job->err = seed_store_finish(store, &job->record, job->record.superseded);

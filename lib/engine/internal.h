@@ -481,6 +481,7 @@ struct request {
 	struct seed_key *key;
 	int code;        /* refresh_request(): an errno */
 	bool has_image;  /* changes_look(): one is there that answers it */
+	bool has_copy;   /* or another name has one that does (reuse) */
 	char sum[SEED_SHA256_HEX_BYTES]; /* so: its */
 	char *prompt;    /* so: prompts/NAME, where a callback has none; owned */
 };
@@ -818,6 +819,8 @@ int64_t queue_turn(struct seed_engine *engine, int64_t now_ms);
 void budget_load(struct seed_engine *engine);
 /* One more submission; false: the day's budget is spent. */
 bool budget_take(struct generation *generation);
+/* Known on any thread. */
+bool budget_is_exhausted(const struct seed_engine *engine);
 /* The submission under way was one for the budget, or was none. */
 void budget_settle(struct generation *generation, bool counts);
 int64_t budget_left(struct seed_engine *engine); /* -1: not limited */
@@ -831,8 +834,12 @@ const struct seed_spent *budget_today(struct seed_engine *engine);
 /* NAME's own image, whose SHA-256 is `sum`, is what the text asks for. A disk thread. */
 bool reuse_is_made(struct seed_engine *engine, const char *name, const char *text,
 		   char sum[SEED_SHA256_HEX_BYTES]);
+/* Another name's is, as far as is known here. A disk thread. */
+bool reuse_has_copy(struct seed_engine *engine, const char *name, const char *text);
+/* The verified image of `made` is what `wanted` asks for. */
+bool reuse_is_made_of(const struct seed_record *made, const struct seed_record *wanted);
 /* An image that `wanted` asks for is copied, and its facts are in `wanted`: *name is
- * whose (owned, in any case). -ENOENT: there is none. A disk thread. */
+ * whose (owned, in any case), NULL at first: whoever has it. -ENOENT: there is none. A disk thread. */
 errint_t reuse_copy(struct seed_engine *engine, struct seed_record *wanted, char **name) SEED_MUST_CHECK;
 /* Its facts go along. */
 errint_t reuse_take_facts(struct seed_record *to, const struct seed_record *from) SEED_MUST_CHECK;

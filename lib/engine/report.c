@@ -43,9 +43,9 @@ static void tell_why(const struct generation *generation, int64_t now_ms, char *
 	text[0] = '\0';
 	if (generation->holding && generation->held_code == ENOSPC) {
 		snprintf(text, size, "waits for disk space in the state directory");
-	} else if (generation->holding && generation->phase == PHASE_REUSE) {
+	} else if (generation->holding && generation->phase == PHASE_REUSE && generation->ask_until_ms == INT64_MAX) {
 		snprintf(text, size, "waits for the image of another name, which has the same text");
-	} else if (generation->holding && generation->phase == PHASE_BEGIN && !generation->held_code) {
+	} else if (generation->holding && !generation->held_code) {
 		snprintf(text, size, "waits for the store");
 	} else if (generation->holding) {
 		snprintf(text, size, "waits: %s here", strerror(generation->held_code));
@@ -61,6 +61,8 @@ static void tell_why(const struct generation *generation, int64_t now_ms, char *
 		snprintf(text, size, "another host generates it");
 	} else if (generation->phase != PHASE_QUEUED) {
 		return; /* the disk or the store has it: for a moment, or a line above says why */
+	} else if (engine->shared && engine->shared->trouble) {
+		snprintf(text, size, "waits for the store's object farm: %s", strerror(engine->shared->trouble));
 	} else if (engine->blocked_ms) {
 		put_when(when, sizeof(when), engine->hold_until_ms, now_ms);
 		snprintf(text, size, "waits: %s; next try%s", engine->blocked_error.message,

@@ -9,7 +9,7 @@ static bool same_text(const char *a, const char *b)
 }
 
 /* The settings that the image was asked for with first; a retry's are ours. */
-static bool same_settings(const struct seed_record *made, const struct seed_record *wanted)
+bool reuse_is_made_of(const struct seed_record *made, const struct seed_record *wanted)
 {
 	struct seed_params asked;
 
@@ -28,7 +28,7 @@ static bool is_made_as(struct seed_engine *engine, const char *name,
 		       const struct seed_record *wanted, struct seed_record *made)
 {
 	return seed_store_record_read(engine->store, name, made) == 0 &&
-	       made->state == SEED_STATE_VERIFIED && same_settings(made, wanted) &&
+	       made->state == SEED_STATE_VERIFIED && reuse_is_made_of(made, wanted) &&
 	       seed_store_has_image(engine->store, name);
 }
 
@@ -44,6 +44,21 @@ bool reuse_is_made(struct seed_engine *engine, const char *name, const char *tex
 	seed_record_release(&wanted);
 	seed_record_release(&made);
 	return same;
+}
+
+bool reuse_has_copy(struct seed_engine *engine, const char *name, const char *text)
+{
+	struct seed_record made = { 0 }, wanted;
+	char *maker = NULL;
+	bool has;
+
+	if (generation_fill_record(engine, name, text, &wanted) == 0)
+		maker = seed_store_reuse_find(engine->store, reuse_key(&wanted));
+	has = maker && is_made_as(engine, maker, &wanted, &made);
+	free(maker);
+	seed_record_release(&wanted);
+	seed_record_release(&made);
+	return has;
 }
 
 errint_t reuse_take_facts(struct seed_record *to, const struct seed_record *from)
@@ -76,7 +91,8 @@ errint_t reuse_copy(struct seed_engine *engine, struct seed_record *wanted, char
 	struct seed_record made = { 0 };
 	errint_t err = -ENOENT;
 
-	*name = seed_store_reuse_find(engine->store, reuse_key(wanted));
+	if (!*name)
+		*name = seed_store_reuse_find(engine->store, reuse_key(wanted));
 	if (*name && is_made_as(engine, *name, wanted, &made))
 		err = seed_store_image_copy(engine->store, *name, wanted->id);
 	/* Its bytes are in the store that hosts share. */

@@ -10,8 +10,8 @@
  * away. Where that generation has failed, those who waited for it do not wait for another's:
  * else one after the other would fail.
  *
- * Nothing that was paid for depends on it. Where the store is away, or the object is lost, the
- * text is generated for more than one name.
+ * A store that does not answer is asked again, and nothing is sent meanwhile. Only where the object is
+ * lost is a text generated for more than one name.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +25,7 @@
 #define TRIES_MAX 16
 
 struct claim {
+	char id[SEED_STORE_ID_BYTES]; /* the generation that has the key */
 	char etag[SEED_S3_ETAG_BYTES];
 	char body[HINT_REUSE_BYTES]; /* what is written */
 	char key[HINT_KEY_BYTES];
@@ -33,16 +34,27 @@ struct claim {
 
 static void look_at(struct step_job *job);
 
-/* The step goes on, with what it has learned or without. */
+/* 0: `maker` and `entry` say whose image is to be copied; without them, none. -EAGAIN: it is being made.
+ * -EHOSTUNREACH: nobody knows. */
 static void end(struct step_job *job, errint_t err)
 {
 	free(job->claim);
 	job->claim = NULL;
+	if (err || !job->entry) {
+		free(job->maker);
+		job->maker = NULL;
+	}
 	job->err = err;
 	job->then(job);
 }
 
 static void on_claimed(void *context, struct seed_s3_answer *answer);
+
+/* A store that will not have such an object has no keys: the text is generated. */
+static errint_t failed(const struct seed_s3_answer *answer)
+{
+	return answer->outcome == SEED_S3_REFUSED ? 0 : -EHOSTUNREACH;
+}
 
 static void take(struct step_job *job)
 {
@@ -59,24 +71,27 @@ static void take(struct step_job *job)
 	job->maker = NULL;
 	if (seed_s3_swap(job->generation->engine->shared->s3, &put, sizeof(claim->body),
 			 seed_clock_now_ms() + ASK_MS, on_claimed, job, &job->sent))
-		end(job, 0);
+		end(job, -EHOSTUNREACH);
 }
 
 /* Whose the key is, by what stands there. */
 static void read_claim(struct step_job *job, const struct seed_s3_answer *answer)
 {
 	struct claim *claim = job->claim;
-	const char *id = job->record.id, *name = strchr(answer->body, ' ');
-	const bool is_ours = name && (size_t)(name - answer->body) == strlen(id) &&
-			     strncmp(answer->body, id, strlen(id)) == 0;
+	const char *name = strchr(answer->body, ' ');
+	const size_t len = name ? (size_t)(name - answer->body) : 0;
+	const bool is_right = len && len < sizeof(claim->id) && seed_text_check_name(name + 1) == 0;
 
 	memcpy(claim->etag, answer->etag, sizeof(claim->etag));
 	free(job->maker);
 	job->maker = NULL;
-	if (is_ours || ++claim->tries == TRIES_MAX) {
-		end(job, 0);
-	} else if (!name || seed_text_check_name(name + 1) || strcmp(name + 1, job->record.name) == 0) {
+	if (!is_right) {
 		take(job);
+		return;
+	}
+	snprintf(claim->id, sizeof(claim->id), "%.*s", (int)len, answer->body);
+	if (strcmp(claim->id, job->record.id) == 0) {
+		end(job, 0); /* nobody makes it: this one does */
 	} else {
 		job->maker = strdup(name + 1);
 		look_at(job);
@@ -88,10 +103,10 @@ static void on_claimed(void *context, struct seed_s3_answer *answer)
 	struct step_job *job = context;
 
 	job->sent = NULL;
-	if (answer->outcome == SEED_S3_CHANGED && answer->body)
+	if (answer->outcome == SEED_S3_CHANGED && answer->body && ++job->claim->tries < TRIES_MAX)
 		read_claim(job, answer);
 	else
-		end(job, 0);
+		end(job, answer->outcome == SEED_S3_DONE ? 0 : failed(answer));
 }
 
 static void on_claim(void *context, struct seed_s3_answer *answer)
@@ -104,12 +119,13 @@ static void on_claim(void *context, struct seed_s3_answer *answer)
 	else if (answer->outcome == SEED_S3_NONE)
 		take(job);
 	else
-		end(job, 0);
+		end(job, failed(answer));
 }
 
-static bool is_same(const struct step_job *job, const struct seed_record *record)
+static bool asks_for_same(const struct step_job *job, const struct seed_record *record)
 {
-	return record->params && reuse_key(record) == job->reuse_key && reuse_same_provider(record, &job->record);
+	return record->params && strcmp(record->id ? record->id : "", job->record.id) != 0 &&
+	       reuse_key(record) == job->reuse_key && reuse_same_provider(record, &job->record);
 }
 
 static bool is_being_made(const struct step_job *job, const struct seed_share_entry *entry)
@@ -118,10 +134,25 @@ static bool is_being_made(const struct step_job *job, const struct seed_share_en
 		const struct seed_record *record = &entry->rows[i].record;
 
 		/* One that is kept may be so for a day. */
-		if (!record->superseded && record->state != SEED_STATE_FAILED && is_same(job, record))
+		if (!record->superseded && record->state != SEED_STATE_FAILED && asks_for_same(job, record))
 			return true;
 	}
 	return false;
+}
+
+/* The generation that has the key is not in flight here, nor has it ended here. */
+static bool has_left(const struct step_job *job, const struct seed_share_entry *entry)
+{
+	return entry->move_count && seed_share_end_of(entry, job->claim->id) != SEED_SHARE_IN_FLIGHT &&
+	       (entry->gone || !entry->current.id || strcmp(entry->current.id, job->claim->id) != 0);
+}
+
+static void follow_maker(struct step_job *job, const struct seed_share_entry *entry)
+{
+	if (seed_record_set(&job->maker, entry->moves[entry->move_count - 1].to))
+		end(job, -EHOSTUNREACH);
+	else
+		look_at(job);
 }
 
 static void on_maker(void *context, const struct seed_share_result *result)
@@ -131,18 +162,17 @@ static void on_maker(void *context, const struct seed_share_result *result)
 	const struct seed_record *current = &entry->current;
 
 	job->asked = NULL;
-	if (result->err) {
-		end(job, 0);
-	} else if (entry->gone && ++job->claim->tries < TRIES_MAX) {
-		SEED_UNUSED(seed_record_set(&job->maker, entry->moves[entry->move_count - 1].to) == 0);
-		look_at(job);
+	if (result->err && result->err != -EBADMSG) {
+		end(job, -EHOSTUNREACH);
 	} else if (is_being_made(job, entry)) {
 		end(job, -EAGAIN);
-	} else if (current->name && is_same(job, current) && current->state == SEED_STATE_VERIFIED &&
-		   !(entry->without & SEED_SHARE_NO_IMAGE)) {
+	} else if (current->name && current->state == SEED_STATE_VERIFIED && !(entry->without & SEED_SHARE_NO_IMAGE) &&
+		   reuse_is_made_of(current, &job->record)) {
 		job->entry = seed_share_format(entry);
-		end(job, 0);
-	} else if (current->name && is_same(job, current) && current->state == SEED_STATE_FAILED &&
+		end(job, job->entry ? 0 : -EHOSTUNREACH);
+	} else if (has_left(job, entry) && ++job->claim->tries < TRIES_MAX) {
+		follow_maker(job, entry);
+	} else if (current->name && current->state == SEED_STATE_FAILED && asks_for_same(job, current) &&
 		   job->generation->waits_for_same) {
 		end(job, 0);
 	} else {
@@ -160,7 +190,7 @@ static void look_at(struct step_job *job)
 
 	if (!job->maker || seed_share_start(job->generation->engine->shared->share, &request, on_maker, job,
 					    &job->asked))
-		end(job, 0);
+		end(job, -EHOSTUNREACH);
 }
 
 void shared_reuse(struct step_job *job)
@@ -170,12 +200,12 @@ void shared_reuse(struct step_job *job)
 
 	job->claim = shared->fit ? calloc(1, sizeof(*job->claim)) : NULL;
 	if (!job->claim) {
-		end(job, 0);
+		end(job, -EHOSTUNREACH);
 		return;
 	}
 	hint_reuse_key(job->reuse_key, job->claim->key);
 	hint_reuse_body(job->record.id, job->record.name, job->claim->body);
 	get.key = job->claim->key;
 	if (seed_s3_get(shared->s3, &get, seed_clock_now_ms() + ASK_MS, on_claim, job, &job->sent))
-		end(job, 0);
+		end(job, -EHOSTUNREACH);
 }

@@ -256,7 +256,7 @@ static void updated(struct step_job *job, const struct seed_share_result *result
 }
 
 /* What others are told of an end; and the cache, of an image. */
-static void landed(const struct step_job *job)
+static void landed(const struct step_job *job, const struct seed_share_entry *entry)
 {
 	struct seed_engine *engine = job->generation->engine;
 
@@ -264,7 +264,8 @@ static void landed(const struct step_job *job)
 	if (job->record.state != SEED_STATE_VERIFIED)
 		return;
 	cache_added(engine, job->record.image.bytes);
-	if (!job->record.superseded && engine->config.reuse)
+	if (engine->config.reuse && has_name(entry, job->record.id) &&
+	    entry->current.state == SEED_STATE_VERIFIED) /* not removed meanwhile */
 		hint_reuse(engine->shared, job->reuse_key, job->record.id, job->record.name);
 }
 
@@ -285,7 +286,7 @@ static void finished(struct step_job *job, const struct seed_share_result *resul
 		job->record.superseded = generation->record.superseded =
 			!has_name(result->entry, job->record.id);
 		keep_entry(job, result);
-		landed(job);
+		landed(job, result->entry);
 	}
 }
 

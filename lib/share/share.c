@@ -682,6 +682,11 @@ static void on_read(void *context, struct seed_s3_answer *answer)
 	op->asked = NULL;
 	seed_store_clock_learn(&op->share->clock, answer->date_s);
 	op->error = answer->error;
+	if (answer->outcome == SEED_S3_REFUSED && answer->error.code == EFBIG) {
+		memcpy(op->etag, answer->etag, sizeof(op->etag));
+		end_with(op, EBADMSG, "what the store has for this name is longer than any entry of seedfs");
+		return;
+	}
 	if (answer->outcome == SEED_S3_REFUSED) {
 		end(op, -answer->error.code, NULL);
 		return;

@@ -127,6 +127,27 @@ all_end() { # THREE OUTCOMES
 	same 1 "$(count create)"
 }
 
+@test "s2.6: what reuse answers costs nothing, also when the budget is used up" {
+	mount_seed -o reuse,budget=1/day
+	write fox "a fox"
+	write owl "a fox"
+	write fox "a fox"
+	printf 'a fox' >"$MNT/prompts/.hen.tmp"
+	mv "$MNT/prompts/.hen.tmp" "$MNT/prompts/hen"
+	cmp "$MNT/images/fox.png" "$MNT/images/owl.png"
+	cmp "$MNT/images/fox.png" "$MNT/images/hen.png"
+	# Another text is refused, and changes nothing.
+	same "close EDQUOT" "$(try_write fox "a red fox")"
+	same "a fox" "$(<"$MNT/prompts/fox")"
+	is_verified fox
+	printf 'a hen' >"$MNT/prompts/.hen.tmp"
+	same "1" "$(mv "$MNT/prompts/.hen.tmp" "$MNT/prompts/hen" 2>"$DIR/mv" || echo $?)"
+	has "$(<"$DIR/mv")" "Disk quota exceeded"
+	same "a fox" "$(<"$MNT/prompts/hen")"
+	cmp "$MNT/images/fox.png" "$MNT/images/hen.png"
+	same 1 "$(count submit)"
+}
+
 # The program's look at the record of fox stops while $DIR/hold is there: a library made here
 # stands before libc's.
 hold_look() {

@@ -695,13 +695,15 @@ row_is() { # TEXT STEP: in the first host's journal
 	mkdir "$TWO/prompts/wood"
 	for n in {1..40}; do mkdir "$TWO/prompts/wood/d$n"; done
 	put_object name/wood/bad "no entry"
+	head -c 5000000 /dev/zero >"$DIR/long"
+	timeout 20 "$(dirname "$UPSTREAM")/ask" "$(<"$DIR/model")" seed art put name/wood/long "$DIR/long" >/dev/null
 	for n in 1 2 3; do
 		same 40 "$(find "$ONE/prompts/wood" -mindepth 1 | wc -l)"
 		touch "$TWO/prompts/wood/$n" # nothing of it is in the bucket; a moment passes
 	done
 	wait_until grep -q "^GET /seed/art/name/wood/bad" "$DIR/model.err"
 	same 1 "$(grep -c "^GET /seed/art/name/wood/bad" "$DIR/model.err")"
-	log_lines 1 "is not what seedfs writes"
+	log_lines 2 "is not what seedfs writes"
 	same 1 "$(mv "$ONE/prompts/wood" "$ONE/prompts/forest" 2>"$DIR/mv" || echo $?)"
 	has "$(<"$DIR/mv")" "Bad message"
 	same 40 "$(find "$TWO/prompts/wood" -mindepth 1 -type d | wc -l)"

@@ -547,3 +547,72 @@ kept_on_one() {
 	same ok "$(callback "$TWO" fox "$(cover)")"
 	everywhere sum_is "$(sum "$TWO/images/fox.png")" images/fox.png
 }
+
+# ---- reuse ----
+
+# fox is at the service for the first host, and so many others have its text.
+same_text() { # MOUNT-POINT NAME…
+	local mount=$1 name
+
+	shift
+	OTHERS=() OTHERS_OUT=()
+	for name; do
+		MNT=$mount background try_write "$name" "one text"
+		OTHERS+=("$JOB") OTHERS_OUT+=("$JOB_OUT")
+		wait_until grep -q "^$name .*waits for the image of another name" "$mount/queue"
+	done
+}
+
+others_end() {
+	local i
+
+	for i in "${!OTHERS[@]}"; do
+		job_ends 0 "${OTHERS[i]}"
+		same ok "$(<"${OTHERS_OUT[i]}")"
+	done
+}
+
+@test "with reuse, a store that is away for a moment costs no second image" {
+	local pid out
+
+	hosts reuse
+	held "$ONE" fox "one text"
+	pid=$JOB out=$JOB_OUT
+	same_text "$TWO" owl hen
+	kill -STOP "$STORE_PID"
+	sleep 6 # a look of those that wait is answered by nobody
+	release "one text"
+	kill -CONT "$STORE_PID"
+	JOB=$pid JOB_OUT=$out held_ends ok
+	others_end
+	same 1 "$(count create)"
+	everywhere sum_is "$(sum "$ONE/images/fox.png")" images/hen.png
+}
+
+@test "with reuse, who writes the old name of what is renamed meanwhile waits for it, too" {
+	local pid out
+
+	hosts reuse
+	held "$ONE" fox "one text"
+	pid=$JOB out=$JOB_OUT
+	mv "$TWO/prompts/fox" "$TWO/prompts/hare"
+	same_text "$THREE" fox owl
+	release "one text"
+	JOB=$pid JOB_OUT=$out held_ends ok
+	others_end
+	same 1 "$(count create)"
+	everywhere sum_is "$(sum "$TWO/images/hare.png")" images/fox.png
+	everywhere sum_is "$(sum "$TWO/images/hare.png")" images/owl.png
+}
+
+@test "with reuse, what is removed while others wait is generated once more, and not again by its own end" {
+	hosts reuse
+	faults '[{"on":"create","nth":1,"do":{"delay_ms":3000}},{"on":"create","nth":2,"do":{"delay_ms":3000}}]'
+	MNT=$ONE background try_write fox "one text"
+	received create 1
+	same_text "$THREE" owl hen elk
+	rm "$TWO/prompts/fox"
+	others_end
+	same 2 "$(count create)"
+	everywhere sum_is "$(sum "$THREE/images/owl.png")" images/elk.png
+}

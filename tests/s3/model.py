@@ -234,6 +234,7 @@ class Handler(BaseHTTPRequestHandler):
 
 class Server(ThreadingHTTPServer):
     allow_reuse_address = True
+    request_queue_size = 512  # of five, the kernel drops others, and hosts wait for seconds
 
 
 server = Server(("127.0.0.1", int(os.environ.get("MODEL_PORT", "0"))), Handler)
