@@ -267,10 +267,20 @@ static void take_up(struct seed_engine *engine, const struct seed_share_entry *e
 	}
 }
 
+/* Whoever renamed it may not have told the others: it is nobody's own, so nobody else does. */
+static void tell_of_copies(struct seed_engine *engine, const struct seed_share_entry *entry)
+{
+	for (size_t i = 0; i < entry->row_count; i++)
+		if (entry->rows[i].copy && entry->rows[i].token[0])
+			hint_flight(engine->shared, entry->rows[i].record.id, entry->rows[i].record.name);
+}
+
 void refresh_take_up(struct seed_engine *engine, const struct seed_share_entry *entry)
 {
-	if (!engine->stopping)
-		take_up(engine, entry, false);
+	if (engine->stopping)
+		return;
+	take_up(engine, entry, false);
+	tell_of_copies(engine, entry);
 }
 
 /* Removed, superseded or renamed elsewhere: the next renewal finds out which, so it comes now. */

@@ -552,6 +552,24 @@ static errint_t place_failure(struct seed_share_entry *entry, const struct seed_
 	return err;
 }
 
+static bool is_of_task(const struct seed_record *record, const struct seed_record *row)
+{
+	return record->state == SEED_STATE_VERIFIED && record->task_id && row->task_id &&
+	       strcmp(record->task_id, row->task_id) == 0 &&
+	       strcmp(record->image.sha256, row->image.sha256) == 0;
+}
+
+/* A host that slept asks for its task as a late one, and another has made its image meanwhile. */
+static bool has_image_of_task(const struct seed_share_entry *entry, const struct seed_record *row)
+{
+	if (entry->current.name && is_of_task(&entry->current, row))
+		return true;
+	for (size_t i = 0; i < entry->version_count; i++)
+		if (is_of_task(&entry->versions[i].record, row))
+			return true;
+	return false;
+}
+
 errint_t seed_share_finish(struct seed_share_entry *entry, const struct seed_share_change *change,
 			   const struct seed_record *row)
 {
@@ -562,7 +580,7 @@ errint_t seed_share_finish(struct seed_share_entry *entry, const struct seed_sha
 		err = place_failure(entry, found, change, row);
 	else if (!found && seed_share_went_to(entry, row->id, change->lease))
 		return -ESTALE;
-	else if (!share_is_placed(entry, row->id))
+	else if (!share_is_placed(entry, row->id) && !(found && found->late_of[0] && has_image_of_task(entry, row)))
 		err = place_image(entry, found, change, row);
 	else if (!found)
 		return 0;

@@ -237,7 +237,7 @@ errint_t seed_share_add(struct seed_share_entry *entry, const struct seed_share_
  * only under this lease: -ESTALE otherwise, and nothing is changed. -ESTALE of an image: the
  * name has moved, and the image belongs there.
  * Of a late task and its retry the first good image is the name's, and the other's
- * goes to the history. Where the retry fails first, the late task has the name again. */
+ * goes to the history; one that is here already, by a host that took the task over, does not. Where the retry fails first, the late task has the name again. */
 errint_t seed_share_finish(struct seed_share_entry *entry, const struct seed_share_change *change,
 			   const struct seed_record *row) SEED_MUST_CHECK;
 

@@ -489,6 +489,36 @@ static void test_unless_there(void **state)
 	seed_share_release(&entry);
 }
 
+/* A host that slept asks for the task as a late one; another has made its image meanwhile. */
+static void test_late_of_a_task_that_is_made(void **state)
+{
+	struct seed_share_change change = by(0, 0);
+	struct seed_share_entry entry;
+	struct seed_record row;
+	int64_t a;
+
+	(void)state;
+	start(&entry);
+	a = begin(&entry, 1, "a");
+	make(&row, "a", "commit", SEED_STATE_VERIFIED);
+	assert_int_equal(seed_record_set(&row.task_id, "t"), 0);
+	change = by(1, a);
+	assert_int_equal(seed_share_finish(&entry, &change, &row), 0);
+	assert_int_equal(add_late(&entry, 0, "b", "a"), 0);
+	assert_int_equal(seed_record_set(&row.id, "b"), 0);
+	change = by(0, 0);
+	assert_int_equal(seed_share_finish(&entry, &change, &row), 0);
+	expect(&entry, "a=verified | | |");
+	/* Another task's is an image of its own. */
+	assert_int_equal(add_late(&entry, 0, "c", "a"), 0);
+	assert_int_equal(seed_record_set(&row.id, "c"), 0);
+	assert_int_equal(seed_record_set(&row.task_id, "u"), 0);
+	assert_int_equal(seed_share_finish(&entry, &change, &row), 0);
+	expect(&entry, "a=verified | | 1=c |");
+	seed_record_release(&row);
+	seed_share_release(&entry);
+}
+
 /* A beginning that was not answered, made again where its row came by a rename and has been sent. */
 static void test_begin_again(void **state)
 {
@@ -875,6 +905,7 @@ int main(void)
 		cmocka_unit_test(test_set_time),
 		cmocka_unit_test(test_unless_there),
 		cmocka_unit_test(test_begin_again),
+		cmocka_unit_test(test_late_of_a_task_that_is_made),
 		cmocka_unit_test(test_restore_keeps_the_prompt),
 		cmocka_unit_test(test_prune),
 		cmocka_unit_test(test_create),
