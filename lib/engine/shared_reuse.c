@@ -122,22 +122,22 @@ static void on_claim(void *context, struct seed_s3_answer *answer)
 		end(job, failed(answer));
 }
 
-static bool asks_for_same(const struct step_job *job, const struct seed_record *record)
-{
-	return record->params && strcmp(record->id ? record->id : "", job->record.id) != 0 &&
-	       reuse_key(record) == job->reuse_key && reuse_same_provider(record, &job->record);
-}
-
+/* By the generation that has the key, and by no other of the same text: such a one may wait for this. */
 static bool is_being_made(const struct step_job *job, const struct seed_share_entry *entry)
 {
 	for (size_t i = 0; i < entry->row_count; i++) {
 		const struct seed_record *record = &entry->rows[i].record;
 
 		/* One that is kept may be so for a day. */
-		if (!record->superseded && record->state != SEED_STATE_FAILED && asks_for_same(job, record))
-			return true;
+		if (strcmp(record->id, job->claim->id) == 0)
+			return !record->superseded && record->state != SEED_STATE_FAILED;
 	}
 	return false;
+}
+
+static bool has_failed(const struct step_job *job, const struct seed_record *current)
+{
+	return current->id && strcmp(current->id, job->claim->id) == 0 && current->state == SEED_STATE_FAILED;
 }
 
 /* The generation that has the key is not in flight here, nor has it ended here. */
@@ -172,8 +172,7 @@ static void on_maker(void *context, const struct seed_share_result *result)
 		end(job, job->entry ? 0 : -EHOSTUNREACH);
 	} else if (has_left(job, entry) && ++job->claim->tries < TRIES_MAX) {
 		follow_maker(job, entry);
-	} else if (current->name && current->state == SEED_STATE_FAILED && asks_for_same(job, current) &&
-		   job->generation->waits_for_same) {
+	} else if (has_failed(job, current) && job->generation->waits_for_same) {
 		end(job, 0);
 	} else {
 		take(job);
