@@ -307,7 +307,7 @@ static void left(struct seed_engine *engine, struct change *change, const char *
 
 static void cancel(struct generation *generation)
 {
-	const struct event given_up = { .kind = EVENT_GIVEN_UP, .code = ECANCELED };
+	const struct event removed = { .kind = EVENT_REMOVED };
 
 	/* A verified image may be in place already: it is the row's turn, and it has
 	 * no prompt any more that a start could miss. */
@@ -318,12 +318,7 @@ static void cancel(struct generation *generation)
 	}
 	generation_log(generation, SEED_LOG_IMAGE "Cancelled: the prompt was removed");
 	generation->engine->metrics.cancelled++;
-	if (generation->late) {
-		cancel_at_service(generation->late);
-		machine_deliver(generation->late, &given_up);
-	}
-	cancel_at_service(generation);
-	machine_deliver(generation, &given_up);
+	machine_deliver(generation, &removed);
 }
 
 /* Removes first the prompt, then (next on the lane) the journal's rows. A stop between

@@ -176,7 +176,7 @@ errint_t seed_engine_fetch(struct seed_engine *engine, enum seed_area area, cons
 void seed_engine_interrupt(struct seed_wait *wait);
 
 /* What is known before a text is committed: 0, or EDQUOT if the day's budget
- * is used up. Any thread; no lock. */
+ * is used up and nothing can be free (reuse): then the commit says so. Any thread; no lock. */
 int seed_engine_admission(struct seed_engine *engine);
 
 /* The text of `queue`, `metrics` or `gallery.json` as things stand: *text is malloc'd and the

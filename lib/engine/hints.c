@@ -5,7 +5,8 @@
  *     flight/ID/NAME   that generation is in flight, as a row of NAME's entry. Each host looks
  *                      through these now and then, and goes on with the rows of hosts that are gone.
  *                      One that did not arrive is put again with the next renewal of a lease
- *     reuse/KEY        "ID NAME": the generation that made an image last (shared_reuse.c)
+ *     reuse/KEY        "ID NAME": the generation that made an image last; how it is taken before, and what
+ *                      depends on that, is in shared_reuse.c
  *
  * No store removes an object on a condition. So what is removed has a key that nobody writes again:
  * with one key for a name, a removal that is late would take away what was said of a newer row.

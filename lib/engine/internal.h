@@ -119,7 +119,7 @@ enum event_kind {
 	EVENT_WANTED,     /* it is shelved, and its text was written anew */
 	EVENT_SUPERSEDED, /* another has taken the name: `by` */
 	EVENT_GIVEN_UP,   /* its waiters get `code`, and there is no outcome */
-	EVENT_REMOVED,    /* a user has removed its prompt on another host */
+	EVENT_REMOVED,    /* a user has removed its prompt, here or on another host */
 };
 
 /* What a look at the store found of a generation's row. */

@@ -256,7 +256,9 @@ static enum phase next_phase(struct generation *generation, const struct event *
 		return generation_superseded(generation, event->by);
 	case EVENT_GIVEN_UP:
 		return generation_give_up(generation, event->code);
-	case EVENT_REMOVED:
+	case EVENT_REMOVED: /* here, or on another host */
+		if (generation->late)
+			machine_deliver(generation->late, event);
 		cancel_at_service(generation);
 		return generation_give_up(generation, ECANCELED);
 	case EVENT_WANTED:
