@@ -165,6 +165,7 @@ static errint_t make_parts(struct seed_engine *engine)
 	if (engine->shared) {
 		engine->shared->look_below = folder_look_below;
 		engine->shared->take_up = refresh_take_up;
+		engine->shared->told = shared_told;
 	}
 	if (!err)
 		err = seed_rate_init(&engine->rate, config->rate_count,

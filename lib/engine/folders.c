@@ -210,7 +210,7 @@ static void on_page(void *context, struct seed_s3_answer *answer)
 	if (answer->outcome == SEED_S3_DONE)
 		look->err = add_page(look, answer->listing);
 	else
-		look->err = shared_error(answer);
+		look->err = seed_s3_error(answer);
 	if (answer->outcome != SEED_S3_DONE)
 		shared_answered(look->engine->shared, look->err, &answer->error);
 	if (answer->outcome == SEED_S3_REFUSED)

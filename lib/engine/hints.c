@@ -1,10 +1,10 @@
 /*
- * Objects in the store that only say where to look, so nothing depends on whether they
- * are right:
+ * Objects in the store that only say where to look, so one too many is read in vain, and no more:
  *
  *     flight/ID/NAME   that generation is in flight, as a row of NAME's entry. Each host looks
  *                      through these now and then, and goes on with the rows of hosts that are gone.
- *                      One that did not arrive is put again with the next renewal of a lease
+ *                      It is there before anything is sent: what is paid for is found. One that did
+ *                      not arrive is put again with the next step
  *     reuse/KEY        "ID NAME": the generation that made an image last; how it is taken before, and what
  *                      depends on that, is in shared_reuse.c
  *
@@ -76,22 +76,39 @@ static errint_t put(struct shared *shared, const char *key, const char *data, co
 	return err;
 }
 
-static void not_told(struct shared *shared, const char *id)
+static void tell_generation(struct shared *shared, const char *id, const char *name, errint_t err)
 {
-	for (struct generation *g = shared->engine->generations; g; g = g->next)
-		if (strcmp(g->record.id, id) == 0)
-			g->unhinted = true;
+	for (struct generation *g = shared->engine->generations; g; g = g->next) {
+		if (strcmp(g->record.id, id) == 0) {
+			shared->told(g, name, err);
+			return;
+		}
+	}
+}
+
+static bool is_of(const struct hint *hint, const char *id, const char *name)
+{
+	return !hint->landed && strcmp(hint->id, id) == 0 && strcmp(hint->data, name) == 0;
+}
+
+bool hint_is_under_way(const struct shared *shared, const char *id, const char *name)
+{
+	for (const struct hint *hint = shared->hints; hint; hint = hint->next)
+		if (is_of(hint, id, name))
+			return true;
+	return false;
 }
 
 static void on_told(void *context, struct seed_s3_answer *answer)
 {
-	struct hint *hint = context;
+	struct hint of = *(struct hint *)context;
 
-	if (hint->landed)
-		hint_landed(hint->shared, hint->id, hint->data);
-	else if (answer->outcome != SEED_S3_DONE)
-		not_told(hint->shared, hint->id);
-	hint_free(hint);
+	hint_free(context);
+	if (of.landed)
+		hint_landed(of.shared, of.id, of.data);
+	else if (!hint_is_under_way(of.shared, of.id, of.data)) /* else it is for that one to say */
+		tell_generation(of.shared, of.id, of.data,
+				answer->outcome == SEED_S3_DONE ? 0 : seed_s3_error(answer));
 }
 
 static errint_t flight_key(const char *id, const char *name, struct seed_buf *key)
@@ -128,7 +145,7 @@ void hint_flight(struct shared *shared, const char *id, const char *name)
 	struct seed_buf key;
 
 	if (flight_key(id, name, &key) || put(shared, key.data, name, id, on_told))
-		not_told(shared, id);
+		tell_generation(shared, id, name, -EHOSTUNREACH);
 	seed_buf_release(&key);
 }
 
@@ -146,7 +163,7 @@ static bool is_being_told(struct shared *shared, const char *id, const char *nam
 	bool is = false;
 
 	for (struct hint *hint = shared->hints; hint; hint = hint->next)
-		if (!hint->landed && strcmp(hint->id, id) == 0 && strcmp(hint->data, name) == 0)
+		if (is_of(hint, id, name))
 			is = hint->landed = true;
 	return is;
 }

@@ -179,6 +179,7 @@ struct step_job {
 	struct seed_share_op *asked; /* what the store is asked; NULL: nothing */
 	struct seed_s3_op *sent;     /* the picture on its way there; NULL: it is not */
 	struct seed_farmer_op *charge; /* of the submission that is announced; NULL: none */
+	bool is_telling;             /* its row's hint is on its way, and then it is asked */
 	void (*then)(struct step_job *job); /* once the store has answered */
 	void (*read)(struct step_job *job); /* disk thread: what is to be sent; NULL: nothing */
 	char *picture;               /* its bytes; owned */
@@ -268,7 +269,7 @@ struct generation {
 	bool stored;           /* the store has its outcome */
 	struct seed_share_try tried; /* a beginning of which the store did not say whether it happened */
 	errint_t store_err;    /* that has been logged, and is asked again; 0: the last answer had none */
-	bool unhinted;         /* its hint did not arrive: hints.c */
+	bool told;             /* whoever looks for rows finds that one: hints.c */
 	char token[SEED_SHARE_TOKEN_BYTES]; /* of its row, which has moved with its lease; "": it has not */
 	int64_t token_since;   /* the serial of its name's entry since which the row is there */
 	int64_t renew_ms;      /* when the lease is to be renewed; 0: it is not */
@@ -335,6 +336,8 @@ struct shared {
 	struct folder_look *folder_looks; /* folders.c: likewise */
 	/* refresh_take_up(), which is above shared_steps.c */
 	void (*take_up)(struct seed_engine *engine, const struct seed_share_entry *entry);
+	/* shared_told(), which is above hints.c */
+	void (*told)(struct generation *generation, const char *name, errint_t err);
 	/* folder_look_below(), which is above refresh.c */
 	errint_t (*look_below)(struct seed_engine *engine, const char *path,
 			       void (*done)(struct seed_engine *engine, void *context, errint_t err),
@@ -931,6 +934,8 @@ bool shared_comes_first(const struct step_job *job);
 bool shared_comes_last(const struct step_job *job);
 /* Asks; job->then follows, with job->err, unless the engine stops. */
 void shared_ask(struct step_job *job);
+/* The hint that it is in flight under that name is there; or -errno. */
+void shared_told(struct generation *generation, const char *name, errint_t err);
 /* ---- shared_reuse.c ---- */
 
 /* STEP_REUSE: whose image, if any, is this text's. job->err -EAGAIN: it is being made. */
@@ -981,9 +986,11 @@ void shared_changes_stop(struct seed_engine *engine);
 
 /* ---- hints.c ---- */
 
-/* NAME has a row in flight; or has none any more. */
+/* NAME has a row in flight, of which the generation here hears by shared_told() whether others find it;
+ * or has none any more. */
 void hint_flight(struct shared *shared, const char *id, const char *name);
 void hint_landed(struct shared *shared, const char *id, const char *name);
+bool hint_is_under_way(const struct shared *shared, const char *id, const char *name);
 /* Of such a key: -EBADMSG: it is none. */
 errint_t hint_flight_parse(const char *key, char id[SEED_STORE_ID_BYTES],
 			   char name[SEED_STORE_PATH_BYTES]) SEED_MUST_CHECK;
@@ -1013,8 +1020,6 @@ errint_t shared_new(struct seed_engine *engine, struct shared **shared) SEED_MUS
 void shared_free(struct shared *shared); /* NULL is allowed */
 /* When a lease that begins now is to be renewed. */
 int64_t shared_renew_ms(const struct seed_engine *engine, const struct seed_share_row *row);
-/* Of an answer that is not DONE: -EHOSTUNREACH where asking again may help. */
-errint_t shared_error(const struct seed_s3_answer *answer);
 /* Returns when to be called again. */
 int64_t shared_turn(struct seed_engine *engine, int64_t now_ms);
 /* The store answered, or (`error`) did not: the log has each outage once. */

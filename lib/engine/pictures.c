@@ -213,7 +213,7 @@ static void on_answer(void *context, struct seed_s3_answer *answer)
 	}
 	if (asked_for_image(picture) || asks_again(picture, answer))
 		return;
-	err = answer->outcome == SEED_S3_NONE ? -EIO : shared_error(answer);
+	err = answer->outcome == SEED_S3_NONE ? -EIO : seed_s3_error(answer);
 	shared_answered(engine->shared, err, &answer->error);
 	if (answer->outcome == SEED_S3_NONE)
 		seed_log_line(engine->log, picture->path, SEED_LOG_ERROR "The store has no image/%s any more "

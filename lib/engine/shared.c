@@ -242,12 +242,6 @@ int64_t shared_turn(struct seed_engine *engine, int64_t now)
 	return next < at ? next : at;
 }
 
-/* Which errno a connection broke with says nothing to anybody, and EIO would be a disk's. */
-errint_t shared_error(const struct seed_s3_answer *answer)
-{
-	return answer->outcome == SEED_S3_REFUSED ? -answer->error.code : -EHOSTUNREACH;
-}
-
 void shared_answered(struct shared *shared, errint_t err, const struct seed_error *error)
 {
 	bool away = err == -EHOSTUNREACH || err == -ETIMEDOUT;

@@ -297,7 +297,7 @@ static void on_page(void *context, struct seed_s3_answer *answer)
 
 	change->listed = NULL;
 	if (answer->outcome != SEED_S3_DONE) {
-		err = shared_error(answer);
+		err = seed_s3_error(answer);
 		shared_answered(change->engine->shared, err, &answer->error);
 	}
 	for (size_t i = 0; !err && i < page->key_count; i++)

@@ -142,15 +142,24 @@ static void look(struct step_job *job, const struct seed_share_entry *entry)
 	}
 }
 
+static bool is_untold(const struct generation *generation, const char *name)
+{
+	return !generation->told && !hint_is_under_way(generation->engine->shared, generation->record.id, name);
+}
+
+static void tell(struct generation *generation, const char *name)
+{
+	generation->told = false;
+	hint_flight(generation->engine->shared, generation->record.id, name);
+}
+
 static void take_lease(struct step_job *job, const struct seed_share_row *row)
 {
 	struct generation *generation = job->generation;
 
 	/* A new one: whoever was to look there may have been told that nothing is in flight. */
-	if (row && (row->lease != generation->lease || generation->unhinted)) {
-		generation->unhinted = false;
-		hint_flight(generation->engine->shared, row->record.id, job->record.name);
-	}
+	if (row && (row->lease != generation->lease || is_untold(generation, job->record.name)))
+		tell(generation, job->record.name);
 	generation->lease = row ? row->lease : LEASE_LOST;
 	generation->token[0] = '\0';
 	generation->renew_ms = row ? shared_renew_ms(generation->engine, row) : 0;
@@ -629,11 +638,35 @@ static void ask(struct step_job *job)
 		answer_away(job);
 		return;
 	}
+	if (job->step == STEP_ANNOUNCE && verb == SEED_SHARE_UPDATE && !generation->told) {
+		job->is_telling = true;
+		if (is_untold(generation, job->record.name))
+			tell(job->generation, job->record.name);
+		return;
+	}
 	job->err = seed_share_start(engine->shared->share, &request, on_answer, job, &job->asked);
 	if (job->err == -EINVAL) /* its key: a name that is not too long may have one that is */
 		job->err = -ENAMETOOLONG;
 	if (job->err)
 		job->then(job);
+}
+
+/* A host that dies while it sends something must be missed. */
+void shared_told(struct generation *generation, const char *name, errint_t err)
+{
+	struct step_job *job = generation->job;
+
+	const bool is_awaited = job && job->is_telling;
+
+	generation->told = !err && strcmp(is_awaited ? job->record.name : generation->record.name, name) == 0;
+	if (!is_awaited)
+		return;
+	job->is_telling = false;
+	job->err = err;
+	if (err)
+		job->then(job);
+	else /* and of its new name first, if it has one by now */
+		ask(job);
 }
 
 /* ---- the budget of all hosts ---- */
@@ -684,7 +717,7 @@ static void on_sent(void *context, struct seed_s3_answer *answer)
 		ask(job);
 		return;
 	}
-	job->err = shared_error(answer);
+	job->err = seed_s3_error(answer);
 	shared_answered(job->generation->engine->shared, job->err, &answer->error);
 	if (answer->outcome == SEED_S3_REFUSED)
 		generation_log(job->generation, SEED_LOG_ERROR "The store does not take the image: %s (%s)",
@@ -788,7 +821,7 @@ void shared_stop(struct seed_engine *engine)
 		struct step_job *job = g->job;
 
 		next = g->next;
-		if (!job || (!job->asked && !job->sent && !job->charge))
+		if (!job || (!job->asked && !job->sent && !job->charge && !job->is_telling))
 			continue;
 		if (job->charge)
 			seed_farmer_cancel(job->charge);
@@ -799,6 +832,7 @@ void shared_stop(struct seed_engine *engine)
 			seed_s3_cancel(job->sent);
 		job->asked = NULL;
 		job->sent = NULL;
+		job->is_telling = false;
 		job->err = -ESHUTDOWN;
 		job->then(job);
 	}

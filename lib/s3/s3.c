@@ -680,6 +680,12 @@ static void compare(const struct seed_s3_op *op, struct seed_s3_answer *answer)
 	}
 }
 
+/* Which errno a connection broke with says nothing to anybody, and EIO would be a disk's. */
+errint_t seed_s3_error(const struct seed_s3_answer *answer)
+{
+	return answer->outcome == SEED_S3_REFUSED ? -answer->error.code : -EHOSTUNREACH;
+}
+
 static void on_answer(void *context, struct seed_net_answer *from)
 {
 	struct seed_s3_op *op = context;

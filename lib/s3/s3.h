@@ -85,6 +85,10 @@ struct seed_s3_answer {
 	struct seed_s3_listing *listing; /* of a list that is DONE: borrowed */
 };
 
+/* What a user is told of an answer that is not DONE: -EHOSTUNREACH where asking again may help.
+ * Thread: any. */
+errint_t seed_s3_error(const struct seed_s3_answer *answer);
+
 /* Called once by seed_net_turn(), unless cancelled. */
 typedef void seed_s3_done_fn(void *context, struct seed_s3_answer *answer);
 

@@ -725,15 +725,44 @@ row_is() { # TEXT STEP: in the first host's journal
 	mount_at "$ONE"
 }
 
+@test "nothing is sent that no other host would find" {
+	short_leases 3
+	echo "PUT /seed/art/flight/" >"$DIR/holds"
+	background try_write fox "a fox"
+	wait_until asked 1 "PUT /seed/art/flight/[0-9a-f]*/fox"
+	sleep 1
+	same 0 "$(count create)"
+	rm "$DIR/holds"
+	job_ends 0 "$JOB"
+	same ok "$(<"$JOB_OUT")"
+	same 1 "$(count create)"
+
+	echo "PUT /seed/art/flight/" >"$DIR/breaks"
+	background try_write hen "a hen"
+	wait_until asked 2 "PUT /seed/art/flight/[0-9a-f]*/hen"
+	kill_seedfs
+	umount -l "$ONE"
+	same 1 "$(count create)"
+	rm "$DIR/breaks"
+	mount_at "$ONE"
+	WAIT=60 wait_until made "$TWO" hen
+	same 2 "$(count create)"
+}
+
 @test "a hint that did not arrive is put again, and another host goes on" {
 	local puts
 
 	short_leases 3
-	echo "PUT /seed/art/flight/" >"$DIR/breaks"
 	faults '[{"on":"create","do":{"hold_task":true}}]'
 	background try_write fox "a fox"
 	received accepted 1
-	wait_until asked 2 "PUT /seed/art/flight/[0-9a-f]*/fox"
+	wait_until step_is accepted
+	kill_seedfs
+	umount -l "$ONE"
+	echo "PUT /seed/art/flight/" >"$DIR/breaks"
+	puts=$(grep -c "^PUT /seed/art/flight/[0-9a-f]*/fox" "$DIR/model.err")
+	mount_at "$ONE"
+	wait_until asked $((puts + 2)) "PUT /seed/art/flight/[0-9a-f]*/fox"
 	rm "$DIR/breaks"
 	puts=$(grep -c "^PUT /seed/art/flight/[0-9a-f]*/fox" "$DIR/model.err")
 	wait_until asked $((puts + 1)) "PUT /seed/art/flight/[0-9a-f]*/fox"

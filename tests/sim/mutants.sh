@@ -167,8 +167,10 @@ farm_mutant "a text joins a row whose generation is here" lib/engine/shared_step
 	's/\t\treturn -EBUSY;/\t\t(void)0;/'
 farm_mutant "a generation does not go along with its row" lib/engine/shared_changes.c \
 	's/(shared_change_follow\([^\n]*\n\{\n)/$1\tif (change)\n\t\treturn;\n/'
-farm_mutant "nobody is told of what is in flight" lib/engine/shared_steps.c \
-	's/\t\thint_flight\(generation->engine->shared, row->record.id, job->record.name\);/\t\t;/'
+farm_mutant "nobody is told of what is in flight" lib/engine/hints.c \
+	's/if \(flight_key\(id, name, &key\) \|\| put\(shared, key.data, name, id, on_told\)\)\n\t\ttell_generation\(shared, id, name, -EHOSTUNREACH\);/tell_generation(shared, id, name, flight_key(id, name, \&key) \&\& !put ? -ENOMEM : 0);/'
+farm_mutant "what is sent is not told before" lib/engine/shared_steps.c \
+	's/if \(job->step == STEP_ANNOUNCE && verb == SEED_SHARE_UPDATE && !generation->told\)/if (false)/'
 farm_mutant "nobody looks for what a dead host had" lib/engine/scan.c \
 	's/\t\t\tlook_at\(engine, answer->listing->keys\[i\]\);/\t\t\t(void)look_at;/'
 farm_mutant "a hint of what is over stays" lib/engine/scan.c \
