@@ -145,7 +145,7 @@ SIM_PORTS = clock_now_ms clock_wall_ms clock_chance disk_new disk_free disk_subm
 	worker_pool_next_ms worker_pool_turn log_line log_lost process_is_ending \
 	net_new net_free net_send net_cancel net_turn net_wait net_wake record_copy \
 	$(addprefix store_,new_id record_read has_prompt has_image has_picture has_source prompt_read journal begin \
-	record_write finish checkpoint checkpoint_soon remove_prompt move_entry move_folder restore remove_file \
+	take record_write finish checkpoint checkpoint_soon remove_prompt move_entry move_folder restore remove_file \
 	prompt_write prompt_time remove_empty make_folder \
 	thumb_begin result_open source_write source_open forget image_copy reuse_note reuse_find \
 	spent_read spent_note spent_sync recover mirror mirror_no_folder picture_read picture_record fill evict) \

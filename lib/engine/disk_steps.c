@@ -200,8 +200,7 @@ static void run_step(struct seed_disk_job *disk)
 		begin(job);
 		break;
 	case STEP_TAKE:
-		job->err = job->record.superseded ? seed_store_journal(store, &job->record) :
-						    seed_store_begin(store, &job->record);
+		job->err = seed_store_take(store, &job->record);
 		job->is_here = true;
 		break;
 	case STEP_MARK:

@@ -267,6 +267,11 @@ errint_t seed_store_free_name(struct seed_store *store, const char *name)
 	return is_listed(store, NULL, name) ? seed_store_checkpoint(store) : 0;
 }
 
+errint_t seed_store_free_id(struct seed_store *store, const char *id)
+{
+	return is_listed(store, id, NULL) ? seed_store_checkpoint(store) : 0;
+}
+
 errint_t seed_store_forget(struct seed_store *store, const char *id)
 {
 	errint_t err;

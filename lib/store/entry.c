@@ -85,6 +85,16 @@ errint_t seed_store_begin(struct seed_store *store, const struct seed_record *re
 	return 0;
 }
 
+errint_t seed_store_take(struct seed_store *store, const struct seed_record *record)
+{
+	/* A row tells of one name: the checkpoint of the other would remove it. */
+	errint_t err = seed_store_free_id(store, record->id);
+
+	if (err)
+		return err;
+	return record->superseded ? seed_store_journal(store, record) : seed_store_begin(store, record);
+}
+
 /* ---- the end ---- */
 
 /* Another host's verified image came first, of the same generation: what stands there

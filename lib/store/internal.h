@@ -222,6 +222,7 @@ errint_t seed_store_finished(struct seed_store *store, const struct seed_record 
 	SEED_MUST_CHECK;
 /* Before a change of NAME, or (NULL) of any name. */
 errint_t seed_store_free_name(struct seed_store *store, const char *name) SEED_MUST_CHECK;
+errint_t seed_store_free_id(struct seed_store *store, const char *id) SEED_MUST_CHECK;
 
 /* ---- settle.c ---- */
 

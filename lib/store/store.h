@@ -144,6 +144,12 @@ errint_t seed_store_journal(struct seed_store *store, const struct seed_record *
 errint_t seed_store_begin(struct seed_store *store, const struct seed_record *record)
 	SEED_MUST_CHECK;
 
+/* Goes on with another host's generation: as seed_store_begin(), and if it is superseded, in
+ * the journal alone. A rename that was cut off leaves one id under two names, and the other
+ * may have ended here. */
+errint_t seed_store_take(struct seed_store *store, const struct seed_record *record)
+	SEED_MUST_CHECK;
+
 /* Writes only prompts/NAME, durably: a scratch file was renamed to it, and the existing
  * image is of the same text. `mtime` as in seed_files_write_timed(). */
 errint_t seed_store_prompt_write(struct seed_store *store, const char *name, const char *text,

@@ -25,6 +25,7 @@ PORT(store_has_source);
 PORT(store_prompt_read);
 PORT(store_journal);
 PORT(store_begin);
+PORT(store_take);
 PORT(store_record_write);
 PORT(store_finish);
 PORT(store_checkpoint);
@@ -492,6 +493,16 @@ errint_t WRAP(begin)(struct seed_store *store, const struct seed_record *record)
 		copy_record(&durable[name].record, &entries[name].record);
 	}
 	return err;
+}
+
+errint_t WRAP(take)(struct seed_store *store, const struct seed_record *record)
+{
+	const struct row *row = row_find(record->id);
+	errint_t err = row && row->finished ? WRAP(checkpoint)(store) : 0;
+
+	if (err)
+		return err;
+	return record->superseded ? WRAP(journal)(store, record) : WRAP(begin)(store, record);
 }
 
 static void place(struct row *row, const struct seed_record *record, bool superseded)

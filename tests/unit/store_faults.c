@@ -816,6 +816,43 @@ static void test_start(void **state)
 	assert_true(at > 10);
 }
 
+/* A rename that was cut off leaves a row of one id under both names. One has ended here, and its
+ * checkpoint is yet to come, when the other is taken. */
+static void test_one_id_of_two_names(void **state)
+{
+	char path[PATH_BYTES], data[PICTURE_BYTES + 1], bytes[PICTURE_BYTES];
+	struct seed_record record;
+	struct in_flight all;
+
+	SEED_UNUSED(state);
+	for (int superseded = 0; superseded < 2; superseded++) {
+		prepare(&(struct operation){ .prepare = prepare_two });
+		copy_base();
+		open_store(&all, true);
+		fill(&record, all.store, "bee", "one text");
+		assert_int_equal(seed_store_begin(all.store, &record), 0);
+		assert_int_equal(end(all.store, &record, false), 0);
+		assert_int_equal(seed_record_set(&record.name, "ant"), 0);
+		record.state = SEED_STATE_GENERATING;
+		record.step = seed_record_step("accepted");
+		record.superseded = superseded;
+		assert_int_equal(seed_store_take(all.store, &record), 0);
+		assert_int_equal(seed_store_checkpoint(all.store), 0);
+		seed_record_release(&record);
+		close_store(&all);
+		open_store(&all, true);
+		assert_int_equal(all.count, 1);
+		assert_string_equal(all.records[0].name, "ant");
+		assert_int_equal(all.records[0].superseded, superseded);
+		assert_int_equal(end(all.store, &all.records[0], superseded), 0);
+		close_store(&all);
+		join(path, state_dir, "images/bee.png");
+		assert_int_equal(load(path, data, sizeof(data)), PICTURE_BYTES);
+		picture("one text", bytes);
+		assert_memory_equal(data, bytes, PICTURE_BYTES);
+	}
+}
+
 /* Where a failed test was; of one that passed, how far it came. */
 static int tell(void **state)
 {
@@ -847,8 +884,9 @@ static int tear_down(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[SEED_ARRAY_LEN(operations) + 1] = {
+	struct CMUnitTest tests[SEED_ARRAY_LEN(operations) + 2] = {
 		[SEED_ARRAY_LEN(operations)] = cmocka_unit_test(test_start),
+		[SEED_ARRAY_LEN(operations) + 1] = cmocka_unit_test(test_one_id_of_two_names),
 	};
 
 	for (size_t i = 0; i < SEED_ARRAY_LEN(operations); i++)
