@@ -178,40 +178,77 @@ char *seed_url_redacted(const char *url)
 
 /* The most backslashes that one escape begins with: JSON in JSON in JSON. */
 #define BACKSLASHES_MAX 4
-#define SPELLING_MAX_BYTES (BACKSLASHES_MAX + 5)
+#define JSON_MAX_BYTES (BACKSLASHES_MAX + 5)
+#define SPELLING_MAX_BYTES (3 * JSON_MAX_BYTES)
 
-static int hex_digits(const char *text, size_t count)
+static int hex_value(int c)
 {
-	int value = 0;
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
 
-	for (size_t i = 0; i < count; i++) {
-		const char *digits = "0123456789abcdef";
-		const char *digit = text[i] ? strchr(digits, text[i] | 0x20) : NULL;
+/* Four digits; -1: they are none. */
+static int code_unit(const char *text)
+{
+	int value = 0, digit;
 
-		if (!digit)
+	for (int i = 0; i < 4; i++) {
+		digit = hex_value(text[i]);
+		if (digit < 0)
 			return -1;
-		value = 16 * value + (int)(digit - digits);
+		value = 16 * value + digit;
 	}
 	return value;
 }
 
-/* How many bytes spell the character `c` here: `c` itself, %XX, or the backslashes of JSON
- * and then `c` or uXXXX. 0: this is another character. */
-static size_t spelling_bytes(const char *text, size_t len, char c)
+/* How many bytes are one character as JSON writes it, and which it is; 0: the text ends in it. */
+static size_t json_bytes(const char *text, size_t len, int *c)
 {
 	size_t at = 0;
 
-	if (len >= 3 && text[0] == '%' && hex_digits(text + 1, 2) == c)
-		return 3;
-	if (text[0] == c)
-		return 1;
 	while (at < len && at < BACKSLASHES_MAX && text[at] == '\\')
 		at++;
-	if (!at || at == len)
+	if (at == len)
 		return 0;
-	if (len - at >= 5 && text[at] == 'u' && hex_digits(text + at + 1, 4) == c)
+	*c = at && text[at] == 'u' && len - at >= 5 ? code_unit(text + at + 1) : -1;
+	if (*c >= 0)
 		return at + 5;
-	return text[at] == c ? at + 1 : 0;
+	*c = (unsigned char)text[at];
+	return at + 1;
+}
+
+/* The same of %XX, each of whose characters JSON may have written; 0: it is no such. */
+static size_t percent_bytes(const char *text, size_t len, int *c)
+{
+	int unit[3];
+	size_t at = 0, bytes;
+
+	for (int i = 0; i < 3; i++) {
+		bytes = json_bytes(text + at, len - at, &unit[i]);
+		if (!bytes || (i == 0 ? unit[i] != '%' : hex_value(unit[i]) < 0))
+			return 0;
+		at += bytes;
+	}
+	*c = 16 * hex_value(unit[1]) + hex_value(unit[2]);
+	return at;
+}
+
+/* How many bytes spell the character `c` here: `c` itself, %XX, the backslashes of JSON and
+ * then `c` or uXXXX, or %XX in these. 0: this is another character. */
+static size_t spelling_bytes(const char *text, size_t len, char c)
+{
+	size_t bytes;
+	int got;
+
+	bytes = percent_bytes(text, len, &got);
+	if (bytes && got == (unsigned char)c)
+		return bytes;
+	if (text[0] == c)
+		return 1;
+	bytes = json_bytes(text, len, &got);
+	return bytes && got == (unsigned char)c ? bytes : 0;
 }
 
 /* How many bytes spell the key, or its beginning, here; *chars: how many of its characters.
