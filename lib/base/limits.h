@@ -25,15 +25,16 @@ enum {
 	SEED_CALLBACK_MAX_BYTES = 256 * 1024,
 	/* An API's answer: a 4096x4096 PNG in base64 is under 64 MiB. */
 	SEED_ANSWER_MAX_BYTES = 96 * 1024 * 1024,
-	/* All answers that are held at once, including those that go to a memfd: enough
-	 * for 4096x4096 PNGs in base64 for a third of the default 32 jobs. Beyond it one
-	 * answer is received at a time, so there may be one more; and each answer that
-	 * waits may hold what 16 KiB unpack to. */
+	/* All answers that are held at once, including those that go to a memfd. Each kind has a
+	 * part of it (lib/net/net.c), so that none waits for another. Beyond that one answer of the
+	 * kind is received at a time, so there may be one more of each; and each answer that waits
+	 * may hold what 16 KiB unpack to. */
 	SEED_ANSWERS_ALL_BYTES = 512 * 1024 * 1024,
 	/* An answer to a look at a task's progress, of which many may come: ComfyUI's
 	 * queue holds the workflow of each job, about 100 KiB. */
 	SEED_LOOK_MAX_BYTES = 4 * 1024 * 1024,
-	/* An answer that is read on the engine's own thread: a thousandth of a second. */
+	/* An answer that is read on the engine's own thread (a thousandth of a second), and that never
+	 * waits for room. */
 	SEED_ANSWER_SMALL_BYTES = 64 * 1024,
 	/* A downloaded picture, before anything in it is believed. */
 	SEED_DOWNLOAD_MAX_BYTES = 64 * 1024 * 1024,

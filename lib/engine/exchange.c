@@ -65,8 +65,8 @@ void exchange_read(const struct seed_engine *engine, const struct seed_params *p
 
 /* ---- answers that take long to read ---- */
 
-/* A picture in base64 of up to 96 MB takes half a second to parse and decode, during
- * which the engine would serve nobody. So a thread reads it, with a copy of what the
+/* A picture in base64 of up to 96 MB takes half a second to parse and decode, and one that is made
+ * for it seconds until it is known not to have the key in it. The engine would serve nobody meanwhile. So a thread reads it, with a copy of what the
  * provider may change; the transfer is kept, with the body. */
 struct reading {
 	struct seed_disk_job disk;
@@ -118,6 +118,7 @@ static void read_on_thread(struct seed_disk_job *disk)
 {
 	struct reading *reading = (struct reading *)disk;
 
+	seed_net_scrub(reading->transfer);
 	exchange_read(reading->engine, reading->params, &reading->task, &reading->answer,
 		      &reading->step);
 	engine_post(reading->engine, &reading->report);
@@ -167,9 +168,11 @@ static void on_answer(void *context, struct seed_net_answer *answer)
 	const struct event event = { .kind = EVENT_ANSWER, .answer = answer };
 
 	/* A generation that is given up takes its transfer along: it is alive. */
-	if (!answer->error.code && answer->len > SEED_ANSWER_SMALL_BYTES &&
-	    read_aside(generation, answer))
-		return;
+	if (!answer->error.code && answer->len > SEED_ANSWER_SMALL_BYTES) {
+		if (read_aside(generation, answer))
+			return;
+		seed_net_scrub(generation->transfer);
+	}
 	generation->transfer = NULL;
 	generation->engine->deliver(generation, &event);
 }
@@ -191,6 +194,7 @@ errint_t exchange_transfer(struct seed_engine *engine, const struct seed_request
 		.headers = headers,
 		.deadline_ms = deadline_ms,
 		.limit_bytes = limit_bytes,
+		.scrubs_large = done == on_answer,
 	};
 	bool own_host;
 	errint_t err;
@@ -267,6 +271,7 @@ errint_t exchange_download(struct generation *generation, const char *url)
 {
 	struct seed_engine *engine = generation->engine;
 	const struct seed_net_request request = {
+		.kind = generation->adopting ? SEED_NET_CALLED : SEED_NET_IMAGE,
 		.method = "GET",
 		.url = url,
 		.guarded = exchange_is_guarded(generation),

@@ -20,18 +20,28 @@
 /* A store that takes and sends nothing for so long is away. */
 #define STALLED_S 60
 #define WAIT_FDS_MAX 64
+/* While others wait for room, a picture that has the last of it comes at this rate, or gives it up. */
+#define SLOW_MS 5000
+#define SLOW_BYTES (64 * 1024 * SLOW_MS / 1000)
 #define KEY_HEADER "Authorization: "
 
 /* Lines that are cleared, and whose last word no answer may show. */
 static const char *const secret_headers[] = { KEY_HEADER, "x-amz-security-token: " };
 
+/* What the answers of one kind may hold. */
+struct room {
+	size_t held_bytes, most_bytes;
+	struct seed_transfer *beyond;  /* the one that is received although `most_bytes` is reached */
+	int64_t since_ms;              /* when it had … */
+	size_t received_bytes;         /* … so many */
+	bool awaited;                  /* some are paused until it ends */
+};
+
 struct seed_net {
 	CURLM *multi;
 	int wake_fd;                   /* an eventfd */
 	struct seed_transfer *transfers;
-	size_t held, most;             /* bytes of answers */
-	struct seed_transfer *beyond;  /* the one that is received although `most` is reached */
-	bool paused;                   /* some wait for that */
+	struct room rooms[SEED_NET_KINDS];
 };
 
 struct seed_transfer {
@@ -45,8 +55,10 @@ struct seed_transfer {
 	char *redirect; /* without the key; NULL: curl's own */
 	size_t received, limit;
 	int64_t timeout_ms; /* curl's, since it began */
+	int64_t paused_ms;  /* since when it waits for room, or when that was last taken off its time */
 	int memfd;
-	bool to_memfd, guarded, proxied, refused, overflow, sent, paused;
+	enum seed_net_kind kind;
+	bool to_memfd, scrubs_large, guarded, proxied, refused, overflow, sent, paused, too_slow;
 	bool *private_peer;
 	errint_t write_error;
 	int local_error; /* errno of what this machine lacked; 0: nothing */
@@ -94,13 +106,19 @@ void seed_net_end(void)
 	curl_global_cleanup();
 }
 
+/* Of the sum, for each kind. */
+static const size_t eighths[SEED_NET_KINDS] = {
+	[SEED_NET_ANSWER] = 2, [SEED_NET_IMAGE] = 2, [SEED_NET_CALLED] = 1, [SEED_NET_STORE] = 1, [SEED_NET_STORED] = 1,
+};
+
 errint_t seed_net_new(size_t most_bytes, struct seed_net **out)
 {
 	struct seed_net *net = calloc(1, sizeof(*net));
 
 	if (!net)
 		return -ENOMEM;
-	net->most = most_bytes;
+	for (int i = 0; i < SEED_NET_KINDS; i++)
+		net->rooms[i].most_bytes = most_bytes / 8 * eighths[i];
 	net->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (net->wake_fd < 0) {
 		free(net);
@@ -126,15 +144,21 @@ static char *secret_line(const struct seed_transfer *transfer)
 	return NULL;
 }
 
+static struct room *room_of(const struct seed_transfer *transfer)
+{
+	return &transfer->net->rooms[transfer->kind];
+}
+
 static void transfer_free(struct seed_transfer *transfer)
 {
 	struct seed_net *net = transfer->net;
+	struct room *room = room_of(transfer);
 	char *line;
 
-	net->held -= transfer->received;
-	if (net->beyond == transfer)
-		net->beyond = NULL;
-	if (net->paused)
+	room->held_bytes -= transfer->received;
+	if (room->beyond == transfer)
+		room->beyond = NULL;
+	if (room->awaited)
 		seed_net_wake(net);
 	if (transfer->link) {
 		*transfer->link = transfer->next;
@@ -167,16 +191,20 @@ void seed_net_free(struct seed_net *net)
 	free(net);
 }
 
-/* Whether `len` bytes more may be held for it. */
+/* Whether `len` bytes more may be held for it. What is small is most of what services say, and
+ * all that most of them say of a submission. */
 static bool has_room(struct seed_transfer *transfer, size_t len)
 {
-	struct seed_net *net = transfer->net;
+	struct room *room = room_of(transfer);
 
-	if (net->held + len <= net->most || net->beyond == transfer)
+	if (transfer->received + len <= SEED_ANSWER_SMALL_BYTES ||
+	    room->held_bytes + len <= room->most_bytes || room->beyond == transfer)
 		return true;
-	if (net->beyond)
+	if (room->beyond)
 		return false;
-	net->beyond = transfer;
+	room->beyond = transfer;
+	room->since_ms = seed_clock_now_ms();
+	room->received_bytes = transfer->received;
 	return true;
 }
 
@@ -190,7 +218,8 @@ static size_t on_body(char *data, size_t size, size_t count, void *context)
 		return CURL_WRITEFUNC_ERROR;
 	}
 	if (!has_room(transfer, len)) {
-		transfer->paused = transfer->net->paused = true;
+		transfer->paused = room_of(transfer)->awaited = true;
+		transfer->paused_ms = seed_clock_now_ms();
 		return CURL_WRITEFUNC_PAUSE;
 	}
 	if (transfer->to_memfd)
@@ -200,7 +229,7 @@ static size_t on_body(char *data, size_t size, size_t count, void *context)
 	if (transfer->write_error)
 		return CURL_WRITEFUNC_ERROR;
 	transfer->received += len;
-	transfer->net->held += len;
+	room_of(transfer)->held_bytes += len;
 	return len;
 }
 
@@ -232,11 +261,16 @@ static curl_socket_t on_open_socket(void *context, curlsocktype purpose,
 }
 
 /* The request line is about to go: from here on it may have been accepted. With
- * https the peer has shown a certificate of the URL's host by now. */
+ * https the peer has shown a certificate of the URL's host by now. A connection that is kept
+ * was opened for another transfer, which may have had no guard. */
 static int on_request(void *context, char *peer, char *local, int peer_port, int local_port)
 {
 	struct seed_transfer *transfer = context;
 
+	if (transfer->guarded && !transfer->proxied && seed_url_text_is_private(peer)) {
+		transfer->refused = true;
+		return CURL_PREREQFUNC_ABORT;
+	}
 	if (transfer->private_peer && !transfer->proxied && seed_url_text_is_private(peer))
 		*transfer->private_peer = true;
 	SEED_UNUSED(local);
@@ -400,6 +434,8 @@ errint_t seed_net_send(struct seed_net *net, const struct seed_net_request *requ
 	transfer->guarded = request->guarded;
 	transfer->private_peer = request->private_peer;
 	transfer->to_memfd = request->to_memfd;
+	transfer->kind = request->kind;
+	transfer->scrubs_large = request->scrubs_large;
 	transfer->memfd = -1;
 	seed_buf_init(&transfer->body, request->limit_bytes);
 	if (request->to_memfd) {
@@ -450,6 +486,8 @@ static void fill_error(const struct seed_transfer *transfer, CURLcode code,
 	if (transfer->refused)
 		seed_error_set(error, EPERM, "refused: the URL leads to a loopback, private or "
 			       "link-local address");
+	else if (transfer->too_slow)
+		seed_error_set(error, ETIMEDOUT, "it came slowly, and others wait for the room that it takes");
 	else if (transfer->overflow)
 		seed_error_set(error, EFBIG, "the answer is larger than %zu bytes",
 			       transfer->limit);
@@ -512,15 +550,21 @@ static void scrub(char *text, size_t len, const char *line)
 	seed_buf_release(&plain);
 }
 
+void seed_net_scrub(struct seed_transfer *transfer)
+{
+	const char *line = secret_line(transfer);
+
+	if (line && transfer->body.len_bytes)
+		scrub(transfer->body.data, transfer->body.len_bytes, line);
+}
+
 static void scrub_answer(struct seed_transfer *transfer, struct seed_net_answer *answer)
 {
 	const char *line = secret_line(transfer);
 
-	if (!line)
-		return;
-	if (transfer->body.len_bytes)
-		scrub(transfer->body.data, transfer->body.len_bytes, line);
-	if (!answer->redirect)
+	if (!transfer->scrubs_large || transfer->body.len_bytes <= SEED_ANSWER_SMALL_BYTES)
+		seed_net_scrub(transfer);
+	if (!line || !answer->redirect)
 		return;
 	/* curl's own is not ours to write in. */
 	transfer->redirect = strdup(answer->redirect);
@@ -556,10 +600,14 @@ static void finish(struct seed_transfer *transfer, CURLcode code)
 	answer.len = transfer->body.len_bytes;
 	if (code != CURLE_OK) {
 		fill_error(transfer, code, &answer.error);
-		answer.cut = code == CURLE_PARTIAL_FILE;
+		if (transfer->scrubs_large && answer.len > SEED_ANSWER_SMALL_BYTES)
+			answer.len = 0; /* it is not read, and has the key in it yet */
+		if (!answer.len)
+			answer.body = "";
 		/* What came could not be kept, for whatever reason (EFBIG: a limit
 		 * on the size of files). */
-		answer.local = is_local(answer.error.code) || (transfer->write_error && !transfer->overflow);
+		answer.local = is_local(answer.error.code) || transfer->too_slow ||
+			       (transfer->write_error && !transfer->overflow);
 	}
 	done(context, &answer);
 	transfer->memfd = answer.memfd;
@@ -567,26 +615,70 @@ static void finish(struct seed_transfer *transfer, CURLcode code)
 		transfer_free(transfer);
 }
 
-/* The oldest of those that wait for room tries again. */
-static void resume(struct seed_net *net)
+static void add_time(struct seed_transfer *transfer, int64_t ms)
 {
-	struct seed_transfer *oldest = NULL;
+	transfer->timeout_ms += ms;
+	curl_easy_setopt(transfer->easy, CURLOPT_TIMEOUT_MS, (long)transfer->timeout_ms);
+}
 
-	if (!net->paused || net->beyond)
-		return;
-	net->paused = false;
+/* That it had to wait here says nothing about its peer: what a service has accepted would count as
+ * not answered. */
+static void stop_clocks(struct seed_net *net)
+{
+	int64_t now_ms = seed_clock_now_ms();
+
 	for (struct seed_transfer *at = net->transfers; at; at = at->next) {
 		if (!at->paused)
 			continue;
-		net->paused = oldest != NULL;
+		add_time(at, now_ms - at->paused_ms);
+		at->paused_ms = now_ms;
+	}
+}
+
+/* A picture can be asked for again. An answer cannot: it ends when its time is over. */
+static void end_slow(struct room *room)
+{
+	struct seed_transfer *transfer = room->beyond;
+	int64_t now_ms = seed_clock_now_ms();
+
+	if (!transfer || !room->awaited || now_ms - room->since_ms < SLOW_MS ||
+	    (transfer->kind != SEED_NET_IMAGE && transfer->kind != SEED_NET_CALLED))
+		return;
+	transfer->too_slow = transfer->received - room->received_bytes < SLOW_BYTES;
+	room->since_ms = now_ms;
+	room->received_bytes = transfer->received;
+	if (transfer->too_slow)
+		finish(transfer, CURLE_OPERATION_TIMEDOUT);
+}
+
+/* The oldest of those that wait for room tries again. */
+static void resume(struct seed_net *net, struct room *room)
+{
+	struct seed_transfer *oldest = NULL;
+
+	if (!room->awaited || room->beyond)
+		return;
+	room->awaited = false;
+	for (struct seed_transfer *at = net->transfers; at; at = at->next) {
+		if (!at->paused || room_of(at) != room)
+			continue;
+		room->awaited = oldest != NULL;
 		oldest = at;
 	}
 	if (!oldest)
 		return;
 	oldest->paused = false;
 	curl_easy_pause(oldest->easy, CURLPAUSE_CONT);
-	if (net->paused && !net->beyond) /* then the next */
+	if (room->awaited && !room->beyond) /* then the next */
 		seed_net_wake(net);
+}
+
+static bool is_awaited(const struct seed_net *net)
+{
+	for (int i = 0; i < SEED_NET_KINDS; i++)
+		if (net->rooms[i].awaited)
+			return true;
+	return false;
 }
 
 void seed_net_turn(struct seed_net *net)
@@ -595,7 +687,11 @@ void seed_net_turn(struct seed_net *net)
 	CURLMsg *message;
 
 	lacked = false;
-	resume(net);
+	stop_clocks(net);
+	for (int i = 0; i < SEED_NET_KINDS; i++) {
+		end_slow(&net->rooms[i]);
+		resume(net, &net->rooms[i]);
+	}
 	curl_multi_perform(net->multi, &running);
 	while ((message = curl_multi_info_read(net->multi, &left)) != NULL) {
 		struct seed_transfer *transfer = NULL;
@@ -614,8 +710,8 @@ static void forget_sleep(struct seed_net *net, int64_t slept_ms)
 	if (slept_ms < SLEPT_MS)
 		return;
 	for (struct seed_transfer *transfer = net->transfers; transfer; transfer = transfer->next) {
-		transfer->timeout_ms += slept_ms;
-		curl_easy_setopt(transfer->easy, CURLOPT_TIMEOUT_MS, (long)transfer->timeout_ms);
+		add_time(transfer, slept_ms);
+		transfer->paused_ms += slept_ms;
 	}
 }
 
@@ -638,6 +734,8 @@ void seed_net_wait(struct seed_net *net, struct pollfd *fds, size_t count, int64
 		timeout_ms = 0;
 	if (timeout_ms > 60000)
 		timeout_ms = 60000;
+	if (timeout_ms > SLOW_MS && is_awaited(net))
+		timeout_ms = SLOW_MS;
 	curl_multi_timeout(net->multi, &curls_ms);
 	longest_ms = curls_ms >= 0 && curls_ms < timeout_ms ? curls_ms : timeout_ms;
 	began_ms = seed_clock_now_ms();

@@ -36,7 +36,19 @@ struct seed_net_signature {
 	const char *region, *access_key, *secret_key;
 };
 
+/* Each kind has room of its own for its answers: whoever sends one kind slowly, and fills that,
+ * keeps none of the others waiting. */
+enum seed_net_kind {
+	SEED_NET_ANSWER, /* what an API says */
+	SEED_NET_IMAGE,  /* a picture for which a prompt waits */
+	SEED_NET_CALLED, /* a picture that a webhook's body names */
+	SEED_NET_STORE,  /* what the hosts' store says */
+	SEED_NET_STORED, /* a picture from there */
+	SEED_NET_KINDS
+};
+
 struct seed_net_request {
+	enum seed_net_kind kind;
 	const char *method;         /* "GET", "HEAD", "POST", "PUT", "DELETE" */
 	const char *url;
 	const char *body;           /* JSON, NULL for none */
@@ -50,16 +62,19 @@ struct seed_net_request {
 	bool guarded;
 	bool *private_peer;         /* set when the request goes to a private address; NULL: not asked */
 	int64_t deadline_ms;        /* seed_clock_now_ms() scale: ETIMEDOUT then. While the process is
-				     * stopped (SIGSTOP), its time stands still */
+				     * stopped (SIGSTOP), or the answer waits for room here, its time
+				     * stands still */
 	size_t limit_bytes;         /* of the answer's body: EFBIG beyond */
 	bool to_memfd;              /* the body goes to a memfd instead of a buffer */
+	bool scrubs_large;          /* `done` calls seed_net_scrub() for an answer of more than
+				     * SEED_ANSWER_SMALL_BYTES: such a one may have the key in it */
 };
 
 struct seed_net_answer {
 	struct seed_error error;    /* code 0: an HTTP answer arrived whole */
 	bool sent;                  /* the request had left before it failed: it may have been accepted */
-	bool local;                 /* it failed because something is lacking here: memory, descriptors, room */
-	bool cut;                   /* the body ended early */
+	bool local;                 /* it failed because something is lacking here: memory, descriptors, room.
+				     * ETIMEDOUT: a picture that came slowly, and others waited for its room */
 	long status;
 	const char *body;           /* borrowed for the call; "" with to_memfd; without the key */
 	size_t len;
@@ -77,8 +92,9 @@ typedef void seed_net_done_fn(void *context, struct seed_net_answer *answer);
 errint_t seed_net_start(void) SEED_MUST_CHECK;
 void seed_net_end(void);
 
-/* Holds at most `most_bytes` of answers at once. Beyond that only one answer is read
- * from its socket, so that the transfers still end. */
+/* Holds at most `most_bytes` of answers at once, a part of them for each kind. Beyond that only one
+ * answer of the kind is read from its socket, so that the transfers still end, and the first
+ * SEED_ANSWER_SMALL_BYTES of each. */
 errint_t seed_net_new(size_t most_bytes, struct seed_net **net) SEED_MUST_CHECK;
 void seed_net_free(struct seed_net *net); /* transfers still there are dropped without a callback */
 
@@ -88,6 +104,10 @@ errint_t seed_net_send(struct seed_net *net, const struct seed_net_request *requ
 		       seed_net_done_fn *done, void *context,
 		       struct seed_transfer **transfer) SEED_MUST_CHECK;
 void seed_net_cancel(struct seed_net *net, struct seed_transfer *transfer);
+
+/* Takes the key out of the body of an answer that is kept; which takes seconds, where somebody has
+ * made it for that. Any thread, which has the body for itself. */
+void seed_net_scrub(struct seed_transfer *transfer);
 
 /* Moves transfers on and calls back for those that ended. */
 void seed_net_turn(struct seed_net *net);

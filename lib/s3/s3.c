@@ -257,6 +257,7 @@ static errint_t send(struct seed_s3_op *op, struct seed_net_request *request, co
 	request->headers = (const char *const *)lines->line;
 	request->signature = &signature;
 	request->ca_file = s3->ca_file;
+	request->kind = request->to_memfd ? SEED_NET_STORED : SEED_NET_STORE;
 	request->deadline_ms = op->deadline_ms;
 	if (!lines->failed && request->url)
 		err = seed_net_send(s3->net, request, on_answer, op, &op->transfer);

@@ -11,6 +11,7 @@
 PORT(net_new);
 PORT(net_free);
 PORT(net_send);
+PORT(net_scrub);
 PORT(net_cancel);
 PORT(net_turn);
 PORT(net_wait);
@@ -426,6 +427,11 @@ static void judge(struct seed_transfer *t, const struct seed_net_request *reques
 		t->ask = ASK_CANCEL;
 		cancel(t);
 	}
+}
+
+void __wrap_seed_net_scrub(struct seed_transfer *transfer)
+{
+	SEED_UNUSED(transfer);
 }
 
 errint_t __wrap_seed_net_send(struct seed_net *net, const struct seed_net_request *request,

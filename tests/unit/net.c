@@ -2,6 +2,7 @@
 #include "tests/unit/unit.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -21,6 +22,8 @@ struct server {
 	uint16_t port;
 	const char *text;
 	size_t len;
+	size_t first; /* so many bytes, and the rest after go(); 0: all at once */
+	int go[2];
 };
 
 enum { TLS_HANDSHAKE = 0x16 }; /* RFC 8446, section 5.1: the first byte */
@@ -48,14 +51,19 @@ static void *serve(void *argument)
 	int fd = accept(server->listener, NULL, NULL);
 
 	if (fd >= 0) {
+		size_t first = server->first ? server->first : server->len;
+		char byte;
+
 		read_head(fd);
-		(void)!write(fd, server->text, server->len);
+		(void)!write(fd, server->text, first);
+		if (first < server->len && read(server->go[0], &byte, 1) >= 0)
+			(void)!write(fd, server->text + first, server->len - first);
 		close(fd);
 	}
 	return NULL;
 }
 
-static void start(struct server *server, const char *text, size_t len)
+static void start_slow(struct server *server, const char *text, size_t len, size_t first)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET };
 	socklen_t size = sizeof(address);
@@ -69,12 +77,26 @@ static void start(struct server *server, const char *text, size_t len)
 	assert_int_equal(listen(server->listener, 1), 0);
 	assert_int_equal(getsockname(server->listener, (struct sockaddr *)&address, &size), 0);
 	server->port = ntohs(address.sin_port);
+	server->first = first;
+	assert_int_equal(pipe2(server->go, O_CLOEXEC), 0);
 	assert_int_equal(pthread_create(&server->thread, NULL, serve, server), 0);
+}
+
+static void start(struct server *server, const char *text, size_t len)
+{
+	start_slow(server, text, len, 0);
+}
+
+static void go(struct server *server)
+{
+	assert_int_equal(write(server->go[1], "", 1), 1);
 }
 
 static void stop(struct server *server)
 {
+	close(server->go[1]); /* whoever waits for it goes on, too */
 	pthread_join(server->thread, NULL);
+	close(server->go[0]);
 	close(server->listener);
 }
 
@@ -268,6 +290,20 @@ static void bounds_retry_after(void **state)
 	}
 }
 
+struct kept {
+	bool done;
+	struct seed_net_answer answer;
+};
+
+static void keep_answer(void *context, struct seed_net_answer *answer)
+{
+	struct kept *one = context;
+
+	answer->keep = !answer->error.code;
+	one->answer = *answer;
+	one->done = true;
+}
+
 /* Whatever becomes of the answer: the key that it repeats is not in it. */
 static void takes_the_key_out(void **state)
 {
@@ -277,6 +313,49 @@ static void takes_the_key_out(void **state)
 	told = ask("POST", "HTTP/1.1 401 No\r\nContent-Length: 25\r\n\r\nno sk-secret-1 sk-secret-2");
 	assert_int_equal(told.status, 401);
 	assert_string_equal(told.body, "no *********** sk-secret-");
+}
+
+static void takes_the_key_out_of_redirects(void **state)
+{
+	struct told told;
+
+	SEED_UNUSED(state);
+	told = ask("POST", "HTTP/1.1 308 Moved\r\nLocation: https://new.test/sk-secret-1/x\r\n"
+			   "Content-Length: 0\r\n\r\n");
+	assert_string_equal(told.redirect, "https://new.test/***********/x");
+}
+
+/* Of a large one, whoever has asked for it, on whichever thread. */
+static void leaves_a_large_one_to_be_scrubbed(void **state)
+{
+	static char text[SEED_ANSWER_SMALL_BYTES + 256];
+	const int head = snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n",
+				  SEED_ANSWER_SMALL_BYTES + 12);
+	struct kept kept_one = { .done = false };
+	struct seed_transfer *transfer;
+	struct server server;
+	struct seed_net *net;
+	char url[64];
+	struct seed_net_request request = {
+		.method = "GET", .url = url, .authorization = "Bearer sk-secret-1", .scrubs_large = true,
+		.deadline_ms = seed_clock_now_ms() + 60000, .limit_bytes = sizeof(text),
+	};
+
+	SEED_UNUSED(state);
+	memset(text + head, 'x', SEED_ANSWER_SMALL_BYTES + 12);
+	memcpy(text + head + 7, "sk-secret-1", 11);
+	start(&server, text, (size_t)head + SEED_ANSWER_SMALL_BYTES + 12);
+	snprintf(url, sizeof(url), "http://127.0.0.1:%u/", server.port);
+	assert_int_equal(seed_net_new(SEED_ANSWERS_ALL_BYTES, &net), 0);
+	assert_int_equal(seed_net_send(net, &request, keep_answer, &kept_one, &transfer), 0);
+	for (seed_net_turn(net); !kept_one.done; seed_net_turn(net))
+		seed_net_wait(net, NULL, 0, 1000);
+	assert_memory_equal(kept_one.answer.body, "xxxxxxxsk-secret-1xx", 20);
+	seed_net_scrub(transfer);
+	assert_memory_equal(kept_one.answer.body, "xxxxxxx***********xx", 20);
+	seed_net_cancel(net, transfer);
+	stop(&server);
+	seed_net_free(net);
 }
 
 static void hands_redirects_back(void **state)
@@ -331,7 +410,7 @@ static void unpacks_within_the_limit(void **state)
 
 /* ---- a bound on all answers together ---- */
 
-enum { MANY = 6, LARGE = 1 << 20, MOST = 2 << 20, QUIET_MS = 200 };
+enum { MANY = 6, LARGE = 1 << 20, MOST = 2 << 20, QUIET_MS = 200, KIND_PARTS = 4 /* one is an API's */ };
 
 static struct asked {
 	struct seed_transfer *transfer;
@@ -360,7 +439,7 @@ static void holds_a_bounded_sum(void **state)
 	SEED_UNUSED(state);
 	head = snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", LARGE);
 	memset(text + head, 'x', LARGE);
-	assert_int_equal(seed_net_new(MOST, &net), 0);
+	assert_int_equal(seed_net_new(MOST * KIND_PARTS, &net), 0);
 	for (int i = 0; i < MANY; i++) {
 		char url[64];
 		struct seed_net_request request = {
@@ -393,6 +472,154 @@ static void holds_a_bounded_sum(void **state)
 		stop(&servers[i]);
 }
 
+/* One that never ends does not keep others waiting: not what is small, not what is of another
+ * kind, and of its own kind only for some seconds. What waits has its time when it goes on. */
+static void ends_who_comes_slowly(void **state)
+{
+	static char text[LARGE + 128];
+	struct { struct server server; struct seed_transfer *transfer; struct kept one; } all[4] = { 0 };
+	enum { SLOW, FILLS, WAITS, OTHER };
+	const int head = snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", LARGE);
+	struct seed_net *net;
+
+	SEED_UNUSED(state);
+	memset(text + head, 'x', LARGE);
+	assert_int_equal(seed_net_new(LARGE, &net), 0);
+	for (int i = 0; i <= OTHER; i++) {
+		char url[64];
+		struct seed_net_request request = {
+			.kind = i == OTHER ? SEED_NET_ANSWER : SEED_NET_IMAGE,
+			.method = "GET", .url = url, .limit_bytes = 2 * LARGE, .to_memfd = i != OTHER,
+			.deadline_ms = seed_clock_now_ms() + (i == WAITS ? 2000 : 60000),
+		};
+
+		/* Whoever has the last of the room, and then whoever has none. */
+		start_slow(&all[i].server, text, (size_t)head + LARGE,
+			   i == SLOW ? (size_t)head + LARGE / 2 : i == FILLS ? (size_t)head + 8 : 0);
+		snprintf(url, sizeof(url), "http://127.0.0.1:%u/", all[i].server.port);
+		assert_int_equal(seed_net_send(net, &request, keep_answer, &all[i].one, &all[i].transfer), 0);
+		for (int64_t until_ms = seed_clock_now_ms() + 500; i != OTHER && seed_clock_now_ms() < until_ms;
+		     seed_net_turn(net))
+			seed_net_wait(net, NULL, 0, 50);
+	}
+	while (!all[OTHER].one.done || !all[WAITS].one.done) {
+		seed_net_turn(net);
+		if (all[OTHER].one.done && !all[WAITS].one.done)
+			assert_false(all[FILLS].one.done);
+		seed_net_wait(net, NULL, 0, 60000);
+	}
+	assert_int_equal(all[OTHER].one.answer.error.code, 0);
+	assert_true(all[SLOW].one.done);
+	assert_int_equal(all[SLOW].one.answer.error.code, ETIMEDOUT);
+	assert_true(all[SLOW].one.answer.local);
+	assert_int_equal(all[WAITS].one.answer.error.code, 0);
+	assert_int_equal(lseek(all[WAITS].one.answer.memfd, 0, SEEK_END), LARGE);
+	seed_net_free(net);
+	for (int i = 0; i <= OTHER; i++)
+		stop(&all[i].server);
+}
+
+/* What an API says of a submission is read, though others of its kind fill the room. */
+static void has_room_for_what_is_small(void **state)
+{
+	static char text[LARGE + 128];
+	static const char small[] = "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{\"code\":200}";
+	const int head = snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", LARGE);
+	struct { struct server server; struct seed_transfer *transfer; struct kept one; } all[3] = { 0 };
+	struct seed_net *net;
+
+	SEED_UNUSED(state);
+	memset(text + head, 'x', LARGE);
+	assert_int_equal(seed_net_new(LARGE, &net), 0);
+	for (int i = 0; i < 3; i++) {
+		char url[64];
+		struct seed_net_request request = {
+			.method = "GET", .url = url, .limit_bytes = 2 * LARGE,
+			.deadline_ms = seed_clock_now_ms() + 60000,
+		};
+
+		if (i == 2)
+			start(&all[i].server, small, strlen(small));
+		else
+			start_slow(&all[i].server, text, (size_t)head + LARGE, (size_t)head + LARGE - 1);
+		snprintf(url, sizeof(url), "http://127.0.0.1:%u/", all[i].server.port);
+		assert_int_equal(seed_net_send(net, &request, keep_answer, &all[i].one, &all[i].transfer), 0);
+		for (int64_t until_ms = seed_clock_now_ms() + 500; i < 2 && seed_clock_now_ms() < until_ms;
+		     seed_net_turn(net))
+			seed_net_wait(net, NULL, 0, 50);
+	}
+	for (seed_net_turn(net); !all[2].one.done; seed_net_turn(net))
+		seed_net_wait(net, NULL, 0, 1000);
+	assert_false(all[0].one.done);
+	assert_memory_equal(all[2].one.answer.body, "{\"code\":200}", 12);
+	go(&all[0].server); /* which has the last of the room */
+	for (seed_net_turn(net); !all[0].one.done; seed_net_turn(net))
+		seed_net_wait(net, NULL, 0, 1000);
+	assert_int_equal(all[0].one.answer.len, LARGE);
+	seed_net_free(net);
+	for (int i = 0; i < 3; i++)
+		stop(&all[i].server);
+}
+
+/* ---- connections that are kept ---- */
+
+enum { KEPT_ANSWERS = 3 };
+
+static void *serve_kept(void *argument)
+{
+	static const char text[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+	struct server *server = argument;
+	int fd = accept(server->listener, NULL, NULL);
+
+	for (int i = 0; fd >= 0 && i < KEPT_ANSWERS; i++) {
+		char head[4096];
+
+		if (read(fd, head, sizeof(head)) <= 0)
+			break;
+		server->len++;
+		(void)!write(fd, text, strlen(text));
+	}
+	close(fd);
+	return NULL;
+}
+
+/* A guard holds for a connection that a transfer without one has opened. */
+static void guards_what_is_kept(void **state)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET };
+	socklen_t size = sizeof(address);
+	struct server server = { .len = 0 };
+	struct seed_net *net;
+	char url[64];
+
+	SEED_UNUSED(state);
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	server.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(server.listener, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(server.listener, 4), 0);
+	assert_int_equal(getsockname(server.listener, (struct sockaddr *)&address, &size), 0);
+	assert_int_equal(pthread_create(&server.thread, NULL, serve_kept, &server), 0);
+	snprintf(url, sizeof(url), "http://localhost:%u/", ntohs(address.sin_port));
+	assert_int_equal(seed_net_new(SEED_ANSWERS_ALL_BYTES, &net), 0);
+	for (int i = 0; i < 3; i++) {
+		struct told told = { .done = false };
+		struct seed_transfer *transfer;
+		const struct seed_net_request request = {
+			.method = "GET", .url = url, .guarded = i == 2,
+			.deadline_ms = seed_clock_now_ms() + 60000, .limit_bytes = 4096,
+		};
+
+		assert_int_equal(seed_net_send(net, &request, on_answer, &told, &transfer), 0);
+		until_done(net, &told);
+		assert_int_equal(told.error.code, i == 2 ? EPERM : 0);
+	}
+	seed_net_free(net);
+	shutdown(server.listener, SHUT_RDWR);
+	pthread_join(server.thread, NULL);
+	close(server.listener);
+	assert_int_equal(server.len, 2); /* the second over the connection of the first */
+}
+
 /* A service that sends a head without end is at fault, not this machine's memory. */
 static void tells_a_long_line_from_a_lack_of_memory(void **state)
 {
@@ -420,8 +647,13 @@ int main(void)
 		cmocka_unit_test(bounds_retry_after),
 		cmocka_unit_test(hands_redirects_back),
 		cmocka_unit_test(takes_the_key_out),
+		cmocka_unit_test(takes_the_key_out_of_redirects),
+		cmocka_unit_test(leaves_a_large_one_to_be_scrubbed),
 		cmocka_unit_test(unpacks_within_the_limit),
 		cmocka_unit_test(holds_a_bounded_sum),
+		cmocka_unit_test(ends_who_comes_slowly),
+		cmocka_unit_test(has_room_for_what_is_small),
+		cmocka_unit_test(guards_what_is_kept),
 		cmocka_unit_test(tells_a_long_line_from_a_lack_of_memory),
 		cmocka_unit_test(guards_what_has_no_proxy),
 		cmocka_unit_test(believes_a_peer_that_proved_itself),
