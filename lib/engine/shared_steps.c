@@ -97,9 +97,22 @@ static bool is_guarded_here(const struct seed_engine *engine, const struct seed_
 	return has_unknown_url(engine, record) && !record->task_id;
 }
 
+/* Whoever may write to the bucket may have written that the key goes to any path of the service. */
+static bool has_strange_urls(const struct seed_record *record)
+{
+	struct seed_task task = { 0 };
+	bool strange;
+
+	if (!record->task)
+		return false;
+	strange = seed_task_parse(record->task, &task) != 0 || !seed_task_names_itself(&task);
+	seed_task_release(&task);
+	return strange;
+}
+
 static enum row_state in_flight(const struct seed_engine *engine, const struct seed_share_row *row)
 {
-	if (is_for_others(engine, &row->record))
+	if (is_for_others(engine, &row->record) || has_strange_urls(&row->record))
 		return ROW_ANOTHERS;
 	if (!row->token[0] && strcmp(row->host, engine->config.shared->host) == 0)
 		return ROW_OURS;

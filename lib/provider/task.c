@@ -106,6 +106,43 @@ errint_t seed_task_parse(const char *text, struct seed_task *task)
 	return result;
 }
 
+static bool is_plain_id(const char *id)
+{
+	size_t len = strspn(id, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_");
+
+	return len && !id[len];
+}
+
+/* "" and NULL are none. */
+static bool is_of(const char *url, const char *id)
+{
+	static const char *const before[] = { "/predictions/", "/requests/" };
+	static const char *const behind[] = { "", "/status", "/response", "/cancel" };
+	size_t id_len = strlen(id);
+
+	if (!url || !*url)
+		return true;
+	if (url[strcspn(url, "?#%\\")] || strstr(url, "/.")) /* which is read differently here and there */
+		return false;
+	for (size_t i = 0; i < SEED_ARRAY_LEN(before); i++) {
+		const char *at = strstr(url, before[i]);
+
+		at = at ? at + strlen(before[i]) : NULL;
+		for (size_t j = 0; at && strncmp(at, id, id_len) == 0 && j < SEED_ARRAY_LEN(behind); j++)
+			if (strcmp(at + id_len, behind[j]) == 0)
+				return true;
+	}
+	return false;
+}
+
+bool seed_task_names_itself(const struct seed_task *task)
+{
+	if (!task->poll_url && !task->result_url && !task->cancel_url)
+		return true;
+	return task->id && is_plain_id(task->id) && is_of(task->poll_url, task->id) &&
+	       is_of(task->result_url, task->id) && is_of(task->cancel_url, task->id);
+}
+
 /* --- Requests and steps --- */
 
 void seed_request_release(struct seed_request *request)

@@ -511,9 +511,55 @@ static void survives_any_size(void **state)
 		}
 }
 
+static void test_urls_of_a_task(void **state)
+{
+	static const struct {
+		const char *id, *url;
+		bool own;
+	} cases[] = {
+		{ "t1", NULL, true },
+		{ NULL, NULL, true },
+		{ "t1", "https://api.replicate.com/v1/predictions/t1", true },
+		{ "t1", "https://api.replicate.com/v1/predictions/t1/cancel", true },
+		{ "a-B_9", "https://queue.fal.run/fal-ai/bytedance/requests/a-B_9/status", true },
+		{ "a-B_9", "https://queue.fal.run/fal-ai/bytedance/requests/a-B_9", true },
+		{ "t1", "https://api.replicate.com/v1/predictions/t2", false },
+		{ "t1", "https://api.replicate.com/v1/predictions/t12", false },
+		{ "t1", "https://api.replicate.com/v1/predictions/t1/cancel/x", false },
+		{ "t1", "https://api.replicate.com/v1/models/t1", false },
+		{ "t1", "https://api.replicate.com/v1/predictions/t1?path=1", false },
+		{ "t1", "https://api.replicate.com/v1/x?/predictions/t1", false },
+		{ "t1", "https://api.replicate.com/v1/x#/predictions/t1", false },
+		{ "t1", "https://api.replicate.com/v1/x%3f/predictions/t1", false },
+		{ "t1", "https://api.replicate.com/v1/x\\/predictions/t1", false },
+		{ "..", "https://api.replicate.com/v1/predictions/..", false },
+		{ "t1", "https://api.replicate.com/v1/predictions/../predictions/t1", false },
+		{ "x/cancel", "https://api.replicate.com/v1/predictions/x/cancel", false },
+		{ "", "https://api.replicate.com/v1/predictions/", false },
+		{ NULL, "https://api.replicate.com/v1/predictions/t1", false },
+	};
+
+	SEED_UNUSED(state);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(cases); i++) {
+		for (int at = 0; at < 3; at++) {
+			struct seed_task task = { 0 };
+			char **urls[] = { &task.poll_url, &task.result_url, &task.cancel_url };
+
+			if (cases[i].id)
+				help_set(&task.id, cases[i].id);
+			if (cases[i].url)
+				help_set(urls[at], cases[i].url);
+			if (seed_task_names_itself(&task) != cases[i].own)
+				fail_msg("%s of %s", cases[i].url, cases[i].id);
+			seed_task_release(&task);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_urls_of_a_task),
 		cmocka_unit_test(lists_every_provider),
 		cmocka_unit_test(sends_keys_in_their_way),
 		cmocka_unit_test(keeps_kie_to_its_limits),
