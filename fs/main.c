@@ -481,16 +481,17 @@ static errint_t serve(struct fs *fs, struct fuse_args *args, struct seed_error *
 		drop_privileges(fs);
 		err = check_cage(fs, error);
 	}
-	if (!err && !fs->options.ro)
-		err = start_engine(fs, &params, error);
 	if (!err && inodes_init(fs, &root_folder))
 		err = seed_error_set(error, ENOMEM, "out of memory");
+	/* Before the engine's disk threads: what they take up changes names. */
+	if (!err)
+		seed_store_tell(fs->store, names_changed, fs);
+	if (!err && !fs->options.ro)
+		err = start_engine(fs, &params, error);
 	if (!err)
 		err = mount_start(fs, &seedfs_ops, args, error);
-	if (!err) {
-		seed_store_tell(fs->store, names_changed, fs);
+	if (!err)
 		err = start_threads(fs, &reloader, error);
-	}
 	if (!err) {
 		check_background_start(&background, fs);
 		err = mount_serve(fs, error);

@@ -311,7 +311,7 @@ long_asan() {
 }
 
 # It makes the decoder some ten times slower, and only what has threads can race.
-TSAN_SUITES="wait write workers restart callbacks changes thumbs storm crowd"
+TSAN_SUITES="wait write workers restart control callbacks changes thumbs storm crowd"
 
 long_tsan() {
 	local name files=()

@@ -81,7 +81,8 @@ struct seed_wait {
 
 /* Everything but `config` and its strings is borrowed until the engine is
  * freed; the engine takes `key`. Reads the journal and takes up what is in
- * flight (nothing is sent before seed_engine_start). Blocks; no thread yet. */
+ * flight (nothing is sent before seed_engine_start). Blocks. Its disk threads run already, so
+ * seed_store_tell() comes first. */
 errint_t seed_engine_new(const struct seed_engine_config *config, struct seed_store *store,
 			 struct seed_log *log, struct seed_key *key, struct seed_engine **engine,
 			 struct seed_error *error) SEED_MUST_CHECK;

@@ -121,7 +121,7 @@ errint_t seed_store_prompt_read(const struct seed_store *store, const char *name
 uint64_t seed_store_changes(struct seed_store *store);
 
 /* Told of each change once it is on disk, on the thread that made it; `name` NULL: of
- * any number. Set while nothing changes. */
+ * any number. Set before the engine is made, whose disk threads change things at once. */
 typedef void seed_store_told_fn(void *context, const char *name);
 void seed_store_tell(struct seed_store *store, seed_store_told_fn *told, void *context);
 
