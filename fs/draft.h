@@ -26,6 +26,7 @@ struct draft {
 	bool changed;         /* written to since it was last committed */
 	uint64_t text_number; /* of the text in it: a new one begins when it is emptied */
 	pid_t begun_by;       /* the thread that emptied it; 0: none, or out of sight */
+	int64_t uid;          /* whose descriptor changed it last */
 	int refused;          /* errno of refused text: nothing is committed */
 	struct seed_ticket *ticket; /* of the newest commit; NULL: none yet */
 };

@@ -115,6 +115,7 @@ static void begin_text(struct handle *handle, struct draft *draft)
 {
 	SEED_UNUSED(draft_truncate(draft, 0) == 0);
 	draft->begun_by = handle->thread;
+	draft->uid = handle->uid;
 	handle->text_number = draft->text_number;
 }
 
@@ -126,16 +127,16 @@ static void begin_text(struct handle *handle, struct draft *draft)
  * thread that opened it twice is one writer (`command >x 2>x`). */
 static bool joins_text(struct handle *handle, struct draft *draft)
 {
-	bool first = !handle->wrote;
+	bool first = !handle->wrote, is_part = handle->text_number == draft->text_number;
 
 	handle->wrote = true;
-	if (handle->text_number == draft->text_number)
-		return true;
-	if (!first)
+	if (!is_part && !first)
 		return false;
-	if (handle->text_number && (!handle->thread || handle->thread != draft->begun_by))
+	if (!is_part && handle->text_number &&
+	    (!handle->thread || handle->thread != draft->begun_by))
 		begin_text(handle, draft);
 	handle->text_number = draft->text_number;
+	draft->uid = handle->uid;
 	return true;
 }
 
@@ -393,7 +394,15 @@ struct holding {
 	struct inode *inode;
 	struct draft *draft;
 	uint64_t text_number; /* 0: whichever text is in it by then */
+	bool is_reader;       /* by a descriptor that cannot write to it */
 };
+
+/* Where readers are let in, one who may not write must not spend money, or cut off a text
+ * that another is still writing. With draft->mutex held. */
+static bool may_commit(const struct holding *what, int64_t uid)
+{
+	return !what->is_reader || uid == 0 || uid == what->draft->uid;
+}
 
 /* Commits the draft's text if it is new. *posted: the engine has `wait` (may be
  * NULL). Otherwise *ticket is a reference to the outcome of the last committed
@@ -414,7 +423,7 @@ static errint_t commit_draft(struct fs *fs, const struct holding *what, int64_t 
 	pthread_mutex_lock(&draft->mutex);
 	if (what->text_number && what->text_number != draft->text_number)
 		err = -ECANCELED;
-	else
+	else if (may_commit(what, uid))
 		err = take_text(fs, what->inode, draft, uid, &text);
 	if (!err && text) {
 		err = what->inode->type->writing->commit(fs->engine, path, text, draft->ticket, wait);
@@ -629,7 +638,7 @@ static uint64_t own_text(const struct handle *handle)
 void writing_flush(struct fs *fs, fuse_req_t req, struct handle *handle, uint64_t lock_owner)
 {
 	/* Looking at the process takes a while, in which another may begin a text. */
-	const struct holding own = { handle->inode, handle->draft, own_text(handle) };
+	const struct holding own = { handle->inode, handle->draft, own_text(handle), false };
 	bool opener = is_opener(req, handle, lock_owner);
 
 	if (!has_written(handle))
@@ -665,15 +674,17 @@ static void synced(struct fs *fs, fuse_req_t req, int code, void *context)
 }
 
 /* The draft may be another handle's. False: nothing was replied. */
-static bool sync_draft(struct fs *fs, fuse_req_t req, struct inode *inode, uint64_t text_number)
+static bool sync_draft(struct fs *fs, fuse_req_t req, struct handle *handle)
 {
 	struct holding *holding = calloc(1, sizeof(*holding));
+	struct inode *inode = handle->inode;
 
 	if (!holding) {
 		fuse_reply_err(req, ENOMEM);
 		return true;
 	}
-	*holding = (struct holding){ inode, inode_draft(fs, inode), text_number };
+	*holding = (struct holding){ inode, inode_draft(fs, inode), own_text(handle),
+				     !writes(handle) };
 	if (holding->draft && commit_or_reply(fs, req, holding, false, synced, holding))
 		return true;
 	if (holding->draft)
@@ -689,7 +700,7 @@ void writing_fsync(struct fs *fs, fuse_req_t req, struct handle *handle)
 		fuse_reply_err(req, ECANCELED);
 		return;
 	}
-	if (!sync_draft(fs, req, handle->inode, own_text(handle)))
+	if (!sync_draft(fs, req, handle))
 		wait_for_name(fs, req, handle->inode);
 }
 

@@ -59,3 +59,57 @@ cells() { # COMMAND…: as whom
 	fails member chmod 644 "$MNT/prompts/.note.swp"
 	stop_seedfs
 }
+
+# The command runs between the two.
+in_pieces() { # FILE TEXT MORE-TEXT COMMAND…
+	local fd
+
+	exec {fd}>"$MNT/$1"
+	printf %s "$2" >&"$fd"
+	"${@:4}" {fd}>&-
+	printf %s "$3" >&"$fd"
+	exec {fd}>&-
+}
+
+@test "fsync of who may only read commits nothing that another is writing" {
+	need_root
+	chmod 755 "$DIR"
+	mount_seed -o allow_other
+	in_pieces prompts/fox 'half of the te' xt other sync "$MNT/prompts/fox"
+	same "half of the text" "$(record fox .prompt)"
+	in_pieces callbacks/owl '{"prompt": "an' ' owl"}' other sync "$MNT/callbacks/owl"
+	same "an owl" "$(record owl .prompt)"
+	same 2 "$(count create)"
+	# What has been committed is waited for, and its outcome is anybody's.
+	faults '[{"on":"create","do":{"code":422,"msg":"not allowed"}}]'
+	exec {fd}>"$MNT/prompts/hen"
+	printf 'a hen' >&"$fd"
+	other sync "$MNT/prompts/hen" {fd}>&-
+	fails sync "$MNT/prompts/hen" {fd}>&-
+	has "$(other sync "$MNT/prompts/hen" {fd}>&- 2>&1)" "Invalid argument"
+	exec {fd}>&-
+	stop_seedfs
+}
+
+@test "fsync of a descriptor for reading commits what the same user wrote, and for root what anybody wrote" {
+	need_root
+	chmod 755 "$DIR"
+	mount_seed -o allow_other,umask=0
+	# shellcheck disable=SC2016 # the inner shell's
+	other bash -c 'exec 3>"$1"; printf "a fox" >&3; sync "$1"; cat "$2" >/dev/null' - \
+		"$MNT/prompts/fox" "$MNT/images/fox.png"
+	same 1 "$(count create)"
+	mkfifo -m 666 "$DIR/go"
+	# shellcheck disable=SC2016 # the inner shell's
+	background other bash -c 'exec 3>"$1"; printf "an owl" >&3; read -r <"$2"' - \
+		"$MNT/prompts/owl" "$DIR/go"
+	wait_until test -s "$MNT/prompts/owl"
+	member sync "$MNT/prompts/owl"
+	same 1 "$(count create)"
+	sync "$MNT/prompts/owl"
+	same 2 "$(count create)"
+	echo >"$DIR/go"
+	job_ends 0 "$JOB"
+	same 2 "$(count create)"
+	stop_seedfs
+}
