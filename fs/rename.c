@@ -169,7 +169,7 @@ static void rename_scratch(struct fs *fs, fuse_req_t req, struct scratch *file,
 	struct scratch_text scratch = { 0 };
 	errint_t err;
 
-	err = scratch_text(fs, file, &scratch);
+	err = scratch_text(fs, req, file, &scratch);
 	if (!err)
 		err = check_scratch(fs, from, to, &scratch);
 	if (!err && scratch.hides[0]) {

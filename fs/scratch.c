@@ -284,22 +284,80 @@ void scratch_show(struct fs *fs, const char *name)
 	pthread_mutex_unlock(&fs->scratch_mutex);
 }
 
-errint_t scratch_text(struct fs *fs, struct scratch *scratch, struct scratch_text *out)
+/* ---- its text becomes a prompt's ---- */
+
+#define GROUPS_MAX 1024
+
+struct reader {
+	uid_t uid;
+	gid_t gid;
+	bool all_known; /* of its groups */
+	int count;
+	gid_t groups[GROUPS_MAX];
+};
+
+static void reader_init(struct reader *reader, fuse_req_t req)
 {
-	pthread_mutex_lock(&fs->scratch_mutex);
+	int count = fuse_req_getgroups(req, GROUPS_MAX, reader->groups);
+
+	reader->uid = fuse_req_ctx(req)->uid;
+	reader->gid = fuse_req_ctx(req)->gid;
+	reader->all_known = count >= 0 && count <= GROUPS_MAX;
+	reader->count = count < 0 ? 0 : count > GROUPS_MAX ? GROUPS_MAX : count;
+}
+
+static bool is_member(const struct reader *reader, gid_t gid)
+{
+	bool found = reader->gid == gid;
+
+	for (int i = 0; !found && i < reader->count; i++)
+		found = reader->groups[i] == gid;
+	return found;
+}
+
+/* As the kernel would judge an open; but the owner may, who could change the mode. With the
+ * mutex held. */
+static bool may_read(const struct scratch *scratch, const struct reader *reader)
+{
+	mode_t needed = S_IROTH;
+
+	if (reader->uid == 0 || reader->uid == scratch->uid)
+		return true;
+	if (is_member(reader, scratch->gid))
+		needed = S_IRGRP;
+	else if (!reader->all_known)
+		needed = S_IRGRP | S_IROTH;
+	return (scratch->mode & needed) == needed;
+}
+
+/* With the mutex held. */
+static errint_t take_copy(struct scratch *scratch, struct scratch_text *out)
+{
 	scratch->taken = true;
 	out->len = scratch->len;
 	out->mtime = scratch->mtime;
 	snprintf(out->hides, sizeof(out->hides), "%s",
 		 scratch->hides && !scratch->changed ? scratch->hides : "");
 	out->text = malloc(scratch->len + 1);
-	if (out->text) {
-		if (scratch->len)
-			memcpy(out->text, scratch->data, scratch->len);
-		out->text[scratch->len] = '\0';
-	}
+	if (!out->text)
+		return -ENOMEM;
+	if (scratch->len)
+		memcpy(out->text, scratch->data, scratch->len);
+	out->text[scratch->len] = '\0';
+	return 0;
+}
+
+errint_t scratch_text(struct fs *fs, fuse_req_t req, struct scratch *scratch,
+		      struct scratch_text *out)
+{
+	struct reader reader;
+	errint_t err;
+
+	reader_init(&reader, req);
+	pthread_mutex_lock(&fs->scratch_mutex);
+	err = may_read(scratch, &reader) ? take_copy(scratch, out) : -EACCES;
 	pthread_mutex_unlock(&fs->scratch_mutex);
-	return out->text ? 0 : -ENOMEM;
+	return err;
 }
 
 void scratch_keep(struct fs *fs, const char *path)

@@ -59,15 +59,16 @@ bool scratch_hides(struct fs *fs, const char *name);
 void scratch_show(struct fs *fs, const char *name);
 
 /* A copy of what it holds, for a prompt. What is written to it from then on would be
- * in no text, so it is refused (ECANCELED), until scratch_keep(): it stays after all. */
+ * in no text, so it is refused (ECANCELED), until scratch_keep(): it stays after all.
+ * -EACCES: who asks may not read it, and a prompt has the mount's mode. */
 struct scratch_text {
 	char *text; /* malloc'd, NUL-terminated */
 	size_t len;
 	struct timespec mtime;
 	char hides[FS_PATH_BYTES]; /* the prompt whose text it still is; "": none */
 };
-errint_t scratch_text(struct fs *fs, struct scratch *scratch, struct scratch_text *out)
-	SEED_MUST_CHECK;
+errint_t scratch_text(struct fs *fs, fuse_req_t req, struct scratch *scratch,
+		      struct scratch_text *out) SEED_MUST_CHECK;
 void scratch_keep(struct fs *fs, const char *path);
 /* The prompt that it hides, also where its text was changed; false: none. */
 bool scratch_hidden(struct fs *fs, struct scratch *scratch, char name[FS_PATH_BYTES]);

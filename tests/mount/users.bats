@@ -60,6 +60,45 @@ cells() { # COMMAND…: as whom
 	stop_seedfs
 }
 
+# The outcome of a rename of root's scratch file to a prompt: "ok"; or EACCES, and the
+# scratch file is as it was, and can be written.
+takes() { # COMMAND MODE GROUP: as whom
+	local file=$MNT/prompts/.a.swp
+
+	printf 'a fox' >"$file"
+	chown "0:$3" "$file"
+	chmod "$2" "$file"
+	if "$1" mv -f "$file" "$MNT/prompts/fox" 2>"$DIR/mv"; then
+		echo ok
+	else
+		has "$(<"$DIR/mv")" "Permission denied"
+		printf ' in snow' >>"$file"
+		same "a fox in snow" "$(<"$file")"
+		echo EACCES
+	fi
+}
+
+@test "a scratch file becomes a prompt, which others can read, only by whom its mode lets read it" {
+	need_root
+	chmod 755 "$DIR"
+	mount_seed -o allow_other,umask=0
+	while read -r mode group member stranger; do
+		same "$mode $group $member" "$mode $group $(takes member "$mode" "$group")"
+		same "$mode $group $stranger" "$mode $group $(takes other "$mode" "$group")"
+	done <<-'EOT'
+		600 0 EACCES EACCES
+		644 0 ok ok
+		640 4242 ok EACCES
+		640 0 EACCES EACCES
+		604 4242 EACCES ok
+	EOT
+	# Its owner may, whatever the mode.
+	# shellcheck disable=SC2016 # the inner shell's
+	other sh -c 'umask 777; echo "an owl" >"$1/.b.swp"; mv "$1/.b.swp" "$1/owl"' - "$MNT/prompts"
+	same "an owl" "$(<"$MNT/prompts/owl")"
+	stop_seedfs
+}
+
 # The command runs between the two.
 in_pieces() { # FILE TEXT MORE-TEXT COMMAND…
 	local fd
