@@ -35,8 +35,8 @@ void seed_metrics_spent(struct seed_metrics *metrics, int64_t uid)
 {
 	size_t i = 0;
 
-	while (i + 1 < SEED_SPENDERS_MAX && metrics->spenders[i].count &&
-	       metrics->spenders[i].uid != uid)
+	while (i + 1 < SEED_SPENDERS_MAX &&
+	       (uid < 0 || (metrics->spenders[i].count && metrics->spenders[i].uid != uid)))
 		i++;
 	if (!metrics->spenders[i].count)
 		metrics->spenders[i].uid = i + 1 < SEED_SPENDERS_MAX ? uid : -1;
@@ -101,10 +101,11 @@ static errint_t spenders(const struct seed_metrics *metrics, struct seed_buf *ou
 	errint_t err = head(out, "submissions_by_uid_total", "Submissions by the user who wrote the "
 			    "prompt (-1: not known).", "counter");
 
-	for (size_t i = 0; i < SEED_SPENDERS_MAX && metrics->spenders[i].count && !err; i++)
-		err = seed_buf_addf(out, "seedfs_submissions_by_uid_total{uid=\"%lld\"} %llu\n",
-				    (long long)metrics->spenders[i].uid,
-				    (unsigned long long)metrics->spenders[i].count);
+	for (size_t i = 0; i < SEED_SPENDERS_MAX && !err; i++)
+		if (metrics->spenders[i].count)
+			err = seed_buf_addf(out, "seedfs_submissions_by_uid_total{uid=\"%lld\"} %llu\n",
+					    (long long)metrics->spenders[i].uid,
+					    (unsigned long long)metrics->spenders[i].count);
 	return err;
 }
 

@@ -9,20 +9,22 @@
 
 /* Of SEED_SPENT_USERS lines and three more. */
 #define SPENT_MAX_BYTES 4096
-/* A planted one beyond it would leave no number for what comes after. */
+/* A planted one beyond them would leave no number for what comes after. */
 #define SERIAL_MAX (UINT64_MAX / 2)
+#define COUNT_MAX INT64_C(1000000000000000)
 
 /* "DAY COUNT", and then who, what and in which order: lines that an older program does not read,
- * and without which the first one counts. */
+ * and without which the first one counts. Two lines of one user, as earlier versions wrote them,
+ * are added up. */
 errint_t seed_store_spent_parse(const char *text, struct seed_spent *spent)
 {
 	long long day = 0, count = 0, uid = 0;
 	unsigned long long serial = 0;
-	size_t users = 0;
 	double cost = 0;
 	char end;
 
-	if (sscanf(text, "%lld %lld%c", &day, &count, &end) != 3 || end != '\n' || day <= 0 || count < 0)
+	if (sscanf(text, "%lld %lld%c", &day, &count, &end) != 3 || end != '\n' || day <= 0 ||
+	    count < 0 || count > COUNT_MAX)
 		return -EBADMSG;
 	spent->day = day;
 	spent->count = count;
@@ -31,11 +33,9 @@ errint_t seed_store_spent_parse(const char *text, struct seed_spent *spent)
 			spent->cost = cost;
 		else if (sscanf(text, "serial %llu", &serial) == 1 && serial < SERIAL_MAX)
 			spent->serial = serial;
-		else if (users < SEED_SPENT_USERS &&
-			 sscanf(text, "uid %lld %lld", &uid, &count) == 2 && count > 0) {
-			spent->users[users].uid = uid;
-			spent->users[users++].count = count;
-		}
+		else if (sscanf(text, "uid %lld %lld", &uid, &count) == 2 && count > 0 &&
+			 count <= COUNT_MAX)
+			seed_spent_count_user(spent, uid, count);
 	}
 	return 0;
 }

@@ -92,6 +92,11 @@ static void test_more_than_places(void **state)
 	free(text);
 	for (int code = 1; code < 134; code++)
 		seed_metrics_failed(&metrics, code);
+	/* Who is not known shares a place, and so a line, with those who find none. */
+	seed_metrics_spent(&metrics, -1);
+	text = format(&metrics);
+	assert_line(text, "seedfs_submissions_by_uid_total{uid=\"-1\"} 1");
+	free(text);
 	for (int uid = 0; uid < 1000; uid++)
 		seed_metrics_spent(&metrics, uid);
 	for (size_t i = 0; i < SEED_FAILURES_MAX; i++)
@@ -99,7 +104,7 @@ static void test_more_than_places(void **state)
 	for (size_t i = 0; i < SEED_SPENDERS_MAX; i++)
 		spent += metrics.spenders[i].count;
 	assert_int_equal(failures, 2 + 133);
-	assert_int_equal(spent, 1000);
+	assert_int_equal(spent, 1001);
 	assert_int_equal(metrics.spenders[0].uid, 0);
 	assert_int_equal(metrics.spenders[SEED_SPENDERS_MAX - 1].uid, -1);
 }

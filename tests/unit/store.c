@@ -560,6 +560,7 @@ static void test_spent(void **state)
 {
 	static const char *const garbage[] = {
 		"", "garbage", "20000", "20000 ", "20000 -1\n", "20000 3", "20000 3 4\n", "-1 3\n", "0 0\n",
+		"20000 1000000000000001\n", "20000 9223372036854775807\n",
 	};
 	struct seed_error error = { 0 };
 	struct seed_store *store = NULL;
@@ -591,6 +592,34 @@ static void test_spent(void **state)
 	assert_int_equal(got.count, 7);
 }
 
+/* Who is not known, after a crash, or found no place has the last one, also once the file was
+ * read; files of earlier versions have several lines of them. */
+static void test_spent_of_users(void **state)
+{
+	struct seed_spent got;
+	char text[2048] = "20000 40\n";
+	size_t len = strlen(text);
+
+	SEED_UNUSED(state);
+	put("spent", "20000 12\nuid -1 5\nuid 1000 1\nuid -1 4\nuid 1000 2\nuid 0 9223372036854775807\n");
+	assert_int_equal(spent(&got), 0);
+	seed_spent_count_user(&got, -1, 1);
+	seed_spent_count_user(&got, 1000, 1);
+	assert_int_equal(got.users[0].uid, 1000);
+	assert_int_equal(got.users[0].count, 4);
+	for (size_t i = 1; i < SEED_SPENT_USERS - 1; i++)
+		assert_int_equal(got.users[i].count, 0);
+	assert_int_equal(got.users[SEED_SPENT_USERS - 1].uid, -1);
+	assert_int_equal(got.users[SEED_SPENT_USERS - 1].count, 10);
+
+	for (int uid = 0; uid < 40; uid++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "uid %d 1\n", uid);
+	put("spent", text);
+	assert_int_equal(spent(&got), 0);
+	assert_int_equal(got.users[SEED_SPENT_USERS - 1].uid, -1);
+	assert_int_equal(got.users[SEED_SPENT_USERS - 1].count, 40 - (SEED_SPENT_USERS - 1));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -611,6 +640,7 @@ int main(void)
 		TEST(test_row_of_somebody_else),
 		TEST(test_moves_that_are_none),
 		TEST(test_spent),
+		TEST(test_spent_of_users),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
