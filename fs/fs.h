@@ -36,7 +36,7 @@ struct fs;
  * that its pages may be cached for ever. All zero: not a version of a file. */
 struct version {
 	uint64_t file;
-	int64_t time_ns;
+	struct timespec time;
 	off_t size; /* follows from the two */
 };
 
@@ -263,7 +263,6 @@ struct inodes_walk {
 size_t inodes_kept(struct fs *fs, struct inodes_walk *walk, fuse_ino_t *ids, size_t room);
 
 struct version version_of(const struct stat *st);
-struct timespec version_time(const struct inode *inode);
 bool version_equal(struct version a, struct version b);
 
 /* ---- ops.c ---- */

@@ -52,7 +52,7 @@ static errint_t image_getattr(struct fs *fs, struct inode *inode, struct stat *s
 
 	if (inode->version.file) {
 		*timeout_s = IMMUTABLE_S;
-		attributes_made(fs, inode, inode->version.size, version_time(inode), st);
+		attributes_made(fs, inode, inode->version.size, inode->version.time, st);
 		return 0;
 	}
 	/* A pending inode shows the state of its image now. */

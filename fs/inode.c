@@ -18,20 +18,14 @@ struct version version_of(const struct stat *st)
 {
 	return (struct version){
 		.file = st->st_ino,
-		.time_ns = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec,
+		.time = st->st_mtim,
 		.size = st->st_size,
 	};
 }
 
-struct timespec version_time(const struct inode *inode)
-{
-	return (struct timespec){ .tv_sec = inode->version.time_ns / 1000000000,
-				  .tv_nsec = inode->version.time_ns % 1000000000 };
-}
-
 bool version_equal(struct version a, struct version b)
 {
-	return a.file == b.file && a.time_ns == b.time_ns;
+	return a.file == b.file && a.time.tv_sec == b.time.tv_sec && a.time.tv_nsec == b.time.tv_nsec;
 }
 
 /* All versions of a path have one hash. The first of those that may be the path's. */
@@ -84,7 +78,8 @@ static uint64_t hash_of_version(const struct fs *fs, const struct found *found)
 	uint64_t hash = hash_of(found->type, found->path);
 
 	hash = (hash ^ found->version.file) * 1099511628211u;
-	hash = (hash ^ (uint64_t)found->version.time_ns) * 1099511628211u;
+	hash = (hash ^ (uint64_t)found->version.time.tv_sec) * 1099511628211u;
+	hash = (hash ^ (uint64_t)found->version.time.tv_nsec) * 1099511628211u;
 	return hash ^ (hash >> 29) ^ fs->number_salt;
 }
 

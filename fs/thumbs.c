@@ -7,6 +7,7 @@
  * opener waits. A listing has only existing ones.
  */
 #include "fs/fs.h"
+#include "lib/base/clock.h"
 
 #define SUFFIX ".jpg"
 #define SUFFIX_BYTES (sizeof(SUFFIX) - 1)
@@ -39,7 +40,7 @@ static enum seed_area area_of_folder(struct fs *fs, const char *path)
 
 static off_t size_of(const struct fs *fs, struct version version)
 {
-	return seed_store_thumb_size(fs->store, version.file, version.time_ns);
+	return seed_store_thumb_size(fs->store, version.file, seed_clock_file_ns(&version.time));
 }
 
 static errint_t thumbs_lookup(struct fs *fs, const struct node_type *folder, const char *path,
@@ -136,7 +137,7 @@ static errint_t thumb_getattr(struct fs *fs, struct inode *inode, struct stat *s
 			      double *timeout_s)
 {
 	*timeout_s = 0;
-	attributes_made(fs, inode, size_of(fs, inode->version), version_time(inode), st);
+	attributes_made(fs, inode, size_of(fs, inode->version), inode->version.time, st);
 	return 0;
 }
 
@@ -144,7 +145,7 @@ static errint_t open_thumb(struct fs *fs, struct handle *handle)
 {
 	const struct version *version = &handle->inode->version;
 
-	handle->fd = seed_store_thumb_open(fs->store, version->file, version->time_ns);
+	handle->fd = seed_store_thumb_open(fs->store, version->file, seed_clock_file_ns(&version->time));
 	return handle->fd < 0 ? handle->fd : 0;
 }
 

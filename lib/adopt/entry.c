@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/io.h"
 #include "lib/image/sink.h"
 
@@ -116,7 +117,7 @@ static int64_t time_of(const struct seed_store *store, const struct seed_adopt_p
 
 	if (fstatat(seed_store_area(store, picture->area), picture->path, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return 0;
-	return (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
+	return seed_clock_file_ms(&st.st_mtim);
 }
 
 /* What the file tells. -EBADMSG: it is no image. */
@@ -160,8 +161,7 @@ static errint_t complete(struct seed_store *store, const char *name, const char 
 	if (!err)
 		err = seed_record_set(&row->request, text ? text : row->prompt ? row->prompt : "");
 	/* So that a version that comes back has one time on all hosts. */
-	row->prompt_time = (struct timespec){ .tv_sec = (time_t)(row->created_ms / 1000),
-					      .tv_nsec = (long)(row->created_ms % 1000) * 1000000 };
+	row->prompt_time = seed_clock_file_time(row->created_ms);
 	row->step = seed_record_step("commit");
 	row->superseded = false;
 	return err;

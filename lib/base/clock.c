@@ -4,6 +4,7 @@
  * digits. */
 #define FIRST_MS INT64_C(-62167219200000)
 #define LAST_MS INT64_C(253402300799999)
+#define NS_PER_S INT64_C(1000000000)
 
 static int64_t read_ms(clockid_t id)
 {
@@ -29,28 +30,48 @@ int64_t seed_clock_wall_ms(void)
 	return read_ms(CLOCK_REALTIME);
 }
 
-void seed_clock_format(int64_t wall_ms, char text[SEED_CLOCK_TEXT_BYTES])
+static int64_t within(int64_t value, int64_t low, int64_t high)
 {
-	char room[96]; /* for any seven ints: the compiler warns of less */
-	int64_t seconds;
-	struct tm tm;
-	time_t time;
-	int ms;
+	return value < low ? low : value > high ? high : value;
+}
 
-	if (wall_ms < FIRST_MS)
-		wall_ms = FIRST_MS;
-	if (wall_ms > LAST_MS)
-		wall_ms = LAST_MS;
-	seconds = wall_ms / 1000;
-	ms = (int)(wall_ms % 1000);
-	if (ms < 0) {
+int64_t seed_clock_file_ms(const struct timespec *time)
+{
+	int64_t seconds = within(time->tv_sec, FIRST_MS / 1000, LAST_MS / 1000);
+
+	return seconds * 1000 + time->tv_nsec / 1000000;
+}
+
+int64_t seed_clock_file_ns(const struct timespec *time)
+{
+	int64_t seconds = within(time->tv_sec, INT64_MIN / NS_PER_S, INT64_MAX / NS_PER_S - 1);
+
+	return seconds * NS_PER_S + time->tv_nsec;
+}
+
+struct timespec seed_clock_file_time(int64_t wall_ms)
+{
+	int64_t ms = wall_ms % 1000, seconds = wall_ms / 1000;
+
+	if (ms < 0) { /* nanoseconds count forwards, also before 1970 */
 		ms += 1000;
 		seconds--;
 	}
-	time = (time_t)seconds;
-	(void)gmtime_r(&time, &tm);
+	return (struct timespec){ .tv_sec = (time_t)seconds, .tv_nsec = (long)ms * 1000000 };
+}
+
+void seed_clock_format(int64_t wall_ms, char text[SEED_CLOCK_TEXT_BYTES])
+{
+	char room[96]; /* for any seven ints: the compiler warns of less */
+	struct timespec time;
+	struct tm tm;
+
+	wall_ms = within(wall_ms, FIRST_MS, LAST_MS);
+	time = seed_clock_file_time(wall_ms);
+	(void)gmtime_r(&time.tv_sec, &tm);
 	(void)snprintf(room, sizeof(room), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900,
-		       tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, ms);
+		       tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
+		       (int)(time.tv_nsec / 1000000));
 	memcpy(text, room, SEED_CLOCK_TEXT_BYTES);
 }
 

@@ -3,6 +3,8 @@
 #ifndef SEED_CLOCK_H
 #define SEED_CLOCK_H
 
+#include <time.h>
+
 #include "lib/base/base.h"
 
 /* Milliseconds of CLOCK_MONOTONIC; never goes back. */
@@ -13,6 +15,12 @@ int64_t seed_clock_wall_ms(void);
 
 /* For jitter: 0 to 65535. Does not block. */
 uint16_t seed_clock_chance(void);
+
+/* A file's time, which anybody may set: in milliseconds, within the years 0 to 9999; in
+ * nanoseconds, within 1677 to 2262, which are those that 64 bits hold. */
+int64_t seed_clock_file_ms(const struct timespec *time);
+int64_t seed_clock_file_ns(const struct timespec *time);
+struct timespec seed_clock_file_time(int64_t wall_ms);
 
 /* "2026-11-22T19:43:02.123Z" (RFC 3339, UTC) and its NUL. */
 #define SEED_CLOCK_TEXT_BYTES 25

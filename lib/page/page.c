@@ -105,18 +105,13 @@ static void put_row(struct seed_page *page, const struct seed_record *row)
 		seed_page_putf(page, ",\"cost\":%.15g", row->cost);
 }
 
-static int64_t ms_of(const struct timespec *time)
-{
-	return (int64_t)time->tv_sec * 1000 + time->tv_nsec / 1000000;
-}
-
 /* ---- the same as a plain page ---- */
 
 static void put_time(struct seed_page *page, const struct timespec *time)
 {
 	char text[SEED_CLOCK_TEXT_BYTES];
 
-	seed_clock_format(ms_of(time), text);
+	seed_clock_format(seed_clock_file_ms(time), text);
 	seed_page_putf(page, "<time datetime=\"%s\">%.10s %.5s UTC</time>", text, text,
 		       text + strlen("2026-11-22T"));
 }
@@ -202,7 +197,7 @@ static void put_entry(struct gallery *gallery, const struct seed_page_entry *ent
 			put_row(page, &row);
 		} else {
 			seed_page_put(page, ",\"state\":\"verified\",\"bare\":true");
-			put_time_key(page, "verified_at", ms_of(&entry->time));
+			put_time_key(page, "verified_at", seed_clock_file_ms(&entry->time));
 		}
 		put_versions(gallery, entry->name);
 		seed_page_put(page, "}");

@@ -116,7 +116,6 @@ void seed_store_thumb_follow(struct seed_store *store, const struct stat *from,
 /* ---- pictures.c ---- */
 
 /* An image's time is the moment it was verified, also after a recovery. */
-void seed_store_time_of(int64_t wall_ms, struct timespec *time);
 errint_t seed_store_stamp(int dirfd, const char *path, int64_t wall_ms);
 
 /* tmp/FILE becomes a placeholder with these times of use and of change. */

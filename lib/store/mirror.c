@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/clock.h"
 #include "lib/store/files.h"
 #include "lib/store/internal.h"
 #include "lib/store/slots.h"
@@ -139,7 +140,7 @@ static errint_t place_new(struct seed_slots *m, const struct seed_record *want, 
 	struct timespec times[2];
 	errint_t err;
 
-	seed_store_time_of(want->verified_ms, &times[0]);
+	times[0] = seed_clock_file_time(want->verified_ms);
 	times[1] = times[0];
 	err = seed_store_placeholder_make(m->store, want->image.bytes, times, file);
 	return err ? err : seed_files_place(m->store->tmp, file, dirfd, path, false);

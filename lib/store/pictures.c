@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/io.h"
 #include "lib/store/files.h"
 #include "lib/store/internal.h"
@@ -18,17 +19,11 @@ bool seed_store_is_placeholder(const struct stat *st)
 	return S_ISREG(st->st_mode) && !(st->st_mode & (S_IRUSR | S_IRGRP | S_IROTH));
 }
 
-void seed_store_time_of(int64_t wall_ms, struct timespec *time)
-{
-	time->tv_sec = (time_t)(wall_ms / 1000);
-	time->tv_nsec = (long)(wall_ms % 1000) * 1000000;
-}
-
 errint_t seed_store_stamp(int dirfd, const char *path, int64_t wall_ms)
 {
 	struct timespec times[2];
 
-	seed_store_time_of(wall_ms, &times[0]);
+	times[0] = seed_clock_file_time(wall_ms);
 	times[1] = times[0];
 	return utimensat(dirfd, path, times, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
 }

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/clock.h"
 #include "lib/store/files.h"
 #include "lib/store/internal.h"
 
@@ -51,7 +52,7 @@ static errint_t measure(struct seed_store *store, const char *version,
 	image->width = big_endian(sides);
 	image->height = big_endian(sides + 4);
 	image->bytes = (uint64_t)st.st_size;
-	*wall_ms = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
+	*wall_ms = seed_clock_file_ms(&st.st_mtim);
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/clock.h"
 #include "lib/store/files.h"
 #include "lib/store/internal.h"
 #include "lib/store/slots.h"
@@ -30,8 +31,7 @@ errint_t seed_slot_path(const struct seed_slots *m, const struct seed_slot *slot
 
 int64_t seed_slot_off_ms(const struct seed_slot *slot, int64_t wall_ms)
 {
-	int64_t off = (int64_t)slot->st.st_mtim.tv_sec * 1000 + slot->st.st_mtim.tv_nsec / 1000000 -
-		      wall_ms;
+	int64_t off = seed_clock_file_ms(&slot->st.st_mtim) - wall_ms;
 
 	return off < 0 ? -off : off;
 }

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/clock.h"
 #include "lib/store/files.h"
 #include "lib/store/internal.h"
 
@@ -12,11 +13,6 @@ static void name_of(uint64_t file, int64_t time_ns, char name[NAME_BYTES])
 {
 	(void)snprintf(name, NAME_BYTES, "%016llx-%016llx.jpg", (unsigned long long)file,
 		       (unsigned long long)time_ns);
-}
-
-static int64_t time_of(const struct stat *st)
-{
-	return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
 }
 
 int seed_store_thumb_open(const struct seed_store *store, uint64_t file, int64_t time_ns)
@@ -48,7 +44,7 @@ static errint_t open_both(struct seed_store *store, enum seed_area area, const c
 	if (fstat(files->source_fd, &st) < 0)
 		return -errno;
 	files->file = st.st_ino;
-	files->time_ns = time_of(&st);
+	files->time_ns = seed_clock_file_ns(&st.st_mtim);
 	if (seed_store_thumb_size(store, files->file, files->time_ns) > 0)
 		return -EEXIST;
 	seed_store_new_id(store, files->id);
@@ -107,7 +103,7 @@ errint_t seed_store_image_unlink(struct seed_store *store, int dirfd, const char
 
 	if (err || !is_image)
 		return err;
-	name_of(st.st_ino, time_of(&st), name);
+	name_of(st.st_ino, seed_clock_file_ns(&st.st_mtim), name);
 	SEED_UNUSED(seed_files_unlink(store->thumbs, name));
 	return 0;
 }
@@ -117,7 +113,7 @@ void seed_store_thumb_follow(struct seed_store *store, const struct stat *from,
 {
 	char old[NAME_BYTES], name[NAME_BYTES];
 
-	name_of(from->st_ino, time_of(from), old);
-	name_of(to->st_ino, time_of(to), name);
+	name_of(from->st_ino, seed_clock_file_ns(&from->st_mtim), old);
+	name_of(to->st_ino, seed_clock_file_ns(&to->st_mtim), name);
 	SEED_UNUSED(seed_files_rename(store->thumbs, old, store->thumbs, name) == 0);
 }

@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/limits.h"
 #include "lib/store/files.h"
 #include "lib/store/internal.h"
@@ -65,11 +66,6 @@ errint_t seed_store_picture_record(const struct seed_store *store, enum seed_are
 
 /* ---- thumbnails ---- */
 
-static int64_t time_of(const struct stat *st)
-{
-	return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
-}
-
 /* A row is beside its image, or beside none: of that size and time there is one only. */
 static errint_t read_sum(const struct seed_store *store, enum seed_area area, const char *path,
 			 const struct stat *st, char sum[SEED_SHA256_HEX_BYTES])
@@ -78,7 +74,7 @@ static errint_t read_sum(const struct seed_store *store, enum seed_area area, co
 	errint_t err = seed_store_picture_record(store, area, path, &record);
 	bool same = !err && record.state == SEED_STATE_VERIFIED &&
 		    record.image.bytes == (uint64_t)st->st_size &&
-		    record.verified_ms == time_of(st) / 1000000;
+		    record.verified_ms == seed_clock_file_ms(&st->st_mtim);
 
 	memcpy(sum, record.image.sha256, SEED_SHA256_HEX_BYTES);
 	seed_record_release(&record);
@@ -100,7 +96,7 @@ errint_t seed_store_thumb_read(const struct seed_store *store, enum seed_area ar
 	struct stat st;
 	errint_t err = look_at(store, area, path, &st, sum);
 
-	if (!err && (st.st_ino != files->file || time_of(&st) != files->time_ns))
+	if (!err && (st.st_ino != files->file || seed_clock_file_ns(&st.st_mtim) != files->time_ns))
 		err = -ESTALE;
 	return err ? err : seed_store_thumb_get(store, files->file, files->time_ns, data, len);
 }
@@ -130,7 +126,7 @@ errint_t seed_store_thumb_take(struct seed_store *store, enum seed_area area, co
 	if (data == MAP_FAILED)
 		return -errno;
 	err = is_jpeg(data, (size_t)st.st_size) ?
-		seed_store_thumb_put(store, image.st_ino, time_of(&image), data, (size_t)st.st_size) : -EBADMSG;
+		seed_store_thumb_put(store, image.st_ino, seed_clock_file_ns(&image.st_mtim), data, (size_t)st.st_size) : -EBADMSG;
 	munmap(data, (size_t)st.st_size);
 	return err;
 }

@@ -60,6 +60,26 @@ is_refused() { # OPTIONS TEXT
 	is_verified owl
 }
 
+has_time_of() { # FILE OTHER
+	[ "$(stat -c '%Y %s' "$1")" = "$(stat -c '%Y %s' "$2")" ]
+}
+
+@test "s1: an image's time is shown as it is, also beyond what nanoseconds in 64 bits reach" {
+	local year
+
+	mount_seed
+	write fox "a fox"
+	wait_until has_thumb fox
+	for year in 2400 1601; do
+		touch -d "$year-01-01T00:00:00Z" "$STATE/images/fox.png"
+		# The kernel keeps a name for a second.
+		wait_until has_time_of "$STATE/images/fox.png" "$MNT/images/fox.png"
+		cmp "$STATE/images/fox.png" "$MNT/images/fox.png"
+		same " ff d8" "$(head -c 2 "$MNT/thumbs/fox.jpg" | od -An -tx1)"
+		grep -q fox "$MNT/index.html"
+	done
+}
+
 @test "s7: budget= counts as used up for the day where its count cannot be read" {
 	printf garbage >"$STATE/spent"
 	mount_seed -o budget=5/day

@@ -95,6 +95,35 @@ static void test_parse_refuses(void **state)
 	}
 }
 
+/* Anybody may give a file any time. */
+static void test_times_of_files(void **state)
+{
+	static const struct {
+		struct timespec time;
+		int64_t ms, ns;
+	} files[] = {
+		{{0, 0}, 0, 0},
+		{{1795376582, 123456789}, INT64_C(1795376582123), INT64_C(1795376582123456789)},
+		{{-1, 999000000}, -1, -1000000},
+		{{INT64_C(9223372035), 999999999}, INT64_C(9223372035999), INT64_C(9223372035999999999)},
+		{{INT64_C(13569465600), 1}, INT64_C(13569465600000), INT64_C(9223372035000000001)}, /* 2400 */
+		{{INT64_MAX, 999999999}, INT64_C(253402300799999), INT64_C(9223372035999999999)},
+		{{INT64_MIN, 0}, INT64_C(-62167219200000), INT64_C(-9223372036000000000)},
+	};
+
+	SEED_UNUSED(state);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(files); i++) {
+		assert_int_equal(seed_clock_file_ms(&files[i].time), files[i].ms);
+		assert_int_equal(seed_clock_file_ns(&files[i].time), files[i].ns);
+	}
+	for (size_t i = 0; i < SEED_ARRAY_LEN(times); i++) {
+		struct timespec time = seed_clock_file_time(times[i].ms);
+
+		assert_in_range(time.tv_nsec, 0, 999999999);
+		assert_int_equal(seed_clock_file_ms(&time), times[i].ms);
+	}
+}
+
 /* Every day of a leap cycle, both ways, is a day after the last. */
 static void test_every_day(void **state)
 {
@@ -135,6 +164,7 @@ int main(void)
 		cmocka_unit_test(test_format_beyond_four_digits),
 		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_parse_refuses),
+		cmocka_unit_test(test_times_of_files),
 		cmocka_unit_test(test_every_day),
 		cmocka_unit_test(test_clocks),
 	};
