@@ -18,6 +18,7 @@
 #include "lib/net/key.h"
 #include "lib/net/net.h"
 #include "lib/provider/proof.h"
+#include "lib/worker/cage.h"
 
 /* Less than this is room for a few images only. */
 #define SPACE_LEAST_BYTES (100.0 * 1024 * 1024)
@@ -46,6 +47,21 @@ static bool check_fuse(void)
 		return say("fuse", false, "%s", error.message);
 	return say("fuse", true, "/dev/fuse can be opened%s", geteuid() == 0 ? "" :
 		   ", fusermount3 is there");
+}
+
+/* A missing wall is no reason not to mount: the others remain. */
+static bool check_cage(void)
+{
+	char walls_text[SEED_CAGE_TEXT_BYTES], missing[SEED_CAGE_TEXT_BYTES];
+	unsigned walls;
+	errint_t err = seed_cage_try(&walls);
+
+	if (err)
+		return say("cage", false, "cannot start a process: %s", strerror(-err));
+	seed_cage_describe(walls, walls_text);
+	seed_cage_missing(walls, missing);
+	return say("cage", true, "%s%s%s", walls_text, missing[0] ?
+		   "; this system does not provide " : "", missing);
 }
 
 static bool check_clock(void)
@@ -291,6 +307,7 @@ int check_run(const struct options *options)
 	bool is_ok;
 
 	is_ok = check_fuse();
+	is_ok = check_cage() && is_ok;
 	is_ok = check_state(options->state, options->shared.bucket ? options->shared.url : NULL) && is_ok;
 	is_ok = check_clock() && is_ok;
 	if (check_key(options, &key))

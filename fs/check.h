@@ -1,4 +1,4 @@
-/* seedfs --check: what would prevent a mount, one line each. */
+/* seedfs --check: what would prevent a mount, and what protects it, one line each. */
 #ifndef SEED_FS_CHECK_H
 #define SEED_FS_CHECK_H
 

@@ -20,9 +20,10 @@ line() { # WHAT: of the output
 @test "s7: --check looks at everything, spends nothing, and makes nothing" {
 	rmdir "$STATE"
 	check 0
-	same 5 "${#lines[@]}"
+	same 6 "${#lines[@]}"
 	has "$(line fuse)" "ok     fuse: /dev/fuse can be opened"
 	same "ok     state: $STATE is made at the first mount" "$(line state)"
+	has "$(line cage)" "ok     cage: limits"
 	has "$(line clock)" "ok     clock: 20"
 	same "ok     key: $DIR/key" "$(line key)"
 	same "ok     $API: answers and accepts the key; 100 credits are left" "$(line "$API")"
@@ -80,6 +81,20 @@ line() { # WHAT: of the output
 	printf 'user:wrong\n' >"$DIR/password"
 	check 1 "$service"
 	has "$(line "$API/a1111auth")" "refuses the key (401)"
+}
+
+@test "s7: --check names the walls of the workers' cage, and those that are missing" {
+	local walls
+
+	walls=$("$SEEDFS" -V | sed -n "s/^workers' cage here: //p")
+	check 0
+	has "$(line cage)" "ok     cage: $walls"
+	[ "$(uname -m)" = x86_64 ] || skip "numbers of system calls"
+	[[ $walls != *sanitizer* ]] || skip "a sanitizer stands in the cage's place"
+	run --separate-stderr timeout 60 python3 "$HERE/without.py" "$SEEDFS" --check -o "$(usual_options)"
+	same 0 "$status"
+	same "ok     cage: limits, no privileges, seccomp; this system does not provide Landlock or namespaces" \
+		"$(line cage)"
 }
 
 @test "s7: --check while it is mounted" {
