@@ -94,18 +94,6 @@ static bool check_new_state(const char *state)
 	return say("state", true, "%s is made at the first mount", state);
 }
 
-static bool check_owner(const char *state, const struct stat *st)
-{
-	if (!S_ISDIR(st->st_mode))
-		return say("state", false, "%s is not a directory; name another with -o state=DIR", state);
-	if (st->st_uid != geteuid())
-		return say("state", false, "%s belongs to another user: as root, chown %ld %s", state,
-			   (long)geteuid(), state);
-	if (st->st_mode & (S_IWGRP | S_IWOTH))
-		return say("state", false, "%s can be written by others: chmod 700 %s", state, state);
-	return true;
-}
-
 /* Whether a mount holds it; not an error. */
 static bool is_in_use(const char *state)
 {
@@ -124,20 +112,19 @@ static bool is_in_use(const char *state)
 
 static bool check_state(const char *state, const char *bucket_url)
 {
-	struct seed_error error;
+	struct seed_error error = { 0 };
 	struct statvfs fs;
 	struct stat st;
 	double space;
 
-	if (stat(state, &st) < 0)
+	/* A link that leads nowhere is there: a mount makes nothing in its place. */
+	if (lstat(state, &st) < 0)
 		return check_new_state(state);
-	if (!check_owner(state, &st))
-		return false;
+	if (seed_store_check(state, bucket_url, &error))
+		return say("state", false, "%s", error.message);
 	space = statvfs(state, &fs) < 0 ? 0 : (double)fs.f_bavail * (double)fs.f_frsize;
 	if (space < SPACE_LEAST_BYTES)
 		return say("state", false, "only %.0f MB are free for %s; make room", space / 1e6, state);
-	if (seed_store_check_bind(state, bucket_url, &error))
-		return say("state", false, "%s", error.message);
 	return say("state", true, "%s, %.1f GB free%s", state, space / 1e9,
 		   is_in_use(state) ? ", in use by a mount" : "");
 }

@@ -157,23 +157,30 @@ static bool has_files(int root)
 	return any;
 }
 
-errint_t seed_store_check_bind(const char *state, const char *bucket_url, struct seed_error *error)
+static errint_t check_bind(const struct seed_store *view, const char *bucket_url, struct seed_error *error)
 {
-	struct seed_store view = { .root = open(state, O_RDONLY | O_DIRECTORY | O_CLOEXEC) };
 	struct binding binding;
-	errint_t err;
+	errint_t err = load(view, &binding);
 
-	if (view.root < 0) /* it is made, or refused for that */
-		return 0;
-	err = load(&view, &binding);
 	if (err == -ENOENT)
-		err = bucket_url && has_files(view.root) ? refuse_entries(bucket_url, error) : 0;
+		err = bucket_url && has_files(view->root) ? refuse_entries(bucket_url, error) : 0;
 	else if (!err && (!bucket_url || strcmp(binding.bucket, bucket_url) != 0))
 		err = refuse_another(&binding, bucket_url, error);
 	else if (err)
 		err = refuse_damaged(err, error);
 	free(binding.bucket);
-	close(view.root);
+	return err;
+}
+
+errint_t seed_store_check(const char *state, const char *bucket_url, struct seed_error *error)
+{
+	struct seed_store view = { .root = -1 };
+	errint_t err = seed_store_find_root(state, &view.root, error);
+
+	if (!err)
+		err = check_bind(&view, bucket_url, error);
+	if (view.root >= 0)
+		close(view.root);
 	return err;
 }
 

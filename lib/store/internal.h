@@ -93,6 +93,9 @@ extern const char *const seed_place_names[SEED_PLACE_COUNT];
 bool seed_store_is_of_id(const char *name);
 
 void seed_store_note(struct seed_store *store, const char *format, ...) SEED_PRINTF(2, 3);
+/* The directory itself, by a mount's rules; nothing is made. *root, -1 before, is the caller's to
+ * close, also after an error. */
+errint_t seed_store_find_root(const char *path, int *root, struct seed_error *error) SEED_MUST_CHECK;
 
 /* ---- changes.c ---- */
 

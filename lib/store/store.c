@@ -46,12 +46,12 @@ int seed_store_root(const struct seed_store *store)
 }
 /* Prompts are there to be paid for, and a name in it leads to a file: whoever
  * may write in it is trusted with both. */
-static errint_t check_owner(struct seed_store *store, const char *path, struct seed_error *error)
+static errint_t check_owner(int root, const char *path, struct seed_error *error)
 {
 	uid_t uid = geteuid();
 	struct stat st;
 
-	if (fstat(store->root, &st) < 0)
+	if (fstat(root, &st) < 0)
 		return seed_error_set(error, errno, "state directory %s: %s", path, strerror(errno));
 	if (st.st_uid != uid)
 		return seed_error_set(error, EPERM, "state directory %s belongs to user %ld, not to %ld; "
@@ -62,6 +62,12 @@ static errint_t check_owner(struct seed_store *store, const char *path, struct s
 				      "chmod go-w '%s', or name another with -o state=DIR", path,
 				      path);
 	return 0;
+}
+
+static errint_t refuse_root(errint_t err, const char *path, struct seed_error *error)
+{
+	return seed_error_set(error, -err, "state directory %s: %s; name a writable one with "
+			      "-o state=DIR", path, strerror(-err));
 }
 
 static bool is_link(int fd, uid_t *owner)
@@ -77,27 +83,36 @@ static bool is_link(int fd, uid_t *owner)
 /* As the kernel may do in folders that everybody may write in, a link that somebody else
  * made is not followed: it leads to where he likes. `found` is what is looked at and opened; a
  * link that is ours, or root's, nobody else can replace in such a folder. */
-static errint_t enter_root(struct seed_store *store, int found, const char *path,
-			   struct seed_error *error)
+static errint_t enter_root(int found, const char *path, int *root, struct seed_error *error)
 {
 	uid_t owner;
 
 	if (!is_link(found, &owner))
-		store->root = openat(found, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		*root = openat(found, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	else if (owner && owner != geteuid())
 		return seed_error_set(error, EPERM, "state directory %s is a link that belongs to user "
 				      "%ld; name the directory itself with -o state=DIR", path, (long)owner);
 	else
-		store->root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (store->root >= 0 && faccessat(store->root, ".", W_OK | X_OK, AT_EACCESS) == 0)
+		*root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*root >= 0 && faccessat(*root, ".", W_OK | X_OK, AT_EACCESS) == 0)
 		return 0;
-	return seed_error_set(error, errno, "state directory %s: %s; name a writable one with "
-			      "-o state=DIR", path, strerror(errno));
+	return refuse_root(-errno, path, error);
+}
+
+errint_t seed_store_find_root(const char *path, int *root, struct seed_error *error)
+{
+	int found = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	errint_t err;
+
+	if (found < 0)
+		return refuse_root(-errno, path, error);
+	err = enter_root(found, path, root, error);
+	close(found);
+	return err ? err : check_owner(*root, path, error);
 }
 
 static errint_t open_root(struct seed_store *store, const char *path, struct seed_error *error)
 {
-	int found = -1;
 	errint_t err;
 
 	if (path[0] == '\0')
@@ -106,17 +121,9 @@ static errint_t open_root(struct seed_store *store, const char *path, struct see
 	err = seed_files_make_parents(AT_FDCWD, path);
 	if (!err)
 		err = seed_files_mkdir(AT_FDCWD, path, 0700);
-	if (!err || err == -EEXIST) {
-		found = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-		err = found < 0 ? -errno : 0;
-	}
-	if (err)
-		return seed_error_set(error, -err,
-				      "state directory %s: %s; name a writable one with -o state=DIR",
-				      path, strerror(-err));
-	err = enter_root(store, found, path, error);
-	close(found);
-	return err ? err : check_owner(store, path, error);
+	if (err && err != -EEXIST)
+		return refuse_root(err, path, error);
+	return seed_store_find_root(path, &store->root, error);
 }
 
 /* What stands where a file or folder of ours should (a link, a FIFO …) is

@@ -368,10 +368,10 @@ errint_t seed_store_evict(struct seed_store *store, uint64_t limit_bytes,
 errint_t seed_store_bind(struct seed_store *store, const char *bucket_url,
 			 char host[SEED_STORE_HOST_BYTES], struct seed_error *error)
 	SEED_MUST_CHECK;
-/* Whether a mount with that bucket (NULL: with none) would be refused for it. Only looks, also while
- * a mount has the directory. */
-errint_t seed_store_check_bind(const char *state, const char *bucket_url,
-			       struct seed_error *error) SEED_MUST_CHECK;
+/* Whether seed_store_open() would refuse a directory that is there, or seed_store_bind() that bucket
+ * (NULL: none). Only looks, also while a mount has the directory. */
+errint_t seed_store_check(const char *state, const char *bucket_url,
+			  struct seed_error *error) SEED_MUST_CHECK;
 /* What is the same whenever this directory is mounted until the machine starts again, and another
  * for each copy of it, on whatever host. After seed_store_bind(). */
 #define SEED_STORE_PLACE_BYTES 128

@@ -54,10 +54,23 @@ line() { # WHAT: of the output
 	chmod 600 "$DIR/key"
 	chmod 770 "$STATE"
 	check 1
-	same "WRONG  state: $STATE can be written by others: chmod 700 $STATE" "$(line state)"
+	has "$(line state)" "WRONG  state: state directory $STATE can be written by others; chmod go-w '$STATE'"
 	has "$(line "$API")" "ok "
 	check 1 "$(usual_options),state=$DIR/key"
-	has "$(line state)" "is not a directory"
+	has "$(line state)" "WRONG  state: state directory $DIR/key: Not a directory"
+	ln -s nowhere "$DIR/dangling"
+	check 1 "$(usual_options),state=$DIR/dangling"
+	has "$(line state)" "WRONG  state: state directory $DIR/dangling: No such file or directory"
+}
+
+@test "s7: --check refuses a link of somebody else's as the mount does" {
+	need_root
+	ln -s "$STATE" "$DIR/own"
+	ln -s "$STATE" "$DIR/theirs"
+	chown -h 12345 "$DIR/theirs"
+	check 1 "$(usual_options),state=$DIR/theirs"
+	has "$(line state)" "WRONG  state: state directory $DIR/theirs is a link that belongs to user 12345"
+	check 0 "$(usual_options),state=$DIR/own"
 }
 
 @test "s7: --check says what it cannot prove, and what needs no proof" {
