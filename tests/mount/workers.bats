@@ -43,6 +43,27 @@ stop_a_worker() {
 	same 1 "$(grep -c 'fox .*the decoder crashed (.*); a new one verifies' "$MNT/status")"
 }
 
+@test "the worker of a mount is in its cage" {
+	local walls
+
+	export KIE_API_KEY=$KEY
+	mount_seed
+	write owl "an owl"
+	wait_until has_thumb owl
+	walls=$(cat "/proc/$(workers)/status")
+	has "$walls" $'\nNoNewPrivs:\t1\n'
+	! nm -D "$SEEDFS" | grep -qE '__[at]san_init' || skip "a sanitizer stands in the cage's place"
+	has "$walls" $'\nSeccomp:\t2\n'
+	has "$walls" $'\nCapInh:\t0000000000000000\nCapPrm:\t0000000000000000\nCapEff:\t0000000000000000\n'
+	# What its user may not look into is root's (proc(5)).
+	same 0 "$(stat -c %u "/proc/$(workers)/mem")"
+	need_root
+	has "$walls" $'\nUid:\t2147507949\t2147507949\t2147507949\t2147507949\nGid:\t2147507949\t'
+	has "$walls" $'\nGroups:\t \n'
+	has "$walls" $'\nCapBnd:\t0000000000000000\n'
+	has_not "$(tr '\0' '\n' <"/proc/$(workers)/environ")" "$KEY"
+}
+
 @test "no other user can stop or end the workers of root's mount" {
 	local signal
 

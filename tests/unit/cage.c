@@ -5,19 +5,25 @@
  */
 #include "tests/unit/unit.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <sched.h>
+#include <seccomp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/base/clock.h"
@@ -26,7 +32,10 @@
 #include "lib/worker/worker.h"
 
 #define PATIENT_MS 120000
+/* A worker that waits until somebody reads what it writes is ended by nothing else. */
+#define SOON_MS 10000
 #define MEMORY_MIB "1536"
+#define WORKERS 2147507949U
 
 /* ---- the worker's side ---- */
 
@@ -112,17 +121,21 @@ static void out_of_memory(void)
 	seed_error_set(report, ENOMEM, "no memory");
 }
 
-/* All that it gets, touched. */
+/* All that it gets, touched; without a limit the machine would have to give it. */
 static void allocate(int times, int dest_fd)
 {
 	const size_t step = 16 * 1024 * 1024;
+	size_t got = 0;
 	char *block;
 
 	SEED_UNUSED(times);
 	SEED_UNUSED(dest_fd);
-	while ((block = malloc(step)))
+	while (got <= SEED_WORKER_MEMORY_MAX_BYTES && (block = malloc(step))) {
 		memset(block, 1, 4096);
-	out_of_memory();
+		got += step;
+	}
+	if (got <= SEED_WORKER_MEMORY_MAX_BYTES)
+		out_of_memory();
 }
 
 /* A file larger than any result. */
@@ -179,10 +192,46 @@ static void say(int times, int dest_fd)
 
 static void make_code(int times, int dest_fd)
 {
+	void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
 	SEED_UNUSED(times);
 	SEED_UNUSED(dest_fd);
 	if (mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED)
 		seed_error_set(report, EBADMSG, "made code");
+	else if (page == MAP_FAILED || !mprotect(page, 4096, PROT_READ | PROT_EXEC))
+		seed_error_set(report, EBADMSG, "made code of data");
+}
+
+/* Calls of which a worker may make only those that are about itself. */
+static void meddle(int times, int dest_fd)
+{
+	struct rlimit limit;
+
+	SEED_UNUSED(times);
+	SEED_UNUSED(dest_fd);
+	if (syscall(SYS_tgkill, 1, 1, 0) >= 0 || errno != ENOSYS)
+		seed_error_set(report, EBADMSG, "sent a signal to a thread of another process");
+	else if (syscall(SYS_prlimit64, 1, RLIMIT_CPU, NULL, &limit) >= 0 || errno != ENOSYS)
+		seed_error_set(report, EBADMSG, "saw a limit of another process");
+	else if (syscall(SYS_prlimit64, 0, RLIMIT_AS, NULL, &limit) >= 0 || errno != ENOSYS)
+		seed_error_set(report, EBADMSG, "saw another limit of its own");
+}
+
+static void look_around(int times, int dest_fd)
+{
+	SEED_UNUSED(times);
+	SEED_UNUSED(dest_fd);
+	if (getenv("KIE_API_KEY"))
+		seed_error_set(report, EBADMSG, "has the key");
+}
+
+/* Where the program's own standard output is, and its input. */
+static void print(int times, int dest_fd)
+{
+	SEED_UNUSED(times);
+	SEED_UNUSED(dest_fd);
+	(void)!write(STDIN_FILENO, "a line", 6);
+	(void)!write(STDOUT_FILENO, "a line", 6);
 }
 
 /* Calls that no decoder makes: each ends the worker. */
@@ -216,7 +265,8 @@ static const struct {
 	{"code", make_code}, {"network", use_network}, {"netlink", use_netlink},
 	{"process", start_process}, {"thread", start_thread}, {"program", run_program},
 	{"trace", trace_parent}, {"read", read_parent}, {"signal", kill_all},
-	{"root", become_root}, {"keys", use_keys},
+	{"root", become_root}, {"keys", use_keys}, {"meddle", meddle},
+	{"environment", look_around}, {"print", print},
 };
 
 /* In the place of lib/worker/job.c's. */
@@ -448,6 +498,8 @@ static void opens_files(void **state)
 	assert_string_equal(outcome.result.error.message, "");
 	assert_int_equal(have(pool, "code", PATIENT_MS, &outcome), 1);
 	assert_string_equal(outcome.result.error.message, "");
+	assert_int_equal(have(pool, "meddle", PATIENT_MS, &outcome), 1);
+	assert_string_equal(outcome.result.error.message, "");
 	assert_int_equal(outcome.notices, 0);
 	seed_worker_pool_free(pool);
 }
@@ -476,7 +528,7 @@ static void writes_everywhere(void **state)
 	SEED_UNUSED(state);
 	assert_int_equal(write(source, "picture", 7), 7);
 	assert_int_equal(seed_worker_pool_submit(pool, &job, source, memfd_create("dest", MFD_CLOEXEC),
-						 PATIENT_MS, on_done, &outcome), 0);
+						 SOON_MS, on_done, &outcome), 0);
 	run(pool, &outcome);
 	assert_string_equal(outcome.result.error.message,
 			    "image not valid: the decoder sent an invalid answer");
@@ -492,25 +544,74 @@ static void words(void **state)
 	struct outcome outcome;
 
 	SEED_UNUSED(state);
-	assert_int_equal(have(pool, "say", PATIENT_MS, &outcome), 2);
+	assert_int_equal(have(pool, "say", SOON_MS, &outcome), 2);
 	assert_int_equal(outcome.result.error.code, 0);
 	assert_string_equal(outcome.notice, "image not valid: the decoder crashed (signal 11), saying "
 			    "\"something is wrong\"; a new one verifies the same bytes");
 	seed_worker_pool_free(pool);
 }
 
-/* The text of a file of the pool's one worker under /proc. */
-static void proc_text(const char *name, char *text, size_t size)
+/* The environment of the program has its keys. */
+static void has_no_key(void **state)
+{
+	struct seed_worker_pool *pool;
+	struct outcome outcome;
+
+	SEED_UNUSED(state);
+	assert_int_equal(setenv("KIE_API_KEY", "test-key", 1), 0);
+	pool = new_pool();
+	assert_int_equal(have(pool, "environment", PATIENT_MS, &outcome), 1);
+	assert_string_equal(outcome.result.error.message, "");
+	seed_worker_pool_free(pool);
+	assert_int_equal(unsetenv("KIE_API_KEY"), 0);
+}
+
+/* What the program prints may be read by another one: a worker adds nothing to it. */
+static void prints_nothing(void **state)
+{
+	int output = memfd_create("output", MFD_CLOEXEC), input = dup(STDIN_FILENO), kept;
+	struct seed_worker_pool *pool = new_pool();
+	struct outcome outcome;
+	char byte;
+
+	SEED_UNUSED(state);
+	fflush(stdout);
+	kept = dup(STDOUT_FILENO);
+	assert_true(output >= 0 && kept >= 0);
+	assert_true(dup2(output, STDOUT_FILENO) >= 0 && dup2(output, STDIN_FILENO) >= 0);
+	have(pool, "print", PATIENT_MS, &outcome);
+	assert_true(dup2(kept, STDOUT_FILENO) >= 0);
+	if (input >= 0)
+		assert_true(dup2(input, STDIN_FILENO) >= 0);
+	assert_int_equal(outcome.result.error.code, 0);
+	assert_int_equal(pread(output, &byte, 1, 0), 0);
+	close(output);
+	close(kept);
+	close(input);
+	seed_worker_pool_free(pool);
+}
+
+/* The one child of a process; 0: it has none yet. */
+static pid_t child_of(pid_t pid)
 {
 	char path[64], children[64] = "";
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	assert_true(fd >= 0);
-	assert_true(read(fd, children, sizeof(children) - 1) > 0);
+	assert_true(read(fd, children, sizeof(children) - 1) >= 0);
 	close(fd);
-	snprintf(path, sizeof(path), "/proc/%d/%s", (int)strtol(children, NULL, 10), name);
+	return (pid_t)strtol(children, NULL, 10);
+}
+
+/* The text of a file of the pool's one worker under /proc. */
+static void proc_text(const char *name, char *text, size_t size)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", child_of(getpid()), name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	assert_true(fd >= 0);
 	memset(text, 0, size);
@@ -524,18 +625,69 @@ static void has_line(const char *text, const char *line)
 		fail_msg("no \"%s\" in:\n%s", line, text);
 }
 
+/* Whoever may not look into it sees root as its owner (proc(5)). */
+static void is_closed_to_its_user(void)
+{
+	char path[64];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%d/mem", child_of(getpid()));
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_not_equal(st.st_uid, geteuid() ? geteuid() : WORKERS);
+}
+
+/* Without these a worker would seem to have lost what the test never had: root often has no
+ * supplementary group and no inheritable capability. */
+struct privileges {
+	gid_t groups[64];
+	int count;
+};
+
+static void inherit(bool all)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+
+	assert_int_equal(syscall(SYS_capget, &head, sets), 0);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(sets); i++)
+		sets[i].inheritable = all ? sets[i].permitted : 0;
+	assert_int_equal(syscall(SYS_capset, &head, sets), 0);
+}
+
+static void take_privileges(struct privileges *before)
+{
+	static const gid_t groups[] = {4, 6};
+
+	before->count = getgroups(SEED_ARRAY_LEN(before->groups), before->groups);
+	assert_true(before->count >= 0);
+	assert_int_equal(setgroups(SEED_ARRAY_LEN(groups), groups), 0);
+	inherit(true);
+}
+
+static void give_back(const struct privileges *before)
+{
+	inherit(false);
+	assert_int_equal(setgroups((size_t)before->count, before->groups), 0);
+}
+
 /* As seen from outside. */
 static void walls_stand(void **state)
 {
 	struct seed_worker_pool *pool = new_caged_pool();
+	struct privileges before;
 	struct outcome outcome;
 	char text[8192];
 
 	SEED_UNUSED(state);
+	if (!geteuid())
+		take_privileges(&before);
 	assert_int_equal(have(pool, "nothing", PATIENT_MS, &outcome), 1);
+	if (!geteuid())
+		give_back(&before);
 	proc_text("status", text, sizeof(text));
 	has_line(text, "\nNoNewPrivs:\t1\n");
 	has_line(text, "\nSeccomp:\t2\n");
+	has_line(text, "\nCapInh:\t0000000000000000\n");
 	has_line(text, "\nCapPrm:\t0000000000000000\n");
 	has_line(text, "\nCapEff:\t0000000000000000\n");
 	if (!geteuid()) {
@@ -544,11 +696,184 @@ static void walls_stand(void **state)
 		has_line(text, "\nGroups:\t \n");
 		has_line(text, "\nCapBnd:\t0000000000000000\n");
 	}
+	is_closed_to_its_user();
 	proc_text("limits", text, sizeof(text));
 	has_line(text, "\nMax core file size        0                    0                    bytes");
 	has_line(text, "\nMax processes             0                    0                    processes");
 	has_line(text, "\nMax open files            8                    8                    files");
 	seed_worker_pool_free(pool);
+}
+
+/* Ends when the worker has begun. */
+static void wait_for_worker(int dest_fd)
+{
+	const int64_t end_ms = seed_clock_now_ms() + PATIENT_MS;
+	char times = 0;
+
+	while (pread(dest_fd, &times, 1, 0) != 1 || !times) {
+		assert_true(seed_clock_now_ms() < end_ms);
+		poll(NULL, 0, 2);
+	}
+}
+
+/* A worker that computes does not see that its socket is closed: a daemon that is killed
+ * takes it along. */
+static void dies_with_the_daemon(void **state)
+{
+	const struct seed_image_job job = {.draw = true, .prompt = "hang"};
+	int dest_fd = memfd_create("dest", MFD_CLOEXEC), status = 0;
+	struct outcome outcome = {0};
+	struct seed_worker_pool *pool;
+	pid_t daemon, worker;
+
+	SEED_UNUSED(state);
+	/* Whose parent has died is ours. */
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	daemon = fork();
+	assert_true(daemon >= 0);
+	if (!daemon) {
+		pool = new_pool();
+		if (!seed_worker_pool_submit(pool, &job, -1, dup(dest_fd), PATIENT_MS, on_done, &outcome))
+			run(pool, &outcome);
+		_exit(1);
+	}
+	wait_for_worker(dest_fd);
+	worker = child_of(daemon);
+	assert_true(worker > 0);
+	assert_int_equal(kill(daemon, SIGKILL), 0);
+	assert_int_equal(waitpid(daemon, &status, 0), daemon);
+	assert_int_equal(waitpid(worker, &status, 0), worker);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGKILL); /* its limit of time would be SIGXCPU */
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0), 0);
+	close(dest_fd);
+}
+
+/* Each wall alone */
+
+/* Takes away what the other walls are made of, as a container's filter can. */
+static bool take_away(unsigned walls)
+{
+	const uint32_t refuse = SCMP_ACT_ERRNO(ENOSYS);
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	bool done = filter != NULL;
+
+	if (walls & SEED_WALL_LANDLOCK)
+		done = done && !seccomp_rule_add(filter, refuse, SCMP_SYS(landlock_create_ruleset), 0);
+	if (walls & SEED_WALL_NAMESPACES)
+		done = done && !seccomp_rule_add(filter, refuse, SCMP_SYS(unshare), 0);
+	if (walls & SEED_WALL_SECCOMP)
+		done = done && !seccomp_rule_add(filter, refuse, SCMP_SYS(seccomp), 0) &&
+		       !seccomp_rule_add(filter, refuse, SCMP_SYS(prctl), 1,
+					 SCMP_A0(SCMP_CMP_EQ, PR_SET_SECCOMP, 0));
+	done = done && !seccomp_load(filter);
+	seccomp_release(filter);
+	return done;
+}
+
+/* In the cage, without some of its walls; the status is what `look` says, or else. */
+#define NOT_TAKEN_AWAY 100
+#define OTHER_WALLS 101
+
+static int in_cage(unsigned missing, unsigned walls, int (*look)(void))
+{
+	pid_t pid = fork();
+	int status = 0;
+
+	assert_true(pid >= 0);
+	if (!pid) {
+		if (!take_away(missing))
+			_exit(NOT_TAKEN_AWAY);
+		_exit(seed_cage_enter() == walls ? look() : OTHER_WALLS);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+/* How many of these it may do. */
+static int uses_files(void)
+{
+	return (open("/etc/passwd", O_RDONLY | O_CLOEXEC) >= 0) +
+	       (open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC) >= 0);
+}
+
+/* A port that nobody listens on. */
+static int uses_network(void)
+{
+	const struct sockaddr_in nobody = {.sin_family = AF_INET, .sin_port = htons(1),
+					   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	return fd >= 0 && connect(fd, (const struct sockaddr *)&nobody, sizeof(nobody)) < 0 &&
+	       errno == ECONNREFUSED;
+}
+
+static char network[64], messages[64];
+
+static void read_namespaces(char *net, char *ipc)
+{
+	if (readlink("/proc/self/ns/net", net, sizeof(network) - 1) < 0 ||
+	    readlink("/proc/self/ns/ipc", ipc, sizeof(messages) - 1) < 0)
+		abort();
+}
+
+static int shares_namespaces(void)
+{
+	char net[64] = "", ipc[64] = "";
+
+	read_namespaces(net, ipc);
+	return !strcmp(net, network) + !strcmp(ipc, messages);
+}
+
+static long landlock_version(void)
+{
+	return syscall(SCMP_SYS(landlock_create_ruleset), NULL, 0, 1U);
+}
+
+/* As a worker would make them. */
+static bool has_namespaces(void)
+{
+	pid_t pid = fork();
+	int status = 1;
+
+	if (!pid)
+		_exit(unshare(CLONE_NEWNET | CLONE_NEWIPC) &&
+		      unshare(CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWIPC));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status == 0;
+}
+
+static void landlock_alone(void **state)
+{
+	const unsigned others = SEED_WALL_SECCOMP | SEED_WALL_NAMESPACES;
+
+	SEED_UNUSED(state);
+	need_cage();
+	/* What it is compared with: nothing but another user without capabilities. */
+	assert_int_equal(in_cage(others | SEED_WALL_LANDLOCK, SEED_WALL_PRIVILEGES, uses_files), 2);
+	assert_int_equal(in_cage(others | SEED_WALL_LANDLOCK, SEED_WALL_PRIVILEGES, uses_network), 1);
+	if (landlock_version() < 1)
+		skip();
+	assert_int_equal(in_cage(others, SEED_WALL_PRIVILEGES | SEED_WALL_LANDLOCK, uses_files), 0);
+	if (landlock_version() >= 4)
+		assert_int_equal(in_cage(others, SEED_WALL_PRIVILEGES | SEED_WALL_LANDLOCK,
+					 uses_network), 0);
+}
+
+static void namespaces_alone(void **state)
+{
+	const unsigned others = SEED_WALL_SECCOMP | SEED_WALL_LANDLOCK;
+
+	SEED_UNUSED(state);
+	need_cage();
+	read_namespaces(network, messages);
+	assert_int_equal(in_cage(others | SEED_WALL_NAMESPACES, SEED_WALL_PRIVILEGES,
+				 shares_namespaces), 2);
+	if (!has_namespaces())
+		skip();
+	assert_int_equal(in_cage(others, SEED_WALL_PRIVILEGES | SEED_WALL_NAMESPACES,
+				 shares_namespaces), 0);
 }
 
 static void descriptions(void **state)
@@ -573,15 +898,15 @@ static void descriptions(void **state)
 /* What is said of this machine is what a worker has here (walls_stand). */
 static void attempt(void **state)
 {
-	unsigned walls = 0;
+	unsigned walls = 0, expected = SEED_WALL_PRIVILEGES | SEED_WALL_SECCOMP;
 
 	SEED_UNUSED(state);
+	if (landlock_version() > 0)
+		expected |= SEED_WALL_LANDLOCK;
+	else if (has_namespaces())
+		expected |= SEED_WALL_NAMESPACES;
 	assert_int_equal(seed_cage_try(&walls), 0);
-	if (SEED_CAGE_SANITIZED)
-		assert_int_equal(walls, SEED_WALL_SANITIZER);
-	else
-		assert_int_equal(walls & (SEED_WALL_PRIVILEGES | SEED_WALL_SECCOMP),
-				 SEED_WALL_PRIVILEGES | SEED_WALL_SECCOMP);
+	assert_int_equal(walls, SEED_CAGE_SANITIZED ? SEED_WALL_SANITIZER : expected);
 }
 
 int main(int argc, char **argv)
@@ -599,6 +924,11 @@ int main(int argc, char **argv)
 		cmocka_unit_test(escapes),
 		cmocka_unit_test(writes_everywhere),
 		cmocka_unit_test(words),
+		cmocka_unit_test(has_no_key),
+		cmocka_unit_test(prints_nothing),
+		cmocka_unit_test(dies_with_the_daemon),
+		cmocka_unit_test(landlock_alone),
+		cmocka_unit_test(namespaces_alone),
 		cmocka_unit_test(descriptions),
 		cmocka_unit_test(attempt),
 	};
