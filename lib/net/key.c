@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 #define HEADER_BYTES (2 * TEXT_BYTES)
 
 struct seed_key {
+	atomic_uint refs; /* owners but one */
 	size_t len_bytes;
 	char text[TEXT_BYTES];
 	char header[HEADER_BYTES];
@@ -30,9 +32,16 @@ static struct seed_key *key_new(struct seed_error *error)
 	return key;
 }
 
+struct seed_key *seed_key_ref(struct seed_key *key)
+{
+	atomic_fetch_add(&key->refs, 1);
+	return key;
+}
+
 void seed_key_free(struct seed_key *key)
 {
-	seed_secret_free(key, sizeof(*key));
+	if (!key || atomic_fetch_sub(&key->refs, 1) == 0)
+		seed_secret_free(key, sizeof(*key));
 }
 
 const char *seed_key_text(const struct seed_key *key)
@@ -48,6 +57,11 @@ const char *seed_key_take_header(struct seed_key *key, char *value)
 	memcpy(key->header, value, len + 1);
 	explicit_bzero(value, len);
 	free(value);
+	return key->header;
+}
+
+const char *seed_key_header(const struct seed_key *key)
+{
 	return key->header;
 }
 

@@ -37,6 +37,11 @@ const char *seed_key_text(const struct seed_key *key);
  * freed or gets another one. */
 const char *seed_key_take_header(struct seed_key *key, char *value);
 
-void seed_key_free(struct seed_key *key); /* zeroes it first; NULL is allowed */
+/* That value; "" if it has none. */
+const char *seed_key_header(const struct seed_key *key);
+
+/* One more owner, who calls seed_key_free(), too. Any thread. */
+struct seed_key *seed_key_ref(struct seed_key *key);
+void seed_key_free(struct seed_key *key); /* the last owner's zeroes it first; NULL is allowed */
 
 #endif

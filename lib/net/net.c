@@ -2,6 +2,7 @@
 
 #include <curl/curl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -23,6 +24,8 @@
 /* While others wait for room, a picture that has the last of it comes at this rate, or gives it up. */
 #define SLOW_MS 5000
 #define SLOW_BYTES (64 * 1024 * SLOW_MS / 1000)
+/* That were replaced, and are still looked for: as many as somebody replaces in haste. */
+#define OLD_KEYS 4
 #define KEY_HEADER "Authorization: "
 
 /* Lines that are cleared, and whose last word no answer may show. */
@@ -42,6 +45,8 @@ struct seed_net {
 	int wake_fd;                   /* an eventfd */
 	struct seed_transfer *transfers;
 	struct room rooms[SEED_NET_KINDS];
+	pthread_mutex_t keys_mutex;    /* of: */
+	struct seed_key *keys[OLD_KEYS]; /* the last first; NULL behind them */
 };
 
 struct seed_transfer {
@@ -119,6 +124,7 @@ errint_t seed_net_new(size_t most_bytes, struct seed_net **out)
 		return -ENOMEM;
 	for (int i = 0; i < SEED_NET_KINDS; i++)
 		net->rooms[i].most_bytes = most_bytes / 8 * eighths[i];
+	pthread_mutex_init(&net->keys_mutex, NULL);
 	net->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (net->wake_fd < 0) {
 		free(net);
@@ -186,7 +192,10 @@ void seed_net_free(struct seed_net *net)
 		return;
 	while (net->transfers)
 		transfer_free(net->transfers);
+	for (size_t i = 0; i < OLD_KEYS; i++)
+		seed_key_free(net->keys[i]);
 	curl_multi_cleanup(net->multi);
+	pthread_mutex_destroy(&net->keys_mutex);
 	close(net->wake_fd);
 	free(net);
 }
@@ -530,14 +539,15 @@ static int64_t retry_after_ms(CURL *easy)
 
 /* A service that sends the key back must not have it in a message, which is cut
  * to its length before anybody looks for the key in it, in a task's id, or in a URL. */
-static void scrub(char *text, size_t len, const char *line)
+static void scrub(char *text, size_t len, const char *value)
 {
-	static const char basic[] = KEY_HEADER "Basic ";
-	const char *word = strrchr(line, ' ') + 1, *password;
+	static const char basic[] = "Basic ";
+	const char *word = strrchr(value, ' '), *password;
 	struct seed_buf plain;
 
+	word = word ? word + 1 : value;
 	seed_url_scrub_bytes(text, len, word);
-	if (strncmp(line, basic, sizeof(basic) - 1) != 0)
+	if (strncmp(value, basic, sizeof(basic) - 1) != 0)
 		return;
 	seed_buf_init(&plain, SEED_KEY_MAX_BYTES);
 	if (!seed_buf_add_base64(&plain, word, strlen(word))) {
@@ -550,26 +560,51 @@ static void scrub(char *text, size_t len, const char *line)
 	seed_buf_release(&plain);
 }
 
-void seed_net_scrub(struct seed_transfer *transfer)
+static void scrub_all(struct seed_transfer *transfer, char *text, size_t len)
 {
 	const char *line = secret_line(transfer);
+	struct seed_key *keys[OLD_KEYS];
 
-	if (line && transfer->body.len_bytes)
-		scrub(transfer->body.data, transfer->body.len_bytes, line);
+	if (!line || !len)
+		return;
+	scrub(text, len, strchr(line, ' ') + 1);
+	pthread_mutex_lock(&transfer->net->keys_mutex);
+	for (size_t i = 0; i < OLD_KEYS; i++)
+		keys[i] = transfer->net->keys[i] ? seed_key_ref(transfer->net->keys[i]) : NULL;
+	pthread_mutex_unlock(&transfer->net->keys_mutex);
+	for (size_t i = 0; i < OLD_KEYS && keys[i]; i++) {
+		scrub(text, len, seed_key_header(keys[i]));
+		seed_key_free(keys[i]);
+	}
+}
+
+void seed_net_hide(struct seed_net *net, struct seed_key *key)
+{
+	struct seed_key *oldest;
+
+	pthread_mutex_lock(&net->keys_mutex);
+	oldest = net->keys[OLD_KEYS - 1];
+	memmove(net->keys + 1, net->keys, sizeof(net->keys) - sizeof(net->keys[0]));
+	net->keys[0] = key;
+	pthread_mutex_unlock(&net->keys_mutex);
+	seed_key_free(oldest);
+}
+
+void seed_net_scrub(struct seed_transfer *transfer)
+{
+	scrub_all(transfer, transfer->body.data, transfer->body.len_bytes);
 }
 
 static void scrub_answer(struct seed_transfer *transfer, struct seed_net_answer *answer)
 {
-	const char *line = secret_line(transfer);
-
 	if (!transfer->scrubs_large || transfer->body.len_bytes <= SEED_ANSWER_SMALL_BYTES)
 		seed_net_scrub(transfer);
-	if (!line || !answer->redirect)
+	if (!secret_line(transfer) || !answer->redirect)
 		return;
 	/* curl's own is not ours to write in. */
 	transfer->redirect = strdup(answer->redirect);
 	if (transfer->redirect)
-		scrub(transfer->redirect, strlen(transfer->redirect), line);
+		scrub_all(transfer, transfer->redirect, strlen(transfer->redirect));
 	answer->redirect = transfer->redirect;
 }
 

@@ -25,6 +25,7 @@
 #include "lib/base/base.h"
 #include "lib/base/buf.h"
 #include "lib/base/error.h"
+#include "lib/net/key.h"
 
 struct seed_net;
 struct seed_transfer;
@@ -105,7 +106,11 @@ errint_t seed_net_send(struct seed_net *net, const struct seed_net_request *requ
 		       struct seed_transfer **transfer) SEED_MUST_CHECK;
 void seed_net_cancel(struct seed_net *net, struct seed_transfer *transfer);
 
-/* Takes the key out of the body of an answer that is kept; which takes seconds, where somebody has
+/* Takes that key, which is not the caller's any more, out of answers to requests that are sent with
+ * another: a service may repeat what it was sent before. The last few are. */
+void seed_net_hide(struct seed_net *net, struct seed_key *key);
+
+/* Takes the keys out of the body of an answer that is kept; which takes seconds, where somebody has
  * made it for that. Any thread, which has the body for itself. */
 void seed_net_scrub(struct seed_transfer *transfer);
 

@@ -191,6 +191,22 @@ bats_require_minimum_version 1.5.0
 	mounted
 }
 
+@test "s7: a key that was replaced is not shown where the service repeats it, either" {
+	local old
+
+	old=$(<"$DIR/key")
+	mount_seed
+	write fox "a fox"
+	echo test-key-three >"$DIR/key"
+	kill -HUP "$SEED_PID"
+	wait_until grep -q "Key read again" "$MNT/status"
+	faults '[{"on":"create","do":{"fail":{"code":"500","msg":"it was '"$old"' before"}}}]'
+	same "close EIO" "$(try_write owl "an owl")"
+	has "$(<"$MNT/status")" "it was ***"
+	has_not "$(<"$MNT/status")" "$old"
+	has_not "$(<"$MNT/records/owl.json")" "$old"
+}
+
 @test "s7: SIGTERM, SIGHUP and SIGCHLD that a parent ignores or blocks are taken all the same" {
 	# start_seedfs, as from nohup or a careless parent
 	env --ignore-signal=TERM,HUP,CHLD --block-signal=TERM,HUP,CHLD setpriv --pdeathsig KILL -- \

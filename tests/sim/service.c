@@ -12,6 +12,7 @@ PORT(net_new);
 PORT(net_free);
 PORT(net_send);
 PORT(net_scrub);
+PORT(net_hide);
 PORT(net_cancel);
 PORT(net_turn);
 PORT(net_wait);
@@ -432,6 +433,12 @@ static void judge(struct seed_transfer *t, const struct seed_net_request *reques
 void __wrap_seed_net_scrub(struct seed_transfer *transfer)
 {
 	SEED_UNUSED(transfer);
+}
+
+void __wrap_seed_net_hide(struct seed_net *net, struct seed_key *key)
+{
+	SEED_UNUSED(net);
+	seed_key_free(key);
 }
 
 errint_t __wrap_seed_net_send(struct seed_net *net, const struct seed_net_request *request,
