@@ -20,32 +20,39 @@ static void roll(struct seed_engine *engine)
 	engine->spent = (struct seed_spent){ .day = day, .serial = engine->spent.serial };
 }
 
+static bool is_used_up(const struct seed_engine *engine)
+{
+	return engine->config.budget > 0 &&
+	       (engine->spent.is_lost || engine->spent.count >= engine->config.budget);
+}
+
 static void publish(struct seed_engine *engine)
 {
-	bool empty = engine->config.budget > 0 && engine->spent.count >= engine->config.budget;
-
 	/* Where hosts share one, the farm says so (shared.c). */
 	if (engine->shared)
 		return;
-	atomic_store(&engine->exhausted_day, empty ? engine->spent.day : -1);
+	atomic_store(&engine->exhausted_day, is_used_up(engine) ? engine->spent.day : -1);
 }
 
 void budget_load(struct seed_engine *engine)
 {
 	errint_t err = seed_store_spent_read(engine->store, &engine->spent);
 
-	/* Nobody knows what was spent today, so the budget counts as used up. That is
-	 * written down, so that it holds for this day only. */
-	if (err && engine->config.budget > 0) {
-		engine->spent = (struct seed_spent){ .day = today(), .count = engine->config.budget,
-						     .serial = engine->spent.serial + 1 };
+	roll(engine);
+	/* Nobody knows what was spent today, so a budget counts as used up: this mount's, and any
+	 * that another mount has on this day. That is written down, so that it ends with the day.
+	 * A farm has its count in the bucket. */
+	if (err && !engine->config.shared) {
+		engine->spent.is_lost = true;
+		if (engine->spent.count < engine->config.budget)
+			engine->spent.count = engine->config.budget;
+		engine->spent.serial++;
 		seed_log_line(engine->log, NULL, SEED_LOG_ERROR "The count of today's submissions (the "
-			      "file spent in the state directory) cannot be read: %s; budget= counts "
+			      "file spent in the state directory) cannot be read: %s; a budget= counts "
 			      "as used up until tomorrow (UTC)", strerror(-err));
 		seed_store_spent_note(engine->store, &engine->spent);
 		SEED_UNUSED(seed_store_spent_sync(engine->store) == 0);
 	}
-	roll(engine);
 	publish(engine);
 	/* On a full disk it can be written over, but not made. */
 	if (!engine->spent.serial) {
@@ -89,8 +96,7 @@ bool budget_take(struct generation *generation)
 	struct seed_engine *engine = generation->engine;
 
 	roll(engine);
-	if (!engine->shared && engine->config.budget > 0 &&
-	    engine->spent.count >= engine->config.budget) {
+	if (!engine->shared && is_used_up(engine)) {
 		publish(engine);
 		return false;
 	}
@@ -135,13 +141,10 @@ void budget_settle(struct generation *generation, bool counts)
 
 int64_t budget_left(struct seed_engine *engine)
 {
-	int64_t left;
-
 	if (engine->config.budget <= 0)
 		return -1;
 	roll(engine);
-	left = engine->config.budget - engine->spent.count;
-	return left > 0 ? left : 0;
+	return is_used_up(engine) ? 0 : engine->config.budget - engine->spent.count;
 }
 
 bool budget_is_exhausted(const struct seed_engine *engine)

@@ -12,6 +12,7 @@
 struct seed_spent {
 	int64_t day; /* days since 1970, UTC */
 	int64_t count;
+	bool is_lost;    /* nobody knows what was counted earlier on this day */
 	uint64_t serial; /* grows with each change, also over mounts: the later one counts */
 	double cost;     /* of its images, as the service told it */
 	/* By who wrote the prompts; uid -1: not known, or no place left. */

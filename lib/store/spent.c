@@ -7,7 +7,7 @@
 #include "lib/store/files.h"
 #include "lib/store/internal.h"
 
-/* Of SEED_SPENT_USERS lines and three more. */
+/* Of SEED_SPENT_USERS lines and four more. */
 #define SPENT_MAX_BYTES 4096
 /* A planted one beyond them would leave no number for what comes after. */
 #define SERIAL_MAX (UINT64_MAX / 2)
@@ -33,6 +33,8 @@ errint_t seed_store_spent_parse(const char *text, struct seed_spent *spent)
 			spent->cost = cost;
 		else if (sscanf(text, "serial %llu", &serial) == 1 && serial < SERIAL_MAX)
 			spent->serial = serial;
+		else if (strncmp(text, "lost\n", 5) == 0)
+			spent->is_lost = true;
 		else if (sscanf(text, "uid %lld %lld", &uid, &count) == 2 && count > 0 &&
 			 count <= COUNT_MAX)
 			seed_spent_count_user(spent, uid, count);
@@ -66,6 +68,8 @@ static errint_t format(const struct seed_spent *spent, struct seed_buf *out)
 					    (long long)spent->users[i].count);
 	if (!err && spent->cost > 0)
 		err = seed_buf_addf(out, "cost %.15g\n", spent->cost);
+	if (!err && spent->is_lost)
+		err = seed_buf_addf(out, "lost\n");
 	if (!err)
 		err = seed_buf_addf(out, "serial %llu\n", (unsigned long long)spent->serial);
 	return err;

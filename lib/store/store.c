@@ -13,9 +13,6 @@
 #include "lib/store/files.h"
 #include "lib/store/internal.h"
 
-/* Of SEED_SPENT_USERS lines and two more. */
-#define SPENT_MAX_BYTES 4096
-
 #define ANY_LINKS ((nlink_t)-1)
 
 const char *const seed_place_names[SEED_PLACE_COUNT] = {

@@ -86,14 +86,26 @@ has_time_of() { # FILE OTHER
 	has "$(try_write fox "a fox")" EDQUOT
 	has "$(cat "$MNT/status")" "(the file spent in the state directory) cannot be read"
 	same 0 "$(count submit)"
-	# For this day, also at the next mount; without a budget nothing is counted.
+	# For this day, also at the next mount, and for any budget.
 	stop_seedfs
-	mount_seed -o budget=5/day
+	mount_seed -o budget=1000/day
 	has "$(try_write fox "a fox")" EDQUOT
+	same "seedfs_budget_left 0" "$(grep ^seedfs_budget_left "$MNT/metrics")"
 	stop_seedfs
 	rm "$STATE/spent"
 	mount_seed -o budget=5/day
 	write fox "a fox"
+}
+
+@test "s7: a mount without budget= does not make the next one forget that" {
+	printf garbage >"$STATE/spent"
+	mount_seed
+	has "$(cat "$MNT/status")" "(the file spent in the state directory) cannot be read"
+	write fox "a fox"
+	stop_seedfs
+	mount_seed -o budget=5/day
+	has "$(try_write owl "an owl")" EDQUOT
+	same 1 "$(count submit)"
 }
 
 @test "s7: a state directory below the mount point is refused, also where it is not there yet" {

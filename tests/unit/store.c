@@ -581,7 +581,8 @@ static void test_spent(void **state)
 	assert_int_equal(remove(at("spent")), 0);
 
 	assert_int_equal(seed_store_open(state_dir, &store, &error), 0);
-	seed_store_spent_note(store, &(struct seed_spent){ .day = 20000, .count = 7, .serial = 2 });
+	seed_store_spent_note(store, &(struct seed_spent){ .day = 20000, .count = 7, .serial = 2,
+							   .is_lost = true });
 	assert_int_equal(seed_store_spent_sync(store), 0);
 	/* An older one comes late. */
 	seed_store_spent_note(store, &(struct seed_spent){ .day = 20000, .count = 6, .serial = 1 });
@@ -590,6 +591,7 @@ static void test_spent(void **state)
 	assert_int_equal(spent(&got), 0);
 	assert_int_equal(got.day, 20000);
 	assert_int_equal(got.count, 7);
+	assert_true(got.is_lost);
 }
 
 /* Who is not known, after a crash, or found no place has the last one, also once the file was
