@@ -80,19 +80,35 @@ has_time_of() { # FILE OTHER
 	done
 }
 
+plant_spent() { # WHAT
+	case $1 in
+	garbage) printf garbage >"$STATE/spent" ;;
+	link) ln -s "$DIR/count" "$STATE/spent" ;;
+	dangling) ln -s nowhere "$STATE/spent" ;;
+	folder) mkdir "$STATE/spent" ;;
+	fifo) mkfifo "$STATE/spent" ;;
+	esac
+}
+
 @test "s7: budget= counts as used up for the day where its count cannot be read" {
-	printf garbage >"$STATE/spent"
-	mount_seed -o budget=5/day
-	has "$(try_write fox "a fox")" EDQUOT
-	has "$(cat "$MNT/status")" "(the file spent in the state directory) cannot be read"
-	same 0 "$(count submit)"
-	# For this day, also at the next mount, and for any budget.
-	stop_seedfs
-	mount_seed -o budget=1000/day
-	has "$(try_write fox "a fox")" EDQUOT
-	same "seedfs_budget_left 0" "$(grep ^seedfs_budget_left "$MNT/metrics")"
-	stop_seedfs
-	rm "$STATE/spent"
+	local what
+
+	# A count of ours as it could be, by another name: it is not read either.
+	printf '%s 0\n' "$(($(date +%s) / 86400))" >"$DIR/count"
+	for what in garbage link dangling folder fifo; do
+		plant_spent "$what"
+		mount_seed -o budget=5/day
+		has "$what $(try_write fox "a fox")" EDQUOT
+		has "$(cat "$MNT/status")" "(the file spent in the state directory) cannot be read"
+		same "$what 0" "$what $(count submit)"
+		# For this day, also at the next mount, and for any budget.
+		stop_seedfs
+		mount_seed -o budget=1000/day
+		has "$what $(try_write fox "a fox")" EDQUOT
+		same "$what seedfs_budget_left 0" "$what $(grep ^seedfs_budget_left "$MNT/metrics")"
+		stop_seedfs
+		rm -rf "$STATE/spent"
+	done
 	mount_seed -o budget=5/day
 	write fox "a fox"
 }

@@ -309,10 +309,14 @@ is_at(2000)'
 
 @test "s1: all scratch files together hold at most 64 MiB" {
 	mount_seed
-	for i in {1..66}; do
-		head -c 1044480 /dev/zero >"$MNT/prompts/x$i.tmp" 2>/dev/null || break
+	# The last one can be made, but not filled.
+	for i in {1..70}; do
+		head -c 1000000 /dev/zero >"$MNT/prompts/x$i.tmp" 2>/dev/null || break
 	done
-	same 65 "$i"
+	same 67 "$i"
+	rm "$MNT/prompts/x67.tmp"
+	run truncate -s 1000000 "$MNT/prompts/y.tmp"
+	has "$output" "No space left"
 	run dd if=/dev/zero of="$MNT/prompts/y.tmp" bs=1M count=1
 	has "$output" "No space left"
 	rm "$MNT"/prompts/*.tmp
