@@ -122,6 +122,8 @@ LD_store_faults = $(addprefix -Wl$(comma)--wrap=,openat64 mkdirat renameat linka
 # And this one has a store and a clock of its own.
 LD_farm = $(addprefix -Wl$(comma)--wrap=seed_,clock_now_ms clock_chance s3_get s3_swap s3_cancel)
 LD_mirror = $(LD_store_faults) $(addprefix -Wl$(comma)--wrap=,renameat2 fchmod futimens utimensat)
+# This one looks at what is given back.
+LD_key = $(addprefix -Wl$(comma)--wrap=,munmap curl_slist_free_all)
 # This one is the store that it asks.
 LD_share = $(addprefix -Wl$(comma)--wrap=seed_s3_,get swap cancel key_room)
 comma = ,

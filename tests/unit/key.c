@@ -1,11 +1,14 @@
 #include "tests/unit/unit.h"
 
+#include <curl/curl.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/clock.h"
 #include "lib/net/key.h"
+#include "lib/net/net.h"
 
 static char directory[64];
 static char path[128];
@@ -320,6 +323,73 @@ static void test_locked(void **state)
 	seed_key_free(NULL);
 }
 
+/* Memory that is given back still has what was in it, for whoever gets it next, or for a core
+ * file: so it is looked at there. */
+#define SECRET "sk-to-be-cleared"
+
+static int looked_at, found;
+
+static void look(const char *text, size_t len)
+{
+	looked_at++;
+	found += memmem(text, len, SECRET, strlen(SECRET)) != NULL;
+}
+
+int __real_munmap(void *address, size_t len);
+int __wrap_munmap(void *address, size_t len);
+int __wrap_munmap(void *address, size_t len)
+{
+	look(address, len);
+	return __real_munmap(address, len);
+}
+
+void __real_curl_slist_free_all(struct curl_slist *list);
+void __wrap_curl_slist_free_all(struct curl_slist *list);
+void __wrap_curl_slist_free_all(struct curl_slist *list)
+{
+	for (const struct curl_slist *line = list; line; line = line->next)
+		look(line->data, strlen(line->data));
+	__real_curl_slist_free_all(list);
+}
+
+static void test_cleared(void **state)
+{
+	struct seed_key *key = NULL;
+
+	SEED_UNUSED(state);
+	setenv("SEED_TEST_KEY", SECRET, 1);
+	assert_int_equal(seed_key_load(NULL, variables, &key, NULL), 0);
+	looked_at = found = 0;
+	seed_key_free(key);
+	assert_int_equal(looked_at, 1);
+	assert_int_equal(found, 0);
+}
+
+static void no_answer(void *context, struct seed_net_answer *answer)
+{
+	SEED_UNUSED(context);
+	SEED_UNUSED(answer);
+}
+
+/* The line with which it was to be sent, too. */
+static void test_line_cleared(void **state)
+{
+	const struct seed_net_request request = {
+		.method = "GET", .url = "http://127.0.0.1:1/", .authorization = "Bearer " SECRET,
+		.deadline_ms = seed_clock_now_ms() + 10000, .limit_bytes = 1024,
+	};
+	struct seed_transfer *transfer;
+	struct seed_net *net;
+
+	SEED_UNUSED(state);
+	assert_int_equal(seed_net_new(1024 * 1024, &net), 0);
+	assert_int_equal(seed_net_send(net, &request, no_answer, NULL, &transfer), 0);
+	looked_at = found = 0;
+	seed_net_free(net);
+	assert_true(looked_at > 0);
+	assert_int_equal(found, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -338,6 +408,8 @@ int main(void)
 		TEST(test_variables_that_are_no_key),
 		TEST(test_no_key),
 		TEST(test_locked),
+		TEST(test_cleared),
+		TEST(test_line_cleared),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
