@@ -306,7 +306,6 @@ long_asan() {
 	for file in tests/mount/*.bats; do
 		is_slow "$file" && slow+=("$file")
 	done
-	# A sanitizer replaces malloc itself, so torture has its turn without.
 	CROWD_SECONDS=300 under_asan run_suites asan < <(mount_suites 3600 "${slow[@]}" tests/mount/crowd.bats)
 }
 
