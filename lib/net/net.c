@@ -686,12 +686,18 @@ static void end_slow(struct room *room)
 		finish(transfer, CURLE_OPERATION_TIMEDOUT);
 }
 
+/* For one of those that wait: it would be `beyond`, or there is room by now. */
+static bool is_open(const struct room *room)
+{
+	return room->awaited && (!room->beyond || room->held_bytes + CURL_MAX_WRITE_SIZE <= room->most_bytes);
+}
+
 /* The oldest of those that wait for room tries again. */
 static void resume(struct seed_net *net, struct room *room)
 {
 	struct seed_transfer *oldest = NULL;
 
-	if (!room->awaited || room->beyond)
+	if (!is_open(room))
 		return;
 	room->awaited = false;
 	for (struct seed_transfer *at = net->transfers; at; at = at->next) {
@@ -704,7 +710,7 @@ static void resume(struct seed_net *net, struct room *room)
 		return;
 	oldest->paused = false;
 	curl_easy_pause(oldest->easy, CURLPAUSE_CONT);
-	if (room->awaited && !room->beyond) /* then the next */
+	if (is_open(room)) /* then the next */
 		seed_net_wake(net);
 }
 
