@@ -4,6 +4,8 @@
 
 /* The pause between two tries of a generation that holds. */
 #define HOLD_MS 2000
+/* While the program ends, which waits some seconds for it. */
+#define LAST_HOLD_MS 250
 
 /* What stands in a file's place, or what nobody may write to, by whoever changed the
  * state directory. */
@@ -29,7 +31,7 @@ enum phase generation_hold(struct generation *generation, int code, const char *
 	if (is_disk(code) || generation->deadline_ms == INT64_MAX)
 		waits_finish(generation, is_in_way(code) ? EIO : code);
 	generation->holding = true;
-	generation->wake_ms = seed_clock_now_ms() + HOLD_MS;
+	generation->wake_ms = seed_clock_now_ms() + (generation->engine->stopping ? LAST_HOLD_MS : HOLD_MS);
 	timers_touch(generation);
 	return PHASE_STAY;
 }

@@ -8,6 +8,8 @@
 
 /* The pause before a mark in the journal that could not be written is tried again. */
 #define MARK_AGAIN_MS 2000
+/* At the end there are only some seconds for what is paid for. */
+#define LAST_MARK_AGAIN_MS 250
 
 void generation_log(struct generation *generation, const char *format, ...)
 {
@@ -394,6 +396,7 @@ void generation_mark_again(struct generation *generation, errint_t err)
 			       "again every %d s", strerror(-err), seed_error_name(-err),
 			       MARK_AGAIN_MS / 1000);
 	generation->mark_code = -err;
-	generation->mark_ms = seed_clock_now_ms() + MARK_AGAIN_MS;
+	generation->mark_ms = seed_clock_now_ms() +
+			      (generation->engine->stopping ? LAST_MARK_AGAIN_MS : MARK_AGAIN_MS);
 	timers_touch(generation);
 }
