@@ -265,8 +265,14 @@ run_mount() { # [FILE…]
 	SEEDFS=$PWD/$BUILD/seedfs run_suites plain < <(mount_suites 600 "$@")
 }
 
-has_sanitizer() { # PROGRAM
-	nm -D "$1" | grep -q __asan_init && nm -D "$1" | grep -q __ubsan
+has_sanitizers() { # PROGRAM SYMBOL…
+	local symbols symbol
+
+	symbols=$(nm -D "$1")
+	shift
+	for symbol; do
+		[[ $symbols = *"$symbol"* ]] || return
+	done
 }
 
 under_asan() { # COMMAND…
@@ -279,7 +285,7 @@ build_asan() {
 	# What is tested is the program: its service draws faster without.
 	part "asan: service" make BUILD="$BUILD" upstream || return
 	# A build that lost its sanitizer would pass everything.
-	part "asan: is built in" has_sanitizer "$BUILD-asan/seedfs"
+	part "asan: is built in" has_sanitizers "$BUILD-asan/seedfs" __asan_init __ubsan
 }
 
 run_asan() {
@@ -310,13 +316,17 @@ long_asan() {
 }
 
 # It makes the decoder some ten times slower, and only what has threads can race.
-TSAN_SUITES="wait write workers restart control callbacks changes thumbs storm crowd"
+TSAN_SUITES="wait write workers restart callbacks changes thumbs storm crowd control history tree xattrs queue \
+kept exec log names gallery hardening"
+TSAN_UNITS="disk engine log net process scratch store worker"
 
 long_tsan() {
 	local name files=()
 
-	part "tsan: build" make -j"$(nproc)" BUILD="$BUILD-tsan" SANITIZE=thread all || return
+	# The unit programs, and the one that races (hardening.bats).
+	part "tsan: build" make -j"$(nproc)" BUILD="$BUILD-tsan" SANITIZE=thread all unit-programs || return
 	part "tsan: service" make BUILD="$BUILD" upstream || return
+	part "tsan: is built in" has_sanitizers "$BUILD-tsan/seedfs" __tsan_init || return
 	for name in $TSAN_SUITES; do
 		files+=("tests/mount/$name.bats")
 	done
@@ -324,6 +334,9 @@ long_tsan() {
 		WAIT=90 SHUTDOWN_MS=5000 \
 		TSAN_OPTIONS=halt_on_error=0:exitcode=66:suppressions=$PWD/tests/tsan.supp run_suites tsan < <(
 		mount_suites 3600 "${files[@]}"
+		for name in $TSAN_UNITS; do
+			echo "unit/$name 1800 $BUILD-tsan/tests/unit/$name"
+		done
 	)
 }
 
