@@ -42,8 +42,8 @@ struct seed_size_rule {
 #define RATIOS "1:1 4:3 3:4 16:9 9:16 2:3 3:2 21:9 "
 #define RATIOS_5 "1:1 4:3 3:4 16:9 9:16 "
 #define K124 { { "1K", 1024 }, { "2K", 2048 }, { "4K", 4096 } }
-#define TIERED(tier, ratio) .tier_field = tier, .ratio_field = ratio, .ratios = RATIOS
-#define IN_PIXELS(how, name) .words = how, .field = name
+#define TIERED(tier, ratio) .tier_field = (tier), .ratio_field = (ratio), .ratios = RATIOS
+#define IN_PIXELS(how, name) .words = (how), .field = (name)
 #define IMAGE_SIZE IN_PIXELS(WORDS_OBJECT, "image_size")
 #define BOTH (SEED_HAS_NEGATIVE | SEED_HAS_SEED)
 #define FAL(what) (SEED_HAS_COUNT | (what))

@@ -238,9 +238,10 @@ static void add_signed_lines(struct lines *lines, const struct seed_s3 *s3, cons
 }
 
 /* `sha256` of the request's data; NULL: it is summed up. */
-static errint_t send(struct seed_s3_op *op, struct seed_net_request *request, const char *sha256,
-		     struct lines *lines)
+static errint_t send(struct seed_s3_op *op, const struct seed_net_request *unsigned_request,
+		     const char *sha256, struct lines *lines)
 {
+	struct seed_net_request request = *unsigned_request;
 	char hex[SEED_SHA256_HEX_BYTES];
 	struct seed_s3 *s3 = op->s3;
 	const struct seed_net_signature signature = {
@@ -250,17 +251,17 @@ static errint_t send(struct seed_s3_op *op, struct seed_net_request *request, co
 	};
 	errint_t err = -ENOMEM;
 
-	if (!sha256 && !sum_up(request->data, request->data_bytes, hex))
+	if (!sha256 && !sum_up(request.data, request.data_bytes, hex))
 		lines->failed = true;
 	else
 		add_signed_lines(lines, s3, sha256 ? sha256 : hex);
-	request->headers = (const char *const *)lines->line;
-	request->signature = &signature;
-	request->ca_file = s3->ca_file;
-	request->kind = request->to_memfd ? SEED_NET_STORED : SEED_NET_STORE;
-	request->deadline_ms = op->deadline_ms;
-	if (!lines->failed && request->url)
-		err = seed_net_send(s3->net, request, on_answer, op, &op->transfer);
+	request.headers = (const char *const *)lines->line;
+	request.signature = &signature;
+	request.ca_file = s3->ca_file;
+	request.kind = request.to_memfd ? SEED_NET_STORED : SEED_NET_STORE;
+	request.deadline_ms = op->deadline_ms;
+	if (!lines->failed && request.url)
+		err = seed_net_send(s3->net, &request, on_answer, op, &op->transfer);
 	free_lines(lines);
 	return err;
 }
@@ -273,7 +274,7 @@ static char *url_of(const struct seed_s3 *s3, const char *key)
 }
 
 /* Sends it, or frees it. */
-static errint_t begin(struct seed_s3_op *op, struct seed_net_request *request, struct seed_s3_op **out)
+static errint_t begin(struct seed_s3_op *op, const struct seed_net_request *request, struct seed_s3_op **out)
 {
 	struct lines lines = { .count = 0 };
 	errint_t err = send(op, request, NULL, &lines);
