@@ -98,21 +98,24 @@ static bool is_guarded_here(const struct seed_engine *engine, const struct seed_
 }
 
 /* Whoever may write to the bucket may have written that the key goes to any path of the service. */
-static bool has_strange_urls(const struct seed_record *record)
+static bool has_strange_urls(const struct seed_engine *engine, const struct seed_record *record)
 {
 	struct seed_task task = { 0 };
 	bool strange;
 
 	if (!record->task)
 		return false;
-	strange = seed_task_parse(record->task, &task) != 0 || !seed_task_names_itself(&task);
+	strange = seed_task_parse(record->task, &task) == 0 &&
+		  !seed_task_names_itself(&task, engine->config.service.api_base);
 	seed_task_release(&task);
 	return strange;
 }
 
 static enum row_state in_flight(const struct seed_engine *engine, const struct seed_share_row *row)
 {
-	if (is_for_others(engine, &row->record) || has_strange_urls(&row->record))
+	if (is_for_others(engine, &row->record))
+		return ROW_ANOTHERS;
+	if (has_strange_urls(engine, &row->record) && !engine->config.provider->builds_urls)
 		return ROW_ANOTHERS;
 	if (!row->token[0] && strcmp(row->host, engine->config.shared->host) == 0)
 		return ROW_OURS;
@@ -387,6 +390,31 @@ static void be_as_taken(struct seed_record *record, const struct seed_share_row 
 		record->step = seed_record_step("submitting");
 }
 
+static void forget(char **text)
+{
+	free(*text);
+	*text = NULL;
+}
+
+static errint_t forget_urls(struct seed_record *record)
+{
+	struct seed_task task = { 0 };
+	char *text = NULL;
+
+	if (seed_task_parse(record->task, &task) == 0) {
+		forget(&task.poll_url);
+		forget(&task.result_url);
+		forget(&task.cancel_url);
+		text = seed_task_format(&task);
+	}
+	seed_task_release(&task);
+	if (!text)
+		return -ENOMEM;
+	free(record->task);
+	record->task = text;
+	return 0;
+}
+
 /* The service is asked for the task before its image is. */
 static errint_t ask_for_url(struct seed_record *record)
 {
@@ -394,8 +422,7 @@ static errint_t ask_for_url(struct seed_record *record)
 	char *text = NULL;
 
 	if (record->task && seed_task_parse(record->task, &task) == 0) {
-		free(task.image_url);
-		task.image_url = NULL;
+		forget(&task.image_url);
 		task.stage = SEED_STAGE_POLL;
 		text = seed_task_format(&task);
 	}
@@ -419,7 +446,8 @@ static errint_t read_row(struct step_job *job, const struct seed_share_row *row)
 	}
 	if (in_flight(job->generation->engine, row) != ROW_OURS)
 		be_as_taken(&record, row);
-	if (has_unknown_url(job->generation->engine, &record) && ask_for_url(&record)) {
+	if ((has_strange_urls(job->generation->engine, &record) && forget_urls(&record)) ||
+	    (has_unknown_url(job->generation->engine, &record) && ask_for_url(&record))) {
 		seed_record_release(&record);
 		return -ENOMEM;
 	}

@@ -171,6 +171,7 @@ struct seed_provider {
 	 * free, changes nothing, and refused without a valid key. NULL: none is
 	 * documented. Then the path of the credits that are left in its answer, or NULL. */
 	const char *proof_path, *proof_credits;
+	bool builds_urls;           /* those of a task's that it was not given, from its id */
 	bool draws;                        /* no service: the worker draws the picture */
 	bool dry_run;                      /* … and the log has the request, which is not sent */
 
@@ -218,10 +219,11 @@ errint_t seed_task_copy(struct seed_task *to, const struct seed_task *from) SEED
 /* JSON of a task for the journal; malloc'd, NULL without memory. */
 char *seed_task_format(const struct seed_task *task);
 errint_t seed_task_parse(const char *json, struct seed_task *task) SEED_MUST_CHECK;
-/* Whether each URL of it that gets the key is one of that task's own: …/predictions/ID or
- * …/requests/ID, with nothing behind it but what to do with it (Replicate, fal; docs of both). A
- * service may hand out any others; from a stranger they would be requests of his choice. */
-bool seed_task_names_itself(const struct seed_task *task);
+/* Whether each URL of it that gets the key is one of that task's own: api_base/predictions/ID or
+ * api_base/OWNER/APP/requests/ID, with nothing behind it but what to do with it (Replicate, fal; docs
+ * of both). A service may hand out any others; from a stranger they would be requests of his
+ * choice. */
+bool seed_task_names_itself(const struct seed_task *task, const char *api_base);
 
 void seed_request_release(struct seed_request *request);
 void seed_step_init(struct seed_step *step);

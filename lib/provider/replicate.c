@@ -159,6 +159,7 @@ const struct seed_provider seed_provider_replicate = {
 	.rate_seconds = 60,
 	.queries_per_second = 50,
 	.proof_path = "/account",
+	.builds_urls = true,
 	/* No LOOK: only the text of `logs` tells the progress. */
 	.on[SEED_STAGE_SUBMIT] = { ask_submit, read_submit },
 	.on[SEED_STAGE_POLL] = { ask_poll, read_poll },

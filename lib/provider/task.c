@@ -113,34 +113,50 @@ static bool is_plain_id(const char *id)
 	return len && !id[len];
 }
 
-/* "" and NULL are none. */
-static bool is_of(const char *url, const char *id)
+/* The last parts of the path, from the slash before `name` on; NULL: it is not of that form. */
+static const char *id_behind(const char *path, const char *name, size_t parts_before)
 {
-	static const char *const before[] = { "/predictions/", "/requests/" };
-	static const char *const behind[] = { "", "/status", "/response", "/cancel" };
-	size_t id_len = strlen(id);
+	size_t len = strlen(name);
 
-	if (!url || !*url)
+	for (size_t i = 0; i < parts_before; i++) {
+		if (*path != '/' || path[1] == '/')
+			return NULL;
+		path += 1 + strcspn(path + 1, "/");
+	}
+	return strncmp(path, name, len) == 0 ? path + len : NULL;
+}
+
+/* NULL is none. */
+static bool is_of(const char *url, const char *id, const char *api_base)
+{
+	static const char *const behind[] = { "", "/status", "/response", "/cancel" };
+	size_t base_len = strlen(api_base), id_len = strlen(id);
+	const char *at;
+
+	if (!url)
 		return true;
+	while (base_len && api_base[base_len - 1] == '/')
+		base_len--;
+	if (strncmp(url, api_base, base_len) != 0)
+		return false;
+	url += base_len;
 	if (url[strcspn(url, "?#%\\")] || strstr(url, "/.")) /* which is read differently here and there */
 		return false;
-	for (size_t i = 0; i < SEED_ARRAY_LEN(before); i++) {
-		const char *at = strstr(url, before[i]);
-
-		at = at ? at + strlen(before[i]) : NULL;
-		for (size_t j = 0; at && strncmp(at, id, id_len) == 0 && j < SEED_ARRAY_LEN(behind); j++)
-			if (strcmp(at + id_len, behind[j]) == 0)
-				return true;
-	}
+	at = id_behind(url, "/predictions/", 0);
+	if (!at)
+		at = id_behind(url, "/requests/", 2);
+	for (size_t i = 0; at && strncmp(at, id, id_len) == 0 && i < SEED_ARRAY_LEN(behind); i++)
+		if (strcmp(at + id_len, behind[i]) == 0)
+			return true;
 	return false;
 }
 
-bool seed_task_names_itself(const struct seed_task *task)
+bool seed_task_names_itself(const struct seed_task *task, const char *api_base)
 {
 	if (!task->poll_url && !task->result_url && !task->cancel_url)
 		return true;
-	return task->id && is_plain_id(task->id) && is_of(task->poll_url, task->id) &&
-	       is_of(task->result_url, task->id) && is_of(task->cancel_url, task->id);
+	return task->id && is_plain_id(task->id) && is_of(task->poll_url, task->id, api_base) &&
+	       is_of(task->result_url, task->id, api_base) && is_of(task->cancel_url, task->id, api_base);
 }
 
 /* --- Requests and steps --- */

@@ -516,27 +516,35 @@ static void test_urls_of_a_task(void **state)
 	static const struct {
 		const char *id, *url;
 		bool own;
+		const char *base;
 	} cases[] = {
-		{ "t1", NULL, true },
-		{ NULL, NULL, true },
-		{ "t1", "https://api.replicate.com/v1/predictions/t1", true },
-		{ "t1", "https://api.replicate.com/v1/predictions/t1/cancel", true },
-		{ "a-B_9", "https://queue.fal.run/fal-ai/bytedance/requests/a-B_9/status", true },
-		{ "a-B_9", "https://queue.fal.run/fal-ai/bytedance/requests/a-B_9", true },
-		{ "t1", "https://api.replicate.com/v1/predictions/t2", false },
-		{ "t1", "https://api.replicate.com/v1/predictions/t12", false },
-		{ "t1", "https://api.replicate.com/v1/predictions/t1/cancel/x", false },
-		{ "t1", "https://api.replicate.com/v1/models/t1", false },
-		{ "t1", "https://api.replicate.com/v1/predictions/t1?path=1", false },
-		{ "t1", "https://api.replicate.com/v1/x?/predictions/t1", false },
-		{ "t1", "https://api.replicate.com/v1/x#/predictions/t1", false },
-		{ "t1", "https://api.replicate.com/v1/x%3f/predictions/t1", false },
-		{ "t1", "https://api.replicate.com/v1/x\\/predictions/t1", false },
-		{ "..", "https://api.replicate.com/v1/predictions/..", false },
-		{ "t1", "https://api.replicate.com/v1/predictions/../predictions/t1", false },
-		{ "x/cancel", "https://api.replicate.com/v1/predictions/x/cancel", false },
-		{ "", "https://api.replicate.com/v1/predictions/", false },
-		{ NULL, "https://api.replicate.com/v1/predictions/t1", false },
+		{ "t1", NULL, true, NULL },
+		{ NULL, NULL, true, NULL },
+		{ "t1", "https://api.replicate.com/v1/predictions/t1", true, NULL },
+		{ "t1", "https://api.replicate.com/v1/predictions/t1/cancel", true, NULL },
+		{ "a-B_9", "https://queue.fal.run/fal-ai/bytedance/requests/a-B_9/status", true, "https://queue.fal.run" },
+		{ "a-B_9", "https://queue.fal.run/fal-ai/bytedance/requests/a-B_9", true, "https://queue.fal.run" },
+		{ "t1", "https://api.replicate.com/v1/predictions/t2", false, NULL },
+		{ "t1", "https://api.replicate.com/v1/predictions/t12", false, NULL },
+		{ "t1", "https://api.replicate.com/v1/predictions/t1/cancel/x", false, NULL },
+		{ "t1", "https://api.replicate.com/v1/models/t1", false, NULL },
+		{ "t1", "https://api.replicate.com/v1/predictions/t1?path=1", false, NULL },
+		{ "t1", "https://api.replicate.com/v1/x?/predictions/t1", false, NULL },
+		{ "t1", "https://api.replicate.com/v1/x#/predictions/t1", false, NULL },
+		{ "t1", "https://api.replicate.com/v1/x%3f/predictions/t1", false, NULL },
+		{ "t1", "https://api.replicate.com/v1/x\\/predictions/t1", false, NULL },
+		{ "..", "https://api.replicate.com/v1/predictions/..", false, NULL },
+		{ "t1", "https://api.replicate.com/v1/predictions/../predictions/t1", false, NULL },
+		{ "x/cancel", "https://api.replicate.com/v1/predictions/x/cancel", false, NULL },
+		{ "t1", "https://api.replicate.com/admin/predictions/t1", false, NULL },
+		{ "t1", "https://api.replicate.com/v1/admin/keys/predictions/t1", false, NULL },
+		{ "t1", "https://api.replicate.com/v10/predictions/t1", false, NULL },
+		{ "t1", "https://api.replicate.com/v1/predictions/t1", true, "https://api.replicate.com/v1/" },
+		{ "t1", "https://queue.fal.run/a/b/c/requests/t1", false, "https://queue.fal.run" },
+		{ "t1", "https://queue.fal.run/requests/t1", false, "https://queue.fal.run" },
+		{ "t1", "https://queue.fal.run//b/requests/t1", false, "https://queue.fal.run" },
+		{ "", "https://api.replicate.com/v1/predictions/", false, NULL },
+		{ NULL, "https://api.replicate.com/v1/predictions/t1", false, NULL },
 	};
 
 	SEED_UNUSED(state);
@@ -549,7 +557,7 @@ static void test_urls_of_a_task(void **state)
 				help_set(&task.id, cases[i].id);
 			if (cases[i].url)
 				help_set(urls[at], cases[i].url);
-			if (seed_task_names_itself(&task) != cases[i].own)
+			if (seed_task_names_itself(&task, cases[i].base ? cases[i].base : "https://api.replicate.com/v1") != cases[i].own)
 				fail_msg("%s of %s", cases[i].url, cases[i].id);
 			seed_task_release(&task);
 		}
