@@ -25,11 +25,12 @@ enum {
 	SEED_CALLBACK_MAX_BYTES = 256 * 1024,
 	/* An API's answer: a 4096x4096 PNG in base64 is under 64 MiB. */
 	SEED_ANSWER_MAX_BYTES = 96 * 1024 * 1024,
-	/* All answers that are held at once, including those that go to a memfd. Each kind has a
-	 * part of it (lib/net/net.c), so that none waits for another. Beyond that one answer of the
+	/* All answers that are held at once, including those that go to a memfd: each of the default
+	 * 32 jobs has 12 MiB of its own, so that ordinary pictures wait for nobody, and what is
+	 * beyond that has a part for each kind (lib/net/net.c). When that is full, one answer of the
 	 * kind is received at a time, so there may be one more of each; and each answer that waits
 	 * may hold what 16 KiB unpack to. */
-	SEED_ANSWERS_ALL_BYTES = 512 * 1024 * 1024,
+	SEED_ANSWERS_ALL_BYTES = 768 * 1024 * 1024,
 	/* An answer to a look at a task's progress, of which many may come: ComfyUI's
 	 * queue holds the workflow of each job, about 100 KiB. */
 	SEED_LOOK_MAX_BYTES = 4 * 1024 * 1024,

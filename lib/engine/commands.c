@@ -89,11 +89,10 @@ errint_t commands_take_key(struct seed_engine *engine, struct seed_key *key)
 			return -ENOMEM;
 	}
 	engine->authorization = authorization ? seed_key_take_header(key, authorization) : NULL;
-	if (engine->key && key && engine->authorization &&
-	    strcmp(seed_key_text(engine->key), seed_key_text(key)) != 0)
-		seed_net_hide(engine->net, engine->key);
-	else
-		seed_key_free(engine->key);
+	if (engine->authorization &&
+	    (!engine->key || strcmp(seed_key_text(engine->key), seed_key_text(key)) != 0))
+		seed_net_hide(engine->net, seed_key_ref(key));
+	seed_key_free(engine->key);
 	engine->key = key;
 	engine->key_refused = false;
 	return 0;

@@ -21,32 +21,29 @@
 /* A store that takes and sends nothing for so long is away. */
 #define STALLED_S 60
 #define WAIT_FDS_MAX 64
-/* While others wait for room, a picture that has the last of it comes at this rate, or gives it up. */
-#define SLOW_MS 5000
-#define SLOW_BYTES (64 * 1024 * SLOW_MS / 1000)
-/* That were replaced, and are still looked for: as many as somebody replaces in haste. */
-#define OLD_KEYS 4
+/* The present one, and the last that it has replaced: as many as somebody replaces in haste. */
+#define HIDDEN_KEYS 5
 #define KEY_HEADER "Authorization: "
 
 /* Lines that are cleared, and whose last word no answer may show. */
 static const char *const secret_headers[] = { KEY_HEADER, "x-amz-security-token: " };
 
-/* What the answers of one kind may hold. */
+/* What the answers of one kind may hold beyond each one's own part. */
 struct room {
 	size_t held_bytes, most_bytes;
 	struct seed_transfer *beyond;  /* the one that is received although `most_bytes` is reached */
-	int64_t since_ms;              /* when it had … */
-	size_t received_bytes;         /* … so many */
-	bool awaited;                  /* some are paused until it ends */
+	bool awaited;                  /* some are paused until there is room */
 };
 
 struct seed_net {
 	CURLM *multi;
 	int wake_fd;                   /* an eventfd */
 	struct seed_transfer *transfers;
+	size_t own_bytes;              /* the part of each transfer for which a prompt waits … */
+	size_t owned_bytes, own_most_bytes; /* … and of all of these */
 	struct room rooms[SEED_NET_KINDS];
 	pthread_mutex_t keys_mutex;    /* of: */
-	struct seed_key *keys[OLD_KEYS]; /* the last first; NULL behind them */
+	struct seed_key *keys[HIDDEN_KEYS]; /* the last first; NULL behind them */
 };
 
 struct seed_transfer {
@@ -59,11 +56,13 @@ struct seed_transfer {
 	struct seed_buf body;
 	char *redirect; /* without the key; NULL: curl's own */
 	size_t received, limit;
+	size_t owned; /* of `received`: in its own part */
 	int64_t timeout_ms; /* curl's, since it began */
 	int64_t paused_ms;  /* since when it waits for room, or when that was last taken off its time */
 	int memfd;
 	enum seed_net_kind kind;
-	bool to_memfd, scrubs_large, guarded, proxied, refused, overflow, sent, paused, too_slow;
+	bool to_memfd, scrubs_large, guarded, proxied, refused, overflow, sent, paused;
+	bool waited; /* for room */
 	bool *private_peer;
 	errint_t write_error;
 	int local_error; /* errno of what this machine lacked; 0: nothing */
@@ -111,19 +110,23 @@ void seed_net_end(void)
 	curl_global_cleanup();
 }
 
-/* Of the sum, for each kind. */
-static const size_t eighths[SEED_NET_KINDS] = {
-	[SEED_NET_ANSWER] = 2, [SEED_NET_IMAGE] = 2, [SEED_NET_CALLED] = 1, [SEED_NET_STORE] = 1, [SEED_NET_STORED] = 1,
+/* Of the sum: the own parts, and the room of each kind. */
+#define PARTS 16
+#define OWN_PARTS 8
+static const size_t parts[SEED_NET_KINDS] = {
+	[SEED_NET_ANSWER] = 2, [SEED_NET_IMAGE] = 2, [SEED_NET_CALLED] = 1, [SEED_NET_STORE] = 1, [SEED_NET_STORED] = 2,
 };
 
-errint_t seed_net_new(size_t most_bytes, struct seed_net **out)
+errint_t seed_net_new(size_t most_bytes, int jobs, struct seed_net **out)
 {
 	struct seed_net *net = calloc(1, sizeof(*net));
 
 	if (!net)
 		return -ENOMEM;
 	for (int i = 0; i < SEED_NET_KINDS; i++)
-		net->rooms[i].most_bytes = most_bytes / 8 * eighths[i];
+		net->rooms[i].most_bytes = most_bytes / PARTS * parts[i];
+	net->own_most_bytes = most_bytes / PARTS * OWN_PARTS;
+	net->own_bytes = net->own_most_bytes / (size_t)jobs;
 	pthread_mutex_init(&net->keys_mutex, NULL);
 	net->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (net->wake_fd < 0) {
@@ -161,7 +164,8 @@ static void transfer_free(struct seed_transfer *transfer)
 	struct room *room = room_of(transfer);
 	char *line;
 
-	room->held_bytes -= transfer->received;
+	net->owned_bytes -= transfer->owned;
+	room->held_bytes -= transfer->received - transfer->owned;
 	if (room->beyond == transfer)
 		room->beyond = NULL;
 	if (room->awaited)
@@ -192,7 +196,7 @@ void seed_net_free(struct seed_net *net)
 		return;
 	while (net->transfers)
 		transfer_free(net->transfers);
-	for (size_t i = 0; i < OLD_KEYS; i++)
+	for (size_t i = 0; i < HIDDEN_KEYS; i++)
 		seed_key_free(net->keys[i]);
 	curl_multi_cleanup(net->multi);
 	pthread_mutex_destroy(&net->keys_mutex);
@@ -200,20 +204,43 @@ void seed_net_free(struct seed_net *net)
 	free(net);
 }
 
-/* Whether `len` bytes more may be held for it. What is small is most of what services say, and
- * all that most of them say of a submission. */
+/* Whether `len` bytes more are of its own part, for which it never waits: an ordinary picture, as
+ * long as there are no more of them than jobs; and what is small, which is most of what services say,
+ * and all that most of them say of a submission. */
+static bool is_own(const struct seed_transfer *transfer, size_t len)
+{
+	const struct seed_net *net = transfer->net;
+	bool has_job = transfer->kind == SEED_NET_ANSWER || transfer->kind == SEED_NET_IMAGE;
+
+	return transfer->received + len <= SEED_ANSWER_SMALL_BYTES ||
+	       (has_job && transfer->received + len <= net->own_bytes &&
+		net->owned_bytes + len <= net->own_most_bytes);
+}
+
 static bool has_room(struct seed_transfer *transfer, size_t len)
 {
 	struct room *room = room_of(transfer);
 
-	if (transfer->received + len <= SEED_ANSWER_SMALL_BYTES ||
-	    room->held_bytes + len <= room->most_bytes || room->beyond == transfer)
+	if (room->held_bytes + len <= room->most_bytes || room->beyond == transfer)
 		return true;
 	if (room->beyond)
 		return false;
 	room->beyond = transfer;
-	room->since_ms = seed_clock_now_ms();
-	room->received_bytes = transfer->received;
+	return true;
+}
+
+/* Counts `len` bytes more as held for it; false: there is no room. */
+static bool take_room(struct seed_transfer *transfer, size_t len)
+{
+	if (is_own(transfer, len)) {
+		transfer->owned += len;
+		transfer->net->owned_bytes += len;
+	} else if (has_room(transfer, len)) {
+		room_of(transfer)->held_bytes += len;
+	} else {
+		return false;
+	}
+	transfer->received += len;
 	return true;
 }
 
@@ -222,12 +249,14 @@ static size_t on_body(char *data, size_t size, size_t count, void *context)
 	struct seed_transfer *transfer = context;
 	size_t len = size * count;
 
+	if (transfer->write_error)
+		return CURL_WRITEFUNC_ERROR;
 	if (len > transfer->limit - transfer->received) {
 		transfer->overflow = true;
 		return CURL_WRITEFUNC_ERROR;
 	}
-	if (!has_room(transfer, len)) {
-		transfer->paused = room_of(transfer)->awaited = true;
+	if (!take_room(transfer, len)) {
+		transfer->paused = transfer->waited = room_of(transfer)->awaited = true;
 		transfer->paused_ms = seed_clock_now_ms();
 		return CURL_WRITEFUNC_PAUSE;
 	}
@@ -235,11 +264,7 @@ static size_t on_body(char *data, size_t size, size_t count, void *context)
 		transfer->write_error = seed_io_write(transfer->memfd, data, len);
 	else
 		transfer->write_error = seed_buf_add(&transfer->body, data, len);
-	if (transfer->write_error)
-		return CURL_WRITEFUNC_ERROR;
-	transfer->received += len;
-	room_of(transfer)->held_bytes += len;
-	return len;
+	return transfer->write_error ? CURL_WRITEFUNC_ERROR : len;
 }
 
 /* Errors of our own calls that say nothing about the peer. */
@@ -495,8 +520,6 @@ static void fill_error(const struct seed_transfer *transfer, CURLcode code,
 	if (transfer->refused)
 		seed_error_set(error, EPERM, "refused: the URL leads to a loopback, private or "
 			       "link-local address");
-	else if (transfer->too_slow)
-		seed_error_set(error, ETIMEDOUT, "it came slowly, and others wait for the room that it takes");
 	else if (transfer->overflow)
 		seed_error_set(error, EFBIG, "the answer is larger than %zu bytes",
 			       transfer->limit);
@@ -563,16 +586,17 @@ static void scrub(char *text, size_t len, const char *value)
 static void scrub_all(struct seed_transfer *transfer, char *text, size_t len)
 {
 	const char *line = secret_line(transfer);
-	struct seed_key *keys[OLD_KEYS];
+	struct seed_key *keys[HIDDEN_KEYS];
 
-	if (!line || !len)
+	if (!len)
 		return;
-	scrub(text, len, strchr(line, ' ') + 1);
+	if (line)
+		scrub(text, len, strchr(line, ' ') + 1);
 	pthread_mutex_lock(&transfer->net->keys_mutex);
-	for (size_t i = 0; i < OLD_KEYS; i++)
+	for (size_t i = 0; i < HIDDEN_KEYS; i++)
 		keys[i] = transfer->net->keys[i] ? seed_key_ref(transfer->net->keys[i]) : NULL;
 	pthread_mutex_unlock(&transfer->net->keys_mutex);
-	for (size_t i = 0; i < OLD_KEYS && keys[i]; i++) {
+	for (size_t i = 0; i < HIDDEN_KEYS && keys[i]; i++) {
 		scrub(text, len, seed_key_header(keys[i]));
 		seed_key_free(keys[i]);
 	}
@@ -583,7 +607,7 @@ void seed_net_hide(struct seed_net *net, struct seed_key *key)
 	struct seed_key *oldest;
 
 	pthread_mutex_lock(&net->keys_mutex);
-	oldest = net->keys[OLD_KEYS - 1];
+	oldest = net->keys[HIDDEN_KEYS - 1];
 	memmove(net->keys + 1, net->keys, sizeof(net->keys) - sizeof(net->keys[0]));
 	net->keys[0] = key;
 	pthread_mutex_unlock(&net->keys_mutex);
@@ -599,7 +623,7 @@ static void scrub_answer(struct seed_transfer *transfer, struct seed_net_answer 
 {
 	if (!transfer->scrubs_large || transfer->body.len_bytes <= SEED_ANSWER_SMALL_BYTES)
 		seed_net_scrub(transfer);
-	if (!secret_line(transfer) || !answer->redirect)
+	if (!answer->redirect)
 		return;
 	/* curl's own is not ours to write in. */
 	transfer->redirect = strdup(answer->redirect);
@@ -641,7 +665,7 @@ static void finish(struct seed_transfer *transfer, CURLcode code)
 			answer.body = "";
 		/* What came could not be kept, for whatever reason (EFBIG: a limit
 		 * on the size of files). */
-		answer.local = is_local(answer.error.code) || transfer->too_slow ||
+		answer.local = is_local(answer.error.code) || (transfer->waited && !transfer->overflow) ||
 			       (transfer->write_error && !transfer->overflow);
 	}
 	done(context, &answer);
@@ -670,22 +694,6 @@ static void stop_clocks(struct seed_net *net)
 	}
 }
 
-/* A picture can be asked for again. An answer cannot: it ends when its time is over. */
-static void end_slow(struct room *room)
-{
-	struct seed_transfer *transfer = room->beyond;
-	int64_t now_ms = seed_clock_now_ms();
-
-	if (!transfer || !room->awaited || now_ms - room->since_ms < SLOW_MS ||
-	    (transfer->kind != SEED_NET_IMAGE && transfer->kind != SEED_NET_CALLED))
-		return;
-	transfer->too_slow = transfer->received - room->received_bytes < SLOW_BYTES;
-	room->since_ms = now_ms;
-	room->received_bytes = transfer->received;
-	if (transfer->too_slow)
-		finish(transfer, CURLE_OPERATION_TIMEDOUT);
-}
-
 /* For one of those that wait: it would be `beyond`, or there is room by now. */
 static bool is_open(const struct room *room)
 {
@@ -696,6 +704,7 @@ static bool is_open(const struct room *room)
 static void resume(struct seed_net *net, struct room *room)
 {
 	struct seed_transfer *oldest = NULL;
+	CURLcode code;
 
 	if (!is_open(room))
 		return;
@@ -709,17 +718,11 @@ static void resume(struct seed_net *net, struct room *room)
 	if (!oldest)
 		return;
 	oldest->paused = false;
-	curl_easy_pause(oldest->easy, CURLPAUSE_CONT);
+	code = curl_easy_pause(oldest->easy, CURLPAUSE_CONT);
+	if (code != CURLE_OK) /* curl has dropped what it could not hand over, and would go on */
+		finish(oldest, code);
 	if (is_open(room)) /* then the next */
 		seed_net_wake(net);
-}
-
-static bool is_awaited(const struct seed_net *net)
-{
-	for (int i = 0; i < SEED_NET_KINDS; i++)
-		if (net->rooms[i].awaited)
-			return true;
-	return false;
 }
 
 void seed_net_turn(struct seed_net *net)
@@ -729,10 +732,8 @@ void seed_net_turn(struct seed_net *net)
 
 	lacked = false;
 	stop_clocks(net);
-	for (int i = 0; i < SEED_NET_KINDS; i++) {
-		end_slow(&net->rooms[i]);
+	for (int i = 0; i < SEED_NET_KINDS; i++)
 		resume(net, &net->rooms[i]);
-	}
 	curl_multi_perform(net->multi, &running);
 	while ((message = curl_multi_info_read(net->multi, &left)) != NULL) {
 		struct seed_transfer *transfer = NULL;
@@ -775,8 +776,6 @@ void seed_net_wait(struct seed_net *net, struct pollfd *fds, size_t count, int64
 		timeout_ms = 0;
 	if (timeout_ms > 60000)
 		timeout_ms = 60000;
-	if (timeout_ms > SLOW_MS && is_awaited(net))
-		timeout_ms = SLOW_MS;
 	curl_multi_timeout(net->multi, &curls_ms);
 	longest_ms = curls_ms >= 0 && curls_ms < timeout_ms ? curls_ms : timeout_ms;
 	began_ms = seed_clock_now_ms();

@@ -37,7 +37,7 @@ struct seed_net_signature {
 	const char *region, *access_key, *secret_key;
 };
 
-/* Each kind has room of its own for its answers: whoever sends one kind slowly, and fills that,
+/* Each kind has room of its own for its large answers: whoever sends one kind slowly, and fills that,
  * keeps none of the others waiting. */
 enum seed_net_kind {
 	SEED_NET_ANSWER, /* what an API says */
@@ -75,7 +75,7 @@ struct seed_net_answer {
 	struct seed_error error;    /* code 0: an HTTP answer arrived whole */
 	bool sent;                  /* the request had left before it failed: it may have been accepted */
 	bool local;                 /* it failed because something is lacking here: memory, descriptors, room.
-				     * ETIMEDOUT: a picture that came slowly, and others waited for its room */
+				     * Its peer may have given up a transfer that waited for room */
 	long status;
 	const char *body;           /* borrowed for the call; "" with to_memfd; without the key */
 	size_t len;
@@ -93,10 +93,11 @@ typedef void seed_net_done_fn(void *context, struct seed_net_answer *answer);
 errint_t seed_net_start(void) SEED_MUST_CHECK;
 void seed_net_end(void);
 
-/* Holds at most `most_bytes` of answers at once, a part of them for each kind. Beyond that only one
- * answer of the kind is read from its socket, so that the transfers still end, and the first
- * SEED_ANSWER_SMALL_BYTES of each. */
-errint_t seed_net_new(size_t most_bytes, struct seed_net **net) SEED_MUST_CHECK;
+/* Holds at most `most_bytes` of answers at once. Half of it is divided by `jobs` (1 or more): so much
+ * of an API's answer or a prompt's picture never waits for room, nor do the first
+ * SEED_ANSWER_SMALL_BYTES of any. What is beyond it has the room of its kind; when that is full, only
+ * one answer of the kind is read from its socket, so that the transfers still end. */
+errint_t seed_net_new(size_t most_bytes, int jobs, struct seed_net **net) SEED_MUST_CHECK;
 void seed_net_free(struct seed_net *net); /* transfers still there are dropped without a callback */
 
 /* Everything in `request` but `data` is copied. `done` is called once, unless cancelled.
@@ -106,8 +107,8 @@ errint_t seed_net_send(struct seed_net *net, const struct seed_net_request *requ
 		       struct seed_transfer **transfer) SEED_MUST_CHECK;
 void seed_net_cancel(struct seed_net *net, struct seed_transfer *transfer);
 
-/* Takes that key, which is not the caller's any more, out of answers to requests that are sent with
- * another: a service may repeat what it was sent before. The last few are. */
+/* Takes that key, which is not the caller's any more, out of all answers, also where it was sent with
+ * another request, or has been replaced since: the last few are. */
 void seed_net_hide(struct seed_net *net, struct seed_key *key);
 
 /* Takes the keys out of the body of an answer that is kept; which takes seconds, where somebody has
