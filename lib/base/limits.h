@@ -30,7 +30,7 @@ enum {
 	 * beyond that has a part for each kind (lib/net/net.c). When that is full, one answer of the
 	 * kind is received at a time, so there may be one more of each; and each answer that waits
 	 * may hold what 16 KiB unpack to. */
-	SEED_ANSWERS_ALL_BYTES = 768 * 1024 * 1024,
+	SEED_ANSWERS_ALL_BYTES = 896 * 1024 * 1024,
 	/* An answer to a look at a task's progress, of which many may come: ComfyUI's
 	 * queue holds the workflow of each job, about 100 KiB. */
 	SEED_LOOK_MAX_BYTES = 4 * 1024 * 1024,

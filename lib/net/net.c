@@ -111,10 +111,10 @@ void seed_net_end(void)
 }
 
 /* Of the sum: the own parts, and the room of each kind. */
-#define PARTS 16
-#define OWN_PARTS 8
+#define PARTS 14
+#define OWN_PARTS 6
 static const size_t parts[SEED_NET_KINDS] = {
-	[SEED_NET_ANSWER] = 2, [SEED_NET_IMAGE] = 2, [SEED_NET_CALLED] = 1, [SEED_NET_STORE] = 1, [SEED_NET_STORED] = 2,
+	[SEED_NET_ANSWER] = 2, [SEED_NET_IMAGE] = 3, [SEED_NET_CALLED] = 1, [SEED_NET_STORE] = 1, [SEED_NET_STORED] = 1,
 };
 
 errint_t seed_net_new(size_t most_bytes, int jobs, struct seed_net **out)

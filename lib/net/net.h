@@ -93,7 +93,7 @@ typedef void seed_net_done_fn(void *context, struct seed_net_answer *answer);
 errint_t seed_net_start(void) SEED_MUST_CHECK;
 void seed_net_end(void);
 
-/* Holds at most `most_bytes` of answers at once. Half of it is divided by `jobs` (1 or more): so much
+/* Holds at most `most_bytes` of answers at once. Six parts of fourteen are divided by `jobs` (1 or more): so much
  * of an API's answer or a prompt's picture never waits for room, nor do the first
  * SEED_ANSWER_SMALL_BYTES of any. What is beyond it has the room of its kind; when that is full, only
  * one answer of the kind is read from its socket, so that the transfers still end. */
