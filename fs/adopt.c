@@ -152,7 +152,7 @@ static errint_t copy(const struct bucket *bucket, struct seed_store *store, stru
 
 	if (err)
 		return err;
-	err = seed_net_new(ANSWERS_BYTES, 1, &config.net);
+	err = seed_net_new(ANSWERS_BYTES, &config.net);
 	if (err)
 		return seed_error_set(error, -err, "the store cannot be asked: %s", strerror(-err));
 	err = seed_s3_new(config.net, &bucket->shared.s3, bucket->credentials, &config.s3, error);

@@ -202,7 +202,7 @@ static errint_t explain(const struct bucket *bucket, struct seed_error *error)
 errint_t bucket_probe(struct bucket *bucket, struct seed_error *error)
 {
 	struct question question = { .deadline_ms = seed_clock_now_ms() + PROBE_MS };
-	errint_t err = seed_net_new(ANSWERS_BYTES, 1, &question.net);
+	errint_t err = seed_net_new(ANSWERS_BYTES, &question.net);
 
 	if (err)
 		return seed_error_set(error, -err, "the store cannot be asked: %s", strerror(-err));
@@ -286,7 +286,7 @@ errint_t bucket_claim(struct bucket *bucket, const struct seed_store *store, str
 		bucket->where[0] = '\0';
 	if (!bucket->shared.probed)
 		return 0;
-	err = seed_net_new(ANSWERS_BYTES, 1, &net);
+	err = seed_net_new(ANSWERS_BYTES, &net);
 	if (err)
 		return seed_error_set(error, -err, "the store cannot be asked: %s", strerror(-err));
 	err = claim(bucket, net, log, error);

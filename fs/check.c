@@ -179,7 +179,7 @@ static errint_t ask(const struct options *options, const char *url, const char *
 	};
 	struct seed_transfer *transfer;
 	struct seed_net *net;
-	errint_t err = seed_net_new(SEED_ANSWERS_ALL_BYTES, 1, &net);
+	errint_t err = seed_net_new(SEED_ANSWERS_ALL_BYTES, &net);
 
 	look->provider = options->service;
 	if (err)

@@ -153,7 +153,7 @@ static errint_t make_parts(struct seed_engine *engine)
 	};
 	errint_t err;
 
-	err = seed_net_new(SEED_ANSWERS_ALL_BYTES, config->jobs > 0 ? config->jobs : 1, &engine->net);
+	err = seed_net_new(SEED_ANSWERS_ALL_BYTES, &engine->net);
 	if (!err)
 		err = seed_disk_new(DISK_THREADS, &engine->disk);
 	if (!err)

@@ -39,8 +39,7 @@ struct seed_net {
 	CURLM *multi;
 	int wake_fd;                   /* an eventfd */
 	struct seed_transfer *transfers;
-	size_t own_bytes;              /* the part of each transfer for which a prompt waits … */
-	size_t owned_bytes, own_most_bytes; /* … and of all of these */
+	size_t owned_bytes, own_most_bytes; /* the own parts of transfers for which a prompt waits */
 	struct room rooms[SEED_NET_KINDS];
 	pthread_mutex_t keys_mutex;    /* of: */
 	struct seed_key *keys[HIDDEN_KEYS]; /* the last first; NULL behind them */
@@ -117,7 +116,7 @@ static const size_t parts[SEED_NET_KINDS] = {
 	[SEED_NET_ANSWER] = 2, [SEED_NET_IMAGE] = 3, [SEED_NET_CALLED] = 1, [SEED_NET_STORE] = 1, [SEED_NET_STORED] = 1,
 };
 
-errint_t seed_net_new(size_t most_bytes, int jobs, struct seed_net **out)
+errint_t seed_net_new(size_t most_bytes, struct seed_net **out)
 {
 	struct seed_net *net = calloc(1, sizeof(*net));
 
@@ -126,7 +125,6 @@ errint_t seed_net_new(size_t most_bytes, int jobs, struct seed_net **out)
 	for (int i = 0; i < SEED_NET_KINDS; i++)
 		net->rooms[i].most_bytes = most_bytes / PARTS * parts[i];
 	net->own_most_bytes = most_bytes / PARTS * OWN_PARTS;
-	net->own_bytes = net->own_most_bytes / (size_t)jobs;
 	pthread_mutex_init(&net->keys_mutex, NULL);
 	net->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (net->wake_fd < 0) {
@@ -204,8 +202,8 @@ void seed_net_free(struct seed_net *net)
 	free(net);
 }
 
-/* Whether `len` bytes more are of its own part, for which it never waits: an ordinary picture, as
- * long as there are no more of them than jobs; and what is small, which is most of what services say,
+/* Whether `len` bytes more are of its own part, for which it does not wait: an ordinary picture, as
+ * long as all of them are not too much; and what is small, which is most of what services say,
  * and all that most of them say of a submission. */
 static bool is_own(const struct seed_transfer *transfer, size_t len)
 {
@@ -213,7 +211,7 @@ static bool is_own(const struct seed_transfer *transfer, size_t len)
 	bool has_job = transfer->kind == SEED_NET_ANSWER || transfer->kind == SEED_NET_IMAGE;
 
 	return transfer->received + len <= SEED_ANSWER_SMALL_BYTES ||
-	       (has_job && transfer->received + len <= net->own_bytes &&
+	       (has_job && transfer->received + len <= SEED_ANSWER_ORDINARY_BYTES &&
 		net->owned_bytes + len <= net->own_most_bytes);
 }
 

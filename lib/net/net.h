@@ -93,11 +93,12 @@ typedef void seed_net_done_fn(void *context, struct seed_net_answer *answer);
 errint_t seed_net_start(void) SEED_MUST_CHECK;
 void seed_net_end(void);
 
-/* Holds at most `most_bytes` of answers at once. Six parts of fourteen are divided by `jobs` (1 or more): so much
- * of an API's answer or a prompt's picture never waits for room, nor do the first
- * SEED_ANSWER_SMALL_BYTES of any. What is beyond it has the room of its kind; when that is full, only
- * one answer of the kind is read from its socket, so that the transfers still end. */
-errint_t seed_net_new(size_t most_bytes, int jobs, struct seed_net **net) SEED_MUST_CHECK;
+/* Holds at most `most_bytes` of answers at once, until they are taken. The first
+ * SEED_ANSWER_ORDINARY_BYTES of an API's answer or a prompt's picture have six parts of fourteen of it,
+ * and the first SEED_ANSWER_SMALL_BYTES of any answer never wait. What is beyond them has the room of
+ * its kind; when that is full, only one answer of the kind is read from its socket, so that the
+ * transfers still end. */
+errint_t seed_net_new(size_t most_bytes, struct seed_net **net) SEED_MUST_CHECK;
 void seed_net_free(struct seed_net *net); /* transfers still there are dropped without a callback */
 
 /* Everything in `request` but `data` is copied. `done` is called once, unless cancelled.

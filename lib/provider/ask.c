@@ -14,10 +14,16 @@ errint_t seed_ask_at(const struct seed_ask *ask, const char *method, const char 
 	return url ? set_url(ask, method, strdup(url)) : -EOPNOTSUPP;
 }
 
+static bool is_safe_part(const char *part)
+{
+	return *part && strcmp(part, ".") != 0 && strcmp(part, "..") != 0;
+}
+
 errint_t seed_ask_task(const struct seed_ask *ask, const char *method, const char *before,
 		       const char *after)
 {
-	if (!ask->task->id)
+	/* Dots are no part of a path: curl takes them, and what stands before them, away. */
+	if (!ask->task->id || !is_safe_part(ask->task->id))
 		return -EOPNOTSUPP;
 	return set_url(ask, method,
 		       seed_ask_url(ask->config->api_base, before, ask->task->id, after));
@@ -60,11 +66,6 @@ char *seed_ask_url(const char *base, const char *before, const char *part, const
 
 	free(encoded);
 	return url;
-}
-
-static bool is_safe_part(const char *part)
-{
-	return *part && strcmp(part, ".") != 0 && strcmp(part, "..") != 0;
 }
 
 errint_t seed_ask_model_path(const char *before, const char *model, const char *after, char **path)

@@ -352,7 +352,7 @@ int main(int argc, char **argv)
 
 	if (argc < 5)
 		die("ENDPOINT BUCKET PREFIX COMMAND …");
-	if (seed_net_new(SEED_ANSWERS_ALL_BYTES, 1, &net))
+	if (seed_net_new(SEED_ANSWERS_ALL_BYTES, &net))
 		die("no memory");
 	err = seed_s3_credentials_load(NULL, NULL, &credentials, &error);
 	if (err && err != -ENOENT)

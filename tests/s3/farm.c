@@ -115,7 +115,7 @@ static void open_store(char **argv, const char *id, const struct seed_farmer_con
 	const struct seed_s3_config config = { .endpoint = argv[1], .bucket = argv[2], .prefix = argv[3] };
 	struct seed_error error = { .code = 0 };
 
-	if (seed_net_new(SEED_ANSWERS_ALL_BYTES, 1, &net) || seed_s3_credentials_load(NULL, NULL, &credentials, &error) ||
+	if (seed_net_new(SEED_ANSWERS_ALL_BYTES, &net) || seed_s3_credentials_load(NULL, NULL, &credentials, &error) ||
 	    seed_s3_new(net, &config, credentials, &s3, &error) || seed_farmer_new(s3, id, farm, &farmer))
 		die(error.code ? error.message : "no memory");
 	seed_s3_set_quotes(s3, getenv("ASK_UNQUOTED") == NULL);

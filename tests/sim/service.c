@@ -395,10 +395,9 @@ static void cancel(struct seed_transfer *t)
 
 /* ---- the network ---- */
 
-errint_t __wrap_seed_net_new(size_t most_bytes, int jobs, struct seed_net **net)
+errint_t __wrap_seed_net_new(size_t most_bytes, struct seed_net **net)
 {
 	SEED_UNUSED(most_bytes);
-	SEED_UNUSED(jobs);
 	transfers_clear();
 	*net = (struct seed_net *)(void *)transfers;
 	return 0;

@@ -382,7 +382,7 @@ static void test_line_cleared(void **state)
 	struct seed_net *net;
 
 	SEED_UNUSED(state);
-	assert_int_equal(seed_net_new(1024 * 1024, 1, &net), 0);
+	assert_int_equal(seed_net_new(1024 * 1024, &net), 0);
 	assert_int_equal(seed_net_send(net, &request, no_answer, NULL, &transfer), 0);
 	looked_at = found = 0;
 	seed_net_free(net);

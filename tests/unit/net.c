@@ -146,7 +146,7 @@ static struct told ask_bytes(const char *method, const char *text, size_t len)
 
 	start(&server, text, len);
 	snprintf(url, sizeof(url), "http://127.0.0.1:%u/a/b?c=d", server.port);
-	assert_int_equal(seed_net_new(SEED_ANSWERS_ALL_BYTES, 1, &net), 0);
+	assert_int_equal(seed_net_new(SEED_ANSWERS_ALL_BYTES, &net), 0);
 	assert_int_equal(seed_net_send(net, &request, on_answer, &told, &transfer), 0);
 	until_done(net, &told);
 	stop(&server);
@@ -181,7 +181,7 @@ static struct told ask_at(const char *url, bool guarded, bool *private_peer)
 		setenv(proxy, whole, 1);
 	}
 	snprintf(whole, sizeof(whole), "%s%u", url, server.port);
-	assert_int_equal(seed_net_new(SEED_ANSWERS_ALL_BYTES, 1, &net), 0);
+	assert_int_equal(seed_net_new(SEED_ANSWERS_ALL_BYTES, &net), 0);
 	assert_int_equal(seed_net_send(net, &request, on_answer, &told, &transfer), 0);
 	until_done(net, &told);
 	shutdown(server.listener, SHUT_RDWR); /* where nobody came */
@@ -338,7 +338,7 @@ static void takes_the_key_out_of_others(void **state)
 	seed_key_take_header(key, strdup("Bearer file-secret-1"));
 	start(&server, text, strlen(text));
 	snprintf(url, sizeof(url), "http://127.0.0.1:%u/", server.port);
-	assert_int_equal(seed_net_new(SEED_ANSWERS_ALL_BYTES, 1, &net), 0);
+	assert_int_equal(seed_net_new(SEED_ANSWERS_ALL_BYTES, &net), 0);
 	seed_net_hide(net, key);
 	assert_int_equal(seed_net_send(net, &request, on_answer, &told, &transfer), 0);
 	until_done(net, &told);
@@ -379,7 +379,7 @@ static void leaves_a_large_one_to_be_scrubbed(void **state)
 	memcpy(text + head + 7, "sk-secret-1", 11);
 	start(&server, text, (size_t)head + SEED_ANSWER_SMALL_BYTES + 12);
 	snprintf(url, sizeof(url), "http://127.0.0.1:%u/", server.port);
-	assert_int_equal(seed_net_new(SEED_ANSWERS_ALL_BYTES, 1, &net), 0);
+	assert_int_equal(seed_net_new(SEED_ANSWERS_ALL_BYTES, &net), 0);
 	assert_int_equal(seed_net_send(net, &request, keep_answer, &kept_one, &transfer), 0);
 	for (seed_net_turn(net); !kept_one.done; seed_net_turn(net))
 		seed_net_wait(net, NULL, 0, 1000);
@@ -443,7 +443,7 @@ static void unpacks_within_the_limit(void **state)
 
 /* ---- a bound on all answers together ---- */
 
-enum { MANY = 6, LARGE = 1 << 20, MOST = 2 << 20, QUIET_MS = 200, KIND_PARTS = 7, /* one is an API's */ MANY_JOBS = 1000 };
+enum { MANY = 6, LARGE = 1 << 20, MOST = 2 << 20, QUIET_MS = 200, PARTS = 14 /* one is a store's */ };
 
 static struct asked {
 	struct seed_transfer *transfer;
@@ -472,11 +472,11 @@ static void holds_a_bounded_sum(void **state)
 	SEED_UNUSED(state);
 	head = snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", LARGE);
 	memset(text + head, 'x', LARGE);
-	assert_int_equal(seed_net_new(MOST * KIND_PARTS, MANY_JOBS, &net), 0);
+	assert_int_equal(seed_net_new(MOST * PARTS, &net), 0);
 	for (int i = 0; i < MANY; i++) {
 		char url[64];
 		struct seed_net_request request = {
-			.method = "GET", .url = url, .limit_bytes = 2 * LARGE,
+			.kind = SEED_NET_STORE, .method = "GET", .url = url, .limit_bytes = 2 * LARGE,
 			.deadline_ms = seed_clock_now_ms() + 60000,
 		};
 
@@ -518,7 +518,7 @@ static void keeps_kinds_apart(void **state)
 
 	SEED_UNUSED(state);
 	memset(text + head, 'x', LARGE);
-	assert_int_equal(seed_net_new(LARGE, MANY_JOBS, &net), 0);
+	assert_int_equal(seed_net_new(LARGE, &net), 0);
 	for (int i = 0; i <= OTHER; i++) {
 		char url[64];
 		struct seed_net_request request = {
@@ -527,7 +527,7 @@ static void keeps_kinds_apart(void **state)
 			.deadline_ms = seed_clock_now_ms() + (i == WAITS ? 2000 : 60000),
 		};
 
-		start_slow(&all[i].server, text, (size_t)head + LARGE, i == SLOW ? (size_t)head + LARGE / 2 : 0);
+		start_slow(&all[i].server, text, (size_t)head + LARGE, i == SLOW ? (size_t)head + LARGE - 1 : 0);
 		snprintf(url, sizeof(url), "http://127.0.0.1:%u/", all[i].server.port);
 		assert_int_equal(seed_net_send(net, &request, keep_answer, &all[i].one, &all[i].transfer), 0);
 		for (int64_t until_ms = seed_clock_now_ms() + 500; i != OTHER && seed_clock_now_ms() < until_ms;
@@ -562,7 +562,7 @@ static void breaks_off_while_it_waits(void **state)
 
 	SEED_UNUSED(state);
 	memset(text + head, 'x', LARGE);
-	assert_int_equal(seed_net_new(LARGE, MANY_JOBS, &net), 0);
+	assert_int_equal(seed_net_new(LARGE, &net), 0);
 	for (int i = 0; i < 2; i++) {
 		char url[64];
 		struct seed_net_request request = {
@@ -596,22 +596,23 @@ static void breaks_off_while_it_waits(void **state)
  * the room. */
 static void has_room_for_what_is_ordinary(void **state)
 {
-	static char text[LARGE + 128];
+	enum { HUGE_ONE = 2 * SEED_ANSWER_ORDINARY_BYTES, HUGE_ROOM = 5 * PARTS << 20 };
+	static char text[HUGE_ONE + 128];
 	static char ordinary[LARGE / 8 + 128];
 	static const char small[] = "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{\"code\":200}";
-	const int head = snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", LARGE);
+	const int head = snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", HUGE_ONE);
 	struct { struct server server; struct seed_transfer *transfer; struct kept one; } all[4] = { 0 };
 	struct seed_net *net;
 
 	SEED_UNUSED(state);
-	memset(text + head, 'x', LARGE);
+	memset(text + head, 'x', HUGE_ONE);
 	memset(ordinary, 'x', sizeof(ordinary) - 1);
 	ordinary[snprintf(ordinary, 128, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", LARGE / 8)] = 'x';
-	assert_int_equal(seed_net_new(LARGE, 3, &net), 0);
+	assert_int_equal(seed_net_new(HUGE_ROOM, &net), 0);
 	for (int i = 0; i < 4; i++) {
 		char url[64];
 		struct seed_net_request request = {
-			.method = "GET", .url = url, .limit_bytes = 2 * LARGE,
+			.method = "GET", .url = url, .limit_bytes = 2 * HUGE_ONE,
 			.deadline_ms = seed_clock_now_ms() + 60000,
 		};
 
@@ -620,7 +621,7 @@ static void has_room_for_what_is_ordinary(void **state)
 		else if (i == 2)
 			start(&all[i].server, small, strlen(small));
 		else
-			start_slow(&all[i].server, text, (size_t)head + LARGE, (size_t)head + LARGE - 1);
+			start_slow(&all[i].server, text, (size_t)head + HUGE_ONE, (size_t)head + HUGE_ONE - 1);
 		snprintf(url, sizeof(url), "http://127.0.0.1:%u/", all[i].server.port);
 		assert_int_equal(seed_net_send(net, &request, keep_answer, &all[i].one, &all[i].transfer), 0);
 		for (int64_t until_ms = seed_clock_now_ms() + 500; i < 2 && seed_clock_now_ms() < until_ms;
@@ -635,7 +636,7 @@ static void has_room_for_what_is_ordinary(void **state)
 	go(&all[0].server); /* which has the last of the room */
 	for (seed_net_turn(net); !all[0].one.done; seed_net_turn(net))
 		seed_net_wait(net, NULL, 0, 1000);
-	assert_int_equal(all[0].one.answer.len, LARGE);
+	assert_int_equal(all[0].one.answer.len, HUGE_ONE);
 	seed_net_free(net);
 	for (int i = 0; i < 4; i++)
 		stop(&all[i].server);
@@ -680,7 +681,7 @@ static void guards_what_is_kept(void **state)
 	assert_int_equal(getsockname(server.listener, (struct sockaddr *)&address, &size), 0);
 	assert_int_equal(pthread_create(&server.thread, NULL, serve_kept, &server), 0);
 	snprintf(url, sizeof(url), "http://localhost:%u/", ntohs(address.sin_port));
-	assert_int_equal(seed_net_new(SEED_ANSWERS_ALL_BYTES, 1, &net), 0);
+	assert_int_equal(seed_net_new(SEED_ANSWERS_ALL_BYTES, &net), 0);
 	for (int i = 0; i < 3; i++) {
 		struct told told = { .done = false };
 		struct seed_transfer *transfer;
