@@ -87,17 +87,19 @@ is_in_memory() { # PROGRAM
 
 # Runs in a process of its own (see run_suites): writes TAP to DIRECTORY/tap.
 suite() { # DIRECTORY SECONDS COMMAND…
-	local dir=$1 limit=$2 status=0 start=$SECONDS memory=
+	local dir=$1 limit=$2 status=0 start=$SECONDS
 
+	memory=
 	shift 2
 	mkdir -p "$dir"
 	if is_in_memory "$1" && [ -d /dev/shm ] && [ -w /dev/shm ]; then
 		memory=$(mktemp -d /dev/shm/seedfs-suite.XXXXXX)
+		trap 'rm -rf "$memory"' EXIT # also where the check is ended
+		chmod 755 "$memory" # some tests are nobody's
 	fi
 	TMPDIR=${memory:-$dir} CMOCKA_MESSAGE_OUTPUT=TAP timeout -k 10 "$limit" "$@" \
 		</dev/null >"$dir/tap" 2>"$dir/err" || status=$?
 	clean_up "$dir" >>"$dir/err" 2>&1
-	[ -z "$memory" ] || rm -rf "$memory"
 	[ "$status" -ne 124 ] && [ "$status" -ne 137 ] ||
 		echo "not ok - stopped after $limit seconds" >>"$dir/tap"
 	printf '%s %s\n' "$status" "$((SECONDS - start))" >"$dir/status"
