@@ -66,8 +66,9 @@ void exchange_read(const struct seed_engine *engine, const struct seed_params *p
 /* ---- answers that take long to read ---- */
 
 /* A picture in base64 of up to 96 MB takes half a second to parse and decode, and one that is made
- * for it seconds until it is known not to have the key in it. The engine would serve nobody meanwhile. So a thread reads it, with a copy of what the
- * provider may change; the transfer is kept, with the body. */
+ * for it seconds until it is known not to have the key in it. The engine would serve nobody
+ * meanwhile. So a thread reads it, with a copy of what the provider may change; the transfer is
+ * kept, with the body. */
 struct reading {
 	struct seed_disk_job disk;
 	struct command report;

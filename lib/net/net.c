@@ -590,12 +590,15 @@ static void scrub_all(struct seed_transfer *transfer, char *text, size_t len)
 		return;
 	if (line)
 		scrub(text, len, strchr(line, ' ') + 1);
+	if (transfer->kind == SEED_NET_STORE) /* which is sent none of these */
+		return;
 	pthread_mutex_lock(&transfer->net->keys_mutex);
 	for (size_t i = 0; i < HIDDEN_KEYS; i++)
 		keys[i] = transfer->net->keys[i] ? seed_key_ref(transfer->net->keys[i]) : NULL;
 	pthread_mutex_unlock(&transfer->net->keys_mutex);
 	for (size_t i = 0; i < HIDDEN_KEYS && keys[i]; i++) {
-		scrub(text, len, seed_key_header(keys[i]));
+		if (!line || strcmp(strchr(line, ' ') + 1, seed_key_header(keys[i])) != 0)
+			scrub(text, len, seed_key_header(keys[i]));
 		seed_key_free(keys[i]);
 	}
 }
