@@ -25,11 +25,11 @@ enum {
 	SEED_CALLBACK_MAX_BYTES = 256 * 1024,
 	/* An API's answer: a 4096x4096 PNG in base64 is under 64 MiB. */
 	SEED_ANSWER_MAX_BYTES = 96 * 1024 * 1024,
-	/* All answers that are held at once, until they are read or given to a worker (a picture
-	 * that waits for one is held by its job). Ordinary ones of 32 jobs wait for nobody, and what
-	 * is beyond that has a part for each kind (lib/net/net.c). When that is full, one answer of
-	 * the kind is received at a time, so there may be one more of each; and each answer that
-	 * waits may hold what 16 KiB unpack to. */
+	/* All answers that are held at once, and the pictures out of them until they are verified or
+	 * on disk: a quarter of the machine's memory, and so much at least (seed_net_share_bytes()).
+	 * Ordinary ones of 32 jobs wait for nobody, and what is beyond that has a part for each kind
+	 * (lib/net/net.c). When that is full, one answer of the kind is received at a time, so there
+	 * may be one more of each; and each answer that waits may hold what 16 KiB unpack to. */
 	SEED_ANSWERS_ALL_BYTES = 896 * 1024 * 1024,
 	/* An ordinary answer or picture: 2048x1152 has 7 MB at most as a PNG, and 9.4 in base64. */
 	SEED_ANSWER_ORDINARY_BYTES = 12 * 1024 * 1024,

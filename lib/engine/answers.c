@@ -68,8 +68,10 @@ static enum phase not_known(struct generation *generation, const struct seed_net
 static enum phase transport_failed(struct generation *generation, struct seed_net_answer *answer)
 {
 	struct seed_error *error = &answer->error;
+	char cause[SEED_MESSAGE_MAX_BYTES / 2];
 
 	exchange_scrub(generation, error);
+	snprintf(cause, sizeof(cause), "%.239s", error->message);
 	/* The service's, not the prompt's, which is what EFBIG says at a close. */
 	if (error->code == EFBIG && !answer->local)
 		error->code = EIO;
@@ -81,7 +83,7 @@ static enum phase transport_failed(struct generation *generation, struct seed_ne
 	if (is_submit(generation) && answer->sent && answer->local) {
 		seed_error_set(error, error->code, "the answer was lost here (%s): the request may have "
 			       "been accepted (and paid) and is not repeated; write the prompt again to "
-			       "generate it", strerror(error->code));
+			       "generate it", error->code == EIO ? cause : strerror(error->code));
 		return attempt_failed(generation, SEED_FAILURE_FINAL, error, -1);
 	}
 	/* The service named a URL that leads to a forbidden address. */
@@ -151,9 +153,10 @@ static enum phase fetch_first(struct generation *generation)
 	return PHASE_FETCH;
 }
 
-static void take_bytes(struct generation *generation, struct seed_step *step)
+static void take_bytes(struct generation *generation, struct seed_net_answer *answer, struct seed_step *step)
 {
-	seed_buf_release(&generation->bytes);
+	generation_drop_picture(generation);
+	generation->room = seed_net_keep_room(answer);
 	generation->bytes = step->bytes;
 	seed_buf_init(&step->bytes, SEED_ANSWER_MAX_BYTES);
 }
@@ -168,7 +171,7 @@ static void got_through(struct generation *generation)
 /* ---- the answer ---- */
 
 static enum phase follow_submission(struct generation *generation,
-				    const struct seed_net_answer *answer, struct seed_step *step)
+				    struct seed_net_answer *answer, struct seed_step *step)
 {
 	if (step->kind == SEED_STEP_FAIL)
 		return step_failed(generation, step);
@@ -181,11 +184,11 @@ static enum phase follow_submission(struct generation *generation,
 		return not_known(generation, answer);
 	if (step->kind != SEED_STEP_BYTES)
 		return accepted(generation, step);
-	take_bytes(generation, step);
+	take_bytes(generation, answer, step);
 	return PHASE_CHECK;
 }
 
-static enum phase follow_poll(struct generation *generation, const struct seed_net_answer *answer,
+static enum phase follow_poll(struct generation *generation, struct seed_net_answer *answer,
 			      struct seed_step *step)
 {
 	if (step->kind == SEED_STEP_BYTES || step->kind == SEED_STEP_URL)
@@ -202,7 +205,7 @@ static enum phase follow_poll(struct generation *generation, const struct seed_n
 	case SEED_STEP_URL:
 		return fetch_first(generation);
 	case SEED_STEP_BYTES:
-		take_bytes(generation, step);
+		take_bytes(generation, answer, step);
 		return PHASE_KEEP;
 	case SEED_STEP_UNKNOWN:
 		return not_known(generation, answer);

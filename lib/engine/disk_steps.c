@@ -6,7 +6,7 @@
 static void take_result(struct generation *generation, struct step_job *job)
 {
 	if (job->source_fd >= 0) {
-		generation_close_source(generation);
+		generation_drop_picture(generation);
 		generation->source_fd = job->source_fd;
 	}
 	if (job->step == STEP_KEEP && job->err) { /* they are not lost: tried again */

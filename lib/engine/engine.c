@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include "lib/base/clock.h"
+#include "lib/base/memory.h"
 #include "lib/base/url.h"
 #include "lib/engine/internal.h"
 
@@ -153,7 +154,7 @@ static errint_t make_parts(struct seed_engine *engine)
 	};
 	errint_t err;
 
-	err = seed_net_new(SEED_ANSWERS_ALL_BYTES, &engine->net);
+	err = seed_net_new(seed_net_share_bytes(seed_memory_bytes("/")), &engine->net);
 	if (!err)
 		err = seed_disk_new(DISK_THREADS, &engine->disk);
 	if (!err)

@@ -75,8 +75,7 @@ struct reading {
 	struct reading *next, **link;
 	struct seed_engine *engine;
 	struct generation *generation; /* NULL: nobody wants it any more */
-	struct seed_transfer *transfer;
-	struct seed_net_answer answer;
+	struct seed_net_answer answer; /* and its transfer, which is kept */
 	const struct seed_params *params;
 	struct seed_task task;
 	struct seed_step step;
@@ -87,7 +86,8 @@ static void reading_free(struct reading *reading)
 	*reading->link = reading->next;
 	if (reading->next)
 		reading->next->link = reading->link;
-	seed_net_cancel(reading->engine->net, reading->transfer);
+	if (reading->answer.transfer)
+		seed_net_cancel(reading->engine->net, reading->answer.transfer);
 	seed_params_unref(reading->params);
 	seed_task_release(&reading->task);
 	seed_step_release(&reading->step);
@@ -119,7 +119,7 @@ static void read_on_thread(struct seed_disk_job *disk)
 {
 	struct reading *reading = (struct reading *)disk;
 
-	seed_net_scrub(reading->transfer);
+	seed_net_scrub(reading->answer.transfer);
 	exchange_read(reading->engine, reading->params, &reading->task, &reading->answer,
 		      &reading->step);
 	engine_post(reading->engine, &reading->report);
@@ -145,7 +145,6 @@ static bool read_aside(struct generation *generation, struct seed_net_answer *an
 	reading->report.run = reading_ended;
 	reading->engine = engine;
 	reading->generation = generation;
-	reading->transfer = generation->transfer;
 	reading->next = engine->readings;
 	reading->link = &engine->readings;
 	if (reading->next)

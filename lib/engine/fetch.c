@@ -11,7 +11,6 @@ enum phase keep_event(struct generation *generation, const struct event *event)
 	if (event->err)
 		return generation_hold(generation, -event->err, "The answer cannot be stored");
 	generation_set_step(generation, "received");
-	seed_buf_release(&generation->bytes);
 	return PHASE_VERIFY;
 }
 
@@ -126,9 +125,10 @@ static enum phase take_picture(struct generation *generation, struct seed_net_an
 
 	if (size > 0)
 		generation->engine->metrics.download_bytes += (uint64_t)size;
-	generation_close_source(generation);
+	generation_drop_picture(generation);
 	generation->source_fd = answer->memfd;
 	answer->memfd = -1;
+	generation->room = seed_net_keep_room(answer);
 	return PHASE_VERIFY;
 }
 

@@ -382,11 +382,15 @@ void generation_keep_url(struct generation *generation, const char *url)
 		       "log/refused-urls of the state directory");
 }
 
-void generation_close_source(struct generation *generation)
+void generation_drop_picture(struct generation *generation)
 {
 	if (generation->source_fd >= 0)
 		close(generation->source_fd);
 	generation->source_fd = -1;
+	seed_buf_release(&generation->bytes);
+	if (generation->room)
+		seed_net_cancel(generation->engine->net, generation->room);
+	generation->room = NULL;
 }
 
 void generation_mark_again(struct generation *generation, errint_t err)

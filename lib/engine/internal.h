@@ -280,6 +280,7 @@ struct generation {
 	bool at_worker;
 	struct seed_buf bytes; /* PHASE_KEEP */
 	int source_fd;
+	struct seed_transfer *room; /* what these two take of the memory for answers; NULL: nothing */
 
 	struct seed_ticket *tickets; /* of each commit that it answers */
 	struct seed_wait *waits;
@@ -766,7 +767,7 @@ void attempt_trouble(struct generation *generation, enum seed_failure failure,
 /* A question that waits is asked at once. */
 void attempt_wake(struct generation *generation);
 /* The picture's bytes are not held here any more. */
-void generation_close_source(struct generation *generation);
+void generation_drop_picture(struct generation *generation);
 /* The journal's row could not be marked, or removed: again after a while. The log has it
  * once. */
 void generation_mark_again(struct generation *generation, errint_t err);

@@ -134,8 +134,7 @@ static void generation_free(struct generation *generation)
 	generation_release_slot(generation);
 	generation_answer(generation, ESHUTDOWN);
 	generation_let_others_on(generation);
-	generation_close_source(generation);
-	seed_buf_release(&generation->bytes);
+	generation_drop_picture(generation);
 	seed_record_release(&generation->record);
 	seed_task_release(&generation->task);
 	seed_request_release(&generation->request);

@@ -87,7 +87,7 @@ static enum phase verified(struct generation *generation, const struct seed_imag
 	generation_log(generation, SEED_LOG_IMAGE "Image verified at %ux%u", record->image.width,
 		       record->image.height);
 	generation_set_step(generation, "commit");
-	generation_close_source(generation);
+	generation_drop_picture(generation);
 	return PHASE_FINISH;
 }
 
@@ -126,7 +126,7 @@ static enum phase lacking(struct generation *generation, int code, const char *w
 
 	if (code != EMFILE && code != ENFILE && code != ENOMEM)
 		return generation_hold(generation, code, what);
-	generation_close_source(generation);
+	generation_drop_picture(generation);
 	if (!generation->task.image_url)
 		return generation_hold(generation, code, what);
 	seed_error_set(&error, code, "%s: %s", what, strerror(code));

@@ -111,10 +111,23 @@ void seed_net_end(void)
 
 /* Of the sum: the own parts, and the room of each kind. */
 #define PARTS 14
-#define OWN_PARTS 6
+#define OWN_PARTS 5
 static const size_t parts[SEED_NET_KINDS] = {
-	[SEED_NET_ANSWER] = 2, [SEED_NET_IMAGE] = 3, [SEED_NET_CALLED] = 1, [SEED_NET_STORE] = 1, [SEED_NET_STORED] = 1,
+	[SEED_NET_ANSWER] = 3, /* which is paid for, and cannot be asked for again */
+	[SEED_NET_IMAGE] = 3,
+	[SEED_NET_CALLED] = 1,
+	[SEED_NET_STORE] = 1,
+	[SEED_NET_STORED] = 1,
 };
+
+size_t seed_net_share_bytes(uint64_t memory_bytes)
+{
+	uint64_t least = memory_bytes / 2;
+
+	if (least > SEED_ANSWERS_ALL_BYTES)
+		least = SEED_ANSWERS_ALL_BYTES;
+	return memory_bytes / 4 > least ? memory_bytes / 4 : least;
+}
 
 errint_t seed_net_new(size_t most_bytes, struct seed_net **out)
 {
@@ -156,11 +169,33 @@ static struct room *room_of(const struct seed_transfer *transfer)
 	return &transfer->net->rooms[transfer->kind];
 }
 
+/* All but its room, and that it is in the list. */
+static void end_transfer(struct seed_transfer *transfer)
+{
+	char *line;
+
+	if (transfer->easy) {
+		curl_multi_remove_handle(transfer->net->multi, transfer->easy);
+		curl_easy_cleanup(transfer->easy);
+	}
+	transfer->easy = NULL;
+	line = secret_line(transfer);
+	if (line)
+		explicit_bzero(line, strlen(line));
+	curl_slist_free_all(transfer->headers);
+	transfer->headers = NULL;
+	seed_buf_release(&transfer->body);
+	free(transfer->redirect);
+	transfer->redirect = NULL;
+	if (transfer->memfd >= 0)
+		close(transfer->memfd);
+	transfer->memfd = -1;
+}
+
 static void transfer_free(struct seed_transfer *transfer)
 {
 	struct seed_net *net = transfer->net;
 	struct room *room = room_of(transfer);
-	char *line;
 
 	net->owned_bytes -= transfer->owned;
 	room->held_bytes -= transfer->received - transfer->owned;
@@ -173,18 +208,7 @@ static void transfer_free(struct seed_transfer *transfer)
 		if (transfer->next)
 			transfer->next->link = transfer->link;
 	}
-	if (transfer->easy) {
-		curl_multi_remove_handle(net->multi, transfer->easy);
-		curl_easy_cleanup(transfer->easy);
-	}
-	line = secret_line(transfer);
-	if (line)
-		explicit_bzero(line, strlen(line));
-	curl_slist_free_all(transfer->headers);
-	seed_buf_release(&transfer->body);
-	free(transfer->redirect);
-	if (transfer->memfd >= 0)
-		close(transfer->memfd);
+	end_transfer(transfer);
 	free(transfer);
 }
 
@@ -496,6 +520,18 @@ void seed_net_cancel(struct seed_net *net, struct seed_transfer *transfer)
 	transfer_free(transfer);
 }
 
+struct seed_transfer *seed_net_keep_room(struct seed_net_answer *answer)
+{
+	struct seed_transfer *transfer = answer->transfer;
+
+	transfer->memfd = answer->memfd;
+	answer->memfd = -1;
+	answer->keep = true;
+	answer->transfer = NULL;
+	end_transfer(transfer);
+	return transfer;
+}
+
 static int code_of(CURLcode code)
 {
 	/* Every other error is "anything else": EIO. */
@@ -528,6 +564,8 @@ static void fill_error(const struct seed_transfer *transfer, CURLcode code,
 		seed_error_set(error, transfer->local_error, "%s", strerror(transfer->local_error));
 	else if (code == CURLE_OUT_OF_MEMORY && transfer->sent && !lacked)
 		seed_error_set(error, EIO, "the answer's head has a line that is too long");
+	else if (transfer->waited)
+		seed_error_set(error, code_of(code), "%s; it had waited for memory here, which fewer jobs need less of", why);
 	else
 		seed_error_set(error, code_of(code), "%s", why);
 }
@@ -643,7 +681,7 @@ static int64_t date_s(CURL *easy)
 
 static void finish(struct seed_transfer *transfer, CURLcode code)
 {
-	struct seed_net_answer answer = { .memfd = transfer->memfd };
+	struct seed_net_answer answer = { .memfd = transfer->memfd, .transfer = transfer };
 	seed_net_done_fn *done = transfer->done;
 	void *context = transfer->context;
 	char *redirect = NULL;
@@ -670,6 +708,8 @@ static void finish(struct seed_transfer *transfer, CURLcode code)
 			       (transfer->write_error && !transfer->overflow);
 	}
 	done(context, &answer);
+	if (!answer.transfer) /* it may be gone */
+		return;
 	transfer->memfd = answer.memfd;
 	if (!answer.keep)
 		transfer_free(transfer);
@@ -753,7 +793,8 @@ static void forget_sleep(struct seed_net *net, int64_t slept_ms)
 	if (slept_ms < SLEPT_MS)
 		return;
 	for (struct seed_transfer *transfer = net->transfers; transfer; transfer = transfer->next) {
-		add_time(transfer, slept_ms);
+		if (transfer->easy)
+			add_time(transfer, slept_ms);
 		transfer->paused_ms += slept_ms;
 	}
 }

@@ -85,6 +85,7 @@ struct seed_net_answer {
 	int64_t date_s;             /* the peer's clock, since 1970; 0: it did not say */
 	int64_t retry_after_ms;     /* 0 to a year; -1: none */
 	bool keep;                  /* set it to keep what is borrowed until seed_net_cancel() */
+	struct seed_transfer *transfer; /* whose answer it is; NULL: seed_net_keep_room() was called */
 };
 
 typedef void seed_net_done_fn(void *context, struct seed_net_answer *answer);
@@ -93,9 +94,13 @@ typedef void seed_net_done_fn(void *context, struct seed_net_answer *answer);
 errint_t seed_net_start(void) SEED_MUST_CHECK;
 void seed_net_end(void);
 
-/* Holds at most `most_bytes` of answers at once, until they are taken. The first
- * SEED_ANSWER_ORDINARY_BYTES of an API's answer or a prompt's picture have six parts of fourteen of it,
- * and the first SEED_ANSWER_SMALL_BYTES of any answer never wait. What is beyond them has the room of
+/* What all answers may hold at once on a machine, or in a control group, with so much memory: a
+ * quarter, and SEED_ANSWERS_ALL_BYTES where half of it is as much. */
+size_t seed_net_share_bytes(uint64_t memory_bytes);
+
+/* Holds at most `most_bytes` of answers at once, until they, and the room that is kept, are given
+ * back. The first SEED_ANSWER_ORDINARY_BYTES of an API's answer or a prompt's picture have five parts
+ * of fourteen of it, and the first SEED_ANSWER_SMALL_BYTES of any answer never wait. What is beyond them has the room of
  * its kind; when that is full, only one answer of the kind is read from its socket, so that the
  * transfers still end. */
 errint_t seed_net_new(size_t most_bytes, struct seed_net **net) SEED_MUST_CHECK;
@@ -115,6 +120,11 @@ void seed_net_hide(struct seed_net *net, struct seed_key *key);
 /* Takes the keys out of the body of an answer that is kept; which takes seconds, where somebody has
  * made it for that. Any thread, which has the body for itself. */
 void seed_net_scrub(struct seed_transfer *transfer);
+
+/* What was taken out of the answer is held on: so is its room, until seed_net_cancel() of the result.
+ * The rest of the transfer, and all that is borrowed, ends here. In `done`, or for an answer that was
+ * kept. */
+struct seed_transfer *seed_net_keep_room(struct seed_net_answer *answer);
 
 /* Moves transfers on and calls back for those that ended. */
 void seed_net_turn(struct seed_net *net);

@@ -878,6 +878,8 @@ errint_t WRAP(source_write)(struct seed_store *store, const char *id, const void
 	if (err)
 		return err;
 	memcpy(text, data, len < sizeof(text) ? len : sizeof(text) - 1);
+	if (!is_dead() && !service_rooms((int)strtol(text, NULL, 10)))
+		broken("the picture of task %s is held, and not counted", text);
 	row_get(id)->source = (int)strtol(text, NULL, 10);
 	return 0;
 }

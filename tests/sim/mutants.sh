@@ -193,6 +193,12 @@ farm_mutant "pictures that take each other's places overwrite" lib/store/mirror.
 	's/if \(wanted_by\(m, slot\)\) \{/if (false) {/' mirror
 farm_mutant "a version's row comes after its picture" lib/store/mirror.c \
 	's/if \(!err && !slot->row_right\)\n\t\terr = put_row\(m, slot, slot->want_row \? slot->want : NULL\);\n//' mirror
+mutant "a picture that was downloaded is not counted" lib/engine/fetch.c \
+	's/\tgeneration->room = seed_net_keep_room\(answer\);\n//'
+mutant "a picture of an answer is not counted" lib/engine/answers.c \
+	's/\tgeneration->room = seed_net_keep_room\(answer\);\n//'
+mutant "what a picture takes is not given back" lib/engine/generation.c \
+	's/\t\tseed_net_cancel\(generation->engine->net, generation->room\);/\t\t(void)0;/'
 farm_mutant "more jobs than all hosts may have" lib/share/farm.c \
 	's/if \(slots > free_slots\)\n/if (false)\n/' farm
 

@@ -27,6 +27,7 @@ enum ask { ASK_NOTHING, ASK_SUBMIT, ASK_POLL, ASK_IMAGE, ASK_CANCEL };
 
 struct seed_transfer {
 	bool busy, kept; /* kept: answered, and being read */
+	bool room;       /* kept for what was taken out of it */
 	enum ask ask;
 	int task;       /* asked about, or made; -1: none */
 	int submission;
@@ -66,6 +67,15 @@ static void transfers_clear(void)
 		free(transfers[i].large);
 	memset(way->transfers, 0, sizeof(way->transfers));
 	way->transfer_count = 0;
+}
+
+int service_rooms(int task)
+{
+	int count = 0;
+
+	for (int i = 0; i < way->transfer_count; i++)
+		count += transfers[i].room && (task < 0 || transfers[i].task == task);
+	return count;
 }
 
 /* ---- tasks ---- */
@@ -435,6 +445,18 @@ void __wrap_seed_net_scrub(struct seed_transfer *transfer)
 	SEED_UNUSED(transfer);
 }
 
+PORT(net_keep_room);
+
+struct seed_transfer *__wrap_seed_net_keep_room(struct seed_net_answer *answer)
+{
+	struct seed_transfer *transfer = answer->transfer;
+
+	transfer->kept = transfer->room = true;
+	answer->keep = true;
+	answer->transfer = NULL;
+	return transfer;
+}
+
 void __wrap_seed_net_hide(struct seed_net *net, struct seed_key *key)
 {
 	SEED_UNUSED(net);
@@ -485,7 +507,7 @@ errint_t __wrap_seed_net_send(struct seed_net *net, const struct seed_net_reques
 void __wrap_seed_net_cancel(struct seed_net *net, struct seed_transfer *transfer)
 {
 	SEED_UNUSED(net);
-	transfer->busy = transfer->kept = false;
+	transfer->busy = transfer->kept = transfer->room = false;
 }
 
 /* At the deadline the last question decides; what is asked after it does not. */
@@ -549,6 +571,7 @@ static void deliver(struct seed_transfer *t)
 		.body = t->body,
 		.len = strlen(t->body),
 		.memfd = -1,
+		.transfer = t,
 		.retry_after_ms = t->retry_after_ms,
 	};
 
@@ -556,7 +579,7 @@ static void deliver(struct seed_transfer *t)
 	if (t->code)
 		seed_error_set(&answer.error, t->code, "%s", strerror(t->code));
 	else if (t->picture >= 0) {
-		answer.memfd = memfd_create("sim", MFD_CLOEXEC);
+		answer.memfd = memfd_create(SIM_PICTURE, MFD_CLOEXEC);
 		if (answer.memfd < 0 || pwrite(answer.memfd, &t->picture, sizeof(t->picture), 0) < 0)
 			abort();
 	}
@@ -564,7 +587,8 @@ static void deliver(struct seed_transfer *t)
 		enlarge(t, &answer);
 	note_told(t);
 	t->done(t->context, &answer);
-	t->kept = answer.keep;
+	if (answer.transfer)
+		t->kept = answer.keep;
 	if (answer.memfd >= 0)
 		close(answer.memfd);
 }

@@ -138,6 +138,9 @@ int service_foreign_picture(void);
 /* When the next answer is due. */
 int64_t service_next_ms(void);
 void service_switch(int host);
+/* How many pictures of this host are counted as held: of the task; < 0: of any. */
+int service_rooms(int task);
+#define SIM_PICTURE "sim-picture" /* the memfd of a download */
 void service_cut_off(int64_t until_ms); /* this host */
 
 /* ---- the disk (disk.c) ---- */

@@ -434,10 +434,10 @@ static void check_sums(const struct seed_engine *engine)
 		unheard += !submissions[i].counts && !submissions[i].delivered;
 	}
 	if (engine->active || engine->queue_first || engine->probe || engine->watching ||
-	    engine->steps_running)
-		broken("at rest: %d slots, %s queue, %s probe, %d watched, %d steps", engine->active,
+	    engine->steps_running || service_rooms(-1))
+		broken("at rest: %d slots, %s queue, %s probe, %d watched, %d steps, %d pictures", engine->active,
 		       engine->queue_first ? "a" : "no", engine->probe ? "a" : "no",
-		       engine->watching, engine->steps_running);
+		       engine->watching, engine->steps_running, service_rooms(-1));
 	if (life == 0 && engine->durations.count > (unsigned)task_count)
 		broken("%u durations of %d tasks", engine->durations.count, task_count);
 	if (life == 0 && (engine->spent.count < counted || engine->spent.count > counted + unheard))

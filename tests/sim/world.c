@@ -319,6 +319,16 @@ static int read_task(int fd)
 	return fd >= 0 && pread(fd, &task, sizeof(task), 0) == sizeof(task) ? task : -1;
 }
 
+/* What was kept on disk has another name. */
+static bool is_downloaded(int fd)
+{
+	char link[32], name[32] = "";
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	return readlink(link, name, sizeof(name) - 1) > 0 &&
+	       strncmp(name, "/memfd:" SIM_PICTURE, strlen("/memfd:" SIM_PICTURE)) == 0;
+}
+
 errint_t __wrap_seed_worker_pool_submit(struct seed_worker_pool *pool,
 					const struct seed_image_job *job, int source_fd,
 					int dest_fd, int64_t limit_ms, seed_worker_done_fn *done,
@@ -329,6 +339,8 @@ errint_t __wrap_seed_worker_pool_submit(struct seed_worker_pool *pool,
 
 	SEED_UNUSED(pool);
 	SEED_UNUSED(limit_ms);
+	if (is_downloaded(source_fd) && !service_rooms(task))
+		broken("the picture of task %d is held, and not counted", task);
 	if (source_fd >= 0)
 		close(source_fd);
 	while (work < works + JOBS_MAX && work->busy)

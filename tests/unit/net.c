@@ -587,9 +587,77 @@ static void breaks_off_while_it_waits(void **state)
 	}
 	assert_int_equal(all[1].one.answer.error.code, EIO);
 	assert_true(all[1].one.answer.local);
+	assert_non_null(strstr(all[1].one.answer.error.message, "waited for memory here"));
 	seed_net_free(net);
 	for (int i = 0; i < 2; i++)
 		stop(&all[i].server);
+}
+
+/* What is taken out of an answer is counted until it is given back. */
+static void take_out(void *context, struct seed_net_answer *answer)
+{
+	struct seed_transfer **room = context;
+
+	assert_int_equal(answer->error.code, 0);
+	assert_int_equal(lseek(answer->memfd, 0, SEEK_END), LARGE);
+	close(answer->memfd);
+	answer->memfd = -1;
+	*room = seed_net_keep_room(answer);
+	assert_null(answer->transfer);
+}
+
+/* The one that is given back at once. */
+static void take_nothing(void *context, struct seed_net_answer *answer)
+{
+	struct seed_net *net = context;
+
+	came++;
+	assert_int_equal(answer->error.code, 0);
+	seed_net_cancel(net, seed_net_keep_room(answer));
+}
+
+static void keeps_the_room_of_what_was_taken(void **state)
+{
+	static char text[LARGE + 128];
+	const int head = snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", LARGE);
+	struct server servers[3];
+	struct seed_transfer *transfers[3], *rooms[2] = { NULL, NULL };
+	int64_t late_ms;
+	struct seed_net *net;
+
+	SEED_UNUSED(state);
+	came = 0;
+	memset(text + head, 'x', LARGE);
+	assert_int_equal(seed_net_new(LARGE, &net), 0);
+	for (int i = 0; i < 3; i++) {
+		char url[64];
+		struct seed_net_request request = {
+			.kind = SEED_NET_STORED, .method = "GET", .url = url, .limit_bytes = 2 * LARGE,
+			.deadline_ms = seed_clock_now_ms() + 60000, .to_memfd = true,
+		};
+
+		start(&servers[i], text, (size_t)head + LARGE);
+		snprintf(url, sizeof(url), "http://127.0.0.1:%u/", servers[i].port);
+		assert_int_equal(seed_net_send(net, &request, i < 2 ? take_out : take_nothing,
+					       i < 2 ? (void *)&rooms[i] : (void *)net, &transfers[i]), 0);
+		for (; i == 0 && !rooms[0]; seed_net_turn(net))
+			seed_net_wait(net, NULL, 0, 1000);
+	}
+	late_ms = seed_clock_now_ms() + 500;
+	for (; seed_clock_now_ms() < late_ms; seed_net_turn(net))
+		seed_net_wait(net, NULL, 0, 50);
+	assert_null(rooms[1]);
+	assert_int_equal(came, 0);
+	seed_net_cancel(net, rooms[0]);
+	for (bool given = false; !came || !given; seed_net_turn(net)) {
+		if (rooms[1] && !given)
+			seed_net_cancel(net, rooms[1]);
+		given |= rooms[1] != NULL;
+		seed_net_wait(net, NULL, 0, 50);
+	}
+	seed_net_free(net);
+	for (int i = 0; i < 3; i++)
+		stop(&servers[i]);
 }
 
 /* What an API says of a submission is read, and an ordinary answer, though others of its kind fill
@@ -734,6 +802,7 @@ int main(void)
 		cmocka_unit_test(unpacks_within_the_limit),
 		cmocka_unit_test(holds_a_bounded_sum),
 		cmocka_unit_test(keeps_kinds_apart),
+		cmocka_unit_test(keeps_the_room_of_what_was_taken),
 		cmocka_unit_test(breaks_off_while_it_waits),
 		cmocka_unit_test(has_room_for_what_is_ordinary),
 		cmocka_unit_test(guards_what_is_kept),

@@ -1,0 +1,16 @@
+/*
+ * How much memory there is for this process.
+ */
+#ifndef SEED_MEMORY_H
+#define SEED_MEMORY_H
+
+#include "lib/base/base.h"
+
+/* The machine's, or what the process's control group or one above it may have, where that is less.
+ * `root`: "/", where proc and sys are. Reads some small files of the kernel: at a start.
+ *
+ * Only cgroup v2 is looked at (memory.max; Documentation/admin-guide/cgroup-v2.rst); what cannot be
+ * read sets no limit. */
+uint64_t seed_memory_bytes(const char *root);
+
+#endif
