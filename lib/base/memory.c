@@ -5,8 +5,17 @@
 
 #include "lib/base/io.h"
 
-/* A path of a control group: each of its parts is a name of up to 255 bytes. */
-#define GROUP_PATH_MAX_BYTES 4096
+/* All lines of /proc/self/cgroup: version 1 has a dozen, with a path in each. */
+#define GROUPS_MAX_BYTES 16384
+
+/* In a container the process may be said to be in a group that only the host sees. Its own is the root
+ * there, and is looked at as the last. */
+static const struct hierarchy {
+	const char *line, *folder, *file;
+} hierarchies[] = {
+	{ "0::/", "/sys/fs/cgroup", "memory.max" },
+	{ ":memory:/", "/sys/fs/cgroup/memory", "memory.limit_in_bytes" },
+};
 
 static bool read_text(const char *path, char *text, size_t size)
 {
@@ -22,13 +31,13 @@ static bool read_text(const char *path, char *text, size_t size)
 }
 
 /* UINT64_MAX for "max", and where there is no such file, as in the root group. */
-static uint64_t group_bytes(const char *root, const char *group)
+static uint64_t group_bytes(const char *root, const struct hierarchy *in, const char *group)
 {
 	char text[64], *path, *end;
 	unsigned long long bytes;
 	bool ok;
 
-	if (asprintf(&path, "%s/sys/fs/cgroup%s/memory.max", root, group) < 0)
+	if (asprintf(&path, "%s%s%s/%s", root, in->folder, group, in->file) < 0)
 		return UINT64_MAX;
 	ok = read_text(path, text, sizeof(text));
 	free(path);
@@ -39,8 +48,8 @@ static uint64_t group_bytes(const char *root, const char *group)
 	return errno || end == text || *end != '\n' ? UINT64_MAX : bytes;
 }
 
-/* "0::/a/b" is the line of v2; "/" in a container that sees its group as the root. */
-static char *group_of(const char *root, char *text, size_t size)
+/* The path in the hierarchy's line: "0::/a/b", "4:memory:/a/b". */
+static char *group_of(const char *root, const struct hierarchy *in, char *text, size_t size)
 {
 	char *path, *line, *end;
 	bool ok;
@@ -51,7 +60,7 @@ static char *group_of(const char *root, char *text, size_t size)
 	free(path);
 	if (!ok)
 		return NULL;
-	line = strncmp(text, "0::/", 4) == 0 ? text : strstr(text, "\n0::/");
+	line = strstr(text, in->line);
 	if (!line)
 		return NULL;
 	line = strchr(line, '/');
@@ -61,23 +70,37 @@ static char *group_of(const char *root, char *text, size_t size)
 	return line;
 }
 
-uint64_t seed_memory_bytes(const char *root)
+/* The least of its own group's and of those above. */
+static uint64_t hierarchy_bytes(const char *root, const struct hierarchy *in)
 {
-	const long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
-	uint64_t most = pages > 0 && page_bytes > 0 ? (uint64_t)pages * (uint64_t)page_bytes : UINT64_MAX;
-	char text[GROUP_PATH_MAX_BYTES];
-	char *group = group_of(root, text, sizeof(text));
+	char text[GROUPS_MAX_BYTES];
+	char *group = group_of(root, in, text, sizeof(text));
+	uint64_t least = UINT64_MAX;
 
 	while (group) {
 		char *last = strrchr(group, '/');
-		uint64_t bytes = group_bytes(root, group);
+		uint64_t bytes = group_bytes(root, in, group);
 
-		if (bytes < most)
-			most = bytes;
+		if (bytes < least)
+			least = bytes;
 		if (last)
 			*last = '\0';
 		else
 			group = NULL;
 	}
-	return most;
+	return least;
+}
+
+uint64_t seed_memory_bytes(const char *root)
+{
+	const long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
+	uint64_t least = pages > 0 && page_bytes > 0 ? (uint64_t)pages * (uint64_t)page_bytes : UINT64_MAX;
+
+	for (size_t i = 0; i < SEED_ARRAY_LEN(hierarchies); i++) {
+		uint64_t bytes = hierarchy_bytes(root, &hierarchies[i]);
+
+		if (bytes < least)
+			least = bytes;
+	}
+	return least;
 }

@@ -76,6 +76,20 @@ static void reads_the_groups(void **state)
 	assert_true(seed_memory_bytes(root) == machine());
 }
 
+/* The first version, and a container that sees only its own part of it. */
+static void reads_the_first_version(void **state)
+{
+	SEED_UNUSED(state);
+	make("/proc/self/cgroup", "5:devices:/\n4:memory:/a/b\n1:cpu:/\n0::/\n");
+	make("/sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
+	assert_true(seed_memory_bytes(root) == machine());
+	make("/sys/fs/cgroup/memory/a/b/memory.limit_in_bytes", "9000000\n");
+	assert_true(seed_memory_bytes(root) == 9000000);
+	make("/sys/fs/cgroup/memory/memory.limit_in_bytes", "8000000\n");
+	make("/proc/self/cgroup", "4:memory:/docker/0123\n");
+	assert_true(seed_memory_bytes(root) == 8000000);
+}
+
 static void takes_no_nonsense(void **state)
 {
 	static const char *const nonsense[] = { "", "\n", "x\n", "12", "12 13\n", "99999999999999999999999\n" };
@@ -88,7 +102,7 @@ static void takes_no_nonsense(void **state)
 	}
 	make("/sys/fs/cgroup/memory.max", "1000\n");
 	assert_true(seed_memory_bytes(root) == 1000);
-	make("/proc/self/cgroup", "12:cpu:/\n3:memory:/old\n");
+	make("/proc/self/cgroup", "12:cpu:/\n");
 	assert_true(seed_memory_bytes(root) == machine());
 }
 
@@ -105,6 +119,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_the_groups),
+		cmocka_unit_test(reads_the_first_version),
 		cmocka_unit_test(takes_no_nonsense),
 		cmocka_unit_test(shares_it),
 	};
