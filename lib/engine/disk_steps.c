@@ -1,13 +1,16 @@
 /* A generation's steps on disk: prepared here, run on a disk thread. What of them other
  * hosts are to know goes to the store that they share, before or after (shared_steps.c). */
+#include <unistd.h>
+
 #include "lib/engine/internal.h"
 
 /* Gives the step's results to the generation. */
 static void take_result(struct generation *generation, struct step_job *job)
 {
-	if (job->source_fd >= 0) {
+	if (job->source_fd >= 0 && !job->err) {
 		generation_drop_picture(generation);
 		generation->source_fd = job->source_fd;
+		job->source_fd = -1;
 	}
 	if (job->step == STEP_KEEP && job->err) { /* they are not lost: tried again */
 		seed_buf_release(&generation->bytes);
@@ -33,6 +36,8 @@ static void job_free(struct step_job *job)
 {
 	seed_record_release(&job->record);
 	seed_buf_release(&job->bytes);
+	if (job->source_fd >= 0)
+		close(job->source_fd);
 	free(job->reuse_name);
 	free(job->picture);
 	free(job->maker);
