@@ -28,7 +28,7 @@ enum {
 	/* All answers that are held at once, and the pictures out of them until they are verified or
 	 * on disk: a quarter of the machine's memory, and so much at least (seed_net_share_bytes()).
 	 * Ordinary ones of 32 jobs wait for nobody, and what is beyond that has a part for each kind
-	 * (lib/net/net.c). When that is full, one answer of the kind is received at a time, so there
+	 * (lib/net/room.h). When that is full, one answer of the kind is received at a time, so there
 	 * may be one more of each; and each answer that waits may hold what 16 KiB unpack to. */
 	SEED_ANSWERS_ALL_BYTES = 896 * 1024 * 1024,
 	/* An ordinary answer or picture: 2048x1152 has 7 MB at most as a PNG, and 9.4 in base64. */

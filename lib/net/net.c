@@ -11,6 +11,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/io.h"
 #include "lib/net/proxy.h"
+#include "lib/net/room.h"
 #include "lib/base/url.h"
 
 /* A host that does not answer a connection within this time is down. It is well under an
@@ -28,19 +29,12 @@
 /* Lines that are cleared, and whose last word no answer may show. */
 static const char *const secret_headers[] = { KEY_HEADER, "x-amz-security-token: " };
 
-/* What the answers of one kind may hold beyond each one's own part. */
-struct room {
-	size_t held_bytes, most_bytes;
-	struct seed_transfer *beyond;  /* the one that is received although `most_bytes` is reached */
-	bool awaited;                  /* some are paused until there is room */
-};
-
 struct seed_net {
 	CURLM *multi;
 	int wake_fd;                   /* an eventfd */
 	struct seed_transfer *transfers;
-	size_t owned_bytes, own_most_bytes; /* the own parts of transfers for which a prompt waits */
-	struct room rooms[SEED_NET_KINDS];
+	struct seed_rooms rooms;
+	bool awaited[SEED_NET_KINDS];  /* some of the kind are paused until there is room */
 	pthread_mutex_t keys_mutex;    /* of: */
 	struct seed_key *keys[HIDDEN_KEYS]; /* the last first; NULL behind them */
 };
@@ -54,12 +48,11 @@ struct seed_transfer {
 	void *context;
 	struct seed_buf body;
 	char *redirect; /* without the key; NULL: curl's own */
-	size_t received, limit;
-	size_t owned; /* of `received`: in its own part */
+	struct seed_holding holding; /* of what was received */
+	size_t limit;
 	int64_t timeout_ms; /* curl's, since it began */
 	int64_t paused_ms;  /* since when it waits for room, or when that was last taken off its time */
 	int memfd;
-	enum seed_net_kind kind;
 	bool to_memfd, scrubs_large, guarded, proxied, refused, overflow, sent, paused;
 	bool waited; /* for room */
 	bool *private_peer;
@@ -109,35 +102,13 @@ void seed_net_end(void)
 	curl_global_cleanup();
 }
 
-/* Of the sum: the own parts, and the room of each kind. */
-#define PARTS 14
-#define OWN_PARTS 5
-static const size_t parts[SEED_NET_KINDS] = {
-	[SEED_NET_ANSWER] = 3, /* which is paid for, and cannot be asked for again */
-	[SEED_NET_IMAGE] = 3,
-	[SEED_NET_CALLED] = 1,
-	[SEED_NET_STORE] = 1,
-	[SEED_NET_STORED] = 1,
-};
-
-size_t seed_net_share_bytes(uint64_t memory_bytes)
-{
-	uint64_t least = memory_bytes / 2;
-
-	if (least > SEED_ANSWERS_ALL_BYTES)
-		least = SEED_ANSWERS_ALL_BYTES;
-	return memory_bytes / 4 > least ? memory_bytes / 4 : least;
-}
-
 errint_t seed_net_new(size_t most_bytes, struct seed_net **out)
 {
 	struct seed_net *net = calloc(1, sizeof(*net));
 
 	if (!net)
 		return -ENOMEM;
-	for (int i = 0; i < SEED_NET_KINDS; i++)
-		net->rooms[i].most_bytes = most_bytes / PARTS * parts[i];
-	net->own_most_bytes = most_bytes / PARTS * OWN_PARTS;
+	seed_rooms_init(&net->rooms, most_bytes);
 	pthread_mutex_init(&net->keys_mutex, NULL);
 	net->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (net->wake_fd < 0) {
@@ -162,11 +133,6 @@ static char *secret_line(const struct seed_transfer *transfer)
 			if (strncmp(at->data, secret_headers[i], strlen(secret_headers[i])) == 0)
 				return at->data;
 	return NULL;
-}
-
-static struct room *room_of(const struct seed_transfer *transfer)
-{
-	return &transfer->net->rooms[transfer->kind];
 }
 
 /* All but its room, and that it is in the list. */
@@ -195,13 +161,9 @@ static void end_transfer(struct seed_transfer *transfer)
 static void transfer_free(struct seed_transfer *transfer)
 {
 	struct seed_net *net = transfer->net;
-	struct room *room = room_of(transfer);
 
-	net->owned_bytes -= transfer->owned;
-	room->held_bytes -= transfer->received - transfer->owned;
-	if (room->beyond == transfer)
-		room->beyond = NULL;
-	if (room->awaited)
+	seed_rooms_give_back(&net->rooms, &transfer->holding);
+	if (net->awaited[transfer->holding.kind])
 		seed_net_wake(net);
 	if (transfer->link) {
 		*transfer->link = transfer->next;
@@ -226,46 +188,6 @@ void seed_net_free(struct seed_net *net)
 	free(net);
 }
 
-/* Whether `len` bytes more are of its own part, for which it does not wait: an ordinary picture, as
- * long as all of them are not too much; and what is small, which is most of what services say,
- * and all that most of them say of a submission. */
-static bool is_own(const struct seed_transfer *transfer, size_t len)
-{
-	const struct seed_net *net = transfer->net;
-	bool has_job = transfer->kind == SEED_NET_ANSWER || transfer->kind == SEED_NET_IMAGE;
-
-	return transfer->received + len <= SEED_ANSWER_SMALL_BYTES ||
-	       (has_job && transfer->received + len <= SEED_ANSWER_ORDINARY_BYTES &&
-		net->owned_bytes + len <= net->own_most_bytes);
-}
-
-static bool has_room(struct seed_transfer *transfer, size_t len)
-{
-	struct room *room = room_of(transfer);
-
-	if (room->held_bytes + len <= room->most_bytes || room->beyond == transfer)
-		return true;
-	if (room->beyond)
-		return false;
-	room->beyond = transfer;
-	return true;
-}
-
-/* Counts `len` bytes more as held for it; false: there is no room. */
-static bool take_room(struct seed_transfer *transfer, size_t len)
-{
-	if (is_own(transfer, len)) {
-		transfer->owned += len;
-		transfer->net->owned_bytes += len;
-	} else if (has_room(transfer, len)) {
-		room_of(transfer)->held_bytes += len;
-	} else {
-		return false;
-	}
-	transfer->received += len;
-	return true;
-}
-
 static size_t on_body(char *data, size_t size, size_t count, void *context)
 {
 	struct seed_transfer *transfer = context;
@@ -273,12 +195,12 @@ static size_t on_body(char *data, size_t size, size_t count, void *context)
 
 	if (transfer->write_error)
 		return CURL_WRITEFUNC_ERROR;
-	if (len > transfer->limit - transfer->received) {
+	if (len > transfer->limit - transfer->holding.bytes) {
 		transfer->overflow = true;
 		return CURL_WRITEFUNC_ERROR;
 	}
-	if (!take_room(transfer, len)) {
-		transfer->paused = transfer->waited = room_of(transfer)->awaited = true;
+	if (!seed_rooms_take(&transfer->net->rooms, &transfer->holding, len)) {
+		transfer->paused = transfer->waited = transfer->net->awaited[transfer->holding.kind] = true;
 		transfer->paused_ms = seed_clock_now_ms();
 		return CURL_WRITEFUNC_PAUSE;
 	}
@@ -490,7 +412,7 @@ errint_t seed_net_send(struct seed_net *net, const struct seed_net_request *requ
 	transfer->guarded = request->guarded;
 	transfer->private_peer = request->private_peer;
 	transfer->to_memfd = request->to_memfd;
-	transfer->kind = request->kind;
+	transfer->holding.kind = request->kind;
 	transfer->scrubs_large = request->scrubs_large;
 	transfer->memfd = -1;
 	seed_buf_init(&transfer->body, request->limit_bytes);
@@ -628,7 +550,7 @@ static void scrub_all(struct seed_transfer *transfer, char *text, size_t len)
 		return;
 	if (line)
 		scrub(text, len, strchr(line, ' ') + 1);
-	if (transfer->kind == SEED_NET_STORE) /* which is sent none of these */
+	if (transfer->holding.kind == SEED_NET_STORE) /* which is sent none of these */
 		return;
 	pthread_mutex_lock(&transfer->net->keys_mutex);
 	for (size_t i = 0; i < HIDDEN_KEYS; i++)
@@ -735,25 +657,24 @@ static void stop_clocks(struct seed_net *net)
 	}
 }
 
-/* For one of those that wait: it would be `beyond`, or there is room by now. */
-static bool is_open(const struct room *room)
+static bool is_open(const struct seed_net *net, enum seed_net_kind kind)
 {
-	return room->awaited && (!room->beyond || room->held_bytes + CURL_MAX_WRITE_SIZE <= room->most_bytes);
+	return net->awaited[kind] && seed_rooms_has(&net->rooms, kind, CURL_MAX_WRITE_SIZE);
 }
 
 /* The oldest of those that wait for room tries again. */
-static void resume(struct seed_net *net, struct room *room)
+static void resume(struct seed_net *net, enum seed_net_kind kind)
 {
 	struct seed_transfer *oldest = NULL;
 	CURLcode code;
 
-	if (!is_open(room))
+	if (!is_open(net, kind))
 		return;
-	room->awaited = false;
+	net->awaited[kind] = false;
 	for (struct seed_transfer *at = net->transfers; at; at = at->next) {
-		if (!at->paused || room_of(at) != room)
+		if (!at->paused || at->holding.kind != kind)
 			continue;
-		room->awaited = oldest != NULL;
+		net->awaited[kind] = oldest != NULL;
 		oldest = at;
 	}
 	if (!oldest)
@@ -762,7 +683,7 @@ static void resume(struct seed_net *net, struct room *room)
 	code = curl_easy_pause(oldest->easy, CURLPAUSE_CONT);
 	if (code != CURLE_OK) /* curl has dropped what it could not hand over, and would go on */
 		finish(oldest, code);
-	if (is_open(room)) /* then the next */
+	if (is_open(net, kind)) /* then the next */
 		seed_net_wake(net);
 }
 
@@ -774,7 +695,7 @@ void seed_net_turn(struct seed_net *net)
 	lacked = false;
 	stop_clocks(net);
 	for (int i = 0; i < SEED_NET_KINDS; i++)
-		resume(net, &net->rooms[i]);
+		resume(net, (enum seed_net_kind)i);
 	curl_multi_perform(net->multi, &running);
 	while ((message = curl_multi_info_read(net->multi, &left)) != NULL) {
 		struct seed_transfer *transfer = NULL;

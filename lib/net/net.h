@@ -99,10 +99,7 @@ void seed_net_end(void);
 size_t seed_net_share_bytes(uint64_t memory_bytes);
 
 /* Holds at most `most_bytes` of answers at once, until they, and the room that is kept, are given
- * back. The first SEED_ANSWER_ORDINARY_BYTES of an API's answer or a prompt's picture have five parts
- * of fourteen of it, and the first SEED_ANSWER_SMALL_BYTES of any answer never wait. What is beyond them has the room of
- * its kind; when that is full, only one answer of the kind is read from its socket, so that the
- * transfers still end. */
+ * back: lib/net/room.h says how they share it. What finds no room stays in its socket. */
 errint_t seed_net_new(size_t most_bytes, struct seed_net **net) SEED_MUST_CHECK;
 void seed_net_free(struct seed_net *net); /* transfers still there are dropped without a callback */
 

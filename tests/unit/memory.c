@@ -6,11 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lib/base/limits.h"
 #include "lib/base/memory.h"
-#include "lib/net/net.h"
-
-#define GIB (UINT64_C(1) << 30)
 
 static char root[] = "/tmp/seedfs-memory-XXXXXX";
 
@@ -106,22 +102,12 @@ static void takes_no_nonsense(void **state)
 	assert_true(seed_memory_bytes(root) == machine());
 }
 
-static void shares_it(void **state)
-{
-	SEED_UNUSED(state);
-	assert_int_equal(seed_net_share_bytes(64 * GIB), 16 * GIB);
-	assert_int_equal(seed_net_share_bytes(2 * GIB), SEED_ANSWERS_ALL_BYTES);
-	assert_int_equal(seed_net_share_bytes(GIB), GIB / 2);
-	assert_int_equal(seed_net_share_bytes(0), 0);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_the_groups),
 		cmocka_unit_test(reads_the_first_version),
 		cmocka_unit_test(takes_no_nonsense),
-		cmocka_unit_test(shares_it),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
