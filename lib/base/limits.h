@@ -30,7 +30,7 @@ enum {
 	 * Ordinary ones of 32 jobs wait for nobody, and what is beyond that has a part for each kind
 	 * (lib/net/room.h). When that is full, one answer of the kind is received at a time, so there
 	 * may be one more of each; and each answer that waits may hold what 16 KiB unpack to. */
-	SEED_ANSWERS_ALL_BYTES = 896 * 1024 * 1024,
+	SEED_ANSWERS_ALL_BYTES = 960 * 1024 * 1024,
 	/* An ordinary answer or picture: 2048x1152 has 7 MB at most as a PNG, and 9.4 in base64. */
 	SEED_ANSWER_ORDINARY_BYTES = 12 * 1024 * 1024,
 	/* An answer to a look at a task's progress, of which many may come: ComfyUI's

@@ -155,7 +155,6 @@ static enum phase fetch_first(struct generation *generation)
 
 static void take_bytes(struct generation *generation, struct seed_net_answer *answer, struct seed_step *step)
 {
-	generation_drop_picture(generation);
 	generation->room = seed_net_keep_room(answer);
 	generation->bytes = step->bytes;
 	seed_buf_init(&step->bytes, SEED_ANSWER_MAX_BYTES);

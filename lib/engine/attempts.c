@@ -65,7 +65,6 @@ static void end_attempt(struct generation *generation, const struct seed_error *
 	progress_stop(generation);
 	attempt->ended_ms = seed_clock_wall_ms();
 	seed_error_keep(&attempt->error, error);
-	generation_drop_picture(generation);
 }
 
 static enum phase retry(struct generation *generation, const struct seed_error *error)

@@ -194,6 +194,7 @@ errint_t exchange_transfer(struct seed_engine *engine, const struct seed_request
 		.headers = headers,
 		.deadline_ms = deadline_ms,
 		.limit_bytes = limit_bytes,
+		.kind = done == on_answer ? SEED_NET_ANSWER : SEED_NET_LOOK,
 		.scrubs_large = done == on_answer,
 	};
 	bool own_host;
@@ -256,9 +257,19 @@ static int64_t answer_by_ms(const struct generation *generation)
 	return seed_clock_now_ms() + generation->engine->config.timeout_ms;
 }
 
+/* The answer might wait for ever for room that its own generation takes. */
+static void holds_nothing(const struct generation *generation)
+{
+	assert(!generation->room);
+	SEED_UNUSED(generation);
+}
+
 errint_t exchange_send(struct generation *generation)
 {
-	errint_t err = exchange_transfer(generation->engine, &generation->request,
+	errint_t err;
+
+	holds_nothing(generation);
+	err = exchange_transfer(generation->engine, &generation->request,
 					 exchange_is_guarded(generation), SEED_ANSWER_MAX_BYTES,
 					 answer_by_ms(generation), on_answer, generation,
 					 &generation->transfer);
@@ -280,6 +291,7 @@ errint_t exchange_download(struct generation *generation, const char *url)
 		.to_memfd = true,
 	};
 
+	holds_nothing(generation);
 	return seed_net_send(engine->net, &request, on_answer, generation, &generation->transfer);
 }
 

@@ -125,7 +125,6 @@ static enum phase take_picture(struct generation *generation, struct seed_net_an
 
 	if (size > 0)
 		generation->engine->metrics.download_bytes += (uint64_t)size;
-	generation_drop_picture(generation);
 	generation->source_fd = answer->memfd;
 	answer->memfd = -1;
 	generation->room = seed_net_keep_room(answer);

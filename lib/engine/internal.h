@@ -158,6 +158,7 @@ struct phase_row {
 	enum phase (*event)(struct generation *generation, const struct event *event);
 	enum disk_step step; /* the step that it waits for; it ignores the ends of others */
 	bool looks;          /* the service may be asked for its progress meanwhile */
+	bool picture;        /* its bytes are held; entering any other phase drops them */
 	unsigned next;       /* the phases that it may lead to, a bit each; any may lead to PHASE_DROP */
 	const char *waits_for, *after_restart; /* for docs/architecture.md */
 };

@@ -56,7 +56,7 @@ const struct phase_row machine_phases[PHASE_COUNT] = {
 		.waits_for = "the answer to the request that costs money",
 		.after_restart = "poll wait, if its id was ours to choose; else failed (EIO): never sent again" },
 	[PHASE_CHECK] = {
-		.name = "check", .enter = check_enter, .event = check_event, .looks = true,
+		.name = "check", .enter = check_enter, .event = check_event, .looks = true, .picture = true,
 		.next = TO(KEEP) | TO(QUEUED) | TO(FINISH),
 		.waits_for = "a look whether the picture in the answer is whole",
 		.after_restart = "as submit" },
@@ -82,7 +82,7 @@ const struct phase_row machine_phases[PHASE_COUNT] = {
 		.waits_for = "disk: journal, a row of its own for the late task",
 		.after_restart = "poll wait" },
 	[PHASE_KEEP] = {
-		.name = "keep", .event = keep_event, .step = STEP_KEEP,
+		.name = "keep", .event = keep_event, .step = STEP_KEEP, .picture = true,
 		.next = TO(VERIFY),
 		.waits_for = "disk: the picture that the answer holds",
 		.after_restart = "verify, or as submit" },
@@ -97,7 +97,7 @@ const struct phase_row machine_phases[PHASE_COUNT] = {
 		.waits_for = "the image",
 		.after_restart = "fetch wait" },
 	[PHASE_VERIFY] = {
-		.name = "verify", .enter = verify_enter, .event = verify_event,
+		.name = "verify", .enter = verify_enter, .event = verify_event, .picture = true,
 		.next = TO(FINISH) | TO(POLL) | TO(FETCH_WAIT) | TO(QUEUED),
 		.waits_for = "a worker",
 		.after_restart = "fetch wait or verify; a drawing: begin" },
@@ -181,6 +181,9 @@ static void set_phase(struct generation *generation, enum phase phase)
 	if (phase == PHASE_ANNOUNCE)
 		engine->announced++;
 	generation->phase = phase;
+	/* One that waits for another picture must not wait for the room that this one takes. */
+	if (!machine_phases[phase].picture)
+		generation_drop_picture(generation);
 }
 
 static void move(struct generation *generation, enum phase next)

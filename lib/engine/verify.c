@@ -87,7 +87,6 @@ static enum phase verified(struct generation *generation, const struct seed_imag
 	generation_log(generation, SEED_LOG_IMAGE "Image verified at %ux%u", record->image.width,
 		       record->image.height);
 	generation_set_step(generation, "commit");
-	generation_drop_picture(generation);
 	return PHASE_FINISH;
 }
 

@@ -40,7 +40,8 @@ struct seed_net_signature {
 /* Each kind has room of its own for its large answers: whoever sends one kind slowly, and fills that,
  * keeps none of the others waiting. */
 enum seed_net_kind {
-	SEED_NET_ANSWER, /* what an API says */
+	SEED_NET_ANSWER, /* what an API says, for which a prompt waits */
+	SEED_NET_LOOK,   /* what it says beside: while a picture is held */
 	SEED_NET_IMAGE,  /* a picture for which a prompt waits */
 	SEED_NET_CALLED, /* a picture that a webhook's body names */
 	SEED_NET_STORE,  /* what the hosts' store says */

@@ -1,10 +1,11 @@
 #include "lib/net/room.h"
 
 /* Of the sum: the pool, and the room of each kind. */
-#define PARTS 14
+#define PARTS 15
 #define ORDINARY_PARTS 5
 static const size_t parts[SEED_NET_KINDS] = {
 	[SEED_NET_ANSWER] = 3, /* which is paid for, and cannot be asked for again */
+	[SEED_NET_LOOK] = 1,
 	[SEED_NET_IMAGE] = 3,
 	[SEED_NET_CALLED] = 1,
 	[SEED_NET_STORE] = 1,

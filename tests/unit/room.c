@@ -25,13 +25,13 @@ static void divides_the_sum(void **state)
 	size_t all;
 
 	SEED_UNUSED(state);
-	seed_rooms_init(&rooms, 896 * MIB);
+	seed_rooms_init(&rooms, 960 * MIB);
 	all = rooms.most_ordinary_bytes;
 	for (int i = 0; i < SEED_NET_KINDS; i++) {
 		assert_true(rooms.of[i].most_bytes > 0);
 		all += rooms.of[i].most_bytes;
 	}
-	assert_int_equal(all, 896 * MIB);
+	assert_int_equal(all, 960 * MIB);
 }
 
 static void take(struct seed_rooms *rooms, struct seed_holding *holding, size_t len)
