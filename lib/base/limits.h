@@ -31,6 +31,10 @@ enum {
 	 * (lib/net/room.h). When that is full, one answer of the kind is received at a time, so there
 	 * may be one more of each; and each answer that waits may hold what 16 KiB unpack to. */
 	SEED_ANSWERS_ALL_BYTES = 960 * 1024 * 1024,
+	/* What comes before an answer's body and behind it, all lines together, each with what curl takes
+	 * to remember it. Services send some 4 KiB, in 50 lines. */
+	SEED_ANSWER_HEAD_MAX_BYTES = 256 * 1024,
+	SEED_ANSWER_LINE_BYTES = 128,
 	/* An ordinary answer or picture: 2048x1152 has 7 MB at most as a PNG, and 9.4 in base64. */
 	SEED_ANSWER_ORDINARY_BYTES = 12 * 1024 * 1024,
 	/* An answer to a look at a task's progress, of which many may come: ComfyUI's

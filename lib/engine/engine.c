@@ -98,6 +98,7 @@ static void run_stop(struct seed_engine *engine, struct command *command)
 	engine->stopping = true;
 	engine->stop_ms = seed_clock_now_ms();
 	machine_hurry(engine);
+	seed_net_read_all(engine->net);
 	waits_stop(engine);
 	thumbs_stop(engine);
 	refreshes_stop(engine);

@@ -55,6 +55,8 @@ static void tell_why(const struct generation *generation, int64_t now_ms, char *
 	} else if (generation->trouble == SEED_FAILURE_LOCAL &&
 		   (generation->phase == PHASE_POLL_WAIT || generation->phase == PHASE_FETCH_WAIT)) {
 		snprintf(text, size, "waits: %s here", strerror(generation->trouble_error.code));
+	} else if (generation->transfer && seed_net_waits(generation->transfer)) {
+		snprintf(text, size, "its answer waits for memory here, which other answers have");
 	} else if (generation->has_slot || generation->adopting) {
 		return;
 	} else if (generation->phase == PHASE_FOLLOW) {

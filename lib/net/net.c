@@ -12,6 +12,7 @@
 #include "lib/base/io.h"
 #include "lib/net/proxy.h"
 #include "lib/net/room.h"
+#include "lib/net/unpack.h"
 #include "lib/base/url.h"
 
 /* A host that does not answer a connection within this time is down. It is well under an
@@ -34,7 +35,7 @@ struct seed_net {
 	int wake_fd;                   /* an eventfd */
 	struct seed_transfer *transfers;
 	struct seed_rooms rooms;
-	bool awaited[SEED_NET_KINDS];  /* some of the kind are paused until there is room */
+	int paused_count;              /* of transfers that wait for room */
 	pthread_mutex_t keys_mutex;    /* of: */
 	struct seed_key *keys[HIDDEN_KEYS]; /* the last first; NULL behind them */
 };
@@ -50,10 +51,14 @@ struct seed_transfer {
 	char *redirect; /* without the key; NULL: curl's own */
 	struct seed_holding holding; /* of what was received */
 	size_t limit;
+	size_t head_bytes; /* before the body, and behind it */
+	size_t packed_bytes; /* of the body, as it came */
+	struct seed_unpack *unpack;  /* NULL: it is not packed */
 	int64_t timeout_ms; /* curl's, since it began */
 	int64_t paused_ms;  /* since when it waits for room, or when that was last taken off its time */
 	int memfd;
-	bool to_memfd, scrubs_large, guarded, proxied, refused, overflow, sent, paused;
+	bool to_memfd, scrubs_large, is_signed, guarded, proxied, refused, overflow, sent, has_body, paused;
+	const char *malformed; /* why it is not read; static */
 	bool waited; /* for room */
 	bool *private_peer;
 	errint_t write_error;
@@ -151,6 +156,8 @@ static void end_transfer(struct seed_transfer *transfer)
 	curl_slist_free_all(transfer->headers);
 	transfer->headers = NULL;
 	seed_buf_release(&transfer->body);
+	seed_unpack_free(transfer->unpack);
+	transfer->unpack = NULL;
 	free(transfer->redirect);
 	transfer->redirect = NULL;
 	if (transfer->memfd >= 0)
@@ -163,7 +170,8 @@ static void transfer_free(struct seed_transfer *transfer)
 	struct seed_net *net = transfer->net;
 
 	seed_rooms_give_back(&net->rooms, &transfer->holding);
-	if (net->awaited[transfer->holding.kind])
+	net->paused_count -= transfer->paused;
+	if (net->paused_count)
 		seed_net_wake(net);
 	if (transfer->link) {
 		*transfer->link = transfer->next;
@@ -188,27 +196,121 @@ void seed_net_free(struct seed_net *net)
 	free(net);
 }
 
-static size_t on_body(char *data, size_t size, size_t count, void *context)
+/* curl remembers each line, also of those that come behind the body, of which it takes any number. */
+static size_t on_head(char *data, size_t size, size_t count, void *context)
 {
 	struct seed_transfer *transfer = context;
 	size_t len = size * count;
 
-	if (transfer->write_error)
-		return CURL_WRITEFUNC_ERROR;
+	SEED_UNUSED(data);
+	transfer->head_bytes += len + SEED_ANSWER_LINE_BYTES;
+	if (transfer->head_bytes <= SEED_ANSWER_HEAD_MAX_BYTES)
+		return len;
+	transfer->malformed = "the answer's head is too long";
+	return 0;
+}
+
+static bool is_word(const char *value, const char *const *words, size_t count)
+{
+	for (size_t i = 0; value && i < count; i++)
+		if (strcasecmp(value, words[i]) == 0)
+			return true;
+	return false;
+}
+
+/* The only value of a header; NULL: there are several, or none. */
+static const char *only(CURL *easy, const char *name)
+{
+	struct curl_header *found;
+
+	return curl_easy_header(easy, name, 0, CURLH_HEADER, -1, &found) == CURLHE_OK && found->amount == 1 ?
+	       found->value : NULL;
+}
+
+static bool has_header(CURL *easy, const char *name)
+{
+	struct curl_header *found;
+
+	return curl_easy_header(easy, name, 0, CURLH_HEADER, -1, &found) == CURLHE_OK;
+}
+
+/* What a store keeps is taken as it is: its sum is known. */
+static bool begin_body(struct seed_transfer *transfer)
+{
+	static const char *const transfers[] = { "chunked", "identity" };
+	static const char *const packed[] = { "gzip", "x-gzip", "deflate" };
+	static const char *const plain[] = { "identity", "none", "" };
+	const char *encoding = only(transfer->easy, "Content-Encoding");
+
+	transfer->has_body = true;
+	if (has_header(transfer->easy, "Transfer-Encoding") &&
+	    !is_word(only(transfer->easy, "Transfer-Encoding"), transfers, SEED_ARRAY_LEN(transfers))) {
+		transfer->malformed = "the answer has a transfer encoding that was not asked for";
+		return false;
+	}
+	if (transfer->is_signed || !has_header(transfer->easy, "Content-Encoding") ||
+	    is_word(encoding, plain, SEED_ARRAY_LEN(plain)))
+		return true;
+	if (!is_word(encoding, packed, SEED_ARRAY_LEN(packed))) {
+		transfer->malformed = "the answer has a content encoding that was not asked for";
+		return false;
+	}
+	transfer->write_error = seed_unpack_new(&transfer->unpack);
+	return !transfer->write_error;
+}
+
+/* -EAGAIN: there is no room now. */
+static errint_t keep(void *context, const void *data, size_t len)
+{
+	struct seed_transfer *transfer = context;
+
 	if (len > transfer->limit - transfer->holding.bytes) {
 		transfer->overflow = true;
-		return CURL_WRITEFUNC_ERROR;
+		return -EFBIG;
 	}
-	if (!seed_rooms_take(&transfer->net->rooms, &transfer->holding, len)) {
-		transfer->paused = transfer->waited = transfer->net->awaited[transfer->holding.kind] = true;
-		transfer->paused_ms = seed_clock_now_ms();
-		return CURL_WRITEFUNC_PAUSE;
-	}
+	if (!seed_rooms_take(&transfer->net->rooms, &transfer->holding, len))
+		return -EAGAIN;
 	if (transfer->to_memfd)
 		transfer->write_error = seed_io_write(transfer->memfd, data, len);
 	else
 		transfer->write_error = seed_buf_add(&transfer->body, data, len);
-	return transfer->write_error ? CURL_WRITEFUNC_ERROR : len;
+	return transfer->write_error;
+}
+
+static errint_t keep_packed(struct seed_transfer *transfer, const void *data, size_t len)
+{
+	errint_t err;
+
+	if (len > transfer->limit - transfer->packed_bytes) {
+		transfer->overflow = true;
+		return -EFBIG;
+	}
+	err = seed_unpack_more(transfer->unpack, data, len, keep, transfer);
+	if (err == -EBADMSG)
+		transfer->malformed = "the answer cannot be unpacked";
+	if (err == -ENOMEM)
+		transfer->write_error = err;
+	if (!err)
+		transfer->packed_bytes += len;
+	return err;
+}
+
+static size_t on_body(char *data, size_t size, size_t count, void *context)
+{
+	struct seed_transfer *transfer = context;
+	size_t len = size * count;
+	errint_t err;
+
+	if (transfer->write_error || transfer->malformed || (!transfer->has_body && !begin_body(transfer)))
+		return CURL_WRITEFUNC_ERROR;
+	err = transfer->unpack ? keep_packed(transfer, data, len) : keep(transfer, data, len);
+	if (err == -EAGAIN) {
+		transfer->paused = transfer->waited = true;
+		transfer->net->paused_count++;
+		transfer->paused_ms = seed_clock_now_ms();
+		return CURL_WRITEFUNC_PAUSE;
+	}
+	return err ? CURL_WRITEFUNC_ERROR : len;
 }
 
 /* Errors of our own calls that say nothing about the peer. */
@@ -363,9 +465,12 @@ static bool set_options(struct seed_transfer *transfer, const struct seed_net_re
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
 	/* Some services' gateways refuse unknown or empty agents. */
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "seedfs/" SEEDFS_VERSION);
-	/* Some compress without being asked to. The limit applies to the result. What is signed is
-	 * a store's: a proxy that compressed it would change its ETag. */
-	curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, request->signature ? "identity" : "gzip, deflate");
+	/* Some compress without being asked to; it is unpacked here, not by curl (unpack.h). What is
+	 * signed is a store's: a proxy that compressed it would change its ETag. */
+	curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, request->signature ? "identity" : "gzip");
+	curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);
+	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_head);
+	curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->message);
 	curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
@@ -410,6 +515,7 @@ errint_t seed_net_send(struct seed_net *net, const struct seed_net_request *requ
 	transfer->context = context;
 	transfer->limit = request->limit_bytes;
 	transfer->guarded = request->guarded;
+	transfer->is_signed = request->signature != NULL;
 	transfer->private_peer = request->private_peer;
 	transfer->to_memfd = request->to_memfd;
 	transfer->holding.kind = request->kind;
@@ -476,6 +582,8 @@ static void fill_error(const struct seed_transfer *transfer, CURLcode code,
 	if (transfer->refused)
 		seed_error_set(error, EPERM, "refused: the URL leads to a loopback, private or "
 			       "link-local address");
+	else if (transfer->malformed)
+		seed_error_set(error, EIO, "%s", transfer->malformed);
 	else if (transfer->overflow)
 		seed_error_set(error, EFBIG, "the answer is larger than %zu bytes",
 			       transfer->limit);
@@ -601,8 +709,18 @@ static int64_t date_s(CURL *easy)
 	return when > 0 ? (int64_t)when : 0;
 }
 
-static void finish(struct seed_transfer *transfer, CURLcode code)
+/* What curl's answer means: a body may be whole as it was sent, and not as it was packed. */
+static CURLcode code_in_all(struct seed_transfer *transfer, CURLcode code)
 {
+	if (code != CURLE_OK || !transfer->unpack || seed_unpack_is_whole(transfer->unpack))
+		return code;
+	transfer->malformed = "the answer ends before what is packed in it does";
+	return CURLE_PARTIAL_FILE;
+}
+
+static void finish(struct seed_transfer *transfer, CURLcode curls_code)
+{
+	CURLcode code = code_in_all(transfer, curls_code);
 	struct seed_net_answer answer = { .memfd = transfer->memfd, .transfer = transfer };
 	seed_net_done_fn *done = transfer->done;
 	void *context = transfer->context;
@@ -626,8 +744,8 @@ static void finish(struct seed_transfer *transfer, CURLcode code)
 			answer.body = "";
 		/* What came could not be kept, for whatever reason (EFBIG: a limit
 		 * on the size of files). */
-		answer.local = is_local(answer.error.code) || (transfer->waited && !transfer->overflow) ||
-			       (transfer->write_error && !transfer->overflow);
+		answer.local = is_local(answer.error.code) ||
+			       ((transfer->waited || transfer->write_error) && !transfer->overflow && !transfer->malformed);
 	}
 	done(context, &answer);
 	if (!answer.transfer) /* it may be gone */
@@ -649,7 +767,7 @@ static void stop_clocks(struct seed_net *net)
 {
 	int64_t now_ms = seed_clock_now_ms();
 
-	for (struct seed_transfer *at = net->transfers; at; at = at->next) {
+	for (struct seed_transfer *at = net->paused_count ? net->transfers : NULL; at; at = at->next) {
 		if (!at->paused)
 			continue;
 		add_time(at, now_ms - at->paused_ms);
@@ -657,34 +775,42 @@ static void stop_clocks(struct seed_net *net)
 	}
 }
 
-static bool is_open(const struct seed_net *net, enum seed_net_kind kind)
-{
-	return net->awaited[kind] && seed_rooms_has(&net->rooms, kind, CURL_MAX_WRITE_SIZE);
-}
-
-/* The oldest of those that wait for room tries again. */
-static void resume(struct seed_net *net, enum seed_net_kind kind)
+/* The oldest of those that wait, and for which there is room by now. */
+static struct seed_transfer *oldest_with_room(struct seed_net *net)
 {
 	struct seed_transfer *oldest = NULL;
+
+	for (struct seed_transfer *at = net->paused_count ? net->transfers : NULL; at; at = at->next)
+		if (at->paused && seed_rooms_has(&net->rooms, &at->holding, CURL_MAX_WRITE_SIZE))
+			oldest = at;
+	return oldest;
+}
+
+static void resume(struct seed_net *net)
+{
+	struct seed_transfer *transfer = oldest_with_room(net);
 	CURLcode code;
 
-	if (!is_open(net, kind))
+	if (!transfer)
 		return;
-	net->awaited[kind] = false;
-	for (struct seed_transfer *at = net->transfers; at; at = at->next) {
-		if (!at->paused || at->holding.kind != kind)
-			continue;
-		net->awaited[kind] = oldest != NULL;
-		oldest = at;
-	}
-	if (!oldest)
-		return;
-	oldest->paused = false;
-	code = curl_easy_pause(oldest->easy, CURLPAUSE_CONT);
+	transfer->paused = false;
+	net->paused_count--;
+	code = curl_easy_pause(transfer->easy, CURLPAUSE_CONT);
 	if (code != CURLE_OK) /* curl has dropped what it could not hand over, and would go on */
-		finish(oldest, code);
-	if (is_open(net, kind)) /* then the next */
+		finish(transfer, code);
+	if (oldest_with_room(net)) /* then the next */
 		seed_net_wake(net);
+}
+
+bool seed_net_waits(const struct seed_transfer *transfer)
+{
+	return transfer->paused;
+}
+
+void seed_net_read_all(struct seed_net *net)
+{
+	seed_rooms_lift(&net->rooms);
+	seed_net_wake(net);
 }
 
 void seed_net_turn(struct seed_net *net)
@@ -694,8 +820,7 @@ void seed_net_turn(struct seed_net *net)
 
 	lacked = false;
 	stop_clocks(net);
-	for (int i = 0; i < SEED_NET_KINDS; i++)
-		resume(net, (enum seed_net_kind)i);
+	resume(net);
 	curl_multi_perform(net->multi, &running);
 	while ((message = curl_multi_info_read(net->multi, &left)) != NULL) {
 		struct seed_transfer *transfer = NULL;

@@ -66,7 +66,7 @@ struct seed_net_request {
 	int64_t deadline_ms;        /* seed_clock_now_ms() scale: ETIMEDOUT then. While the process is
 				     * stopped (SIGSTOP), or the answer waits for room here, its time
 				     * stands still */
-	size_t limit_bytes;         /* of the answer's body: EFBIG beyond */
+	size_t limit_bytes;         /* of the answer's body, unpacked and as it came: EFBIG beyond */
 	bool to_memfd;              /* the body goes to a memfd instead of a buffer */
 	bool scrubs_large;          /* `done` calls seed_net_scrub() for an answer of more than
 				     * SEED_ANSWER_SMALL_BYTES: such a one may have the key in it */
@@ -123,6 +123,13 @@ void seed_net_scrub(struct seed_transfer *transfer);
  * The rest of the transfer, and all that is borrowed, ends here. In `done`, or for an answer that was
  * kept. */
 struct seed_transfer *seed_net_keep_room(struct seed_net_answer *answer);
+
+/* Whether its answer waits for room. */
+bool seed_net_waits(const struct seed_transfer *transfer);
+
+/* No answer waits for room any more: for the last moments of a program that ends, in which what is paid
+ * for is to be read. */
+void seed_net_read_all(struct seed_net *net);
 
 /* Moves transfers on and calls back for those that ended. */
 void seed_net_turn(struct seed_net *net);

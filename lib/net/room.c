@@ -74,9 +74,16 @@ void seed_rooms_give_back(struct seed_rooms *rooms, struct seed_holding *holding
 	holding->bytes = holding->ordinary_bytes = 0;
 }
 
-bool seed_rooms_has(const struct seed_rooms *rooms, enum seed_net_kind kind, size_t len)
+bool seed_rooms_has(const struct seed_rooms *rooms, const struct seed_holding *holding, size_t len)
 {
-	const struct seed_room *room = &rooms->of[kind];
+	const struct seed_room *room = &rooms->of[holding->kind];
 
-	return !room->beyond || room->held_bytes + len <= room->most_bytes;
+	return is_ordinary(rooms, holding, len) || !room->beyond || room->beyond == holding ||
+	       room->held_bytes + len <= room->most_bytes;
+}
+
+void seed_rooms_lift(struct seed_rooms *rooms)
+{
+	for (int i = 0; i < SEED_NET_KINDS; i++)
+		rooms->of[i].most_bytes = SIZE_MAX / 2;
 }

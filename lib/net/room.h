@@ -35,7 +35,10 @@ bool seed_rooms_take(struct seed_rooms *rooms, struct seed_holding *holding, siz
 /* All that it holds. */
 void seed_rooms_give_back(struct seed_rooms *rooms, struct seed_holding *holding);
 
-/* Whether an answer of the kind that found no room for up to `len` bytes may find it now. */
-bool seed_rooms_has(const struct seed_rooms *rooms, enum seed_net_kind kind, size_t len);
+/* Whether it would take `len` bytes. */
+bool seed_rooms_has(const struct seed_rooms *rooms, const struct seed_holding *holding, size_t len);
+
+/* From now on there is room for everything. */
+void seed_rooms_lift(struct seed_rooms *rooms);
 
 #endif

@@ -199,8 +199,6 @@ farm_mutant "pictures that take each other's places overwrite" lib/store/mirror.
 	's/if \(wanted_by\(m, slot\)\) \{/if (false) {/' mirror
 farm_mutant "a version's row comes after its picture" lib/store/mirror.c \
 	's/if \(!err && !slot->row_right\)\n\t\terr = put_row\(m, slot, slot->want_row \? slot->want : NULL\);\n//' mirror
-farm_mutant "any of the same text is waited for" lib/engine/shared_reuse.c \
-	's/if \(strcmp\(record->id, job->claim->id\) == 0\)\n\t\t\treturn /if (record->params \&\& record->id \&\& strcmp(record->id, job->record.id) != 0 \&\& reuse_key(record) == job->reuse_key)\n\t\t\treturn /'
 mutant "a picture that was downloaded is not counted" lib/engine/fetch.c \
 	's/\tgeneration->room = seed_net_keep_room\(answer\);\n//'
 mutant "a picture of an answer is not counted" lib/engine/answers.c \

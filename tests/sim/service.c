@@ -446,6 +446,8 @@ void __wrap_seed_net_scrub(struct seed_transfer *transfer)
 }
 
 PORT(net_keep_room);
+PORT(net_waits);
+PORT(net_read_all);
 
 struct seed_transfer *__wrap_seed_net_keep_room(struct seed_net_answer *answer)
 {
@@ -455,6 +457,17 @@ struct seed_transfer *__wrap_seed_net_keep_room(struct seed_net_answer *answer)
 	answer->keep = true;
 	answer->transfer = NULL;
 	return transfer;
+}
+
+bool __wrap_seed_net_waits(const struct seed_transfer *transfer)
+{
+	SEED_UNUSED(transfer);
+	return false;
+}
+
+void __wrap_seed_net_read_all(struct seed_net *net)
+{
+	SEED_UNUSED(net);
 }
 
 void __wrap_seed_net_hide(struct seed_net *net, struct seed_key *key)

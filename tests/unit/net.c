@@ -439,6 +439,65 @@ static void unpacks_within_the_limit(void **state)
 	assert_string_equal(told.body, "{\"code\":200}");
 	told = ask_packed(large, sizeof(large));
 	assert_int_equal(told.error.code, EFBIG);
+	told = ask_packed(small, sizeof(small) - 1);
+	assert_int_equal(told.error.code, EIO);
+	assert_non_null(strstr(told.error.message, "ends before"));
+	told = ask_packed(small + 1, sizeof(small) - 1);
+	assert_int_equal(told.error.code, EIO);
+	assert_non_null(strstr(told.error.message, "cannot be unpacked"));
+}
+
+/* An encoding is unpacked once, and only where it was asked for: curl would unpack five, one in the
+ * other, and nobody could stop it meanwhile. */
+static void refuses_other_encodings(void **state)
+{
+	static const char *const lines[] = {
+		"Content-Encoding: gzip, gzip\r\n", "Content-Encoding: gzip\r\nContent-Encoding: gzip\r\n",
+		"Content-Encoding: br\r\n", "Content-Encoding: zstd\r\n", "Content-Encoding: identity, gzip\r\n",
+		"Transfer-Encoding: gzip, chunked\r\n", "Transfer-Encoding: gzip\r\n",
+	};
+
+	SEED_UNUSED(state);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(lines); i++) {
+		struct told told;
+		char *text;
+
+		assert_true(asprintf(&text, "HTTP/1.1 200 OK\r\n%s\r\n2\r\nok\r\n0\r\n\r\n", lines[i]) > 0);
+		told = ask("GET", text);
+		assert_int_equal(told.error.code, EIO);
+		assert_non_null(strstr(told.error.message, "encoding that was not asked for"));
+		free(text);
+	}
+	assert_int_equal(ask("GET", "HTTP/1.1 200 OK\r\nContent-Encoding: Identity\r\nContent-Length: 2\r\n\r\nok")
+			 .error.code, 0);
+	/* There is nothing to unpack. */
+	assert_int_equal(ask("GET", "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 0\r\n\r\n")
+			 .error.code, 0);
+}
+
+/* curl remembers any number of lines behind a body that comes in chunks. */
+static void bounds_heads_and_trailers(void **state)
+{
+	enum { LINES = 3000 };
+	struct seed_buf text;
+	struct told told;
+
+	SEED_UNUSED(state);
+	for (int behind = 0; behind < 2; behind++) {
+		seed_buf_init(&text, 1 << 20);
+		assert_int_equal(seed_buf_addf(&text, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"), 0);
+		if (behind)
+			assert_int_equal(seed_buf_addf(&text, "\r\n2\r\nok\r\n0\r\n"), 0);
+		for (int i = 0; i < LINES; i++)
+			assert_int_equal(seed_buf_addf(&text, "a: b\r\n"), 0);
+		if (!behind)
+			assert_int_equal(seed_buf_addf(&text, "\r\n2\r\nok\r\n0\r\n"), 0);
+		assert_int_equal(seed_buf_addf(&text, "\r\n"), 0);
+		told = ask_bytes("GET", text.data, text.len_bytes);
+		assert_int_equal(told.error.code, EIO);
+		assert_non_null(strstr(told.error.message, "head is too long"));
+		seed_buf_release(&text);
+	}
 }
 
 /* ---- a bound on all answers together ---- */
@@ -590,6 +649,60 @@ static void breaks_off_while_it_waits(void **state)
 	assert_non_null(strstr(all[1].one.answer.error.message, "waited for memory here"));
 	seed_net_free(net);
 	for (int i = 0; i < 2; i++)
+		stop(&all[i].server);
+}
+
+/* An ordinary answer that had to wait goes on when ordinary ones have ended, though a large one takes all
+ * that large ones may have; and a program that ends waits for nothing. */
+static void ordinary_ones_wait_for_ordinary_ones(void **state)
+{
+	static char text[LARGE + 128], half[LARGE / 2 + 128];
+	static char large[2 * SEED_ANSWER_ORDINARY_BYTES + 128];
+	enum { FULL, SLOW, WAITS, LATER, HUGE_ONE = 2 * SEED_ANSWER_ORDINARY_BYTES };
+	struct { struct server server; struct seed_transfer *transfer; struct kept one; } all[4] = { 0 };
+	int head = snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", LARGE);
+	struct seed_net *net;
+
+	SEED_UNUSED(state);
+	memset(text + head, 'x', LARGE);
+	memset(half, 'x', sizeof(half));
+	half[snprintf(half, 128, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", LARGE / 2)] = 'x';
+	memset(large, 'x', sizeof(large));
+	large[snprintf(large, 128, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", HUGE_ONE)] = 'x';
+	/* Five parts are 1.25 of LARGE: the rest of the first one's has SLOW, which is beyond its room, too. */
+	assert_int_equal(seed_net_new(LARGE / 4 * PARTS, &net), 0);
+	for (int i = 0; i < 4; i++) {
+		char url[64];
+		struct seed_net_request request = {
+			.method = "GET", .url = url, .limit_bytes = 2 * HUGE_ONE,
+			.deadline_ms = seed_clock_now_ms() + 60000,
+		};
+
+		if (i == SLOW)
+			start_slow(&all[i].server, large, sizeof(large) - 1, HUGE_ONE);
+		else if (i == WAITS)
+			start(&all[i].server, half, sizeof(half) - 1);
+		else
+			start(&all[i].server, text, (size_t)head + LARGE);
+		snprintf(url, sizeof(url), "http://127.0.0.1:%u/", all[i].server.port);
+		if (i == LATER) {
+			assert_true(seed_net_waits(all[WAITS].transfer));
+			seed_net_cancel(net, all[FULL].transfer);
+			for (seed_net_turn(net); !all[WAITS].one.done; seed_net_turn(net))
+				seed_net_wait(net, NULL, 0, 1000);
+		}
+		assert_int_equal(seed_net_send(net, &request, keep_answer, &all[i].one, &all[i].transfer), 0);
+		for (int64_t until_ms = seed_clock_now_ms() + 500; seed_clock_now_ms() < until_ms; seed_net_turn(net))
+			seed_net_wait(net, NULL, 0, 50);
+	}
+	assert_true(all[FULL].one.done);
+	assert_true(seed_net_waits(all[LATER].transfer));
+	seed_net_read_all(net);
+	for (seed_net_turn(net); !all[LATER].one.done; seed_net_turn(net))
+		seed_net_wait(net, NULL, 0, 1000);
+	assert_false(all[SLOW].one.done);
+	seed_net_free(net);
+	for (int i = 0; i < 4; i++)
 		stop(&all[i].server);
 }
 
@@ -800,8 +913,11 @@ int main(void)
 		cmocka_unit_test(takes_the_key_out_of_others),
 		cmocka_unit_test(leaves_a_large_one_to_be_scrubbed),
 		cmocka_unit_test(unpacks_within_the_limit),
+		cmocka_unit_test(refuses_other_encodings),
+		cmocka_unit_test(bounds_heads_and_trailers),
 		cmocka_unit_test(holds_a_bounded_sum),
 		cmocka_unit_test(keeps_kinds_apart),
+		cmocka_unit_test(ordinary_ones_wait_for_ordinary_ones),
 		cmocka_unit_test(keeps_the_room_of_what_was_taken),
 		cmocka_unit_test(breaks_off_while_it_waits),
 		cmocka_unit_test(has_room_for_what_is_ordinary),

@@ -94,12 +94,14 @@ static void counts_what_comes_and_goes(void **state)
 	for (int i = 0; i < STEPS; i++) {
 		struct seed_holding *one = &all[rand() % COUNT];
 		size_t len = (size_t)(rand() % 16384) + 1;
-		bool had = seed_rooms_has(&rooms, one->kind, len);
+		bool had = seed_rooms_has(&rooms, one, len);
 
 		if (rand() % 300 == 0) {
 			seed_rooms_give_back(&rooms, one);
 			assert_int_equal(one->bytes, 0);
-		} else if (!seed_rooms_take(&rooms, one, len)) {
+		} else if (seed_rooms_take(&rooms, one, len)) {
+			assert_true(had);
+		} else {
 			assert_false(had);
 			assert_true(one->bytes + len > SEED_ANSWER_SMALL_BYTES);
 			refused++;
@@ -114,6 +116,21 @@ static void counts_what_comes_and_goes(void **state)
 	assert_int_equal(rooms.ordinary_bytes, 0);
 }
 
+static void lifts_all_bounds(void **state)
+{
+	struct seed_holding all[COUNT] = { 0 };
+	struct seed_rooms rooms;
+
+	SEED_UNUSED(state);
+	seed_rooms_init(&rooms, MOST);
+	for (int i = 0; i < COUNT; i++)
+		(void)!seed_rooms_take(&rooms, &all[i], MOST);
+	assert_false(seed_rooms_has(&rooms, &all[COUNT - 1], MOST));
+	seed_rooms_lift(&rooms);
+	for (int i = 0; i < COUNT; i++)
+		take(&rooms, &all[i], MOST);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -121,6 +138,7 @@ int main(void)
 		cmocka_unit_test(divides_the_sum),
 		cmocka_unit_test(has_room_for_ordinary_ones),
 		cmocka_unit_test(counts_what_comes_and_goes),
+		cmocka_unit_test(lifts_all_bounds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

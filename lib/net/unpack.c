@@ -1,0 +1,80 @@
+#include "lib/net/unpack.h"
+
+#define ZLIB_CONST
+#include <zlib.h>
+
+#define PIECE_BYTES 16384
+/* The largest window, and either format, as its beginning says. */
+#define WINDOW_BITS (MAX_WBITS + 32)
+
+struct seed_unpack {
+	z_stream stream;
+	size_t consumed;     /* of data that comes again */
+	size_t piece_bytes;  /* unpacked, and not taken yet */
+	bool ended;
+	unsigned char piece[PIECE_BYTES];
+};
+
+errint_t seed_unpack_new(struct seed_unpack **out)
+{
+	struct seed_unpack *unpack = calloc(1, sizeof(*unpack));
+
+	if (!unpack)
+		return -ENOMEM;
+	if (inflateInit2(&unpack->stream, WINDOW_BITS) != Z_OK) {
+		free(unpack);
+		return -ENOMEM;
+	}
+	*out = unpack;
+	return 0;
+}
+
+void seed_unpack_free(struct seed_unpack *unpack)
+{
+	if (!unpack)
+		return;
+	inflateEnd(&unpack->stream);
+	free(unpack);
+}
+
+/* The next piece; none where there is too little for one. */
+static errint_t unpack_piece(struct seed_unpack *unpack)
+{
+	int result;
+
+	unpack->stream.next_out = unpack->piece;
+	unpack->stream.avail_out = PIECE_BYTES;
+	result = inflate(&unpack->stream, Z_NO_FLUSH);
+	unpack->ended = result == Z_STREAM_END;
+	unpack->piece_bytes = PIECE_BYTES - unpack->stream.avail_out;
+	if (result == Z_MEM_ERROR)
+		return -ENOMEM;
+	return result == Z_OK || result == Z_STREAM_END || result == Z_BUF_ERROR ? 0 : -EBADMSG;
+}
+
+errint_t seed_unpack_more(struct seed_unpack *unpack, const void *data, size_t len, seed_unpack_take_fn *take,
+			  void *context)
+{
+	unpack->stream.next_in = (const Bytef *)data + unpack->consumed;
+	unpack->stream.avail_in = (uInt)(len - unpack->consumed);
+	do {
+		errint_t err = 0;
+
+		if (!unpack->piece_bytes && !unpack->ended)
+			err = unpack_piece(unpack);
+		if (!err && unpack->piece_bytes)
+			err = take(context, unpack->piece, unpack->piece_bytes);
+		if (err) {
+			unpack->consumed = len - unpack->stream.avail_in;
+			return err;
+		}
+		unpack->piece_bytes = 0;
+	} while (!unpack->ended && (unpack->stream.avail_in > 0 || unpack->stream.avail_out == 0));
+	unpack->consumed = 0;
+	return 0;
+}
+
+bool seed_unpack_is_whole(const struct seed_unpack *unpack)
+{
+	return unpack->ended;
+}
