@@ -123,17 +123,40 @@ void folder_unlink_then(struct fs *fs, fuse_req_t req, const struct node_type *f
 	}
 }
 
+/* The kernel makes nothing any more in the inode that it removed, and keeps it while
+ * anybody stands in it: the next folder of that name is to be another. What was removed with
+ * it in other areas the kernel finds gone, and may find again. Before the answer, since the
+ * next one may come at once. */
+static void removed(struct fs *fs, fuse_req_t req, int code, void *context)
+{
+	struct found *folder = context;
+
+	if (!code)
+		inode_leave(fs, folder->type, folder->path);
+	fuse_reply_err(req, code);
+	free(folder);
+}
+
 void folder_rmdir(struct fs *fs, fuse_req_t req, const struct node_type *folder,
 		  const char *path, const char *name)
 {
-	char whole[FS_PATH_BYTES];
-	struct seed_wait *wait;
+	struct found *found = calloc(1, sizeof(*found));
+	struct seed_wait *wait = NULL;
+	errint_t err = 0;
 
-	if (!path_join(path, name, whole))
-		fuse_reply_err(req, ENAMETOOLONG);
-	else if (!(wait = waiting_new(fs, req, NULL, NULL)))
-		fuse_reply_err(req, ENOMEM);
-	else if (seed_engine_remove_folder(fs->engine, folder->area, whole, wait))
+	if (!found)
+		err = -ENOMEM;
+	else if (!path_join(path, name, found->path))
+		err = -ENAMETOOLONG;
+	else if (!(wait = waiting_new(fs, req, removed, found)))
+		err = -ENOMEM;
+	if (err) {
+		free(found);
+		fuse_reply_err(req, -err);
+		return;
+	}
+	found->type = folder;
+	if (seed_engine_remove_folder(fs->engine, folder->area, found->path, wait))
 		waiting_fail(wait, ENOMEM);
 }
 

@@ -230,7 +230,7 @@ struct inode *inode_of(struct fs *fs, fuse_ino_t number);
 /* The number that its inode has, or would have if it were looked up now. */
 uint64_t inode_number(struct fs *fs, const struct found *found);
 
-/* The name of such a file was removed, or another file takes it: what has this
+/* The name of such a file or folder was removed, or another takes it: what has this
  * one open goes on in it, and the next of that name is another inode. */
 void inode_leave(struct fs *fs, const struct node_type *type, const char *path);
 bool inode_is_gone(struct fs *fs, struct inode *inode);

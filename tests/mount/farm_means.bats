@@ -352,6 +352,38 @@ held_ends() { # OUTCOME
 	same 1 "$(count create)"
 }
 
+@test "a folder that any host removes and makes again is alive on all, whoever stands in it" {
+	local mount area again
+
+	hosts
+	for again in "$THREE" "$ONE"; do
+		mkdir "$ONE/prompts/shot"
+		on "$ONE" shot/fox "a red fox"
+		everywhere test -s images/shot/fox.png
+		for mount in "$ONE" "$TWO" "$THREE"; do
+			for area in prompts images; do stand_in "$mount/$area/shot"; done
+		done
+		rm "$TWO/images/shot/fox.png" "$ONE/prompts/shot/fox"
+		rmdir "$ONE/prompts/shot"
+		everywhere is_gone prompts/shot
+		everywhere is_gone images/shot
+		mkdir "$again/prompts/shot"
+		for mount in "$ONE" "$TWO" "$THREE"; do
+			wait_until test -d "$mount/prompts/shot"
+			touch "$mount/prompts/shot/.scratch"
+			rm "$mount/prompts/shot/.scratch"
+		done
+		on "$TWO" shot/fox "a grey wolf"
+		everywhere text_is "a grey wolf" prompts/shot/fox
+		everywhere test -s images/shot/fox.png
+		everywhere lists "fox.png " images/shot
+		leave_all
+		rm "$ONE/prompts/shot/fox" "$ONE/images/shot/fox.png"
+		rmdir "$THREE/prompts/shot"
+		everywhere is_gone prompts/shot
+	done
+}
+
 @test "images outlive a folder of prompts on all hosts" {
 	hosts
 	mkdir "$ONE/prompts/shot"

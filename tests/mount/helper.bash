@@ -33,6 +33,7 @@ setup() {
 	UPSTREAM_PID=
 	WATCHDOG_PID=
 	JOBS=()
+	STANDING=()
 	need_fuse
 	[ -x "$SEEDFS" ] || fail "no program at $SEEDFS: run make first"
 	unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY
@@ -224,6 +225,25 @@ job_ends() {
 	wait_until ended "$2" || return 1
 	wait "$2" 2>/dev/null || status=$?
 	same "$1" "$status"
+}
+
+stands_in() { # PID FOLDER
+	[ "$(readlink "/proc/$1/cwd")" = "$2" ]
+}
+
+# A process that has the folder as its current one, $JOB, until leave_all is called.
+stand_in() { # FOLDER
+	# shellcheck disable=SC2016 # that shell's
+	background sh -c 'cd "$1" && exec sleep 100' - "$1"
+	STANDING+=("$JOB")
+	wait_until stands_in "$JOB" "$1"
+}
+
+leave_all() {
+	local pid
+
+	for pid in "${STANDING[@]}"; do stop_process "$pid"; done
+	STANDING=()
 }
 
 stop_process() { # PID; empty is allowed

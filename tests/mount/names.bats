@@ -382,6 +382,208 @@ a_is_removed() {
 	is_verified full/sky
 }
 
+# One that was removed while JOB stood in it is empty, and nothing can be made there.
+is_removed_for() { # JOB
+	same "" "$(timeout 20 ls "/proc/$1/cwd/." 2>"$DIR/ls" || grep -v "No such file" "$DIR/ls")"
+	fails timeout 20 touch "/proc/$1/cwd/.late"
+}
+
+# A folder of prompts/ in which everything can be done.
+is_alive() { # NAME
+	timeout 20 touch "$MNT/prompts/$1/.scratch"
+	timeout 20 mkdir "$MNT/prompts/$1/below"
+	timeout 20 rmdir "$MNT/prompts/$1/below"
+	timeout 20 rm "$MNT/prompts/$1/.scratch"
+	write "$1/fox" "a fox"
+	same fox "$(ls "$MNT/prompts/$1")"
+	same fox.png "$(ls "$MNT/images/$1")"
+	same fox.json "$(ls "$MNT/records/$1")"
+	is_verified "$1/fox"
+}
+
+@test "s1: a folder that is removed while a process stands in it can be made again" {
+	local first
+
+	mount_seed
+	mkdir "$MNT/prompts/shot"
+	first=$(stat -c %i "$MNT/prompts/shot")
+	stand_in "$MNT/prompts/shot"
+	exec 8<"$MNT/prompts/shot"
+	rmdir "$MNT/prompts/shot"
+	is_removed_for "$JOB"
+	mkdir "$MNT/prompts/shot"
+	is_removed_for "$JOB"
+	is_alive shot
+	is_removed_for "$JOB"
+	[ "$first" != "$(stat -c %i "$MNT/prompts/shot")" ]
+	has "$(ls -i "$MNT/prompts")" "$(stat -c %i "$MNT/prompts/shot") shot"
+	exec 8<&-
+	leave_all
+	same fox "$(ls "$MNT/prompts/shot")"
+	rm -r "$MNT/prompts/shot"
+	fails test -e "$MNT/prompts/shot"
+}
+
+@test "s1: so can one in images/, records/ or history/, which comes again with the next picture" {
+	local area folder
+
+	mount_seed
+	for area in images/shot records/shot history/shot/fox history/shot; do
+		mkdir -p "$MNT/prompts/shot"
+		write shot/fox "a fox"
+		write shot/fox "a red fox"
+		stand_in "$MNT/$area"
+		folder=$JOB
+		rm -r "$MNT/${area:?}"
+		rm -f "$MNT/prompts/shot/fox"
+		is_removed_for "$folder"
+		write shot/fox "a wolf"
+		write shot/fox "a grey wolf"
+		[ -n "$(ls "$MNT/$area")" ]
+		is_verified shot/fox
+		[ -n "$(ls "$MNT/history/shot/fox")" ]
+		is_removed_for "$folder"
+		leave_all
+		[ -n "$(ls "$MNT/$area")" ]
+		rm -r "$MNT/${area:?}"
+		fails test -e "$MNT/$area"
+	done
+}
+
+@test "s1: also where its picture is being generated, and is waited for" {
+	local writer reader out
+
+	mount_seed
+	mkdir "$MNT/prompts/shot"
+	faults '[{"on":"create","do":{"hold_task":true}}]'
+	background try_write shot/fox "a fox"
+	writer=$JOB out=$JOB_OUT
+	received accepted 1
+	background cat "$MNT/images/shot/fox.png"
+	reader=$JOB
+	wait_until is_waiting "$reader"
+	stand_in "$MNT/images/shot"
+	rmdir "$MNT/images/shot"
+	release
+	job_ends 0 "$writer"
+	job_ends 0 "$reader"
+	same ok "$(<"$out")"
+	is_verified shot/fox
+	same fox.png "$(ls "$MNT/images/shot")"
+	is_removed_for "$JOB"
+	leave_all
+}
+
+@test "s1: what a folder of prompts/ takes with it, and brings back, is alive for who stands in it" {
+	local area
+
+	mount_seed
+	mkdir "$MNT/prompts/shot"
+	for area in images records history callbacks thumbs; do stand_in "$MNT/$area/shot"; done
+	rmdir "$MNT/prompts/shot"
+	for area in images records history callbacks thumbs; do
+		fails test -e "$MNT/$area/shot"
+	done
+	mkdir "$MNT/prompts/shot"
+	is_alive shot
+	write shot/fox "a red fox"
+	for area in images records history thumbs; do [ -n "$(ls "$MNT/$area/shot")" ]; done
+	same fox.png "$(ls "/proc/${STANDING[0]}/cwd/")"
+	same fox.json "$(ls "/proc/${STANDING[1]}/cwd/")"
+	leave_all
+}
+
+@test "s1: so it is with a folder that had another name, or whose name another folder took" {
+	local area name
+
+	mount_seed
+	mkdir "$MNT/prompts/a" "$MNT/prompts/c" "$MNT/prompts/d"
+	for area in prompts images records history callbacks; do
+		for name in a c d; do stand_in "$MNT/$area/$name"; done
+	done
+	mv "$MNT/prompts/a" "$MNT/prompts/b"
+	rmdir "$MNT/prompts/b"
+	mv -T "$MNT/prompts/c" "$MNT/prompts/d"
+	mkdir "$MNT/prompts/a" "$MNT/prompts/b" "$MNT/prompts/c"
+	for name in a b c d; do is_alive "$name"; done
+	rm -r "$MNT/prompts/d"
+	mkdir "$MNT/prompts/d"
+	write d/wolf "a wolf"
+	same wolf "$(ls "$MNT/prompts/d")"
+	leave_all
+}
+
+@test "s1: a folder that is not removed stays the one in which a process stands" {
+	local area number
+
+	mount_seed
+	mkdir "$MNT/prompts/shot"
+	write shot/fox "a fox"
+	for area in prompts images records; do
+		stand_in "$MNT/$area/shot"
+		number=$(stat -c %i "$MNT/$area/shot")
+		fails rmdir "$MNT/$area/shot"
+		same "$number" "$(stat -c %i "$MNT/$area/shot")"
+		same "$number" "$(stat -Lc %i "/proc/$JOB/cwd")"
+	done
+	touch "/proc/${STANDING[0]}/cwd/.scratch"
+	same fox.png "$(ls "/proc/${STANDING[1]}/cwd/")"
+	leave_all
+}
+
+# Who has just made it can use it, whatever others look up, list, stand in or remove elsewhere.
+@test "s1: a folder is removed and made again beside look-ups of its name" {
+	local area
+
+	mount_seed
+	timeout 60 python3 - "$MNT" <<-'END'
+		import os, sys, threading, time
+		mount, over = sys.argv[1], threading.Event()
+		shot = mount + "/prompts/shot"
+
+		def again(step):
+		    while not over.is_set():
+		        try:
+		            step()
+		        except OSError:
+		            pass
+
+		def look():
+		    for area in "prompts", "images", "records", "callbacks", "thumbs":
+		        os.stat("%s/%s/shot" % (mount, area))
+		        os.listdir("%s/%s" % (mount, area))
+
+		held = []
+		def hold():
+		    for area in "prompts", "images":
+		        held.append(os.open("%s/%s/shot" % (mount, area), os.O_RDONLY))
+		        if len(held) > 40:
+		            os.close(held.pop(0))
+
+		def remove():
+		    os.rmdir(mount + "/images/shot")
+
+		threads = [threading.Thread(target=again, args=(step,)) for step in (look, look, hold, remove)]
+		for thread in threads:
+		    thread.start()
+		try:
+		    end = time.monotonic() + 4
+		    while time.monotonic() < end:
+		        os.mkdir(shot)
+		        os.close(os.open(shot + "/.scratch", os.O_CREAT | os.O_WRONLY))
+		        assert os.listdir(shot) == [".scratch"]
+		        os.remove(shot + "/.scratch")
+		        os.rmdir(shot)
+		finally:
+		    over.set()
+		    for thread in threads:
+		        thread.join()
+	END
+	mkdir "$MNT/prompts/shot"
+	is_alive shot
+	for area in images records; do test -d "$MNT/$area/shot"; done
+}
+
 @test "s1: rm -r removes prompts; images stay until they are removed" {
 	mount_seed
 	mkdir "$MNT/prompts/a"
