@@ -1,4 +1,7 @@
 /* Folders of the catalogue, one in each area. */
+#include <stdio.h>
+#include <string.h>
+
 #include "lib/store/files.h"
 #include "lib/store/internal.h"
 
@@ -7,13 +10,29 @@ static const enum seed_area order[] = {
 	SEED_AREA_IMAGES, SEED_AREA_RECORDS, SEED_AREA_HISTORY, SEED_AREA_PROMPTS,
 };
 
-/* It may be there already, left from a folder of that name whose images were kept. */
+/* It may be there already, left from a folder of that name whose images were kept; and what
+ * it is in may not, where a user has removed the images. */
 static errint_t make_folder(struct seed_store *store, enum seed_area area, const char *path)
 {
-	errint_t err = seed_files_mkdir(store->areas[area], path, 0755);
+	errint_t err = area == SEED_AREA_PROMPTS ? 0 :
+		seed_files_make_parents(store->areas[area], path);
 
+	if (!err)
+		err = seed_files_mkdir(store->areas[area], path, 0755);
 	return err == -EEXIST && area != SEED_AREA_PROMPTS &&
 	       seed_files_is_folder(store->areas[area], path) ? 0 : err;
+}
+
+/* Whether prompts/ has the folder that it is to be made in. */
+static bool has_parent(const struct seed_store *store, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char parent[SEED_STORE_PATH_BYTES];
+
+	if (!slash)
+		return true;
+	return snprintf(parent, sizeof(parent), "%.*s", (int)(slash - path), path) < (int)sizeof(parent) &&
+	       seed_files_is_folder(store->areas[SEED_AREA_PROMPTS], parent);
 }
 
 errint_t seed_store_make_folder(struct seed_store *store, const char *path)
@@ -25,6 +44,8 @@ errint_t seed_store_make_folder(struct seed_store *store, const char *path)
 		err = seed_files_exists(store->areas[SEED_AREA_PROMPTS], path);
 	if (err)
 		return err < 0 ? err : -EEXIST;
+	if (!has_parent(store, path))
+		return -ENOENT;
 	while (i < SEED_ARRAY_LEN(order) && (err = make_folder(store, order[i], path)) == 0)
 		i++;
 	seed_store_told(store, path);

@@ -584,6 +584,19 @@ is_alive() { # NAME
 	for area in images records; do test -d "$MNT/$area/shot"; done
 }
 
+@test "s1: a folder can be made in one of which all but the prompts was removed" {
+	mount_seed
+	mkdir -p "$MNT/prompts/a/b"
+	write a/b/fox "a fox"
+	stand_in "$MNT/images/a/b"
+	rm -r "$MNT/images/a" "$MNT/records/a" "$MNT/history/a"
+	mkdir -p "$MNT/prompts/a/c/d"
+	is_alive a/c/d
+	write a/b/wolf "a wolf"
+	same wolf.png "$(ls "$MNT/images/a/b")"
+	leave_all
+}
+
 @test "s1: rm -r removes prompts; images stay until they are removed" {
 	mount_seed
 	mkdir "$MNT/prompts/a"
