@@ -1,7 +1,7 @@
 /*
  * Thumbnails, made by the workers: one of each image once it is in place, and a
- * missing one when somebody opens it. At most as many at a time as there are
- * workers, so that a picture that somebody paid for waits behind few.
+ * missing one when somebody opens it. At most as many at a time as may run, so that a
+ * callback's picture waits behind few.
  */
 #include "lib/engine/internal.h"
 
@@ -57,7 +57,7 @@ static void on_made(void *context, const struct seed_image_result *result)
 
 static errint_t start(struct thumb *thumb)
 {
-	const struct seed_image_job job = { .thumbnail = true };
+	const struct seed_image_job job = { .thumbnail = true, .aside = true };
 	struct seed_engine *engine = thumb->engine;
 	errint_t err;
 

@@ -186,6 +186,7 @@ static errint_t start_worker(struct generation *generation, const char *prompt)
 	struct seed_image_job job = {
 		.draw = draws(generation),
 		.no_upscale = generation->adopting,
+		.aside = generation->adopting,
 		.width = (uint32_t)generation->record.params->width,
 		.height = (uint32_t)generation->record.params->height,
 		.max_upscale = engine->config.max_upscale,

@@ -22,6 +22,7 @@ struct seed_image_job {
 	bool thumbnail;          /* the source is a verified picture: make a JPEG, and ignore the rest here */
 	bool draw;               /* no source: draw a sketch of `prompt` */
 	bool no_upscale;         /* a callback's picture: smaller is not valid */
+	bool aside;              /* for the pool: nobody paid for it (lib/worker/worker.h) */
 	uint32_t width, height;  /* exact size of the result */
 	double max_upscale;      /* 2: a side may be doubled */
 	const char *prompt;      /* for `draw`; may be NULL otherwise */

@@ -2,7 +2,8 @@
  * The daemon's side of the workers.
  *
  * A slot is one worker process: none yet, idle, busy, or dying (its socket is
- * closed, it was killed if it lived, and only needs to be reaped). The job of
+ * closed, it was killed if it lived, and only needs to be reaped). There is one
+ * more than either kind of job may use, so each kind always has one. The job of
  * a worker that dies stays with its slot: how the process ended decides what
  * happens to the job, and a new process in the same slot verifies it again.
  * Reaping is by pid and never blocks. There is no descriptor to poll for it, so
@@ -34,9 +35,17 @@
 /* The loader's exit status if it cannot load the program. */
 #define EXIT_NOT_LOADED 127
 
+/* Kinds of jobs, each with its own queue and its own limit. */
+enum kind {
+	KIND_PAID,
+	KIND_ASIDE,
+	KIND_COUNT
+};
+
 struct pool_job {
 	struct pool_job *next;
 	uint64_t id;
+	enum kind kind;
 	int job_fd, source_fd, dest_fd; /* owned; -1 */
 	int faults; /* tries that ended by the worker's own fault */
 	int misses; /* tries that ended for a reason outside the bytes */
@@ -66,8 +75,10 @@ struct slot {
 struct seed_worker_pool {
 	char *program;
 	struct slot *slots;
-	size_t count;
-	struct pool_job *first, **last; /* waiting */
+	size_t count;                   /* of slots */
+	struct queue {
+		struct pool_job *first, **last;
+	} queues[KIND_COUNT];           /* waiting */
 	uint64_t next_id;
 	seed_worker_notice_fn *notice;
 	void *context;
@@ -82,10 +93,11 @@ errint_t seed_worker_pool_new(const struct seed_worker_config *config,
 	new = calloc(1, sizeof(*new));
 	if (!new)
 		return -ENOMEM;
-	new->count = (size_t)config->count;
+	new->count = (size_t)config->count + 1;
 	new->notice = config->notice;
 	new->context = config->context;
-	new->last = &new->first;
+	for (size_t i = 0; i < KIND_COUNT; i++)
+		new->queues[i].last = &new->queues[i].first;
 	new->program = strdup(config->program);
 	new->slots = calloc(new->count, sizeof(*new->slots));
 	if (!new->program || !new->slots) {
@@ -145,6 +157,7 @@ errint_t seed_worker_pool_submit(struct seed_worker_pool *pool, const struct see
 {
 	struct pool_job *new = calloc(1, sizeof(*new));
 	errint_t err = new ? 0 : -ENOMEM;
+	struct queue *queue;
 	int job_fd = -1;
 
 	if (!err)
@@ -163,18 +176,20 @@ errint_t seed_worker_pool_submit(struct seed_worker_pool *pool, const struct see
 	new->limit_ms = limit_ms;
 	new->done = done;
 	new->context = context;
-	*pool->last = new;
-	pool->last = &new->next;
+	new->kind = job->aside ? KIND_ASIDE : KIND_PAID;
+	queue = &pool->queues[new->kind];
+	*queue->last = new;
+	queue->last = &new->next;
 	return 0;
 }
 
-static struct pool_job *take_first(struct seed_worker_pool *pool)
+static struct pool_job *take_first(struct queue *queue)
 {
-	struct pool_job *job = pool->first;
+	struct pool_job *job = queue->first;
 
-	pool->first = job->next;
-	if (!pool->first)
-		pool->last = &pool->first;
+	queue->first = job->next;
+	if (!queue->first)
+		queue->last = &queue->first;
 	job->next = NULL;
 	return job;
 }
@@ -389,6 +404,12 @@ static errint_t slot_give(struct slot *slot, struct pool_job *job)
 	return 0;
 }
 
+/* The process has ended before it could be given a job. */
+static bool is_gone(errint_t err)
+{
+	return err == -EPIPE || err == -ECONNRESET;
+}
+
 /* Another try, by a process that has seen no other bytes. */
 static void look_again(struct seed_worker_pool *pool, struct slot *slot, struct pool_job *job)
 {
@@ -397,6 +418,10 @@ static void look_again(struct seed_worker_pool *pool, struct slot *slot, struct 
 
 	if (!err)
 		err = slot_give(slot, job);
+	if (is_gone(err)) { /* it counts as one that ended over the job: there may be no end of them */
+		slot->job = job;
+		return;
+	}
 	if (!err)
 		return;
 	seed_error_set(&error, -err, "cannot start a worker process");
@@ -477,6 +502,24 @@ static bool slot_is_free(const struct slot *slot)
 	return !slot->job && (!slot->pid || slot->socket_fd >= 0);
 }
 
+static bool may_start(const struct seed_worker_pool *pool, enum kind kind)
+{
+	size_t running = 0;
+
+	for (size_t i = 0; i < pool->count; i++)
+		running += pool->slots[i].job && pool->slots[i].job->kind == kind;
+	return pool->queues[kind].first && running < pool->count - 1;
+}
+
+/* The queue whose turn it is, of those that may use another worker; or NULL. */
+static struct queue *find_next(struct seed_worker_pool *pool)
+{
+	for (enum kind kind = 0; kind < KIND_COUNT; kind++)
+		if (may_start(pool, kind))
+			return &pool->queues[kind];
+	return NULL;
+}
+
 /* Prefers a slot with a worker that waits to one that needs a new process. */
 static struct slot *find_free(struct seed_worker_pool *pool)
 {
@@ -495,20 +538,20 @@ static struct slot *find_free(struct seed_worker_pool *pool)
 
 static void start_waiting(struct seed_worker_pool *pool)
 {
+	struct queue *queue;
 	struct slot *slot;
 
-	while (pool->first && (slot = find_free(pool))) {
+	while ((queue = find_next(pool)) && (slot = find_free(pool))) {
 		errint_t err = slot->pid ? 0 : slot_start(pool, slot);
 		struct seed_error error;
 
 		if (!err)
-			err = slot_give(slot, pool->first);
+			err = slot_give(slot, queue->first);
 		if (!err) {
-			take_first(pool);
-		} else if (err != -EPIPE && err != -ECONNRESET) {
-			/* These bytes are of a worker that died idle, which is no job's fault. */
+			take_first(queue);
+		} else if (!is_gone(err)) { /* one that died idle is no job's fault */
 			seed_error_set(&error, -err, "cannot start a worker process");
-			job_fail(take_first(pool), &error);
+			job_fail(take_first(queue), &error);
 		}
 	}
 }
@@ -543,6 +586,7 @@ size_t seed_worker_pool_fds(struct seed_worker_pool *pool, struct pollfd *fds, s
 
 int64_t seed_worker_pool_next_ms(const struct seed_worker_pool *pool)
 {
+	bool waiting = may_start(pool, KIND_PAID) || may_start(pool, KIND_ASIDE);
 	int64_t next_ms = INT64_MAX, now_ms = seed_clock_now_ms();
 
 	for (size_t i = 0; i < pool->count; i++) {
@@ -553,7 +597,7 @@ int64_t seed_worker_pool_next_ms(const struct seed_worker_pool *pool)
 			at_ms = now_ms + REAP_MS;
 		else if (slot->job)
 			at_ms = slot->deadline_ms;
-		else if (pool->first)
+		else if (waiting)
 			at_ms = now_ms;
 		if (at_ms < next_ms)
 			next_ms = at_ms;
@@ -587,8 +631,9 @@ void seed_worker_pool_free(struct seed_worker_pool *pool)
 	for (size_t i = 0; i < pool->count; i++)
 		slot_end(&pool->slots[i]);
 	seed_error_set(&error, ESHUTDOWN, "the picture was not verified: shutting down");
-	while (pool->first)
-		job_fail(take_first(pool), &error);
+	for (size_t i = 0; i < KIND_COUNT; i++)
+		while (pool->queues[i].first)
+			job_fail(take_first(&pool->queues[i]), &error);
 	free(pool->slots);
 	free(pool->program);
 	free(pool);

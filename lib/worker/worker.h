@@ -1,5 +1,5 @@
 /*
- * Worker processes: the same binary, started by exec, one for each core. They get a
+ * Worker processes: the same binary, started by exec, one for each core and one more. They get a
  * job and two descriptors over a SOCK_SEQPACKET socket (SCM_RIGHTS), run
  * seed_image_make() and answer with its result. The pool keeps its own copies of the
  * descriptors until then. So a worker that ends without an answer costs only a
@@ -21,8 +21,13 @@
  * processor time long before, which is its own fault. What is left is a machine or a
  * disk that stands still.
  *
- * The pool belongs to one thread (the engine's); no call blocks. Jobs beyond
- * the number of workers wait in the pool in order. The workers are killed when
+ * Jobs are of two kinds. Those that nobody paid for (`aside`: a callback's picture, a
+ * thumbnail) may come from a stranger, in any number, and each may take as long as the
+ * limits of a worker allow. So a prompt's picture goes before all of them, and each kind
+ * may use all workers but one: there is always one left for the other kind. Within a kind
+ * they are begun in order.
+ *
+ * The pool belongs to one thread (the engine's); no call blocks. The workers are killed when
  * the thread that started them ends (PR_SET_PDEATHSIG), so that thread must
  * outlive the pool. Of the environment they get only what loading and
  * sanitizers need. They live in a cage (lib/worker/cage.h), and get the source and the
@@ -51,7 +56,7 @@ struct seed_worker_config {
 	/* Runs seed_worker_main() when started as `PROGRAM --worker`, with the
 	 * socket as descriptor 3; "/proc/self/exe" for seedfs itself. Copied. */
 	const char *program;
-	int count; /* of processes; each is started when first needed */
+	int count; /* jobs of a kind at once. There is one process more; each is started when first needed */
 	seed_worker_notice_fn *notice; /* or NULL */
 	void *context;
 };

@@ -80,3 +80,38 @@ stop_a_worker() {
 	same "$WORKER" "$(workers)"
 	same "" "$(grep 'killed from outside' "$MNT/status")"
 }
+
+holds_pictures() { # N: so many are at a worker
+	same "$1" "$(find "/proc/$SEED_PID/fd" -lname "$STATE/pending/*.png" | wc -l)"
+}
+
+# Gives a callback's picture to a worker that is stopped, one that was not before.
+hold_a_callback() { # NUMBER
+	local pid
+
+	write "warm$1" "warm $1"
+	wait_until has_thumb "warm$1"
+	wait_until holds_pictures "$(($1 - 1))"
+	for pid in $(workers); do
+		[ "$(ps -o state= -p "$pid")" = T ] || kill -STOP "$pid"
+	done
+	background python3 "$FS" write "$MNT/callbacks/held$1" "{\"image_url\":\"$API/files/png/held$1.png\"}"
+	wait_until holds_pictures "$1"
+}
+
+@test "pictures that callbacks name never keep a prompt's from being looked at" {
+	local count i pid
+
+	count=$(getconf _NPROCESSORS_ONLN)
+	((count <= 16)) || count=16
+	mount_seed
+	for ((i = 1; i <= count; i++)); do hold_a_callback "$i"; done
+	write fox "a fox"
+	is_verified fox
+	holds_pictures "$count"
+	# The stopped ones go on, and so does what waits behind them.
+	for pid in $(workers); do kill -CONT "$pid"; done
+	for pid in "${JOBS[@]}"; do job_ends 0 "$pid"; done
+	for ((i = 1; i <= count; i++)); do is_verified "held$i"; done
+	wait_until has_thumb fox
+}

@@ -74,12 +74,12 @@ static void run(struct seed_worker_pool *pool, const struct outcome *outcomes, s
 }
 
 /* A small sketch; its destination stays open here as *kept. */
-static void submit(struct seed_worker_pool *pool, const char *prompt, uint32_t width, int64_t limit_ms,
-		   struct outcome *outcome, int *kept)
+static void submit_as(struct seed_worker_pool *pool, bool aside, const char *prompt, uint32_t width,
+		      int64_t limit_ms, struct outcome *outcome, int *kept)
 {
 	const struct seed_image_job job = {
 		.draw = true, .prompt = prompt, .width = width, .height = width * 9 / 16,
-		.max_upscale = 2,
+		.max_upscale = 2, .aside = aside,
 	};
 	int fd = memfd_create("dest", MFD_CLOEXEC);
 
@@ -90,6 +90,12 @@ static void submit(struct seed_worker_pool *pool, const char *prompt, uint32_t w
 	}
 	*outcome = (struct outcome){0};
 	assert_int_equal(seed_worker_pool_submit(pool, &job, -1, fd, limit_ms, done, outcome), 0);
+}
+
+static void submit(struct seed_worker_pool *pool, const char *prompt, uint32_t width, int64_t limit_ms,
+		   struct outcome *outcome, int *kept)
+{
+	submit_as(pool, false, prompt, width, limit_ms, outcome, kept);
 }
 
 /* The pids of the children that run, in no order. */
@@ -158,6 +164,85 @@ static void jobs_in_order(void **state)
 	seed_worker_pool_free(pool);
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 	assert_int_equal(errno, ECHILD);
+}
+
+/* Whichever kind holds its workers for as long as it likes, the other has one. */
+static void neither_kind_takes_all(void **state)
+{
+	SEED_UNUSED(state);
+	for (int aside = 0; aside < 2; aside++) {
+		struct seed_worker_pool *pool = new_pool("/proc/self/exe", 1);
+		struct outcome outcomes[3];
+		pid_t pid, pids[3];
+
+		submit_as(pool, aside, "mountains", 1024, PATIENT_MS, &outcomes[0], NULL);
+		seed_worker_pool_turn(pool);
+		if (children(&pid, 1) != 1) {
+			seed_worker_pool_free(pool);
+			skip();
+		}
+		assert_int_equal(kill(pid, SIGSTOP), 0);
+		submit_as(pool, aside, "hills", 64, PATIENT_MS, &outcomes[1], NULL);
+		submit_as(pool, !aside, "hills", 64, PATIENT_MS, &outcomes[2], NULL);
+		run(pool, &outcomes[2], 1);
+		assert_int_equal(outcomes[2].result.error.code, 0);
+		assert_int_equal(outcomes[0].calls + outcomes[1].calls, 0);
+		/* A worker is free, and yet there is nothing to do at once. */
+		assert_int_equal(children(pids, 3), 2);
+		assert_true(seed_worker_pool_next_ms(pool) > seed_clock_now_ms());
+		assert_int_equal(kill(pid, SIGCONT), 0);
+		run(pool, outcomes, 2);
+		assert_int_equal(outcomes[0].result.error.code, 0);
+		assert_int_equal(outcomes[1].result.error.code, 0);
+		seed_worker_pool_free(pool);
+	}
+}
+
+/* Starts a job that stands still in a process of its own; its pid, or 0. */
+static pid_t start_stopped(struct seed_worker_pool *pool, bool aside, struct outcome *outcome)
+{
+	pid_t before[3] = {0}, now[3];
+	size_t had = children(before, 3), have;
+
+	submit_as(pool, aside, "mountains", 1024, PATIENT_MS, outcome, NULL);
+	seed_worker_pool_turn(pool);
+	have = children(now, 3);
+	if (have != had + 1)
+		return 0;
+	for (size_t i = 0; i < have; i++) {
+		if (now[i] == before[0] || now[i] == before[1])
+			continue;
+		assert_int_equal(kill(now[i], SIGSTOP), 0);
+		return now[i];
+	}
+	return 0;
+}
+
+/* A worker that either kind could use is the paid job's, though it came last. */
+static void paid_goes_first(void **state)
+{
+	struct seed_worker_pool *pool = new_pool("/proc/self/exe", 2);
+	struct outcome stopped[3], aside, paid;
+	pid_t pids[3];
+
+	SEED_UNUSED(state);
+	for (size_t i = 0; i < 3; i++)
+		pids[i] = start_stopped(pool, i < 2, &stopped[i]);
+	if (!pids[0]) {
+		seed_worker_pool_free(pool);
+		skip();
+	}
+	submit_as(pool, true, "hills", 64, PATIENT_MS, &aside, NULL);
+	submit_as(pool, false, "hills", 64, PATIENT_MS, &paid, NULL);
+	assert_int_equal(kill(pids[0], SIGCONT), 0);
+	run(pool, &paid, 1);
+	assert_int_equal(stopped[0].calls, 1);
+	assert_int_equal(aside.calls, 0);
+	run(pool, &aside, 1);
+	for (size_t i = 1; i < 3; i++)
+		assert_int_equal(kill(pids[i], SIGCONT), 0);
+	run(pool, stopped, 3);
+	seed_worker_pool_free(pool);
 }
 
 /* A prompt of 32 KiB and texts of 200 KB pass unchanged. */
@@ -595,6 +680,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(wire_cut),
 		cmocka_unit_test(wire_result_is_checked),
 		cmocka_unit_test(jobs_in_order),
+		cmocka_unit_test(neither_kind_takes_all),
+		cmocka_unit_test(paid_goes_first),
 		cmocka_unit_test(large_job),
 		cmocka_unit_test(invalid_source),
 		cmocka_unit_test(crash),
