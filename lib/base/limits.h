@@ -45,6 +45,10 @@ enum {
 	SEED_ANSWER_SMALL_BYTES = 64 * 1024,
 	/* A downloaded picture, before anything in it is believed. */
 	SEED_DOWNLOAD_MAX_BYTES = 64 * 1024 * 1024,
+	/* Images of callbacks that are looked at at once: whoever sends callbacks decides how many
+	 * there are and how slowly they come. Each takes up to
+	 * five descriptors; as many as `jobs` is by default. */
+	SEED_ADOPTIONS_MAX = 32,
 	/* Side of a picture: above every service's largest (ComfyUI 16384). */
 	SEED_IMAGE_MAX_SIDE = 16384,
 	/* Area: 4096x4096 is the largest that a service sells, four times that. */

@@ -34,15 +34,14 @@ enum phase begin_enter(struct generation *generation)
 }
 
 /* A callback's image takes the place of an attempt's: it is fetched and
- * verified, but must not be enlarged. */
+ * verified when it is its turn, but must not be enlarged. */
 static enum phase adopt(struct generation *generation)
 {
 	struct seed_error error;
 
-	attempt_new_deadline(generation);
-	generation->record.state = SEED_STATE_GENERATING;
+	generation->wake_ms = 0;
 	if (seed_record_set(&generation->task.image_url, generation->record.image_url) == 0)
-		return PHASE_FETCH;
+		return PHASE_FETCH_WAIT;
 	seed_error_set(&error, ENOMEM, "out of memory");
 	return generation_fail(generation, &error);
 }

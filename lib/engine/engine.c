@@ -191,6 +191,7 @@ errint_t seed_engine_new(const struct seed_engine_config *config, struct seed_st
 	engine->store = store;
 	engine->log = log;
 	engine->last = &engine->first;
+	engine->adopting_last = &engine->adopting_first;
 	engine->queue_last = &engine->queue_first;
 	engine->thumbs_last = &engine->thumbs;
 	engine->changes_last = &engine->changes_first;

@@ -32,6 +32,7 @@ struct seed_engine_config {
 	double max_upscale;
 	int64_t timeout_ms;          /* of one attempt */
 	int jobs;                    /* at the service at once */
+	int adoptions;               /* callbacks' images that are looked at at once */
 	int rate_count, rate_seconds;
 	int64_t budget;              /* submissions in a UTC day; 0: not limited */
 	bool reuse;                  /* a text that has a verified image already is answered with it */

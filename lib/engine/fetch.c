@@ -14,12 +14,28 @@ enum phase keep_event(struct generation *generation, const struct event *event)
 	return PHASE_VERIFY;
 }
 
+/* Its time is counted from when it is its turn. */
+static enum phase adopt_or_wait(struct generation *generation)
+{
+	if (!adoption_begin(generation)) {
+		generation->wake_ms = INT64_MAX;
+		return PHASE_STAY;
+	}
+	if (generation->deadline_ms == INT64_MAX) {
+		attempt_new_deadline(generation);
+		generation->record.state = SEED_STATE_GENERATING;
+	}
+	return PHASE_FETCH;
+}
+
 enum phase fetch_wait_event(struct generation *generation, const struct event *event)
 {
 	if (event->kind == EVENT_DEADLINE)
 		return attempt_over(generation);
 	if (event->kind != EVENT_WAKE)
 		return PHASE_STAY;
+	if (generation->adopting)
+		return adopt_or_wait(generation);
 	if (attempt_is_hopeless(generation))
 		return attempt_hopeless(generation);
 	return PHASE_FETCH;

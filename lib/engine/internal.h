@@ -14,7 +14,7 @@
  *                                  what phases have in common: what an answer means,
  *                                  how it ends, what a failure leads to, where a row
  *                                  goes on
- *     exchange.c cancel.c progress.c disk_steps.c queue.c budget.c reuse.c reuse_key.c thumbs.c
+ *     exchange.c cancel.c progress.c disk_steps.c queue.c adoptions.c budget.c reuse.c reuse_key.c thumbs.c
  *     shared_steps.c shared_reuse.c shared_changes.c shared.c hints.c cache.c
  *     generation.c waiting.c ticket.c timers.c post.c failure.c schedule.c metrics.c disk.c
  *                                  leaves: each does one thing, and reports its end
@@ -63,7 +63,7 @@ enum phase {
 	PHASE_POLL,       /* transfer */
 	PHASE_SPLIT,      /* disk: journal, a row of its own for the late task */
 	PHASE_KEEP,       /* disk: the bytes of the answer */
-	PHASE_FETCH_WAIT, /* timer */
+	PHASE_FETCH_WAIT, /* timer; a callback's image: its turn */
 	PHASE_FETCH,      /* transfer: the image */
 	PHASE_VERIFY,     /* worker */
 	PHASE_FINISH,     /* disk: image, row, end of the journal's row */
@@ -159,6 +159,7 @@ struct phase_row {
 	enum disk_step step; /* the step that it waits for; it ignores the ends of others */
 	bool looks;          /* the service may be asked for its progress meanwhile */
 	bool picture;        /* its bytes are held; entering any other phase drops them */
+	bool adopts;         /* a callback's image keeps its turn; entering any other phase ends it */
 	unsigned next;       /* the phases that it may lead to, a bit each; any may lead to PHASE_DROP */
 	const char *waits_for, *after_restart; /* for docs/architecture.md */
 };
@@ -210,6 +211,8 @@ struct generation {
 	struct generation *next, **link;           /* all of them */
 	struct generation *next_same, **link_same; /* bucket of names; NULL link: not the name's any more */
 	struct generation *next_queued, **link_queued; /* queue.c; NULL link: not in it */
+	struct generation *next_adopting, **link_adopting; /* adoptions.c; NULL link: not in the line */
+	bool has_turn;  /* so: its image is being looked at */
 	int64_t due_ms; /* timers.c */
 	size_t due_at;  /* its place there and 1; 0: none */
 	struct seed_engine *engine;
@@ -390,6 +393,8 @@ struct seed_engine {
 	uint64_t last_order;       /* of generations and changes */
 	struct generation *names[NAME_BUCKETS];
 	struct generation *queue_first, **queue_last;
+	struct generation *adopting_first, **adopting_last; /* adoptions.c: the line */
+	int adopting;              /* generations with a turn */
 	struct generation **due;   /* timers.c: a heap */
 	size_t due_count, due_alloc, generation_count;
 	int active;                /* generations with a slot */
@@ -818,6 +823,13 @@ void queue_answered(struct generation *generation, bool got_through);
 /* Starts what may start and ends what has waited too long; returns when to be
  * called again. */
 int64_t queue_turn(struct seed_engine *engine, int64_t now_ms);
+
+/* ---- adoptions.c: whose turn it is ---- */
+
+/* Whether it has one. Otherwise it is in the line from now on, and woken when it is its turn. */
+bool adoption_begin(struct generation *generation);
+/* Neither has it a turn any more, nor is it in the line. */
+void adoption_end(struct generation *generation);
 
 /* ---- budget.c ---- */
 

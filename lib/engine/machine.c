@@ -21,7 +21,7 @@ const struct phase_row machine_phases[PHASE_COUNT] = {
 		.after_restart = "claim" },
 	[PHASE_BEGIN] = {
 		.name = "begin", .enter = begin_enter, .event = begin_event, .step = STEP_BEGIN,
-		.next = TO(REUSE) | TO(QUEUED) | TO(FETCH) | TO(FINISH) | TO(FOLLOW),
+		.next = TO(REUSE) | TO(QUEUED) | TO(FETCH_WAIT) | TO(FINISH) | TO(FOLLOW),
 		.waits_for = "disk: journal, the earlier image to history, record, prompt",
 		.after_restart = "begin, if its row is in the journal; else nothing was changed" },
 	[PHASE_FOLLOW] = {
@@ -87,17 +87,17 @@ const struct phase_row machine_phases[PHASE_COUNT] = {
 		.waits_for = "disk: the picture that the answer holds",
 		.after_restart = "verify, or as submit" },
 	[PHASE_FETCH_WAIT] = {
-		.name = "fetch wait", .event = fetch_wait_event,
+		.name = "fetch wait", .event = fetch_wait_event, .adopts = true,
 		.next = TO(FETCH) | TO(FETCH_WAIT) | TO(QUEUED) | TO(FINISH),
-		.waits_for = "a time",
+		.waits_for = "a time; a callback's image: its turn",
 		.after_restart = "fetch wait" },
 	[PHASE_FETCH] = {
-		.name = "fetch", .enter = fetch_enter, .event = fetch_event,
+		.name = "fetch", .enter = fetch_enter, .event = fetch_event, .adopts = true,
 		.next = TO(VERIFY) | TO(FETCH) | TO(FETCH_WAIT) | TO(POLL) | TO(QUEUED) | TO(FINISH),
 		.waits_for = "the image",
 		.after_restart = "fetch wait" },
 	[PHASE_VERIFY] = {
-		.name = "verify", .enter = verify_enter, .event = verify_event, .picture = true,
+		.name = "verify", .enter = verify_enter, .event = verify_event, .picture = true, .adopts = true,
 		.next = TO(FINISH) | TO(POLL) | TO(FETCH_WAIT) | TO(QUEUED),
 		.waits_for = "a worker",
 		.after_restart = "fetch wait or verify; a drawing: begin" },
@@ -181,6 +181,8 @@ static void set_phase(struct generation *generation, enum phase phase)
 	if (phase == PHASE_ANNOUNCE)
 		engine->announced++;
 	generation->phase = phase;
+	if (!machine_phases[phase].adopts)
+		adoption_end(generation);
 	/* One that waits for another picture must not wait for the room that this one takes. */
 	if (!machine_phases[phase].picture)
 		generation_drop_picture(generation);

@@ -35,6 +35,11 @@ static void put_when(char *text, size_t size, int64_t at_ms, int64_t now_ms)
 		snprintf(text, size, ", in %lld s", (long long)(at_ms - now_ms + 999) / 1000);
 }
 
+static bool is_running(const struct generation *generation)
+{
+	return generation->has_slot || (generation->adopting && !generation->link_adopting);
+}
+
 static void tell_why(const struct generation *generation, int64_t now_ms, char *text, size_t size)
 {
 	const struct seed_engine *engine = generation->engine;
@@ -57,7 +62,10 @@ static void tell_why(const struct generation *generation, int64_t now_ms, char *
 		snprintf(text, size, "waits: %s here", strerror(generation->trouble_error.code));
 	} else if (generation->transfer && seed_net_waits(generation->transfer)) {
 		snprintf(text, size, "its answer waits for memory here, which other answers have");
-	} else if (generation->has_slot || generation->adopting) {
+	} else if (generation->link_adopting) {
+		snprintf(text, size, "waits until fewer than %d images of callbacks are looked at",
+			 engine->config.adoptions);
+	} else if (is_running(generation)) {
 		return;
 	} else if (generation->phase == PHASE_FOLLOW) {
 		snprintf(text, size, "another host generates it");
@@ -85,7 +93,7 @@ static void tell(const struct generation *generation, struct told *told)
 	int64_t now_ms = seed_clock_now_ms();
 
 	*told = (struct told){ .left_ms = -1 };
-	told->state = generation->has_slot || generation->adopting ? "generating" : "queued";
+	told->state = is_running(generation) ? "generating" : "queued";
 	told->progress = progress_of(generation, now_ms, &told->estimated);
 	told->elapsed_ms = generation_age_ms(generation);
 	if (generation->has_slot)
@@ -110,7 +118,7 @@ static struct sums sum_up(const struct seed_engine *engine)
 
 	for (const struct generation *g = engine->generations; g; g = g->next)
 		if (!generation_is_over(g))
-			*(g->has_slot || g->adopting ? &sums.running : &sums.queued) += 1;
+			*(is_running(g) ? &sums.running : &sums.queued) += 1;
 	for (const struct seed_wait *wait = engine->waits; wait; wait = wait->next_all)
 		sums.waiting++;
 	return sums;

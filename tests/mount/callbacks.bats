@@ -263,3 +263,47 @@ comes_later() {
 	job_ends 0 "$JOB"
 	same ok "$(cat "$JOB_OUT")"
 }
+
+# 40 of them by one process that does not wait; their image does not come.
+many_callbacks() {
+	faults '[{"on":"image","do":{"hold":true}}]'
+	for i in {10..49}; do
+		same ok "$(python3 "$FS" write "$MNT/callbacks/track$i" \
+			"{\"image_url\":\"$(picture png "cover$i")\",\"prompt\":\"a cover\"}" --nonblock)"
+	done
+	received image 32
+	wait_until waits_in_line 8
+}
+
+waits_in_line() { # N
+	same "$1" "$(grep -c 'queued .*waits until fewer than 32 images of callbacks are looked at' "$MNT/queue")"
+}
+
+@test "however many callbacks there are, 32 of their images are looked at at once" {
+	mount_seed
+	many_callbacks
+	same 32 "$(count image)"
+	# What is removed in the line is not looked at.
+	same queued "$(record track49 .state)"
+	rm "$MNT/prompts/track49"
+	waits_in_line 7
+	release
+	for i in {10..48}; do
+		wait_until state_is "track$i" verified
+	done
+	fails test -e "$MNT/images/track49.png"
+	same 39 "$(count image)"
+	same 0 "$(count submit)"
+}
+
+@test "callbacks that waited for their turn have it after a crash" {
+	mount_seed
+	many_callbacks
+	kill_seedfs
+	mount_seed
+	wait_until waits_in_line 8
+	release
+	for i in {10..49}; do
+		wait_until state_is "track$i" verified
+	done
+}

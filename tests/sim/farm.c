@@ -44,6 +44,7 @@ static void start(int host)
 		.max_upscale = 2,
 		.timeout_ms = TIMEOUT_MS,
 		.jobs = farm.jobs,
+		.adoptions = 1 + host % 2,
 		.budget = farm.budget,
 		.reuse = farm.reuse,
 		.metadata = true,

@@ -29,6 +29,8 @@ void reached(enum phase phase, enum cell_class class)
 	cells[phase][class]++;
 }
 
+static int adoptions; /* images of callbacks that are looked at at once */
+
 static struct seed_engine *start(int jobs)
 {
 	struct seed_engine_config config = {
@@ -39,6 +41,7 @@ static struct seed_engine *start(int jobs)
 		.max_upscale = 2,
 		.timeout_ms = TIMEOUT_MS,
 		.jobs = jobs,
+		.adoptions = adoptions,
 		.budget = 100000,
 		.metadata = true,
 		.workers = 1,
@@ -113,6 +116,7 @@ static void run(uint64_t seed)
 	disk_begin();
 	life = 0;
 	jobs = chance(20) ? 1 : 32;
+	adoptions = chance(25) ? 1 : 32;
 	engine = start(jobs);
 	actions = 1 + (int)roll(8);
 	for (int i = 0; i < actions; i++) {

@@ -115,6 +115,10 @@ mutant "a finished row is written again" lib/engine/disk_steps.c \
 	's/if \(event.step == STEP_FINISH && !event.err && generation->step_next != STEP_DROP\)/if (false)/'
 mutant "a timer is forgotten" lib/engine/attempts.c \
 	's/\t\ttimers_touch\(late\);\n//'
+mutant "whose turn it is does not hear of it" lib/engine/adoptions.c \
+	's/\tattempt_wake\(next\);\n//'
+mutant "a callback's image that is not used keeps its turn" lib/engine/machine.c \
+	's/(if \(!machine_phases\[phase\].adopts)(\)\n\t\tadoption_end)/$1 \&\& phase != PHASE_QUEUED$2/'
 mutant "a move that the table does not have" lib/engine/verify.c \
 	's/(\t\treturn verified\(generation, picture\);)/\t\t(void)verified(generation, picture);\n\treturn PHASE_GONE;/'
 

@@ -23,7 +23,7 @@ static struct waiter {
 static int waiter_count;
 static int newest[NAMES];     /* the text that was last committed to it; -1: none */
 static bool restored[NAMES];  /* an earlier picture was made current, or a name moved */
-static bool one_slot;
+static bool one_slot;         /* of one kind: how long that is taken, nobody knows */
 static struct seed_engine *asked; /* the engine of this life */
 
 void users_begin(struct seed_engine *engine)
@@ -36,7 +36,7 @@ void users_begin(struct seed_engine *engine)
 		}
 	}
 	asked = engine;
-	one_slot = engine->config.jobs == 1;
+	one_slot = engine->config.jobs == 1 || engine->config.adoptions == 1;
 }
 
 /* ---- waiters ---- */
@@ -167,6 +167,15 @@ static void callback(struct seed_engine *engine, int name)
 		n = asprintf(&body, "{\"prompt\":\"T%d\"}", text_count++);
 	if (n < 0 || seed_engine_callback(engine, name_of(name), body, NULL, wait))
 		abort();
+}
+
+/* More than may be looked at at once, now and then. */
+static void callbacks(struct seed_engine *engine, int name)
+{
+	callback(engine, name);
+	if (chance(30))
+		for (int i = 0; i < NAMES; i++)
+			callback(engine, i);
 }
 
 static void excuse(const struct generation *generation)
@@ -303,7 +312,7 @@ void users_act(struct seed_engine *engine)
 	else if (what < 79)
 		use_version(engine, true);
 	else if (what < 84)
-		callback(engine, name);
+		callbacks(engine, name);
 	else if (what < 91)
 		wait_name(engine, name);
 	else if (what < 94)

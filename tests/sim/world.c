@@ -498,12 +498,30 @@ static void note_death(const struct seed_engine *engine)
 			reached(g->phase, CELL_KILL);
 }
 
+/* No more images of callbacks than may be, and none waits while there may be one. */
+static void check_adoptions(const struct seed_engine *engine)
+{
+	int turns = 0, looked_at = 0;
+
+	for (const struct generation *g = engine->generations; g; g = g->next) {
+		turns += g->has_turn;
+		looked_at += g->adopting && (g->phase == PHASE_FETCH || g->phase == PHASE_VERIFY);
+		if (g->has_turn && (!g->adopting || g->link_adopting))
+			broken("%s keeps its turn", g->record.name);
+	}
+	if (turns != engine->adopting || turns > engine->config.adoptions || looked_at > turns)
+		broken("%d images of callbacks are looked at, %d have a turn", looked_at, turns);
+	if (engine->adopting_first && turns < engine->config.adoptions)
+		broken("%s waits for a turn that is free", engine->adopting_first->record.name);
+}
+
 static int64_t turn(struct seed_engine *engine, bool *stopped)
 {
 	int64_t at;
 
 	turning = true;
 	at = engine_turn(engine, stopped);
+	check_adoptions(engine);
 	turning = false;
 	return engine->first && !host->dead ? clock_ms /* what was posted meanwhile */ : from_host_ms(at);
 }

@@ -71,7 +71,7 @@ static int set_up(void **state)
 	snprintf(path, sizeof(path), "%s/state", work);
 	config = (struct seed_engine_config){
 		.provider = seed_provider_find("sketch"), .retry_steps = 25, .retry_cfg_scale = 7,
-		.max_upscale = 2, .timeout_ms = 60000, .jobs = 4, .metadata = true,
+		.max_upscale = 2, .timeout_ms = 60000, .jobs = 4, .adoptions = 1, .metadata = true,
 		.worker_program = "/proc/self/exe", .workers = 1,
 	};
 	seed_params_init(&params);
