@@ -16,6 +16,7 @@
 #include <dirent.h>
 #include <fuse_lowlevel.h>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "fs/options.h"
@@ -117,6 +118,8 @@ struct inode {
 	uint64_t number;            /* st_ino; no other file system of the machine has it */
 	uint64_t lookups;           /* the kernel's lookup count */
 	unsigned handles;           /* open ones; the table's mutex */
+	int fd;                     /* that handles share; the table's mutex */
+	unsigned fd_users;          /* so many; 0: there is none */
 	char *path;                 /* below the area; read it by inode_path() */
 	struct version version;
 	atomic_bool asked;          /* the kernel has sent a request for it: it has it */
@@ -133,7 +136,8 @@ struct handle {
 	struct fs *fs;
 	struct handle *next, **link; /* all open ones; the table's mutex */
 	struct inode *inode;  /* the kernel keeps it looked up while it is open */
-	int fd;               /* of the state directory's file, -1: none */
+	int fd;               /* of the state directory's file, -1: none (opened.c) */
+	bool shares;          /* … and it is the inode's */
 	struct fuse_file_info fi; /* the request's, with what the reply adds */
 	int64_t uid;          /* of the opener */
 	pid_t thread;         /* of the opener; 0: out of sight */
@@ -199,6 +203,7 @@ struct fs {
 	struct became became[BECAME_KEPT];
 	struct inode *root;
 	struct handle *handles;
+	rlim_t opened;              /* descriptors that handles have (opened.c) */
 
 	pthread_mutex_t scratch_mutex; /* of the following; a leaf */
 	struct scratch *scratch;
@@ -281,6 +286,14 @@ void handles_release_all(struct fs *fs);
 void handle_find_opener(struct handle *handle);
 /* Whether the request may ask by a descriptor of the inode, and not by its name. */
 bool handle_is_meant(struct fs *fs, fuse_req_t req, struct inode *inode);
+
+/* ---- opened.c ---- */
+
+/* The handle reads from `fd`, which it takes in any case, or from the one that others have
+ * of the same version, where the file is the inode's (`is_version`). -EMFILE: users hold as
+ * many as they may. */
+errint_t opened_keep(struct handle *handle, int fd, bool is_version) SEED_MUST_CHECK;
+void opened_release(struct handle *handle);
 
 /* ---- listing.c ---- */
 

@@ -53,6 +53,7 @@ void handle_free(struct handle *handle)
 {
 	if (!handle)
 		return;
+	opened_release(handle);
 	pthread_mutex_lock(&handle->fs->inode_mutex);
 	*handle->link = handle->next;
 	if (handle->next)
@@ -61,8 +62,6 @@ void handle_free(struct handle *handle)
 	if (handle->draft)
 		inode_draft_put(handle->fs, handle->inode, handle->draft);
 	inode_put_handle(handle->fs, handle->inode);
-	if (handle->fd >= 0)
-		close(handle->fd);
 	seed_buf_release(&handle->listing);
 	free(handle->text);
 	handle->magic = 0;

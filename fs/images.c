@@ -108,16 +108,20 @@ static errint_t images_lookup(struct fs *fs, const struct node_type *folder, con
 static errint_t open_image(struct fs *fs, fuse_req_t req, struct handle *handle)
 {
 	char path[FS_PATH_BYTES];
-	struct stat st;
+	struct stat st = { 0 };
+	errint_t err;
+	int fd;
 
 	inode_path(fs, handle->inode, path);
-	handle->fd = seed_store_picture_open(fs->store, SEED_AREA_IMAGES, path);
-	if (handle->fd < 0)
-		return handle->fd;
-	seed_store_used(fs->store, handle->fd);
-	if (fstat(handle->fd, &st) < 0)
-		return -errno;
-	handle->fi.keep_cache = version_equal(handle->inode->version, version_of(&st));
+	fd = seed_store_picture_open(fs->store, SEED_AREA_IMAGES, path);
+	if (fd < 0)
+		return fd;
+	seed_store_used(fs->store, fd);
+	handle->fi.keep_cache = fstat(fd, &st) == 0 &&
+				version_equal(handle->inode->version, version_of(&st));
+	err = opened_keep(handle, fd, handle->fi.keep_cache);
+	if (err)
+		return err;
 	handle->fi.direct_io = !handle->fi.keep_cache;
 	handle->fi.noflush = 1;
 	return stale_tell_open(fs, req, handle->fi.direct_io) ? -ESTALE : 0;

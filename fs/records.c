@@ -91,17 +91,23 @@ static errint_t old_getattr(struct fs *fs, struct inode *inode, struct stat *st,
 static void old_open(struct fs *fs, fuse_req_t req, struct handle *handle)
 {
 	char path[FS_PATH_BYTES];
+	struct stat st;
+	bool same;
+	int fd;
 
 	handle->fi.keep_cache = 1;
 	inode_path(fs, handle->inode, path);
-	handle->fd = seed_store_picture_open(fs->store, SEED_AREA_HISTORY, path);
-	if (handle->fd == -EAGAIN) {
+	fd = seed_store_picture_open(fs->store, SEED_AREA_HISTORY, path);
+	if (fd == -EAGAIN) {
 		fetch_open(fs, req, handle, SEED_AREA_HISTORY, path, old_open);
 		return;
 	}
-	if (handle->fd >= 0)
-		seed_store_used(fs->store, handle->fd);
-	reply_open(req, handle, handle->fd < 0 ? handle->fd : 0);
+	if (fd >= 0) {
+		seed_store_used(fs->store, fd);
+		same = fstat(fd, &st) == 0 && version_equal(handle->inode->version, version_of(&st));
+		fd = opened_keep(handle, fd, same);
+	}
+	reply_open(req, handle, fd);
 }
 
 const struct node_type history_folder = {

@@ -144,9 +144,9 @@ static errint_t thumb_getattr(struct fs *fs, struct inode *inode, struct stat *s
 static errint_t open_thumb(struct fs *fs, struct handle *handle)
 {
 	const struct version *version = &handle->inode->version;
+	int fd = seed_store_thumb_open(fs->store, version->file, seed_clock_file_ns(&version->time));
 
-	handle->fd = seed_store_thumb_open(fs->store, version->file, seed_clock_file_ns(&version->time));
-	return handle->fd < 0 ? handle->fd : 0;
+	return fd < 0 ? fd : opened_keep(handle, fd, true);
 }
 
 static void thumb_open(struct fs *fs, fuse_req_t req, struct handle *handle);

@@ -49,6 +49,12 @@ enum {
 	 * there are and how slowly they come. Each takes up to
 	 * five descriptors; as many as `jobs` is by default. */
 	SEED_ADOPTIONS_MAX = 32,
+	/* Descriptors of a generation: a connection, or the picture twice, its destination and the
+	 * worker's job; a file at a disk thread. And those that the program has beside: logs and
+	 * folders, 17 workers' two, threads' files, kept connections. What
+	 * is left of the limit is for images that users have open, but half of it in any case. */
+	SEED_JOB_DESCRIPTORS = 5,
+	SEED_OWN_DESCRIPTORS = 128,
 	/* Side of a picture: above every service's largest (ComfyUI 16384). */
 	SEED_IMAGE_MAX_SIDE = 16384,
 	/* Area: 4096x4096 is the largest that a service sells, four times that. */

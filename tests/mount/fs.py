@@ -8,6 +8,9 @@
       writes N bytes at a time; --hex: TEXT is hexadecimal.
   open PATH [--nonblock]
       Prints "ok" or the errno's name.
+  hold TIMES PATH…
+      Opens each so often, or until that fails; prints how many are open and
+      "ok" or the errno's name, and keeps them open until it is killed.
   fsync PATH
       Opens read-only, fsyncs: "ok" or the errno's name.
   alarm PATH TEXT
@@ -79,6 +82,24 @@ def open_only(path, *options):
     except OSError as error:
         return name(error)
     return "ok"
+
+
+def hold(times, *paths):
+    import resource
+    import signal
+
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    held, how = 0, "ok"
+    try:
+        for path in paths:
+            for _ in range(int(times)):
+                os.open(path, os.O_RDONLY)
+                held += 1
+    except OSError as error:
+        how = name(error)
+    print(held, how, flush=True)
+    signal.pause()
 
 
 def fsync(path):
@@ -191,7 +212,7 @@ def notify(path, *command):
 
 
 COMMANDS = {"write": write, "open": open_only, "fsync": fsync, "alarm": alarm, "many": many,
-            "png": png, "notify": notify}
+            "png": png, "notify": notify, "hold": hold}
 
 if __name__ == "__main__":
     if len(sys.argv) < 3 or sys.argv[1] not in COMMANDS:

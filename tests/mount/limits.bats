@@ -157,3 +157,60 @@ try_written() { # NAME
 	mount_seed
 	is_verified fox
 }
+
+descriptors() { # of the program
+	find "/proc/$SEED_PID/fd" -mindepth 1 -printf x | wc -c
+}
+
+# Keeps each PATH open as often; what it says, in $HELD.
+hold() { # TIMES PATH…
+	background python3 "$FS" hold "$@"
+	wait_until test -s "$JOB_OUT"
+	HELD=$(<"$JOB_OUT")
+}
+
+@test "who opens the same image, version or thumbnail shares one descriptor" {
+	local before
+
+	PROVIDER=sketch mount_seed -o size=256x144
+	write fox "a fox"
+	write fox "a red fox"
+	wait_until has_thumb fox
+	wait_until nothing_is_pending
+	before=$(descriptors)
+	hold 500 "$MNT/images/fox.png" "$MNT/history/fox/0001.png" "$MNT/thumbs/fox.jpg"
+	same "1500 ok" "$HELD"
+	((before + 10 > $(descriptors)))
+	# They are all of the version that was opened, whatever comes.
+	write fox "a blue fox"
+	same 2 "$(files history/fox)"
+	kill "$JOB"
+	wait_until ended "$JOB"
+	wait_until has_fewer_than "$((before + 3))"
+}
+
+has_fewer_than() { # N
+	(($(descriptors) < $1))
+}
+
+@test "users who open many images leave the engine descriptors" {
+	local i
+
+	PROVIDER=sketch mount_seed -o size=256x144
+	for i in {10..49}; do write "fox$i" "a fox $i"; done
+	wait_until has_thumb fox49
+	prlimit --pid "$SEED_PID" --nofile=64:64
+	hold 1 "$MNT"/images/*.png
+	same "32 EMFILE" "$HELD"
+	same EMFILE "$(try_open images/fox49.png)"
+	same ok "$(try_open images/fox10.png)"
+	write owl "an owl"
+	same verified "$(record owl .state)"
+	kill "$JOB"
+	wait_until ended "$JOB"
+	wait_until opens images/owl.png
+}
+
+opens() { # PATH
+	same ok "$(try_open "$1")"
+}
