@@ -2,19 +2,40 @@
 
 #include "lib/base/text.h"
 
-struct draft *draft_new(char *text, size_t len, size_t limit, bool is_prompt)
+void draft_sum_init(struct draft_sum *sum, size_t most)
+{
+	atomic_init(&sum->bytes, 0);
+	sum->most = most;
+}
+
+static errint_t charge(struct draft_sum *sum, size_t more)
+{
+	if (atomic_fetch_add(&sum->bytes, more) + more <= sum->most)
+		return 0;
+	atomic_fetch_sub(&sum->bytes, more);
+	return -ENOSPC;
+}
+
+errint_t draft_new(char *text, size_t len, size_t limit, bool is_prompt, struct draft_sum *sum,
+		   struct draft **out)
 {
 	struct draft *draft = calloc(1, sizeof(*draft));
+	errint_t err = draft ? charge(sum, len) : -ENOMEM;
 
-	if (!draft)
-		return NULL;
+	if (err) {
+		free(draft);
+		free(text);
+		return err;
+	}
 	draft->data = text;
 	draft->len = draft->room = len;
+	draft->sum = sum;
 	draft->limit = limit;
 	draft->is_prompt = is_prompt;
 	draft->text_number = 1; /* 0 means no text */
 	pthread_mutex_init(&draft->mutex, NULL);
-	return draft;
+	*out = draft;
+	return 0;
 }
 
 void draft_free(struct draft *draft)
@@ -27,6 +48,7 @@ void draft_free(struct draft *draft)
 	pthread_mutex_unlock(&draft->mutex);
 	seed_ticket_unref(draft->ticket);
 	pthread_mutex_destroy(&draft->mutex);
+	atomic_fetch_sub(&draft->sum->bytes, draft->room);
 	free(draft->data);
 	free(draft);
 }
@@ -36,14 +58,22 @@ static errint_t reserve(struct draft *draft, size_t size)
 {
 	size_t room = 2 * draft->room;
 	char *data;
+	errint_t err;
 
 	if (size <= draft->room)
 		return 0;
+	if (room > draft->limit)
+		room = draft->limit;
 	if (room < size)
 		room = size;
+	err = charge(draft->sum, room - draft->room);
+	if (err)
+		return err;
 	data = realloc(draft->data, room);
-	if (!data)
+	if (!data) {
+		atomic_fetch_sub(&draft->sum->bytes, room - draft->room);
 		return -ENOMEM;
+	}
 	draft->data = data;
 	draft->room = room;
 	return 0;
@@ -80,6 +110,8 @@ errint_t draft_write(struct draft *draft, const char *data, size_t size, size_t 
 
 errint_t draft_truncate(struct draft *draft, size_t size)
 {
+	errint_t err;
+
 	if (size > draft->limit)
 		return -EFBIG;
 	clock_gettime(CLOCK_REALTIME, &draft->mtime);
@@ -93,8 +125,9 @@ errint_t draft_truncate(struct draft *draft, size_t size)
 		draft->len = 0;
 		return 0;
 	}
-	if (reserve(draft, size))
-		return -ENOMEM;
+	err = reserve(draft, size);
+	if (err)
+		return err;
 	if (size != draft->len)
 		draft->changed = true;
 	if (size > draft->len)

@@ -7,14 +7,23 @@
 #define SEED_FS_DRAFT_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "lib/engine/engine.h"
+
+/* What all drafts of a kind hold: whoever may write can have as many open as he likes. */
+struct draft_sum {
+	atomic_size_t bytes;
+	size_t most;
+};
+void draft_sum_init(struct draft_sum *sum, size_t most);
 
 struct draft {
 	pthread_mutex_t mutex;
 	unsigned users;       /* open handles; the inode table's mutex */
 	char *data;           /* owned, never NULL; `room` bytes, as many as were needed yet */
 	size_t len, room, limit;
+	struct draft_sum *sum; /* has `room` */
 	struct timespec mtime; /* of what is not committed yet */
 	bool made;            /* the file is there only because it was opened */
 	bool is_prompt;       /* the rules for prompts hold: UTF-8, no NUL */
@@ -31,9 +40,10 @@ struct draft {
 	struct seed_ticket *ticket; /* of the newest commit; NULL: none yet */
 };
 
-/* A draft with that text, malloc'd, which it takes. NULL without memory: then the text
- * stays the caller's. */
-struct draft *draft_new(char *text, size_t len, size_t limit, bool is_prompt);
+/* A draft with that text, malloc'd, which it takes in any case. -ENOMEM, or -ENOSPC: all of
+ * `sum` hold too much. */
+errint_t draft_new(char *text, size_t len, size_t limit, bool is_prompt, struct draft_sum *sum,
+		   struct draft **out) SEED_MUST_CHECK;
 void draft_free(struct draft *draft);
 
 /* All with draft->mutex held. Errors are those of man seed, Errors,

@@ -6,8 +6,8 @@
  * generation or an fsync; what must wait is handed to the engine with its
  * request and answered by waiting.c.
  *
- * Lock order: inode table → draft; the mutexes of the scratch files, the reports and
- * the gallery are leaves. No lock is held while replying, or across a library call that
+ * Lock order: inode table → draft; the mutexes of the scratch files, the reports, the
+ * gallery and what is held are leaves. No lock is held while replying, or across a library call that
  * does I/O other than a look at the state directory.
  */
 #ifndef SEED_FS_H
@@ -19,6 +19,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "fs/draft.h"
 #include "fs/options.h"
 #include "lib/base/buf.h"
 #include "lib/engine/engine.h"
@@ -106,7 +107,7 @@ struct node_type {
 	void (*forget)(struct fs *fs, struct inode *inode);
 };
 
-struct draft;
+struct held_text;
 struct scratch;
 
 struct inode {
@@ -151,17 +152,16 @@ struct handle {
 	bool created;         /* this open made the file */
 	unsigned fetches;     /* how often its bytes were brought (refresh.c) */
 	struct draft *draft;
-	char *text;           /* a snapshot, for files made by the program */
-	size_t text_len;
+	struct held_text *text; /* a snapshot, for files made by the program; NULL: none (held.c) */
 	struct seed_buf listing; /* of an open folder: listing.c */
+	size_t listing_held;  /* what it counts for */
 };
 
 /* index.html as it was last rendered (gallery.c). */
 struct gallery {
 	struct seed_disk *thread; /* that renders */
 	pthread_mutex_t mutex; /* of the following; a leaf */
-	char *text;            /* owned; NULL: not rendered yet */
-	size_t len;
+	struct held_text *text; /* a reference; NULL: not rendered yet */
 	uint64_t changes;      /* of the catalogue, before it was rendered */
 	int64_t kept_until_ms; /* monotonic */
 	struct timespec time;  /* when it was first seen to be as it is */
@@ -169,8 +169,7 @@ struct gallery {
 
 /* queue, metrics or gallery.json as they were last made (reports.c). */
 struct report_kept {
-	char *text;          /* owned; NULL: not made yet */
-	size_t len;
+	struct held_text *text; /* a reference; NULL: not made yet */
 	struct timespec time; /* when */
 	int64_t made_ms;     /* monotonic */
 	pid_t process;       /* for which: it sees the same for a moment; 0: out of sight */
@@ -215,6 +214,9 @@ struct fs {
 	struct gallery gallery;
 	pthread_mutex_t report_mutex; /* of the next */
 	struct report_kept reports[SEED_REPORT_COUNT]; /* by enum seed_report */
+	pthread_mutex_t held_mutex; /* of the next; a leaf */
+	size_t held_bytes;          /* texts and listings of all handles */
+	struct draft_sum prompt_drafts, callback_drafts;
 };
 
 /* ---- inode.c ---- */
@@ -294,6 +296,22 @@ bool handle_is_meant(struct fs *fs, fuse_req_t req, struct inode *inode);
  * many as they may. */
 errint_t opened_keep(struct handle *handle, int fd, bool is_version) SEED_MUST_CHECK;
 void opened_release(struct handle *handle);
+
+/* ---- held.c ---- */
+
+/* One reference. Takes `text` (malloc'd, or NULL) in any case; NULL without memory. */
+struct held_text *held_text_new(char *text, size_t len);
+struct held_text *held_text_ref(struct held_text *held);
+void held_text_unref(struct held_text *held); /* NULL allowed */
+size_t held_text_len(const struct held_text *held); /* NULL: 0 */
+const char *held_text_of(const struct held_text *held); /* not a string: it may have no NUL */
+bool held_text_is(const struct held_text *held, const void *text, size_t len);
+/* The handle reads that text; takes the reference in any case. -ENOMEM: there was no memory for it
+ * (NULL), or users hold too much. */
+errint_t held_show(struct handle *handle, struct held_text *held) SEED_MUST_CHECK;
+/* What the folder at `path` shows becomes the handle's. -ENOMEM: likewise. */
+errint_t held_list(struct handle *handle, const char *path) SEED_MUST_CHECK;
+void held_release(struct handle *handle);
 
 /* ---- listing.c ---- */
 

@@ -28,18 +28,19 @@ static const char *title_of(const struct fs *fs)
  * the mutex held. */
 static errint_t take(struct gallery *gallery, const struct seed_buf *buf)
 {
+	struct held_text *held;
 	char *text;
 
-	if (gallery->text && gallery->len == buf->len_bytes &&
-	    memcmp(gallery->text, buf->data, gallery->len) == 0)
+	if (held_text_is(gallery->text, buf->data, buf->len_bytes))
 		return 0;
 	text = malloc(buf->len_bytes);
-	if (!text)
+	if (text)
+		memcpy(text, buf->data, buf->len_bytes);
+	held = held_text_new(text, buf->len_bytes);
+	if (!held)
 		return -ENOMEM;
-	memcpy(text, buf->data, buf->len_bytes);
-	free(gallery->text);
-	gallery->text = text;
-	gallery->len = buf->len_bytes;
+	held_text_unref(gallery->text);
+	gallery->text = held;
 	clock_gettime(CLOCK_REALTIME, &gallery->time);
 	return 0;
 }
@@ -94,7 +95,7 @@ static errint_t index_getattr(struct fs *fs, struct inode *inode, struct stat *s
 
 	*timeout_s = 0;
 	pthread_mutex_lock(&fs->gallery.mutex);
-	attributes_made(fs, inode, (off_t)gallery->len,
+	attributes_made(fs, inode, (off_t)held_text_len(gallery->text),
 			gallery->text ? gallery->time : fs->started, st);
 	pthread_mutex_unlock(&fs->gallery.mutex);
 	return 0;
@@ -103,17 +104,12 @@ static errint_t index_getattr(struct fs *fs, struct inode *inode, struct stat *s
 /* An open file stays as it was when it was opened. */
 static errint_t snapshot(struct fs *fs, struct handle *handle)
 {
-	errint_t err = 0;
+	struct held_text *held;
 
 	pthread_mutex_lock(&fs->gallery.mutex);
-	handle->text = malloc(fs->gallery.len);
-	handle->text_len = fs->gallery.len;
-	if (handle->text)
-		memcpy(handle->text, fs->gallery.text, fs->gallery.len);
-	else
-		err = -ENOMEM;
+	held = held_text_ref(fs->gallery.text);
 	pthread_mutex_unlock(&fs->gallery.mutex);
-	return err;
+	return held_show(handle, held);
 }
 
 /* A stat(2) or, with `handle`, an open. */
@@ -233,7 +229,7 @@ void gallery_stop(struct fs *fs)
 
 void gallery_release(struct fs *fs)
 {
-	free(fs->gallery.text);
+	held_text_unref(fs->gallery.text);
 	fs->gallery.text = NULL;
 	pthread_mutex_destroy(&fs->gallery.mutex);
 }

@@ -62,8 +62,7 @@ void handle_free(struct handle *handle)
 	if (handle->draft)
 		inode_draft_put(handle->fs, handle->inode, handle->draft);
 	inode_put_handle(handle->fs, handle->inode);
-	seed_buf_release(&handle->listing);
-	free(handle->text);
+	held_release(handle);
 	handle->magic = 0;
 	free(handle);
 }

@@ -414,6 +414,9 @@ errint_t inodes_init(struct fs *fs, const struct node_type *root)
 	pthread_mutex_init(&fs->scratch_mutex, NULL);
 	pthread_mutex_init(&fs->gallery.mutex, NULL);
 	pthread_mutex_init(&fs->report_mutex, NULL);
+	pthread_mutex_init(&fs->held_mutex, NULL);
+	draft_sum_init(&fs->prompt_drafts, SEED_PROMPT_DRAFTS_ALL_BYTES);
+	draft_sum_init(&fs->callback_drafts, SEED_CALLBACK_DRAFTS_ALL_BYTES);
 	if (getrandom(&fs->number_salt, sizeof(fs->number_salt), GRND_NONBLOCK) < 0)
 		fs->number_salt = (uint64_t)getpid();
 	if (seed_table_init(&fs->paths) != 0 || seed_table_init(&fs->numbers) != 0)
@@ -429,5 +432,6 @@ void inodes_release(struct fs *fs)
 			inode_free(fs, (struct inode *)fs->paths.buckets[i]);
 	seed_table_release(&fs->paths);
 	seed_table_release(&fs->numbers);
+	pthread_mutex_destroy(&fs->held_mutex);
 	pthread_mutex_destroy(&fs->inode_mutex);
 }

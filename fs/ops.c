@@ -257,7 +257,7 @@ static void list_now(struct fs *fs, fuse_req_t req, struct handle *handle)
 	char path[FS_PATH_BYTES];
 
 	inode_path(fs, inode, path);
-	reply_open(req, handle, inode->type->list(fs, inode->type, path, &handle->listing));
+	reply_open(req, handle, held_list(handle, path));
 }
 
 static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)

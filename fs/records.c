@@ -51,15 +51,16 @@ static void record_open(struct fs *fs, fuse_req_t req, struct handle *handle)
 {
 	char path[FS_PATH_BYTES], name[FS_PATH_BYTES];
 	errint_t err = -ENOENT;
+	char *text = NULL;
 
 	/* Not through the page cache: the row under this name changes. */
 	handle->fi.direct_io = 1;
 	inode_path(fs, handle->inode, path);
 	if (path_stem(path, ".json", name))
-		handle->text = seed_store_record_text(fs->store, name, &err);
-	if (handle->text)
-		handle->text_len = strlen(handle->text);
-	reply_open(req, handle, handle->text ? 0 : err);
+		text = seed_store_record_text(fs->store, name, &err);
+	if (text)
+		err = held_show(handle, held_text_new(text, strlen(text)));
+	reply_open(req, handle, err);
 }
 
 const struct node_type records_folder = {

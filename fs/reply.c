@@ -117,7 +117,7 @@ void reply_part(fuse_req_t req, const char *text, size_t len, size_t size, off_t
 void text_read(struct fs *fs, fuse_req_t req, struct handle *handle, size_t size, off_t offset)
 {
 	SEED_UNUSED(fs);
-	reply_part(req, handle->text, handle->text_len, size, offset);
+	reply_part(req, held_text_of(handle->text), held_text_len(handle->text), size, offset);
 }
 
 void file_read(struct fs *fs, fuse_req_t req, struct handle *handle, size_t size, off_t offset)

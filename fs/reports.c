@@ -32,21 +32,20 @@ static errint_t report_getattr(struct fs *fs, struct inode *inode, struct stat *
 	const struct report_kept *kept = &fs->reports[kind_of(inode)];
 
 	pthread_mutex_lock(&fs->report_mutex);
-	attributes_made(fs, inode, (off_t)kept->len, kept->text ? kept->time : fs->started, st);
+	attributes_made(fs, inode, (off_t)held_text_len(kept->text), kept->text ? kept->time : fs->started, st);
 	pthread_mutex_unlock(&fs->report_mutex);
 	*timeout_s = 0;
 	return 0;
 }
 
-/* Takes the text. */
-static void keep(struct fs *fs, enum seed_report kind, char *text, pid_t process)
+/* Takes the reference. */
+static void keep(struct fs *fs, enum seed_report kind, struct held_text *text, pid_t process)
 {
 	struct report_kept *kept = &fs->reports[kind];
 
 	pthread_mutex_lock(&fs->report_mutex);
-	free(kept->text);
+	held_text_unref(kept->text);
 	kept->text = text;
-	kept->len = strlen(text);
 	kept->made_ms = seed_clock_now_ms();
 	kept->process = process;
 	clock_gettime(CLOCK_REALTIME, &kept->time);
@@ -60,18 +59,17 @@ static bool is_fresh(const struct report_kept *kept, pid_t process)
 	       seed_clock_now_ms() - kept->made_ms < KEPT_MS;
 }
 
-/* That one, copied; false: there is none. */
-static bool take_kept(struct fs *fs, enum seed_report kind, struct handle *handle)
+/* That one; NULL: there is none. */
+static struct held_text *take_kept(struct fs *fs, enum seed_report kind, pid_t process)
 {
 	const struct report_kept *kept = &fs->reports[kind];
+	struct held_text *text = NULL;
 
 	pthread_mutex_lock(&fs->report_mutex);
-	if (is_fresh(kept, handle->opener))
-		handle->text = strdup(kept->text);
-	if (handle->text)
-		handle->text_len = kept->len;
+	if (is_fresh(kept, process))
+		text = held_text_ref(kept->text);
 	pthread_mutex_unlock(&fs->report_mutex);
-	return handle->text != NULL;
+	return text;
 }
 
 struct making {
@@ -84,21 +82,22 @@ static void made(struct fs *fs, fuse_req_t req, int code, void *context)
 {
 	struct making *making = context;
 	struct handle *handle = making->handle;
+	struct held_text *text = NULL;
+	errint_t err = -code;
 
-	if (!code && handle && !(handle->text = strdup(making->text)))
-		code = ENOMEM;
-	if (!code) {
-		keep(fs, kind_of(making->inode), making->text,
+	if (err)
+		free(making->text);
+	else if (!(text = held_text_new(making->text, strlen(making->text))))
+		err = -ENOMEM;
+	if (!err)
+		keep(fs, kind_of(making->inode), held_text_ref(text),
 		     seed_process_of(fuse_req_ctx(req)->pid));
-		making->text = NULL;
-	}
 	if (handle) {
-		handle->text_len = code ? 0 : strlen(handle->text);
-		reply_open(req, handle, -code);
+		reply_open(req, handle, err ? err : held_show(handle, text));
 	} else {
-		reply_attributes(fs, req, making->inode, -code);
+		held_text_unref(text);
+		reply_attributes(fs, req, making->inode, err);
 	}
-	free(making->text);
 	free(making);
 }
 
@@ -143,10 +142,13 @@ static void report_getattr_later(struct fs *fs, fuse_req_t req, struct inode *in
 
 static void report_open(struct fs *fs, fuse_req_t req, struct handle *handle)
 {
+	struct held_text *text;
+
 	handle->fi.direct_io = 1;
 	handle_find_opener(handle);
-	if (take_kept(fs, kind_of(handle->inode), handle))
-		reply_open(req, handle, 0);
+	text = take_kept(fs, kind_of(handle->inode), handle->opener);
+	if (text)
+		reply_open(req, handle, held_show(handle, text));
 	else
 		make(fs, req, handle->inode, handle);
 }
@@ -154,7 +156,7 @@ static void report_open(struct fs *fs, fuse_req_t req, struct handle *handle)
 void reports_release(struct fs *fs)
 {
 	for (size_t i = 0; i < SEED_ARRAY_LEN(fs->reports); i++)
-		free(fs->reports[i].text);
+		held_text_unref(fs->reports[i].text);
 	pthread_mutex_destroy(&fs->report_mutex);
 }
 

@@ -41,11 +41,10 @@ static errint_t draft_get(struct fs *fs, struct inode *inode, struct draft **out
 		err = (text = strdup("")) ? 0 : -ENOMEM;
 	if (err)
 		return err;
-	fresh = draft_new(text, len, kind->limit, kind->is_prompt);
-	if (!fresh) {
-		free(text);
-		return -ENOMEM;
-	}
+	err = draft_new(text, len, kind->limit, kind->is_prompt,
+			kind->is_prompt ? &fs->prompt_drafts : &fs->callback_drafts, &fresh);
+	if (err)
+		return err;
 	/* Another open may have made one meanwhile: that one counts. */
 	pthread_mutex_lock(&fs->inode_mutex);
 	if (!inode->draft) {
@@ -74,6 +73,9 @@ static void log_refused(struct fs *fs, struct inode *inode, int code, size_t at)
 	else if (code == EINVAL)
 		seed_log_line(fs->log, path, SEED_LOG_ERROR "%s refused: a NUL at byte %zu "
 			      "(EINVAL); nothing was changed", what, at);
+	else if (code == ENOSPC)
+		seed_log_line(fs->log, path, SEED_LOG_ERROR "%s refused: all that are open hold too "
+			      "much (ENOSPC); nothing was changed", what);
 }
 
 /* ---- attributes ---- */

@@ -21,6 +21,13 @@ enum {
 	SEED_SCRATCH_BLOCK_BYTES = 4096,
 	/* `man seed`: one that nobody has open expires. */
 	SEED_SCRATCH_HOURS = 24,
+	/* `man seed`: what prompts that are open for writing hold, all together: ten thousand writers may
+	 * wait, with the longest text, and half as many again. And callbacks, of whoever sends them. */
+	SEED_PROMPT_DRAFTS_ALL_BYTES = 512 * 1024 * 1024,
+	SEED_CALLBACK_DRAFTS_ALL_BYTES = 64 * 1024 * 1024,
+	/* Texts and listings of open files and folders: a hundred listings of a hundred thousand names.
+	 * Opens of one gallery share it. */
+	SEED_HELD_ALL_BYTES = 256 * 1024 * 1024,
 	/* A webhook's body; the largest seen in documents is under 8 KiB. */
 	SEED_CALLBACK_MAX_BYTES = 256 * 1024,
 	/* An API's answer: a 4096x4096 PNG in base64 is under 64 MiB. */

@@ -11,6 +11,8 @@
   hold TIMES PATH…
       Opens each so often, or until that fails; prints how many are open and
       "ok" or the errno's name, and keeps them open until it is killed.
+  stuff BYTES PATH…
+      Opens each for writing and writes so much, likewise.
   fsync PATH
       Opens read-only, fsyncs: "ok" or the errno's name.
   alarm PATH TEXT
@@ -84,7 +86,7 @@ def open_only(path, *options):
     return "ok"
 
 
-def hold(times, *paths):
+def keep(calls):
     import resource
     import signal
 
@@ -92,14 +94,28 @@ def hold(times, *paths):
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     held, how = 0, "ok"
     try:
-        for path in paths:
-            for _ in range(int(times)):
-                os.open(path, os.O_RDONLY)
-                held += 1
+        for _ in calls:
+            held += 1
     except OSError as error:
         how = name(error)
     print(held, how, flush=True)
     signal.pause()
+
+
+def hold(times, *paths):
+    keep(os.open(path, os.O_RDONLY) for path in paths for _ in range(int(times)))
+
+
+def stuff(size, *paths):
+    data = b"x" * int(size)
+
+    def write_all():
+        for path in paths:
+            fd = os.open(path, os.O_WRONLY | os.O_CREAT)
+            for at in range(0, len(data), 65536):
+                os.write(fd, data[at:at + 65536])
+            yield
+    keep(write_all())
 
 
 def fsync(path):
@@ -212,7 +228,8 @@ def notify(path, *command):
 
 
 COMMANDS = {"write": write, "open": open_only, "fsync": fsync, "alarm": alarm, "many": many,
-            "png": png, "notify": notify, "hold": hold}
+            "png": png, "notify": notify, "hold": hold,
+            "stuff": stuff}
 
 if __name__ == "__main__":
     if len(sys.argv) < 3 or sys.argv[1] not in COMMANDS:

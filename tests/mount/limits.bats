@@ -214,3 +214,62 @@ has_fewer_than() { # N
 opens() { # PATH
 	same ok "$(try_open "$1")"
 }
+
+memory_kb() { # of the program
+	awk '$1 == "VmRSS:" { print $2 }' "/proc/$SEED_PID/status"
+}
+
+@test "who opens the gallery shares one text" {
+	local before
+
+	PROVIDER=sketch mount_seed -o size=256x144
+	write fox "a fox"
+	wait_until nothing_is_pending
+	((30000 < $(wc -c <"$MNT/index.html")))
+	before=$(memory_kb)
+	hold 4000 "$MNT/index.html"
+	same "4000 ok" "$HELD"
+	(($(memory_kb) < before + 50000))
+	write owl "an owl"
+	has "$(cat "$MNT/index.html")" owl
+}
+
+@test "all texts and listings that are open have a limit" {
+	local before text
+
+	PROVIDER=sketch mount_seed -o size=256x144
+	# A record of some 200 KB, since each byte is an escape, and is there twice.
+	text=$(head -c 32000 /dev/zero | tr '\0' '\1')
+	printf 'fox%s' "$text" >"$MNT/prompts/fox"
+	before=$(memory_kb)
+	hold 8000 "$MNT/records/fox.json"
+	has "$HELD" " ENOMEM"
+	(($(memory_kb) < before + 400000))
+	same ENOMEM "$(try_open records/fox.json)"
+	fails ls "$MNT/images"
+	# What needs no text goes on.
+	write owl "an owl"
+	same ok "$(try_open images/owl.png)"
+	kill "$JOB"
+	wait_until ended "$JOB"
+	wait_until ls "$MNT/images"
+	same verified "$(record owl .state)"
+}
+
+@test "all callbacks that are open have a limit, and prompts another" {
+	PROVIDER=sketch mount_seed -o size=256x144
+	background python3 "$FS" stuff 262144 "$MNT"/callbacks/track{100..399}
+	wait_until test -s "$JOB_OUT"
+	same "256 ENOSPC" "$(<"$JOB_OUT")"
+	same "write ENOSPC" "$(python3 "$FS" write "$MNT/callbacks/fox" '{"prompt":"a fox"}' | head -n 1)"
+	has "$(status_texts fox)" "Callback refused: all that are open hold too much (ENOSPC)"
+	write owl "an owl"
+	kill "$JOB"
+	wait_until ended "$JOB"
+	wait_until callback_is_taken
+	same verified "$(record fox .state)"
+}
+
+callback_is_taken() {
+	same ok "$(python3 "$FS" write "$MNT/callbacks/fox" '{"prompt":"a fox"}')"
+}
