@@ -1,0 +1,187 @@
+#include "lib/base/aside.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdalign.h>
+#include <stddef.h>
+
+/* At most so many hang at once: those of sixteen users and more. */
+#define THREADS_MAX 64
+
+enum state { WAITS, RUNS, DONE };
+
+struct job {
+	void (*work)(void *data);
+	struct job *next;
+	uid_t user;
+	enum state state;
+	bool left; /* nobody waits for it any more: it counts as held up */
+	alignas(max_align_t) char data[];
+};
+
+/* One for the program: the threads have nothing of a mount. */
+static struct {
+	pthread_once_t once;
+	pthread_mutex_t mutex; /* of all below; nothing else is locked with it */
+	pthread_cond_t begun, ended;
+	struct job *jobs;      /* that wait or run, newest first */
+	int threads, waiting, idle;
+} aside = { .once = PTHREAD_ONCE_INIT, .mutex = PTHREAD_MUTEX_INITIALIZER };
+
+static void set_up(void)
+{
+	pthread_condattr_t monotonic;
+
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&aside.begun, &monotonic);
+	pthread_cond_init(&aside.ended, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+}
+
+static void unlink_job(const struct job *job)
+{
+	struct job **link = &aside.jobs;
+
+	while (*link != job)
+		link = &(*link)->next;
+	*link = job->next;
+}
+
+/* The oldest that waits. */
+static struct job *take(void)
+{
+	struct job *oldest = NULL;
+
+	for (struct job *job = aside.jobs; job; job = job->next)
+		if (job->state == WAITS)
+			oldest = job;
+	return oldest;
+}
+
+static void run(struct job *job)
+{
+	job->state = RUNS;
+	aside.waiting--;
+	pthread_mutex_unlock(&aside.mutex);
+	job->work(job->data);
+	pthread_mutex_lock(&aside.mutex);
+	unlink_job(job);
+	job->state = DONE;
+	if (job->left)
+		free(job);
+	else
+		pthread_cond_broadcast(&aside.ended);
+}
+
+static void *thread_main(void *unused)
+{
+	struct job *job;
+
+	SEED_UNUSED(unused);
+	pthread_mutex_lock(&aside.mutex);
+	for (;;) {
+		while (!(job = take())) {
+			aside.idle++;
+			pthread_cond_wait(&aside.begun, &aside.mutex);
+			aside.idle--;
+		}
+		run(job);
+	}
+	return NULL;
+}
+
+static bool start_thread(void)
+{
+	pthread_attr_t attributes;
+	sigset_t all, before;
+	pthread_t thread;
+	int err;
+
+	if (aside.threads == THREADS_MAX || pthread_attr_init(&attributes))
+		return false;
+	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	/* Signals belong to the main thread. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	err = pthread_create(&thread, &attributes, thread_main, NULL);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attributes);
+	if (!err)
+		aside.threads++;
+	return !err;
+}
+
+static bool holds_too_much(uid_t user)
+{
+	int held = 0;
+
+	for (const struct job *job = aside.jobs; job; job = job->next)
+		held += job->left && job->user == user;
+	return held >= SEED_ASIDE_HELD_MAX;
+}
+
+/* False: nobody would run it. A thread that is about to be idle is no promise, since what
+ * it runs may hang. */
+static bool begin(struct job *job)
+{
+	if (holds_too_much(job->user) || (aside.idle <= aside.waiting && !start_thread()))
+		return false;
+	job->next = aside.jobs;
+	aside.jobs = job;
+	aside.waiting++;
+	pthread_cond_signal(&aside.begun);
+	return true;
+}
+
+static struct timespec deadline_after(int wait_ms)
+{
+	struct timespec at;
+
+	clock_gettime(CLOCK_MONOTONIC, &at);
+	at.tv_sec += wait_ms / 1000;
+	at.tv_nsec += wait_ms % 1000 * 1000000L;
+	if (at.tv_nsec >= 1000000000L) {
+		at.tv_sec++;
+		at.tv_nsec -= 1000000000L;
+	}
+	return at;
+}
+
+/* Whether the job, which has been begun, is the caller's to free. */
+static bool wait_for(struct job *job, const struct timespec *deadline)
+{
+	while (job->state != DONE)
+		if (pthread_cond_timedwait(&aside.ended, &aside.mutex, deadline) == ETIMEDOUT)
+			break;
+	job->left = job->state == RUNS;
+	if (job->state == WAITS) {
+		unlink_job(job);
+		aside.waiting--;
+	}
+	return !job->left;
+}
+
+bool seed_aside(uid_t user, void (*work)(void *data), void *data, size_t size, int wait_ms)
+{
+	const struct timespec deadline = deadline_after(wait_ms);
+	struct job *job = calloc(1, sizeof(*job) + size);
+	bool mine = true, done;
+
+	if (!job)
+		return false;
+	job->work = work;
+	job->user = user;
+	memcpy(job->data, data, size);
+	pthread_once(&aside.once, set_up);
+	pthread_mutex_lock(&aside.mutex);
+	if (begin(job))
+		mine = wait_for(job, &deadline);
+	done = mine && job->state == DONE;
+	pthread_mutex_unlock(&aside.mutex);
+	if (done)
+		memcpy(data, job->data, size);
+	if (mine)
+		free(job);
+	return done;
+}

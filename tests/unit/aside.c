@@ -1,0 +1,107 @@
+/* lib/base/aside.c: what hangs is left, and who made it hang. */
+#include "tests/unit/unit.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "lib/base/aside.h"
+
+struct task {
+	int fd; /* the work reads a byte from it */
+	char answer;
+};
+
+static void read_byte(void *data)
+{
+	struct task *task = data;
+
+	if (read(task->fd, &task->answer, 1) != 1)
+		task->answer = '!';
+}
+
+static void add(void *data)
+{
+	++*(int *)data;
+}
+
+static bool adds(uid_t user)
+{
+	int number = 41;
+	bool done = seed_aside(user, add, &number, sizeof(number), 10000);
+
+	assert_int_equal(number, done ? 42 : 41);
+	return done;
+}
+
+static void test_done(void **state)
+{
+	SEED_UNUSED(state);
+	for (int i = 0; i < 1000; i++)
+		assert_true(adds(1));
+}
+
+/* More than may hang of one user hang; then they end. */
+static void test_held(void **state)
+{
+	struct task task = { 0 };
+	int fds[2], others[2];
+
+	SEED_UNUSED(state);
+	assert_int_equal(pipe(fds), 0);
+	task.fd = fds[0];
+	for (int i = 0; i < SEED_ASIDE_HELD_MAX; i++) {
+		assert_true(adds(1));
+		assert_false(seed_aside(1, read_byte, &task, sizeof(task), 100));
+		assert_int_equal(task.answer, 0);
+	}
+	assert_false(adds(1));
+	assert_true(adds(2));
+	assert_int_equal(write(fds[1], "ab", 2), 2);
+	while (!adds(1))
+		usleep(1000);
+	/* Who has not read yet reads from the first pipe. */
+	assert_int_equal(pipe(others), 0);
+	task.fd = others[0];
+	assert_int_equal(write(others[1], "c", 1), 1);
+	while (!seed_aside(1, read_byte, &task, sizeof(task), 10000))
+		usleep(1000);
+	assert_int_equal(task.answer, 'c');
+	close(others[0]);
+	close(others[1]);
+}
+
+/* Many users hold it up: at last nothing is begun, and nothing waits. */
+static void test_no_threads(void **state)
+{
+	struct task task = { 0 };
+	int fds[2], users = 100;
+
+	SEED_UNUSED(state);
+	assert_int_equal(pipe(fds), 0);
+	task.fd = fds[0];
+	while (seed_aside((uid_t)users, add, &(int){ 0 }, sizeof(int), 10000)) {
+		assert_false(seed_aside((uid_t)users, read_byte, &task, sizeof(task), 10));
+		assert_in_range(users++, 100, 200);
+	}
+	for (int i = 100; i < users; i++)
+		assert_int_equal(write(fds[1], "x", 1), 1);
+	while (!adds(1))
+		usleep(1000);
+	/* All end before their pipe does. */
+	for (int i = 100; i < users; i++)
+		while (!adds((uid_t)i))
+			usleep(1000);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_done),
+		cmocka_unit_test(test_held),
+		cmocka_unit_test(test_no_threads),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
