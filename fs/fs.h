@@ -24,6 +24,7 @@
 #include "lib/base/buf.h"
 #include "lib/engine/engine.h"
 #include "lib/base/log.h"
+#include "lib/base/process.h"
 #include "lib/base/table.h"
 #include "lib/store/store.h"
 
@@ -44,7 +45,7 @@ struct version {
 
 /* What a look-up found. */
 struct found {
-	pid_t caller; /* set before a look-up; 0: out of sight */
+	struct seed_process caller; /* set before a look-up */
 	const struct node_type *type;
 	char path[FS_PATH_BYTES];
 	struct version version; /* a scratch file's: its number */
@@ -277,6 +278,8 @@ bool version_equal(struct version a, struct version b);
 extern const struct fuse_lowlevel_ops seedfs_ops;
 
 /* ---- handle.c ---- */
+
+struct seed_process fs_caller(fuse_req_t req);
 
 /* A new handle of an inode for this request; NULL without memory. */
 struct handle *handle_new(fuse_req_t req, struct inode *inode, const struct fuse_file_info *fi);

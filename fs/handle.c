@@ -7,6 +7,13 @@
 /* Ten million long names: a folder of so many cannot be listed. */
 #define LISTING_MAX_BYTES ((size_t)2 << 30)
 
+struct seed_process fs_caller(fuse_req_t req)
+{
+	const struct fuse_ctx *context = fuse_req_ctx(req);
+
+	return (struct seed_process){ .tid = context->pid, .uid = context->uid };
+}
+
 struct handle *handle_new(fuse_req_t req, struct inode *inode, const struct fuse_file_info *fi)
 {
 	struct handle *handle = calloc(1, sizeof(*handle));
@@ -36,17 +43,19 @@ struct handle *handle_new(fuse_req_t req, struct inode *inode, const struct fuse
 
 void handle_find_opener(struct handle *handle)
 {
-	handle->opener = seed_process_of(handle->thread);
+	const struct seed_process process = { .tid = handle->thread, .uid = (uid_t)handle->uid };
+
+	handle->opener = seed_process_of(process);
 }
 
 bool handle_is_meant(struct fs *fs, fuse_req_t req, struct inode *inode)
 {
-	pid_t pid = fuse_req_ctx(req)->pid;
-	int has = seed_process_has_open(pid, inode->number);
+	const struct seed_process process = fs_caller(req);
+	int has = seed_process_has_open(process, inode->number);
 
 	/* A descriptor that was closed may still have its handle; O_PATH makes none. */
 	return (has > 0 || (has < 0 && inode_is_open(fs, inode))) &&
-	       !seed_process_asks_by_name(pid);
+	       !seed_process_asks_by_name(process);
 }
 
 void handle_free(struct handle *handle)

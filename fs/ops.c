@@ -38,7 +38,7 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 /* `away`: whether the name is known is for the store to say, which did not answer. */
 static void lookup_now(struct fs *fs, fuse_req_t req, struct inode *folder, const char *name, int away)
 {
-	struct found found = { .caller = fuse_req_ctx(req)->pid };
+	struct found found = { .caller = fs_caller(req) };
 	char path[FS_PATH_BYTES];
 	errint_t err;
 

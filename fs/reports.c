@@ -76,6 +76,7 @@ struct making {
 	struct inode *inode;
 	char *text;
 	struct handle *handle; /* an open; NULL: a stat */
+	pid_t process;         /* which asks; looked up before: the engine's thread must not wait for it */
 };
 
 static void made(struct fs *fs, fuse_req_t req, int code, void *context)
@@ -90,8 +91,7 @@ static void made(struct fs *fs, fuse_req_t req, int code, void *context)
 	else if (!(text = held_text_new(making->text, strlen(making->text))))
 		err = -ENOMEM;
 	if (!err)
-		keep(fs, kind_of(making->inode), held_text_ref(text),
-		     seed_process_of(fuse_req_ctx(req)->pid));
+		keep(fs, kind_of(making->inode), held_text_ref(text), making->process);
 	if (handle) {
 		reply_open(req, handle, err ? err : held_show(handle, text));
 	} else {
@@ -102,7 +102,7 @@ static void made(struct fs *fs, fuse_req_t req, int code, void *context)
 }
 
 /* Replies once the engine has made one, for a stat or for `handle`. */
-static void make(struct fs *fs, fuse_req_t req, struct inode *inode, struct handle *handle)
+static void make(struct fs *fs, fuse_req_t req, struct inode *inode, struct handle *handle, pid_t process)
 {
 	struct making *making = calloc(1, sizeof(*making));
 	struct seed_wait *wait = NULL;
@@ -110,6 +110,7 @@ static void make(struct fs *fs, fuse_req_t req, struct inode *inode, struct hand
 	if (making) {
 		making->inode = inode;
 		making->handle = handle;
+		making->process = process;
 		wait = waiting_new(fs, req, made, making);
 	}
 	if (!wait) {
@@ -127,7 +128,7 @@ static void make(struct fs *fs, fuse_req_t req, struct inode *inode, struct hand
 static void report_getattr_later(struct fs *fs, fuse_req_t req, struct inode *inode,
 				 struct handle *handle)
 {
-	pid_t process = seed_process_of(fuse_req_ctx(req)->pid);
+	pid_t process = seed_process_of(fs_caller(req));
 	bool fresh;
 
 	SEED_UNUSED(handle);
@@ -137,7 +138,7 @@ static void report_getattr_later(struct fs *fs, fuse_req_t req, struct inode *in
 	if (fresh)
 		reply_attributes(fs, req, inode, 0);
 	else
-		make(fs, req, inode, NULL);
+		make(fs, req, inode, NULL, process);
 }
 
 static void report_open(struct fs *fs, fuse_req_t req, struct handle *handle)
@@ -150,7 +151,7 @@ static void report_open(struct fs *fs, fuse_req_t req, struct handle *handle)
 	if (text)
 		reply_open(req, handle, held_show(handle, text));
 	else
-		make(fs, req, handle->inode, handle);
+		make(fs, req, handle->inode, handle, handle->opener);
 }
 
 void reports_release(struct fs *fs)

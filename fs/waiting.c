@@ -40,7 +40,7 @@ struct seed_wait *waiting_uninterrupted(struct fs *fs, fuse_req_t req, waiting_r
 	waiting->reply = reply;
 	waiting->context = context;
 	waiting->wait.done = finish;
-	waiting->wait.tid = fuse_req_ctx(req)->pid;
+	waiting->wait.process = fs_caller(req);
 	waiting->wait.engine = fs->engine;
 	return &waiting->wait;
 }

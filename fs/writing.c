@@ -351,7 +351,7 @@ static bool is_opener(fuse_req_t req, struct handle *handle, uint64_t lock_owner
 	pid_t pid = fuse_req_ctx(req)->pid;
 
 	if (pid != 0 && handle->opener != 0)
-		return seed_process_of(pid) == handle->opener;
+		return seed_process_of(fs_caller(req)) == handle->opener;
 	/* Out of sight (another pid namespace): the lock owner tells processes
 	 * apart, and the first flush is the opener's (a shell's redirection
 	 * closes its own copy before anything is written). */
@@ -572,13 +572,13 @@ static void log_overwritten(struct fs *fs, struct handle *handle)
  * opener closes its last descriptor that can write to it. */
 static bool ends_text(fuse_req_t req, struct handle *handle, bool opener)
 {
-	pid_t pid = fuse_req_ctx(req)->pid;
+	const struct seed_process process = fs_caller(req);
 
 	/* A process that a signal ended may have written only half of it. */
-	handle->killed = seed_process_was_killed(pid);
+	handle->killed = seed_process_was_killed(process);
 	if (!opener || handle->killed)
 		return false;
-	if (!seed_process_holds(pid, handle->inode->number))
+	if (!seed_process_holds(process, handle->inode->number))
 		return true;
 	pthread_mutex_lock(&handle->draft->mutex);
 	if (handle->draft->changed)
@@ -608,7 +608,7 @@ static bool has_written(struct handle *handle)
  * the process (ps) would wait. */
 static bool is_unwatched(fuse_req_t req, const struct handle *handle)
 {
-	return (handle->fi.flags & O_NONBLOCK) || seed_process_is_in_exec(fuse_req_ctx(req)->pid);
+	return (handle->fi.flags & O_NONBLOCK) || seed_process_is_in_exec(fs_caller(req));
 }
 
 /* The newer text has an outcome; the descriptor's own text has none. */

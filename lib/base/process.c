@@ -7,20 +7,55 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "lib/base/aside.h"
+
 /* PF_… of linux/sched.h, as field 9 of /proc/PID/stat shows them. */
 #define FLAG_EXITING 0x4
 #define FLAG_SIGNALED 0x400
 
-#define DESCRIPTORS_MAX 256
+/* A look takes microseconds. One that takes so long is held up, or the machine is: then an
+ * answer that is wrong costs a picture, and waiting costs little. */
+#define WAIT_MS 2000
+/* The engine's thread does more than this, and will ask again. */
+#define SIGNALS_WAIT_MS 500
 
-static bool read_proc(pid_t tid, const char *file, char *text, size_t size)
+#define DESCRIPTORS_MAX 256
+/* Processor time for the descriptors of one process, some fifty times what is usual. What
+ * fdinfo says of an epoll with many items, or of a file with many locks, takes milliseconds. */
+#define LOOK_MAX_MS 50
+
+/* One question, which a thread of lib/base/aside.h answers. */
+struct look {
+	pid_t tid;
+	uint64_t inode_number;
+	bool writing;
+	int answer;
+};
+
+static int ask(struct seed_process process, void (*question)(void *look), struct look look,
+	       int unknown, int wait_ms)
+{
+	look.tid = process.tid;
+	if (process.tid <= 0 ||
+	    !seed_aside(process.uid, question, &look, sizeof(look), wait_ms))
+		return unknown;
+	return look.answer;
+}
+
+static int open_proc(pid_t tid, const char *file)
 {
 	char path[NAME_MAX + 64];
-	ssize_t n;
-	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%ld/%s", (long)tid, file);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* For files that have a known most. The kernel gives such a one in one piece. */
+static bool read_proc(pid_t tid, const char *file, char *text, size_t size)
+{
+	int fd = open_proc(tid, file);
+	ssize_t n;
+
 	if (fd < 0)
 		return false;
 	n = read(fd, text, size - 1);
@@ -31,20 +66,86 @@ static bool read_proc(pid_t tid, const char *file, char *text, size_t size)
 	return true;
 }
 
-static uint64_t field(const char *text, const char *name, int base)
-{
-	const char *at = strstr(text, name);
+/* ---- status ---- */
 
-	return at ? strtoull(at + strlen(name), NULL, base) : 0;
+enum field { TGID, VM_SIZE, VM_EXE, THREADS, PENDING, SHARED_PENDING, BLOCKED, IGNORED, CAUGHT, FIELDS };
+
+static const struct {
+	const char *name;
+	int base;
+} fields[FIELDS] = {
+	[TGID] = { "Tgid:", 10 },
+	[VM_SIZE] = { "VmSize:", 10 },
+	[VM_EXE] = { "VmExe:", 10 },
+	[THREADS] = { "Threads:", 10 },
+	[PENDING] = { "SigPnd:", 16 },
+	[SHARED_PENDING] = { "ShdPnd:", 16 },
+	[BLOCKED] = { "SigBlk:", 16 },
+	[IGNORED] = { "SigIgn:", 16 },
+	[CAUGHT] = { "SigCgt:", 16 },
+};
+
+struct status {
+	uint64_t values[FIELDS]; /* 0 where it is missing */
+	bool has[FIELDS];
+	char line[64]; /* its beginning: no field that counts is longer */
+	size_t len;
+};
+
+static void end_line(struct status *status)
+{
+	status->line[status->len] = '\0';
+	status->len = 0;
+	for (size_t i = 0; i < FIELDS; i++) {
+		const size_t len = strlen(fields[i].name);
+
+		if (strncmp(status->line, fields[i].name, len) != 0)
+			continue;
+		status->values[i] = strtoull(status->line + len, NULL, fields[i].base);
+		status->has[i] = true;
+	}
 }
 
-pid_t seed_process_of(pid_t tid)
+static void add_text(struct status *status, const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] == '\n')
+			end_line(status);
+		else if (status->len < sizeof(status->line) - 1)
+			status->line[status->len++] = text[i];
+	}
+}
+
+/* 0, or -errno: without a process, -ENOENT or -ESRCH. A process has up to 65,536 groups, which
+ * are one line of 700,000 bytes, so the file is read in pieces. Memory (Vm…) stands between the
+ * groups and the signals: where the last signals are, a field that is missing does not exist. */
+static errint_t read_status(pid_t tid, struct status *status)
 {
 	char text[4096];
+	int fd = open_proc(tid, "status"), err;
+	ssize_t n;
 
-	if (tid <= 0 || !read_proc(tid, "status", text, sizeof(text)))
-		return tid;
-	return (pid_t)field(text, "\nTgid:\t", 10);
+	memset(status, 0, sizeof(*status));
+	if (fd < 0)
+		return -errno;
+	while ((n = read(fd, text, sizeof(text))) > 0)
+		add_text(status, text, (size_t)n);
+	err = n < 0 ? -errno : 0;
+	close(fd);
+	return !err && !status->has[CAUGHT] ? -EIO : err;
+}
+
+static void look_for_process(void *context)
+{
+	struct look *look = context;
+	struct status status;
+
+	look->answer = read_status(look->tid, &status) ? look->tid : (pid_t)status.values[TGID];
+}
+
+pid_t seed_process_of(struct seed_process process)
+{
+	return ask(process, look_for_process, (struct look){ 0 }, process.tid, WAIT_MS);
 }
 
 static uint64_t bit(int signal_number)
@@ -52,26 +153,52 @@ static uint64_t bit(int signal_number)
 	return (uint64_t)1 << (signal_number - 1);
 }
 
-bool seed_process_is_ending(pid_t tid)
+static bool has_ending_signal(const struct status *status)
 {
 	/* Signals whose default action is to do nothing, to stop or to go on. */
 	const uint64_t harmless = bit(SIGCHLD) | bit(SIGURG) | bit(SIGWINCH) | bit(SIGCONT) |
 				  bit(SIGSTOP) | bit(SIGTSTP) | bit(SIGTTIN) | bit(SIGTTOU);
 	const uint64_t asks_to_end = bit(SIGINT) | bit(SIGTERM) | bit(SIGHUP) | bit(SIGQUIT);
-	uint64_t pending, caught, ignored, blocked;
-	char text[4096];
+	uint64_t pending = status->values[PENDING] | status->values[SHARED_PENDING];
 
-	if (tid <= 0 || !read_proc(tid, "status", text, sizeof(text)))
-		return true;
-	pending = field(text, "\nSigPnd:\t", 16) | field(text, "\nShdPnd:\t", 16);
-	blocked = field(text, "\nSigBlk:\t", 16);
-	ignored = field(text, "\nSigIgn:\t", 16);
-	caught = field(text, "\nSigCgt:\t", 16);
 	if (pending & bit(SIGKILL))
 		return true;
-	pending &= ~blocked & ~ignored;
-	return (pending & asks_to_end) || (pending & ~caught & ~harmless);
+	pending &= ~status->values[BLOCKED] & ~status->values[IGNORED];
+	return (pending & asks_to_end) || (pending & ~status->values[CAUGHT] & ~harmless);
 }
+
+static void look_at_signals(void *context)
+{
+	struct look *look = context;
+	struct status status;
+	errint_t err = read_status(look->tid, &status);
+
+	look->answer = err == -ENOENT || err == -ESRCH || (!err && has_ending_signal(&status));
+}
+
+bool seed_process_is_ending(struct seed_process process)
+{
+	return process.tid <= 0 ||
+	       ask(process, look_at_signals, (struct look){ 0 }, false, SIGNALS_WAIT_MS);
+}
+
+static void look_at_exec(void *context)
+{
+	struct look *look = context;
+	struct status status;
+
+	/* When execve() closes descriptors, the process has its new memory, but no program
+	 * in it yet. A program that runs always has code. */
+	look->answer = !read_status(look->tid, &status) && status.has[VM_EXE] &&
+		       status.values[VM_EXE] == 0;
+}
+
+bool seed_process_is_in_exec(struct seed_process process)
+{
+	return ask(process, look_at_exec, (struct look){ 0 }, false, WAIT_MS);
+}
+
+/* ---- exit ---- */
 
 /* The kernel shows the exit code only to those who may trace the process; others see 0. */
 static bool may_look(pid_t tid)
@@ -82,16 +209,16 @@ static bool may_look(pid_t tid)
 	return readlink(path, target, sizeof(target)) >= 0 || errno != EACCES;
 }
 
-bool seed_process_was_killed(pid_t tid)
+static bool was_killed(pid_t tid)
 {
+	struct status status;
 	unsigned flags = 0;
-	char status[4096], text[4096];
+	char text[4096]; /* 52 numbers and a name of 64 bytes */
 	char *at, *last;
 
-	if (tid <= 0 || !read_proc(tid, "status", status, sizeof(status)))
-		return false;
 	/* An exit gives the memory back before it closes descriptors. */
-	if (strstr(status, "\nVmSize:") || !read_proc(tid, "stat", text, sizeof(text)))
+	if (read_status(tid, &status) || status.has[VM_SIZE] ||
+	    !read_proc(tid, "stat", text, sizeof(text)))
 		return false;
 	at = strrchr(text, ')'); /* the name before it may hold anything */
 	last = strrchr(text, ' '); /* field 52, the exit code: status in wait(2)'s form */
@@ -101,67 +228,104 @@ bool seed_process_was_killed(pid_t tid)
 	if (may_look(tid))
 		return (strtol(last + 1, NULL, 10) & 0x7f) != 0;
 	/* The flag is also set where one thread of several calls exit(). */
-	return (flags & FLAG_SIGNALED) &&
-	       (field(status, "\nThreads:\t", 10) == 1 || field(status, "\nShdPnd:\t", 16) != 0);
+	return (flags & FLAG_SIGNALED) && (status.values[THREADS] == 1 || status.values[SHARED_PENDING] != 0);
 }
 
-/* Reads the lines "flags:" (octal) and "ino:" of one descriptor. */
-static bool is_open_at(pid_t tid, const char *descriptor, uint64_t inode_number, bool writing)
+static void look_at_exit(void *context)
+{
+	struct look *look = context;
+
+	look->answer = was_killed(look->tid);
+}
+
+bool seed_process_was_killed(struct seed_process process)
+{
+	return ask(process, look_at_exit, (struct look){ 0 }, false, WAIT_MS);
+}
+
+/* ---- descriptors ---- */
+
+/* An epoll, a pipe, a socket: no file has such a link. Where the link cannot be read (it takes
+ * CAP_DAC_READ_SEARCH for another user's), fdinfo is, which is slower. */
+static bool is_no_file(pid_t tid, const char *descriptor)
+{
+	char path[NAME_MAX + 64], link[1];
+
+	snprintf(path, sizeof(path), "/proc/%ld/fd/%s", (long)tid, descriptor);
+	return readlink(path, link, sizeof(link)) > 0 && link[0] != '/';
+}
+
+static uint64_t field(const char *text, const char *name, int base)
+{
+	const char *at = strstr(text, name);
+
+	return at ? strtoull(at + strlen(name), NULL, base) : 0;
+}
+
+/* Reads the lines "flags:" (octal) and "ino:" of one descriptor. They are among the first. */
+static bool is_open_at(const struct look *look, const char *descriptor)
 {
 	char file[NAME_MAX + sizeof("fdinfo/")], text[512];
 
 	snprintf(file, sizeof(file), "fdinfo/%s", descriptor);
-	return read_proc(tid, file, text, sizeof(text)) &&
-	       field(text, "\nino:\t", 10) == inode_number &&
-	       (!writing || (field(text, "\nflags:\t", 8) & O_ACCMODE) != O_RDONLY);
+	return read_proc(look->tid, file, text, sizeof(text)) &&
+	       field(text, "\nino:\t", 10) == look->inode_number &&
+	       (!look->writing || (field(text, "\nflags:\t", 8) & O_ACCMODE) != O_RDONLY);
+}
+
+static int64_t processor_ms(void)
+{
+	struct timespec used;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+	return used.tv_sec * (int64_t)1000 + used.tv_nsec / 1000000;
 }
 
 /* 1: it has the file open. 0: it does not. -1: not all descriptors could be looked at. */
-static int look_for(pid_t tid, uint64_t inode_number, bool writing)
+static int look_through(const struct look *look, DIR *folder)
 {
+	const int64_t end_ms = processor_ms() + LOOK_MAX_MS;
 	const struct dirent *entry;
-	int looked_at = 0;
-	bool found = false;
+
+	for (int left = DESCRIPTORS_MAX; (entry = readdir(folder)) != NULL;) {
+		if (entry->d_name[0] == '.')
+			continue;
+		if (left-- == 0 || processor_ms() > end_ms)
+			return -1;
+		if (!is_no_file(look->tid, entry->d_name) && is_open_at(look, entry->d_name))
+			return 1;
+	}
+	return 0;
+}
+
+static void look_for_file(void *context)
+{
+	struct look *look = context;
 	char path[64];
 	DIR *folder;
 
-	if (tid <= 0)
-		return -1;
-	snprintf(path, sizeof(path), "/proc/%ld/fdinfo", (long)tid);
+	snprintf(path, sizeof(path), "/proc/%ld/fdinfo", (long)look->tid);
 	folder = opendir(path);
-	if (!folder)
-		return -1;
-	while (!found && (entry = readdir(folder)) != NULL) {
-		if (entry->d_name[0] == '.')
-			continue;
-		if (looked_at++ == DESCRIPTORS_MAX)
-			break;
-		found = is_open_at(tid, entry->d_name, inode_number, writing);
-	}
-	closedir(folder);
-	return found ? 1 : looked_at > DESCRIPTORS_MAX ? -1 : 0;
+	look->answer = folder ? look_through(look, folder) : -1;
+	if (folder)
+		closedir(folder);
 }
 
-bool seed_process_holds(pid_t tid, uint64_t inode_number)
+bool seed_process_holds(struct seed_process process, uint64_t inode_number)
 {
-	return look_for(tid, inode_number, true) == 1;
+	const struct look look = { .inode_number = inode_number, .writing = true };
+
+	return ask(process, look_for_file, look, -1, WAIT_MS) == 1;
 }
 
-int seed_process_has_open(pid_t tid, uint64_t inode_number)
+int seed_process_has_open(struct seed_process process, uint64_t inode_number)
 {
-	return look_for(tid, inode_number, false);
+	const struct look look = { .inode_number = inode_number };
+
+	return ask(process, look_for_file, look, -1, WAIT_MS);
 }
 
-bool seed_process_is_in_exec(pid_t tid)
-{
-	char text[4096];
-
-	if (tid <= 0 || !read_proc(tid, "status", text, sizeof(text)))
-		return false;
-	/* When execve() closes descriptors, the process has its new memory, but no program
-	 * in it yet. A program that runs always has code. */
-	return strstr(text, "\nVmExe:") && field(text, "\nVmExe:", 10) == 0;
-}
+/* ---- system calls ---- */
 
 /* The number and arguments of the thread's system call. False: it is in none, or cannot be
  * seen. Reads `syscall`. */
@@ -169,12 +333,12 @@ static bool read_syscall(pid_t tid, long *number, unsigned long arguments[4])
 {
 	char text[256];
 
-	return tid > 0 && read_proc(tid, "syscall", text, sizeof(text)) &&
+	return read_proc(tid, "syscall", text, sizeof(text)) &&
 	       sscanf(text, "%ld %lx %lx %lx %lx", number, &arguments[0], &arguments[1],
 		      &arguments[2], &arguments[3]) == 5;
 }
 
-bool seed_process_is_renaming(pid_t tid)
+static bool is_renaming(pid_t tid)
 {
 	static const long renames[] = {
 #ifdef SYS_rename
@@ -196,7 +360,19 @@ bool seed_process_is_renaming(pid_t tid)
 	return false;
 }
 
-bool seed_process_asks_by_name(pid_t tid)
+static void look_for_rename(void *context)
+{
+	struct look *look = context;
+
+	look->answer = is_renaming(look->tid);
+}
+
+bool seed_process_is_renaming(struct seed_process process)
+{
+	return ask(process, look_for_rename, (struct look){ 0 }, false, WAIT_MS);
+}
+
+static bool asks_by_name(pid_t tid)
 {
 	static const long by_name[] = {
 #ifdef SYS_stat
@@ -219,4 +395,16 @@ bool seed_process_asks_by_name(pid_t tid)
 		if (by_name[i] == number)
 			return true;
 	return false;
+}
+
+static void look_for_name(void *context)
+{
+	struct look *look = context;
+
+	look->answer = asks_by_name(look->tid);
+}
+
+bool seed_process_asks_by_name(struct seed_process process)
+{
+	return ask(process, look_for_name, (struct look){ 0 }, false, WAIT_MS);
 }

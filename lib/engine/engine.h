@@ -15,6 +15,7 @@
 #include "lib/base/base.h"
 #include "lib/net/key.h"
 #include "lib/base/log.h"
+#include "lib/base/process.h"
 #include "lib/record/params.h"
 #include "lib/provider/provider.h"
 #include "lib/store/store.h"
@@ -69,7 +70,7 @@ void seed_ticket_unref(struct seed_ticket *ticket); /* NULL is allowed */
 struct seed_wait {
 	/* The caller's. */
 	void (*done)(struct seed_wait *wait, int code); /* 0 or a positive errno; owns `wait` again */
-	pid_t tid;        /* who waits: its signals are looked at after an interrupt */
+	struct seed_process process; /* who waits: its signals are looked at after an interrupt */
 	struct seed_engine *engine; /* for seed_engine_interrupt(), which may come at once */
 	bool until_begun; /* answered as soon as the prompt is on disk */
 	/* Set by seed_engine_interrupt(). */

@@ -91,7 +91,7 @@ static void look_at(struct seed_engine *engine, struct seed_wait *wait)
 {
 	if (!atomic_load(&wait->interrupted))
 		return;
-	if (seed_process_is_ending(wait->tid)) {
+	if (seed_process_is_ending(wait->process)) {
 		engine->metrics.interrupted++;
 		wait_finish(engine, wait, EINTR);
 	} else if (!wait->watched) {

@@ -79,6 +79,16 @@ os.execv('/bin/true', ['true'])"
 	generated_once "a fox"
 }
 
+@test "s2.1: so does one of 20,000 groups, which are a line of 220,000 bytes in /proc/PID/status" {
+	need_root
+	mount_seed
+	python "
+os.setgroups(range(2000000000, 2000020000))
+begin(b'a fox')
+os.execv('/bin/true', ['true'])"
+	generated_once "a fox"
+}
+
 @test "s2.1: a writer that execs with the descriptor inherited commits at its end" {
 	mount_seed
 	python "

@@ -221,7 +221,7 @@ static void interrupt(void)
 	if (!waiter || waiter->answered || waiter->wait.engine != members[waiter->host].engine)
 		return;
 	be(waiter->host);
-	waiter->wait.tid = 1;
+	waiter->wait.process.tid = 1;
 	waiter->text = -1;
 	seed_engine_interrupt(&waiter->wait);
 }

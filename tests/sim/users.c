@@ -277,7 +277,7 @@ static void interrupt(void)
 
 	if (!waiter || waiter->answered)
 		return;
-	waiter->wait.tid = 1;
+	waiter->wait.process.tid = 1;
 	waiter->text = -1;
 	seed_engine_interrupt(&waiter->wait);
 }

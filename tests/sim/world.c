@@ -201,9 +201,9 @@ uint16_t __wrap_seed_clock_chance(void)
 	return (uint16_t)dice();
 }
 
-bool __wrap_seed_process_is_ending(pid_t tid)
+bool __wrap_seed_process_is_ending(struct seed_process process)
 {
-	return tid == 1;
+	return process.tid == 1;
 }
 
 void __wrap_seed_log_line(struct seed_log *log, const char *name, const char *format, ...)

@@ -46,7 +46,7 @@ static void answered(struct seed_wait *wait, int code)
 
 static void waiter_init(struct waiter *waiter)
 {
-	*waiter = (struct waiter){ .wait = { .done = answered, .tid = getpid(), .engine = engine },
+	*waiter = (struct waiter){ .wait = { .done = answered, .process.tid = getpid(), .engine = engine },
 				   .code = -1 };
 	pthread_mutex_init(&waiter->mutex, NULL);
 	pthread_cond_init(&waiter->ended, NULL);

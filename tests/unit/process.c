@@ -2,16 +2,26 @@
 #include "tests/unit/unit.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/base/process.h"
+
+static struct seed_process of(pid_t tid)
+{
+	return (struct seed_process){ .tid = tid, .uid = getuid() };
+}
 
 /* A child that has set itself up and sleeps. */
 static pid_t child(void (*set_up)(void))
@@ -74,9 +84,9 @@ static bool ends_by(void (*set_up)(void), int number)
 
 	kill(pid, SIGSTOP);
 	assert_int_equal(waitpid(pid, NULL, WUNTRACED), pid);
-	before = seed_process_is_ending(pid);
+	before = seed_process_is_ending(of(pid));
 	kill(pid, number);
-	after = seed_process_is_ending(pid);
+	after = seed_process_is_ending(of(pid));
 	end(pid);
 	assert_false(before);
 	return after;
@@ -103,16 +113,16 @@ static void test_gone(void **state)
 	pid_t pid = child(nothing);
 
 	SEED_UNUSED(state);
-	assert_false(seed_process_was_killed(pid));
-	assert_false(seed_process_is_in_exec(pid));
+	assert_false(seed_process_was_killed(of(pid)));
+	assert_false(seed_process_is_in_exec(of(pid)));
 	end(pid);
-	assert_true(seed_process_is_ending(pid));
-	assert_true(seed_process_is_ending(0));
-	assert_int_equal(seed_process_of(pid), pid);
-	assert_false(seed_process_holds(pid, 1));
-	assert_false(seed_process_is_renaming(pid));
-	assert_int_equal(seed_process_has_open(pid, 1), -1);
-	assert_false(seed_process_asks_by_name(pid));
+	assert_true(seed_process_is_ending(of(pid)));
+	assert_true(seed_process_is_ending(of(0)));
+	assert_int_equal(seed_process_of(of(pid)), pid);
+	assert_false(seed_process_holds(of(pid), 1));
+	assert_false(seed_process_is_renaming(of(pid)));
+	assert_int_equal(seed_process_has_open(of(pid), 1), -1);
+	assert_false(seed_process_asks_by_name(of(pid)));
 }
 
 static void test_has_open(void **state)
@@ -123,11 +133,70 @@ static void test_has_open(void **state)
 
 	SEED_UNUSED(state);
 	assert_true(fd >= 0 && fstat(fd, &st) == 0);
-	assert_int_equal(seed_process_has_open(pid, st.st_ino), 1);
+	assert_int_equal(seed_process_has_open(of(pid), st.st_ino), 1);
 	close(fd);
-	assert_int_equal(seed_process_has_open(pid, st.st_ino), 0);
+	assert_int_equal(seed_process_has_open(of(pid), st.st_ino), 0);
 	/* It is in a read(2). */
-	assert_false(seed_process_asks_by_name(pid));
+	assert_false(seed_process_asks_by_name(of(pid)));
+}
+
+/* Their line is longer than any buffer: what follows it is found all the same. */
+static void many_groups(void)
+{
+	static gid_t groups[20000];
+
+	for (size_t i = 0; i < SEED_ARRAY_LEN(groups); i++)
+		groups[i] = (gid_t)(2000000000 + i);
+	if (setgroups(SEED_ARRAY_LEN(groups), groups))
+		_exit(1);
+}
+
+static void test_many_groups(void **state)
+{
+	pid_t pid;
+
+	SEED_UNUSED(state);
+	if (geteuid() != 0)
+		skip();
+	assert_true(ends_by(many_groups, SIGTERM));
+	assert_false(ends_by(many_groups, SIGCHLD));
+	pid = child(many_groups);
+	assert_int_equal(seed_process_of(of(pid)), pid);
+	assert_false(seed_process_was_killed(of(pid)));
+	assert_false(seed_process_is_in_exec(of(pid)));
+	end(pid);
+}
+
+/* What fdinfo says of each of these takes a millisecond: it is not read. */
+static void test_large_epolls(void **state)
+{
+	int epoll = epoll_create1(EPOLL_CLOEXEC), event = eventfd(0, EFD_CLOEXEC), fds[200], items[2000];
+	struct epoll_event in = { .events = EPOLLIN };
+	struct timespec before, after;
+	struct rlimit files;
+
+	SEED_UNUSED(state);
+	getrlimit(RLIMIT_NOFILE, &files);
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(fds); i++)
+		fds[i] = dup(epoll);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(items); i++) {
+		items[i] = dup(event);
+		if (items[i] < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, items[i], &in))
+			break;
+	}
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+	assert_int_not_equal(seed_process_has_open(of(getpid()), 1), 1);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+	assert_in_range((after.tv_sec - before.tv_sec) * 1000000 + (after.tv_nsec - before.tv_nsec) / 1000,
+			0, 100000);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(items) && items[i] >= 0; i++)
+		close(items[i]);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(fds); i++)
+		close(fds[i]);
+	close(event);
+	close(epoll);
 }
 
 static void *waiting_thread(void *pipes)
@@ -155,7 +224,7 @@ static void test_thread(void **state)
 	assert_int_equal(pthread_create(&thread, NULL, waiting_thread, fds), 0);
 	assert_int_equal(read(out[0], &tid, sizeof(tid)), sizeof(tid));
 	assert_true(tid != getpid());
-	assert_int_equal(seed_process_of(tid), getpid());
+	assert_int_equal(seed_process_of(of(tid)), getpid());
 	assert_int_equal(write(in[1], "", 1), 1);
 	pthread_join(thread, NULL);
 	close(out[0]);
@@ -173,15 +242,15 @@ static void test_holds(void **state)
 	SEED_UNUSED(state);
 	assert_true(fd >= 0 && reading >= 0);
 	assert_int_equal(fstat(fd, &st), 0);
-	assert_true(seed_process_holds(getpid(), st.st_ino));
+	assert_true(seed_process_holds(of(getpid()), st.st_ino));
 	close(fd);
-	assert_false(seed_process_holds(getpid(), st.st_ino)); /* only read from */
+	assert_false(seed_process_holds(of(getpid()), st.st_ino)); /* only read from */
 	again = open(path, O_WRONLY | O_APPEND);
-	assert_true(seed_process_holds(getpid(), st.st_ino));
+	assert_true(seed_process_holds(of(getpid()), st.st_ino));
 	close(again);
 	close(reading);
 	unlink(path);
-	assert_false(seed_process_holds(getpid(), st.st_ino));
+	assert_false(seed_process_holds(of(getpid()), st.st_ino));
 }
 
 int main(void)
@@ -190,6 +259,8 @@ int main(void)
 		cmocka_unit_test(test_signals),
 		cmocka_unit_test(test_gone),
 		cmocka_unit_test(test_has_open),
+		cmocka_unit_test(test_many_groups),
+		cmocka_unit_test(test_large_epolls),
 		cmocka_unit_test(test_thread),
 		cmocka_unit_test(test_holds),
 	};
