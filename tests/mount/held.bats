@@ -11,6 +11,7 @@ attack() {
 	cc -Wall -Wextra -o "$DIR/held" "$HERE/held.c"
 	mount_seed
 	write fox "a fox"
+	# shellcheck disable=SC2016 # the shell's own
 	background bash -c '"$@"; echo $? >"$0"' "$DIR/status" timeout 60 "$DIR/held" "$MNT" "$SEED_PID" "$1"
 	if ! wait_until test -s "$DIR/status"; then
 		kill -CONT "$SEED_PID"
