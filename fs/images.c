@@ -8,20 +8,11 @@
 /* An image's inode never changes: the kernel may keep its attributes. */
 #define IMMUTABLE_S 3600.0
 
-/* The state of an image where no file stands at its path: 0 it is being generated, else
- * -errno (-ENOENT: never prompted). */
-static errint_t outcome_of(struct fs *fs, const char *path)
+static errint_t outcome_in_record(struct fs *fs, const char *name)
 {
 	struct seed_record record;
-	char name[FS_PATH_BYTES];
-	struct stat st;
-	errint_t err;
+	errint_t err = seed_store_record_read(fs->store, name, &record);
 
-	/* The error stays until the prompt is removed. */
-	if (!path_stem(path, ".png", name) ||
-	    folder_stat(fs, SEED_AREA_PROMPTS, name, &st) != 0 || !S_ISREG(st.st_mode))
-		return -ENOENT;
-	err = seed_store_record_read(fs->store, name, &record);
 	if (!err) {
 		if (record.state == SEED_STATE_FAILED)
 			err = record.error.code ? -record.error.code : -EIO;
@@ -30,6 +21,25 @@ static errint_t outcome_of(struct fs *fs, const char *path)
 	}
 	seed_record_release(&record);
 	return err;
+}
+
+/* The state of an image where no file stands at its path: 0 it is being generated, else
+ * -errno (-ENOENT: never prompted). */
+static errint_t outcome_of(struct fs *fs, const char *path)
+{
+	char name[FS_PATH_BYTES];
+	struct stat st;
+	errint_t err;
+
+	/* The error stays until the prompt is removed. */
+	if (!path_stem(path, ".png", name) ||
+	    folder_stat(fs, SEED_AREA_PROMPTS, name, &st) != 0 || !S_ISREG(st.st_mode))
+		return -ENOENT;
+	err = outcome_in_record(fs, name);
+	if (err != -ENOENT)
+		return err;
+	/* Between the old image and the new row there is neither; and it may have come meanwhile. */
+	return seed_store_is_beginning(fs->store, name) ? 0 : outcome_in_record(fs, name);
 }
 
 /* The attributes of a pending image: it exists, with size 0. */

@@ -69,6 +69,9 @@ struct seed_store {
 	 * most one for each disk thread, since no other begins. */
 	char dead[16][SEED_STORE_ID_BYTES];
 	size_t dead_count; /* under the mutex */
+	/* Names whose old image and row are on their way, and whose new row is not there yet; likewise. */
+	const char *beginning[16];
+	pthread_mutex_t beginning_mutex; /* a leaf */
 	struct seed_log *reporter; /* NULL: not yet */
 	char *notes[16];           /* for it; owned */
 	size_t note_count;

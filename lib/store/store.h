@@ -144,6 +144,10 @@ errint_t seed_store_journal(struct seed_store *store, const struct seed_record *
 errint_t seed_store_begin(struct seed_store *store, const struct seed_record *record)
 	SEED_MUST_CHECK;
 
+/* Whether that is being done for NAME: the old image may have left, and the new row not be there yet.
+ * Any thread. */
+bool seed_store_is_beginning(struct seed_store *store, const char *name);
+
 /* Goes on with another host's generation: as seed_store_begin(), and if it is superseded, in
  * the journal alone. A rename that was cut off leaves one id under two names, and the other
  * may have ended here. */

@@ -214,3 +214,11 @@ first_seed() {
 	write fox "second"
 	same "$one" "$(versions fox)"
 }
+
+@test "s1: an image that is made anew is there, or is waited for, at any moment" {
+	PROVIDER=sketch mount_seed -o size=256x144
+	write fox "a fox"
+	run timeout 100 python3 "$HERE/reroll.py" "$MNT" 40
+	echo "$output"
+	[ "$status" -eq 0 ]
+}
