@@ -382,6 +382,8 @@ static int64_t turn(struct generation *generation, int64_t now)
 
 /* What is being submitted at the stop may still be answered. */
 #define ANSWER_GRACE_MS 500
+/* And what has begun to come is paid for: a large answer takes its time, also to be unpacked. */
+#define COMING_GRACE_MS 5000
 /* A disk that was full for a moment may take what is paid for. */
 #define DISK_GRACE_MS 5000
 
@@ -394,6 +396,12 @@ static bool is_unsaved(const struct generation *generation)
 static bool is_submitting(const struct generation *generation)
 {
 	return generation->phase == PHASE_SUBMIT || generation->phase == PHASE_CHECK;
+}
+
+static bool is_coming(const struct generation *generation)
+{
+	return generation->phase == PHASE_SUBMIT && generation->transfer &&
+	       seed_net_is_coming(generation->transfer);
 }
 
 void machine_hurry(struct seed_engine *engine)
@@ -415,7 +423,9 @@ int64_t machine_stops_at(const struct seed_engine *engine)
 	for (const struct generation *g = engine->generations; g; g = g->next) {
 		if (is_unsaved(g))
 			return engine->stop_ms + DISK_GRACE_MS;
-		if (is_submitting(g))
+		if (is_coming(g))
+			grace_ms = COMING_GRACE_MS;
+		else if (is_submitting(g) && grace_ms < ANSWER_GRACE_MS)
 			grace_ms = ANSWER_GRACE_MS;
 	}
 	return engine->stop_ms + grace_ms;

@@ -210,10 +210,15 @@ static size_t on_head(char *data, size_t size, size_t count, void *context)
 	return 0;
 }
 
+/* curl leaves the end of the line to a value that is empty. */
 static bool is_word(const char *value, const char *const *words, size_t count)
 {
+	size_t len = value ? strlen(value) : 0;
+
+	while (len > 0 && strchr(" \t\r\n", value[len - 1]))
+		len--;
 	for (size_t i = 0; value && i < count; i++)
-		if (strcasecmp(value, words[i]) == 0)
+		if (strlen(words[i]) == len && strncasecmp(value, words[i], len) == 0)
 			return true;
 	return false;
 }
@@ -237,7 +242,7 @@ static bool has_header(CURL *easy, const char *name)
 /* What a store keeps is taken as it is: its sum is known. */
 static bool begin_body(struct seed_transfer *transfer)
 {
-	static const char *const transfers[] = { "chunked", "identity" };
+	static const char *const transfers[] = { "chunked", "identity", "" };
 	static const char *const packed[] = { "gzip", "x-gzip", "deflate" };
 	static const char *const plain[] = { "identity", "none", "" };
 	const char *encoding = only(transfer->easy, "Content-Encoding");
@@ -800,6 +805,11 @@ static void resume(struct seed_net *net)
 		finish(transfer, code);
 	if (oldest_with_room(net)) /* then the next */
 		seed_net_wake(net);
+}
+
+bool seed_net_is_coming(const struct seed_transfer *transfer)
+{
+	return transfer->has_body;
 }
 
 bool seed_net_waits(const struct seed_transfer *transfer)

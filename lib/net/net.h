@@ -124,6 +124,9 @@ void seed_net_scrub(struct seed_transfer *transfer);
  * kept. */
 struct seed_transfer *seed_net_keep_room(struct seed_net_answer *answer);
 
+/* Whether some of its answer's body has come. */
+bool seed_net_is_coming(const struct seed_transfer *transfer);
+
 /* Whether its answer waits for room. */
 bool seed_net_waits(const struct seed_transfer *transfer);
 

@@ -4,6 +4,7 @@
 #include <zlib.h>
 
 #define PIECE_BYTES 16384
+#define GZIP_FIRST_BYTE 0x1f
 /* The largest window, and either format, as its beginning says. */
 #define WINDOW_BITS (MAX_WBITS + 32)
 
@@ -37,6 +38,12 @@ void seed_unpack_free(struct seed_unpack *unpack)
 	free(unpack);
 }
 
+/* Another member of a gzip file begins. */
+static bool begins_again(const struct seed_unpack *unpack)
+{
+	return unpack->ended && unpack->stream.avail_in > 0 && *unpack->stream.next_in == GZIP_FIRST_BYTE;
+}
+
 /* The next piece; none where there is too little for one. */
 static errint_t unpack_piece(struct seed_unpack *unpack)
 {
@@ -60,6 +67,8 @@ errint_t seed_unpack_more(struct seed_unpack *unpack, const void *data, size_t l
 	do {
 		errint_t err = 0;
 
+		if (!unpack->piece_bytes && begins_again(unpack))
+			unpack->ended = inflateReset(&unpack->stream) != Z_OK;
 		if (!unpack->piece_bytes && !unpack->ended)
 			err = unpack_piece(unpack);
 		if (!err && unpack->piece_bytes)
@@ -69,7 +78,8 @@ errint_t seed_unpack_more(struct seed_unpack *unpack, const void *data, size_t l
 			return err;
 		}
 		unpack->piece_bytes = 0;
-	} while (!unpack->ended && (unpack->stream.avail_in > 0 || unpack->stream.avail_out == 0));
+	} while (begins_again(unpack) ||
+		 (!unpack->ended && (unpack->stream.avail_in > 0 || unpack->stream.avail_out == 0)));
 	unpack->consumed = 0;
 	return 0;
 }

@@ -22,7 +22,8 @@ void seed_unpack_free(struct seed_unpack *unpack);
 
 /* Gives all that `data` unpacks to, in pieces of at most 16 KiB. -EBADMSG: it cannot be unpacked;
  * -ENOMEM; otherwise what `take` has returned: to go on after that, call it with the same data, which
- * may have grown at its end. What follows the end is ignored. */
+ * may have grown at its end. What follows the end is unpacked where it begins as gzip does (2.2, several
+ * members), and else ignored. */
 errint_t seed_unpack_more(struct seed_unpack *unpack, const void *data, size_t len, seed_unpack_take_fn *take,
 			  void *context) SEED_MUST_CHECK;
 

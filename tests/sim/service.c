@@ -447,6 +447,7 @@ void __wrap_seed_net_scrub(struct seed_transfer *transfer)
 
 PORT(net_keep_room);
 PORT(net_waits);
+PORT(net_is_coming);
 PORT(net_read_all);
 
 struct seed_transfer *__wrap_seed_net_keep_room(struct seed_net_answer *answer)
@@ -457,6 +458,12 @@ struct seed_transfer *__wrap_seed_net_keep_room(struct seed_net_answer *answer)
 	answer->keep = true;
 	answer->transfer = NULL;
 	return transfer;
+}
+
+bool __wrap_seed_net_is_coming(const struct seed_transfer *transfer)
+{
+	SEED_UNUSED(transfer);
+	return false;
 }
 
 bool __wrap_seed_net_waits(const struct seed_transfer *transfer)

@@ -470,6 +470,9 @@ static void refuses_other_encodings(void **state)
 	}
 	assert_int_equal(ask("GET", "HTTP/1.1 200 OK\r\nContent-Encoding: Identity\r\nContent-Length: 2\r\n\r\nok")
 			 .error.code, 0);
+	/* curl gives the end of the line for an empty value. */
+	assert_int_equal(ask("GET", "HTTP/1.1 200 OK\r\nContent-Encoding:\r\nContent-Length: 2\r\n\r\nok").error.code, 0);
+	assert_int_equal(ask("GET", "HTTP/1.1 200 OK\r\nContent-Encoding: \t \r\nContent-Length: 2\r\n\r\nok").error.code, 0);
 	/* There is nothing to unpack. */
 	assert_int_equal(ask("GET", "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 0\r\n\r\n")
 			 .error.code, 0);

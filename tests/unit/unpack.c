@@ -36,15 +36,20 @@ static void fill_plain(void)
 		plain[i] = i / 50000 % 2 ? (unsigned char)rand() : 'x';
 }
 
-static size_t pack(int bits)
+static size_t pack_first(size_t len, int bits)
 {
-	z_stream stream = { .next_in = plain, .avail_in = sizeof(plain), .next_out = packed,
+	z_stream stream = { .next_in = plain, .avail_in = (uInt)len, .next_out = packed,
 			    .avail_out = sizeof(packed) };
 
 	assert_int_equal(deflateInit2(&stream, 6, Z_DEFLATED, bits, 8, Z_DEFAULT_STRATEGY), Z_OK);
 	assert_int_equal(deflate(&stream, Z_FINISH), Z_STREAM_END);
 	assert_int_equal(deflateEnd(&stream), Z_OK);
 	return stream.total_out;
+}
+
+static size_t pack(int bits)
+{
+	return pack_first(sizeof(plain), bits);
 }
 
 /* In parts of up to `most` bytes; after a refusal the same comes again, at times with more behind it. */
@@ -99,6 +104,31 @@ static void gives_back_what_was_packed(void **state)
 	}
 }
 
+/* RFC 1952, 2.2: a file may have several members, one behind the other. */
+static void unpacks_all_members(void **state)
+{
+	static unsigned char twice[2 * sizeof(packed)];
+	static struct taken taken;
+	const size_t whole = sizeof(plain) / 2, len = (pack_first(whole, GZIP));
+	struct seed_unpack *unpack;
+
+	SEED_UNUSED(state);
+	memcpy(twice, packed, len);
+	memcpy(twice + len, packed, len);
+	for (size_t part = 1; part < 2 * len; part = part * 3 + 1) {
+		taken = (struct taken){ .len = 0 };
+		assert_int_equal(seed_unpack_new(&unpack), 0);
+		for (size_t at = 0; at < 2 * len; at += part)
+			assert_int_equal(seed_unpack_more(unpack, twice + at, part < 2 * len - at ? part : 2 * len - at,
+							  take, &taken), 0);
+		assert_true(seed_unpack_is_whole(unpack));
+		assert_int_equal(taken.len, 2 * whole);
+		assert_memory_equal(taken.data, plain, whole);
+		assert_memory_equal(taken.data + whole, plain, whole);
+		seed_unpack_free(unpack);
+	}
+}
+
 static void refuses_what_is_damaged(void **state)
 {
 	static struct taken taken;
@@ -144,6 +174,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(gives_back_what_was_packed),
+		cmocka_unit_test(unpacks_all_members),
 		cmocka_unit_test(refuses_what_is_damaged),
 		cmocka_unit_test(takes_empty_blocks),
 	};
