@@ -245,16 +245,6 @@ bool seed_process_was_killed(struct seed_process process)
 
 /* ---- descriptors ---- */
 
-/* An epoll, a pipe, a socket: no file has such a link. Where the link cannot be read (it takes
- * CAP_DAC_READ_SEARCH for another user's), fdinfo is, which is slower. */
-static bool is_no_file(pid_t tid, const char *descriptor)
-{
-	char path[NAME_MAX + 64], link[1];
-
-	snprintf(path, sizeof(path), "/proc/%ld/fd/%s", (long)tid, descriptor);
-	return readlink(path, link, sizeof(link)) > 0 && link[0] != '/';
-}
-
 static uint64_t field(const char *text, const char *name, int base)
 {
 	const char *at = strstr(text, name);
@@ -292,7 +282,7 @@ static int look_through(const struct look *look, DIR *folder)
 			continue;
 		if (left-- == 0 || processor_ms() > end_ms)
 			return -1;
-		if (!is_no_file(look->tid, entry->d_name) && is_open_at(look, entry->d_name))
+		if (is_open_at(look, entry->d_name))
 			return 1;
 	}
 	return 0;

@@ -6,12 +6,11 @@
  * The caller holds a request of that process, and the process waits for the reply.
  * So nothing here may wait for the process. execve() closes what is open with
  * O_CLOEXEC while it holds a lock, and waits there for the reply to a FLUSH.
- * `stat`, `syscall`, `wchan`, `environ`, `io`, `stack` and `maps` of the process
- * wait for that lock. `cmdline` and `environ` are read from its memory, which may
+ * `stat`, `syscall`, `wchan`, `environ`, `io`, `stack`, `maps` and (Linux 6.18) what a link of
+ * `fd` leads to wait for that lock. `cmdline` and `environ` are read from its memory, which may
  * be a page of an image that must come from us. These wait for nothing that an
- * honest process does: `status`, `fdinfo`, `fd` (with readlink; stat would be a request
- * to ourselves), `comm`, `mountinfo`, `statm` and `limits`. Each function says what it
- * reads.
+ * honest process does: `status`, `fdinfo`, `comm`, `mountinfo`, `statm` and `limits`. Each
+ * function says what it reads.
  *
  * A process that means harm can hold up any of them: `fdinfo` of an epoll takes a lock that
  * epoll_wait() holds, and a look-up in /proc/PID one that getdents() holds, while they

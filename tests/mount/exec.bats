@@ -109,6 +109,24 @@ os.execv('/bin/true', ['true'])"
 	generated_once "a fox"
 }
 
+@test "s2.2: eight processes are in execve at once, and none waits" {
+	mount_seed
+	faults '[{"on":"create","do":{"hold_task":true}}]'
+	python "
+children = []
+for number in range(8):
+    children.append(os.fork())
+    if children[-1] == 0:
+        os.environ['F'] += str(number)
+        begin(b'a fox')
+        os.execv('/bin/true', ['true'])
+for child in children:
+    os.waitpid(child, 0)"
+	received accepted 8
+	release
+	same 8 "$(count submit)"
+}
+
 @test "s2.2: exec with an image open for reading" {
 	mount_seed
 	write x "a fox"
