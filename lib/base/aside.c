@@ -5,14 +5,15 @@
 #include <stdalign.h>
 #include <stddef.h>
 
-/* At most so many hang at once: those of sixteen users and more. */
-#define THREADS_MAX 64
+/* At most so many hang at once: those of four users and more. */
+#define THREADS_MAX 128
 
 enum state { WAITS, RUNS, DONE };
 
 struct job {
 	void (*work)(void *data);
 	struct job *next;
+	pid_t process;
 	uid_t user;
 	enum state state;
 	bool left; /* nobody waits for it any more: it counts as held up */
@@ -112,20 +113,24 @@ static bool start_thread(void)
 	return !err;
 }
 
-static bool holds_too_much(uid_t user)
+/* How many of the user's hang; SEED_ASIDE_HELD_MAX: no more is to be begun. */
+static int held_of(const struct job *begun)
 {
 	int held = 0;
 
-	for (const struct job *job = aside.jobs; job; job = job->next)
-		held += job->left && job->user == user;
-	return held >= SEED_ASIDE_HELD_MAX;
+	for (const struct job *job = aside.jobs; job; job = job->next) {
+		if (job->left && job->process == begun->process)
+			return SEED_ASIDE_HELD_MAX;
+		held += job->left && job->user == begun->user;
+	}
+	return held;
 }
 
 /* False: nobody would run it. A thread that is about to be idle is no promise, since what
  * it runs may hang. */
 static bool begin(struct job *job)
 {
-	if (holds_too_much(job->user) || (aside.idle <= aside.waiting && !start_thread()))
+	if (aside.idle <= aside.waiting && !start_thread())
 		return false;
 	job->next = aside.jobs;
 	aside.jobs = job;
@@ -162,20 +167,25 @@ static bool wait_for(struct job *job, const struct timespec *deadline)
 	return !job->left;
 }
 
-bool seed_aside(uid_t user, void (*work)(void *data), void *data, size_t size, int wait_ms)
+bool seed_aside(pid_t process, uid_t user, void (*work)(void *data), void *data, size_t size, int wait_ms)
 {
-	const struct timespec deadline = deadline_after(wait_ms);
+	struct timespec deadline;
 	struct job *job = calloc(1, sizeof(*job) + size);
 	bool mine = true, done;
+	int held;
 
 	if (!job)
 		return false;
 	job->work = work;
+	job->process = process;
 	job->user = user;
 	memcpy(job->data, data, size);
 	pthread_once(&aside.once, set_up);
 	pthread_mutex_lock(&aside.mutex);
-	if (begin(job))
+	held = held_of(job);
+	deadline = deadline_after(held >= SEED_ASIDE_LONG_MAX && wait_ms > SEED_ASIDE_BRIEF_MS ?
+				  SEED_ASIDE_BRIEF_MS : wait_ms);
+	if (held < SEED_ASIDE_HELD_MAX && begin(job))
 		mine = wait_for(job, &deadline);
 	done = mine && job->state == DONE;
 	pthread_mutex_unlock(&aside.mutex);

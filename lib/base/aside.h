@@ -14,14 +14,17 @@
 
 #include "lib/base/base.h"
 
-/* What a user's work has held up and not given back, before no more of that user's is
- * begun. Other users' is. */
-#define SEED_ASIDE_HELD_MAX 2
+/* Whose look hangs may be another's victim: any user can hold up looks at a process that is not
+ * his own. So no more is begun for a process of which one hangs, but for others of its user;
+ * where two of a user's hang, those are waited for no longer than SEED_ASIDE_BRIEF_MS; and none is
+ * begun only where so many hang that one user would take the threads of all. */
+#define SEED_ASIDE_LONG_MAX 2
+#define SEED_ASIDE_BRIEF_MS 50
+#define SEED_ASIDE_HELD_MAX 32
 
-/* Runs `work` on a copy of the `size` bytes at `data`, and copies them back. False, and
- * `data` is as it was: the work did not end in time (it goes on, and its copy is freed at
- * its end), or was not begun, as too much of this user's hangs already, or for want of
- * memory or threads. */
-bool seed_aside(uid_t user, void (*work)(void *data), void *data, size_t size, int wait_ms);
+/* Runs `work`, which looks at `process` of `user`, on a copy of the `size` bytes at `data`, and copies
+ * them back. False, and `data` is as it was: the work did not end in time (it goes on, and its copy is
+ * freed at its end), or was not begun: see above, or for want of memory or threads. */
+bool seed_aside(pid_t process, uid_t user, void (*work)(void *data), void *data, size_t size, int wait_ms);
 
 #endif

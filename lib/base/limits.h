@@ -36,7 +36,8 @@ enum {
 	 * on disk: a quarter of the machine's memory, and so much at least (seed_net_share_bytes()).
 	 * Ordinary ones of 32 jobs wait for nobody, and what is beyond that has a part for each kind
 	 * (lib/net/room.h). When that is full, one answer of the kind is received at a time, so there
-	 * may be one more of each; and each answer that waits may hold what 16 KiB unpack to. */
+	 * may be one more of each; and each answer that waits holds some 100 KiB, which is what was read
+	 * last, and the state of what unpacks it. */
 	SEED_ANSWERS_ALL_BYTES = 960 * 1024 * 1024,
 	/* What comes before an answer's body and behind it, all lines together, each with what curl takes
 	 * to remember it. Services send some 4 KiB, in 50 lines. */

@@ -37,7 +37,7 @@ static int ask(struct seed_process process, void (*question)(void *look), struct
 {
 	look.tid = process.tid;
 	if (process.tid <= 0 ||
-	    !seed_aside(process.uid, question, &look, sizeof(look), wait_ms))
+	    !seed_aside(process.tid, process.uid, question, &look, sizeof(look), wait_ms))
 		return unknown;
 	return look.answer;
 }

@@ -16,8 +16,7 @@
  * epoll_wait() holds, and a look-up in /proc/PID one that getdents() holds, while they
  * write to a page that must be read first, from an image or another mount. So all is read
  * on a thread of its own (lib/base/aside.h). Who cannot be looked at in two seconds is
- * not, and what is asked is not known; nor is it then for the other processes of that
- * user, as long as that lasts.
+ * not, as long as that lasts, and what is asked is not known.
  */
 #ifndef SEED_PROCESS_H
 #define SEED_PROCESS_H

@@ -24,13 +24,23 @@ static void add(void *data)
 	++*(int *)data;
 }
 
-static bool adds(uid_t user)
+static bool adds_for(pid_t process, uid_t user)
 {
 	int number = 41;
-	bool done = seed_aside(user, add, &number, sizeof(number), 10000);
+	bool done = seed_aside(process, user, add, &number, sizeof(number), 10000);
 
 	assert_int_equal(number, done ? 42 : 41);
 	return done;
+}
+
+static bool adds(uid_t user)
+{
+	return adds_for(1, user);
+}
+
+static bool reads_for(pid_t process, uid_t user, struct task *task, int wait_ms)
+{
+	return seed_aside(process, user, read_byte, task, sizeof(*task), wait_ms);
 }
 
 static void test_done(void **state)
@@ -40,7 +50,7 @@ static void test_done(void **state)
 		assert_true(adds(1));
 }
 
-/* More than may hang of one user hang; then they end. */
+/* One process is held up: only that one is not looked at. More of a user's hang than may; then they end. */
 static void test_held(void **state)
 {
 	struct task task = { 0 };
@@ -50,20 +60,24 @@ static void test_held(void **state)
 	assert_int_equal(pipe(fds), 0);
 	task.fd = fds[0];
 	for (int i = 0; i < SEED_ASIDE_HELD_MAX; i++) {
-		assert_true(adds(1));
-		assert_false(seed_aside(1, read_byte, &task, sizeof(task), 100));
+		while (!adds_for(1000, 1)) /* it may take more than it is waited for now */
+			usleep(1000);
+		assert_false(reads_for(100 + i, 1, &task, 10));
 		assert_int_equal(task.answer, 0);
+		assert_false(adds_for(100 + i, 1));
 	}
-	assert_false(adds(1));
-	assert_true(adds(2));
-	assert_int_equal(write(fds[1], "ab", 2), 2);
-	while (!adds(1))
-		usleep(1000);
+	assert_false(adds_for(1000, 1));
+	assert_true(adds_for(1000, 2));
+	for (int i = 0; i < SEED_ASIDE_HELD_MAX; i++)
+		assert_int_equal(write(fds[1], "a", 1), 1);
+	for (int i = 0; i < SEED_ASIDE_HELD_MAX; i++)
+		while (!adds_for(100 + i, 1))
+			usleep(1000);
 	/* Who has not read yet reads from the first pipe. */
 	assert_int_equal(pipe(others), 0);
 	task.fd = others[0];
 	assert_int_equal(write(others[1], "c", 1), 1);
-	while (!seed_aside(1, read_byte, &task, sizeof(task), 10000))
+	while (!reads_for(1, 1, &task, 10000))
 		usleep(1000);
 	assert_int_equal(task.answer, 'c');
 	close(others[0]);
@@ -79,9 +93,9 @@ static void test_no_threads(void **state)
 	SEED_UNUSED(state);
 	assert_int_equal(pipe(fds), 0);
 	task.fd = fds[0];
-	while (seed_aside((uid_t)users, add, &(int){ 0 }, sizeof(int), 10000)) {
-		assert_false(seed_aside((uid_t)users, read_byte, &task, sizeof(task), 10));
-		assert_in_range(users++, 100, 200);
+	while (adds_for(users, (uid_t)users)) {
+		assert_false(reads_for(users, (uid_t)users, &task, 10));
+		assert_in_range(users++, 100, 300);
 	}
 	for (int i = 100; i < users; i++)
 		assert_int_equal(write(fds[1], "x", 1), 1);
@@ -89,7 +103,7 @@ static void test_no_threads(void **state)
 		usleep(1000);
 	/* All end before their pipe does. */
 	for (int i = 100; i < users; i++)
-		while (!adds((uid_t)i))
+		while (!adds_for(i, (uid_t)i))
 			usleep(1000);
 	close(fds[0]);
 	close(fds[1]);
