@@ -38,8 +38,11 @@ static errint_t outcome_of(struct fs *fs, const char *path)
 	err = outcome_in_record(fs, name);
 	if (err != -ENOENT)
 		return err;
-	/* Between the old image and the new row there is neither; and it may have come meanwhile. */
-	return seed_store_is_beginning(fs->store, name) ? 0 : outcome_in_record(fs, name);
+	/* While it changes hands there may be neither image nor row; and it may have come meanwhile. Who
+	 * opens it then waits, in order with what is done to the name. */
+	if (seed_store_is_changing(fs->store, name) || folder_stat(fs, SEED_AREA_IMAGES, path, &st) == 0)
+		return 0;
+	return outcome_in_record(fs, name);
 }
 
 /* The attributes of a pending image: it exists, with size 0. */

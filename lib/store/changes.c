@@ -84,3 +84,46 @@ uint64_t seed_store_each_change(struct seed_store *store, seed_store_change_fn *
 	pthread_mutex_unlock(&changes->mutex);
 	return last;
 }
+
+/* ---- names in the midst of a change ---- */
+
+/* `name` in the place of `old`; NULL: none. */
+static void replace(struct seed_store *store, const char *old, const char *name)
+{
+	size_t i = 0;
+
+	pthread_mutex_lock(&store->changing_mutex);
+	while (i < SEED_ARRAY_LEN(store->changing) && store->changing[i] != old)
+		i++;
+	if (i < SEED_ARRAY_LEN(store->changing))
+		store->changing[i] = name;
+	pthread_mutex_unlock(&store->changing_mutex);
+}
+
+void seed_store_name_changes(struct seed_store *store, const char *name)
+{
+	replace(store, NULL, name);
+}
+
+void seed_store_name_changed(struct seed_store *store, const char *name)
+{
+	replace(store, name, NULL);
+}
+
+static bool is_or_holds(const char *changing, const char *name)
+{
+	size_t len = strlen(changing);
+
+	return strncmp(changing, name, len) == 0 && (name[len] == '\0' || name[len] == '/');
+}
+
+bool seed_store_is_changing(struct seed_store *store, const char *name)
+{
+	bool found = false;
+
+	pthread_mutex_lock(&store->changing_mutex);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(store->changing); i++)
+		found |= store->changing[i] && is_or_holds(store->changing[i], name);
+	pthread_mutex_unlock(&store->changing_mutex);
+	return found;
+}

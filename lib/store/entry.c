@@ -58,30 +58,6 @@ static void drop_temporary(struct seed_store *store, const char *id)
 	}
 }
 
-/* `name` in the place of `old`; NULL: none. */
-static void set_beginning(struct seed_store *store, const char *old, const char *name)
-{
-	size_t i = 0;
-
-	pthread_mutex_lock(&store->beginning_mutex);
-	while (i < SEED_ARRAY_LEN(store->beginning) && store->beginning[i] != old)
-		i++;
-	if (i < SEED_ARRAY_LEN(store->beginning))
-		store->beginning[i] = name;
-	pthread_mutex_unlock(&store->beginning_mutex);
-}
-
-bool seed_store_is_beginning(struct seed_store *store, const char *name)
-{
-	bool found = false;
-
-	pthread_mutex_lock(&store->beginning_mutex);
-	for (size_t i = 0; i < SEED_ARRAY_LEN(store->beginning); i++)
-		found |= store->beginning[i] && strcmp(store->beginning[i], name) == 0;
-	pthread_mutex_unlock(&store->beginning_mutex);
-	return found;
-}
-
 errint_t seed_store_begin(struct seed_store *store, const struct seed_record *record)
 {
 	struct seed_renames list = { 0 };
@@ -92,13 +68,13 @@ errint_t seed_store_begin(struct seed_store *store, const struct seed_record *re
 	err = plan_begin(store, &list, record);
 	if (!err)
 		err = seed_store_journal(store, record);
-	set_beginning(store, NULL, record->name);
+	seed_store_name_changes(store, record->name);
 	if (!err)
 		err = seed_renames_run(store, &list);
 	/* The last fsync failed: what came before it is taken back all the same. */
 	if (err && list.happened)
 		SEED_UNUSED(seed_renames_undo(store, &list) == 0);
-	set_beginning(store, record->name, NULL);
+	seed_store_name_changed(store, record->name);
 	seed_renames_release(&list);
 	if (err) {
 		drop_temporary(store, record->id);

@@ -69,9 +69,9 @@ struct seed_store {
 	 * most one for each disk thread, since no other begins. */
 	char dead[16][SEED_STORE_ID_BYTES];
 	size_t dead_count; /* under the mutex */
-	/* Names whose old image and row are on their way, and whose new row is not there yet; likewise. */
-	const char *beginning[16];
-	pthread_mutex_t beginning_mutex; /* a leaf */
+	/* Of seed_store_is_changing(): a disk thread has two at most. */
+	const char *changing[16];
+	pthread_mutex_t changing_mutex; /* a leaf */
 	struct seed_log *reporter; /* NULL: not yet */
 	char *notes[16];           /* for it; owned */
 	size_t note_count;
@@ -101,6 +101,10 @@ void seed_store_note(struct seed_store *store, const char *format, ...) SEED_PRI
 errint_t seed_store_find_root(const char *path, int *root, struct seed_error *error) SEED_MUST_CHECK;
 
 /* ---- changes.c ---- */
+
+/* Between these two seed_store_is_changing() is true of it. The string stays the caller's. */
+void seed_store_name_changes(struct seed_store *store, const char *name);
+void seed_store_name_changed(struct seed_store *store, const char *name);
 
 /* What the mount shows of NAME has changed; NULL: of any name. */
 void seed_store_changed(struct seed_store *store, const char *name);

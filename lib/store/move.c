@@ -262,7 +262,12 @@ static errint_t run_move(struct seed_store *store, const char *from, const char 
 	seed_store_new_id(store, id);
 	err = folder ? plan_folder(store, &list, id, from, to) :
 		       plan_entry(store, &list, id, from, to);
-	return seed_store_run_list(store, id, &list, err);
+	seed_store_name_changes(store, from);
+	seed_store_name_changes(store, to);
+	err = seed_store_run_list(store, id, &list, err);
+	seed_store_name_changed(store, from);
+	seed_store_name_changed(store, to);
+	return err;
 }
 
 errint_t seed_store_move_entry(struct seed_store *store, const char *from, const char *to)

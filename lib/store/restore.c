@@ -155,7 +155,9 @@ errint_t seed_store_restore(struct seed_store *store, const char *old, const cha
 	if (!err)
 		err = seed_renames_add(&list, SEED_RENAME_LAST, SEED_AREA_HISTORY, old,
 				       SEED_AREA_IMAGES, image);
+	seed_store_name_changes(store, name);
 	err = seed_store_run_list(store, id, &list, err);
+	seed_store_name_changed(store, name);
 	if (err)
 		return err;
 	seed_store_history_prune(store, name);

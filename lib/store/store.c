@@ -246,7 +246,7 @@ errint_t seed_store_open(const char *path, struct seed_store **out, struct seed_
 		store->places[i] = -1;
 	pthread_mutex_init(&store->spent_mutex, NULL);
 	pthread_mutex_init(&store->settle_mutex, NULL);
-	pthread_mutex_init(&store->beginning_mutex, NULL);
+	pthread_mutex_init(&store->changing_mutex, NULL);
 	pthread_mutex_init(&store->checkpoint_mutex, NULL);
 	pthread_mutex_init(&store->finished_mutex, NULL);
 	pthread_condattr_init(&monotonic);
@@ -329,7 +329,7 @@ void seed_store_close(struct seed_store *store)
 	close_fd(store->root);
 	pthread_mutex_destroy(&store->spent_mutex);
 	pthread_mutex_destroy(&store->settle_mutex);
-	pthread_mutex_destroy(&store->beginning_mutex);
+	pthread_mutex_destroy(&store->changing_mutex);
 	pthread_mutex_destroy(&store->checkpoint_mutex);
 	pthread_mutex_destroy(&store->finished_mutex);
 	pthread_cond_destroy(&store->finished_cond);

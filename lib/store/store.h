@@ -144,9 +144,9 @@ errint_t seed_store_journal(struct seed_store *store, const struct seed_record *
 errint_t seed_store_begin(struct seed_store *store, const struct seed_record *record)
 	SEED_MUST_CHECK;
 
-/* Whether that is being done for NAME: the old image may have left, and the new row not be there yet.
- * Any thread. */
-bool seed_store_is_beginning(struct seed_store *store, const char *name);
+/* Whether NAME, or the folder that it is in, is being begun, renamed or restored: its image and its row
+ * are not where they were, nor where they will be. Any thread. */
+bool seed_store_is_changing(struct seed_store *store, const char *name);
 
 /* Goes on with another host's generation: as seed_store_begin(), and if it is superseded, in
  * the journal alone. A rename that was cut off leaves one id under two names, and the other

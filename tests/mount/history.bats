@@ -218,7 +218,7 @@ first_seed() {
 @test "s1: an image that is made anew is there, or is waited for, at any moment" {
 	PROVIDER=sketch mount_seed -o size=256x144
 	write fox "a fox"
-	run timeout 100 python3 "$HERE/reroll.py" "$MNT" 40
-	echo "$output"
-	[ "$status" -eq 0 ]
+	for how in write restore rename; do
+		timeout 50 python3 "$HERE/reroll.py" "$MNT" "$how" 30
+	done
 }

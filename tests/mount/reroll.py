@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 """Readers of an image that is made anew and anew.
 
-  reroll.py MOUNT TIMES
+  reroll.py MOUNT HOW TIMES
 
-Whoever opens images/fox.png gets a whole picture: the old one, or the new one after a
-wait. The exit status is 1 if anything else happened.
+HOW: a new text (write), an image from the history (restore), or another prompt that takes
+the name (rename). Whoever opens images/fox.png gets a whole picture: the old one, or the
+new one after a wait. The exit status is 1 if anything else happened.
 """
 import collections
 import errno
@@ -12,7 +13,7 @@ import os
 import sys
 import threading
 
-MOUNT, TIMES = sys.argv[1], int(sys.argv[2])
+MOUNT, HOW, TIMES = sys.argv[1], sys.argv[2], int(sys.argv[3])
 IMAGE = MOUNT + "/images/fox.png"
 seen = collections.Counter()
 ended = threading.Event()
@@ -33,13 +34,29 @@ def read():
         look()
 
 
+def write(name, text):
+    with open(f"{MOUNT}/prompts/{name}", "w", encoding="ascii") as file:
+        file.write(text)
+
+
+def change(number):
+    if HOW == "write":
+        write("fox", f"a fox, {number}")
+    elif HOW == "restore":
+        folder = MOUNT + "/history/fox/"
+        os.rename(folder + min(os.listdir(folder)), IMAGE)
+    else:
+        write("owl", f"an owl, {number}")
+        os.rename(MOUNT + "/prompts/owl", MOUNT + "/prompts/fox")
+
+
 def main():
+    write("fox", "a second fox")
     readers = [threading.Thread(target=read) for _ in range(3)]
     for reader in readers:
         reader.start()
     for number in range(TIMES):
-        with open(MOUNT + "/prompts/fox", "w", encoding="ascii") as file:
-            file.write(f"a fox, {number}")
+        change(number)
     ended.set()
     for reader in readers:
         reader.join()
