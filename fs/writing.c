@@ -277,6 +277,8 @@ static errint_t read_text(struct fs *fs, struct inode *inode, char **text, size_
 	errint_t err = 0;
 
 	if (!draft) {
+		if (inode_is_gone(fs, inode))
+			return -ESTALE; /* what stands at its path by now is another file */
 		inode_path(fs, inode, path);
 		return inode->type->writing->load(fs, path, text, len);
 	}

@@ -613,6 +613,35 @@ except OSError as error:
 	has "$(status_texts x)" "Not committed: the prompt was removed or replaced"
 }
 
+@test "s2.9: a descriptor that reads a removed prompt is ESTALE, and never shows the next one" {
+	mount_seed
+	write x "a fox"
+	write y "a wolf"
+	F=$MNT/prompts/x G=$MNT/prompts/y python3 -c '
+import errno, os
+def is_stale(fd):
+    assert os.fstat(fd).st_nlink == 0
+    try:
+        raise SystemExit("read %r" % os.pread(fd, 99, 0))
+    except OSError as error:
+        assert error.errno == errno.ESTALE, error
+path, other = os.environ["F"], os.environ["G"]
+removed = os.open(path, os.O_RDONLY)
+assert os.pread(removed, 99, 0) == b"a fox\n"
+os.remove(path)
+is_stale(removed)
+os.close(os.open(path, os.O_WRONLY | os.O_CREAT))
+is_stale(removed)
+with open(path, "w") as new:
+    new.write("a lynx")
+is_stale(removed)
+replaced = os.open(path, os.O_RDONLY)
+os.rename(other, path)
+is_stale(replaced)
+with open(path) as now:
+    assert now.read() == "a wolf\n"'
+}
+
 @test "s2.9: a text that another writer overwrites before its close is ECANCELED, never 0" {
 	mount_seed
 	F=$MNT/prompts/x python3 -c '
