@@ -648,3 +648,31 @@ others_end() {
 	same 2 "$(count create)"
 	everywhere sum_is "$(sum "$THREE/images/owl.png")" images/elk.png
 }
+
+@test "with reuse, names that led to one another by renames do not wait for one another" {
+	local i first second
+
+	hosts reuse
+	for i in 1 2 3; do
+		# The key's name leads to c$i, and that to b$i, where there is nothing any more.
+		on "$ONE" "a$i" "text $i"
+		mv "$ONE/prompts/a$i" "$ONE/prompts/c$i"
+		mv "$ONE/prompts/c$i" "$ONE/prompts/b$i"
+		rm "$ONE/prompts/b$i" "$ONE/images/b$i.png"
+		rm -rf "$ONE/history/b$i"
+		everywhere is_gone "prompts/b$i"
+		everywhere is_gone "prompts/c$i"
+		# Both begin before either has looked.
+		kill -STOP "$STORE_PID"
+		MNT=$ONE background try_write "b$i" "text $i"
+		first=("$JOB" "$JOB_OUT")
+		MNT=$TWO background try_write "c$i" "text $i"
+		second=("$JOB" "$JOB_OUT")
+		sleep 1
+		kill -CONT "$STORE_PID"
+		JOB=${first[0]} JOB_OUT=${first[1]} held_ends ok
+		JOB=${second[0]} JOB_OUT=${second[1]} held_ends ok
+		same 2 "$(count create "text $i")"
+		everywhere sum_is "$(sum "$ONE/images/b$i.png")" "images/c$i.png"
+	done
+}
