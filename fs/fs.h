@@ -153,7 +153,8 @@ struct handle {
 	bool created;         /* this open made the file */
 	unsigned fetches;     /* how often its bytes were brought (refresh.c) */
 	struct draft *draft;
-	struct held_text *text; /* a snapshot, for files made by the program; NULL: none (held.c) */
+	struct held_text *text; /* as it was at the open, for files made by the program, and for
+				 * readers of text; NULL: none (held.c) */
 	struct seed_buf listing; /* of an open folder: listing.c */
 	size_t listing_held;  /* what it counts for */
 };

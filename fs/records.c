@@ -21,6 +21,13 @@ static errint_t plain_getattr(struct fs *fs, enum seed_area area, struct inode *
 
 /* ---- records ---- */
 
+static char *record_text(struct fs *fs, const char *path, char name[FS_PATH_BYTES], struct stat *st,
+			 errint_t *err)
+{
+	*err = -ENOENT;
+	return path_stem(path, ".json", name) ? seed_store_record_text(fs->store, name, st, err) : NULL;
+}
+
 /* The size that an open would read, and the time of the last change: a version that
  * comes or goes changes it, too. */
 static errint_t record_getattr(struct fs *fs, struct inode *inode, struct stat *st,
@@ -28,18 +35,21 @@ static errint_t record_getattr(struct fs *fs, struct inode *inode, struct stat *
 {
 	char path[FS_PATH_BYTES], name[FS_PATH_BYTES];
 	struct stat history;
-	char *text = NULL;
+	char *text;
 	errint_t err;
 
 	*timeout_s = 0;
-	err = plain_getattr(fs, SEED_AREA_RECORDS, inode, st);
+	inode_path(fs, inode, path);
+	text = record_text(fs, path, name, st, &err);
+	if (err == -EIO) /* what cannot be read is there all the same */
+		err = plain_getattr(fs, SEED_AREA_RECORDS, inode, st);
 	if (err)
 		return err;
-	inode_path(fs, inode, path);
-	if (path_stem(path, ".json", name) && (text = seed_store_record_text(fs->store, name, &err)))
+	if (text)
 		st->st_size = (off_t)strlen(text);
+	attributes_file(fs, inode, 0444, st);
 	free(text);
-	if (!err && folder_stat(fs, SEED_AREA_HISTORY, name, &history) == 0 &&
+	if (folder_stat(fs, SEED_AREA_HISTORY, name, &history) == 0 &&
 	    (history.st_mtim.tv_sec > st->st_mtim.tv_sec ||
 	     (history.st_mtim.tv_sec == st->st_mtim.tv_sec &&
 	      history.st_mtim.tv_nsec > st->st_mtim.tv_nsec)))
@@ -50,17 +60,31 @@ static errint_t record_getattr(struct fs *fs, struct inode *inode, struct stat *
 static void record_open(struct fs *fs, fuse_req_t req, struct handle *handle)
 {
 	char path[FS_PATH_BYTES], name[FS_PATH_BYTES];
-	errint_t err = -ENOENT;
-	char *text = NULL;
+	struct stat st;
+	errint_t err;
+	char *text;
 
 	/* Not through the page cache: the row under this name changes. */
 	handle->fi.direct_io = 1;
 	inode_path(fs, handle->inode, path);
-	if (path_stem(path, ".json", name))
-		text = seed_store_record_text(fs->store, name, &err);
+	text = record_text(fs, path, name, &st, &err);
 	if (text)
 		err = held_show(handle, held_text_new(text, strlen(text)));
 	reply_open(req, handle, err);
+}
+
+/* While a row changes hands there is no file, and the record is what it was. */
+static errint_t records_lookup(struct fs *fs, const struct node_type *folder, const char *path,
+			       const char *name, struct found *found)
+{
+	errint_t err = folder_lookup(fs, folder, path, name, found);
+	char entry[FS_PATH_BYTES];
+
+	if (err != -ENOENT)
+		return err;
+	found->type = &record_file;
+	free(record_text(fs, found->path, entry, &found->st, &err));
+	return err && err != -ENOMEM ? -ENOENT : err;
 }
 
 const struct node_type records_folder = {
@@ -68,7 +92,7 @@ const struct node_type records_folder = {
 	.area = SEED_AREA_RECORDS,
 	.file = &record_file,
 	.getattr = folder_getattr,
-	.lookup = folder_lookup,
+	.lookup = records_lookup,
 	.list = folder_list,
 	.unlink = folder_unlink,
 	.rmdir = folder_rmdir,

@@ -28,7 +28,7 @@ static errint_t draft_get(struct fs *fs, struct inode *inode, struct draft **out
 	if (draft)
 		return 0;
 	if (inode_is_gone(fs, inode))
-		return -ENOENT; /* opened by /proc/PID/fd: its file is gone, too */
+		return -ESTALE; /* the kernel looks the name up once more */
 	inode_path(fs, inode, path);
 	/* Stored by an earlier version under what is a scratch name now, and those
 	 * never generate. */
@@ -244,11 +244,50 @@ static errint_t begin_writing(struct fs *fs, struct handle *handle)
 	return 0;
 }
 
+/* The text as it is now. -ENOENT: its file is gone, and what may stand at its path is another one. */
+static errint_t read_text(struct fs *fs, struct inode *inode, char **text, size_t *len)
+{
+	struct draft *draft = inode_draft(fs, inode);
+	char path[FS_PATH_BYTES];
+	errint_t err = 0;
+
+	if (!draft) {
+		if (inode_is_gone(fs, inode))
+			return -ENOENT;
+		inode_path(fs, inode, path);
+		return inode->type->writing->load(fs, path, text, len);
+	}
+	pthread_mutex_lock(&draft->mutex);
+	*len = draft->len;
+	*text = malloc(draft->len + 1);
+	if (*text)
+		memcpy(*text, draft->data, draft->len);
+	else
+		err = -ENOMEM;
+	pthread_mutex_unlock(&draft->mutex);
+	inode_draft_put(fs, inode, draft);
+	return err;
+}
+
+/* Keeps the text, for reads once the file is gone. Where there is no room for it those fail. */
+static errint_t begin_reading(struct fs *fs, struct handle *handle)
+{
+	char *text = NULL;
+	size_t len = 0;
+	errint_t err = read_text(fs, handle->inode, &text, &len);
+
+	if (err == -ENOENT && inode_is_gone(fs, handle->inode))
+		return -ESTALE; /* the kernel looks the name up once more */
+	if (!err)
+		SEED_UNUSED(held_show(handle, held_text_new(text, len)) == 0);
+	return 0;
+}
+
 void writing_open(struct fs *fs, fuse_req_t req, struct handle *handle)
 {
 	/* What is read is the draft or the file as it is now. */
 	handle->fi.direct_io = 1;
-	reply_open(req, handle, writes(handle) ? begin_writing(fs, handle) : 0);
+	reply_open(req, handle, writes(handle) ? begin_writing(fs, handle) : begin_reading(fs, handle));
 }
 
 void writing_create(struct fs *fs, fuse_req_t req, struct found *found,
@@ -270,36 +309,16 @@ void writing_create(struct fs *fs, fuse_req_t req, struct found *found,
 
 /* ---- read, write ---- */
 
-static errint_t read_text(struct fs *fs, struct inode *inode, char **text, size_t *len)
-{
-	struct draft *draft = inode_draft(fs, inode);
-	char path[FS_PATH_BYTES];
-	errint_t err = 0;
-
-	if (!draft) {
-		if (inode_is_gone(fs, inode))
-			return -ESTALE; /* what stands at its path by now is another file */
-		inode_path(fs, inode, path);
-		return inode->type->writing->load(fs, path, text, len);
-	}
-	pthread_mutex_lock(&draft->mutex);
-	*len = draft->len;
-	*text = malloc(draft->len + 1);
-	if (*text)
-		memcpy(*text, draft->data, draft->len);
-	else
-		err = -ENOMEM;
-	pthread_mutex_unlock(&draft->mutex);
-	inode_draft_put(fs, inode, draft);
-	return err;
-}
-
 void writing_read(struct fs *fs, fuse_req_t req, struct handle *handle, size_t size, off_t offset)
 {
 	char *text = NULL;
 	size_t len = 0;
 	errint_t err = read_text(fs, handle->inode, &text, &len);
 
+	if (err == -ENOENT && handle->text) {
+		text_read(fs, req, handle, size, offset);
+		return;
+	}
 	if (err) {
 		fuse_reply_err(req, -err);
 		return;

@@ -96,9 +96,10 @@ static errint_t getxattr_of(struct fs *fs, const char *path, const char *name, c
 {
 	bool lists = name[0] == '\0';
 	struct seed_record record;
+	struct stat st;
 	errint_t err;
 
-	err = seed_store_record_read(fs->store, path, &record);
+	err = seed_store_record_shown(fs->store, path, &record, &st);
 	if (err == -ENOENT || err == -ENAMETOOLONG)
 		err = lists ? 0 : -ENODATA;
 	else if (!err && lists)

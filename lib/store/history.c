@@ -263,14 +263,14 @@ out:
 	return err;
 }
 
-char *seed_store_record_text(const struct seed_store *store, const char *name, errint_t *err)
+char *seed_store_record_text(struct seed_store *store, const char *name, struct stat *st, errint_t *err)
 {
 	static const char *const none[] = { NULL };
 	struct seed_versions versions = { 0 };
 	struct seed_record record;
 	char *text = NULL;
 
-	*err = seed_store_record_read(store, name, &record);
+	*err = seed_store_record_shown(store, name, &record, st);
 	if (!*err)
 		*err = seed_versions_read(store, name, &versions);
 	if (!*err) {

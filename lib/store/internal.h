@@ -13,6 +13,7 @@
  *     settle               lists of renames in the journal: carried out, taken back
  *     renames              lists of renames in memory
  *     checkpoint           outcomes made durable, and their rows removed
+ *     changing             names in the midst of a change
  *     journal, rows        pending/ID.*; prompts/, images/, records/
  *     lines                a row of the journal as a file
  *     evict                pictures become placeholders
@@ -26,6 +27,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/stat.h>
 
 #include "lib/base/log.h"
 #include "lib/store/files.h"
@@ -39,6 +41,14 @@ struct seed_changes {
 	char names[SEED_CHANGES_KEPT][SEED_NAME_MAX_BYTES + 1]; /* by number */
 	seed_store_told_fn *told; /* NULL: nobody */
 	void *told_context;
+};
+
+/* A name whose image and row are not where they were, nor where they will be (changing.c). */
+struct seed_changing {
+	const char *name; /* whoever changes it owns it; NULL: none */
+	char *row;        /* as it was before; owned, may be NULL */
+	size_t row_len;
+	struct stat st;   /* of its file */
 };
 
 /* What stands in the catalogue and is not durable there yet (checkpoint.c). */
@@ -69,9 +79,8 @@ struct seed_store {
 	 * most one for each disk thread, since no other begins. */
 	char dead[16][SEED_STORE_ID_BYTES];
 	size_t dead_count; /* under the mutex */
-	/* Of seed_store_is_changing(): a disk thread has two at most. */
-	const char *changing[16];
-	pthread_mutex_t changing_mutex; /* a leaf */
+	struct seed_changing changing[16]; /* a disk thread has two at most */
+	pthread_mutex_t changing_mutex;    /* a leaf */
 	struct seed_log *reporter; /* NULL: not yet */
 	char *notes[16];           /* for it; owned */
 	size_t note_count;
@@ -101,10 +110,6 @@ void seed_store_note(struct seed_store *store, const char *format, ...) SEED_PRI
 errint_t seed_store_find_root(const char *path, int *root, struct seed_error *error) SEED_MUST_CHECK;
 
 /* ---- changes.c ---- */
-
-/* Between these two seed_store_is_changing() is true of it. The string stays the caller's. */
-void seed_store_name_changes(struct seed_store *store, const char *name);
-void seed_store_name_changed(struct seed_store *store, const char *name);
 
 /* What the mount shows of NAME has changed; NULL: of any name. */
 void seed_store_changed(struct seed_store *store, const char *name);
@@ -142,7 +147,18 @@ errint_t seed_store_thumb_put(struct seed_store *store, uint64_t file, int64_t t
 /* The sum of all that follows. -EIO; -ENOMEM. */
 errint_t seed_store_hash(int fd, char hex[SEED_SHA256_HEX_BYTES]) SEED_MUST_CHECK;
 
+/* ---- changing.c ---- */
+
+/* Between these two seed_store_is_changing() is true of it, and its record is shown as it was. The
+ * string stays the caller's. Disk threads. */
+void seed_store_name_changes(struct seed_store *store, const char *name);
+void seed_store_name_changed(struct seed_store *store, const char *name);
+
 /* ---- rows.c ---- */
+
+/* Of the text of a row, which is freed. `record` is initialised, and the caller's. */
+errint_t seed_store_row_parse(char *json, size_t len, const char *name, struct seed_record *record)
+	SEED_MUST_CHECK;
 
 /* ID and a suffix of at most 23 bytes. */
 #define SEED_PENDING_NAME_BYTES (SEED_STORE_ID_BYTES + 23)

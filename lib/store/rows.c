@@ -60,6 +60,20 @@ errint_t seed_store_prompt_read(const struct seed_store *store, const char *name
 	return err == -ENOENT || err == -ENOTDIR || err == -EISDIR ? 0 : err;
 }
 
+errint_t seed_store_row_parse(char *json, size_t len, const char *name,
+			      struct seed_record *record)
+{
+	errint_t err;
+
+	seed_record_release(record);
+	err = seed_record_parse(json, len, record);
+	free(json);
+	/* A row is renamed with its entry; it is not written again. */
+	if (!err)
+		err = seed_record_set(&record->name, name);
+	return err == -ENOMEM ? -ENOMEM : err ? -EIO : 0;
+}
+
 errint_t seed_store_record_read(const struct seed_store *store, const char *name,
 				struct seed_record *record)
 {
@@ -78,13 +92,7 @@ errint_t seed_store_record_read(const struct seed_store *store, const char *name
 		return -ENOENT;
 	if (err)
 		return err == -ENOMEM ? err : -EIO;
-	seed_record_release(record);
-	err = seed_record_parse(json, len, record);
-	free(json);
-	/* A row is renamed with its entry; it is not written again. */
-	if (!err)
-		err = seed_record_set(&record->name, name);
-	return err == -ENOMEM ? -ENOMEM : err ? -EIO : 0;
+	return seed_store_row_parse(json, len, name, record);
 }
 
 errint_t seed_store_row_write(struct seed_store *store, const struct seed_record *record,

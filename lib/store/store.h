@@ -73,9 +73,14 @@ void seed_store_new_id(struct seed_store *store, char id[SEED_STORE_ID_BYTES]);
 errint_t seed_store_record_read(const struct seed_store *store, const char *name,
 				struct seed_record *record) SEED_MUST_CHECK;
 
+/* The same for who looks from outside: while the row changes hands, what it was before. *st has the
+ * size and the times of its file. */
+errint_t seed_store_record_shown(struct seed_store *store, const char *name, struct seed_record *record,
+				 struct stat *st) SEED_MUST_CHECK;
+
 /* The same as text, with the versions that its history has now: malloc'd, the
  * caller's, or NULL and *err. */
-char *seed_store_record_text(const struct seed_store *store, const char *name, errint_t *err);
+char *seed_store_record_text(struct seed_store *store, const char *name, struct stat *st, errint_t *err);
 
 /* The versions of NAME, oldest first. */
 struct seed_versions {

@@ -1,14 +1,16 @@
 #!/usr/bin/python3
-"""Readers of an image that is made anew and anew.
+"""Readers of an image that is made anew and anew, and of its record.
 
   reroll.py MOUNT HOW TIMES
 
 HOW: a new text (write), an image from the history (restore), or another prompt that takes
 the name (rename). Whoever opens images/fox.png gets a whole picture: the old one, or the
-new one after a wait. The exit status is 1 if anything else happened.
+new one after a wait. The record, its attributes and the prompt are there, too. The exit
+status is 1 if anything else happened.
 """
 import collections
 import errno
+import json
 import os
 import sys
 import threading
@@ -26,12 +28,25 @@ def look():
         seen["picture" if data[:4] == b"\x89PNG" and data[-8:-4] == b"IEND" else "part"] += 1
         os.stat(IMAGE)
     except OSError as error:
-        seen[errno.errorcode[error.errno]] += 1
+        seen["image: " + errno.errorcode[error.errno]] += 1
+
+
+def look_beside():
+    try:
+        with open(MOUNT + "/records/fox.json", "rb") as file:
+            assert json.load(file)["name"] == "fox"
+        os.stat(MOUNT + "/records/fox.json")
+        os.getxattr(MOUNT + "/prompts/fox", "user.seed.state")
+        with open(MOUNT + "/prompts/fox", "rb") as file:
+            file.read()
+    except OSError as error:
+        seen[f"{error.filename}: {errno.errorcode[error.errno]}"] += 1
 
 
 def read():
     while not ended.is_set():
         look()
+        look_beside()
 
 
 def write(name, text):
