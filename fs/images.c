@@ -112,7 +112,7 @@ static errint_t images_lookup(struct fs *fs, const struct node_type *folder, con
 	err = outcome_of(fs, found->path);
 	/* The error of a failed prompt is what stat and open get; for
 	 * `mv history/NAME/0001.png images/NAME.png` the name is free. */
-	return err && seed_process_is_renaming(found->caller) ? -ENOENT : err;
+	return err && err != -ENOENT && seed_process_is_renaming(found->caller) ? -ENOENT : err;
 }
 
 /* Opens what stands at images/NAME.png now. Where the inode is not that version's (it was

@@ -5,8 +5,16 @@
 #include <stdalign.h>
 #include <stddef.h>
 
+#include "lib/base/clock.h"
+
 /* At most so many hang at once: those of four users and more. */
 #define THREADS_MAX 128
+/* Work that is waited for so long seems to hang; none is waited for less than so many turns of
+ * a millisecond. */
+#define SLOW_MS 20
+#define LEAST_MS 4
+#define RECENT_MS 60000
+#define RECENT_MAX 16
 
 enum state { WAITS, RUNS, DONE };
 
@@ -16,6 +24,7 @@ struct job {
 	pid_t process;
 	uid_t user;
 	enum state state;
+	int waited_ms;
 	bool left; /* nobody waits for it any more: it counts as held up */
 	alignas(max_align_t) char data[];
 };
@@ -27,6 +36,8 @@ static struct {
 	pthread_cond_t begun, ended;
 	struct job *jobs;      /* that wait or run, newest first */
 	int threads, waiting, idle;
+	int64_t ran_out_ms[RECENT_MAX]; /* when the last ones did; 0: none */
+	unsigned ran_out;
 } aside = { .once = PTHREAD_ONCE_INIT, .mutex = PTHREAD_MUTEX_INITIALIZER };
 
 static void set_up(void)
@@ -153,13 +164,44 @@ static struct timespec deadline_after(int wait_ms)
 	return at;
 }
 
-/* Whether the job, which has been begun, is the caller's to free. */
-static bool wait_for(struct job *job, const struct timespec *deadline)
+static int patience_ms(const struct job *job, int wait_ms)
 {
-	while (job->state != DONE)
-		if (pthread_cond_timedwait(&aside.ended, &aside.mutex, deadline) == ETIMEDOUT)
-			break;
+	int64_t since_ms = seed_clock_now_ms() - RECENT_MS;
+	int halved = 0;
+
+	if (job->state == WAITS) /* for a turn of the processor, as far as anybody knows */
+		return wait_ms;
+	for (size_t i = 0; i < RECENT_MAX; i++)
+		halved += aside.ran_out_ms[i] && aside.ran_out_ms[i] > since_ms;
+	for (const struct job *older = job->next; older && halved < RECENT_MAX; older = older->next)
+		halved += !older->left && older->waited_ms >= SLOW_MS;
+	wait_ms >>= halved;
+	return wait_ms > LEAST_MS ? wait_ms : LEAST_MS;
+}
+
+static int turn_ms(int patience_ms)
+{
+	int turn = patience_ms / 8;
+
+	return turn < 1 ? 1 : turn > SLOW_MS ? SLOW_MS : turn;
+}
+
+/* Whether the job, which has been begun, is the caller's to free. */
+static bool wait_for(struct job *job, int wait_ms)
+{
+	int patience;
+
+	while (job->state != DONE && job->waited_ms < (patience = patience_ms(job, wait_ms))) {
+		const int turn = turn_ms(patience);
+		const struct timespec end = deadline_after(turn);
+
+		while (job->state != DONE && pthread_cond_timedwait(&aside.ended, &aside.mutex, &end) == 0)
+			;
+		job->waited_ms += turn;
+	}
 	job->left = job->state == RUNS;
+	if (job->left)
+		aside.ran_out_ms[aside.ran_out++ % RECENT_MAX] = seed_clock_now_ms();
 	if (job->state == WAITS) {
 		unlink_job(job);
 		aside.waiting--;
@@ -169,10 +211,8 @@ static bool wait_for(struct job *job, const struct timespec *deadline)
 
 bool seed_aside(pid_t process, uid_t user, void (*work)(void *data), void *data, size_t size, int wait_ms)
 {
-	struct timespec deadline;
 	struct job *job = calloc(1, sizeof(*job) + size);
 	bool mine = true, done;
-	int held;
 
 	if (!job)
 		return false;
@@ -182,11 +222,8 @@ bool seed_aside(pid_t process, uid_t user, void (*work)(void *data), void *data,
 	memcpy(job->data, data, size);
 	pthread_once(&aside.once, set_up);
 	pthread_mutex_lock(&aside.mutex);
-	held = held_of(job);
-	deadline = deadline_after(held >= SEED_ASIDE_LONG_MAX && wait_ms > SEED_ASIDE_BRIEF_MS ?
-				  SEED_ASIDE_BRIEF_MS : wait_ms);
-	if (held < SEED_ASIDE_HELD_MAX && begin(job))
-		mine = wait_for(job, &deadline);
+	if (held_of(job) < SEED_ASIDE_HELD_MAX && begin(job))
+		mine = wait_for(job, wait_ms);
 	done = mine && job->state == DONE;
 	pthread_mutex_unlock(&aside.mutex);
 	if (done)

@@ -4,8 +4,14 @@
  * holds it up has that thread, and not one of those that answer requests. Some of what
  * holds it up ends only when such a request is answered (lib/base/process.h).
  *
+ * Who waits does answer requests, and who holds one up can hold up many. So each that ran out within a
+ * minute, and each older one that seems to hang, halves how long the next is waited for: however many
+ * there are, all together cost about twice `wait_ms`. Work that nobody holds up takes microseconds. On a
+ * machine that is slow the waiting thread gets its turns late, too, and only what passes in its
+ * turns counts.
+ *
  * The threads are started when they are needed, and stay. Any thread may call this; it
- * may wait for `wait_ms`, and takes no lock meanwhile.
+ * takes no lock while it waits.
  */
 #ifndef SEED_ASIDE_H
 #define SEED_ASIDE_H
@@ -16,14 +22,11 @@
 
 /* Whose look hangs may be another's victim: any user can hold up looks at a process that is not
  * his own. So no more is begun for a process of which one hangs, but for others of its user;
- * where two of a user's hang, those are waited for no longer than SEED_ASIDE_BRIEF_MS; and none is
- * begun only where so many hang that one user would take the threads of all. */
-#define SEED_ASIDE_LONG_MAX 2
-#define SEED_ASIDE_BRIEF_MS 50
+ * and for those only where fewer hang than would take the threads of all. */
 #define SEED_ASIDE_HELD_MAX 32
 
 /* Runs `work`, which looks at `process` of `user`, on a copy of the `size` bytes at `data`, and copies
- * them back. False, and `data` is as it was: the work did not end in time (it goes on, and its copy is
+ * them back. Waits for `wait_ms` at most, but see above. False, and `data` is as it was: the work did not end in time (it goes on, and its copy is
  * freed at its end), or was not begun: see above, or for want of memory or threads. */
 bool seed_aside(pid_t process, uid_t user, void (*work)(void *data), void *data, size_t size, int wait_ms);
 

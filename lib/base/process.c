@@ -15,7 +15,7 @@
 
 /* A look takes microseconds. One that takes so long is held up, or the machine is: then an
  * answer that is wrong costs a picture, and waiting costs little. */
-#define WAIT_MS 2000
+#define WAIT_MS 1000
 /* The engine's thread does more than this, and will ask again. */
 #define SIGNALS_WAIT_MS 500
 

@@ -15,8 +15,8 @@
  * A process that means harm can hold up any of them: `fdinfo` of an epoll takes a lock that
  * epoll_wait() holds, and a look-up in /proc/PID one that getdents() holds, while they
  * write to a page that must be read first, from an image or another mount. So all is read
- * on a thread of its own (lib/base/aside.h). Who cannot be looked at in two seconds is
- * not, as long as that lasts, and what is asked is not known.
+ * on a thread of its own (lib/base/aside.h). Who cannot be looked at in a second, or in less while
+ * others are held up, is not, as long as that lasts, and what is asked is not known.
  */
 #ifndef SEED_PROCESS_H
 #define SEED_PROCESS_H

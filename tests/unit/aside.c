@@ -1,6 +1,7 @@
 /* lib/base/aside.c: what hangs is left, and who made it hang. */
 #include "tests/unit/unit.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -84,6 +85,40 @@ static void test_held(void **state)
 	close(others[1]);
 }
 
+static void *read_long(void *context)
+{
+	struct task task = *(struct task *)context;
+
+	assert_false(reads_for(task.answer, (uid_t)task.answer, &task, 60000));
+	return NULL;
+}
+
+/* Many hang at once, of many users: all together they are waited for about as long as one. */
+static void test_many(void **state)
+{
+	struct task tasks[24];
+	pthread_t threads[SEED_ARRAY_LEN(tasks)];
+	int fds[2];
+
+	SEED_UNUSED(state);
+	assert_int_equal(pipe(fds), 0);
+	alarm(60);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(tasks); i++) {
+		tasks[i] = (struct task){ fds[0], (char)(10 + i) };
+		assert_int_equal(pthread_create(&threads[i], NULL, read_long, &tasks[i]), 0);
+	}
+	for (size_t i = 0; i < SEED_ARRAY_LEN(tasks); i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	alarm(0);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(tasks); i++)
+		assert_int_equal(write(fds[1], "a", 1), 1);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(tasks); i++)
+		while (!adds_for(tasks[i].answer, (uid_t)tasks[i].answer))
+			usleep(1000);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 /* Many users hold it up: at last nothing is begun, and nothing waits. */
 static void test_no_threads(void **state)
 {
@@ -113,6 +148,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_done),
+		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_held),
 		cmocka_unit_test(test_no_threads),
 	};
