@@ -40,9 +40,10 @@ static errint_t outcome_of(struct fs *fs, const char *path)
 		return err;
 	/* While it changes hands there may be neither image nor row; and it may have come meanwhile. Who
 	 * opens it then waits, in order with what is done to the name. */
-	if (seed_store_is_changing(fs->store, name) || folder_stat(fs, SEED_AREA_IMAGES, path, &st) == 0)
+	if (seed_store_is_changing(fs->store, name) ||
+	    (folder_stat(fs, SEED_AREA_IMAGES, path, &st) == 0 && S_ISREG(st.st_mode)))
 		return 0;
-	return outcome_in_record(fs, name);
+	return folder_is_blocked(fs, SEED_AREA_IMAGES, path) ? -EIO : outcome_in_record(fs, name);
 }
 
 /* The attributes of a pending image: it exists, with size 0. */
@@ -72,6 +73,8 @@ static errint_t image_getattr(struct fs *fs, struct inode *inode, struct stat *s
 	*timeout_s = 0;
 	inode_path(fs, inode, path);
 	err = folder_stat(fs, SEED_AREA_IMAGES, path, st);
+	if (!err && !S_ISREG(st->st_mode))
+		err = -ENOENT;
 	if (!err) {
 		attributes_file(fs, inode, 0444, st);
 	} else if (err == -ENOENT) {

@@ -254,6 +254,22 @@ plant_spent() { # WHAT
 	mkdir "$MNT/prompts/folder"
 }
 
+@test "s3: where a link or a FIFO stands in an image's place, an open ends, and the log says what to do" {
+	local name
+
+	mount_seed
+	for name in link fifo; do write "$name" "a fox"; done
+	rm "$STATE/images/link.png" "$STATE/images/fifo.png"
+	ln -s "$DIR/key" "$STATE/images/link.png"
+	mkfifo "$STATE/images/fifo.png"
+	for name in link fifo; do
+		same EIO "$(timeout 20 python3 "$FS" open "$MNT/images/$name.png")"
+		has "$(status_texts "$name.png")" "What stands at images/$name.png in the state directory is neither a file nor a folder, and is left alone; to use the name, remove it: rm '$STATE/images/$name.png' (EIO)"
+		rm "$STATE/images/$name.png"
+		same ENOENT "$(timeout 20 python3 "$FS" open "$MNT/images/$name.png")"
+	done
+}
+
 @test "s7: a link in the place of a folder leads nothing out of the state directory" {
 	local area
 
