@@ -21,6 +21,14 @@ static bool is_disk(int code)
 	       is_in_way(code);
 }
 
+void generation_tell_held(struct generation *generation, int code)
+{
+	waits_finish(generation, code);
+	for (struct generation *g = generation->engine->generations; g; g = g->next)
+		if (reuse_waits_for(g, generation))
+			waits_finish(g, code);
+}
+
 enum phase generation_hold(struct generation *generation, int code, const char *what)
 {
 	if (generation->held_code != code)
@@ -29,7 +37,7 @@ enum phase generation_hold(struct generation *generation, int code, const char *
 	generation->held_code = code;
 	generation->engine->metrics.disk_held++;
 	if (is_disk(code) || generation->deadline_ms == INT64_MAX)
-		waits_finish(generation, is_in_way(code) ? EIO : code);
+		generation_tell_held(generation, is_in_way(code) ? EIO : code);
 	generation->holding = true;
 	generation->wake_ms = seed_clock_now_ms() + (generation->engine->stopping ? LAST_HOLD_MS : HOLD_MS);
 	timers_touch(generation);

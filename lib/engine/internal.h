@@ -682,6 +682,8 @@ bool attempt_is_hopeless(const struct generation *generation);
 
 /* ---- ends.c: how it ends, and whose the name is then ---- */
 
+/* Who waits for it, or for its image because of the same text, gets `code`; it goes on. */
+void generation_tell_held(struct generation *generation, int code);
 /* Something is lacking here: the phase begins again after a while. */
 enum phase generation_hold(struct generation *generation, int code, const char *what);
 /* Given up without an outcome of its own: waiters get `code`. */
@@ -863,6 +865,8 @@ errint_t reuse_take_facts(struct seed_record *to, const struct seed_record *from
 /* Another generation here, which came before, makes the image that this one asks for. Of a mount
  * that shares a store, the store says so: shared_reuse.c. */
 bool reuse_is_being_made(const struct generation *generation);
+/* Whether it waits for the image that `maker` makes. */
+bool reuse_waits_for(const struct generation *generation, const struct generation *maker);
 
 /* ---- reuse_key.c ---- */
 

@@ -306,6 +306,7 @@ static void hold_is_due(struct generation *generation)
 	generation->deadline_ms = INT64_MAX;
 	generation_release_slot(generation);
 	generation_answer(generation, generation->held_code);
+	generation_tell_held(generation, generation->held_code);
 }
 
 static void over_deadline(struct generation *generation)

@@ -112,6 +112,11 @@ static bool makes(const struct generation *other, const struct generation *gener
 	       !generation_is_over(other) && reuse_same_provider(&other->record, &generation->record);
 }
 
+bool reuse_waits_for(const struct generation *generation, const struct generation *maker)
+{
+	return generation->phase == PHASE_REUSE && generation->waits_for_same && makes(maker, generation);
+}
+
 bool reuse_is_being_made(const struct generation *generation)
 {
 	const struct seed_engine *engine = generation->engine;

@@ -112,6 +112,18 @@ all_end() { # THREE OUTCOMES
 	same 2 "$(count create "a fox")"
 }
 
+@test "s2.6: and waits no longer for one that is paid for and cannot be stored: EIO, and the image comes later" {
+	same_text_thrice '{"hold_task":true}'
+	mkdir -p "$STATE/images/fox.png/in the way"
+	release
+	all_end "close EIO" "close EIO" "close EIO"
+	rm -r "$STATE/images/fox.png"
+	wait_until is_verified fox
+	wait_until is_verified owl
+	wait_until is_verified hare
+	same 1 "$(count create)"
+}
+
 @test "s2.6: what waits for another name's image does so after a restart, too" {
 	same_text_thrice '{"hold_task":true}'
 	received accepted 1
