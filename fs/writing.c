@@ -233,6 +233,8 @@ static errint_t begin_writing(struct fs *fs, struct handle *handle)
 		pthread_mutex_unlock(&handle->draft->mutex);
 	}
 	handle_find_opener(handle);
+	if (handle->thread && !handle->opener)
+		return -EMFILE;
 	pthread_mutex_lock(&fs->inode_mutex);
 	handle->draft->writers++;
 	pthread_mutex_unlock(&fs->inode_mutex);
@@ -366,13 +368,18 @@ void writing_write(struct fs *fs, fuse_req_t req, struct handle *handle, const c
 
 /* Whether the process that opened the file is the one that flushes it. A child
  * that inherited the descriptor flushes at its exit, perhaps in the middle of
- * the text. */
-static bool is_opener(fuse_req_t req, struct handle *handle, uint64_t lock_owner)
+ * the text. -EMFILE: nobody can say, for want of descriptors. */
+static errint_t is_opener(fuse_req_t req, struct handle *handle, uint64_t lock_owner, bool *opener)
 {
-	pid_t pid = fuse_req_ctx(req)->pid;
+	const struct seed_process process = fs_caller(req);
+	pid_t flusher;
 
-	if (pid != 0 && handle->opener != 0)
-		return seed_process_of(fs_caller(req)) == handle->opener;
+	if (process.tid != 0 && handle->opener != 0) {
+		flusher = seed_process_of(process);
+		*opener = flusher == handle->opener;
+		/* A 0 would promise an image. The text is committed when the file is closed for good. */
+		return flusher ? 0 : -EMFILE;
+	}
 	/* Out of sight (another pid namespace): the lock owner tells processes
 	 * apart, and the first flush is the opener's (a shell's redirection
 	 * closes its own copy before anything is written). */
@@ -380,7 +387,8 @@ static bool is_opener(fuse_req_t req, struct handle *handle, uint64_t lock_owner
 		handle->owner_known = true;
 		handle->owner = lock_owner;
 	}
-	return handle->owner == lock_owner;
+	*opener = handle->owner == lock_owner;
+	return 0;
 }
 
 /* Takes the text out of the draft with a new ticket for it. *text NULL: there
@@ -662,10 +670,13 @@ void writing_flush(struct fs *fs, fuse_req_t req, struct handle *handle, uint64_
 {
 	/* Looking at the process takes a while, in which another may begin a text. */
 	const struct holding own = { handle->inode, handle->draft, own_text(handle), false };
-	bool opener = is_opener(req, handle, lock_owner);
+	bool opener = false;
+	errint_t err = is_opener(req, handle, lock_owner, &opener);
 
 	if (!has_written(handle))
 		fuse_reply_err(req, 0);
+	else if (err)
+		fuse_reply_err(req, -err);
 	else if (is_overwritten(fs, handle))
 		flush_overwritten(fs, req, handle, opener);
 	else if (!ends_text(req, handle, opener) ||

@@ -140,7 +140,12 @@ static void look_for_process(void *context)
 	struct look *look = context;
 	struct status status;
 
-	look->answer = read_status(look->tid, &status) ? look->tid : (pid_t)status.values[TGID];
+	errint_t err = read_status(look->tid, &status);
+
+	if (err == -EMFILE || err == -ENFILE)
+		look->answer = 0;
+	else
+		look->answer = err ? look->tid : (pid_t)status.values[TGID];
 }
 
 pid_t seed_process_of(struct seed_process process)

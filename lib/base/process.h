@@ -29,8 +29,9 @@ struct seed_process {
 	uid_t uid;
 };
 
-/* The process (thread group) of a thread; `tid` itself where that is not known. Reads
- * `status`: in any request. */
+/* The process (thread group) of a thread; `tid` itself where that is not known. 0 for one that
+ * is out of sight, and where this program lacks descriptors for the look. Reads `status`: in any
+ * request. */
 pid_t seed_process_of(struct seed_process process);
 
 /* Whether a pending signal ends the program or asks it to end: KILL; INT, TERM,

@@ -210,6 +210,7 @@ static void *waiting_thread(void *pipes)
 static void test_thread(void **state)
 {
 	int out[2], in[2], fds[2];
+	struct rlimit limit, none;
 	pthread_t thread;
 	pid_t tid = 0;
 
@@ -221,6 +222,13 @@ static void test_thread(void **state)
 	assert_int_equal(pthread_create(&thread, NULL, waiting_thread, fds), 0);
 	assert_int_equal(read(out[0], &tid, sizeof(tid)), sizeof(tid));
 	assert_true(tid != getpid());
+	assert_int_equal(seed_process_of(of(tid)), getpid());
+	/* Without a descriptor for the look nobody knows whose it is. */
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = (struct rlimit){ 0, limit.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(seed_process_of(of(tid)), 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	assert_int_equal(seed_process_of(of(tid)), getpid());
 	assert_int_equal(write(in[1], "", 1), 1);
 	pthread_join(thread, NULL);
