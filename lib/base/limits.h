@@ -25,6 +25,10 @@ enum {
 	 * wait, with the longest text, and half as many again. And callbacks, of whoever sends them. */
 	SEED_PROMPT_DRAFTS_ALL_BYTES = 512 * 1024 * 1024,
 	SEED_CALLBACK_DRAFTS_ALL_BYTES = 64 * 1024 * 1024,
+	/* And those that were committed while something ran for their name, until it ends. Each counts
+	 * for its text and so much. */
+	SEED_CALLBACKS_LATER_ALL_BYTES = 64 * 1024 * 1024,
+	SEED_CALLBACK_LATER_BYTES = 1024,
 	/* Texts and listings of open files and folders: a hundred listings of a hundred thousand names.
 	 * Opens of one gallery share it. */
 	SEED_HELD_ALL_BYTES = 256 * 1024 * 1024,

@@ -81,8 +81,19 @@ static void run_callback_look(struct seed_engine *engine, struct command *comman
 /* Other hosts may have an image of the name, or generate it. */
 static void refresh(struct seed_engine *engine, struct command *command)
 {
+	struct request *request = (struct request *)command;
+
+	engine->later_bytes -= request->later_bytes;
+	request->later_bytes = 0;
 	command->run = run_callback_look;
-	refresh_request(engine, (struct request *)command, true);
+	refresh_request(engine, request, true);
+}
+
+static size_t bytes_of(const struct request *request)
+{
+	return SEED_CALLBACK_LATER_BYTES + (request->text ? strlen(request->text) : 0) +
+	       (request->prompt ? strlen(request->prompt) : 0) +
+	       (request->image_url ? strlen(request->image_url) : 0);
 }
 
 /* The generation of the name may take for ever: the callback is looked at after it. */
@@ -92,6 +103,14 @@ static bool comes_later(struct seed_engine *engine, struct request *request)
 
 	if (!running || running->shelved || running->kept_there)
 		return false;
+	request->later_bytes = bytes_of(request);
+	if (engine->later_bytes + request->later_bytes > SEED_CALLBACKS_LATER_ALL_BYTES) {
+		seed_log_line(engine->log, request->name, SEED_LOG_ERROR "Callback refused: those that wait "
+			      "for the end of what is being generated hold too much (ENOSPC)");
+		request_refuse(engine, request, ENOSPC);
+		return true;
+	}
+	engine->later_bytes += request->later_bytes;
 	if (request->wait)
 		wait_hold(engine, &request->wait, request->wait);
 	request->command.run = refresh;

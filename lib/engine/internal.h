@@ -397,6 +397,7 @@ struct seed_engine {
 	int adopting;              /* generations with a turn */
 	struct generation **due;   /* timers.c: a heap */
 	size_t due_count, due_alloc, generation_count;
+	size_t later_bytes;        /* callbacks that wait for a generation's end */
 	int active;                /* generations with a slot */
 	int queued;                /* … that wait for one */
 	int steps_running;         /* disk steps under way */
@@ -494,6 +495,7 @@ struct request {
 	bool has_copy;   /* or another name has one that does (reuse) */
 	char sum[SEED_SHA256_HEX_BYTES]; /* so: its */
 	char *prompt;    /* so: prompts/NAME, where a callback has none; owned */
+	size_t later_bytes; /* what a callback that waits for a generation's end counts for */
 };
 
 /* NULL without memory. `name` may be NULL. */

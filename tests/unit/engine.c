@@ -215,6 +215,42 @@ static void test_early_waits(void **state)
 	seed_ticket_unref(again);
 }
 
+/* Callbacks that wait for a generation's end hold no more than they may; they are given back. */
+static void test_callbacks_wait(void **state)
+{
+	enum { BYTES = 30000, COUNT = SEED_CALLBACKS_LATER_ALL_BYTES / BYTES + 10 };
+	static struct waiter waiters[COUNT];
+	struct waiter first, last;
+	char *body = malloc(BYTES + 32);
+	int refused = 0;
+
+	SEED_UNUSED(state);
+	assert_non_null(body);
+	memset(body, 'x', BYTES + 32);
+	memcpy(body, "{\"prompt\":\"", 11);
+	memcpy(body + BYTES, "\"}", 3);
+	waiter_init(&first);
+	waiter_init(&last);
+	/* In one turn of the engine: all come before the end. */
+	assert_int_equal(seed_engine_commit(engine, "fox", strdup("a red fox"), NULL, &first.wait), 0);
+	for (int i = 0; i < COUNT; i++) {
+		waiter_init(&waiters[i]);
+		assert_int_equal(seed_engine_callback(engine, "fox", strdup(body), NULL, &waiters[i].wait), 0);
+	}
+	assert_int_equal(seed_engine_start(engine), 0);
+	assert_int_equal(waiter_code(&first), 0);
+	for (int i = 0; i < COUNT; i++) {
+		int code = waiter_code(&waiters[i]);
+
+		assert_true(code == 0 || code == ENOSPC);
+		refused += code != 0;
+	}
+	assert_in_range(refused, 10, COUNT / 10);
+	assert_int_equal(seed_engine_callback(engine, "fox", body, NULL, &last.wait), 0);
+	assert_int_equal(waiter_code(&last), 0);
+	seed_engine_stop(engine);
+}
+
 /* Who waits when it stops is told so, once, and the text goes on at the next start. */
 static void test_stop(void **state)
 {
@@ -290,6 +326,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_commit, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_names, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_early_waits, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_callbacks_wait, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_stop, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_never_started, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_changes_at_the_end, set_up, tear_down),
