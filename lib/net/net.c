@@ -243,7 +243,7 @@ static bool has_header(CURL *easy, const char *name)
 static bool begin_body(struct seed_transfer *transfer)
 {
 	static const char *const transfers[] = { "chunked", "identity", "" };
-	static const char *const packed[] = { "gzip", "x-gzip", "deflate" };
+	static const char *const packed[] = { "gzip", "x-gzip", "deflate" }, *const deflate[] = { "deflate" };
 	static const char *const plain[] = { "identity", "none", "" };
 	const char *encoding = only(transfer->easy, "Content-Encoding");
 
@@ -260,7 +260,7 @@ static bool begin_body(struct seed_transfer *transfer)
 		transfer->malformed = "the answer has a content encoding that was not asked for";
 		return false;
 	}
-	transfer->write_error = seed_unpack_new(&transfer->unpack);
+	transfer->write_error = seed_unpack_new(&transfer->unpack, is_word(encoding, deflate, 1));
 	return !transfer->write_error;
 }
 

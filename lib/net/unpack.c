@@ -12,11 +12,12 @@ struct seed_unpack {
 	z_stream stream;
 	size_t consumed;     /* of data that comes again */
 	size_t piece_bytes;  /* unpacked, and not taken yet */
-	bool ended;
+	bool may_be_bare, is_bare; /* without a beginning and a sum */
+	bool begun, ended;
 	unsigned char piece[PIECE_BYTES];
 };
 
-errint_t seed_unpack_new(struct seed_unpack **out)
+errint_t seed_unpack_new(struct seed_unpack **out, bool may_be_bare)
 {
 	struct seed_unpack *unpack = calloc(1, sizeof(*unpack));
 
@@ -26,6 +27,7 @@ errint_t seed_unpack_new(struct seed_unpack **out)
 		free(unpack);
 		return -ENOMEM;
 	}
+	unpack->may_be_bare = may_be_bare;
 	*out = unpack;
 	return 0;
 }
@@ -38,10 +40,24 @@ void seed_unpack_free(struct seed_unpack *unpack)
 	free(unpack);
 }
 
+/* Some servers' "deflate" is the bare format. The first byte tells: zlib's names the method in its lower
+ * half, and as a block's beginning that would be one that is not compressed, with a bit set that is
+ * none; gzip's would be a block of a type that does not exist. */
+static errint_t begin(struct seed_unpack *unpack)
+{
+	const unsigned first = unpack->stream.avail_in ? *unpack->stream.next_in : 0;
+
+	if (unpack->begun || !unpack->stream.avail_in)
+		return 0;
+	unpack->begun = true;
+	unpack->is_bare = unpack->may_be_bare && first != GZIP_FIRST_BYTE && (first & 0x0f) != Z_DEFLATED;
+	return unpack->is_bare && inflateReset2(&unpack->stream, -MAX_WBITS) != Z_OK ? -ENOMEM : 0;
+}
+
 /* Another member of a gzip file begins. */
 static bool begins_again(const struct seed_unpack *unpack)
 {
-	return unpack->ended && unpack->stream.avail_in > 0 && *unpack->stream.next_in == GZIP_FIRST_BYTE;
+	return unpack->ended && !unpack->is_bare && unpack->stream.avail_in > 0 && *unpack->stream.next_in == GZIP_FIRST_BYTE;
 }
 
 /* The next piece; none where there is too little for one. */
@@ -65,11 +81,11 @@ errint_t seed_unpack_more(struct seed_unpack *unpack, const void *data, size_t l
 	unpack->stream.next_in = (const Bytef *)data + unpack->consumed;
 	unpack->stream.avail_in = (uInt)(len - unpack->consumed);
 	do {
-		errint_t err = 0;
+		errint_t err = begin(unpack);
 
 		if (!unpack->piece_bytes && begins_again(unpack))
 			unpack->ended = inflateReset(&unpack->stream) != Z_OK;
-		if (!unpack->piece_bytes && !unpack->ended)
+		if (!err && !unpack->piece_bytes && !unpack->ended)
 			err = unpack_piece(unpack);
 		if (!err && unpack->piece_bytes)
 			err = take(context, unpack->piece, unpack->piece_bytes);

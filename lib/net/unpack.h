@@ -1,6 +1,6 @@
 /*
- * What comes in gzip (RFC 1952), or in HTTP's "deflate", which is zlib's format (RFC 1950), unpacked
- * piece by piece, as far as somebody takes the pieces.
+ * What comes in gzip (RFC 1952), or in HTTP's "deflate", which is zlib's format (RFC 1950) and from some
+ * servers the bare one (RFC 1951), unpacked piece by piece, as far as somebody takes the pieces.
  *
  * curl could do it, but it unpacks whatever stack of encodings an answer names, and all of what it has
  * read, before anybody can look at the time, or say that there is no room: four levels of nothing but
@@ -17,7 +17,8 @@ struct seed_unpack;
 /* Takes all of it; an error: none of it, and the same comes again. */
 typedef errint_t seed_unpack_take_fn(void *context, const void *data, size_t len);
 
-errint_t seed_unpack_new(struct seed_unpack **unpack) SEED_MUST_CHECK; /* -ENOMEM */
+/* `may_be_bare`: it is called "deflate". -ENOMEM. */
+errint_t seed_unpack_new(struct seed_unpack **unpack, bool may_be_bare) SEED_MUST_CHECK;
 void seed_unpack_free(struct seed_unpack *unpack);
 
 /* Gives all that `data` unpacks to, in pieces of at most 16 KiB. -EBADMSG: it cannot be unpacked;

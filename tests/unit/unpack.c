@@ -6,7 +6,7 @@
 
 #include "lib/net/unpack.h"
 
-enum { BYTES = 300000, ZLIB = MAX_WBITS, GZIP = MAX_WBITS + 16 };
+enum { BYTES = 300000, ZLIB = MAX_WBITS, GZIP = MAX_WBITS + 16, BARE = -MAX_WBITS };
 
 static unsigned char plain[BYTES], packed[2 * BYTES];
 
@@ -78,17 +78,18 @@ static errint_t unpack_all(struct seed_unpack *unpack, size_t len, size_t most, 
 static void gives_back_what_was_packed(void **state)
 {
 	static const size_t parts[] = { 1, 7, 1000, 16384, sizeof(packed) };
+	static const int formats[] = { GZIP, ZLIB, BARE };
 	static struct taken taken;
 
 	SEED_UNUSED(state);
-	for (int format = 0; format < 2; format++) {
-		size_t len = pack(format ? ZLIB : GZIP);
+	for (size_t format = 0; format < SEED_ARRAY_LEN(formats); format++) {
+		size_t len = pack(formats[format]);
 
 		for (size_t i = 0; i < 2 * SEED_ARRAY_LEN(parts); i++) {
 			struct seed_unpack *unpack;
 
 			taken = (struct taken){ .refusals = i % 2 ? 3 : 0 };
-			assert_int_equal(seed_unpack_new(&unpack), 0);
+			assert_int_equal(seed_unpack_new(&unpack, formats[format] == BARE), 0);
 			assert_int_equal(unpack_all(unpack, len - 1, parts[i / 2], &taken), 0);
 			assert_false(seed_unpack_is_whole(unpack));
 			while (seed_unpack_more(unpack, packed + len - 1, 1, take, &taken) == -EAGAIN)
@@ -117,7 +118,7 @@ static void unpacks_all_members(void **state)
 	memcpy(twice + len, packed, len);
 	for (size_t part = 1; part < 2 * len; part = part * 3 + 1) {
 		taken = (struct taken){ .len = 0 };
-		assert_int_equal(seed_unpack_new(&unpack), 0);
+		assert_int_equal(seed_unpack_new(&unpack, false), 0);
 		for (size_t at = 0; at < 2 * len; at += part)
 			assert_int_equal(seed_unpack_more(unpack, twice + at, part < 2 * len - at ? part : 2 * len - at,
 							  take, &taken), 0);
@@ -142,7 +143,7 @@ static void refuses_what_is_damaged(void **state)
 
 		packed[at] ^= (unsigned char)(1 << rand() % 8);
 		taken = (struct taken){ .len = 0 };
-		assert_int_equal(seed_unpack_new(&unpack), 0);
+		assert_int_equal(seed_unpack_new(&unpack, false), 0);
 		err = unpack_all(unpack, len, 16384, &taken);
 		/* The header's time, its name for the system and some flags say nothing. */
 		assert_true(err == -EBADMSG || !seed_unpack_is_whole(unpack) ||
@@ -161,7 +162,7 @@ static void takes_empty_blocks(void **state)
 
 	SEED_UNUSED(state);
 	taken = (struct taken){ .len = 0 };
-	assert_int_equal(seed_unpack_new(&unpack), 0);
+	assert_int_equal(seed_unpack_new(&unpack, false), 0);
 	assert_int_equal(seed_unpack_more(unpack, begin, sizeof(begin), take, &taken), 0);
 	for (int i = 0; i < 1000; i++)
 		assert_int_equal(seed_unpack_more(unpack, empty, sizeof(empty), take, &taken), 0);
