@@ -9,10 +9,12 @@
 
 /* At most so many hang at once: those of four users and more. */
 #define THREADS_MAX 128
-/* Work that is waited for so long seems to hang; none is waited for less than so many turns of
- * a millisecond. */
+/* Work that is waited for so long seems to hang, and none is waited for less: on a machine with twenty
+ * busy processes a thread has its turn in that time. What uses the processor does not hang, up to
+ * some more than all of it may use. */
 #define SLOW_MS 20
-#define LEAST_MS 4
+#define LEAST_MS 20
+#define WORK_MAX_MS 60
 #define RECENT_MS 60000
 #define RECENT_MAX 16
 
@@ -24,7 +26,9 @@ struct job {
 	pid_t process;
 	uid_t user;
 	enum state state;
-	int waited_ms;
+	clockid_t clock;  /* processor time of the thread that runs it */
+	int64_t begun_ns, used_ns;
+	int waited_ms;    /* while it used none */
 	bool left; /* nobody waits for it any more: it counts as held up */
 	alignas(max_align_t) char data[];
 };
@@ -71,8 +75,18 @@ static struct job *take(void)
 	return oldest;
 }
 
+static int64_t nanoseconds(clockid_t clock)
+{
+	struct timespec now = { 0 };
+
+	clock_gettime(clock, &now);
+	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
 static void run(struct job *job)
 {
+	pthread_getcpuclockid(pthread_self(), &job->clock);
+	job->begun_ns = job->used_ns = nanoseconds(job->clock);
 	job->state = RUNS;
 	aside.waiting--;
 	pthread_mutex_unlock(&aside.mutex);
@@ -169,8 +183,6 @@ static int patience_ms(const struct job *job, int wait_ms)
 	int64_t since_ms = seed_clock_now_ms() - RECENT_MS;
 	int halved = 0;
 
-	if (job->state == WAITS) /* for a turn of the processor, as far as anybody knows */
-		return wait_ms;
 	for (size_t i = 0; i < RECENT_MAX; i++)
 		halved += aside.ran_out_ms[i] && aside.ran_out_ms[i] > since_ms;
 	for (const struct job *older = job->next; older && halved < RECENT_MAX; older = older->next)
@@ -186,18 +198,31 @@ static int turn_ms(int patience_ms)
 	return turn < 1 ? 1 : turn > SLOW_MS ? SLOW_MS : turn;
 }
 
+/* What waits for a turn of the processor does not hang, as far as anybody knows. */
+static bool seems_to_hang(struct job *job)
+{
+	const int64_t before_ns = job->used_ns;
+
+	if (job->state != RUNS)
+		return false;
+	job->used_ns = nanoseconds(job->clock);
+	return job->used_ns == before_ns || job->used_ns - job->begun_ns > WORK_MAX_MS * INT64_C(1000000);
+}
+
 /* Whether the job, which has been begun, is the caller's to free. */
 static bool wait_for(struct job *job, int wait_ms)
 {
-	int patience;
+	int patience, passed_ms = 0;
 
-	while (job->state != DONE && job->waited_ms < (patience = patience_ms(job, wait_ms))) {
+	while (job->state != DONE && passed_ms < wait_ms &&
+	       job->waited_ms < (patience = patience_ms(job, wait_ms))) {
 		const int turn = turn_ms(patience);
 		const struct timespec end = deadline_after(turn);
 
 		while (job->state != DONE && pthread_cond_timedwait(&aside.ended, &aside.mutex, &end) == 0)
 			;
-		job->waited_ms += turn;
+		passed_ms += turn;
+		job->waited_ms += seems_to_hang(job) ? turn : 0;
 	}
 	job->left = job->state == RUNS;
 	if (job->left)

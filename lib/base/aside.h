@@ -6,9 +6,9 @@
  *
  * Who waits does answer requests, and who holds one up can hold up many. So each that ran out within a
  * minute, and each older one that seems to hang, halves how long the next is waited for: however many
- * there are, all together cost about twice `wait_ms`. Work that nobody holds up takes microseconds. On a
- * machine that is slow the waiting thread gets its turns late, too, and only what passes in its
- * turns counts.
+ * there are, all together cost about twice `wait_ms`. Work that nobody holds up takes microseconds, and
+ * where it takes more it uses the processor, which does not count. On a machine that is slow the waiting
+ * thread may get its turns late, too, and only what passes in its turns counts.
  *
  * The threads are started when they are needed, and stay. Any thread may call this; it
  * takes no lock while it waits.

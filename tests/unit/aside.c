@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/base/aside.h"
@@ -119,6 +120,62 @@ static void test_many(void **state)
 	close(fds[1]);
 }
 
+struct work {
+	int64_t use_ns;
+	bool done;
+};
+
+static int64_t used_ns(void)
+{
+	struct timespec used;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+	return used.tv_sec * INT64_C(1000000000) + used.tv_nsec;
+}
+
+static void use_processor(void *data)
+{
+	struct work *work = data;
+	const int64_t end_ns = used_ns() + work->use_ns;
+
+	while (used_ns() < end_ns)
+		;
+	work->done = true;
+}
+
+/* While nobody has patience for what hangs, what uses the processor is waited for. */
+static void test_work(void **state)
+{
+	struct task task = { 0 };
+	int fds[2];
+
+	SEED_UNUSED(state);
+	assert_int_equal(pipe(fds), 0);
+	task.fd = fds[0];
+	for (int i = 0; i < 16; i++) {
+		while (!adds_for(1000, 5))
+			usleep(1000);
+		assert_false(reads_for(300 + i, 5, &task, 10));
+	}
+	alarm(60);
+	for (int i = 0; i < 10; i++) {
+		struct work work = { .use_ns = 40000000 };
+
+		/* Again where the machine gave it no turn for long. */
+		while (!seed_aside(2000 + i, 6, use_processor, &work, sizeof(work), 10000))
+			usleep(1000);
+		assert_true(work.done);
+	}
+	alarm(0);
+	for (int i = 0; i < 16; i++)
+		assert_int_equal(write(fds[1], "a", 1), 1);
+	for (int i = 0; i < 16; i++)
+		while (!adds_for(300 + i, 5))
+			usleep(1000);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 /* Many users hold it up: at last nothing is begun, and nothing waits. */
 static void test_no_threads(void **state)
 {
@@ -150,6 +207,7 @@ int main(void)
 		cmocka_unit_test(test_done),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_held),
+		cmocka_unit_test(test_work),
 		cmocka_unit_test(test_no_threads),
 	};
 
