@@ -266,6 +266,7 @@ static struct generation *split(struct generation *generation, const struct seed
 	late->task = task;
 	late->submitted_ms = generation->submitted_ms;
 	late->uid = generation->uid;
+	late->asked = generation->asked;
 	late->shelved = late->no_retry = true;
 	late->record.state = SEED_STATE_FAILED;
 	seed_error_keep(&late->record.error, error);

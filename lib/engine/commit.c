@@ -64,12 +64,14 @@ static void begin(struct seed_engine *engine, struct request *request)
 		join(older, request);
 		return;
 	}
+	err = generation_fill_record(engine, request->name, request->text, &record);
 	/* Where it could not be said before: nothing is changed for a text that will not be sent. */
-	if ((unless_made(request) || engine->config.reuse) && !request->has_copy && budget_is_exhausted(engine)) {
+	if (!err && (unless_made(request) || engine->config.reuse) && !request->has_copy &&
+	    budget_is_exhausted(engine) && !reuse_would_wait(engine, &record)) {
+		seed_record_release(&record);
 		request_refuse(engine, request, EDQUOT);
 		return;
 	}
-	err = generation_fill_record(engine, request->name, request->text, &record);
 	generation = err ? NULL : generation_new(engine, &record, true);
 	if (!generation) {
 		seed_record_release(&record);

@@ -40,6 +40,7 @@ enum phase follow_enter(struct generation *generation)
 	if (generation->followed_ms) /* it could not be taken */
 		return look_later(generation);
 	generation->followed_ms = seed_clock_now_ms();
+	generation->ask_until_ms = INT64_MAX;
 	generation->shown = false;
 	if (generation->kept_there) /* whoever wrote it here wants it now */
 		return PHASE_TAKE;
@@ -68,6 +69,7 @@ static void is_kept_there(struct generation *generation, int code)
 static enum phase go_on(struct generation *generation, const struct event *event)
 {
 	generation->kept_there = false;
+	generation->ask_until_ms = INT64_MAX;
 	switch (event->row) {
 	case ROW_OURS: /* it could not be written here, the last time */
 	case ROW_FREE:
@@ -89,16 +91,29 @@ static enum phase go_on(struct generation *generation, const struct event *event
 	return generation_give_up(generation, ECANCELED);
 }
 
+/* Who waits here is told so where the store is away for longer than a service may take; the generation
+ * is looked at again. */
+static enum phase cannot_look(struct generation *generation)
+{
+	const struct seed_engine *engine = generation->engine;
+
+	if (seed_clock_now_ms() >= generation->ask_until_ms && !engine->config.shared->wait_offline)
+		generation_answer(generation, EHOSTUNREACH);
+	return look_later(generation);
+}
+
 enum phase follow_event(struct generation *generation, const struct event *event)
 {
 	if (event->kind == EVENT_WAKE) {
 		generation->wake_ms = INT64_MAX; /* until the answer */
+		if (generation->ask_until_ms == INT64_MAX)
+			generation->ask_until_ms = seed_clock_now_ms() + generation->engine->config.timeout_ms;
 		disk_step(generation, STEP_LOOK);
 		return PHASE_STAY;
 	}
 	if (event->kind != EVENT_STEP)
 		return PHASE_STAY;
-	return event->err ? look_later(generation) : go_on(generation, event);
+	return event->err ? cannot_look(generation) : go_on(generation, event);
 }
 
 /* ---- its host is gone ---- */

@@ -241,7 +241,7 @@ struct generation *generation_new(struct seed_engine *engine, struct seed_record
 		return NULL;
 	}
 	generation->engine = engine;
-	generation->order = ++engine->last_order;
+	generation->order = generation->asked = ++engine->last_order;
 	generation->source_fd = -1;
 	generation->begun_ms = seed_clock_now_ms() - age_ms(record);
 	generation->uid = generation->charged_day = -1;

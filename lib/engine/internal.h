@@ -219,6 +219,7 @@ struct generation {
 	unsigned renames; /* that its name has gone along with */
 	int64_t begun_ms; /* when its text was committed, by seed_clock_now_ms() */
 	uint64_t order; /* when it came, among changes: ids are of other hosts' clocks, too */
+	uint64_t asked; /* when its text did: of a late task, that of its retry */
 
 	struct seed_record record;
 	struct seed_task task;
@@ -867,6 +868,8 @@ errint_t reuse_take_facts(struct seed_record *to, const struct seed_record *from
 /* Another generation here, which came before, makes the image that this one asks for. Of a mount
  * that shares a store, the store says so: shared_reuse.c. */
 bool reuse_is_being_made(const struct generation *generation);
+/* Likewise, for a text that has no generation yet. */
+bool reuse_would_wait(const struct seed_engine *engine, const struct seed_record *wanted);
 /* Whether it waits for the image that `maker` makes. */
 bool reuse_waits_for(const struct generation *generation, const struct generation *maker);
 

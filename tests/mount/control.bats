@@ -112,6 +112,23 @@ all_end() { # THREE OUTCOMES
 	same 2 "$(count create "a fox")"
 }
 
+@test "s2.6: and costs nothing more, also where it is the last that the budget allows" {
+	mount_seed -o reuse,budget=1/day
+	faults '[{"on":"create","nth":1,"do":{"hold_task":true}}]'
+	background try_write fox "a fox"
+	FIRST=$JOB FIRST_OUT=$JOB_OUT
+	received accepted 1
+	background try_write owl "a fox"
+	SECOND=$JOB SECOND_OUT=$JOB_OUT
+	wait_until waits_for_same owl
+	same "close EDQUOT" "$(try_write hare "a hare")"
+	release
+	job_ends 0 "$FIRST"
+	job_ends 0 "$SECOND"
+	same "ok ok" "$(<"$FIRST_OUT") $(<"$SECOND_OUT")"
+	same 1 "$(count create)"
+}
+
 @test "s2.6: and waits no longer for one that is paid for and cannot be stored: EIO, and the image comes later" {
 	same_text_thrice '{"hold_task":true}'
 	mkdir -p "$STATE/images/fox.png/in the way"

@@ -580,6 +580,24 @@ kept_on_one() {
 	everywhere sum_is "$(sum "$TWO/images/fox.png")" images/fox.png
 }
 
+@test "who waits for another host's image hears that the store is away, and the image comes when it is back" {
+	local pid
+
+	hosts timeout=8
+	held "$ONE" fox "a fox"
+	pid=$JOB
+	MNT=$TWO background try_write fox "a fox"
+	wait_until grep -q "^fox .*another host" "$TWO/queue"
+	kill -STOP "$STORE_PID"
+	release "a fox"
+	WAIT=60 held_ends "close EHOSTUNREACH"
+	kill -CONT "$STORE_PID"
+	WAIT=60 job_ends 0 "$pid"
+	wait_until test -s "$TWO/images/fox.png"
+	everywhere sum_is "$(sum "$ONE/images/fox.png")" images/fox.png
+	same 1 "$(count create)"
+}
+
 # ---- reuse ----
 
 # fox is at the service for the first host, and so many others have its text.
