@@ -439,7 +439,7 @@ static void mixed(void **state)
 static void not_the_bytes(void **state)
 {
 	SEED_UNUSED(state);
-	local("hang", 100, 2, EAGAIN, "a worker gave no answer in 100 ms");
+	local("hang", 1000, 2, EAGAIN, "a worker gave no answer in 1000 ms");
 	local("kill", PATIENT_MS, 2, EAGAIN, "a worker was killed from outside (signal 9)");
 }
 
