@@ -223,8 +223,12 @@ void writing_setattr(struct fs *fs, fuse_req_t req, struct inode *inode, struct 
 
 static errint_t begin_writing(struct fs *fs, struct handle *handle)
 {
-	errint_t err = draft_get(fs, handle->inode, &handle->draft);
+	errint_t err;
 
+	handle_find_opener(handle);
+	if (handle->thread && !handle->opener)
+		return -EMFILE;
+	err = draft_get(fs, handle->inode, &handle->draft);
 	if (err)
 		return err;
 	if (handle->created) {
@@ -232,9 +236,6 @@ static errint_t begin_writing(struct fs *fs, struct handle *handle)
 		handle->draft->made = true;
 		pthread_mutex_unlock(&handle->draft->mutex);
 	}
-	handle_find_opener(handle);
-	if (handle->thread && !handle->opener)
-		return -EMFILE;
 	pthread_mutex_lock(&fs->inode_mutex);
 	handle->draft->writers++;
 	pthread_mutex_unlock(&fs->inode_mutex);

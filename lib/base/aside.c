@@ -191,9 +191,9 @@ static int patience_ms(const struct job *job, int wait_ms)
 	return wait_ms > LEAST_MS ? wait_ms : LEAST_MS;
 }
 
-static int turn_ms(int patience_ms)
+static int turn_ms(int patience)
 {
-	int turn = patience_ms / 8;
+	int turn = patience / 8;
 
 	return turn < 1 ? 1 : turn > SLOW_MS ? SLOW_MS : turn;
 }

@@ -26,8 +26,9 @@
 #define SEED_ASIDE_HELD_MAX 32
 
 /* Runs `work`, which looks at `process` of `user`, on a copy of the `size` bytes at `data`, and copies
- * them back. Waits for `wait_ms` at most, but see above. False, and `data` is as it was: the work did not end in time (it goes on, and its copy is
- * freed at its end), or was not begun: see above, or for want of memory or threads. */
+ * them back. Waits for `wait_ms` at most, and less while others hang. False, and `data` is as it was:
+ * the work did not end in time (it goes on, and its copy is freed at its end), or was not begun: see
+ * above, or for want of memory or threads. */
 bool seed_aside(pid_t process, uid_t user, void (*work)(void *data), void *data, size_t size, int wait_ms);
 
 #endif

@@ -139,7 +139,6 @@ static void look_for_process(void *context)
 {
 	struct look *look = context;
 	struct status status;
-
 	errint_t err = read_status(look->tid, &status);
 
 	if (err == -EMFILE || err == -ENFILE)

@@ -57,7 +57,8 @@ static errint_t begin(struct seed_unpack *unpack)
 /* Another member of a gzip file begins. */
 static bool begins_again(const struct seed_unpack *unpack)
 {
-	return unpack->ended && !unpack->is_bare && unpack->stream.avail_in > 0 && *unpack->stream.next_in == GZIP_FIRST_BYTE;
+	return unpack->ended && !unpack->is_bare && unpack->stream.avail_in > 0 &&
+	       *unpack->stream.next_in == GZIP_FIRST_BYTE;
 }
 
 /* The next piece; none where there is too little for one. */

@@ -20,6 +20,8 @@ static void replace(struct seed_store *store, const char *old, struct seed_chang
 	if (i < SEED_ARRAY_LEN(store->changing)) {
 		free(store->changing[i].row);
 		store->changing[i] = change;
+	} else { /* more than there are disk threads for: it is shown as missing */
+		free(change.row);
 	}
 	pthread_mutex_unlock(&store->changing_mutex);
 }

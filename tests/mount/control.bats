@@ -54,8 +54,8 @@ waits_for_same() { # NAME
 }
 
 # fox is at the service, owl waits for its image; and so does hare.
-same_text_thrice() { # FAULT [SECOND-FAULT]
-	mount_seed -o reuse
+same_text_thrice() { # FAULT [SECOND-FAULT]; OPTIONS
+	mount_seed -o "reuse${OPTIONS:+,$OPTIONS}"
 	faults "[{\"on\":\"create\",\"nth\":1,\"do\":$1}${2:+,{\"on\":\"create\",\"nth\":2,\"do\":$2\}}]"
 	background try_write fox "a fox"
 	FIRST=$JOB FIRST_OUT=$JOB_OUT
@@ -113,19 +113,10 @@ all_end() { # THREE OUTCOMES
 }
 
 @test "s2.6: and costs nothing more, also where it is the last that the budget allows" {
-	mount_seed -o reuse,budget=1/day
-	faults '[{"on":"create","nth":1,"do":{"hold_task":true}}]'
-	background try_write fox "a fox"
-	FIRST=$JOB FIRST_OUT=$JOB_OUT
-	received accepted 1
-	background try_write owl "a fox"
-	SECOND=$JOB SECOND_OUT=$JOB_OUT
-	wait_until waits_for_same owl
-	same "close EDQUOT" "$(try_write hare "a hare")"
+	OPTIONS=budget=1/day same_text_thrice '{"hold_task":true}'
+	same "close EDQUOT" "$(try_write elk "an elk")"
 	release
-	job_ends 0 "$FIRST"
-	job_ends 0 "$SECOND"
-	same "ok ok" "$(<"$FIRST_OUT") $(<"$SECOND_OUT")"
+	all_end ok ok ok
 	same 1 "$(count create)"
 }
 
