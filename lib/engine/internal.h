@@ -861,7 +861,7 @@ bool reuse_has_copy(struct seed_engine *engine, const char *name, const char *te
 /* The verified image of `made` is what `wanted` asks for. */
 bool reuse_is_made_of(const struct seed_record *made, const struct seed_record *wanted);
 /* An image that `wanted` asks for is copied, and its facts are in `wanted`: *name is
- * whose (owned, in any case), NULL at first: whoever has it. -ENOENT: there is none. A disk thread. */
+ * whose (owned), NULL at first: whoever has it. -ENOENT: there is none. A disk thread. */
 errint_t reuse_copy(struct seed_engine *engine, struct seed_record *wanted, char **name) SEED_MUST_CHECK;
 /* Its facts go along. */
 errint_t reuse_take_facts(struct seed_record *to, const struct seed_record *from) SEED_MUST_CHECK;

@@ -1,6 +1,7 @@
 /* -o reuse: a text whose image is verified under the same settings is answered
- * with that image. state/reuse/KEY names the entry for which it was made last; the row
- * there says whether it still applies. */
+ * with that image. state/reuse/KEY has the names that may have it; the row of each says whether
+ * it still applies. */
+#include "lib/base/text.h"
 #include "lib/engine/internal.h"
 
 static bool same_text(const char *a, const char *b)
@@ -21,6 +22,19 @@ bool reuse_is_made_of(const struct seed_record *made, const struct seed_record *
 	return seed_params_same(&asked, wanted->params) &&
 	       reuse_same_provider(made, wanted) &&
 	       same_text(made->prompt, wanted->prompt);
+}
+
+/* Takes the last one off the list. NULL: there is none. */
+static const char *take_name(char *names)
+{
+	char *line;
+
+	while (names && (line = strrchr(names, '\n')) != NULL) {
+		*line = '\0';
+		if (seed_text_check_name(line + 1) == 0)
+			return line + 1;
+	}
+	return NULL;
 }
 
 /* `made` is released by the caller in any case. */
@@ -49,15 +63,18 @@ bool reuse_is_made(struct seed_engine *engine, const char *name, const char *tex
 bool reuse_has_copy(struct seed_engine *engine, const char *name, const char *text)
 {
 	struct seed_record made = { 0 }, wanted;
-	char *maker = NULL;
-	bool has;
+	char *names = NULL;
+	const char *maker;
+	bool has = false;
 
 	if (generation_fill_record(engine, name, text, &wanted) == 0)
-		maker = seed_store_reuse_find(engine->store, reuse_key(&wanted));
-	has = maker && is_made_as(engine, maker, &wanted, &made);
-	free(maker);
+		names = seed_store_reuse_names(engine->store, reuse_key(&wanted));
+	while (!has && (maker = take_name(names)) != NULL) {
+		has = is_made_as(engine, maker, &wanted, &made);
+		seed_record_release(&made);
+	}
+	free(names);
 	seed_record_release(&wanted);
-	seed_record_release(&made);
 	return has;
 }
 
@@ -86,21 +103,36 @@ errint_t reuse_take_facts(struct seed_record *to, const struct seed_record *from
 	return err;
 }
 
-errint_t reuse_copy(struct seed_engine *engine, struct seed_record *wanted, char **name)
+static errint_t copy_from(struct seed_engine *engine, const char *name, struct seed_record *wanted)
 {
 	struct seed_record made = { 0 };
 	errint_t err = -ENOENT;
 
-	if (!*name)
-		*name = seed_store_reuse_find(engine->store, reuse_key(wanted));
-	if (*name && is_made_as(engine, *name, wanted, &made))
-		err = seed_store_image_copy(engine->store, *name, wanted->id);
+	if (is_made_as(engine, name, wanted, &made))
+		err = seed_store_image_copy(engine->store, name, wanted->id);
 	/* Its bytes are in the store that hosts share. */
 	if (err == -EAGAIN && engine->shared)
 		err = 0;
 	if (!err)
 		err = reuse_take_facts(wanted, &made);
 	seed_record_release(&made);
+	return err;
+}
+
+errint_t reuse_copy(struct seed_engine *engine, struct seed_record *wanted, char **name)
+{
+	errint_t err = -ENOENT;
+	const char *maker;
+	char *names;
+
+	if (*name)
+		return copy_from(engine, *name, wanted);
+	names = seed_store_reuse_names(engine->store, reuse_key(wanted));
+	while (err && (maker = take_name(names)) != NULL)
+		err = copy_from(engine, maker, wanted);
+	if (!err)
+		err = seed_record_set(name, maker);
+	free(names);
 	return err;
 }
 

@@ -5,6 +5,9 @@
 #include "lib/store/files.h"
 #include "lib/store/internal.h"
 
+/* Of one text; half of it is kept, when it is full. */
+#define NAMES_MAX_BYTES 16384
+
 static errint_t copy_bytes(int from, int to)
 {
 	char buffer[65536];
@@ -48,24 +51,105 @@ static void key_name(uint64_t key, char out[SEED_STORE_ID_BYTES])
 	snprintf(out, SEED_STORE_ID_BYTES, "%016llx", (unsigned long long)key);
 }
 
-void seed_store_reuse_note(struct seed_store *store, uint64_t key, const char *name)
+static bool has_line(const char *lines, const char *line)
 {
-	char file[SEED_STORE_ID_BYTES], id[SEED_STORE_ID_BYTES];
+	const size_t len = strlen(line);
 
-	key_name(key, file);
-	seed_store_new_id(store, id);
-	if (seed_files_replace(store->tmp, id, store->reuse, file, name, strlen(name), false))
-		SEED_UNUSED(seed_files_unlink(store->reuse, file));
+	for (const char *at = lines; at; at = strchr(at, '\n')) {
+		at += *at == '\n';
+		if (strncmp(at, line, len) == 0 && (at[len] == '\n' || !at[len]))
+			return true;
+	}
+	return false;
 }
 
-char *seed_store_reuse_find(const struct seed_store *store, uint64_t key)
+/* The newer half of the names stays. A name that another thread adds meanwhile may be lost. */
+static errint_t shorten(struct seed_store *store, const char *file, const char *names, size_t len)
 {
-	char file[SEED_STORE_ID_BYTES];
-	char *name = NULL;
+	const char *keep = strchr(names + len / 2, '\n');
+	char id[SEED_STORE_ID_BYTES];
+
+	if (!keep)
+		return seed_files_unlink(store->reuse, file);
+	seed_store_new_id(store, id);
+	return seed_files_replace(store->tmp, id, store->reuse, file, keep, strlen(keep), false);
+}
+
+void seed_store_reuse_note(struct seed_store *store, uint64_t key, const char *name)
+{
+	char file[SEED_STORE_ID_BYTES], *names = NULL;
+	errint_t err;
 	size_t len;
 
 	key_name(key, file);
-	if (seed_files_read(store->reuse, file, SEED_NAME_MAX_BYTES, &name, &len))
-		return NULL;
-	return name;
+	err = seed_files_read(store->reuse, file, NAMES_MAX_BYTES, &names, &len);
+	if (!err && has_line(names, name)) {
+		free(names);
+		return;
+	}
+	if (!err && len > NAMES_MAX_BYTES / 2)
+		err = shorten(store, file, names, len);
+	else if (err == -EFBIG) /* not one of ours */
+		err = seed_files_unlink(store->reuse, file);
+	free(names);
+	if (!err || err == -ENOENT)
+		SEED_UNUSED(seed_files_add_line(store->reuse, file, name) == 0);
+}
+
+char *seed_store_reuse_names(const struct seed_store *store, uint64_t key)
+{
+	char file[SEED_STORE_ID_BYTES];
+	char *lines = NULL, *names = NULL;
+	size_t len;
+
+	key_name(key, file);
+	/* Earlier versions wrote one name, and no line break. */
+	if (seed_files_read(store->reuse, file, NAMES_MAX_BYTES, &lines, &len) == 0 &&
+	    asprintf(&names, "\n%s", lines) < 0)
+		names = NULL;
+	free(lines);
+	return names;
+}
+
+static void follow(struct seed_store *store, const char *from, const char *to, seed_store_key_fn *key)
+{
+	struct seed_record record = { 0 };
+
+	if (seed_store_record_read(store, from, &record) == 0 && record.state == SEED_STATE_VERIFIED)
+		seed_store_reuse_note(store, key(&record), to);
+	seed_record_release(&record);
+}
+
+static void follow_below(struct seed_store *store, const char *from, const char *to,
+			 seed_store_key_fn *key)
+{
+	char old[SEED_STORE_PATH_BYTES], next[SEED_STORE_PATH_BYTES];
+	struct seed_names found;
+
+	if (seed_files_list(store->areas[SEED_AREA_RECORDS], from, &found))
+		return;
+	for (size_t i = 0; i < found.count; i++) {
+		const char *file = found.names[i];
+		const size_t len = strlen(file), suffix = strlen(".json");
+		const bool is_row = len > suffix && strcmp(file + len - suffix, ".json") == 0;
+		const int stem = (int)(is_row ? len - suffix : len);
+
+		if (snprintf(old, sizeof(old), "%s/%.*s", from, stem, file) >= (int)sizeof(old) ||
+		    snprintf(next, sizeof(next), "%s/%.*s", to, stem, file) >= (int)sizeof(next))
+			continue;
+		if (is_row)
+			follow(store, old, next, key);
+		else
+			follow_below(store, old, next, key);
+	}
+	seed_names_release(&found);
+}
+
+void seed_store_reuse_follow(struct seed_store *store, const char *from, const char *to, bool folder,
+			     seed_store_key_fn *key)
+{
+	if (folder)
+		follow_below(store, from, to, key);
+	else
+		follow(store, from, to, key);
 }

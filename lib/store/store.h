@@ -230,9 +230,14 @@ errint_t seed_store_forget(struct seed_store *store, const char *id);
 errint_t seed_store_image_copy(struct seed_store *store, const char *name, const char *id)
 	SEED_MUST_CHECK;
 
-/* reuse/KEY: the name for which an image was made last. Best effort: a miss only generates. */
+/* reuse/KEY: the names that may have an image of what has that key, each behind a line break,
+ * the newest last. Best effort: a name too many is looked at in vain, and a miss only generates. */
+typedef uint64_t seed_store_key_fn(const struct seed_record *record);
 void seed_store_reuse_note(struct seed_store *store, uint64_t key, const char *name);
-char *seed_store_reuse_find(const struct seed_store *store, uint64_t key); /* malloc'd or NULL */
+char *seed_store_reuse_names(const struct seed_store *store, uint64_t key); /* malloc'd or NULL */
+/* Before an entry, or all below a folder, is renamed: so that a stop in between costs nothing. */
+void seed_store_reuse_follow(struct seed_store *store, const char *from, const char *to, bool folder,
+			     seed_store_key_fn *key);
 
 /* ---- thumbnails ----
  *

@@ -428,6 +428,10 @@ record() { # NAME JQ-FILTER
 	jq -r "$2" "$MNT/records/$1.json"
 }
 
+attribute() { # PATH NAME: its value; fails where there is none
+	getfattr --absolute-names --only-values -n "user.seed.$2" "$MNT/$1"
+}
+
 record_is() { # NAME JQ-FILTER TEXT
 	[ "$(record "$1" "$2")" = "$3" ]
 }

@@ -3,10 +3,6 @@
 
 load helper
 
-attribute() { # PATH NAME: its value; fails where there is none
-	getfattr --absolute-names --only-values -n "user.seed.$2" "$MNT/$1"
-}
-
 attributes() { # PATH: the names that are listed, one a line
 	getfattr --absolute-names "$MNT/$1" | grep -v '^#' | grep .
 }

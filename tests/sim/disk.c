@@ -45,7 +45,8 @@ PORT(store_source_open);
 PORT(store_forget);
 PORT(store_image_copy);
 PORT(store_reuse_note);
-PORT(store_reuse_find);
+PORT(store_reuse_names);
+PORT(store_reuse_follow);
 PORT(store_spent_read);
 PORT(store_spent_note);
 PORT(store_spent_sync);
@@ -915,11 +916,21 @@ void WRAP(reuse_note)(struct seed_store *store, uint64_t key, const char *name)
 	SEED_UNUSED(name);
 }
 
-char *WRAP(reuse_find)(const struct seed_store *store, uint64_t key)
+char *WRAP(reuse_names)(const struct seed_store *store, uint64_t key)
 {
 	SEED_UNUSED(store);
 	SEED_UNUSED(key);
 	return NULL;
+}
+
+void WRAP(reuse_follow)(struct seed_store *store, const char *from, const char *to, bool folder,
+			seed_store_key_fn *key)
+{
+	SEED_UNUSED(store);
+	SEED_UNUSED(from);
+	SEED_UNUSED(to);
+	SEED_UNUSED(folder);
+	SEED_UNUSED(key);
 }
 
 /* ---- names and pictures that hosts share ---- */

@@ -1,0 +1,277 @@
+#!/usr/bin/env bats
+# `man seedfs`: reuse. (On a farm: farm_means.bats.)
+
+load helper
+
+@test "s2.6: with reuse a text whose image is verified is answered at once with it" {
+	mount_seed -o reuse
+	write fox "a fox"
+	write wolf "a fox"
+	same 1 "$(count submit)"
+	is_verified wolf
+	cmp "$MNT/images/fox.png" "$MNT/images/wolf.png"
+	write fox "a fox"
+	same 1 "$(count submit)"
+	is_verified fox
+	write fox "another fox"
+	same 2 "$(count submit)"
+}
+
+@test "s2.6: reuse is for the same settings only" {
+	mount_seed -o reuse
+	write fox "a fox"
+	write wolf '{"prompt": "a fox", "steps": 12}'
+	same 2 "$(count submit)"
+	stop_seedfs
+	mount_seed -o reuse,style=oil
+	write owl "a fox"
+	same 3 "$(count submit)"
+	stop_seedfs
+	mount_seed -o reuse
+	write hare "a fox"
+	same 3 "$(count submit)"
+}
+
+@test "s2.6: an image that came at the second attempt is reused, with what is known of it" {
+	mount_seed -o reuse
+	faults '[{"on":"create","nth":1,"do":{"status":500}}]'
+	write fox "a fox"
+	same 2 "$(count submit)"
+	write wolf "a fox"
+	same 2 "$(count submit)"
+	is_verified wolf
+	same "$(record fox '.attempts[0].error.message')" "$(record wolf '.attempts[0].error.message')"
+}
+
+waits_for_same() { # NAME
+	grep -q "^$1 .*waits for the image of another name" "$MNT/queue"
+}
+
+# fox is at the service, owl waits for its image; and so does hare.
+same_text_thrice() { # FAULT [SECOND-FAULT]; OPTIONS
+	mount_seed -o "reuse${OPTIONS:+,$OPTIONS}"
+	faults "[{\"on\":\"create\",\"nth\":1,\"do\":$1}${2:+,{\"on\":\"create\",\"nth\":2,\"do\":$2\}}]"
+	background try_write fox "a fox"
+	FIRST=$JOB FIRST_OUT=$JOB_OUT
+	received create 1
+	background try_write owl "a fox"
+	SECOND=$JOB SECOND_OUT=$JOB_OUT
+	background try_write hare "a fox"
+	THIRD=$JOB THIRD_OUT=$JOB_OUT
+	wait_until waits_for_same owl
+	wait_until waits_for_same hare
+}
+
+all_end() { # THREE OUTCOMES
+	job_ends 0 "$FIRST"
+	job_ends 0 "$SECOND"
+	job_ends 0 "$THIRD"
+	same "$1" "$(<"$FIRST_OUT")"
+	same "$2" "$(<"$SECOND_OUT")"
+	same "$3" "$(<"$THIRD_OUT")"
+}
+
+@test "s2.6: with reuse a text that is being generated for one name is not generated for another" {
+	same_text_thrice '{"hold":true}'
+	write oak "an oak"
+	release
+	all_end ok ok ok
+	cmp "$MNT/images/fox.png" "$MNT/images/owl.png"
+	cmp "$MNT/images/fox.png" "$MNT/images/hare.png"
+	same 1 "$(count create "a fox")"
+	same "" "$(attribute prompts/owl cost)"
+}
+
+@test "s2.6: and is generated for all that waited, side by side, if that fails" {
+	same_text_thrice '{"delay_ms":3000,"status":400}' '{"status":400}' # the retry, too
+	all_end "close EINVAL" ok ok
+	same 4 "$(count create)"
+}
+
+@test "s2.6: or for the first of them, if that is removed" {
+	same_text_thrice '{"hold":true}'
+	rm "$MNT/prompts/fox"
+	all_end "close ECANCELED" ok ok
+	release
+	cmp "$MNT/images/owl.png" "$MNT/images/hare.png"
+	same 2 "$(count create)"
+}
+
+@test "s2.6: or if that has a newer text" {
+	same_text_thrice '{"hold":true}'
+	write fox "a red fox"
+	all_end "close ECANCELED" ok ok
+	release
+	cmp "$MNT/images/owl.png" "$MNT/images/hare.png"
+	same 2 "$(count create "a fox")"
+}
+
+@test "s2.6: and costs nothing more, also where it is the last that the budget allows" {
+	OPTIONS=budget=1/day same_text_thrice '{"hold_task":true}'
+	same "close EDQUOT" "$(try_write elk "an elk")"
+	release
+	all_end ok ok ok
+	same 1 "$(count create)"
+}
+
+@test "s2.6: and waits no longer for one that is paid for and cannot be stored: EIO, and the image comes later" {
+	same_text_thrice '{"hold_task":true}'
+	mkdir -p "$STATE/images/fox.png/in the way"
+	release
+	all_end "close EIO" "close EIO" "close EIO"
+	rm -r "$STATE/images/fox.png"
+	wait_until is_verified fox
+	wait_until is_verified owl
+	wait_until is_verified hare
+	same 1 "$(count create)"
+}
+
+@test "s2.6: what waits for another name's image does so after a restart, too" {
+	same_text_thrice '{"hold_task":true}'
+	received accepted 1
+	wait_until step_is accepted
+	kill_seedfs
+	umount -l "$MNT"
+	mount_seed -o reuse
+	wait_until waits_for_same owl
+	release
+	wait_until is_verified owl
+	wait_until is_verified hare
+	cmp "$MNT/images/fox.png" "$MNT/images/owl.png"
+	same 1 "$(count create)"
+}
+
+@test "s2.6: what reuse answers costs nothing, also when the budget is used up" {
+	mount_seed -o reuse,budget=1/day
+	write fox "a fox"
+	write owl "a fox"
+	write fox "a fox"
+	printf 'a fox' >"$MNT/prompts/.hen.tmp"
+	mv "$MNT/prompts/.hen.tmp" "$MNT/prompts/hen"
+	cmp "$MNT/images/fox.png" "$MNT/images/owl.png"
+	cmp "$MNT/images/fox.png" "$MNT/images/hen.png"
+	# Another text is refused, and changes nothing.
+	same "close EDQUOT" "$(try_write fox "a red fox")"
+	same "a fox" "$(<"$MNT/prompts/fox")"
+	is_verified fox
+	printf 'a hen' >"$MNT/prompts/.hen.tmp"
+	same "1" "$(mv "$MNT/prompts/.hen.tmp" "$MNT/prompts/hen" 2>"$DIR/mv" || echo $?)"
+	has "$(<"$DIR/mv")" "Disk quota exceeded"
+	same "a fox" "$(<"$MNT/prompts/hen")"
+	cmp "$MNT/images/fox.png" "$MNT/images/hen.png"
+	same 1 "$(count submit)"
+}
+
+# The program's look at the record of fox stops while $DIR/hold is there: a library made here
+# stands before libc's.
+hold_look() {
+	! nm -D "$SEEDFS" 2>/dev/null | grep -qE '__[at]san_init' || skip "a sanitizer comes first itself"
+	cc -shared -fPIC -D_GNU_SOURCE -o "$DIR/hold.so" -x c - <<-'C'
+		#include <dlfcn.h>
+		#include <fcntl.h>
+		#include <stdarg.h>
+		#include <stdlib.h>
+		#include <string.h>
+		#include <unistd.h>
+
+		int openat64(int dir, const char *path, int flags, ...)
+		{
+			int (*real)(int, const char *, int, int) = dlsym(RTLD_NEXT, "openat64");
+			const char *hold = getenv("HOLD");
+			va_list more;
+			int mode;
+
+			va_start(more, flags);
+			mode = flags & O_CREAT ? va_arg(more, int) : 0;
+			va_end(more);
+			if (hold && strcmp(path, "fox.json") == 0 && access(hold, F_OK) == 0) {
+				close(real(AT_FDCWD, getenv("HELD"), O_CREAT | O_WRONLY, 0600));
+				while (access(hold, F_OK) == 0)
+					usleep(1000);
+			}
+			return real(dir, path, flags, mode);
+		}
+	C
+}
+
+@test "s2.9: a disk that keeps one text waiting for a look keeps no other" {
+	hold_look
+	HOLD=$DIR/hold HELD=$DIR/held LD_PRELOAD=$DIR/hold.so mount_seed -o reuse
+	write fox "a fox"
+	: >"$DIR/hold"
+	background try_write fox "a fox"
+	local writer=$JOB out=$JOB_OUT
+	wait_until test -e "$DIR/held"
+	write owl "an owl"
+	rm "$DIR/hold"
+	job_ends 0 "$writer"
+	same ok "$(cat "$out")"
+	same 2 "$(count submit)"
+}
+
+# Answered with the image that is there, of whatever name.
+is_answered() { # NAME TEXT
+	local before
+	before=$(count submit)
+	write "$1" "$2"
+	same "$before" "$(count submit)"
+	is_verified "$1"
+}
+
+@test "s2.6: an image is found under the name that it was renamed to" {
+	mount_seed -o reuse
+	write fox "a fox"
+	mv "$MNT/prompts/fox" "$MNT/prompts/wolf"
+	is_answered owl "a fox"
+	write fox "a hen"
+	mv "$MNT/prompts/fox" "$MNT/prompts/owl"
+	mv "$MNT/prompts/owl" "$MNT/prompts/hare"
+	is_answered fox "a hen"
+}
+
+@test "s2.6: and below a folder that was renamed" {
+	mount_seed -o reuse
+	mkdir -p "$MNT/prompts/a/b"
+	write a/fox "a fox"
+	write a/b/hen "a hen"
+	mv "$MNT/prompts/a" "$MNT/prompts/c"
+	mv "$MNT/prompts/c/b" "$MNT/prompts/d"
+	is_answered one "a fox"
+	is_answered two "a hen"
+}
+
+@test "s2.6: and where the name that had it last was removed, or has another text" {
+	mount_seed -o reuse
+	write fox "a fox"
+	is_answered owl "a fox"
+	is_answered hare "a fox"
+	rm "$MNT/prompts/hare" "$MNT/images/hare.png"
+	write owl "an owl"
+	is_answered elk "a fox"
+	rm "$MNT/prompts/elk"
+	write fox "a red fox"
+	mv "$MNT/history/fox/0001.png" "$MNT/images/fox.png"
+	rm "$MNT/images/elk.png"
+	is_answered hen "a fox"
+}
+
+@test "s2.6: and is generated once none has it any more" {
+	mount_seed -o reuse
+	write fox "a fox"
+	is_answered owl "a fox"
+	rm "$MNT/images/fox.png" "$MNT/images/owl.png"
+	write hare "a fox"
+	same 2 "$(count submit)"
+}
+
+@test "s2.6: a hint that an earlier version wrote, and one that is damaged" {
+	mount_seed -o reuse
+	write fox "a fox"
+	local hint
+	hint=$(echo "$STATE"/reuse/*)
+	printf 'fox' >"$hint"
+	mv "$MNT/prompts/fox" "$MNT/prompts/wolf"
+	printf '\n../../wolf\n\nnobody\nwo' >>"$hint"
+	is_answered owl "a fox"
+	is_answered hare "a fox"
+}
