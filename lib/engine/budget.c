@@ -13,11 +13,7 @@ static int64_t today(void)
 
 static void roll(struct seed_engine *engine)
 {
-	int64_t day = today();
-
-	if (engine->spent.day == day)
-		return;
-	engine->spent = (struct seed_spent){ .day = day, .serial = engine->spent.serial };
+	seed_spent_turn(&engine->spent, today());
 }
 
 static bool is_used_up(const struct seed_engine *engine)

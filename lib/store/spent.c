@@ -7,38 +7,64 @@
 #include "lib/store/files.h"
 #include "lib/store/internal.h"
 
-/* Of SEED_SPENT_USERS lines and four more. */
+/* Of SEED_SPENT_USERS and SEED_SPENT_EARLIER lines, and four more. */
 #define SPENT_MAX_BYTES 4096
 /* A planted one beyond them would leave no number for what comes after. */
 #define SERIAL_MAX (UINT64_MAX / 2)
 #define COUNT_MAX INT64_C(1000000000000000)
 
-/* "DAY COUNT", and then who, what and in which order: lines that an older program does not read,
- * and without which the first one counts. Two lines of one user, as earlier versions wrote them,
- * are added up. */
-errint_t seed_store_spent_parse(const char *text, struct seed_spent *spent)
+static bool is_count(long long day, long long count)
+{
+	return day >= 0 && count >= 0 && count <= COUNT_MAX;
+}
+
+static void add_earlier(struct seed_spent *spent, int64_t day, int64_t count, bool is_lost)
+{
+	size_t i = 0;
+
+	while (i < SEED_SPENT_EARLIER && (spent->earlier[i].count || spent->earlier[i].is_lost))
+		i++;
+	if (i == SEED_SPENT_EARLIER)
+		return;
+	spent->earlier[i].day = day;
+	spent->earlier[i].count = count;
+	spent->earlier[i].is_lost = is_lost;
+}
+
+static void parse_line(const char *line, struct seed_spent *spent)
 {
 	long long day = 0, count = 0, uid = 0;
 	unsigned long long serial = 0;
 	double cost = 0;
+	int lost = 0;
+
+	if (sscanf(line, "cost %lf", &cost) == 1 && cost >= 0 && cost <= SEED_COST_MAX) {
+		spent->cost = cost;
+	} else if (sscanf(line, "serial %llu", &serial) == 1 && serial < SERIAL_MAX) {
+		spent->serial = serial;
+	} else if (strncmp(line, "lost\n", 5) == 0) {
+		spent->is_lost = true;
+	} else if (sscanf(line, "uid %lld %lld", &uid, &count) == 2 && count > 0 && is_count(0, count)) {
+		seed_spent_count_user(spent, uid, count);
+	} else if (sscanf(line, "before %lld %lld %d", &day, &count, &lost) == 3 && is_count(day, count)) {
+		add_earlier(spent, day, count, lost != 0);
+	}
+}
+
+/* "DAY COUNT", and then who, what, earlier days and in which order: lines that an older program
+ * does not read, and without which the first one counts. Two lines of one user, as earlier versions
+ * wrote them, are added up. */
+errint_t seed_store_spent_parse(const char *text, struct seed_spent *spent)
+{
+	long long day = 0, count = 0;
 	char end;
 
-	if (sscanf(text, "%lld %lld%c", &day, &count, &end) != 3 || end != '\n' || day <= 0 ||
-	    count < 0 || count > COUNT_MAX)
+	if (sscanf(text, "%lld %lld%c", &day, &count, &end) != 3 || end != '\n' || !is_count(day, count))
 		return -EBADMSG;
 	spent->day = day;
 	spent->count = count;
-	while ((text = strchr(text, '\n')) != NULL && *++text) {
-		if (sscanf(text, "cost %lf", &cost) == 1 && cost >= 0 && cost <= SEED_COST_MAX)
-			spent->cost = cost;
-		else if (sscanf(text, "serial %llu", &serial) == 1 && serial < SERIAL_MAX)
-			spent->serial = serial;
-		else if (strncmp(text, "lost\n", 5) == 0)
-			spent->is_lost = true;
-		else if (sscanf(text, "uid %lld %lld", &uid, &count) == 2 && count > 0 &&
-			 count <= COUNT_MAX)
-			seed_spent_count_user(spent, uid, count);
-	}
+	while ((text = strchr(text, '\n')) != NULL && *++text)
+		parse_line(text, spent);
 	return 0;
 }
 
@@ -70,6 +96,10 @@ static errint_t format(const struct seed_spent *spent, struct seed_buf *out)
 		err = seed_buf_addf(out, "cost %.15g\n", spent->cost);
 	if (!err && spent->is_lost)
 		err = seed_buf_addf(out, "lost\n");
+	for (size_t i = 0; !err && i < SEED_SPENT_EARLIER; i++)
+		if (spent->earlier[i].count > 0 || spent->earlier[i].is_lost)
+			err = seed_buf_addf(out, "before %lld %lld %d\n", (long long)spent->earlier[i].day,
+					    (long long)spent->earlier[i].count, spent->earlier[i].is_lost);
 	if (!err)
 		err = seed_buf_addf(out, "serial %llu\n", (unsigned long long)spent->serial);
 	return err;

@@ -36,6 +36,61 @@ load helper
 	same 3 "$(count submit)"
 }
 
+# The program's day is as many days off as $DIR/days says: a library made here stands before libc's.
+set_days_off() { # DAYS
+	echo "$1" >"$DIR/days.new"
+	mv "$DIR/days.new" "$DIR/days"
+	[ ! -e "$DIR/clock.so" ] || return 0
+	cc -shared -fPIC -D_GNU_SOURCE -o "$DIR/clock.so" -x c - <<-'C'
+		#include <stdio.h>
+		#include <stdlib.h>
+		#include <sys/syscall.h>
+		#include <time.h>
+		#include <unistd.h>
+
+		int clock_gettime(clockid_t id, struct timespec *now)
+		{
+			int result = (int)syscall(SYS_clock_gettime, id, now);
+			FILE *file = id == CLOCK_REALTIME ? fopen(getenv("DAYS"), "r") : NULL;
+			long days = 0;
+
+			if (file && fscanf(file, "%ld", &days) == 1)
+				now->tv_sec += days * 86400;
+			if (file)
+				fclose(file);
+			return result;
+		}
+	C
+}
+
+@test "s7: a clock that shows another day for a while gives no new budget" {
+	! nm -D "$SEEDFS" 2>/dev/null | grep -qE '__[at]san_init' || skip "a sanitizer comes first itself"
+	export DAYS=$DIR/days
+	set_days_off 0
+	LD_PRELOAD=$DIR/clock.so mount_seed -o budget=2/day
+	write one "picture one"
+	write two "picture two"
+	has "$(try_write three "picture three")" EDQUOT
+	set_days_off 1
+	write four "picture four"
+	set_days_off 0
+	has "$(try_write three "picture three")" EDQUOT
+	stop_seedfs
+	# As a machine without a battery starts.
+	set_days_off "-$(($(date +%s) / 86400))"
+	LD_PRELOAD=$DIR/clock.so mount_seed -o budget=2/day
+	write five "picture five"
+	set_days_off 0
+	has "$(try_write three "picture three")" EDQUOT
+	stop_seedfs
+	LD_PRELOAD=$DIR/clock.so mount_seed -o budget=2/day
+	has "$(try_write three "picture three")" EDQUOT
+	# The next day is a new one, as ever.
+	set_days_off 2
+	write three "picture three"
+	same 5 "$(count submit)"
+}
+
 @test "s1: the extended attributes of a verified prompt and image" {
 	mount_seed
 	write fox "a fox"

@@ -559,7 +559,7 @@ static errint_t spent(struct seed_spent *out)
 static void test_spent(void **state)
 {
 	static const char *const garbage[] = {
-		"", "garbage", "20000", "20000 ", "20000 -1\n", "20000 3", "20000 3 4\n", "-1 3\n", "0 0\n",
+		"", "garbage", "20000", "20000 ", "20000 -1\n", "20000 3", "20000 3 4\n", "-1 3\n",
 		"20000 1000000000000001\n", "20000 9223372036854775807\n",
 	};
 	struct seed_error error = { 0 };
@@ -592,6 +592,47 @@ static void test_spent(void **state)
 	assert_int_equal(got.day, 20000);
 	assert_int_equal(got.count, 7);
 	assert_true(got.is_lost);
+}
+
+static int64_t count_on(struct seed_spent *spent, int64_t day)
+{
+	seed_spent_turn(spent, day);
+	return spent->count;
+}
+
+/* A clock that jumps, and is put right; also over mounts. The first of eight days is forgotten. */
+static void test_spent_on_other_days(void **state)
+{
+	struct seed_error error = { 0 };
+	struct seed_store *store = NULL;
+	struct seed_spent got = { .day = 20000, .count = 7, .is_lost = true };
+
+	SEED_UNUSED(state);
+	assert_int_equal(count_on(&got, 0), 0);
+	assert_false(got.is_lost);
+	got.count = 2;
+	assert_int_equal(count_on(&got, 20000), 7);
+	assert_true(got.is_lost);
+	assert_int_equal(count_on(&got, 0), 2);
+	assert_int_equal(count_on(&got, 40000), 0);
+	got.serial = 1;
+	assert_int_equal(seed_store_open(state_dir, &store, &error), 0);
+	seed_store_spent_note(store, &got);
+	assert_int_equal(seed_store_spent_sync(store), 0);
+	seed_store_close(store);
+	assert_int_equal(spent(&got), 0);
+	assert_int_equal(count_on(&got, 0), 2);
+	assert_int_equal(count_on(&got, 20000), 7);
+	assert_true(got.is_lost);
+
+	got = (struct seed_spent){ .day = 1, .count = 1 };
+	for (int64_t day = 2; day <= 2 + SEED_SPENT_EARLIER; day++) {
+		assert_int_equal(count_on(&got, day), 0);
+		got.count = day;
+	}
+	for (int64_t day = 2 + SEED_SPENT_EARLIER; day > 1; day--)
+		assert_int_equal(count_on(&got, day), day);
+	assert_int_equal(count_on(&got, 1), 0);
 }
 
 /* Who is not known, after a crash, or found no place has the last one, also once the file was
@@ -642,6 +683,7 @@ int main(void)
 		TEST(test_row_of_somebody_else),
 		TEST(test_moves_that_are_none),
 		TEST(test_spent),
+		TEST(test_spent_on_other_days),
 		TEST(test_spent_of_users),
 	};
 
