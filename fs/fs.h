@@ -290,6 +290,8 @@ void handles_release_all(struct fs *fs);
 
 /* Sets `opener`: a look at /proc, which most opens can do without. */
 void handle_find_opener(struct handle *handle);
+/* The size of what an open of the inode reads, when it was opened. False: none is open. */
+bool handle_size(struct fs *fs, const struct inode *inode, off_t *size);
 /* Whether the request may ask by a descriptor of the inode, and not by its name. */
 bool handle_is_meant(struct fs *fs, fuse_req_t req, struct inode *inode);
 

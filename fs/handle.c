@@ -1,4 +1,5 @@
 /* Open files and folders. */
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "fs/fs.h"
@@ -46,6 +47,25 @@ void handle_find_opener(struct handle *handle)
 	const struct seed_process process = { .tid = handle->thread, .uid = (uid_t)handle->uid };
 
 	handle->opener = seed_process_of(process);
+}
+
+bool handle_size(struct fs *fs, const struct inode *inode, off_t *size)
+{
+	bool found = false;
+	struct stat st;
+
+	pthread_mutex_lock(&fs->inode_mutex);
+	pthread_mutex_lock(&fs->held_mutex);
+	for (const struct handle *handle = fs->handles; handle && !found; handle = handle->next) {
+		if (handle->inode != inode)
+			continue;
+		found = handle->text || (handle->fd >= 0 && fstat(handle->fd, &st) == 0);
+		if (found)
+			*size = handle->text ? (off_t)held_text_len(handle->text) : st.st_size;
+	}
+	pthread_mutex_unlock(&fs->held_mutex);
+	pthread_mutex_unlock(&fs->inode_mutex);
+	return found;
 }
 
 bool handle_is_meant(struct fs *fs, fuse_req_t req, struct inode *inode)

@@ -110,7 +110,9 @@ const struct node_type record_file = {
 static errint_t old_getattr(struct fs *fs, struct inode *inode, struct stat *st, double *timeout_s)
 {
 	*timeout_s = 0;
-	return plain_getattr(fs, SEED_AREA_HISTORY, inode, st);
+	/* Also for who has it open when it is renamed, restored or removed. */
+	attributes_made(fs, inode, inode->version.size, inode->version.time, st);
+	return 0;
 }
 
 static void old_open(struct fs *fs, fuse_req_t req, struct handle *handle)

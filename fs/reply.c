@@ -40,10 +40,19 @@ void reply_created(fuse_req_t req, struct handle *handle, errint_t err)
 void reply_attributes(struct fs *fs, fuse_req_t req, struct inode *inode, errint_t err)
 {
 	struct stat st = { 0 };
+	struct timespec now;
 	double timeout_s = 0;
+	off_t size;
 
 	if (!err)
 		err = inode->type->getattr(fs, inode, &st, &timeout_s);
+	/* Its name is gone, and whoever has it open reads it all the same. */
+	if (err == -ENOENT && handle_size(fs, inode, &size)) {
+		clock_gettime(CLOCK_REALTIME, &now);
+		attributes_made(fs, inode, size, now, &st);
+		timeout_s = 0;
+		err = 0;
+	}
 	if (err)
 		fuse_reply_err(req, -err);
 	else

@@ -92,6 +92,7 @@ errint_t writing_getattr(struct fs *fs, struct inode *inode, struct stat *st, do
 		err = inode->type->writing->stat(fs, path, st);
 	if (err == -ENOENT) { /* removed, or not yet kept, while it is open, or as in draft_get() */
 		*st = (struct stat){ 0 };
+		SEED_UNUSED(handle_size(fs, inode, &st->st_size));
 		clock_gettime(CLOCK_REALTIME, &st->st_mtim);
 		st->st_ctim = st->st_atim = st->st_mtim;
 		err = 0;
@@ -279,7 +280,7 @@ static errint_t begin_reading(struct fs *fs, struct handle *handle)
 	size_t len = 0;
 	errint_t err = read_text(fs, handle->inode, &text, &len);
 
-	if (err == -ENOENT && inode_is_gone(fs, handle->inode))
+	if (err == -ENOENT)
 		return -ESTALE; /* the kernel looks the name up once more */
 	if (!err)
 		SEED_UNUSED(held_show(handle, held_text_new(text, len)) == 0);

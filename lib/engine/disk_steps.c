@@ -195,7 +195,7 @@ static void run_step(struct seed_disk_job *disk)
 		return;
 	}
 	if (job->maker && job->entry && shared_mirror(engine, job->maker, job->entry) == 0)
-		seed_store_reuse_note(store, job->reuse_key, job->maker);
+		seed_store_reuse_note(store, job->reuse_key, job->maker, reuse_key);
 	switch (job->step) {
 	case STEP_PROGRESS:
 		if (!job->record.superseded)
@@ -226,7 +226,7 @@ static void run_step(struct seed_disk_job *disk)
 	case STEP_FINISH:
 		job->err = seed_store_finish(store, &job->record, job->record.superseded);
 		if (!job->err && job->record.state == SEED_STATE_VERIFIED && !job->record.superseded)
-			seed_store_reuse_note(store, job->reuse_key, job->record.name);
+			seed_store_reuse_note(store, job->reuse_key, job->record.name, reuse_key);
 		break;
 	case STEP_DROP:
 		job->err = seed_store_forget(store, job->record.id);

@@ -109,7 +109,7 @@ static errint_t copy_from(struct seed_engine *engine, const char *name, struct s
 	errint_t err = -ENOENT;
 
 	if (is_made_as(engine, name, wanted, &made))
-		err = seed_store_image_copy(engine->store, name, wanted->id);
+		err = seed_store_image_copy(engine->store, name, made.image.sha256, wanted->id);
 	/* Its bytes are in the store that hosts share. */
 	if (err == -EAGAIN && engine->shared)
 		err = 0;

@@ -104,6 +104,12 @@ extern const char *const seed_place_names[SEED_PLACE_COUNT];
 /* Whether a file's name begins with an id, as all do that are in flight. */
 bool seed_store_is_of_id(const char *name);
 
+/* What stands where a file or folder of ours should (a link, a FIFO …) is set aside under a name
+ * that ends in .bad: it is neither followed nor waited for nor a reason not to start. So is what has
+ * more than `most_links` names: the others may be of somebody's file. */
+errint_t seed_store_keep_clear(struct seed_store *store, int dirfd, const char *name, mode_t type,
+			       nlink_t most_links) SEED_MUST_CHECK;
+
 void seed_store_note(struct seed_store *store, const char *format, ...) SEED_PRINTF(2, 3);
 /* The directory itself, by a mount's rules; nothing is made. *root, -1 before, is the caller's to
  * close, also after an error. */

@@ -1,12 +1,17 @@
 /* Images that are copied instead of generated again (lib/engine/reuse.c). */
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/buf.h"
 #include "lib/base/io.h"
+#include "lib/base/text.h"
 #include "lib/store/files.h"
 #include "lib/store/internal.h"
 
-/* Of one text; half of it is kept, when it is full. */
+/* Of one text; and what is kept of that, when it is full. */
 #define NAMES_MAX_BYTES 16384
+#define FULL_BYTES 8192
+#define KEPT_MAX_BYTES 4096
 
 static errint_t copy_bytes(int from, int to)
 {
@@ -24,7 +29,20 @@ static errint_t copy_bytes(int from, int to)
 	return seed_files_sync(to);
 }
 
-errint_t seed_store_image_copy(struct seed_store *store, const char *name, const char *id)
+/* Somebody may have put other bytes there. */
+static errint_t check_sum(struct seed_store *store, int fd, const char *path, const char *sha256)
+{
+	char found[SEED_SHA256_HEX_BYTES] = "";
+	errint_t err = seed_store_hash(fd, found);
+
+	if (!err && strcmp(found, sha256) != 0) {
+		seed_store_note(store, "images/%s is not the image that was verified: it is not reused", path);
+		err = -EBADMSG;
+	}
+	return !err && lseek(fd, 0, SEEK_SET) < 0 ? -errno : err;
+}
+
+errint_t seed_store_image_copy(struct seed_store *store, const char *name, const char *sha256, const char *id)
 {
 	char path[SEED_STORE_PATH_BYTES];
 	errint_t err = 0;
@@ -35,7 +53,8 @@ errint_t seed_store_image_copy(struct seed_store *store, const char *name, const
 	from = seed_store_picture_open(store, SEED_AREA_IMAGES, path);
 	if (from < 0)
 		return from;
-	to = seed_store_result_open(store, id);
+	err = check_sum(store, from, path, sha256);
+	to = err ? err : seed_store_result_open(store, id);
 	if (to < 0)
 		err = to;
 	if (!err)
@@ -63,19 +82,57 @@ static bool has_line(const char *lines, const char *line)
 	return false;
 }
 
-/* The newer half of the names stays. A name that another thread adds meanwhile may be lost. */
-static errint_t shorten(struct seed_store *store, const char *file, const char *names, size_t len)
+/* What cannot be read may have it. */
+static bool may_have(struct seed_store *store, const char *name, uint64_t key, seed_store_key_fn *key_of)
 {
-	const char *keep = strchr(names + len / 2, '\n');
-	char id[SEED_STORE_ID_BYTES];
+	struct seed_record record;
+	struct stat st;
+	errint_t err = seed_store_record_shown(store, name, &record, &st);
+	bool may = err ? err != -ENOENT : record.state == SEED_STATE_VERIFIED && key_of(&record) == key;
 
-	if (!keep)
-		return seed_files_unlink(store->reuse, file);
-	seed_store_new_id(store, id);
-	return seed_files_replace(store->tmp, id, store->reuse, file, keep, strlen(keep), false);
+	seed_record_release(&record);
+	return may;
 }
 
-void seed_store_reuse_note(struct seed_store *store, uint64_t key, const char *name)
+/* Names that have it no more go, and then the older ones. One that another thread adds meanwhile may be
+ * lost, and so may one of a folder that is being renamed, where hundreds of names in it have one text. */
+static errint_t shorten(struct seed_store *store, const char *file, char *names, uint64_t key,
+			seed_store_key_fn *key_of)
+{
+	char id[SEED_STORE_ID_BYTES], *rest = NULL;
+	const char *text = "";
+	struct seed_buf kept;
+	errint_t err = 0;
+
+	seed_buf_init(&kept, NAMES_MAX_BYTES);
+	for (char *name = strtok_r(names, "\n", &rest); name && !err; name = strtok_r(NULL, "\n", &rest))
+		if (seed_text_check_name(name) == 0 && may_have(store, name, key, key_of))
+			err = seed_buf_addf(&kept, "\n%s", name);
+	if (kept.len_bytes)
+		text = kept.data;
+	if (kept.len_bytes > KEPT_MAX_BYTES)
+		text = strchr(text + kept.len_bytes - KEPT_MAX_BYTES, '\n');
+	seed_store_new_id(store, id);
+	if (!err)
+		err = seed_files_replace(store->tmp, id, store->reuse, file, text, strlen(text), false);
+	seed_buf_release(&kept);
+	return err;
+}
+
+/* A link, a FIFO, a folder, what has another name, too, or is another user's. */
+static errint_t make_way(struct seed_store *store, const char *file)
+{
+	errint_t err = seed_store_keep_clear(store, store->reuse, file, S_IFREG, 1);
+
+	return err ? err : seed_files_unlink(store->reuse, file);
+}
+
+static bool is_none_of_ours(errint_t err)
+{
+	return err == -EBADMSG || err == -EFBIG || err == -ELOOP || err == -EISDIR || err == -ENXIO || err == -EINVAL;
+}
+
+void seed_store_reuse_note(struct seed_store *store, uint64_t key, const char *name, seed_store_key_fn *key_of)
 {
 	char file[SEED_STORE_ID_BYTES], *names = NULL;
 	errint_t err;
@@ -83,16 +140,16 @@ void seed_store_reuse_note(struct seed_store *store, uint64_t key, const char *n
 
 	key_name(key, file);
 	err = seed_files_read(store->reuse, file, NAMES_MAX_BYTES, &names, &len);
+	if (!err && len > FULL_BYTES && !has_line(names, name))
+		err = shorten(store, file, names, key, key_of);
 	if (!err && has_line(names, name)) {
 		free(names);
 		return;
 	}
-	if (!err && len > NAMES_MAX_BYTES / 2)
-		err = shorten(store, file, names, len);
-	else if (err == -EFBIG) /* not one of ours */
-		err = seed_files_unlink(store->reuse, file);
 	free(names);
 	if (!err || err == -ENOENT)
+		err = seed_files_add_line(store->reuse, file, name);
+	if (is_none_of_ours(err) && make_way(store, file) == 0)
 		SEED_UNUSED(seed_files_add_line(store->reuse, file, name) == 0);
 }
 
@@ -116,7 +173,7 @@ static void follow(struct seed_store *store, const char *from, const char *to, s
 	struct seed_record record = { 0 };
 
 	if (seed_store_record_read(store, from, &record) == 0 && record.state == SEED_STATE_VERIFIED)
-		seed_store_reuse_note(store, key(&record), to);
+		seed_store_reuse_note(store, key(&record), to, key);
 	seed_record_release(&record);
 }
 

@@ -3,6 +3,8 @@
  * journal, where they are on disk before what they count is sent. The file is written
  * durably before a row goes; of what is found at the start the latest counts.
  */
+#include <sys/stat.h>
+
 #include "lib/base/buf.h"
 #include "lib/store/files.h"
 #include "lib/store/internal.h"
@@ -79,6 +81,9 @@ errint_t seed_store_spent_load(struct seed_store *store, struct seed_spent *spen
 	if (!err)
 		err = seed_store_spent_parse(text, spent);
 	free(text);
+	/* In the place of the file nothing could be written, and no row could go. */
+	if (err && err != -ENOENT)
+		SEED_UNUSED(seed_store_keep_clear(store, store->root, "spent", S_IFREG, 1) == 0);
 	store->spent_placed = store->spent_durable = err ? 0 : spent->serial;
 	return err == -ENOENT ? 0 : err;
 }

@@ -123,11 +123,8 @@ static errint_t open_root(struct seed_store *store, const char *path, struct see
 	return seed_store_find_root(path, &store->root, error);
 }
 
-/* What stands where a file or folder of ours should (a link, a FIFO …) is
- * neither followed nor waited for nor a reason not to start. So is what has more than
- * `most_links` names: the others may be of somebody's file. */
-static errint_t keep_clear(struct seed_store *store, int dirfd, const char *name, mode_t type,
-			   nlink_t most_links)
+errint_t seed_store_keep_clear(struct seed_store *store, int dirfd, const char *name, mode_t type,
+			       nlink_t most_links)
 {
 	char aside[64];
 	struct stat st;
@@ -158,7 +155,7 @@ static errint_t take_lock(struct seed_store *store, const char *path, struct see
 	char holder[32];
 	struct stat st;
 	int len;
-	errint_t err = keep_clear(store, store->root, "lock", S_IFREG, ANY_LINKS);
+	errint_t err = seed_store_keep_clear(store, store->root, "lock", S_IFREG, ANY_LINKS);
 
 	if (err)
 		return seed_error_set(error, -err, "state directory %s: lock: %s", path,
@@ -187,7 +184,7 @@ static errint_t take_lock(struct seed_store *store, const char *path, struct see
 static errint_t open_folder(struct seed_store *store, const char *path, const char *name, int *fd,
 			    struct seed_error *error)
 {
-	errint_t err = keep_clear(store, store->root, name, S_IFDIR, ANY_LINKS);
+	errint_t err = seed_store_keep_clear(store, store->root, name, S_IFDIR, ANY_LINKS);
 
 	if (!err)
 		err = seed_files_mkdir(store->root, name, 0700);
@@ -229,7 +226,7 @@ static errint_t open_folders(struct seed_store *store, const char *path, struct 
 	 * the log would wait for or refuse. */
 	err = seed_files_sync_parent(store->root, "lock");
 	if (!err)
-		err = keep_clear(store, store->log, "status", S_IFREG, 1);
+		err = seed_store_keep_clear(store, store->log, "status", S_IFREG, 1);
 	return err ? seed_error_set(error, -err, "state directory %s: %s", path, strerror(-err)) : 0;
 }
 

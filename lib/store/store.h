@@ -226,14 +226,15 @@ int seed_store_source_open(const struct seed_store *store, const char *id);
 /* Removes the journal's row and its files, durably. */
 errint_t seed_store_forget(struct seed_store *store, const char *id);
 
-/* Makes pending/ID.png a copy of NAME's image, fsynced. -EAGAIN: its bytes are not here. */
-errint_t seed_store_image_copy(struct seed_store *store, const char *name, const char *id)
+/* Makes pending/ID.png a copy of NAME's image, fsynced. -EAGAIN: its bytes are not here; -EBADMSG:
+ * they do not have that sum. */
+errint_t seed_store_image_copy(struct seed_store *store, const char *name, const char *sha256, const char *id)
 	SEED_MUST_CHECK;
 
 /* reuse/KEY: the names that may have an image of what has that key, each behind a line break,
  * the newest last. Best effort: a name too many is looked at in vain, and a miss only generates. */
 typedef uint64_t seed_store_key_fn(const struct seed_record *record);
-void seed_store_reuse_note(struct seed_store *store, uint64_t key, const char *name);
+void seed_store_reuse_note(struct seed_store *store, uint64_t key, const char *name, seed_store_key_fn *key_of);
 char *seed_store_reuse_names(const struct seed_store *store, uint64_t key); /* malloc'd or NULL */
 /* Before an entry, or all below a folder, is renamed: so that a stop in between costs nothing. */
 void seed_store_reuse_follow(struct seed_store *store, const char *from, const char *to, bool folder,

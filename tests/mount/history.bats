@@ -222,3 +222,32 @@ first_seed() {
 		timeout 50 python3 "$HERE/reroll.py" "$MNT" "$how" 30
 	done
 }
+
+# Whoever has a file open reads it to its end, whatever happens to its name.
+reads_on() { # PATH… -- COMMAND…
+	python3 "$HERE/reading.py" "$MNT" "$@"
+}
+
+@test "s1: a version, a record, an image and a thumbnail that are open are read to their end" {
+	mount_seed -o history=1
+	mkdir "$MNT/prompts/a"
+	local name
+	for name in fox hen elk owl a/cow; do
+		write "$name" "first"
+		write "$name" "second"
+		cat "$MNT/thumbs/$name.jpg" "$MNT/thumbs/$name/0001.jpg" >/dev/null
+	done
+	all() { echo "prompts/$1 images/$1.png records/$1.json history/$1/0001.png thumbs/$1.jpg thumbs/$1/0001.jpg"; }
+	# shellcheck disable=SC2046 # paths without spaces
+	{
+		reads_on $(all fox) -- mv "$MNT/prompts/fox" "$MNT/prompts/wolf"
+		reads_on $(all a/cow) -- mv "$MNT/prompts/a" "$MNT/prompts/b"
+		reads_on $(all hen) -- rm "$MNT/history/hen/0001.png" "$MNT/records/hen.json" "$MNT/images/hen.png" "$MNT/prompts/hen"
+		reads_on history/elk/0001.png thumbs/elk/0001.jpg -- \
+			mv "$MNT/history/elk/0001.png" "$MNT/images/elk.png"
+		# The oldest makes room for the newest.
+		write owl "third"
+		reads_on history/owl/0002.png thumbs/owl/0002.jpg -- sh -c "echo fourth >'$MNT/prompts/owl'"
+		same 0003.png "$(ls "$MNT/history/owl")"
+	}
+}

@@ -275,3 +275,56 @@ is_answered() { # NAME TEXT
 	is_answered owl "a fox"
 	is_answered hare "a fox"
 }
+
+@test "s2.6: whatever other names had it meanwhile" {
+	mount_seed -o reuse
+	write keep "a fox"
+	is_answered w "a fox"
+	python3 - "$MNT/prompts" <<-'PYTHON'
+		import os, sys
+		os.chdir(sys.argv[1])
+		name = "w"
+		for i in range(80):
+		    new = "%03d" % i + "n" * 230
+		    os.rename(name, new)
+		    name = new
+		os.remove(name)
+		os.remove("../images/" + name + ".png")
+	PYTHON
+	is_answered z "a fox"
+}
+
+@test "s2.6: what is planted in a hint's place is set aside, and the next text finds its image" {
+	mount_seed -o reuse
+	local hint kind name=0
+	write fox "a fox"
+	hint=$(echo "$STATE"/reuse/*)
+	for kind in link fifo folder twice; do
+		rm "$hint"
+		echo "not ours" >"$DIR/victim"
+		case $kind in
+		link) ln -s "$DIR/victim" "$hint" ;;
+		fifo) mkfifo "$hint" ;;
+		folder) mkdir "$hint" ;;
+		twice) ln "$DIR/victim" "$hint" ;;
+		esac
+		write "$((++name))" "a fox"
+		is_answered "$((++name))" "a fox"
+		same "not ours" "$(<"$DIR/victim")"
+		[ -e "$hint.bad" ] || [ -L "$hint.bad" ]
+		has "$(<"$MNT/status")" "set aside as ${hint##*/}.bad"
+		rm -rf "$hint.bad" "$DIR/victim"
+	done
+}
+
+@test "s2.6: bytes that are not those that were verified are not reused" {
+	mount_seed -o reuse
+	write fox "a fox"
+	write owl "an owl"
+	cp "$STATE/images/owl.png" "$STATE/images/fox.png"
+	write hare "a fox"
+	same 3 "$(count submit)"
+	is_verified hare
+	has "$(<"$MNT/status")" "images/fox.png is not the image that was verified: it is not reused"
+	is_answered elk "a fox"
+}

@@ -901,16 +901,18 @@ int WRAP(source_open)(const struct seed_store *store, const char *id)
 	return fd;
 }
 
-errint_t WRAP(image_copy)(struct seed_store *store, const char *name, const char *id)
+errint_t WRAP(image_copy)(struct seed_store *store, const char *name, const char *sha256, const char *id)
 {
+	SEED_UNUSED(sha256);
 	SEED_UNUSED(store);
 	SEED_UNUSED(name);
 	SEED_UNUSED(id);
 	return -ENOENT;
 }
 
-void WRAP(reuse_note)(struct seed_store *store, uint64_t key, const char *name)
+void WRAP(reuse_note)(struct seed_store *store, uint64_t key, const char *name, seed_store_key_fn *key_of)
 {
+	SEED_UNUSED(key_of);
 	SEED_UNUSED(store);
 	SEED_UNUSED(key);
 	SEED_UNUSED(name);
