@@ -18,8 +18,9 @@ static enum phase backed_off(struct generation *generation, const struct seed_ne
 {
 	struct seed_error error;
 
-	seed_error_set(&error, ETIMEDOUT, "no image within %lld s: the service answers HTTP %ld",
-		       (long long)(generation->engine->config.timeout_ms / 1000), answer->status);
+	seed_error_set(&error, ETIMEDOUT, "no image within %lld s: the service answers HTTP %ld%s",
+		       (long long)(generation->engine->config.timeout_ms / 1000), answer->status,
+		       step->misdirected ? ", for another task" : "");
 	error.http_status = (int)answer->status;
 	if (is_submit(generation))
 		generation->engine->metrics.rate_limited++;
@@ -225,13 +226,30 @@ static void log_status(struct generation *generation, const struct seed_net_answ
 		generation_log(generation, SEED_LOG_REQUEST "Response status: %ld", answer->status);
 }
 
+/* The answer broke off behind all that it had to say: it is paid for. */
+static bool was_accepted(struct generation *generation, const struct seed_net_answer *answer)
+{
+	struct seed_task task;
+	struct seed_step step;
+	bool was;
+
+	if (!is_submit(generation) || !answer->len || answer->len > SEED_ANSWER_SMALL_BYTES ||
+	    seed_task_copy(&task, &generation->task))
+		return false;
+	exchange_read(generation->engine, generation->record.params, &task, answer, &step);
+	was = step.kind != SEED_STEP_FAIL && step.kind != SEED_STEP_BACKOFF;
+	seed_step_release(&step);
+	seed_task_release(&task);
+	return was;
+}
+
 enum phase answer_follow(struct generation *generation, const struct event *event)
 {
 	struct seed_net_answer *answer = event->answer;
 	struct seed_step step;
 	enum phase next;
 
-	if (answer->error.code)
+	if (answer->error.code && !was_accepted(generation, answer))
 		return transport_failed(generation, answer);
 	if (event->read) {
 		step = *event->read;
@@ -240,6 +258,10 @@ enum phase answer_follow(struct generation *generation, const struct event *even
 		exchange_read(generation->engine, generation->record.params, &generation->task,
 			      answer, &step);
 	}
+	answer->misdirected = step.misdirected;
+	if (step.misdirected)
+		generation_log(generation, SEED_LOG_ERROR "The service answered for another task: its "
+			       "connection is not used any more, and this one's is asked for again");
 	if (step.cost >= 0)
 		generation->record.cost = step.cost;
 	if (is_submit(generation)) {

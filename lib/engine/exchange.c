@@ -195,6 +195,7 @@ errint_t exchange_transfer(struct seed_engine *engine, const struct seed_request
 		.deadline_ms = deadline_ms,
 		.limit_bytes = limit_bytes,
 		.kind = done == on_answer ? SEED_NET_ANSWER : SEED_NET_LOOK,
+		.alone = request->alone,
 		.scrubs_large = done == on_answer,
 	};
 	bool own_host;
@@ -289,6 +290,7 @@ errint_t exchange_download(struct generation *generation, const char *url)
 		.deadline_ms = answer_by_ms(generation),
 		.limit_bytes = SEED_DOWNLOAD_MAX_BYTES,
 		.to_memfd = true,
+		.alone = true,
 	};
 
 	holds_nothing(generation);

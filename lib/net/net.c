@@ -486,7 +486,7 @@ static bool set_options(struct seed_transfer *transfer, const struct seed_net_re
 	curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer);
 	/* If the server closes a kept connection, curl sends a request again by
 	 * itself. A request that costs money goes over a connection of its own. */
-	if (strcmp(request->method, "GET") != 0 && strcmp(request->method, "HEAD") != 0) {
+	if (request->alone || (strcmp(request->method, "GET") != 0 && strcmp(request->method, "HEAD") != 0)) {
 		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
 		curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
 	}
@@ -723,6 +723,15 @@ static CURLcode code_in_all(struct seed_transfer *transfer, CURLcode code)
 	return CURLE_PARTIAL_FILE;
 }
 
+/* curl closes what is kept when it finds it so. */
+static void shut_connection(CURL *easy)
+{
+	curl_socket_t fd = CURL_SOCKET_BAD;
+
+	if (curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &fd) == CURLE_OK && fd != CURL_SOCKET_BAD)
+		(void)shutdown(fd, SHUT_RDWR);
+}
+
 static void finish(struct seed_transfer *transfer, CURLcode curls_code)
 {
 	CURLcode code = code_in_all(transfer, curls_code);
@@ -755,6 +764,8 @@ static void finish(struct seed_transfer *transfer, CURLcode curls_code)
 	done(context, &answer);
 	if (!answer.transfer) /* it may be gone */
 		return;
+	if (answer.misdirected)
+		shut_connection(transfer->easy);
 	transfer->memfd = answer.memfd;
 	if (!answer.keep)
 		transfer_free(transfer);

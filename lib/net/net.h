@@ -66,6 +66,9 @@ struct seed_net_request {
 	int64_t deadline_ms;        /* seed_clock_now_ms() scale: ETIMEDOUT then. While the process is
 				     * stopped (SIGSTOP), or the answer waits for room here, its time
 				     * stands still */
+	bool alone;                 /* over a connection of its own, as all that is no GET: nothing in the
+				     * answer says whose it is, and on one that is kept a late answer to
+				     * an earlier request would be taken for it */
 	size_t limit_bytes;         /* of the answer's body, unpacked and as it came: EFBIG beyond */
 	bool to_memfd;              /* the body goes to a memfd instead of a buffer */
 	bool scrubs_large;          /* `done` calls seed_net_scrub() for an answer of more than
@@ -85,6 +88,8 @@ struct seed_net_answer {
 	const char *etag;           /* as it was sent, with its quotes; NULL: none */
 	int64_t date_s;             /* the peer's clock, since 1970; 0: it did not say */
 	int64_t retry_after_ms;     /* 0 to a year; -1: none */
+	bool misdirected;           /* set it for an answer to another request: no more comes over its
+				     * connection. Not together with `keep` */
 	bool keep;                  /* set it to keep what is borrowed until seed_net_cancel() */
 	struct seed_transfer *transfer; /* whose answer it is; NULL: seed_net_keep_room() was called */
 };

@@ -42,6 +42,7 @@ static errint_t ask_poll(const struct seed_ask *ask)
 
 static errint_t ask_result(const struct seed_ask *ask)
 {
+	ask->request->alone = true;
 	return seed_ask_at(ask, "GET", ask->task->result_url);
 }
 

@@ -259,7 +259,8 @@ static void read_poll(struct seed_task *task, const struct seed_response *respon
 {
 	int code = envelope_code(json);
 
-	if (seed_reply_poll_trouble(step, response, json))
+	if (seed_reply_poll_trouble(step, response, json) ||
+	    seed_reply_is_of_other(step, response, json, "data.taskId", task))
 		return;
 	/* A failed task may have another code than 200, so `data` is read first. */
 	if (code == 200 || has_failed(json))

@@ -59,6 +59,7 @@ struct seed_request {
 	char *url;
 	char *body;         /* JSON or NULL; sent as application/json */
 	char *header;       /* one more line, "Name: value", or NULL */
+	bool alone;         /* nothing in the answer says whose it is */
 	bool neutralised;   /* markup that the server would take for parameters was
 			     * made harmless in the prompt: worth a line of the log */
 	/* SUBMIT, each worth a line, too: a model of no known family; and what
@@ -100,6 +101,7 @@ struct seed_step {
 	bool refused;    /* FAIL: key or credits refused this request; it says nothing about the task */
 	const char *api_base; /* borrowed: relative URLs are below it */
 	char *refused_url; /* FAIL: an image URL that cannot be used, whole: for a person; or NULL */
+	bool misdirected; /* BACKOFF: it answers for another task */
 	bool withdraw;   /* FAIL, but the service runs a part of it: cancel that */
 	struct seed_buf bytes;
 	int64_t retry_after_ms;

@@ -145,7 +145,8 @@ static void read_submit(struct seed_task *task, const struct seed_response *resp
 static void read_poll(struct seed_task *task, const struct seed_response *response,
 		      const cJSON *json, struct seed_step *step)
 {
-	if (!seed_reply_poll_trouble(step, response, json))
+	if (!seed_reply_poll_trouble(step, response, json) &&
+	    !seed_reply_is_of_other(step, response, json, "id", task))
 		read_prediction(task, json, step);
 }
 

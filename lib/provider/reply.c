@@ -166,6 +166,18 @@ bool seed_reply_poll_trouble(struct seed_step *step, const struct seed_response 
 	return true;
 }
 
+bool seed_reply_is_of_other(struct seed_step *step, const struct seed_response *response, const cJSON *json,
+			    const char *path, const struct seed_task *task)
+{
+	const char *id = seed_json_text(json, path);
+
+	if (!id || !task->id || strcmp(id, task->id) == 0)
+		return false;
+	seed_reply_backoff(step, response);
+	step->misdirected = true;
+	return true;
+}
+
 bool seed_reply_submit_trouble(struct seed_step *step, const struct seed_response *response,
 			      const cJSON *json)
 {

@@ -32,6 +32,14 @@ void seed_reply_refuse(struct seed_step *step, const struct seed_response *respo
 bool seed_reply_poll_trouble(struct seed_step *step, const struct seed_response *response,
 			    const cJSON *json);
 
+/*
+ * For polls: true where the id at `path` is another task's: the answer says nothing about this one. A proxy or a
+ * service that once answers one time too many on a kept connection shifts all that follow.
+ * Where none stands there it is taken for this one's.
+ */
+bool seed_reply_is_of_other(struct seed_step *step, const struct seed_response *response, const cJSON *json,
+			    const char *path, const struct seed_task *task);
+
 /* For requests that cost money: true if the answer is not a 2xx with JSON; then step is set. */
 bool seed_reply_submit_trouble(struct seed_step *step, const struct seed_response *response,
 			      const cJSON *json);

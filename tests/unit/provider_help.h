@@ -33,6 +33,7 @@ struct answer_case {
 	enum seed_stage then; /* WAIT, NEXT: the stage after it */
 	const char *id;       /* the task's id after it */
 	const char *tells;    /* "40%", "position 3", "" for nothing */
+	bool misdirected;     /* it is about another task */
 };
 
 static inline void help_set(char **field, const char *text)
@@ -156,6 +157,8 @@ static inline void help_judge(const struct answer_case *c, const struct seed_tas
 		if (c->http_status && step->error.http_status != c->http_status)
 			fail_msg("%s: status %d", c->name, step->error.http_status);
 	}
+	if (step->misdirected != c->misdirected)
+		fail_msg("%s: another's: %d", c->name, step->misdirected);
 	if (c->kind == SEED_STEP_BACKOFF)
 		assert_int_equal(step->retry_after_ms, 7000);
 	if (c->kind == SEED_STEP_URL && c->image)

@@ -189,6 +189,10 @@ static const struct answer_case polls[] = {
 	{ .name = "success", POLL, .body = RECORD("\"state\":\"success\",\"resultJson\":"
 		"\"{\\\"resultUrls\\\":[\\\"https://tempfile.aiquickdraw.com/a.jpg\\\"]}\""),
 	  .kind = SEED_STEP_URL, .image = "https://tempfile.aiquickdraw.com/a.jpg", .id = "task-1" },
+	{ .name = "another's", POLL, .body = "{\"code\":200,\"data\":{\"taskId\":\"task-2\",\"state\":\"success\","
+		"\"resultJson\":{\"resultUrls\":[\"https://x.test/a.png\"]}}}", NOT_TOLD, .misdirected = true },
+	{ .name = "another's that failed", POLL, .body = "{\"code\":501,\"data\":{\"taskId\":\"task-2\",\"state\":\"fail\"}}",
+	  NOT_TOLD, .misdirected = true },
 	{ .name = "success, an object", POLL, .body = RECORD("\"state\":\"success\",\"resultJson\":"
 		"{\"resultUrls\":[\"https://x.test/a.png\"]}"),
 	  .kind = SEED_STEP_URL, .image = "https://x.test/a.png" },
