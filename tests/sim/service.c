@@ -268,10 +268,18 @@ static bool is_lost(struct seed_transfer *t, unsigned faults)
 	}
 }
 
+/* It broke off, and nothing of it is missing. */
+static bool has_whole_body(const struct seed_transfer *t)
+{
+	return t->ask == ASK_SUBMIT && t->code && t->body[0];
+}
+
 static enum cell_class class_of(const struct seed_transfer *t)
 {
 	if (t->local)
 		return CELL_LOCAL;
+	if (has_whole_body(t))
+		return CELL_GOOD;
 	if (t->code)
 		return t->sent ? CELL_UNSURE : CELL_NOT_SENT;
 	if (t->status == 429 || t->status == 503)
@@ -290,7 +298,7 @@ static void submission_note(struct seed_transfer *t, int text)
 		.life = life,
 		.task = t->task,
 		.counts = t->sent && t->status != 429 && t->status != 503 && t->status != 401,
-		.unsure = t->code && t->sent,
+		.unsure = t->code && t->sent && !has_whole_body(t),
 		.answered_failed = !t->code && t->status == 500,
 		.sent_ms = now_ms(),
 	};
@@ -329,8 +337,11 @@ static void submit(struct seed_transfer *t, const char *body)
 			else
 				say(t, 200, "task", t->task);
 			/* Done there, and the answer is lost on the way. */
-			if (chance(faults / 6))
+			if (chance(faults / 6)) {
 				fail(t, EIO, true);
+				if (chance(50))
+					t->body[0] = '\0';
+			}
 		}
 	} else if (t->code && t->sent && chance(50)) {
 		t->task = task_new(text);
@@ -516,6 +527,7 @@ errint_t __wrap_seed_net_send(struct seed_net *net, const struct seed_net_reques
 		/* What it would have said does not come. */
 		if (t->sent) {
 			t->code = ETIMEDOUT;
+			t->body[0] = '\0';
 			if (t->ask == ASK_SUBMIT)
 				submission_unheard(&submissions[t->submission]);
 		}
@@ -552,7 +564,7 @@ static void note_told(const struct seed_transfer *t)
 		return;
 	if (t->ask == ASK_POLL)
 		note_running(task, !t->code && strncmp(t->body, "running", 7) == 0);
-	if (t->code)
+	if (t->code && !has_whole_body(t))
 		return;
 	if (t->ask == ASK_SUBMIT) {
 		task->told = true;
