@@ -196,6 +196,11 @@ void seed_image_make(const struct seed_image_job *job, int source_fd, int dest_f
 		make_thumbnail(source_fd, dest_fd, result);
 		return;
 	}
+	/* A row that somebody has changed may say so. */
+	if (!job->width || !job->height) {
+		seed_error_set(&result->error, EBADMSG, "a picture of %ux%u was asked for", job->width, job->height);
+		return;
+	}
 	err = seed_sink_init(&sink, dest_fd, &result->error);
 	if (!err)
 		err = job->draw ? make_sketch(job, &sink, result)

@@ -166,6 +166,26 @@ static void jobs_in_order(void **state)
 	assert_int_equal(errno, ECHILD);
 }
 
+/* It costs no worker. */
+static void a_size_of_nothing(void **state)
+{
+	struct seed_worker_pool *pool = new_pool("/proc/self/exe", 1);
+	struct outcome outcomes[2];
+	pid_t before, after;
+
+	SEED_UNUSED(state);
+	submit(pool, "hills", 64, PATIENT_MS, &outcomes[0], NULL);
+	run(pool, outcomes, 1);
+	assert_int_equal(children(&before, 1), 1);
+	submit(pool, "hills", 0, PATIENT_MS, &outcomes[0], NULL);
+	run(pool, outcomes, 1);
+	assert_int_equal(outcomes[0].result.error.code, EBADMSG);
+	assert_string_equal(outcomes[0].result.error.message, "a picture of 0x0 was asked for");
+	assert_int_equal(children(&after, 1), 1);
+	assert_int_equal(before, after);
+	seed_worker_pool_free(pool);
+}
+
 /* Whichever kind holds its workers for as long as it likes, the other has one. */
 static void neither_kind_takes_all(void **state)
 {
@@ -680,6 +700,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(wire_cut),
 		cmocka_unit_test(wire_result_is_checked),
 		cmocka_unit_test(jobs_in_order),
+		cmocka_unit_test(a_size_of_nothing),
 		cmocka_unit_test(neither_kind_takes_all),
 		cmocka_unit_test(paid_goes_first),
 		cmocka_unit_test(large_job),
