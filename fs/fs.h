@@ -128,6 +128,7 @@ struct inode {
 	struct scratch *scratch;    /* of a scratch file; one reference */
 	struct draft *draft;        /* prompts open for writing; the table's mutex */
 	struct inode *moved;        /* the next of those that are being renamed */
+	atomic_uint yields;         /* renames onto it that are under way */
 	bool gone;                  /* its name was removed or is another's now: only what
 				       is open goes on in it; the table's mutex */
 };

@@ -12,18 +12,43 @@ struct renaming {
 	char from[FS_PATH_BYTES], to[FS_PATH_BYTES];
 	char backup[FS_PATH_BYTES]; /* the scratch file that it was; "": none */
 	bool folder;
+	struct inode *target; /* a prompt that makes way, while it does; pinned. NULL: none */
 };
 
-static struct renaming *renaming_new(const char *from, const char *to, bool folder)
+/* Whoever reads what stands there has its text until he closes it. */
+static struct inode *begin_yielding(struct fs *fs, const char *path)
+{
+	struct found found = { .type = &prompt_file };
+	struct inode *inode;
+
+	snprintf(found.path, sizeof(found.path), "%s", path);
+	inode = inode_get(fs, &found);
+	if (inode)
+		atomic_fetch_add(&inode->yields, 1);
+	return inode;
+}
+
+static struct renaming *renaming_new(struct fs *fs, const char *from, const char *to, bool folder)
 {
 	struct renaming *renaming = calloc(1, sizeof(*renaming));
 
 	if (!renaming)
 		return NULL;
+	if (!folder)
+		renaming->target = begin_yielding(fs, to);
 	snprintf(renaming->from, sizeof(renaming->from), "%s", from);
 	snprintf(renaming->to, sizeof(renaming->to), "%s", to);
 	renaming->folder = folder;
 	return renaming;
+}
+
+static void renaming_free(struct fs *fs, struct renaming *renaming)
+{
+	if (renaming && renaming->target) {
+		atomic_fetch_sub(&renaming->target->yields, 1);
+		inode_forget(fs, renaming->target, 1);
+	}
+	free(renaming);
 }
 
 static void renamed(struct fs *fs, fuse_req_t req, int code, void *context)
@@ -42,7 +67,7 @@ static void renamed(struct fs *fs, fuse_req_t req, int code, void *context)
 		scratch_keep(fs, renaming->backup);
 	}
 	fuse_reply_err(req, code);
-	free(renaming);
+	renaming_free(fs, renaming);
 }
 
 /* ---- a scratch file becomes a prompt ---- */
@@ -86,7 +111,7 @@ static void scratch_committed(struct fs *fs, fuse_req_t req, int code, void *con
 		took_name(fs, req, renaming->from, renaming->to);
 	else
 		refused(fs, req, renaming->from, code);
-	free(renaming);
+	renaming_free(fs, renaming);
 }
 
 /* Text that is only white space starts nothing and changes nothing, but the file exists. */
@@ -105,7 +130,7 @@ static errint_t keep_empty(struct fs *fs, const char *to)
 static void commit_scratch(struct fs *fs, fuse_req_t req, const char *from, const char *to,
 			   struct scratch_text *scratch)
 {
-	struct renaming *renaming = renaming_new(from, to, false);
+	struct renaming *renaming = renaming_new(fs, from, to, false);
 	struct seed_wait *wait =
 		renaming ? waiting_uninterrupted(fs, req, scratch_committed, renaming) : NULL;
 	struct seed_ticket *ticket = wait ? seed_ticket_new() : NULL;
@@ -113,7 +138,7 @@ static void commit_scratch(struct fs *fs, fuse_req_t req, const char *from, cons
 	if (!ticket) {
 		if (wait)
 			waiting_drop(wait);
-		free(renaming);
+		renaming_free(fs, renaming);
 		free(scratch->text);
 		refused(fs, req, from, ENOMEM);
 		return;
@@ -133,13 +158,13 @@ static void return_backup(struct fs *fs, fuse_req_t req, const char *from, const
 			  const struct scratch_text *scratch)
 {
 	bool own = strcmp(scratch->hides, to) == 0;
-	struct renaming *renaming = renaming_new(own ? from : scratch->hides, to, false);
+	struct renaming *renaming = renaming_new(fs, own ? from : scratch->hides, to, false);
 	waiting_reply_fn *reply = own ? scratch_committed : renamed;
 	struct seed_wait *wait = renaming ? waiting_uninterrupted(fs, req, reply, renaming) : NULL;
 	errint_t err;
 
 	if (!wait) {
-		free(renaming);
+		renaming_free(fs, renaming);
 		refused(fs, req, from, ENOMEM);
 		return;
 	}
@@ -227,12 +252,12 @@ static void backup_prompt(struct fs *fs, fuse_req_t req, const char *from, const
 static void rename_entry(struct fs *fs, fuse_req_t req, const char *from, const char *to,
 			 bool folder)
 {
-	struct renaming *renaming = renaming_new(from, to, folder);
+	struct renaming *renaming = renaming_new(fs, from, to, folder);
 	struct seed_wait *wait =
 		renaming ? waiting_uninterrupted(fs, req, renamed, renaming) : NULL;
 
 	if (!wait) {
-		free(renaming);
+		renaming_free(fs, renaming);
 		fuse_reply_err(req, ENOMEM);
 	} else if (seed_engine_rename(fs->engine, from, to, folder, wait)) {
 		waiting_fail(wait, ENOMEM);

@@ -317,7 +317,8 @@ void writing_read(struct fs *fs, fuse_req_t req, struct handle *handle, size_t s
 {
 	char *text = NULL;
 	size_t len = 0;
-	errint_t err = read_text(fs, handle->inode, &text, &len);
+	errint_t err = handle->text && atomic_load(&handle->inode->yields) ? -ENOENT :
+		read_text(fs, handle->inode, &text, &len);
 
 	if (err == -ENOENT && handle->text) {
 		text_read(fs, req, handle, size, offset);

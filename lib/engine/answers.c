@@ -226,21 +226,31 @@ static void log_status(struct generation *generation, const struct seed_net_answ
 		generation_log(generation, SEED_LOG_REQUEST "Response status: %ld", answer->status);
 }
 
-/* The answer broke off behind all that it had to say: it is paid for. */
-static bool was_accepted(struct generation *generation, const struct seed_net_answer *answer)
+/* It is paid for, or refused for good. Whatever else seems to be said may be for what is missing. */
+static bool is_clear(const struct seed_step *step)
 {
+	return step->kind == SEED_STEP_FAIL ? step->refused : step->kind != SEED_STEP_BACKOFF;
+}
+
+/* The answer to a submission broke off behind all that it had to say. */
+static bool has_said_it(struct generation *generation, const struct event *event)
+{
+	const struct seed_net_answer *answer = event->answer;
 	struct seed_task task;
 	struct seed_step step;
-	bool was;
+	bool has;
 
-	if (!is_submit(generation) || !answer->len || answer->len > SEED_ANSWER_SMALL_BYTES ||
-	    seed_task_copy(&task, &generation->task))
+	if (!is_submit(generation) || !answer->len)
+		return false;
+	if (event->read)
+		return is_clear(event->read);
+	if (seed_task_copy(&task, &generation->task))
 		return false;
 	exchange_read(generation->engine, generation->record.params, &task, answer, &step);
-	was = step.kind != SEED_STEP_FAIL && step.kind != SEED_STEP_BACKOFF;
+	has = is_clear(&step);
 	seed_step_release(&step);
 	seed_task_release(&task);
-	return was;
+	return has;
 }
 
 enum phase answer_follow(struct generation *generation, const struct event *event)
@@ -249,7 +259,7 @@ enum phase answer_follow(struct generation *generation, const struct event *even
 	struct seed_step step;
 	enum phase next;
 
-	if (answer->error.code && !was_accepted(generation, answer))
+	if (answer->error.code && !has_said_it(generation, event))
 		return transport_failed(generation, answer);
 	if (event->read) {
 		step = *event->read;
@@ -258,7 +268,7 @@ enum phase answer_follow(struct generation *generation, const struct event *even
 		exchange_read(generation->engine, generation->record.params, &generation->task,
 			      answer, &step);
 	}
-	answer->misdirected = step.misdirected;
+	answer->shut = step.misdirected || step.unnamed;
 	if (step.misdirected)
 		generation_log(generation, SEED_LOG_ERROR "The service answered for another task: its "
 			       "connection is not used any more, and this one's is asked for again");

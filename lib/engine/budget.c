@@ -8,7 +8,9 @@
 
 static int64_t today(void)
 {
-	return seed_clock_wall_ms() / SEED_SPENT_DAY_MS;
+	int64_t day = seed_clock_wall_ms() / SEED_SPENT_DAY_MS;
+
+	return day > 0 ? day : 0; /* a clock may show less */
 }
 
 static void roll(struct seed_engine *engine)

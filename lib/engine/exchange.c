@@ -167,8 +167,10 @@ static void on_answer(void *context, struct seed_net_answer *answer)
 	struct generation *generation = context;
 	const struct event event = { .kind = EVENT_ANSWER, .answer = answer };
 
-	/* A generation that is given up takes its transfer along: it is alive. */
-	if (!answer->error.code && answer->len > SEED_ANSWER_SMALL_BYTES) {
+	/* A generation that is given up takes its transfer along: it is alive. One that broke off is
+	 * read where that may cost money. */
+	if (answer->len > SEED_ANSWER_SMALL_BYTES &&
+	    (!answer->error.code || generation->phase == PHASE_SUBMIT)) {
 		if (read_aside(generation, answer))
 			return;
 		seed_net_scrub(generation->transfer);

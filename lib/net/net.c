@@ -752,8 +752,6 @@ static void finish(struct seed_transfer *transfer, CURLcode curls_code)
 	answer.len = transfer->body.len_bytes;
 	if (code != CURLE_OK) {
 		fill_error(transfer, code, &answer.error);
-		if (transfer->scrubs_large && answer.len > SEED_ANSWER_SMALL_BYTES)
-			answer.len = 0; /* it is not read, and has the key in it yet */
 		if (!answer.len)
 			answer.body = "";
 		/* What came could not be kept, for whatever reason (EFBIG: a limit
@@ -764,7 +762,7 @@ static void finish(struct seed_transfer *transfer, CURLcode curls_code)
 	done(context, &answer);
 	if (!answer.transfer) /* it may be gone */
 		return;
-	if (answer.misdirected)
+	if (answer.shut)
 		shut_connection(transfer->easy);
 	transfer->memfd = answer.memfd;
 	if (!answer.keep)

@@ -81,15 +81,16 @@ struct seed_net_answer {
 	bool local;                 /* it failed because something is lacking here: memory, descriptors, room.
 				     * Its peer may have given up a transfer that waited for room */
 	long status;
-	const char *body;           /* borrowed for the call; "" with to_memfd; without the key */
+	const char *body;           /* borrowed for the call; "" with to_memfd; without the key. With an
+				     * error: what came until then */
 	size_t len;
 	int memfd;                  /* borrowed unless taken: set to -1 to take it */
 	const char *redirect;       /* absolute target of a 3xx, or NULL */
 	const char *etag;           /* as it was sent, with its quotes; NULL: none */
 	int64_t date_s;             /* the peer's clock, since 1970; 0: it did not say */
 	int64_t retry_after_ms;     /* 0 to a year; -1: none */
-	bool misdirected;           /* set it for an answer to another request: no more comes over its
-				     * connection. Not together with `keep` */
+	bool shut;                  /* set it, and nothing more comes over its connection. Not together
+				     * with `keep` */
 	bool keep;                  /* set it to keep what is borrowed until seed_net_cancel() */
 	struct seed_transfer *transfer; /* whose answer it is; NULL: seed_net_keep_room() was called */
 };

@@ -127,7 +127,8 @@ static void read_poll(struct seed_task *task, const struct seed_response *respon
 {
 	const char *status = seed_json_text(json, "status");
 
-	if (seed_reply_poll_trouble(step, response, json))
+	if (seed_reply_poll_trouble(step, response, json) ||
+	    seed_reply_is_of_other(step, response, json, "request_id", task))
 		return;
 	if (!status || strcmp(status, "COMPLETED") != 0) {
 		read_position(json, step);

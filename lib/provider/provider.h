@@ -102,6 +102,7 @@ struct seed_step {
 	const char *api_base; /* borrowed: relative URLs are below it */
 	char *refused_url; /* FAIL: an image URL that cannot be used, whole: for a person; or NULL */
 	bool misdirected; /* BACKOFF: it answers for another task */
+	bool unnamed;     /* it does not say whose it is: nothing else is to come over its connection */
 	bool withdraw;   /* FAIL, but the service runs a part of it: cancel that */
 	struct seed_buf bytes;
 	int64_t retry_after_ms;

@@ -171,6 +171,7 @@ bool seed_reply_is_of_other(struct seed_step *step, const struct seed_response *
 {
 	const char *id = seed_json_text(json, path);
 
+	step->unnamed = !id;
 	if (!id || !task->id || strcmp(id, task->id) == 0)
 		return false;
 	seed_reply_backoff(step, response);

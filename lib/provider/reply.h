@@ -35,7 +35,8 @@ bool seed_reply_poll_trouble(struct seed_step *step, const struct seed_response 
 /*
  * For polls: true where the id at `path` is another task's: the answer says nothing about this one. A proxy or a
  * service that once answers one time too many on a kept connection shifts all that follow.
- * Where none stands there it is taken for this one's.
+ * Where none stands there it is taken for this one's, and its connection is not kept: so nothing
+ * can be shifted.
  */
 bool seed_reply_is_of_other(struct seed_step *step, const struct seed_response *response, const cJSON *json,
 			    const char *path, const struct seed_task *task);

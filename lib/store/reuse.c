@@ -8,10 +8,9 @@
 #include "lib/store/files.h"
 #include "lib/store/internal.h"
 
-/* Of one text; and what is kept of that, when it is full. */
-#define NAMES_MAX_BYTES 16384
-#define FULL_BYTES 8192
-#define KEPT_MAX_BYTES 4096
+/* Of one text: more than ten thousand names, mostly. */
+#define NAMES_MAX_BYTES 1048576
+#define SHORTEN_FROM_BYTES 8192
 
 static errint_t copy_bytes(int from, int to)
 {
@@ -94,8 +93,8 @@ static bool may_have(struct seed_store *store, const char *name, uint64_t key, s
 	return may;
 }
 
-/* Names that have it no more go, and then the older ones. One that another thread adds meanwhile may be
- * lost, and so may one of a folder that is being renamed, where hundreds of names in it have one text. */
+/* Names that have it no more go; and the older half, where that is not enough. One that another thread
+ * adds meanwhile may be lost. */
 static errint_t shorten(struct seed_store *store, const char *file, char *names, uint64_t key,
 			seed_store_key_fn *key_of)
 {
@@ -110,13 +109,23 @@ static errint_t shorten(struct seed_store *store, const char *file, char *names,
 			err = seed_buf_addf(&kept, "\n%s", name);
 	if (kept.len_bytes)
 		text = kept.data;
-	if (kept.len_bytes > KEPT_MAX_BYTES)
-		text = strchr(text + kept.len_bytes - KEPT_MAX_BYTES, '\n');
+	if (kept.len_bytes > NAMES_MAX_BYTES / 2)
+		text = strchr(text + kept.len_bytes / 2, '\n');
 	seed_store_new_id(store, id);
 	if (!err)
 		err = seed_files_replace(store->tmp, id, store->reuse, file, text, strlen(text), false);
 	seed_buf_release(&kept);
 	return err;
+}
+
+/* Each time it has grown twofold: so a name costs the look at some two others. */
+static bool is_due(size_t len, const char *name)
+{
+	size_t mark = SHORTEN_FROM_BYTES;
+
+	while (mark <= len)
+		mark *= 2;
+	return len + strlen(name) + 1 >= mark;
 }
 
 /* A link, a FIFO, a folder, what has another name, too, or is another user's. */
@@ -140,12 +149,12 @@ void seed_store_reuse_note(struct seed_store *store, uint64_t key, const char *n
 
 	key_name(key, file);
 	err = seed_files_read(store->reuse, file, NAMES_MAX_BYTES, &names, &len);
-	if (!err && len > FULL_BYTES && !has_line(names, name))
-		err = shorten(store, file, names, key, key_of);
 	if (!err && has_line(names, name)) {
 		free(names);
 		return;
 	}
+	if (!err && key_of && is_due(len, name))
+		err = shorten(store, file, names, key, key_of);
 	free(names);
 	if (!err || err == -ENOENT)
 		err = seed_files_add_line(store->reuse, file, name);
@@ -173,7 +182,7 @@ static void follow(struct seed_store *store, const char *from, const char *to, s
 	struct seed_record record = { 0 };
 
 	if (seed_store_record_read(store, from, &record) == 0 && record.state == SEED_STATE_VERIFIED)
-		seed_store_reuse_note(store, key(&record), to, key);
+		seed_store_reuse_note(store, key(&record), to, NULL);
 	seed_record_release(&record);
 }
 

@@ -232,7 +232,8 @@ errint_t seed_store_image_copy(struct seed_store *store, const char *name, const
 	SEED_MUST_CHECK;
 
 /* reuse/KEY: the names that may have an image of what has that key, each behind a line break,
- * the newest last. Best effort: a name too many is looked at in vain, and a miss only generates. */
+ * the newest last. `key_of`: it may be shortened, and what has another key goes; NULL: of names
+ * that are to come. Best effort: a name too many is looked at in vain, and a miss only generates. */
 typedef uint64_t seed_store_key_fn(const struct seed_record *record);
 void seed_store_reuse_note(struct seed_store *store, uint64_t key, const char *name, seed_store_key_fn *key_of);
 char *seed_store_reuse_names(const struct seed_store *store, uint64_t key); /* malloc'd or NULL */

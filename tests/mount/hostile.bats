@@ -22,10 +22,19 @@ export LIMIT=${LIMIT:-150} BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-180}
 }
 
 # tests/mount/shifted.py is the service.
-@test "s3: an answer too many, one that breaks off behind its end, a status that says nothing: each gets its own image, once" {
-	background python3 "$HERE/shifted.py" "$DIR/shifted" "$MNT"
+each_gets_its_own() { # [unnamed]
+	background python3 "$HERE/shifted.py" "$DIR/shifted" "$MNT" "$@"
 	wait_until test -s "$DIR/shifted"
 	start_seedfs -o "$(usual_options),api_base=$(<"$DIR/shifted"),jobs=100,size=256x144,rate=1000/1" "$MNT"
 	wait_mounted
 	WAIT=120 job_ends 0 "$JOB" || fail "$(cat "$JOB_OUT")"
+}
+
+@test "s3: an answer too many, one that breaks off behind its end, a status that says nothing: each gets its own image, once" {
+	each_gets_its_own
+	has "$(<"$MNT/status")" "The service answered for another task"
+}
+
+@test "s3: also where the answers do not say whose they are" {
+	each_gets_its_own unnamed
 }

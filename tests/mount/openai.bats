@@ -196,3 +196,11 @@ mount_local() { # sdcpp or localai
 	has "$(cat "$JOB_OUT")" ECANCELED
 	same 0 "$(count cancel)"
 }
+
+@test "openai: an image whose answer breaks off behind the last byte of its JSON is paid for once" {
+	mount_gpt
+	faults '[{"on":"create","nth":1,"do":{"length":9000000}}]'
+	write fox "a fox"
+	is_verified fox
+	same 1 "$(count submit)"
+}

@@ -328,3 +328,23 @@ is_answered() { # NAME TEXT
 	has "$(<"$MNT/status")" "images/fox.png is not the image that was verified: it is not reused"
 	is_answered elk "a fox"
 }
+
+@test "s2.6: and which of many it is, also in a folder that was renamed" {
+	mount_seed -o reuse
+	mkdir "$MNT/prompts/a"
+	python3 - "$MNT/prompts" <<-'PYTHON'
+		import os, sys
+		os.chdir(sys.argv[1])
+		names = ["%03d" % i + "n" * 200 for i in range(60)]
+		def write(name, text):
+		    with open(name, "w") as file:
+		        file.write(text)
+		for name in names:
+		    write("a/" + name, "a fox")
+		os.rename("a", "b")
+		for name in names[:20] + names[21:]:
+		    write("b/" + name, "a hen")
+	PYTHON
+	is_answered z "a fox"
+	same 2 "$(count submit)"
+}

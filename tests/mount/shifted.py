@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """A service that keeps its connections, and once answers one time too many.
 
-  shifted.py PORTFILE MOUNT
+  shifted.py PORTFILE MOUNT [unnamed]
 
 A service of kie's dialect on bare sockets. A poll of the first task is answered, and a moment later
 answered again: whatever is asked over that connection then, each answer is the one to the request
@@ -22,6 +22,7 @@ import zlib
 from common import write
 
 PORTFILE, MOUNT = sys.argv[1:3]
+NAMED = "unnamed" not in sys.argv # polls say whose they are
 TEXTS = 16
 WIDTH, HEIGHT = 256, 144 # what the mount asks for
 POLLS = 4
@@ -66,7 +67,7 @@ def answer(body, status=200):
 
 
 def record(task, count):
-    data = {"taskId": str(task), "state": "generating"}
+    data = {"taskId": str(task), "state": "generating"} if NAMED else {"state": "generating"}
     if count >= POLLS:
         data.update(state="success", resultJson=json.dumps({"resultUrls": [f"{base}/picture/{task}"]}))
     return answer({"code": 200, "data": data})

@@ -834,3 +834,34 @@ with open(os.environ["F"], "w") as file:
 	job_ends 0 "$JOB"
 	same 0 "$(count submit)"
 }
+
+# In the moment of the rename the old file is still open, and another stands at its name.
+@test "s2: who reads a prompt piece by piece while another file is renamed over it has one text" {
+	mount_seed -o dry_run,size=16x16
+	python3 - "$MNT/prompts" <<-'PYTHON'
+		import os, sys, threading
+		os.chdir(sys.argv[1])
+		over, whole, mixed = threading.Event(), 0, 0
+		def replace(number):
+		    with open(".fox.tmp", "w") as file:
+		        file.write(f"{number} " * 6000)
+		    os.rename(".fox.tmp", "fox")
+		def write():
+		    for number in range(150):
+		        replace(number % 2)
+		    over.set()
+		replace(1)
+		writer = threading.Thread(target=write)
+		writer.start()
+		while not over.is_set():
+		    fd, text = os.open("fox", os.O_RDONLY), b""
+		    while part := os.read(fd, 1024):
+		        text += part
+		    os.close(fd)
+		    one = len(set(text.split())) == 1 and len(text) == 12000
+		    whole, mixed = whole + one, mixed + (not one)
+		writer.join()
+		print(whole, mixed)
+		sys.exit(mixed > 0 or whole < 10)
+	PYTHON
+}
