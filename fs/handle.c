@@ -56,7 +56,9 @@ bool handle_size(struct fs *fs, const struct inode *inode, off_t *size)
 
 	pthread_mutex_lock(&fs->inode_mutex);
 	pthread_mutex_lock(&fs->held_mutex);
-	for (const struct handle *handle = fs->handles; handle && !found; handle = handle->next) {
+	/* Most are not open. */
+	for (const struct handle *handle = inode->handles ? fs->handles : NULL; handle && !found;
+	     handle = handle->next) {
 		if (handle->inode != inode)
 			continue;
 		found = handle->text || (handle->fd >= 0 && fstat(handle->fd, &st) == 0);

@@ -100,7 +100,6 @@ struct seed_store {
 
 extern const char *const seed_place_names[SEED_PLACE_COUNT];
 
-/* A line for the log, at once or when there is one. */
 /* Whether a file's name begins with an id, as all do that are in flight. */
 bool seed_store_is_of_id(const char *name);
 
@@ -110,6 +109,7 @@ bool seed_store_is_of_id(const char *name);
 errint_t seed_store_keep_clear(struct seed_store *store, int dirfd, const char *name, mode_t type,
 			       nlink_t most_links) SEED_MUST_CHECK;
 
+/* A line for the log, at once or when there is one. */
 void seed_store_note(struct seed_store *store, const char *format, ...) SEED_PRINTF(2, 3);
 /* The directory itself, by a mount's rules; nothing is made. *root, -1 before, is the caller's to
  * close, also after an error. */

@@ -2,9 +2,12 @@
 import errno
 import json
 import os
+import socket
 import sys
+import threading
 import urllib.parse
 import urllib.request
+import zlib
 
 
 class Service:
@@ -21,6 +24,30 @@ class Service:
 
     def log(self, kind):
         return [json.loads(line) for line in self.ask("/_log", on=kind).splitlines()]
+
+
+def listen(portfile, serve):
+    """A service on a bare socket, until the program ends: serve(CONNECTION, BASE) for each connection,
+    on a thread of its own. PORTFILE gets the URL."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=200)
+    base = "http://127.0.0.1:%d" % listener.getsockname()[1]
+    with open(portfile + ".new", "w", encoding="ascii") as file:
+        file.write(base)
+    os.rename(portfile + ".new", portfile)
+    while True:
+        connection, _ = listener.accept()
+        threading.Thread(target=serve, args=(connection, base), daemon=True).start()
+
+
+def png_chunk(kind, data):
+    return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
+
+
+def png(width, height, lines):
+    """8-bit RGB; each line begins with its filter."""
+    header = width.to_bytes(4, "big") + height.to_bytes(4, "big") + b"\x08\x02\0\0\0"
+    return (b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + png_chunk(b"IDAT", zlib.compress(lines)) +
+            png_chunk(b"IEND", b""))
 
 
 def write(mount, name, text):

@@ -13,13 +13,12 @@ import collections
 import json
 import os
 import re
-import socket
 import sys
 import threading
 import time
 import zlib
 
-from common import write
+from common import listen, png, write
 
 PORTFILE, MOUNT = sys.argv[1:3]
 NAMED = "unnamed" not in sys.argv # polls say whose they are
@@ -35,16 +34,11 @@ base = None
 surplus = 0
 
 
-def chunk(kind, data):
-    return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
-
-
 def draw(number):
     """Its first pixel is the number."""
     lines = b"".join(b"\0" + bytes([number] + [(x * y + x + number) % 251 for x in range(1, 3 * WIDTH)])
                      for y in range(HEIGHT))
-    header = WIDTH.to_bytes(4, "big") + HEIGHT.to_bytes(4, "big") + b"\x08\x02\0\0\0"
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
+    return png(WIDTH, HEIGHT, lines)
 
 
 def first_byte(path):
@@ -107,8 +101,9 @@ def reply(connection, path, body):
     return True
 
 
-def serve(connection):
-    data = b""
+def serve(connection, url):
+    global base
+    base, data = url, b""
     try:
         while True:
             while b"\r\n\r\n" not in data:
@@ -130,21 +125,9 @@ def serve(connection):
         connection.close()
 
 
-def listen():
-    global base
-    listener = socket.create_server(("127.0.0.1", 0), backlog=200)
-    base = "http://127.0.0.1:%d" % listener.getsockname()[1]
-    with open(PORTFILE + ".new", "w", encoding="ascii") as file:
-        file.write(base)
-    os.rename(PORTFILE + ".new", PORTFILE)
-    while True:
-        connection, _ = listener.accept()
-        threading.Thread(target=serve, args=(connection,), daemon=True).start()
-
-
 def main():
     said, wrong = {}, []
-    threading.Thread(target=listen, daemon=True).start()
+    threading.Thread(target=listen, args=(PORTFILE, serve), daemon=True).start()
     while not os.path.exists(f"{MOUNT}/prompts"):
         time.sleep(0.02)
 

@@ -20,7 +20,7 @@ import threading
 import time
 import zlib
 
-from common import write
+from common import listen, png, write
 
 PORTFILE, MOUNT, PID = sys.argv[1:4]
 ERRNOS = {"EIO", "EINVAL", "ETIMEDOUT", "EBADMSG", "EPERM", "ECONNREFUSED", "EHOSTUNREACH"}
@@ -113,32 +113,16 @@ def serve(connection, base):
     connection.close()
 
 
-def listen():
-    listener = socket.create_server(("127.0.0.1", 0), backlog=200)
-    base = "http://127.0.0.1:%d" % listener.getsockname()[1]
-    with open(PORTFILE + ".new", "w", encoding="ascii") as file:
-        file.write(base)
-    os.rename(PORTFILE + ".new", PORTFILE)
-    while True:
-        connection, _ = listener.accept()
-        threading.Thread(target=serve, args=(connection, base), daemon=True).start()
-
-
-def chunk(kind, data):
-    return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
-
-
 def draw():
     lines = b"".join(b"\0" + bytes((x * y + x) % 251 for x in range(3 * 256)) for y in range(144))
-    header = (256).to_bytes(4, "big") + (144).to_bytes(4, "big") + b"\x08\x02\0\0\0"
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
+    return png(256, 144, lines)
 
 
 def main():
     global picture
     said, wrong = {}, []
     picture = draw()
-    threading.Thread(target=listen, daemon=True).start()
+    threading.Thread(target=listen, args=(PORTFILE, serve), daemon=True).start()
     while not os.path.exists(f"{MOUNT}/README"):
         time.sleep(0.02)
     with open(f"/proc/{open(PID).read().strip()}/status") as status:
