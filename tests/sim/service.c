@@ -527,9 +527,13 @@ errint_t __wrap_seed_net_send(struct seed_net *net, const struct seed_net_reques
 		/* What it would have said does not come. */
 		if (t->sent) {
 			t->code = ETIMEDOUT;
-			t->body[0] = '\0';
-			if (t->ask == ASK_SUBMIT)
+			/* Or it has, and the connection does not end. */
+			if (t->status != 200 || chance(50))
+				t->body[0] = '\0';
+			if (t->ask == ASK_SUBMIT && !t->body[0])
 				submission_unheard(&submissions[t->submission]);
+			else if (t->ask == ASK_SUBMIT)
+				submissions[t->submission].unsure = false;
 		}
 	}
 	*transfer = t;
