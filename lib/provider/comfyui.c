@@ -123,7 +123,8 @@ static void refused(const struct seed_response *response, const cJSON *json,
 static void read_submit(struct seed_task *task, const struct seed_response *response,
 			  const cJSON *json, struct seed_step *step)
 {
-	const char *id = seed_json_id(json, "prompt_id");
+	struct seed_json_id id;
+	bool has_task = seed_json_id(json, "prompt_id", &id);
 
 	if (response->status == 400) {
 		refused(response, json, step);
@@ -132,16 +133,16 @@ static void read_submit(struct seed_task *task, const struct seed_response *resp
 	if (seed_reply_submit_trouble(step, response, json))
 		return;
 	/* An older server ignores our id and chooses its own. */
-	if (id && !seed_reply_keep(step, &task->id, id))
+	if (has_task && !seed_reply_keep(step, &task->id, id.text))
 		return;
 	/* If one output is invalid, the server still runs the others, which is not what was
 	 * asked for. */
 	if (node_error(json)) {
 		refused(response, json, step);
-		step->withdraw = id != NULL;
+		step->withdraw = has_task;
 		return;
 	}
-	if (!id) {
+	if (!has_task) {
 		seed_reply_fail(step, EIO, response->status, "no prompt_id in the answer");
 		return;
 	}

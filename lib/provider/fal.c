@@ -78,7 +78,8 @@ static void read_position(const cJSON *json, struct seed_step *step)
 static void read_submit(struct seed_task *task, const struct seed_response *response,
 			const cJSON *json, struct seed_step *step)
 {
-	const char *id = seed_json_id(json, "request_id");
+	struct seed_json_id id;
+	bool has_task = seed_json_id(json, "request_id", &id);
 	const char *status_url = seed_json_url(json, "status_url");
 	const char *response_url = seed_json_url(json, "response_url");
 
@@ -88,11 +89,11 @@ static void read_submit(struct seed_task *task, const struct seed_response *resp
 	 * the result. */
 	if (take_image(task, json, step))
 		return;
-	if (!id || !status_url || !response_url) {
+	if (!has_task || !status_url || !response_url) {
 		seed_reply_fail(step, EIO, 200, "no request_id or URLs in the answer");
 		return;
 	}
-	if (!seed_reply_keep(step, &task->id, id) ||
+	if (!seed_reply_keep(step, &task->id, id.text) ||
 	    !seed_reply_keep(step, &task->poll_url, status_url) ||
 	    !seed_reply_keep(step, &task->result_url, response_url) ||
 	    !seed_reply_keep(step, &task->cancel_url, seed_json_url(json, "cancel_url")))

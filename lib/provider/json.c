@@ -100,6 +100,9 @@ cJSON *seed_json_parse(const char *text, size_t len)
 
 /* --- Looking up --- */
 
+/* The largest number that no other whole number shares its double with. */
+#define MAX_EXACT 9007199254740991.0
+
 /* Takes "[12]" from *path. */
 static const cJSON *step_index(const cJSON *at, const char **path)
 {
@@ -150,16 +153,28 @@ const char *seed_json_text(const cJSON *root, const char *path)
 	return item->valuestring;
 }
 
-const char *seed_json_id(const cJSON *root, const char *path)
+static bool is_id_text(const char *text)
 {
-	const char *text = seed_json_text(root, path);
-
-	if (!text || strlen(text) > SEED_JSON_ID_MAX_BYTES)
-		return NULL;
+	if (strlen(text) > SEED_JSON_ID_MAX_BYTES)
+		return false;
 	for (const char *c = text; *c; c++)
 		if (*c <= ' ' || *c >= 0x7f)
-			return NULL;
-	return text;
+			return false;
+	return true;
+}
+
+bool seed_json_id(const cJSON *root, const char *path, struct seed_json_id *id)
+{
+	const cJSON *item = seed_json_at(root, path);
+	const char *text = seed_json_text(root, path);
+
+	id->text[0] = '\0';
+	if (text && is_id_text(text))
+		snprintf(id->text, sizeof(id->text), "%s", text);
+	else if (cJSON_IsNumber(item) && item->valuedouble >= 0 &&
+		 item->valuedouble <= MAX_EXACT && fmod(item->valuedouble, 1) == 0)
+		snprintf(id->text, sizeof(id->text), "%.0f", item->valuedouble);
+	return id->text[0] != '\0';
 }
 
 const char *seed_json_url(const cJSON *root, const char *path)

@@ -35,9 +35,15 @@ const cJSON *seed_json_at(const cJSON *root, const char *path);
 /* The string there if it is one and not empty, else NULL. */
 const char *seed_json_text(const cJSON *root, const char *path);
 
-/* A string there that can be a task's id: printable ASCII without spaces, at
- * most SEED_JSON_ID_MAX_BYTES. Else NULL. */
-const char *seed_json_id(const cJSON *root, const char *path);
+/* A task's id. */
+struct seed_json_id {
+	char text[SEED_JSON_ID_MAX_BYTES + 1];
+};
+
+/* The task's id there: a string of printable ASCII without spaces, at most
+ * SEED_JSON_ID_MAX_BYTES, or a whole number of 0 to 2^53 - 1 (RFC 8259, section 6: beyond it
+ * the parsers, cJSON among them, no longer agree on the value). false: none; *id is "". */
+bool seed_json_id(const cJSON *root, const char *path, struct seed_json_id *id);
 
 /* A string there that is a URL as seed_url_check() wants it, else NULL. */
 const char *seed_json_url(const cJSON *root, const char *path);

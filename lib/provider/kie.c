@@ -109,7 +109,7 @@ static bool take_image(struct seed_task *task, const cJSON *json, struct seed_st
 	return true;
 }
 
-static const char *task_id(const cJSON *json)
+static bool find_task(const cJSON *json, struct seed_json_id *id)
 {
 	static const char *const places[] = {
 		"data.taskId", "data.task_id", "data.recordId", "data.record_id",
@@ -117,9 +117,9 @@ static const char *task_id(const cJSON *json)
 	};
 
 	for (size_t i = 0; i < SEED_ARRAY_LEN(places); i++)
-		if (seed_json_id(json, places[i]))
-			return seed_json_id(json, places[i]);
-	return NULL;
+		if (seed_json_id(json, places[i], id))
+			return true;
+	return false;
 }
 
 static bool has_failed(const cJSON *json);
@@ -128,7 +128,8 @@ static void task_failed(const cJSON *json, struct seed_step *step);
 static void read_submit(struct seed_task *task, const struct seed_response *response,
 			const cJSON *json, struct seed_step *step)
 {
-	const char *id = task_id(json);
+	struct seed_json_id id;
+	bool has_task = find_task(json, &id);
 
 	if (seed_reply_submit_trouble(step, response, json))
 		return;
@@ -137,11 +138,11 @@ static void read_submit(struct seed_task *task, const struct seed_response *resp
 		return;
 	}
 	/* Even beside an image the id is worth keeping, for the record. */
-	if (id && !seed_reply_keep(step, &task->id, id))
+	if (has_task && !seed_reply_keep(step, &task->id, id.text))
 		return;
 	if (take_image(task, json, step))
 		return;
-	if (!id) {
+	if (!has_task) {
 		seed_reply_fail(step, EIO, 200, "neither an image nor a task in the answer");
 		return;
 	}

@@ -126,15 +126,16 @@ static void read_prediction(struct seed_task *task, const cJSON *json, struct se
 static void read_submit(struct seed_task *task, const struct seed_response *response,
 			const cJSON *json, struct seed_step *step)
 {
-	const char *id = seed_json_id(json, "id");
+	struct seed_json_id id;
+	bool has_task = seed_json_id(json, "id", &id);
 
 	if (seed_reply_submit_trouble(step, response, json))
 		return;
-	if (!id) {
+	if (!has_task) {
 		seed_reply_fail(step, EIO, 200, "no prediction id in the answer");
 		return;
 	}
-	if (!seed_reply_keep(step, &task->id, id) ||
+	if (!seed_reply_keep(step, &task->id, id.text) ||
 	    !seed_reply_keep(step, &task->poll_url, seed_json_url(json, "urls.get")) ||
 	    !seed_reply_keep(step, &task->cancel_url, seed_json_url(json, "urls.cancel")))
 		return;

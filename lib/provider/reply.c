@@ -169,10 +169,14 @@ bool seed_reply_poll_trouble(struct seed_step *step, const struct seed_response 
 bool seed_reply_is_of_other(struct seed_step *step, const struct seed_response *response, const cJSON *json,
 			    const char *path, const struct seed_task *task)
 {
-	const char *id = seed_json_text(json, path);
+	const char *text = seed_json_text(json, path);
+	struct seed_json_id id;
 
-	step->unnamed = !id;
-	if (!id || !task->id || strcmp(id, task->id) == 0)
+	/* A text that can be no id is not this task's either. */
+	if (!text && seed_json_id(json, path, &id))
+		text = id.text;
+	step->unnamed = !text;
+	if (!text || !task->id || strcmp(text, task->id) == 0)
 		return false;
 	seed_reply_backoff(step, response);
 	step->misdirected = true;

@@ -60,8 +60,13 @@ def answer(body, status=200):
     return f"HTTP/1.1 {status} x\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
 
+def spell(task, every):
+    """Most ids are texts, the others numbers, also where the other answer has a text."""
+    return task if task % every == 0 else str(task)
+
+
 def record(task, count):
-    data = {"taskId": str(task), "state": "generating"} if NAMED else {"state": "generating"}
+    data = {"taskId": spell(task, 2), "state": "generating"} if NAMED else {"state": "generating"}
     if count >= POLLS:
         data.update(state="success", resultJson=json.dumps({"resultUrls": [f"{base}/picture/{task}"]}))
     return answer({"code": 200, "data": data})
@@ -76,7 +81,7 @@ def reply(connection, path, body):
         task = int(prompt[1])
         with lock:
             submitted[task] += 1
-        accepted = json.dumps({"code": 200, "data": {"taskId": str(task)}}).encode()
+        accepted = json.dumps({"code": 200, "data": {"taskId": spell(task, 3)}}).encode()
         if task % 2:
             connection.sendall(answer(accepted))
             return True

@@ -222,11 +222,34 @@ static void walks_paths(void **state)
 	assert_int_equal(seed_json_int(json, "z", 1), 1);
 	assert_int_equal(seed_json_int(json, "i", 1), 1);
 	assert_int_equal(seed_json_int(json, "none", 1), 1);
-	assert_null(seed_json_id(json, "i"));
-	assert_string_equal(seed_json_id(json, "n"), "42");
 	assert_string_equal(seed_json_url(json, "u"), "https://x.test/");
 	assert_null(seed_json_url(json, "n"));
 	cJSON_Delete(json);
+}
+
+static void reads_ids(void **state)
+{
+	static const struct {
+		const char *text, *id;
+	} cases[] = {
+		{ "\"task_17\"", "task_17" }, { "\"42\"", "42" }, { "42", "42" }, { "0", "0" },
+		{ "1765176547151", "1765176547151" }, { "1.765176547151e12", "1765176547151" },
+		{ "9007199254740991", "9007199254740991" }, { "9007199254740992", "" },
+		{ "1792301239012345678", "" }, { "1e300", "" }, { "1e999", "" }, { "-1", "" },
+		{ "1.5", "" }, { "\"\"", "" }, { "\"a b\"", "" }, { "\"a\\u00e9\"", "" },
+		{ "true", "" }, { "null", "" }, { "[1]", "" }, { "{\"id\":1}", "" },
+	};
+
+	SEED_UNUSED(state);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(cases); i++) {
+		cJSON *json = seed_json_parse(cases[i].text, strlen(cases[i].text));
+		struct seed_json_id id;
+
+		assert_non_null(json);
+		assert_int_equal(seed_json_id(json, "", &id), *cases[i].id != '\0');
+		assert_string_equal(id.text, cases[i].id);
+		cJSON_Delete(json);
+	}
 }
 
 static void bounds_what_it_parses(void **state)
@@ -578,6 +601,7 @@ int main(void)
 		cmocka_unit_test(refuses_what_is_no_task),
 		cmocka_unit_test(refuses_an_endless_task),
 		cmocka_unit_test(walks_paths),
+		cmocka_unit_test(reads_ids),
 		cmocka_unit_test(bounds_what_it_parses),
 		cmocka_unit_test(copies_text_as_one_line_of_utf8),
 		cmocka_unit_test(finds_the_message),
