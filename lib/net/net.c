@@ -484,11 +484,13 @@ static bool set_options(struct seed_transfer *transfer, const struct seed_net_re
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer);
 	curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request);
 	curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer);
-	/* If the server closes a kept connection, curl sends a request again by
-	 * itself. A request that costs money goes over a connection of its own. */
+	/* If the server closes a kept connection, or refuses a stream of HTTP/2 (RFC 9113,
+	 * section 8.7), curl sends a request again by itself. A request that costs money goes over
+	 * a connection of its own, and by HTTP/1.1, which gains nothing from streams there. */
 	if (request->alone || (strcmp(request->method, "GET") != 0 && strcmp(request->method, "HEAD") != 0)) {
 		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
 		curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+		curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	}
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
 	transfer->timeout_ms = left_ms;

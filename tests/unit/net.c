@@ -22,24 +22,27 @@ struct server {
 	uint16_t port;
 	const char *text;
 	size_t len;
+	char head[4096]; /* what it read; after stop() */
+	size_t head_len;
 	size_t first; /* so many bytes, and the rest after go(); 0: all at once */
 	int go[2];
 };
 
 enum { TLS_HANDSHAKE = 0x16 }; /* RFC 8446, section 5.1: the first byte */
 
-static void read_head(int fd)
+static void read_head(struct server *server, int fd)
 {
-	char text[4096];
-	size_t len = 0;
+	char *text = server->head;
+	size_t *len = &server->head_len;
 
-	while (len < sizeof(text) - 1) {
-		ssize_t n = read(fd, text + len, sizeof(text) - 1 - len);
+	*len = 0;
+	while (*len < sizeof(server->head) - 1) {
+		ssize_t n = read(fd, text + *len, sizeof(server->head) - 1 - *len);
 
 		if (n <= 0)
 			return;
-		len += (size_t)n;
-		text[len] = 0;
+		*len += (size_t)n;
+		text[*len] = 0;
 		if (strstr(text, "\r\n\r\n") || text[0] == TLS_HANDSHAKE)
 			return;
 	}
@@ -54,7 +57,7 @@ static void *serve(void *argument)
 		size_t first = server->first ? server->first : server->len;
 		char byte;
 
-		read_head(fd);
+		read_head(server, fd);
 		(void)!write(fd, server->text, first);
 		if (first < server->len && read(server->go[0], &byte, 1) >= 0)
 			(void)!write(fd, server->text + first, server->len - first);
@@ -255,6 +258,46 @@ static void believes_a_peer_that_proved_itself(void **state)
 	told = ask_at("http://localhost:", false, &private_peer);
 	assert_string_equal(told.body, "ok");
 	assert_true(private_peer);
+}
+
+/* What a client of TLS offers to speak stands in its first message (RFC 7301, section 3.1). */
+static bool offers_http2(const char *method, bool alone)
+{
+	static const char refusal[] = "no TLS here\r\n";
+	struct told told = { .done = false };
+	struct seed_transfer *transfer;
+	struct server server;
+	struct seed_net *net;
+	char url[64];
+	const struct seed_net_request request = {
+		.method = method, .url = url, .alone = alone,
+		.body = strcmp(method, "POST") == 0 ? "{}" : NULL,
+		.deadline_ms = seed_clock_now_ms() + 60000, .limit_bytes = 4096,
+	};
+
+	start(&server, refusal, strlen(refusal));
+	snprintf(url, sizeof(url), "https://localhost:%u/", server.port);
+	assert_int_equal(seed_net_new(SEED_ANSWERS_ALL_BYTES, &net), 0);
+	assert_int_equal(seed_net_send(net, &request, on_answer, &told, &transfer), 0);
+	until_done(net, &told);
+	stop(&server);
+	seed_net_free(net);
+	assert_int_not_equal(told.error.code, 0);
+	assert_int_equal(server.head[0], TLS_HANDSHAKE);
+	assert_non_null(memmem(server.head, server.head_len, "\x08http/1.1", 9));
+	return memmem(server.head, server.head_len, "\x02h2", 3);
+}
+
+/* A refused stream of HTTP/2 is sent again by curl itself. */
+static void sends_what_costs_money_by_http1(void **state)
+{
+	SEED_UNUSED(state);
+	clear_proxies();
+	assert_true(offers_http2("GET", false));
+	assert_false(offers_http2("GET", true));
+	assert_false(offers_http2("POST", false));
+	assert_false(offers_http2("PUT", false));
+	assert_false(offers_http2("DELETE", false));
 }
 
 static const struct {
@@ -928,6 +971,7 @@ int main(void)
 		cmocka_unit_test(tells_a_long_line_from_a_lack_of_memory),
 		cmocka_unit_test(guards_what_has_no_proxy),
 		cmocka_unit_test(believes_a_peer_that_proved_itself),
+		cmocka_unit_test(sends_what_costs_money_by_http1),
 	};
 
 	if (seed_net_start())
