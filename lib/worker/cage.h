@@ -1,14 +1,14 @@
 /*
  * The cage of a worker: what a decoder can still do that a picture has taken
  * over. It can compute for a while, use some memory, read the bytes of its
- * jobs, write their results and answer. It cannot open a file, make a socket or
+ * job, write the result and answer. It cannot open a file, make a socket or
  * a process, see another process, or gain privileges.
  *
  *   no_new_privs     always
  *   privileges       another user where the daemon is root's: 2147507949, which nobody
  *                    else is, or 65534 where that one does not exist; no capability,
  *                    no supplementary group
- *   limits           memory, processor time (of each job), size of a file, number
+ *   limits           memory, processor time, size of a file, number
  *                    of descriptors; no process more, no core file; not dumpable
  *   seccomp          an allow-list. Every other call fails (EACCES if it
  *                    takes a path, else ENOSYS), which libraries can live with:
@@ -23,8 +23,8 @@
  * the limits that leave the sanitizer alone: it opens, maps and traces as it
  * pleases, and guards the decoder better than any of these.
  *
- * What remains possible: a worker that was taken over can spoil the pictures that it
- * makes, until it is replaced.
+ * What remains possible: a worker that was taken over can spoil the picture that it
+ * makes. It gets no other, and ends before that is shown (lib/worker/pool.c).
  */
 #ifndef SEED_CAGE_H
 #define SEED_CAGE_H
@@ -73,7 +73,7 @@ void seed_cage_missing(unsigned walls, char *text);
  * so, the limit refused it, not the machine. */
 bool seed_cage_is_limit(void);
 
-/* Before each job: ends the process (SIGXCPU) after SEED_WORKER_CPU_SECONDS
+/* Before the job: ends the process (SIGXCPU) after SEED_WORKER_CPU_SECONDS
  * more of processor time. */
 void seed_cage_limit_time(void);
 

@@ -1,11 +1,14 @@
 /*
  * The daemon's side of the workers.
  *
- * A slot is one worker process: none yet, idle, busy, or dying (its socket is
+ * A slot is one worker process: none, idle, busy, or dying (its socket is
  * closed, it was killed if it lived, and only needs to be reaped). There is one
- * more than either kind of job may use, so each kind always has one. The job of
- * a worker that dies stays with its slot: how the process ended decides what
- * happens to the job, and a new process in the same slot verifies it again.
+ * more than either kind of job may use, so each kind always has one. A worker is
+ * killed when it has answered, and its answer is believed when it is reaped: nobody
+ * can write the result any more. The job of a worker that dies without one stays with
+ * its slot: how the process ended decides what happens to the job, and a new process
+ * in the same slot verifies it again. Whenever a job is given away, the next process
+ * is started, if there is room: so a job seldom waits for one to start.
  * Reaping is by pid and never blocks. There is no descriptor to poll for it, so
  * turn() asks again every few milliseconds (the kernel needs that long to end
  * a large process).
@@ -17,6 +20,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -46,6 +50,8 @@ struct pool_job {
 	struct pool_job *next;
 	uint64_t id;
 	enum kind kind;
+	bool thumbnail;
+	uint32_t width, height; /* of the result */
 	int job_fd, source_fd, dest_fd; /* owned; -1 */
 	int faults; /* tries that ended by the worker's own fault */
 	int misses; /* tries that ended for a reason outside the bytes */
@@ -61,6 +67,7 @@ enum end {
 	END_STARVED, /* there was no memory */
 	END_GREEDY,  /* it asked for more than its limit */
 	END_STRAY,   /* it sent an invalid answer */
+	END_DONE,    /* its answer is in `result` */
 };
 
 struct slot {
@@ -70,6 +77,7 @@ struct slot {
 	struct pool_job *job; /* owned; NULL: idle */
 	int64_t deadline_ms;
 	enum end end;
+	struct seed_image_result result;
 };
 
 struct seed_worker_pool {
@@ -177,6 +185,9 @@ errint_t seed_worker_pool_submit(struct seed_worker_pool *pool, const struct see
 	new->done = done;
 	new->context = context;
 	new->kind = job->aside ? KIND_ASIDE : KIND_PAID;
+	new->thumbnail = job->thumbnail;
+	new->width = job->width;
+	new->height = job->height;
 	queue = &pool->queues[new->kind];
 	*queue->last = new;
 	queue->last = &new->next;
@@ -453,13 +464,42 @@ static void job_unanswered(struct seed_worker_pool *pool, struct slot *slot, int
 	look_again(pool, slot, job);
 }
 
+/* Whether the answer can be one to the job. That the picture is what it says is the worker's to
+ * verify; a worker that was taken over can lie about its own. */
+static bool is_plausible(const struct pool_job *job, const struct seed_image_result *result)
+{
+	const struct seed_image_info *image = &result->image;
+	struct stat st;
+
+	if (result->error.code || job->thumbnail)
+		return true;
+	return image->width == job->width && image->height == job->height &&
+	       fstat(job->dest_fd, &st) == 0 && st.st_size > 0 && image->bytes == (uint64_t)st.st_size &&
+	       strspn(image->sha256, "0123456789abcdef") == SEED_SHA256_HEX_BYTES - 1;
+}
+
+/* The process is gone, and with it whoever could change its result. */
+static void job_answered(struct slot *slot)
+{
+	struct seed_image_result result = slot->result;
+	struct pool_job *job = slot->job;
+
+	slot_clear(slot);
+	result.local = result.error.code && result.error.code != EBADMSG;
+	job_finish(job, &result);
+}
+
 static void slot_reap(struct seed_worker_pool *pool, struct slot *slot)
 {
 	int status = 0;
 
 	if (!waitpid(slot->pid, &status, WNOHANG))
 		return;
-	if (slot->job)
+	if (slot->end == END_DONE && !is_plausible(slot->job, &slot->result))
+		slot->end = END_STRAY;
+	if (slot->end == END_DONE)
+		job_answered(slot);
+	else if (slot->job)
 		job_unanswered(pool, slot, status);
 	else
 		slot_clear(slot);
@@ -467,18 +507,13 @@ static void slot_reap(struct seed_worker_pool *pool, struct slot *slot)
 
 static void slot_answered(struct slot *slot, struct seed_wire_answer *answer)
 {
-	struct pool_job *job = slot->job;
-	struct seed_image_result *result = &answer->result;
-
-	seed_wire_check_result(result);
+	seed_wire_check_result(&answer->result);
+	slot->result = answer->result;
 	/* Its heap may be fragmented: a new one has more. */
-	if (result->error.code == ENOMEM) {
+	if (slot->result.error.code == ENOMEM)
 		slot_kill(slot, answer->over_limit ? END_GREEDY : END_STARVED);
-		return;
-	}
-	slot->job = NULL;
-	result->local = result->error.code && result->error.code != EBADMSG;
-	job_finish(job, result);
+	else
+		slot_kill(slot, END_DONE);
 }
 
 static void slot_receive(struct slot *slot)
@@ -520,6 +555,23 @@ static struct queue *find_next(struct seed_worker_pool *pool)
 	return NULL;
 }
 
+/* A worker for the next job, before there is one. If it cannot be started now, that job tries again. */
+static void start_spare(struct seed_worker_pool *pool)
+{
+	struct slot *empty = NULL;
+
+	for (size_t i = 0; i < pool->count; i++) {
+		struct slot *slot = &pool->slots[i];
+
+		if (slot_is_free(slot) && slot->pid)
+			return;
+		if (slot_is_free(slot))
+			empty = slot;
+	}
+	if (empty)
+		SEED_UNUSED(slot_start(pool, empty) == 0);
+}
+
 /* Prefers a slot with a worker that waits to one that needs a new process. */
 static struct slot *find_free(struct seed_worker_pool *pool)
 {
@@ -549,6 +601,7 @@ static void start_waiting(struct seed_worker_pool *pool)
 			err = slot_give(slot, queue->first);
 		if (!err) {
 			take_first(queue);
+			start_spare(pool);
 		} else if (!is_gone(err)) { /* one that died idle is no job's fault */
 			seed_error_set(&error, -err, "cannot start a worker process");
 			job_fail(take_first(queue), &error);
@@ -610,10 +663,15 @@ static void slot_end(struct slot *slot)
 	struct pool_job *job = slot->job;
 	struct seed_error error;
 
-	if (slot->pid) {
+	if (slot->socket_fd >= 0)
 		slot_kill(slot, END_NONE);
+	if (slot->pid) {
 		while (waitpid(slot->pid, NULL, 0) < 0 && errno == EINTR)
 			continue;
+	}
+	if (slot->end == END_DONE && is_plausible(job, &slot->result)) {
+		job_answered(slot);
+		return;
 	}
 	slot_clear(slot);
 	if (!job)

@@ -1,5 +1,5 @@
 /*
- * The worker's side: one job after another from the socket, until it is closed.
+ * The worker's side: one job from the socket, and its answer.
  */
 #include "lib/worker/worker.h"
 
@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "lib/worker/cage.h"
-#include "lib/worker/heap.h"
 #include "lib/image/sink.h"
 #include "lib/worker/wire.h"
 
@@ -65,7 +64,6 @@ static void run_job(int job_fd, int dest_fd, int source_fd, struct seed_wire_ans
 			       "the worker cannot read its job: %s", strerror(-err));
 	}
 	free(memory);
-	seed_heap_trim();
 	message->over_limit = result->error.code == ENOMEM && seed_cage_is_limit();
 }
 
@@ -81,33 +79,22 @@ static errint_t answer(int socket_fd, const struct seed_wire_answer *message)
 
 int seed_worker_main(int socket_fd)
 {
-	struct seed_wire_answer message;
+	struct seed_wire_answer message = {0};
+	int job_fd, dest_fd, source_fd;
 	errint_t err;
 
-	seed_heap_keep();
 	prctl(PR_SET_NAME, "seedfs-worker");
 	ignore_signals();
 	close_inherited(socket_fd);
 	SEED_UNUSED(warm_up());
 	/* Whichever walls are missing: the daemon has tried, and said so. */
 	SEED_UNUSED(seed_cage_enter());
-	for (;;) {
-		int job_fd, dest_fd, source_fd;
-
-		memset(&message, 0, sizeof(message));
-		err = seed_wire_receive_job(socket_fd, &message.id, &job_fd, &dest_fd, &source_fd);
-		if (err)
-			break;
+	err = seed_wire_receive_job(socket_fd, &message.id, &job_fd, &dest_fd, &source_fd);
+	if (!err) {
 		seed_cage_limit_time();
 		run_job(job_fd, dest_fd, source_fd, &message);
-		close(job_fd);
-		close(dest_fd);
-		if (source_fd >= 0)
-			close(source_fd);
 		err = answer(socket_fd, &message);
-		if (err)
-			break;
 	}
-	/* The other end is gone: the usual end of a worker. */
-	return err == -EPIPE || err == -ECONNRESET ? 0 : SEED_WIRE_EXIT_NO_JOB;
+	/* The other end is gone: the usual end of one that was given nothing. */
+	return !err || err == -EPIPE || err == -ECONNRESET ? 0 : SEED_WIRE_EXIT_NO_JOB;
 }

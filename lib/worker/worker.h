@@ -1,7 +1,10 @@
 /*
- * Worker processes: the same binary, started by exec, one for each core and one more. They get a
- * job and two descriptors over a SOCK_SEQPACKET socket (SCM_RIGHTS), run
- * seed_image_make() and answer with its result. The pool keeps its own copies of the
+ * Worker processes: the same binary, started by exec, at most one for each core and one more. Each
+ * gets one job and two descriptors over a SOCK_SEQPACKET socket (SCM_RIGHTS), runs
+ * seed_image_make(), answers with its result, and ends. The next one is started before there
+ * is a job for it. So bytes that take a decoder over get nothing but their own
+ * picture: not the next one's, and not this one's once it is shown. An answer that cannot be one to its
+ * job (its size, its length) counts as the worker's fault. The pool keeps its own copies of the
  * descriptors until then. So a worker that ends without an answer costs only a
  * new one: a process that has seen no other bytes verifies the same bytes again.
  * The final outcome is one of these:
@@ -56,7 +59,7 @@ struct seed_worker_config {
 	/* Runs seed_worker_main() when started as `PROGRAM --worker`, with the
 	 * socket as descriptor 3; "/proc/self/exe" for seedfs itself. Copied. */
 	const char *program;
-	int count; /* jobs of a kind at once. There is one process more; each is started when first needed */
+	int count; /* jobs of a kind at once. There is room for one process more; none before the first job */
 	seed_worker_notice_fn *notice; /* or NULL */
 	void *context;
 };
@@ -88,8 +91,8 @@ int64_t seed_worker_pool_next_ms(const struct seed_worker_pool *pool);
  * harmless. */
 void seed_worker_pool_turn(struct seed_worker_pool *pool);
 
-/* The worker's own main loop on `socket_fd`; returns its exit status when the
- * socket is closed. */
+/* The worker's own main function: one job from `socket_fd`, or none if that is
+ * closed. Returns its exit status. */
 int seed_worker_main(int socket_fd);
 
 #endif

@@ -16,7 +16,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lib/worker/heap.h"
 #include "lib/worker/job.h"
 
 static double now_ms(void)
@@ -67,7 +66,6 @@ static void make_one(const char *path, const char *to)
 	if (!result.error.code && ftruncate(dest, (off_t)result.image.bytes))
 		perror(to);
 	end = now_ms();
-	seed_heap_trim();
 	if (result.error.code)
 		printf("error %s\n", result.error.message);
 	else
@@ -82,7 +80,6 @@ int main(int argc, char **argv)
 {
 	char path[4096], to[4096];
 
-	seed_heap_keep();
 	if (argc != 2)
 		return 2;
 	snprintf(to, sizeof(to), "%s/ours.png", argv[1]);

@@ -98,6 +98,16 @@ static void die_of_both(int times, int dest_fd)
 	crash(times, dest_fd);
 }
 
+/* What a deed came to, for the test to read: "image not valid" by its code. */
+static struct seed_error *report;
+
+static void say_who(int times, int dest_fd)
+{
+	SEED_UNUSED(times);
+	SEED_UNUSED(dest_fd);
+	seed_error_set(report, EBADMSG, "%d", (int)getpid());
+}
+
 static void leave(int times, int dest_fd)
 {
 	SEED_UNUSED(times);
@@ -113,8 +123,56 @@ static void babble(int times, int dest_fd)
 		abort();
 }
 
-/* What a deed came to, for the test to read: "image not valid" by its code. */
-static struct seed_error *report;
+/* What is said of the result, where that is not so. */
+static void (*lie)(struct seed_image_info *);
+
+static void tell_truth(int dest_fd, struct seed_image_info *image)
+{
+	off_t size = lseek(dest_fd, 0, SEEK_END);
+
+	if (size < 0)
+		abort();
+	image->bytes = (uint64_t)size;
+	memset(image->sha256, 'a', SEED_SHA256_HEX_BYTES - 1);
+}
+
+#define LIE(name, what) \
+	static void say_##name(struct seed_image_info *image) \
+	{ \
+		what; \
+	} \
+	static void lie_##name(int times, int dest_fd) \
+	{ \
+		SEED_UNUSED(times); \
+		SEED_UNUSED(dest_fd); \
+		lie = say_##name; \
+	}
+LIE(width, image->width = 4294967295U)
+LIE(height, image->height = 1)
+LIE(bytes, image->bytes = UINT64_MAX)
+LIE(sum, memcpy(image->sha256, "../", 3))
+LIE(half_a_sum, image->sha256[63] = '\0')
+
+static void tell_nothing(int times, int dest_fd)
+{
+	SEED_UNUSED(times);
+	if (ftruncate(dest_fd, 0) < 0)
+		abort();
+}
+
+/* Answers in the program's place, to the first job of a pool, and writes on. */
+static void write_on(int times, int dest_fd)
+{
+	struct seed_wire_answer answer = {.id = 1};
+
+	SEED_UNUSED(times);
+	tell_truth(dest_fd, &answer.result.image);
+	if (send(SEED_WIRE_SOCKET_FD, &answer, sizeof(answer), 0) != sizeof(answer))
+		abort();
+	for (uint32_t i = 0;; i++)
+		if (pwrite(dest_fd, &i, sizeof(i), 1) != sizeof(i))
+			abort();
+}
 
 static void out_of_memory(void)
 {
@@ -267,6 +325,9 @@ static const struct {
 	{"trace", trace_parent}, {"read", read_parent}, {"signal", kill_all},
 	{"root", become_root}, {"keys", use_keys}, {"meddle", meddle},
 	{"environment", look_around}, {"print", print},
+	{"lie of width", lie_width}, {"lie of height", lie_height}, {"lie of bytes", lie_bytes},
+	{"lie of sum", lie_sum}, {"half a sum", lie_half_a_sum}, {"empty", tell_nothing},
+	{"write on", write_on}, {"who", say_who},
 };
 
 /* In the place of lib/worker/job.c's. */
@@ -286,6 +347,9 @@ void seed_image_make(const struct seed_image_job *job, int source_fd, int dest_f
 	for (size_t i = 0; i < SEED_ARRAY_LEN(deeds); i++)
 		if (!strcmp(job->prompt, deeds[i].name))
 			deeds[i].run(times, dest_fd);
+	tell_truth(dest_fd, &result->image);
+	if (lie)
+		lie(&result->image);
 }
 
 /* ---- the pool's side ---- */
@@ -392,6 +456,71 @@ static void own_faults(void **state)
 	twice_at_fault("leave", "image not valid: the decoder crashed (exit status 1)");
 	twice_at_fault("spin", "image not valid: the decoder took more than 40 s of processor time");
 	twice_at_fault("babble", "image not valid: the decoder sent an invalid answer");
+}
+
+/* What cannot be an answer to the job. */
+static void lies(void **state)
+{
+	static const char *const deed[] = {
+		"lie of width", "lie of height", "lie of bytes", "lie of sum", "half a sum",
+	};
+
+	SEED_UNUSED(state);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(deed); i++)
+		twice_at_fault(deed[i], "image not valid: the decoder sent an invalid answer");
+}
+
+/* A picture of no bytes. */
+static void empty_result(void **state)
+{
+	const struct seed_image_job job = {.draw = true, .prompt = "empty"};
+	struct seed_worker_pool *pool = new_pool();
+	struct outcome outcome = {0};
+
+	SEED_UNUSED(state);
+	assert_int_equal(seed_worker_pool_submit(pool, &job, -1, memfd_create("dest", MFD_CLOEXEC),
+						 PATIENT_MS, on_done, &outcome), 0);
+	run(pool, &outcome);
+	assert_int_equal(outcome.result.error.code, EBADMSG);
+	seed_worker_pool_free(pool);
+}
+
+/* Whoever is told of a result has it as it stays. */
+static void result_stays(void **state)
+{
+	const struct seed_image_job job = {.draw = true, .prompt = "write on"};
+	int dest_fd = memfd_create("dest", MFD_CLOEXEC), kept = dup(dest_fd);
+	struct seed_worker_pool *pool = new_pool();
+	struct outcome outcome = {0};
+	uint32_t before = 0, after = 0;
+
+	SEED_UNUSED(state);
+	/* Room for what it writes, so that the size that it tells is right. */
+	assert_int_equal(ftruncate(dest_fd, 1 + sizeof(before)), 0);
+	assert_int_equal(seed_worker_pool_submit(pool, &job, -1, dest_fd, PATIENT_MS, on_done, &outcome), 0);
+	run(pool, &outcome);
+	assert_int_equal(outcome.result.error.code, 0);
+	assert_int_equal(pread(kept, &before, sizeof(before), 1), sizeof(before));
+	poll(NULL, 0, 50);
+	assert_int_equal(pread(kept, &after, sizeof(after), 1), sizeof(after));
+	assert_int_equal(before, after);
+	close(kept);
+	seed_worker_pool_free(pool);
+}
+
+/* A worker looks at one job's bytes only: whatever they did to it ends with it. */
+static void one_job_each(void **state)
+{
+	struct seed_worker_pool *pool = new_pool();
+	struct outcome outcome;
+	char before[SEED_MESSAGE_MAX_BYTES];
+
+	SEED_UNUSED(state);
+	assert_int_equal(have(pool, "who", PATIENT_MS, &outcome), 1);
+	memcpy(before, outcome.result.error.message, sizeof(before));
+	assert_int_equal(have(pool, "who", PATIENT_MS, &outcome), 1);
+	assert_string_not_equal(before, outcome.result.error.message);
+	seed_worker_pool_free(pool);
 }
 
 static void one_fault(void **state)
@@ -914,6 +1043,10 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(own_faults),
 		cmocka_unit_test(one_fault),
+		cmocka_unit_test(lies),
+		cmocka_unit_test(empty_result),
+		cmocka_unit_test(result_stays),
+		cmocka_unit_test(one_job_each),
 		cmocka_unit_test(one_hang),
 		cmocka_unit_test(mixed),
 		cmocka_unit_test(not_the_bytes),
