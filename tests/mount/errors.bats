@@ -173,7 +173,7 @@ final() { # ERRNO RULES [mount arguments]
 	mount_seed
 	n=0
 	for body in '[]' '""' '{}' '{"code":200}' '{"code":200,"data":null}' \
-		'{"code":200,"data":{"taskId":7}}' '{"code":200,"data":{"taskId":""}}'; do
+		'{"code":200,"data":{"taskId":7.5}}' '{"code":200,"data":{"taskId":""}}'; do
 		n=$((n + 1))
 		faults "$(jq -nc --arg body "$body" '[{on: "create", do: {body: $body}}]')"
 		same "close EIO" "$(try_write "fox$n" "a fox")"
