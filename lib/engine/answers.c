@@ -76,7 +76,7 @@ static enum phase transport_failed(struct generation *generation, struct seed_ne
 	/* The service's, not the prompt's, which is what EFBIG says at a close. */
 	if (error->code == EFBIG && !answer->local)
 		error->code = EIO;
-	if (error->code == ETIMEDOUT && answer->sent)
+	if (error->code == ETIMEDOUT && answer->sent && seed_clock_now_ms() >= generation->deadline_ms)
 		seed_error_set(error, ETIMEDOUT, "no answer within %lld s",
 			       (long long)(generation->engine->config.timeout_ms / 1000));
 	/* A lack of something here must not make us pay twice, even if nobody

@@ -4,6 +4,11 @@
 #include "lib/base/url.h"
 #include "lib/engine/internal.h"
 
+/* What asks for something that is there is answered at once. A connection that has died without a
+ * word (a router forgot it) must not cost an attempt's time. A submission's answer may take as long
+ * as a picture does. */
+#define STALL_S 30
+
 void exchange_scrub(const struct generation *generation, struct seed_error *error)
 {
 	const struct seed_key *key = generation->engine->key;
@@ -197,6 +202,7 @@ errint_t exchange_transfer(struct seed_engine *engine, const struct seed_request
 		.deadline_ms = deadline_ms,
 		.limit_bytes = limit_bytes,
 		.kind = done == on_answer ? SEED_NET_ANSWER : SEED_NET_LOOK,
+		.stall_s = strcmp(request->method, "GET") == 0 ? STALL_S : 0,
 		.alone = request->alone,
 		.scrubs_large = done == on_answer,
 	};
@@ -290,6 +296,7 @@ errint_t exchange_download(struct generation *generation, const char *url)
 		.url = url,
 		.guarded = exchange_is_guarded(generation),
 		.deadline_ms = answer_by_ms(generation),
+		.stall_s = STALL_S,
 		.limit_bytes = SEED_DOWNLOAD_MAX_BYTES,
 		.to_memfd = true,
 		.alone = true,

@@ -78,16 +78,16 @@ static bool ask_for_new_url(struct generation *generation)
 	return true;
 }
 
-/* What says nothing about the picture: it is not ready (202, 409, 423, 425), the request was not
- * served (408, 421, 429), or the host fails. */
+/* What says nothing about the picture: it is not ready, or not all of it came (any success but 200;
+ * 409, 423, 425), the request was not served (408, 421, 429), or the host fails. */
 static bool is_passing(long status)
 {
-	static const long passing[] = { 202, 408, 409, 421, 423, 425, 429 };
+	static const long passing[] = { 408, 409, 421, 423, 425, 429 };
 
 	for (size_t i = 0; i < SEED_ARRAY_LEN(passing); i++)
 		if (status == passing[i])
 			return true;
-	return status >= 500;
+	return status >= 500 || (status > 200 && status < 300);
 }
 
 static enum phase not_ok(struct generation *generation, const struct seed_net_answer *answer)

@@ -20,8 +20,6 @@
 #define CONNECT_TIMEOUT_MS 30000
 /* No wait takes so much longer than it was to, unless the process was stopped. */
 #define SLEPT_MS 1000
-/* A store that takes and sends nothing for so long is away. */
-#define STALLED_S 60
 #define WAIT_FDS_MAX 64
 /* The present one, and the last that it has replaced: as many as somebody replaces in haste. */
 #define HIDDEN_KEYS 5
@@ -484,13 +482,15 @@ static bool set_options(struct seed_transfer *transfer, const struct seed_net_re
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer);
 	curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request);
 	curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer);
-	/* If the server closes a kept connection, or refuses a stream of HTTP/2 (RFC 9113,
-	 * section 8.7), curl sends a request again by itself. A request that costs money goes over
-	 * a connection of its own, and by HTTP/1.1, which gains nothing from streams there. */
+	/* HTTP/2 shares a connection that other requests have opened, also one for a submission: if it
+	 * breaks, or a stream is refused (RFC 9113, section 8.7), curl sends that again by itself, up
+	 * to five times. And one that says nothing any more takes all requests along. */
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	/* If the server closes a kept connection, curl sends a request again by
+	 * itself. A request that costs money goes over a connection of its own. */
 	if (request->alone || (strcmp(request->method, "GET") != 0 && strcmp(request->method, "HEAD") != 0)) {
 		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
 		curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
-		curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	}
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
 	transfer->timeout_ms = left_ms;
@@ -499,10 +499,10 @@ static bool set_options(struct seed_transfer *transfer, const struct seed_net_re
 	if (request->ca_file && (curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca_file) != CURLE_OK ||
 				 curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) != CURLE_OK))
 		return false;
-	/* A large object takes long over a slow line, but not one that stands still. */
-	if (request->signature) {
+	/* What is large takes long over a slow line, but not one that stands still. */
+	if (request->stall_s) {
 		curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
-		curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)STALLED_S);
+		curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)request->stall_s);
 	}
 	return curl_easy_setopt(easy, CURLOPT_URL, request->url) == CURLE_OK &&
 	       set_signature(easy, request->signature) && set_proxy(transfer, request) && set_method(easy, request) && set_headers(transfer, request) &&

@@ -66,6 +66,8 @@ struct seed_net_request {
 	int64_t deadline_ms;        /* seed_clock_now_ms() scale: ETIMEDOUT then. While the process is
 				     * stopped (SIGSTOP), or the answer waits for room here, its time
 				     * stands still */
+	int stall_s;                /* 1 to INT_MAX: ETIMEDOUT where not a byte comes or goes for so long,
+				     * while it waits for an answer, too. 0: only at the deadline */
 	bool alone;                 /* over a connection of its own, as all that is no GET: nothing in the
 				     * answer says whose it is, and on one that is kept a late answer to
 				     * an earlier request would be taken for it */

@@ -13,6 +13,8 @@
 #define LISTING_MAX_BYTES (4 * 1024 * 1024)
 /* An error's document; of longer ones the beginning is not worth reading. */
 #define ERROR_MAX_BYTES (64 * 1024)
+/* A store that takes and sends nothing for so long is away. */
+#define STALL_S 60
 
 struct seed_s3 {
 	struct seed_net *net;
@@ -260,6 +262,7 @@ static errint_t send(struct seed_s3_op *op, const struct seed_net_request *unsig
 	request.ca_file = s3->ca_file;
 	request.kind = request.to_memfd ? SEED_NET_STORED : SEED_NET_STORE;
 	request.deadline_ms = op->deadline_ms;
+	request.stall_s = STALL_S;
 	if (!lines->failed && request.url)
 		err = seed_net_send(s3->net, &request, on_answer, op, &op->transfer);
 	free_lines(lines);

@@ -180,6 +180,20 @@ six_submissions() { # at rate=2/1
 	[ "$busy" -le 2 ] || fail "$busy submissions within 0.7 s"
 }
 
+# A router that forgets a connection says nothing about it. `timeout` is far longer.
+@test "s3: a poll or an image of which nothing comes is asked for again" {
+	mount_seed -o timeout=200
+	faults '[{"on":"poll","prompt":"owl","nth":1,"do":{"hang":true}},
+		{"on":"image","prompt":"fox","nth":1,"do":{"hang":true}}]'
+	background write owl "an owl"
+	background write fox "a fox"
+	for pid in "${JOBS[@]}"; do WAIT=60 job_ends 0 "$pid"; done
+	is_verified owl
+	is_verified fox
+	same 2 "$(count submit)"
+	has_not "$(<"$MNT/status")" "🔄"
+}
+
 @test "s7: rate=N/SECONDS bounds new submissions" {
 	six_submissions
 }
