@@ -409,7 +409,8 @@ static errint_t restore_on_disk(struct seed_engine *engine, struct change *chang
 	errint_t err = seed_store_restore(engine->store, change->name, change->to);
 
 	if (!err)
-		seed_store_reuse_follow(engine->store, change->to, change->to, false, reuse_key);
+		seed_store_reuse_follow(engine->store, change->to, change->to, false, reuse_key,
+					engine->config.reuse);
 	return err;
 }
 
@@ -613,7 +614,8 @@ static errint_t move_on_disk(struct seed_engine *engine, struct change *change)
 	forget_gone(engine, &change->shared);
 	if (change->absent && (change->folder || !is_blank(engine, change->name)))
 		return -ENOENT;
-	seed_store_reuse_follow(engine->store, change->name, change->to, change->folder, reuse_key);
+	seed_store_reuse_follow(engine->store, change->name, change->to, change->folder, reuse_key,
+				engine->config.reuse);
 	return change->folder ? seed_store_move_folder(engine->store, change->name, change->to) :
 				seed_store_move_entry(engine->store, change->name, change->to);
 }

@@ -182,6 +182,28 @@ static void begin(struct step_job *job)
 		SEED_UNUSED(seed_store_remove_empty(store, job->record.name) == 0);
 }
 
+/* That the name has its text's image is noted before it has: nothing that stops us in between, or cuts
+ * the power behind it, has the text paid for once more. And again: somebody who shortened the list
+ * meanwhile found nothing there yet. */
+static errint_t finish(struct seed_engine *engine, struct step_job *job)
+{
+	const bool is_copied = job->record.state == SEED_STATE_VERIFIED && !job->record.superseded;
+	const bool durable = engine->config.reuse;
+	errint_t err = 0;
+
+	if (is_copied)
+		err = seed_store_reuse_note(engine->store, job->reuse_key, job->record.name, reuse_key, durable);
+	/* Whatever else prevents it, the image is there, and is shown. */
+	if (!durable || (err != -ENOSPC && err != -EDQUOT))
+		err = 0;
+	if (!err)
+		err = seed_store_finish(engine->store, &job->record, job->record.superseded);
+	if (!err && is_copied)
+		SEED_UNUSED(seed_store_reuse_note(engine->store, job->reuse_key, job->record.name, reuse_key,
+						  durable) == 0);
+	return err;
+}
+
 static void run_step(struct seed_disk_job *disk)
 {
 	struct step_job *job = (struct step_job *)disk;
@@ -195,7 +217,7 @@ static void run_step(struct seed_disk_job *disk)
 		return;
 	}
 	if (job->maker && job->entry && shared_mirror(engine, job->maker, job->entry) == 0)
-		seed_store_reuse_note(store, job->reuse_key, job->maker, reuse_key);
+		SEED_UNUSED(seed_store_reuse_note(store, job->reuse_key, job->maker, reuse_key, false) == 0);
 	switch (job->step) {
 	case STEP_PROGRESS:
 		if (!job->record.superseded)
@@ -224,9 +246,7 @@ static void run_step(struct seed_disk_job *disk)
 			job->err = -ESTALE;
 		break;
 	case STEP_FINISH:
-		job->err = seed_store_finish(store, &job->record, job->record.superseded);
-		if (!job->err && job->record.state == SEED_STATE_VERIFIED && !job->record.superseded)
-			seed_store_reuse_note(store, job->reuse_key, job->record.name, reuse_key);
+		job->err = finish(engine, job);
 		break;
 	case STEP_DROP:
 		job->err = seed_store_forget(store, job->record.id);

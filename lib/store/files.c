@@ -174,14 +174,21 @@ static errint_t look_at_own(int fd, struct stat *st)
 	return !err && (st->st_uid != geteuid() || st->st_nlink != 1) ? -EBADMSG : err;
 }
 
-errint_t seed_files_add_line(int dirfd, const char *name, const char *line)
+errint_t seed_files_sync_all(int fd)
 {
-	int fd = openat(dirfd, name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	seed_crash_point("fsync");
+	return syncfs(fd) < 0 ? -errno : 0;
+}
+
+errint_t seed_files_add_line(int dirfd, const char *name, const char *line, bool durable)
+{
 	char *bytes = NULL;
 	struct stat st;
 	errint_t err;
-	int len;
+	int fd, len;
 
+	seed_crash_point("append");
+	fd = openat(dirfd, name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
 	if (fd < 0)
 		return -errno;
 	len = asprintf(&bytes, "\n%s", line);
@@ -190,8 +197,10 @@ errint_t seed_files_add_line(int dirfd, const char *name, const char *line)
 		err = seed_io_write(fd, bytes, (size_t)len);
 	if (len >= 0)
 		free(bytes);
+	if (!err && durable)
+		err = seed_files_sync(fd);
 	close(fd);
-	return err;
+	return err || !durable ? err : seed_files_sync_parent(dirfd, name);
 }
 
 errint_t seed_files_overwrite(int dirfd, const char *name, const void *data, size_t len)

@@ -48,10 +48,13 @@ errint_t seed_files_write_timed(int dirfd, const char *name, const void *data, s
 errint_t seed_files_append(int dirfd, const char *name, const void *line, size_t len,
 			   size_t limit) SEED_MUST_CHECK;
 
-/* One more line of a hint's file, which is made where it is missing; not durable. The line break
+/* All that was written to the file system of `fd`; may take long. */
+errint_t seed_files_sync_all(int fd) SEED_MUST_CHECK;
+
+/* One more line of a hint's file, which is made where it is missing. The line break
  * stands before it, so that one that was cut off spoils no other. Several threads may do so
  * at once. -EBADMSG: it is no file of ours. */
-errint_t seed_files_add_line(int dirfd, const char *name, const char *line) SEED_MUST_CHECK;
+errint_t seed_files_add_line(int dirfd, const char *name, const char *line, bool durable) SEED_MUST_CHECK;
 
 /* Keeps so much room behind what the file has, where the file system can: what is added to
  * it then finds that also on a full disk. -ENOSPC: there is none. */

@@ -113,7 +113,7 @@ static errint_t shorten(struct seed_store *store, const char *file, char *names,
 		text = strchr(text + kept.len_bytes / 2, '\n');
 	seed_store_new_id(store, id);
 	if (!err)
-		err = seed_files_replace(store->tmp, id, store->reuse, file, text, strlen(text), false);
+		err = seed_files_replace(store->tmp, id, store->reuse, file, text, strlen(text), true);
 	seed_buf_release(&kept);
 	return err;
 }
@@ -141,7 +141,8 @@ static bool is_none_of_ours(errint_t err)
 	return err == -EBADMSG || err == -EFBIG || err == -ELOOP || err == -EISDIR || err == -ENXIO || err == -EINVAL;
 }
 
-void seed_store_reuse_note(struct seed_store *store, uint64_t key, const char *name, seed_store_key_fn *key_of)
+errint_t seed_store_reuse_note(struct seed_store *store, uint64_t key, const char *name,
+			       seed_store_key_fn *key_of, bool durable)
 {
 	char file[SEED_STORE_ID_BYTES], *names = NULL;
 	errint_t err;
@@ -151,15 +152,16 @@ void seed_store_reuse_note(struct seed_store *store, uint64_t key, const char *n
 	err = seed_files_read(store->reuse, file, NAMES_MAX_BYTES, &names, &len);
 	if (!err && has_line(names, name)) {
 		free(names);
-		return;
+		return 0;
 	}
 	if (!err && key_of && is_due(len, name))
 		err = shorten(store, file, names, key, key_of);
 	free(names);
 	if (!err || err == -ENOENT)
-		err = seed_files_add_line(store->reuse, file, name);
+		err = seed_files_add_line(store->reuse, file, name, durable);
 	if (is_none_of_ours(err) && make_way(store, file) == 0)
-		SEED_UNUSED(seed_files_add_line(store->reuse, file, name) == 0);
+		err = seed_files_add_line(store->reuse, file, name, durable);
+	return err;
 }
 
 char *seed_store_reuse_names(const struct seed_store *store, uint64_t key)
@@ -177,12 +179,13 @@ char *seed_store_reuse_names(const struct seed_store *store, uint64_t key)
 	return names;
 }
 
-static void follow(struct seed_store *store, const char *from, const char *to, seed_store_key_fn *key)
+static void follow(struct seed_store *store, const char *from, const char *to, seed_store_key_fn *key,
+		   bool durable)
 {
 	struct seed_record record = { 0 };
 
 	if (seed_store_record_read(store, from, &record) == 0 && record.state == SEED_STATE_VERIFIED)
-		seed_store_reuse_note(store, key(&record), to, NULL);
+		SEED_UNUSED(seed_store_reuse_note(store, key(&record), to, NULL, durable) == 0);
 	seed_record_release(&record);
 }
 
@@ -204,7 +207,7 @@ static void follow_below(struct seed_store *store, const char *from, const char 
 		    snprintf(next, sizeof(next), "%s/%.*s", to, stem, file) >= (int)sizeof(next))
 			continue;
 		if (is_row)
-			follow(store, old, next, key);
+			follow(store, old, next, key, false);
 		else
 			follow_below(store, old, next, key);
 	}
@@ -212,10 +215,13 @@ static void follow_below(struct seed_store *store, const char *from, const char 
 }
 
 void seed_store_reuse_follow(struct seed_store *store, const char *from, const char *to, bool folder,
-			     seed_store_key_fn *key)
+			     seed_store_key_fn *key, bool durable)
 {
 	if (folder)
 		follow_below(store, from, to, key);
 	else
-		follow(store, from, to, key);
+		follow(store, from, to, key, durable);
+	/* One by one, thousands of names would take minutes. */
+	if (folder && durable)
+		SEED_UNUSED(seed_files_sync_all(store->reuse) == 0);
 }

@@ -233,13 +233,15 @@ errint_t seed_store_image_copy(struct seed_store *store, const char *name, const
 
 /* reuse/KEY: the names that may have an image of what has that key, each behind a line break,
  * the newest last. `key_of`: it may be shortened, and what has another key goes; NULL: of names
- * that are to come. Best effort: a name too many is looked at in vain, and a miss only generates. */
+ * that are to come. A name too many is looked at in vain; a miss generates, and is paid for. So what
+ * must not be missed after a crash is noted before it is there, and `durable`. */
 typedef uint64_t seed_store_key_fn(const struct seed_record *record);
-void seed_store_reuse_note(struct seed_store *store, uint64_t key, const char *name, seed_store_key_fn *key_of);
+errint_t seed_store_reuse_note(struct seed_store *store, uint64_t key, const char *name,
+			       seed_store_key_fn *key_of, bool durable) SEED_MUST_CHECK;
 char *seed_store_reuse_names(const struct seed_store *store, uint64_t key); /* malloc'd or NULL */
 /* Before an entry, or all below a folder, is renamed: so that a stop in between costs nothing. */
 void seed_store_reuse_follow(struct seed_store *store, const char *from, const char *to, bool folder,
-			     seed_store_key_fn *key);
+			     seed_store_key_fn *key, bool durable);
 
 /* ---- thumbnails ----
  *

@@ -31,7 +31,7 @@ crash_at() { # N COMMAND…
 	shift
 	rm -rf "$STATE"
 	cp -a "$BASE" "$STATE"
-	SEED_CRASH_AT=$n start_seedfs -o "$(usual_options)" "$MNT"
+	SEED_CRASH_AT=$n start_seedfs -o "$(usual_options)${MORE:-}" "$MNT"
 	wait_until mounted_or_ended
 	("$@") >/dev/null 2>&1 || true
 	kill -TERM "$SEED_PID" 2>/dev/null || true
@@ -101,6 +101,28 @@ write_fox() {
 		stop_seedfs
 	done
 	[ "$ROUND" -gt 10 ] || fail "only $ROUND points"
+	[ "$ROUND" -lt 200 ]
+}
+
+# Whichever name has its image.
+@test "s2.6: stopped at every step of a generation, with reuse its text is not paid for under another name" {
+	local paid made=0
+
+	export MORE=,reuse
+	prepare write wolf "a wolf"
+	for ((ROUND = 1; ROUND < 200; ROUND++)); do
+		crash_at "$ROUND" write_fox || break
+		mount_seed -o reuse
+		if [ "$(try_open images/fox.png)" = ok ]; then
+			made=$((made + 1))
+			write owl "a fox in round $ROUND"
+			paid=$(count accepted "in round $ROUND")
+			same "$ROUND: 1" "$ROUND: $paid"
+		fi
+		nothing_is_left || fail "in round $ROUND"
+		stop_seedfs
+	done
+	((made > 5)) || fail "only $made images"
 	[ "$ROUND" -lt 200 ]
 }
 

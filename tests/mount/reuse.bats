@@ -348,3 +348,33 @@ is_answered() { # NAME TEXT
 	is_answered z "a fox"
 	same 2 "$(count submit)"
 }
+
+@test "s2.6: an image whose name cannot be noted for want of room is shown when it can" {
+	! nm -D "$SEEDFS" 2>/dev/null | grep -qE '__[at]san_init' || skip "a sanitizer comes first itself"
+	cc -shared -fPIC -D_GNU_SOURCE -o "$DIR/full.so" -x c - <<-'C'
+		#include <dlfcn.h>
+		#include <errno.h>
+		#include <stdatomic.h>
+		#include <string.h>
+		#include <unistd.h>
+
+		ssize_t write(int fd, const void *data, size_t len)
+		{
+			static atomic_int calls;
+			ssize_t (*real)(int, const void *, size_t) = dlsym(RTLD_NEXT, "write");
+
+			if (len == 4 && memcmp(data, "\nfox", 4) == 0 && !calls++) {
+				errno = ENOSPC;
+				return -1;
+			}
+			return real(fd, data, len);
+		}
+	C
+	LD_PRELOAD=$DIR/full.so mount_seed -o reuse
+	same "close ENOSPC" "$(try_write fox "a fox")"
+	has "$(<"$MNT/status")" "The outcome cannot be stored: No space left on device (ENOSPC)"
+	wait_until is_verified fox
+	write owl "a fox"
+	is_verified owl
+	same 1 "$(count submit)"
+}

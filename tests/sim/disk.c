@@ -910,12 +910,15 @@ errint_t WRAP(image_copy)(struct seed_store *store, const char *name, const char
 	return -ENOENT;
 }
 
-void WRAP(reuse_note)(struct seed_store *store, uint64_t key, const char *name, seed_store_key_fn *key_of)
+errint_t WRAP(reuse_note)(struct seed_store *store, uint64_t key, const char *name, seed_store_key_fn *key_of,
+			  bool synced)
 {
+	SEED_UNUSED(synced);
 	SEED_UNUSED(key_of);
 	SEED_UNUSED(store);
 	SEED_UNUSED(key);
 	SEED_UNUSED(name);
+	return 0;
 }
 
 char *WRAP(reuse_names)(const struct seed_store *store, uint64_t key)
@@ -926,8 +929,9 @@ char *WRAP(reuse_names)(const struct seed_store *store, uint64_t key)
 }
 
 void WRAP(reuse_follow)(struct seed_store *store, const char *from, const char *to, bool folder,
-			seed_store_key_fn *key)
+			seed_store_key_fn *key, bool synced)
 {
+	SEED_UNUSED(synced);
 	SEED_UNUSED(store);
 	SEED_UNUSED(from);
 	SEED_UNUSED(to);
