@@ -132,15 +132,35 @@ static enum phase ask_again(struct generation *generation, errint_t err)
 	return generation_fail(generation, &error);
 }
 
+/* The text is paid for, and its image may come yet: so it is not submitted for this name, either. */
+static enum phase maker_shelved(struct generation *generation, const struct generation *maker)
+{
+	struct seed_error error;
+
+	seed_error_recall(&maker->record.error, &error);
+	seed_error_set(&error, error.code, "this text is paid for, and kept for %.255s: %.400s", maker->record.name,
+		       seed_error_words(&maker->record.error));
+	return generation_fail(generation, &error);
+}
+
 /* First whether it is being made: else it could be made between the two questions. */
 enum phase reuse_enter(struct generation *generation)
 {
+	struct generation *maker;
+
 	if (!generation->may_copy)
 		return PHASE_QUEUED;
-	if (reuse_is_being_made(generation))
-		return wait_for_same(generation);
-	disk_step(generation, STEP_REUSE);
-	return PHASE_STAY;
+	maker = reuse_maker(generation);
+	if (!maker) {
+		disk_step(generation, STEP_REUSE);
+		return PHASE_STAY;
+	}
+	if (maker->shelved && maker->record.state == SEED_STATE_FAILED) {
+		if (generation->waits_for_same)
+			return maker_shelved(generation, maker);
+		attempt_rearm(maker);
+	}
+	return wait_for_same(generation);
 }
 
 /* The image that was there is copied; without it the text is generated. */

@@ -300,7 +300,8 @@ void generation_release_slot(struct generation *generation)
 	generation->engine->pump_ms = 0;
 }
 
-/* Where it failed they do not wait for another: else one after the other would fail. Of a mount that
+/* Where it failed they do not wait for another: else one after the other would fail. Where it is shelved they
+ * fail with it. One that only waited, too, has made nothing. Of a mount that
  * shares a store, they look there. */
 void generation_wake_same(const struct generation *ended)
 {
@@ -311,7 +312,7 @@ void generation_wake_same(const struct generation *ended)
 	for (struct generation *g = engine->generations; g; g = g->next) {
 		if (g->phase != PHASE_REUSE || !g->holding || g->reuse_key != ended->reuse_key)
 			continue;
-		if (ended->record.state == SEED_STATE_FAILED)
+		if (ended->record.state == SEED_STATE_FAILED && !ended->shelved && ended->record.attempt_count > 0)
 			g->may_copy = false;
 		attempt_wake(g);
 	}

@@ -865,9 +865,9 @@ bool reuse_is_made_of(const struct seed_record *made, const struct seed_record *
 errint_t reuse_copy(struct seed_engine *engine, struct seed_record *wanted, char **name) SEED_MUST_CHECK;
 /* Its facts go along. */
 errint_t reuse_take_facts(struct seed_record *to, const struct seed_record *from) SEED_MUST_CHECK;
-/* Another generation here, which came before, makes the image that this one asks for. Of a mount
- * that shares a store, the store says so: shared_reuse.c. */
-bool reuse_is_being_made(const struct generation *generation);
+/* Another generation here, which came before and makes the image that this one asks for; one that is shelved
+ * where no other does. NULL: none. Of a mount that shares a store, the store says so: shared_reuse.c. */
+struct generation *reuse_maker(const struct generation *generation);
 /* Likewise, for a text that has no generation yet. */
 bool reuse_would_wait(const struct seed_engine *engine, const struct seed_record *wanted);
 /* Whether it waits for the image that `maker` makes. */

@@ -138,7 +138,7 @@ errint_t reuse_copy(struct seed_engine *engine, struct seed_record *wanted, char
 
 static bool is_making(const struct generation *other, uint64_t key, const struct seed_record *wanted)
 {
-	return other->reuse_key == key && !other->record.superseded && !other->shelved && !other->adopting &&
+	return other->reuse_key == key && !other->record.superseded && !other->adopting &&
 	       !generation_is_over(other) && reuse_same_provider(&other->record, wanted);
 }
 
@@ -164,12 +164,13 @@ bool reuse_would_wait(const struct seed_engine *engine, const struct seed_record
 	return false;
 }
 
-bool reuse_is_being_made(const struct generation *generation)
+struct generation *reuse_maker(const struct generation *generation)
 {
 	const struct seed_engine *engine = generation->engine;
+	struct generation *maker = NULL;
 
-	for (const struct generation *g = engine->generations; g && !engine->shared; g = g->next)
-		if (makes(g, generation))
-			return true;
-	return false;
+	for (struct generation *g = engine->generations; g && !engine->shared; g = g->next)
+		if (makes(g, generation) && (!maker || maker->shelved))
+			maker = g;
+	return maker;
 }

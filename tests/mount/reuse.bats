@@ -126,6 +126,21 @@ all_end() { # THREE OUTCOMES
 	same 1 "$(count create)"
 }
 
+@test "s2.6: and fails with one that is paid for and cannot be asked for; who writes it again has it asked for again" {
+	OPTIONS=timeout=5 same_text_thrice '{"delay_ms":1000}'
+	faults '[{"on":"image","times":999,"do":{"status":500}}]'
+	all_end "close EIO" "close EIO" "close EIO"
+	has "$(record owl .error.message)" "this text is paid for, and kept for fox: "
+	background try_write owl "a fox"
+	wait_until waits_for_same owl
+	faults '[]'
+	job_ends 0 "$JOB"
+	same ok "$(<"$JOB_OUT")"
+	cmp "$MNT/images/fox.png" "$MNT/images/owl.png"
+	same ok "$(try_write hare "a fox")"
+	same 1 "$(count create)"
+}
+
 @test "s2.6: what waits for another name's image does so after a restart, too" {
 	same_text_thrice '{"hold_task":true}'
 	received accepted 1
