@@ -119,7 +119,7 @@ struct inode {
 	const struct node_type *type;
 	uint64_t number;            /* st_ino; no other file system of the machine has it */
 	uint64_t lookups;           /* the kernel's lookup count */
-	unsigned handles;           /* open ones; the table's mutex */
+	struct handle *handles;     /* open ones, the youngest first; the table's mutex */
 	int fd;                     /* that handles share; the table's mutex */
 	unsigned fd_users;          /* so many; 0: there is none */
 	char *path;                 /* below the area; read it by inode_path() */
@@ -128,7 +128,8 @@ struct inode {
 	struct scratch *scratch;    /* of a scratch file; one reference */
 	struct draft *draft;        /* prompts open for writing; the table's mutex */
 	struct inode *moved;        /* the next of those that are being renamed */
-	atomic_uint yields;         /* renames onto it that are under way */
+	atomic_uint yields;         /* renames onto it that are under way: until they are done, whoever
+				 * has it open has what he had, though another file is there already */
 	bool gone;                  /* its name was removed or is another's now: only what
 				       is open goes on in it; the table's mutex */
 };
@@ -138,6 +139,7 @@ struct handle {
 #define HANDLE_MAGIC 0x4a9d1e5e
 	struct fs *fs;
 	struct handle *next, **link; /* all open ones; the table's mutex */
+	struct handle *next_of_inode, **link_of_inode; /* its inode's, likewise */
 	struct inode *inode;  /* the kernel keeps it looked up while it is open */
 	int fd;               /* of the state directory's file, -1: none (opened.c) */
 	bool shares;          /* … and it is the inode's */
@@ -154,8 +156,8 @@ struct handle {
 	bool created;         /* this open made the file */
 	unsigned fetches;     /* how often its bytes were brought (refresh.c) */
 	struct draft *draft;
-	struct held_text *text; /* as it was at the open, for files made by the program, and for
-				 * readers of text; NULL: none (held.c) */
+	struct held_text *text; /* as it was at the open, for files made by the program; of a prompt's
+				 * reader, as it was when he began to read: held_mutex. NULL: none (held.c) */
 	struct seed_buf listing; /* of an open folder: listing.c */
 	size_t listing_held;  /* what it counts for */
 };
@@ -232,7 +234,7 @@ void inodes_release(struct fs *fs);
 struct inode *inode_get(struct fs *fs, struct found *found);
 /* An inode lives as long as the kernel has looked it up, or a handle is open. */
 void inode_forget(struct fs *fs, struct inode *inode, uint64_t count);
-void inode_put_handle(struct fs *fs, struct inode *inode);
+void inode_put_handle(struct fs *fs, struct handle *handle); /* takes it off its inode */
 
 /* From the kernel's number; checks the magic. */
 struct inode *inode_of(struct fs *fs, fuse_ino_t number);
@@ -316,6 +318,10 @@ bool held_text_is(const struct held_text *held, const void *text, size_t len);
 /* The handle reads that text; takes the reference in any case. -ENOMEM: there was no memory for it
  * (NULL), or users hold too much. */
 errint_t held_show(struct handle *handle, struct held_text *held) SEED_MUST_CHECK;
+/* What it reads, a reference, or NULL. */
+struct held_text *held_get(struct handle *handle);
+/* It reads that text from now on; takes no reference. Where users hold too much, it has none then. */
+void held_replace(struct handle *handle, struct held_text *held);
 /* What the folder at `path` shows becomes the handle's. -ENOMEM: likewise. */
 errint_t held_list(struct handle *handle, const char *path) SEED_MUST_CHECK;
 void held_release(struct handle *handle);

@@ -30,7 +30,11 @@ struct handle *handle_new(fuse_req_t req, struct inode *inode, const struct fuse
 	if (handle->next)
 		handle->next->link = &handle->next;
 	fs->handles = handle;
-	inode->handles++;
+	handle->next_of_inode = inode->handles;
+	handle->link_of_inode = &inode->handles;
+	if (handle->next_of_inode)
+		handle->next_of_inode->link_of_inode = &handle->next_of_inode;
+	inode->handles = handle;
 	pthread_mutex_unlock(&fs->inode_mutex);
 	handle->inode = inode;
 	handle->fd = -1;
@@ -56,11 +60,7 @@ bool handle_size(struct fs *fs, const struct inode *inode, off_t *size)
 
 	pthread_mutex_lock(&fs->inode_mutex);
 	pthread_mutex_lock(&fs->held_mutex);
-	/* Most are not open. */
-	for (const struct handle *handle = inode->handles ? fs->handles : NULL; handle && !found;
-	     handle = handle->next) {
-		if (handle->inode != inode)
-			continue;
+	for (const struct handle *handle = inode->handles; handle && !found; handle = handle->next_of_inode) {
 		found = handle->text || (handle->fd >= 0 && fstat(handle->fd, &st) == 0);
 		if (found)
 			*size = handle->text ? (off_t)held_text_len(handle->text) : st.st_size;
@@ -92,7 +92,7 @@ void handle_free(struct handle *handle)
 	pthread_mutex_unlock(&handle->fs->inode_mutex);
 	if (handle->draft)
 		inode_draft_put(handle->fs, handle->inode, handle->draft);
-	inode_put_handle(handle->fs, handle->inode);
+	inode_put_handle(handle->fs, handle);
 	held_release(handle);
 	handle->magic = 0;
 	free(handle);

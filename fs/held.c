@@ -81,6 +81,38 @@ errint_t held_show(struct handle *handle, struct held_text *held)
 	return err;
 }
 
+struct held_text *held_get(struct handle *handle)
+{
+	struct held_text *held;
+
+	pthread_mutex_lock(&handle->fs->held_mutex);
+	held = handle->text ? held_text_ref(handle->text) : NULL;
+	pthread_mutex_unlock(&handle->fs->held_mutex);
+	return held;
+}
+
+/* With the mutex. */
+static void hide(struct fs *fs, struct held_text *held)
+{
+	if (held && --held->shown == 0)
+		fs->held_bytes -= held->len;
+}
+
+void held_replace(struct handle *handle, struct held_text *held)
+{
+	struct fs *fs = handle->fs;
+	struct held_text *old;
+
+	pthread_mutex_lock(&fs->held_mutex);
+	old = handle->text;
+	hide(fs, old);
+	handle->text = held && !is_full(fs) ? held_text_ref(held) : NULL;
+	if (handle->text && held->shown++ == 0)
+		fs->held_bytes += held->len;
+	pthread_mutex_unlock(&fs->held_mutex);
+	held_text_unref(old);
+}
+
 errint_t held_list(struct handle *handle, const char *path)
 {
 	const struct inode *inode = handle->inode;
@@ -106,8 +138,7 @@ void held_release(struct handle *handle)
 
 	pthread_mutex_lock(&fs->held_mutex);
 	fs->held_bytes -= handle->listing_held;
-	if (held && --held->shown == 0)
-		fs->held_bytes -= held->len;
+	hide(fs, held);
 	pthread_mutex_unlock(&fs->held_mutex);
 	seed_buf_release(&handle->listing);
 	held_text_unref(held);

@@ -192,7 +192,7 @@ static void put_and_unlock(struct fs *fs, struct inode *inode)
 {
 	bool fewer = false;
 
-	if (inode->lookups == 0 && inode->handles == 0)
+	if (inode->lookups == 0 && !inode->handles)
 		fewer = inode_free(fs, inode);
 	pthread_mutex_unlock(&fs->inode_mutex);
 	/* What they took is scattered: malloc would keep most of it. */
@@ -210,11 +210,13 @@ void inode_forget(struct fs *fs, struct inode *inode, uint64_t count)
 	put_and_unlock(fs, inode);
 }
 
-void inode_put_handle(struct fs *fs, struct inode *inode)
+void inode_put_handle(struct fs *fs, struct handle *handle)
 {
 	pthread_mutex_lock(&fs->inode_mutex);
-	inode->handles--;
-	put_and_unlock(fs, inode);
+	*handle->link_of_inode = handle->next_of_inode;
+	if (handle->next_of_inode)
+		handle->next_of_inode->link_of_inode = handle->link_of_inode;
+	put_and_unlock(fs, handle->inode);
 }
 
 struct inode *inode_of(struct fs *fs, fuse_ino_t number)
@@ -231,7 +233,7 @@ bool inode_is_open(struct fs *fs, struct inode *inode)
 	bool open;
 
 	pthread_mutex_lock(&fs->inode_mutex);
-	open = inode->handles > 0;
+	open = inode->handles != NULL;
 	pthread_mutex_unlock(&fs->inode_mutex);
 	return open;
 }

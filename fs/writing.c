@@ -90,6 +90,8 @@ errint_t writing_getattr(struct fs *fs, struct inode *inode, struct stat *st, do
 	inode_path(fs, inode, path);
 	if (!gone)
 		err = inode->type->writing->stat(fs, path, st);
+	if (!err && atomic_load(&inode->yields))
+		SEED_UNUSED(handle_size(fs, inode, &st->st_size));
 	if (err == -ENOENT) { /* removed, or not yet kept, while it is open, or as in draft_get() */
 		*st = (struct stat){ 0 };
 		SEED_UNUSED(handle_size(fs, inode, &st->st_size));
@@ -273,7 +275,7 @@ static errint_t read_text(struct fs *fs, struct inode *inode, char **text, size_
 	return err;
 }
 
-/* Keeps the text, for reads once the file is gone. Where there is no room for it those fail. */
+/* Keeps the text for the reads. Where there is no room for it, each reads what stands there then. */
 static errint_t begin_reading(struct fs *fs, struct handle *handle)
 {
 	char *text = NULL;
@@ -289,7 +291,7 @@ static errint_t begin_reading(struct fs *fs, struct handle *handle)
 
 void writing_open(struct fs *fs, fuse_req_t req, struct handle *handle)
 {
-	/* What is read is the draft or the file as it is now. */
+	/* What is read is the draft, or the file. */
 	handle->fi.direct_io = 1;
 	reply_open(req, handle, writes(handle) ? begin_writing(fs, handle) : begin_reading(fs, handle));
 }
@@ -313,23 +315,50 @@ void writing_create(struct fs *fs, fuse_req_t req, struct found *found,
 
 /* ---- read, write ---- */
 
-void writing_read(struct fs *fs, fuse_req_t req, struct handle *handle, size_t size, off_t offset)
+static bool is_more_of(const struct held_text *held, const char *text, size_t len)
 {
+	const size_t had = held_text_len(held);
+
+	return len > had && held_text_is(held, text, had);
+}
+
+/* Whoever reads a text has that one to its end, whatever becomes of the file meanwhile. Who begins
+ * anew, or waits at the end for more (tail -f), has what stands there now. */
+static errint_t text_for(struct fs *fs, struct handle *handle, off_t offset, struct held_text **held)
+{
+	struct held_text *had = held_get(handle);
 	char *text = NULL;
 	size_t len = 0;
-	errint_t err = handle->text && atomic_load(&handle->inode->yields) ? -ENOENT :
-		read_text(fs, handle->inode, &text, &len);
+	errint_t err;
 
-	if (err == -ENOENT && handle->text) {
-		text_read(fs, req, handle, size, offset);
-		return;
+	*held = had;
+	if (had && (atomic_load(&handle->inode->yields) ||
+		    (offset > 0 && (size_t)offset < held_text_len(had))))
+		return 0;
+	err = read_text(fs, handle->inode, &text, &len);
+	if (err && had) /* its file is gone, or cannot be read now */
+		return 0;
+	if (!err && had && (offset > 0 ? !is_more_of(had, text, len) : held_text_is(had, text, len))) {
+		free(text);
+		return 0;
 	}
-	if (err) {
+	*held = err ? NULL : held_text_new(text, len);
+	if (had && *held)
+		held_replace(handle, *held);
+	held_text_unref(had);
+	return err || *held ? err : -ENOMEM;
+}
+
+void writing_read(struct fs *fs, fuse_req_t req, struct handle *handle, size_t size, off_t offset)
+{
+	struct held_text *held;
+	errint_t err = text_for(fs, handle, offset, &held);
+
+	if (err)
 		fuse_reply_err(req, -err);
-		return;
-	}
-	reply_part(req, text, len, size, offset);
-	free(text);
+	else
+		reply_part(req, held_text_of(held), held_text_len(held), size, offset);
+	held_text_unref(held);
 }
 
 void writing_write(struct fs *fs, fuse_req_t req, struct handle *handle, const char *data,

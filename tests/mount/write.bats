@@ -865,3 +865,39 @@ with open(os.environ["F"], "w") as file:
 		sys.exit(mixed > 0 or whole < 10)
 	PYTHON
 }
+
+@test "s2: who reads a prompt has one text to its end, a new one from the beginning, and more of it at the end" {
+	mount_seed -o dry_run,size=16x16
+	python3 - "$MNT/prompts" <<-'PYTHON'
+		import os, sys
+		os.chdir(sys.argv[1])
+		def write(name, text, mode="w"):
+		    with open(name, mode) as file:
+		        file.write(text)
+		def remove():
+		    os.remove("fox")
+		def rename():
+		    write("wolf", "c" * 77)
+		    os.rename("wolf", "fox")
+		def save():
+		    write(".fox.tmp", "d" * 33)
+		    os.rename(".fox.tmp", "fox")
+		for change in remove, rename, save:
+		    write("fox", "a" * 6000)
+		    fd = os.open("fox", os.O_RDONLY)
+		    assert os.read(fd, 3000) == b"a" * 3000
+		    write("fox", "b" * 9000)
+		    assert os.read(fd, 9000) == b"a" * 3000, change
+		    assert os.pread(fd, 9000, 0) == b"b" * 9000, change
+		    change()
+		    assert os.pread(fd, 9000, 3000) == b"b" * 6000, change
+		    assert os.fstat(fd).st_size == 9000
+		    os.close(fd)
+		write("fox", "a fox")
+		fd = os.open("fox", os.O_RDONLY)
+		assert os.read(fd, 100) == b"a fox"
+		assert os.read(fd, 100) == b""
+		write("fox", " in snow", "a")
+		assert os.read(fd, 100) == b" in snow"
+	PYTHON
+}
