@@ -104,7 +104,7 @@ extern const char *const seed_place_names[SEED_PLACE_COUNT];
 bool seed_store_is_of_id(const char *name);
 
 /* What stands where a file or folder of ours should (a link, a FIFO …) is set aside under a name
- * that ends in .bad: it is neither followed nor waited for nor a reason not to start. So is what has
+ * that ends in .bad, or .bad2 …: it is neither followed nor waited for nor a reason not to start. So is what has
  * more than `most_links` names: the others may be of somebody's file. */
 errint_t seed_store_keep_clear(struct seed_store *store, int dirfd, const char *name, mode_t type,
 			       nlink_t most_links) SEED_MUST_CHECK;

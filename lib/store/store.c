@@ -14,6 +14,8 @@
 #include "lib/store/internal.h"
 
 #define ANY_LINKS ((nlink_t)-1)
+/* Whoever fills the names that end in .bad, too, wants no mount. */
+#define ASIDE_MAX 99
 
 const char *const seed_place_names[SEED_PLACE_COUNT] = {
 	[SEED_AREA_PROMPTS] = "prompts",
@@ -123,6 +125,20 @@ static errint_t open_root(struct seed_store *store, const char *path, struct see
 	return seed_store_find_root(path, &store->root, error);
 }
 
+/* A name for what is set aside; nothing that was is replaced. */
+static errint_t find_aside(int dirfd, const char *name, char *aside, size_t size)
+{
+	struct stat st;
+
+	(void)snprintf(aside, size, "%s.bad", name);
+	for (int n = 2; n <= ASIDE_MAX; n++) {
+		if (fstatat(dirfd, aside, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			return errno == ENOENT ? 0 : -errno;
+		(void)snprintf(aside, size, "%s.bad%d", name, n);
+	}
+	return -EEXIST;
+}
+
 errint_t seed_store_keep_clear(struct seed_store *store, int dirfd, const char *name, mode_t type,
 			       nlink_t most_links)
 {
@@ -134,8 +150,9 @@ errint_t seed_store_keep_clear(struct seed_store *store, int dirfd, const char *
 		return errno == ENOENT ? 0 : -errno;
 	if ((st.st_mode & S_IFMT) == type && st.st_nlink <= most_links)
 		return 0;
-	(void)snprintf(aside, sizeof(aside), "%s.bad", name);
-	err = seed_files_rename(dirfd, name, dirfd, aside);
+	err = find_aside(dirfd, name, aside, sizeof(aside));
+	if (!err)
+		err = seed_files_rename(dirfd, name, dirfd, aside);
 	if (!err)
 		seed_store_note(store, "%s in the state directory is not a %s: set aside as %s", name,
 				type == S_IFDIR ? "folder" : "file of its own", aside);

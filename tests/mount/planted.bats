@@ -229,6 +229,28 @@ plant_spent() { # WHAT
 	is_verified owl
 }
 
+@test "s7: what stands in the way is set aside beside what was before it" {
+	local place
+
+	mount_seed
+	write fox "a fox"
+	stop_seedfs
+	for place in lock images log reuse thumbs spent; do
+		mv "$STATE/$place" "$DIR/was.$place" 2>/dev/null || true
+		mkfifo "$STATE/$place"
+		mkdir -p "$STATE/$place.bad/x"
+		echo "evidence" >"$STATE/$place.bad2"
+	done
+	mount_seed
+	for place in lock images log reuse thumbs spent; do
+		[ -p "$STATE/$place.bad3" ] || fail "$place"
+		same "evidence" "$(<"$STATE/$place.bad2")"
+		has "$(<"$MNT/status")" "$place in the state directory is not a"
+	done
+	write owl "an owl"
+	is_verified owl
+}
+
 @test "s3: where a link or a FIFO stands in a prompt's place, the log says what to do" {
 	local place name
 
