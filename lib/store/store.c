@@ -131,7 +131,7 @@ static errint_t find_aside(int dirfd, const char *name, char *aside, size_t size
 	struct stat st;
 
 	(void)snprintf(aside, size, "%s.bad", name);
-	for (int n = 2; n <= ASIDE_MAX; n++) {
+	for (int n = 2; n <= ASIDE_MAX + 1; n++) {
 		if (fstatat(dirfd, aside, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			return errno == ENOENT ? 0 : -errno;
 		(void)snprintf(aside, size, "%s.bad%d", name, n);

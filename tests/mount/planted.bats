@@ -241,7 +241,12 @@ plant_spent() { # WHAT
 		mkdir -p "$STATE/$place.bad/x"
 		echo "evidence" >"$STATE/$place.bad2"
 	done
+	# The last name that is free.
+	mkdir -p "$STATE/thumbs.bad"{3..98}
 	mount_seed
+	mv "$STATE/thumbs.bad99" "$DIR/last"
+	rmdir "$STATE/thumbs.bad3"
+	mv "$DIR/last" "$STATE/thumbs.bad3"
 	for place in lock images log reuse thumbs spent; do
 		[ -p "$STATE/$place.bad3" ] || fail "$place"
 		same "evidence" "$(<"$STATE/$place.bad2")"
