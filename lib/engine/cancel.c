@@ -48,6 +48,10 @@ static void on_answer(void *context, struct seed_net_answer *answer)
 static void send_next(struct cancel *cancel)
 {
 	const struct seed_engine_config *config = &cancel->engine->config;
+	const struct exchange_limits limits = {
+		.answer_bytes = SEED_LOOK_MAX_BYTES,
+		.deadline_ms = seed_clock_now_ms() + CANCEL_TIMEOUT_MS,
+	};
 	struct seed_transfer *transfer;
 	struct seed_request request = { 0 };
 	errint_t err = -E2BIG;
@@ -62,9 +66,7 @@ static void send_next(struct cancel *cancel)
 	if (!err && !own_host)
 		err = -EPERM;
 	if (!err)
-		err = exchange_transfer(cancel->engine, &request, true, SEED_LOOK_MAX_BYTES,
-					seed_clock_now_ms() + CANCEL_TIMEOUT_MS, on_answer, cancel,
-					&transfer);
+		err = exchange_transfer(cancel->engine, &request, true, &limits, on_answer, cancel, &transfer);
 	seed_request_release(&request);
 	if (err)
 		cancel_free(cancel);

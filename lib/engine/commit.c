@@ -13,7 +13,7 @@ static bool is_generating(const struct generation *running, const char *text)
 
 	return !running->adopting && seed_text_trimmed(own, strlen(own)) == len &&
 	       memcmp(own, text, len) == 0 &&
-	       (running->record.state == SEED_STATE_VERIFIED || !generation_is_ending(running));
+	       !generation_has_failed(running);
 }
 
 static void join(struct generation *running, struct request *request)

@@ -5,9 +5,17 @@
 #include "lib/engine/internal.h"
 
 /* What asks for something that is there is answered at once. A connection that has died without a
- * word (a router forgot it) must not cost an attempt's time. A submission's answer may take as long
- * as a picture does. */
+ * word (a router forgot it) must not cost an attempt's time. One that is only slow has more time at
+ * each repetition. A submission's answer may take as long as a picture does. */
 #define STALL_S 30
+#define STALL_STEPS_MAX 10
+
+static int stall_s(const struct generation *generation)
+{
+	const unsigned steps = generation->backoffs + 1;
+
+	return STALL_S * (int)(steps < STALL_STEPS_MAX ? steps : STALL_STEPS_MAX);
+}
 
 void exchange_scrub(const struct generation *generation, struct seed_error *error)
 {
@@ -190,7 +198,7 @@ bool exchange_is_guarded(const struct generation *generation)
 }
 
 errint_t exchange_transfer(struct seed_engine *engine, const struct seed_request *request,
-			   bool guarded, size_t limit_bytes, int64_t deadline_ms, seed_net_done_fn *done,
+			   bool guarded, const struct exchange_limits *limits, seed_net_done_fn *done,
 			   void *context, struct seed_transfer **transfer)
 {
 	const char *const headers[] = { request->header, NULL };
@@ -199,10 +207,10 @@ errint_t exchange_transfer(struct seed_engine *engine, const struct seed_request
 		.url = request->url,
 		.body = request->body,
 		.headers = headers,
-		.deadline_ms = deadline_ms,
-		.limit_bytes = limit_bytes,
+		.deadline_ms = limits->deadline_ms,
+		.stall_s = limits->stall_s,
+		.limit_bytes = limits->answer_bytes,
 		.kind = done == on_answer ? SEED_NET_ANSWER : SEED_NET_LOOK,
-		.stall_s = strcmp(request->method, "GET") == 0 ? STALL_S : 0,
 		.alone = request->alone,
 		.scrubs_large = done == on_answer,
 	};
@@ -275,13 +283,16 @@ static void holds_nothing(const struct generation *generation)
 
 errint_t exchange_send(struct generation *generation)
 {
+	const struct exchange_limits limits = {
+		.answer_bytes = SEED_ANSWER_MAX_BYTES,
+		.deadline_ms = answer_by_ms(generation),
+		.stall_s = generation->phase == PHASE_SUBMIT ? 0 : stall_s(generation),
+	};
 	errint_t err;
 
 	holds_nothing(generation);
-	err = exchange_transfer(generation->engine, &generation->request,
-					 exchange_is_guarded(generation), SEED_ANSWER_MAX_BYTES,
-					 answer_by_ms(generation), on_answer, generation,
-					 &generation->transfer);
+	err = exchange_transfer(generation->engine, &generation->request, exchange_is_guarded(generation),
+				&limits, on_answer, generation, &generation->transfer);
 
 	seed_request_release(&generation->request);
 	return err;
@@ -296,7 +307,8 @@ errint_t exchange_download(struct generation *generation, const char *url)
 		.url = url,
 		.guarded = exchange_is_guarded(generation),
 		.deadline_ms = answer_by_ms(generation),
-		.stall_s = STALL_S,
+		/* A callback's is asked for once, and has no longer anyway. */
+		.stall_s = generation->adopting ? 0 : stall_s(generation),
 		.limit_bytes = SEED_DOWNLOAD_MAX_BYTES,
 		.to_memfd = true,
 		.alone = true,

@@ -300,9 +300,18 @@ void generation_release_slot(struct generation *generation)
 	generation->engine->pump_ms = 0;
 }
 
-/* Where it failed they do not wait for another: else one after the other would fail. Where it is shelved they
- * fail with it. One that only waited, too, has made nothing. Of a mount that
- * shares a store, they look there. */
+/* The text is paid for, and its image may come yet. */
+static bool is_kept(const struct seed_engine *engine, uint64_t key)
+{
+	for (const struct generation *g = engine->generations; g; g = g->next)
+		if (g->reuse_key == key && g->shelved && !g->record.superseded && !generation_is_ending(g))
+			return true;
+	return false;
+}
+
+/* Where it failed they do not wait for another: else one after the other would fail. Where its task is kept,
+ * also beside a retry that failed, they fail with that. One that only waited, too, has made nothing. Of a mount
+ * that shares a store, they look there. */
 void generation_wake_same(const struct generation *ended)
 {
 	const struct seed_engine *engine = ended->engine;
@@ -312,7 +321,8 @@ void generation_wake_same(const struct generation *ended)
 	for (struct generation *g = engine->generations; g; g = g->next) {
 		if (g->phase != PHASE_REUSE || !g->holding || g->reuse_key != ended->reuse_key)
 			continue;
-		if (ended->record.state == SEED_STATE_FAILED && !ended->shelved && ended->record.attempt_count > 0)
+		if (ended->record.state == SEED_STATE_FAILED && ended->record.attempt_count > 0 &&
+		    !is_kept(engine, ended->reuse_key))
 			g->may_copy = false;
 		attempt_wake(g);
 	}

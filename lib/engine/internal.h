@@ -464,6 +464,12 @@ static inline bool generation_is_ending(const struct generation *generation)
 	return generation->phase >= PHASE_FINISH;
 }
 
+/* Nothing can come of it any more. */
+static inline bool generation_has_failed(const struct generation *generation)
+{
+	return generation_is_ending(generation) && generation->record.state != SEED_STATE_VERIFIED;
+}
+
 /* Given up, or at its end: nothing concerns it any more. */
 static inline bool generation_is_over(const struct generation *generation)
 {
@@ -909,10 +915,15 @@ void exchange_read(const struct seed_engine *engine, const struct seed_params *p
 /* Whether what its service names may not lead to private addresses (lib/net/net.h). A
  * service that was at one when it took the task is so after a restart, too. */
 bool exchange_is_guarded(const struct generation *generation);
+struct exchange_limits {
+	size_t answer_bytes;
+	int64_t deadline_ms; /* seed_clock_now_ms() scale */
+	int stall_s;         /* as in struct seed_net_request */
+};
 /* One request, with the key where its host is the API's own; `guarded` if it is not. */
 errint_t exchange_transfer(struct seed_engine *engine, const struct seed_request *request,
-			   bool guarded, size_t limit_bytes, int64_t deadline_ms,
-			   seed_net_done_fn *done, void *context, struct seed_transfer **transfer) SEED_MUST_CHECK;
+			   bool guarded, const struct exchange_limits *limits, seed_net_done_fn *done,
+			   void *context, struct seed_transfer **transfer) SEED_MUST_CHECK;
 
 /* ---- progress.c ---- */
 

@@ -127,6 +127,10 @@ static void on_look(void *context, struct seed_net_answer *answer)
 bool progress_look(struct generation *generation, enum seed_stage stage)
 {
 	const struct seed_engine_config *config = &generation->engine->config;
+	const struct exchange_limits limits = {
+		.answer_bytes = SEED_LOOK_MAX_BYTES,
+		.deadline_ms = seed_clock_now_ms() + LOOK_TIMEOUT_MS,
+	};
 	struct seed_request request = { 0 };
 	struct seed_task task;
 	errint_t err;
@@ -138,10 +142,8 @@ bool progress_look(struct generation *generation, enum seed_stage stage)
 	err = seed_provider_request(config->provider, &config->service,
 				    generation->record.params, "", &task, &request);
 	if (!err)
-		err = exchange_transfer(generation->engine, &request,
-					exchange_is_guarded(generation), SEED_LOOK_MAX_BYTES,
-					seed_clock_now_ms() + LOOK_TIMEOUT_MS, on_look, generation,
-					&generation->look);
+		err = exchange_transfer(generation->engine, &request, exchange_is_guarded(generation),
+					&limits, on_look, generation, &generation->look);
 	seed_request_release(&request);
 	if (err)
 		generation->look_turn = 0;

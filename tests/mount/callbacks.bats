@@ -307,3 +307,12 @@ waits_in_line() { # N
 		wait_until state_is "track$i" verified
 	done
 }
+
+# A prompt's is asked for again after 30 s without a byte; this one is asked for once.
+@test "s4: a callback's image that is slow to come is used" {
+	mount_seed
+	faults '[{"on":"image","do":{"delay_ms":31500}}]'
+	same ok "$(callback fox "{\"image_url\":\"$API/files/png/fox.png\"}")"
+	is_verified fox
+	same 0 "$(count submit)"
+}

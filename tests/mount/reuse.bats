@@ -141,6 +141,46 @@ all_end() { # THREE OUTCOMES
 	same 1 "$(count create)"
 }
 
+@test "s2.6: and with one whose late task is kept beside the retry that failed" {
+	OPTIONS=timeout=4 same_text_thrice '{"hold_task":true}' '{"status":500}'
+	all_end "close EIO" "close EIO" "close EIO"
+	release
+	wait_until is_verified fox
+	same ok "$(try_write owl "a fox")"
+	same 1 "$(count accepted)"
+}
+
+# Its failure is on its way to the disk when the other one asks.
+@test "s2.6: a kept one that has failed for good is not waited for" {
+	! nm -D "$SEEDFS" 2>/dev/null | grep -qE '__[at]san_init' || skip "a sanitizer comes first itself"
+	cc -shared -fPIC -D_GNU_SOURCE -o "$DIR/slow.so" -x c - <<-'C'
+		#include <dlfcn.h>
+		#include <unistd.h>
+
+		int fsync(int fd)
+		{
+			int (*real)(int) = dlsym(RTLD_NEXT, "fsync");
+
+			usleep(400000);
+			return real(fd);
+		}
+	C
+	LD_PRELOAD=$DIR/slow.so mount_seed -o reuse,timeout=3
+	faults '[{"on":"image","times":999,"do":{"status":500}}]'
+	background try_write fox "a fox"
+	FIRST=$JOB FIRST_OUT=$JOB_OUT
+	wait_until grep -q "the task is kept" "$MNT/status"
+	faults '[{"on":"image","nth":1,"do":{"body":"no picture"}}]'
+	wait_until grep -q "image not valid" "$MNT/status"
+	same ok "$(try_write owl "a fox")"
+	job_ends 0 "$FIRST"
+	has "$(<"$FIRST_OUT")" "close E"
+	wait_until state_is fox failed
+	same EBADMSG "$(record fox .error.errno)"
+	has_not "$(<"$MNT/status")" " 0 bytes"
+	is_verified owl
+}
+
 @test "s2.6: what waits for another name's image does so after a restart, too" {
 	same_text_thrice '{"hold_task":true}'
 	received accepted 1
