@@ -24,6 +24,8 @@ struct handle *handle_new(fuse_req_t req, struct inode *inode, const struct fuse
 		return NULL;
 	handle->magic = HANDLE_MAGIC;
 	handle->fs = fs;
+	handle->inode = inode;
+	handle->fd = -1;
 	pthread_mutex_lock(&fs->inode_mutex);
 	handle->next = fs->handles;
 	handle->link = &fs->handles;
@@ -36,8 +38,6 @@ struct handle *handle_new(fuse_req_t req, struct inode *inode, const struct fuse
 		handle->next_of_inode->link_of_inode = &handle->next_of_inode;
 	inode->handles = handle;
 	pthread_mutex_unlock(&fs->inode_mutex);
-	handle->inode = inode;
-	handle->fd = -1;
 	seed_buf_init(&handle->listing, LISTING_MAX_BYTES);
 	handle->fi = *fi;
 	handle->fi.fh = (uintptr_t)handle;

@@ -73,11 +73,11 @@ errint_t held_show(struct handle *handle, struct held_text *held)
 		err = -ENOMEM;
 	if (!err && held->shown++ == 0)
 		fs->held_bytes += held->len;
+	if (!err)
+		handle->text = held;
 	pthread_mutex_unlock(&fs->held_mutex);
 	if (err)
 		held_text_unref(held);
-	else
-		handle->text = held;
 	return err;
 }
 

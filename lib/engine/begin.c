@@ -137,6 +137,7 @@ static enum phase maker_shelved(struct generation *generation, const struct gene
 {
 	struct seed_error error;
 
+	generation->made_nothing = true;
 	seed_error_recall(&maker->record.error, &error);
 	seed_error_set(&error, error.code, "this text is paid for, and kept for %.255s: %.400s", maker->record.name,
 		       seed_error_words(&maker->record.error));
@@ -156,7 +157,8 @@ enum phase reuse_enter(struct generation *generation)
 		return PHASE_STAY;
 	}
 	if (maker->shelved && maker->record.state == SEED_STATE_FAILED) {
-		if (generation->waits_for_same)
+		/* Nor before its own callers have the error. */
+		if (generation->waits_for_same || maker->waits || maker->tickets)
 			return maker_shelved(generation, maker);
 		attempt_rearm(maker);
 	}

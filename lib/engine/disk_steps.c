@@ -17,6 +17,9 @@ static void take_result(struct generation *generation, struct step_job *job)
 		generation->bytes = job->bytes;
 		seed_buf_init(&job->bytes, SEED_ANSWER_MAX_BYTES);
 	}
+	/* Before any row that was ordered meanwhile is written: it would say less than this step's. */
+	if (job->step == STEP_KEEP && !job->err)
+		generation_set_step(generation, "received");
 	if (job->step == STEP_REUSE && !job->err)
 		job->err = reuse_take_facts(&generation->record, &job->record);
 	if (job->step == STEP_REUSE && !job->err) {

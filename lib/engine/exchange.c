@@ -307,7 +307,7 @@ errint_t exchange_download(struct generation *generation, const char *url)
 		.url = url,
 		.guarded = exchange_is_guarded(generation),
 		.deadline_ms = answer_by_ms(generation),
-		/* A callback's is asked for once, and has no longer anyway. */
+		/* A callback's has a short time of its own (ADOPT_MS), which a stall would use up. */
 		.stall_s = generation->adopting ? 0 : stall_s(generation),
 		.limit_bytes = SEED_DOWNLOAD_MAX_BYTES,
 		.to_memfd = true,

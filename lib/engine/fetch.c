@@ -10,7 +10,6 @@ enum phase keep_event(struct generation *generation, const struct event *event)
 		return PHASE_STAY;
 	if (event->err)
 		return generation_hold(generation, -event->err, "The answer cannot be stored");
-	generation_set_step(generation, "received");
 	return PHASE_VERIFY;
 }
 

@@ -321,7 +321,7 @@ void generation_wake_same(const struct generation *ended)
 	for (struct generation *g = engine->generations; g; g = g->next) {
 		if (g->phase != PHASE_REUSE || !g->holding || g->reuse_key != ended->reuse_key)
 			continue;
-		if (ended->record.state == SEED_STATE_FAILED && ended->record.attempt_count > 0 &&
+		if (ended->record.state == SEED_STATE_FAILED && !ended->made_nothing &&
 		    !is_kept(engine, ended->reuse_key))
 			g->may_copy = false;
 		attempt_wake(g);

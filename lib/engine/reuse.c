@@ -136,10 +136,11 @@ errint_t reuse_copy(struct seed_engine *engine, struct seed_record *wanted, char
 	return err;
 }
 
+/* Where its retry has failed, its late task may have its name next. */
 static bool is_making(const struct generation *other, uint64_t key, const struct seed_record *wanted)
 {
 	return other->reuse_key == key && !other->record.superseded && !other->adopting &&
-	       !generation_is_over(other) && !generation_has_failed(other) && reuse_same_provider(&other->record, wanted);
+	       !generation_is_over(other) && (!generation_has_failed(other) || other->late) && reuse_same_provider(&other->record, wanted);
 }
 
 /* Only what came before is waited for: so nothing waits for itself. */
