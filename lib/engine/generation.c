@@ -300,18 +300,27 @@ void generation_release_slot(struct generation *generation)
 	generation->engine->pump_ms = 0;
 }
 
-/* The text is paid for, and its image may come yet. */
-static bool is_kept(const struct seed_engine *engine, uint64_t key)
+/* Whoever waits, too, makes nothing yet. */
+static bool makes_for(const struct generation *other, const struct generation *waiting)
 {
-	for (const struct generation *g = engine->generations; g; g = g->next)
-		if (g->reuse_key == key && g->shelved && !g->record.superseded && !generation_is_ending(g))
+	return other->phase > PHASE_REUSE && other->reuse_key == waiting->reuse_key &&
+	       other->asked < waiting->asked && !other->record.superseded && !other->adopting &&
+	       !generation_is_over(other) && !generation_has_failed(other) &&
+	       reuse_same_provider(&other->record, &waiting->record);
+}
+
+static bool is_made_for(const struct generation *waiting)
+{
+	for (const struct generation *g = waiting->engine->generations; g; g = g->next)
+		if (makes_for(g, waiting))
 			return true;
 	return false;
 }
 
-/* Where it failed they do not wait for another: else one after the other would fail. Where its task is kept,
- * also beside a retry that failed, they fail with that. One that only waited, too, has made nothing. Of a mount
- * that shares a store, they look there. */
+/* Where it failed they do not wait for one of their own: else one after the other would fail. They go on to wait
+ * where it is being made all the same (by a retry beside a late task, by another name where an older text's task
+ * has failed), and fail where it is kept. One that only waited, too, has made nothing; and nobody waits for one that is
+ * superseded. Of a mount that shares a store, they look there. */
 void generation_wake_same(const struct generation *ended)
 {
 	const struct seed_engine *engine = ended->engine;
@@ -321,8 +330,8 @@ void generation_wake_same(const struct generation *ended)
 	for (struct generation *g = engine->generations; g; g = g->next) {
 		if (g->phase != PHASE_REUSE || !g->holding || g->reuse_key != ended->reuse_key)
 			continue;
-		if (ended->record.state == SEED_STATE_FAILED && !ended->made_nothing &&
-		    !is_kept(engine, ended->reuse_key))
+		if (ended->record.state == SEED_STATE_FAILED && !ended->record.superseded &&
+		    !ended->made_nothing && !is_made_for(g))
 			g->may_copy = false;
 		attempt_wake(g);
 	}

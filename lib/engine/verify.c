@@ -7,6 +7,8 @@
 
 /* A picture takes a worker well under a second; one that takes this long hangs. */
 #define WORKER_LIMIT_MS 60000
+/* A late image whose retry has failed is looked at again, as often as that is still being written. */
+#define INHERIT_MS 500
 
 struct image_texts {
 	char parameters[1024];
@@ -132,6 +134,22 @@ static enum phase lacking(struct generation *generation, int code, const char *w
 	return attempt_failed(generation, SEED_FAILURE_LOCAL, &error, -1);
 }
 
+/* Its retry has failed, and that is on the way to the disk. Then the name is this one's, and so is the image;
+ * until then it would be an older one's, for the history. The bytes are kept. */
+static bool inherits_soon(const struct generation *generation)
+{
+	return generation->main && generation_has_failed(generation->main) &&
+	       !generation_is_over(generation->main);
+}
+
+static enum phase verify_again(struct generation *generation)
+{
+	generation->holding = true;
+	generation->wake_ms = seed_clock_now_ms() + INHERIT_MS;
+	timers_touch(generation);
+	return PHASE_STAY;
+}
+
 enum phase verify_event(struct generation *generation, const struct event *event)
 {
 	const struct seed_image_result *picture = event->picture;
@@ -141,6 +159,8 @@ enum phase verify_event(struct generation *generation, const struct event *event
 	/* Given up by the pool's end: the journal's row takes it up again. */
 	if (generation->engine->stopping && picture->error.code == ESHUTDOWN)
 		return PHASE_STAY;
+	if (picture->error.code == 0 && inherits_soon(generation))
+		return verify_again(generation);
 	if (picture->error.code == 0)
 		return verified(generation, picture);
 	if (picture->local)

@@ -161,10 +161,12 @@ static bool is_unfinished(const struct seed_response *response, const cJSON *jso
  * the way, and the paid result is worth asking for again. */
 static bool is_outcome(const struct seed_response *response, const cJSON *json)
 {
-	bool passing = response->status >= 500 || response->status == 429 ||
-		       response->status == 408 || response->status == 404;
+	static const long passing[] = { 404, 408, 409, 410, 421, 423, 425, 429 };
+	bool passes = response->status >= 500 || (response->status >= 300 && response->status < 400);
 
-	return !passing || cJSON_IsArray(seed_json_at(json, "detail")) ||
+	for (size_t i = 0; i < SEED_ARRAY_LEN(passing); i++)
+		passes |= response->status == passing[i];
+	return !passes || cJSON_IsArray(seed_json_at(json, "detail")) ||
 	       seed_json_text(json, "error_type");
 }
 

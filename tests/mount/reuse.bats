@@ -181,6 +181,28 @@ all_end() { # THREE OUTCOMES
 	is_verified owl
 }
 
+@test "s2.6: and with the retry, where the late task beside it fails" {
+	OPTIONS=timeout=4 same_text_thrice '{"hold_task":true,"fail":{"code":"500","msg":"no"}}' \
+		'{"duration_ms":3000}'
+	received accepted 2
+	release
+	all_end ok ok ok
+	cmp "$MNT/images/fox.png" "$MNT/images/owl.png"
+	same 2 "$(count create)"
+}
+
+@test "s2.6: and not with an older text's task that fails" {
+	same_text_thrice '{"hold_task":true,"fail":{"code":"500","msg":"no"}}' '{"duration_ms":4000}'
+	received accepted 1
+	write fox "another fox"
+	received accepted 3
+	release "a fox"
+	job_ends 0 "$SECOND"
+	job_ends 0 "$THIRD"
+	same "ok ok" "$(<"$SECOND_OUT") $(<"$THIRD_OUT")"
+	same 2 "$(count create "a fox")"
+}
+
 @test "s2.6: what waits for another name's image does so after a restart, too" {
 	same_text_thrice '{"hold_task":true}'
 	received accepted 1
