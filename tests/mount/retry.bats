@@ -150,3 +150,29 @@ second_attempt() { # RULES [mount arguments]
 	has "$(record fox '.attempts[1].error | tojson')" second
 	same "$(log_of accepted .task)" "$(record fox '.attempts[].task_id')"
 }
+
+# The failure of the retry is on its way to a slow disk when the late image is verified.
+@test "s3: a late image that comes while the retry's failure is stored is the name's" {
+	! nm -D "$SEEDFS" 2>/dev/null | grep -qE '__[at]san_init' || skip "a sanitizer comes first itself"
+	cc -shared -fPIC -D_GNU_SOURCE -o "$DIR/slow.so" -x c - <<-'C'
+		#include <dlfcn.h>
+		#include <unistd.h>
+
+		int fsync(int fd)
+		{
+			int (*real)(int) = dlsym(RTLD_NEXT, "fsync");
+
+			usleep(900000);
+			return real(fd);
+		}
+	C
+	LD_PRELOAD=$DIR/slow.so mount_seed -o timeout=4
+	faults '[{"on":"create","nth":1,"do":{"hold_task":true}},{"on":"create","nth":2,"do":{"delay_ms":1000,"status":500}}]'
+	background try_write fox "a fox"
+	WAIT=40 wait_until grep -q "HTTP 500" "$MNT/status"
+	release
+	job_ends 0 "$JOB"
+	wait_until is_verified fox
+	same 0 "$(find "$STATE/history" -name '*.png' | wc -l)"
+	same 1 "$(count accepted)"
+}
