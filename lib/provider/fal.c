@@ -131,7 +131,9 @@ static void read_poll(struct seed_task *task, const struct seed_response *respon
 	if (seed_reply_poll_trouble(step, response, json) ||
 	    seed_reply_is_of_other(step, response, json, "request_id", task))
 		return;
-	if (!status || strcmp(status, "COMPLETED") != 0) {
+	if (!status) {
+		seed_reply_backoff(step, response); /* it says nothing about the task */
+	} else if (strcmp(status, "COMPLETED") != 0) {
 		read_position(json, step);
 		step->kind = SEED_STEP_WAIT;
 	} else if (has_error(json)) {

@@ -217,8 +217,10 @@ static bool has_failed(const cJSON *json)
 	return strcasecmp(state, "fail") == 0 || strcasecmp(state, "failed") == 0;
 }
 
-/* A state that is unknown here is newer than this program: it is taken for "not done". */
-static void read_state(struct seed_task *task, const cJSON *json, struct seed_step *step)
+/* A state that is unknown here is newer than this program: it is taken for "not done". An answer without
+ * one says nothing about the task. */
+static void read_state(struct seed_task *task, const struct seed_response *response, const cJSON *json,
+		       struct seed_step *step)
 {
 	const char *state = state_of(json);
 
@@ -231,8 +233,10 @@ static void read_state(struct seed_task *task, const cJSON *json, struct seed_st
 		return;
 	else if (*state)
 		seed_reply_fail(step, EIO, 200, "no image URL in the answer");
-	else
+	else if (seed_json_at(json, "data.successFlag"))
 		step->kind = SEED_STEP_WAIT;
+	else
+		seed_reply_backoff(step, response);
 }
 
 /*
@@ -265,7 +269,7 @@ static void read_poll(struct seed_task *task, const struct seed_response *respon
 		return;
 	/* A failed task may have another code than 200, so `data` is read first. */
 	if (code == 200 || has_failed(json))
-		read_state(task, json, step);
+		read_state(task, response, json, step);
 	else
 		poll_code(response, json, step, code);
 }

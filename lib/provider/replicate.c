@@ -146,9 +146,13 @@ static void read_submit(struct seed_task *task, const struct seed_response *resp
 static void read_poll(struct seed_task *task, const struct seed_response *response,
 		      const cJSON *json, struct seed_step *step)
 {
-	if (!seed_reply_poll_trouble(step, response, json) &&
-	    !seed_reply_is_of_other(step, response, json, "id", task))
+	if (seed_reply_poll_trouble(step, response, json) ||
+	    seed_reply_is_of_other(step, response, json, "id", task))
+		return;
+	if (seed_json_text(json, "status"))
 		read_prediction(task, json, step);
+	else
+		seed_reply_backoff(step, response); /* it says nothing about the task */
 }
 
 const struct seed_provider seed_provider_replicate = {

@@ -194,6 +194,15 @@ six_submissions() { # at rate=2/1
 	has_not "$(<"$MNT/status")" "🔄"
 }
 
+@test "s3: polls that say nothing about the task until the deadline cost no second submission" {
+	mount_seed -o timeout=4
+	faults '[{"on":"poll","times":999,"do":{"body":"{\"code\":200,\"data\":{}}"}}]'
+	same "close ETIMEDOUT" "$(try_write fox "a fox")"
+	faults '[]'
+	wait_until is_verified fox
+	same 1 "$(count submit)"
+}
+
 @test "s7: rate=N/SECONDS bounds new submissions" {
 	six_submissions
 }

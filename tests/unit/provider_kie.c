@@ -188,7 +188,7 @@ static const struct answer_case polls[] = {
 	{ .name = "queuing", POLL, .body = RECORD("\"state\":\"queuing\",\"resultJson\":\"\""), STILL },
 	{ .name = "generating", POLL, .body = RECORD("\"state\":\"generating\""), STILL },
 	{ .name = "unknown state", POLL, .body = RECORD("\"state\":\"pondering\""), STILL },
-	{ .name = "no state", POLL, .body = RECORD("\"x\":1"), STILL },
+	{ .name = "no state", POLL, .body = RECORD("\"x\":1"), NOT_TOLD },
 	{ .name = "success", POLL, .body = RECORD("\"state\":\"success\",\"resultJson\":"
 		"\"{\\\"resultUrls\\\":[\\\"https://tempfile.aiquickdraw.com/a.jpg\\\"]}\""),
 	  .kind = SEED_STEP_URL, .image = "https://tempfile.aiquickdraw.com/a.jpg", .id = "task-1" },

@@ -140,7 +140,7 @@ static const struct answer_case cases[] = {
 	{ .name = "processing", POLL, .status = 200,
 	  .body = "{\"id\":\"task-1\",\"status\":\"processing\",\"output\":null}", STILL },
 	{ .name = "unknown", POLL, .status = 200, .body = "{\"status\":\"queued\"}", STILL },
-	{ .name = "no status", POLL, .status = 200, .body = "{}", STILL },
+	{ .name = "no status", POLL, .status = 200, .body = "{}", NOT_TOLD },
 	{ .name = "succeeded", POLL, .status = 200,
 	  .body = "{\"status\":\"succeeded\",\"output\":\"https://replicate.delivery/a.png\"}",
 	  .kind = SEED_STEP_URL, .image = "https://replicate.delivery/a.png" },
