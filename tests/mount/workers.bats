@@ -56,9 +56,11 @@ stop_a_worker() {
 	write owl "an owl"
 	wait_until has_thumb owl
 	wait_until one_waits
+	! nm -D "$SEEDFS" | grep -qE '__[at]san_init' || skip "a sanitizer stands in the cage's place"
+	# It may have begun only now; the filter is its last wall.
+	wait_until grep -q $'^Seccomp:\t2$' "/proc/$(workers)/status"
 	walls=$(cat "/proc/$(workers)/status")
 	has "$walls" $'\nNoNewPrivs:\t1\n'
-	! nm -D "$SEEDFS" | grep -qE '__[at]san_init' || skip "a sanitizer stands in the cage's place"
 	has "$walls" $'\nSeccomp:\t2\n'
 	has "$walls" $'\nCapInh:\t0000000000000000\nCapPrm:\t0000000000000000\nCapEff:\t0000000000000000\n'
 	# What its user may not look into is root's (proc(5)).
