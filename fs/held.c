@@ -106,7 +106,7 @@ void held_replace(struct handle *handle, struct held_text *held)
 	pthread_mutex_lock(&fs->held_mutex);
 	old = handle->text;
 	hide(fs, old);
-	handle->text = held && !is_full(fs) ? held_text_ref(held) : NULL;
+	handle->text = is_full(fs) ? NULL : held_text_ref(held);
 	if (handle->text && held->shown++ == 0)
 		fs->held_bytes += held->len;
 	pthread_mutex_unlock(&fs->held_mutex);

@@ -138,8 +138,7 @@ static enum phase maker_shelved(struct generation *generation, const struct gene
 	struct seed_error error;
 
 	generation->made_nothing = true;
-	seed_error_recall(&maker->record.error, &error);
-	seed_error_set(&error, error.code, "this text is paid for, and kept for %.255s: %.400s", maker->record.name,
+	seed_error_set(&error, maker->record.error.code, "this text is paid for, and kept for %.255s: %.400s", maker->record.name,
 		       seed_error_words(&maker->record.error));
 	return generation_fail(generation, &error);
 }

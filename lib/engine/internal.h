@@ -296,8 +296,8 @@ struct generation {
 	int64_t uid;             /* who wrote the text; -1: not known */
 	char *reuse_name;        /* whose image is copied; NULL: none */
 	bool may_copy;           /* -o reuse: another name's image may be of this text */
-	bool made_nothing;       /* it failed with another name's generation of it */
 	uint64_t reuse_key;      /* then: its key */
+	bool made_nothing;       /* it failed with another name's generation of its text */
 	bool waits_for_same;     /* it has waited for another's image of its text */
 	bool adopting;           /* a callback's image is looked at; nothing was submitted */
 	bool unless_there;       /* a callback: another host's image, or its generation, has the name */

@@ -7,8 +7,9 @@
 
 /* A picture takes a worker well under a second; one that takes this long hangs. */
 #define WORKER_LIMIT_MS 60000
-/* A late image whose retry has failed is looked at again, as often as that is still being written. */
-#define INHERIT_MS 500
+/* A late image whose retry's failure is still being written is looked at again. That may take as long as the
+ * disk is full. */
+#define INHERIT_MS 2000
 
 struct image_texts {
 	char parameters[1024];

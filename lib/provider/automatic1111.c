@@ -153,15 +153,16 @@ static void read_submit(struct seed_task *task, const struct seed_response *resp
 			  const cJSON *json, struct seed_step *step)
 {
 	struct seed_json_id made;
+	bool says_when;
 	cJSON *info;
 
 	if (seed_reply_submit_trouble(step, response, json))
 		return;
 	info = parse_info(json);
-	(void)seed_json_id(info, "job_timestamp", &made);
+	says_when = seed_json_id(info, "job_timestamp", &made);
 	if (says_interrupted(json, info))
 		interrupted(response, step);
-	else if (seed_reply_keep(step, &task->note, *made.text ? made.text : NULL))
+	else if (seed_reply_keep(step, &task->note, says_when ? made.text : NULL))
 		take_image(response, json, step);
 	cJSON_Delete(info);
 }

@@ -509,7 +509,7 @@ static void slot_answered(struct slot *slot, struct seed_wire_answer *answer)
 {
 	seed_wire_check_result(&answer->result);
 	slot->result = answer->result;
-	/* Its heap may be fragmented: a new one has more. */
+	/* A new one is tried: by then the machine may have more. */
 	if (slot->result.error.code == ENOMEM)
 		slot_kill(slot, answer->over_limit ? END_GREEDY : END_STARVED);
 	else
