@@ -303,10 +303,8 @@ void generation_release_slot(struct generation *generation)
 /* Whoever waits, too, makes nothing yet. */
 static bool makes_for(const struct generation *other, const struct generation *waiting)
 {
-	return other->phase > PHASE_REUSE && other->reuse_key == waiting->reuse_key &&
-	       other->asked < waiting->asked && !other->record.superseded && !other->adopting &&
-	       !generation_is_over(other) && !generation_has_failed(other) &&
-	       reuse_same_provider(&other->record, &waiting->record);
+	return other->phase > PHASE_REUSE && other->asked < waiting->asked &&
+	       reuse_is_making(other, waiting->reuse_key, &waiting->record);
 }
 
 static bool is_made_for(const struct generation *waiting)

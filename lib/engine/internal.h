@@ -885,6 +885,9 @@ bool reuse_waits_for(const struct generation *generation, const struct generatio
 /* The key under which a verified image's text and settings are found. */
 uint64_t reuse_key(const struct seed_record *record);
 bool reuse_same_provider(const struct seed_record *a, const struct seed_record *b);
+/* The image that `wanted` asks for, whose key that is, may come of it. (Where its retry has failed, its
+ * late task may have its name next.) */
+bool reuse_is_making(const struct generation *other, uint64_t key, const struct seed_record *wanted);
 
 /* ---- exchange.c: requests to the service; downloads ---- */
 

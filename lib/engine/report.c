@@ -50,6 +50,8 @@ static void tell_why(const struct generation *generation, int64_t now_ms, char *
 		snprintf(text, size, "waits for disk space in the state directory");
 	} else if (generation->holding && generation->phase == PHASE_REUSE && generation->ask_until_ms == INT64_MAX) {
 		snprintf(text, size, "waits for the image of another name, which has the same text");
+	} else if (generation->holding && !generation->held_code && generation->phase == PHASE_VERIFY) {
+		snprintf(text, size, "waits until the failure of its retry is stored");
 	} else if (generation->holding && !generation->held_code) {
 		snprintf(text, size, "waits for the store");
 	} else if (generation->holding) {

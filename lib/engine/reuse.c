@@ -136,18 +136,11 @@ errint_t reuse_copy(struct seed_engine *engine, struct seed_record *wanted, char
 	return err;
 }
 
-/* Where its retry has failed, its late task may have its name next. */
-static bool is_making(const struct generation *other, uint64_t key, const struct seed_record *wanted)
-{
-	return other->reuse_key == key && !other->record.superseded && !other->adopting &&
-	       !generation_is_over(other) && (!generation_has_failed(other) || other->late) && reuse_same_provider(&other->record, wanted);
-}
-
 /* Only what came before is waited for: so nothing waits for itself. */
 static bool makes(const struct generation *other, const struct generation *generation)
 {
 	return other->asked < generation->asked &&
-	       is_making(other, generation->reuse_key, &generation->record);
+	       reuse_is_making(other, generation->reuse_key, &generation->record);
 }
 
 bool reuse_waits_for(const struct generation *generation, const struct generation *maker)
@@ -160,7 +153,7 @@ bool reuse_would_wait(const struct seed_engine *engine, const struct seed_record
 	const uint64_t key = engine->config.reuse ? reuse_key(wanted) : 0;
 
 	for (const struct generation *g = engine->generations; g && key && !engine->shared; g = g->next)
-		if (is_making(g, key, wanted))
+		if (reuse_is_making(g, key, wanted))
 			return true;
 	return false;
 }

@@ -32,3 +32,10 @@ bool reuse_same_provider(const struct seed_record *a, const struct seed_record *
 {
 	return strcmp(a->provider ? a->provider : "", b->provider ? b->provider : "") == 0;
 }
+
+bool reuse_is_making(const struct generation *other, uint64_t key, const struct seed_record *wanted)
+{
+	return other->reuse_key == key && !other->record.superseded && !other->adopting &&
+	       !generation_is_over(other) && (!generation_has_failed(other) || other->late) &&
+	       reuse_same_provider(&other->record, wanted);
+}
