@@ -162,6 +162,23 @@ usual_options() {
 		"${PROVIDER:-kie}" "$API" "$DIR/key" "$STATE"
 }
 
+# A library for LD_PRELOAD with which each fsync takes MILLISECONDS more.
+slow_fsync() { # MILLISECONDS
+	! nm -D "$SEEDFS" 2>/dev/null | grep -qE '__[at]san_init' || skip "a sanitizer comes first itself"
+	cc -shared -fPIC -D_GNU_SOURCE -DMS="$1" -o "$DIR/slow.so" -x c - <<-'C'
+		#include <dlfcn.h>
+		#include <unistd.h>
+
+		int fsync(int fd)
+		{
+			int (*real)(int) = dlsym(RTLD_NEXT, "fsync");
+
+			usleep(MS * 1000);
+			return real(fd);
+		}
+	C
+}
+
 # Starts the program in the foreground, as given, without waiting.
 start_seedfs() {
 	env --default-signal=INT,QUIT setpriv --pdeathsig TERM -- "$SEEDFS" -f "$@" 3>&- 4>&- </dev/null >>"$DIR/out" 2>>"$DIR/err" &

@@ -153,19 +153,7 @@ second_attempt() { # RULES [mount arguments]
 
 # The failure of the retry is on its way to a slow disk when the late image is verified.
 @test "s3: a late image that comes while the retry's failure is stored is the name's" {
-	! nm -D "$SEEDFS" 2>/dev/null | grep -qE '__[at]san_init' || skip "a sanitizer comes first itself"
-	cc -shared -fPIC -D_GNU_SOURCE -o "$DIR/slow.so" -x c - <<-'C'
-		#include <dlfcn.h>
-		#include <unistd.h>
-
-		int fsync(int fd)
-		{
-			int (*real)(int) = dlsym(RTLD_NEXT, "fsync");
-
-			usleep(900000);
-			return real(fd);
-		}
-	C
+	slow_fsync 900
 	LD_PRELOAD=$DIR/slow.so mount_seed -o timeout=4
 	faults '[{"on":"create","nth":1,"do":{"hold_task":true}},{"on":"create","nth":2,"do":{"delay_ms":1000,"status":500}}]'
 	background try_write fox "a fox"

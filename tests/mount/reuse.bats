@@ -152,19 +152,7 @@ all_end() { # THREE OUTCOMES
 
 # Its failure is on its way to the disk when the other one asks.
 @test "s2.6: a kept one that has failed for good is not waited for" {
-	! nm -D "$SEEDFS" 2>/dev/null | grep -qE '__[at]san_init' || skip "a sanitizer comes first itself"
-	cc -shared -fPIC -D_GNU_SOURCE -o "$DIR/slow.so" -x c - <<-'C'
-		#include <dlfcn.h>
-		#include <unistd.h>
-
-		int fsync(int fd)
-		{
-			int (*real)(int) = dlsym(RTLD_NEXT, "fsync");
-
-			usleep(400000);
-			return real(fd);
-		}
-	C
+	slow_fsync 400
 	LD_PRELOAD=$DIR/slow.so mount_seed -o reuse,timeout=3
 	faults '[{"on":"image","times":999,"do":{"status":500}}]'
 	background try_write fox "a fox"
