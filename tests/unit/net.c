@@ -131,12 +131,24 @@ static void until_done(struct seed_net *net, const struct told *told)
 		seed_net_wait(net, NULL, 0, 1000);
 }
 
-static struct told ask_bytes(const char *method, const char *text, size_t len)
+/* Sends it to the server, which has been started, and waits for the end of both. */
+static struct told exchange(struct server *server, const struct seed_net_request *request)
 {
 	struct told told = { .done = false };
 	struct seed_transfer *transfer;
-	struct server server;
 	struct seed_net *net;
+
+	assert_int_equal(seed_net_new(SEED_ANSWERS_ALL_BYTES, &net), 0);
+	assert_int_equal(seed_net_send(net, request, on_answer, &told, &transfer), 0);
+	until_done(net, &told);
+	stop(server);
+	seed_net_free(net);
+	return told;
+}
+
+static struct told ask_bytes(const char *method, const char *text, size_t len)
+{
+	struct server server;
 	char url[64];
 	struct seed_net_request request = {
 		.method = method,
@@ -149,12 +161,7 @@ static struct told ask_bytes(const char *method, const char *text, size_t len)
 
 	start(&server, text, len);
 	snprintf(url, sizeof(url), "http://127.0.0.1:%u/a/b?c=d", server.port);
-	assert_int_equal(seed_net_new(SEED_ANSWERS_ALL_BYTES, &net), 0);
-	assert_int_equal(seed_net_send(net, &request, on_answer, &told, &transfer), 0);
-	until_done(net, &told);
-	stop(&server);
-	seed_net_free(net);
-	return told;
+	return exchange(&server, &request);
 }
 
 static struct told ask(const char *method, const char *text)
@@ -264,10 +271,8 @@ static void believes_a_peer_that_proved_itself(void **state)
 static bool offers_http2(const char *method, bool alone)
 {
 	static const char refusal[] = "no TLS here\r\n";
-	struct told told = { .done = false };
-	struct seed_transfer *transfer;
 	struct server server;
-	struct seed_net *net;
+	struct told told;
 	char url[64];
 	const struct seed_net_request request = {
 		.method = method, .url = url, .alone = alone,
@@ -277,11 +282,7 @@ static bool offers_http2(const char *method, bool alone)
 
 	start(&server, refusal, strlen(refusal));
 	snprintf(url, sizeof(url), "https://localhost:%u/", server.port);
-	assert_int_equal(seed_net_new(SEED_ANSWERS_ALL_BYTES, &net), 0);
-	assert_int_equal(seed_net_send(net, &request, on_answer, &told, &transfer), 0);
-	until_done(net, &told);
-	stop(&server);
-	seed_net_free(net);
+	told = exchange(&server, &request);
 	assert_int_not_equal(told.error.code, 0);
 	assert_int_equal(server.head[0], TLS_HANDSHAKE);
 	assert_non_null(memmem(server.head, server.head_len, "\x08http/1.1", 9));
@@ -304,10 +305,8 @@ static void ends_what_stands_still(void **state)
 {
 	static const char text[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 	int64_t start_ms = seed_clock_now_ms();
-	struct told told = { .done = false };
-	struct seed_transfer *transfer;
 	struct server server;
-	struct seed_net *net;
+	struct told told;
 	char url[64];
 	const struct seed_net_request request = {
 		.method = "GET", .url = url, .stall_s = 2, .deadline_ms = start_ms + 60000, .limit_bytes = 4096,
@@ -316,13 +315,9 @@ static void ends_what_stands_still(void **state)
 	SEED_UNUSED(state);
 	start_slow(&server, text, strlen(text), strlen(text) - 1);
 	snprintf(url, sizeof(url), "http://127.0.0.1:%u/", server.port);
-	assert_int_equal(seed_net_new(SEED_ANSWERS_ALL_BYTES, &net), 0);
-	assert_int_equal(seed_net_send(net, &request, on_answer, &told, &transfer), 0);
-	until_done(net, &told);
+	told = exchange(&server, &request);
 	assert_int_equal(told.error.code, ETIMEDOUT);
 	assert_in_range(seed_clock_now_ms() - start_ms, 2000, 30000);
-	stop(&server);
-	seed_net_free(net);
 }
 
 static const struct {
