@@ -64,8 +64,8 @@ enum phase fetch_enter(struct generation *generation)
 	return err ? attempt_not_sent(generation, err) : PHASE_STAY;
 }
 
-/* The URL is refused: it may have expired. If the service can reissue it, that is tried
- * before the attempt counts as failed. */
+/* The URL is refused: it may have expired, which stores say by 403, or by 400 (a signature of Google's,
+ * "ExpiredToken" of S3). If the service can reissue it, that is tried before the attempt counts as failed. */
 static bool ask_for_new_url(struct generation *generation)
 {
 	if (generation->adopting || generation->reissued)
@@ -98,11 +98,9 @@ static enum phase not_ok(struct generation *generation, const struct seed_net_an
 	error.http_status = (int)answer->status;
 	if (is_passing(answer->status))
 		return attempt_failed(generation, SEED_FAILURE_BUSY, &error, answer->retry_after_ms);
-	if (!gone)
-		return attempt_failed(generation, SEED_FAILURE_FAILED, &error, -1);
 	if (ask_for_new_url(generation))
 		return PHASE_POLL;
-	return attempt_failed(generation, SEED_FAILURE_GONE, &error, -1);
+	return attempt_failed(generation, gone ? SEED_FAILURE_GONE : SEED_FAILURE_FAILED, &error, -1);
 }
 
 static enum phase follow_redirect(struct generation *generation, const char *target)

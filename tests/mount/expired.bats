@@ -18,15 +18,24 @@ load helper
 	has_not "$(status_texts fox)" "Retrying once"
 }
 
-@test "kie: 404 and 410 are deaths of a URL, too" {
+@test "kie: other refusals may be deaths of a URL, too" {
 	mount_seed
-	for code in 404 410; do
+	for code in 404 410 400 401 302; do
 		faults "[{\"on\":\"image\",\"nth\":1,\"do\":{\"status\":$code,\"body\":\"gone\"}}]"
 		write "fox$code" "a fox of $code"
 		is_verified "fox$code"
 		same 1 "$(count create "$code")"
 	done
-	same 2 "$(count mint)"
+	same 5 "$(count mint)"
+}
+
+@test "kie: a URL that is refused by HTTP 400 after it was reissued fails the attempt" {
+	mount_seed
+	faults '[{"on":"image","times":2,"do":{"status":400,"body":"ExpiredToken"}}]'
+	write fox "a fox"
+	is_verified fox
+	same "2 1 3" "$(count create) $(count mint) $(count image)"
+	has "$(record fox '.attempts[0].error.message')" "HTTP 400"
 }
 
 @test "kie: a URL is reissued once, and asked for again until it lives" {
