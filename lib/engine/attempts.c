@@ -112,14 +112,25 @@ enum phase attempt_end(struct generation *generation, const struct seed_error *e
 	return generation_fail(generation, error);
 }
 
-/* The phase in which it waits until it asks again. If the service has no new URL, the
- * old one stays: it may work again. */
-static enum phase wait_until(struct generation *generation, enum seed_failure failure,
-			     int64_t wake_ms)
+static bool asks_for_new_url(const struct generation *generation)
+{
+	return generation->phase == PHASE_POLL && generation->task.stage == SEED_STAGE_REISSUE;
+}
+
+/* The old URL stays, which is another host's: it may work again, whatever the service said, or if
+ * it cannot be asked. If it was not answered, it is asked once more; when it said so. */
+static int64_t not_reissued(struct generation *generation, enum seed_failure failure, int64_t delay_ms)
+{
+	if (failure != SEED_FAILURE_GONE)
+		generation->reissue_ms = delay_ms > 0 ? seed_clock_now_ms() + delay_ms : 0;
+	return -1;
+}
+
+/* The phase in which it waits until it asks again. */
+static enum phase wait_until(struct generation *generation, int64_t wake_ms)
 {
 	bool fetches = generation->phase == PHASE_FETCH || generation->phase == PHASE_FETCH_WAIT ||
-		       generation->phase == PHASE_VERIFY ||
-		       (generation->task.stage == SEED_STAGE_REISSUE && failure == SEED_FAILURE_GONE);
+		       generation->phase == PHASE_VERIFY || asks_for_new_url(generation);
 
 	generation->wake_ms = wake_ms;
 	return fetches ? PHASE_FETCH_WAIT : PHASE_POLL_WAIT;
@@ -200,8 +211,7 @@ static enum phase ask_again(struct generation *generation, enum seed_failure fai
 	if (delay_ms <= 0 || generation->shelved)
 		delay_ms = backoff_ms(generation);
 	generation->learned = true;
-	return wait_until(generation, failure,
-			  attempt_ask_at_ms(generation, seed_clock_now_ms() + delay_ms));
+	return wait_until(generation, attempt_ask_at_ms(generation, seed_clock_now_ms() + delay_ms));
 }
 
 static enum phase again(struct generation *generation, enum seed_failure failure,
@@ -229,7 +239,7 @@ static enum phase shelve(struct generation *generation, enum seed_failure failur
 	generation_release_slot(generation);
 	disk_step(generation, STEP_MARK); /* then they are answered: by then the record has the error */
 	generation_let_others_on(generation);
-	return wait_until(generation, failure, failure == SEED_FAILURE_REFUSED ? INT64_MAX :
+	return wait_until(generation, failure == SEED_FAILURE_REFUSED ? INT64_MAX :
 			  seed_clock_now_ms() + backoff_ms(generation));
 }
 
@@ -386,6 +396,8 @@ enum phase attempt_failed(struct generation *generation, enum seed_failure failu
 
 	if (generation->adopting)
 		return adoption_failed(generation, failure, &error, delay_ms);
+	if (asks_for_new_url(generation))
+		delay_ms = not_reissued(generation, failure, delay_ms);
 	verdict = seed_failure_verdict(failure, paid, due);
 	attempt_trouble(generation, failure, &error);
 	if (!paid)

@@ -1,6 +1,7 @@
 /* The picture's bytes: kept from an answer, or downloaded. */
 #include <unistd.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/url.h"
 #include "lib/engine/internal.h"
 
@@ -68,9 +69,9 @@ enum phase fetch_enter(struct generation *generation)
  * "ExpiredToken" of S3). If the service can reissue it, that is tried before the attempt counts as failed. */
 static bool ask_for_new_url(struct generation *generation)
 {
-	if (generation->adopting || generation->reissued)
+	if (generation->adopting || seed_clock_now_ms() < generation->reissue_ms)
 		return false;
-	generation->reissued = true;
+	generation->reissue_ms = INT64_MAX;
 	if (!exchange_can(generation, SEED_STAGE_REISSUE))
 		return false;
 	generation_log(generation, SEED_LOG_IMAGE "Image URL refused: asking for a new one");

@@ -253,7 +253,7 @@ struct generation {
 	unsigned backoffs;    /* in a row */
 	int held_code;        /* the errno that the log has of what is lacking */
 	unsigned redirects;
-	bool reissued;
+	int64_t reissue_ms;   /* when a new URL may be asked for; INT64_MAX: that was answered */
 	char *fetch_url;      /* where the redirects have led */
 
 	struct seed_transfer *look; /* progress.c; NULL: none under way */

@@ -64,6 +64,33 @@ load helper
 	same "1 1 2" "$(count create) $(count mint) $(count image)"
 }
 
+@test "kie: while no new URL is to be had, the old one is asked for" {
+	mount_seed
+	while IFS=$'\t' read -r name answer; do
+		faults "[{\"on\":\"image\",\"nth\":1,\"do\":{\"status\":403,\"body\":\"not yet\"}},{\"on\":\"mint\",\"do\":$answer}]"
+		write "$name" "a fox $name"
+		is_verified "$name"
+		same "1 2" "$(count create "a fox $name") $(count image "a fox $name")"
+	done <<-'END'
+		later	{"status":429,"retry_after":"200"}
+		busy	{"status":503,"retry_after":"200"}
+		limited	{"code":429}
+		reset	{"reset":true}
+		closed	{"close":true}
+	END
+	same 5 "$(count mint)"
+}
+
+@test "kie: and a new one once more, when the service has said so" {
+	mount_seed
+	faults '[{"on":"image","times":4,"do":{"status":403,"body":"expired"}},
+		{"on":"mint","nth":1,"do":{"status":429,"retry_after":"1"}}]'
+	write fox "a fox"
+	is_verified fox
+	same "1 2" "$(count create) $(count mint)"
+	same true "$(log_of mint -s '.[1].time - .[0].time >= 1000')"
+}
+
 @test "kie: a URL that died while nothing was mounted is reissued" {
 	mount_seed
 	faults '[{"on":"image","nth":1,"do":{"hold":true}}]'
