@@ -52,6 +52,13 @@ static errint_t check_free(struct fs *fs, const char *name)
 	return 0;
 }
 
+errint_t prompt_make(struct fs *fs, const char *name, bool exclusive)
+{
+	errint_t err = seed_files_touch(seed_store_area(fs->store, SEED_AREA_PROMPTS), name, exclusive);
+
+	return err && folder_is_blocked(fs, SEED_AREA_PROMPTS, name) ? -EIO : err;
+}
+
 errint_t prompt_check_name(struct fs *fs, const char *name)
 {
 	errint_t err = seed_text_check_name(name);

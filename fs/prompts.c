@@ -1,6 +1,5 @@
 /* prompts/: the folder, whose files are prompts and scratch files. */
 #include <fcntl.h>
-#include <unistd.h>
 
 #include "fs/scratch.h"
 #include "fs/writing.h"
@@ -9,7 +8,7 @@
 static errint_t make_prompt(struct fs *fs, const char *path, struct fuse_file_info *fi)
 {
 	errint_t err = prompt_check_name(fs, path);
-	int flags = fi->flags, fd;
+	bool exclusive = fi->flags & O_EXCL;
 
 	if (err)
 		return err;
@@ -18,17 +17,9 @@ static errint_t make_prompt(struct fs *fs, const char *path, struct fuse_file_in
 	if (scratch_hides(fs, path)) {
 		scratch_show(fs, path);
 		fi->flags |= O_TRUNC;
-		flags &= ~O_EXCL;
+		exclusive = false;
 	}
-	/* Where a FIFO was put, nobody waits for its reader. */
-	fd = openat(seed_store_area(fs->store, SEED_AREA_PROMPTS), path,
-		    O_WRONLY | O_CREAT | (flags & O_EXCL) | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-	if (fd < 0) {
-		err = -errno;
-		return folder_is_blocked(fs, SEED_AREA_PROMPTS, path) ? -EIO : err;
-	}
-	close(fd);
-	return 0;
+	return prompt_make(fs, path, exclusive);
 }
 
 static errint_t make_scratch(struct fs *fs, fuse_req_t req, const char *path, const char *name,

@@ -1,7 +1,5 @@
 /* rename(2) below prompts/, and out of history/ into images/. */
-#include <fcntl.h>
 #include <linux/fs.h>
-#include <unistd.h>
 
 #include "fs/scratch.h"
 #include "fs/writing.h"
@@ -114,18 +112,6 @@ static void scratch_committed(struct fs *fs, fuse_req_t req, int code, void *con
 	renaming_free(fs, renaming);
 }
 
-/* Text that is only white space starts nothing and changes nothing, but the file exists. */
-static errint_t keep_empty(struct fs *fs, const char *to)
-{
-	int fd = openat(seed_store_area(fs->store, SEED_AREA_PROMPTS), to,
-			O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-
-	if (fd < 0)
-		return -errno;
-	close(fd);
-	return 0;
-}
-
 /* Takes the text. */
 static void commit_scratch(struct fs *fs, fuse_req_t req, const char *from, const char *to,
 			   struct scratch_text *scratch)
@@ -206,8 +192,8 @@ static void rename_scratch(struct fs *fs, fuse_req_t req, struct scratch *file,
 		commit_scratch(fs, req, from, to, &scratch);
 		return;
 	}
-	if (!err)
-		err = keep_empty(fs, to);
+	if (!err) /* white space starts nothing and changes nothing, but the file exists */
+		err = prompt_make(fs, to, false);
 	if (!err)
 		took_name(fs, req, from, to);
 	else

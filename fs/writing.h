@@ -55,6 +55,9 @@ void writing_create(struct fs *fs, fuse_req_t req, struct found *found,
 
 /* Whether a path may be a prompt's: the rules for names, and no folder in its place. */
 errint_t prompt_check_name(struct fs *fs, const char *name) SEED_MUST_CHECK;
+/* Its file is there, empty unless it was there (exclusive: -EEXIST). Starts nothing. -EIO where something
+ * else stands, with a line in the log. */
+errint_t prompt_make(struct fs *fs, const char *name, bool exclusive) SEED_MUST_CHECK;
 /* `rm prompts/NAME`; replies when it is done. */
 void prompt_remove(struct fs *fs, fuse_req_t req, const char *name);
 /* A folder is about to take NAME, which a backup hides: makes the name free, as it

@@ -15,7 +15,6 @@
 #define NO_IMAGE "has no record, and is no image of seedfs"
 
 /* PNG, "11.2.1 IHDR": signature, length, type, width, height. */
-#define PNG_HEAD_BYTES 24
 
 static errint_t no_memory(struct seed_error *error)
 {
@@ -104,13 +103,6 @@ errint_t seed_adopt_picture_load(const struct seed_store *store, const struct se
 
 /* ---- a row of its own ---- */
 
-static uint32_t number_at(const char *data)
-{
-	const unsigned char *at = (const unsigned char *)data;
-
-	return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
-}
-
 static int64_t time_of(const struct seed_store *store, const struct seed_adopt_picture *picture)
 {
 	struct stat st;
@@ -128,15 +120,13 @@ static errint_t make_row(const struct seed_store *store, const struct seed_adopt
 	size_t bytes;
 	errint_t err = load(store, picture, PICTURE_MAX_BYTES, NO_IMAGE, &data, &bytes, error);
 
-	if (!err && (bytes < PNG_HEAD_BYTES || memcmp(data, "\x89PNG\r\n\x1a\n\0\0\0\rIHDR", 16) != 0))
+	if (!err && !seed_store_read_sides(data, bytes, &row->image))
 		err = damaged(error, picture, NO_IMAGE);
 	if (!err)
 		err = seed_sha256(data, bytes, row->image.sha256, error);
 	if (!err) {
 		row->state = SEED_STATE_VERIFIED;
 		row->image.bytes = bytes;
-		row->image.width = number_at(data + 16);
-		row->image.height = number_at(data + 20);
 		row->progress = 1;
 		row->verified_ms = row->created_ms = time_of(store, picture);
 	}

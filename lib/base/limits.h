@@ -71,6 +71,9 @@ enum {
 	SEED_IMAGE_MAX_SIDE = 16384,
 	/* Area: 4096x4096 is the largest that a service sells, four times that. */
 	SEED_IMAGE_MAX_PIXELS = 64 * 1024 * 1024,
+	/* An image as it is stored: SEED_IMAGE_MAX_PIXELS of three bytes that nothing makes smaller, and texts. What
+	 * is larger in an image's place is none, and is not read to its end. */
+	SEED_STORED_MAX_BYTES = 256 * 1024 * 1024,
 	/* A colour profile: as much as a JPEG can hold (255 segments). */
 	SEED_PROFILE_MAX_BYTES = 16 * 1024 * 1024,
 	/* `man seed`: the source's own texts, as they are read; and how many. */

@@ -253,6 +253,20 @@ static bool leads_out(int dirfd, const char *path)
 	return dirfd != AT_FDCWD && strchr(path, '/') && !seed_files_is_below(dirfd, path);
 }
 
+errint_t seed_files_touch(int dirfd, const char *path, bool exclusive)
+{
+	int fd;
+
+	if (leads_out(dirfd, path))
+		return -ENOTDIR;
+	fd = openat(dirfd, path, O_WRONLY | O_CREAT | (exclusive ? O_EXCL : 0) | O_CLOEXEC | O_NOFOLLOW |
+		    O_NONBLOCK, 0600);
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
 errint_t seed_files_mkdir(int dirfd, const char *path, mode_t mode)
 {
 	errint_t err;

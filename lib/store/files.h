@@ -109,6 +109,10 @@ bool seed_files_is_of(int dirfd, const char *path, uint64_t bytes);
 /* Whether a file stands there: 1, 0 or -errno; -EISDIR: a folder does. */
 int seed_files_has_file(int dirfd, const char *path);
 
+/* Makes an empty file; one that is there stays as it is (exclusive: -EEXIST). Waits for nobody where a FIFO
+ * stands (-ENXIO); -ENOTDIR through a link. */
+errint_t seed_files_touch(int dirfd, const char *path, bool exclusive) SEED_MUST_CHECK;
+
 /* Whether both names are there and are one file: after a rename that was cut off, a file
  * system without a journal may show both. */
 bool seed_files_are_same(int a_dirfd, const char *a, int b_dirfd, const char *b);

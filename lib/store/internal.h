@@ -150,7 +150,7 @@ errint_t seed_store_thumb_get(const struct seed_store *store, uint64_t file, int
 errint_t seed_store_thumb_put(struct seed_store *store, uint64_t file, int64_t time_ns,
 			      const void *data, size_t len) SEED_MUST_CHECK;
 
-/* The sum of all that follows. -EIO; -ENOMEM. */
+/* The sum of all that follows. -EFBIG: no image of ours is as large, and nothing was read; -EIO; -ENOMEM. */
 errint_t seed_store_hash(int fd, char hex[SEED_SHA256_HEX_BYTES]) SEED_MUST_CHECK;
 
 /* ---- changing.c ---- */

@@ -81,7 +81,13 @@ errint_t seed_store_hash(int fd, char hex[SEED_SHA256_HEX_BYTES])
 	unsigned char sum[EVP_MAX_MD_SIZE], buffer[65536];
 	unsigned len = 0;
 	ssize_t n = 0;
+	struct stat st;
 	bool ok = hash && EVP_DigestInit_ex(hash, EVP_sha256(), NULL);
+
+	if (fstat(fd, &st) < 0 || st.st_size > SEED_STORED_MAX_BYTES) {
+		EVP_MD_CTX_free(hash);
+		return -EFBIG;
+	}
 
 	while (ok && (n = read(fd, buffer, sizeof(buffer))) > 0)
 		ok = EVP_DigestUpdate(hash, buffer, (size_t)n);

@@ -7,14 +7,25 @@
 #include "lib/store/files.h"
 #include "lib/store/internal.h"
 
-/* A PNG's width and height: big-endian, behind its signature and IHDR's head. */
-#define PNG_SIDES_AT 16
-#define PNG_SIDES_BYTES 8
+#define PNG_BEGINS "\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
+#define PNG_SIDES_AT (sizeof(PNG_BEGINS) - 1)
+#define PNG_HEAD_BYTES (PNG_SIDES_AT + 8)
 
 static uint32_t big_endian(const unsigned char *bytes)
 {
 	return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 |
 	       bytes[3];
+}
+
+bool seed_store_read_sides(const void *data, size_t bytes, struct seed_image_info *image)
+{
+	const unsigned char *sides = (const unsigned char *)data + PNG_SIDES_AT;
+
+	if (bytes < PNG_HEAD_BYTES || memcmp(data, PNG_BEGINS, PNG_SIDES_AT) != 0)
+		return false;
+	image->width = big_endian(sides);
+	image->height = big_endian(sides + 4);
+	return true;
 }
 
 /* Nothing but its size: the row beside it tells the rest. */
@@ -34,23 +45,24 @@ static errint_t measure(struct seed_store *store, const char *version,
 			struct seed_image_info *image, int64_t *wall_ms)
 {
 	int fd = seed_store_picture_open(store, SEED_AREA_HISTORY, version);
-	unsigned char sides[PNG_SIDES_BYTES];
+	unsigned char head[PNG_HEAD_BYTES];
 	struct stat st;
 	errint_t err = 0;
+	ssize_t n = 0;
 
 	if (fd == -EAGAIN)
 		return measure_placeholder(store, version, image);
 	if (fd < 0)
 		return fd;
-	if (fstat(fd, &st) < 0 || pread(fd, sides, sizeof(sides), PNG_SIDES_AT) != PNG_SIDES_BYTES)
+	if (fstat(fd, &st) < 0 || (n = pread(fd, head, sizeof(head), 0)) < 0)
 		err = -EIO;
+	else if (!seed_store_read_sides(head, (size_t)n, image))
+		err = -EBADMSG;
 	if (!err)
 		err = seed_store_hash(fd, image->sha256);
 	close(fd);
 	if (err)
 		return err;
-	image->width = big_endian(sides);
-	image->height = big_endian(sides + 4);
 	image->bytes = (uint64_t)st.st_size;
 	*wall_ms = seed_clock_file_ms(&st.st_mtim);
 	return 0;
@@ -61,7 +73,8 @@ static bool is_same_image(const struct seed_image_info *row, const struct seed_i
 	return *image->sha256 ? strcmp(row->sha256, image->sha256) == 0 : row->bytes == image->bytes;
 }
 
-/* Whether the row beside a version is this image's: 1, 0 or -errno. */
+/* Whether the row beside a version is this image's: 1, 0 (there is none that tells of an image), -EBADMSG
+ * (it tells of another: the file was damaged, and must not be taken for what was verified) or -errno. */
 static int is_row_of(struct seed_store *store, const char *row, const struct seed_image_info *image)
 {
 	struct seed_record record = { 0 };
@@ -76,8 +89,9 @@ static int is_row_of(struct seed_store *store, const char *row, const struct see
 	if (err)
 		return 0;
 	err = seed_record_parse(json, len, &record);
-	is = !err && record.state == SEED_STATE_VERIFIED &&
-	     is_same_image(&record.image, image);
+	is = !err && record.state == SEED_STATE_VERIFIED;
+	if (is && !is_same_image(&record.image, image))
+		is = *image->sha256 ? -EBADMSG : 0;
 	seed_record_release(&record);
 	free(json);
 	return err == -ENOMEM ? err : is;
@@ -115,11 +129,11 @@ static errint_t plan_row(struct seed_store *store, struct seed_renames *list, co
 	if (!seed_store_version_row(old, row) || !seed_store_record_path(name, to))
 		return -ENAMETOOLONG;
 	err = measure(store, old, &image, &wall_ms);
-	if (err)
-		return err;
-	is_own = is_row_of(store, row, &image);
+	is_own = err ? err : is_row_of(store, row, &image);
+	if (is_own == -EBADMSG || is_own == -EFBIG)
+		seed_store_note(store, "history/%s is not the image that was verified: it is damaged, and not restored", old);
 	if (is_own < 0)
-		return is_own;
+		return is_own == -EFBIG ? -EBADMSG : is_own;
 	if (!is_own && !*image.sha256)
 		return -EAGAIN; /* nobody knows of what picture it keeps the place */
 	if (is_own)

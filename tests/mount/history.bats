@@ -107,6 +107,38 @@ hash_of() { # FILE below the mount
 	same fox.png "$(ls "$MNT/images")"
 }
 
+@test "s3: a version that was damaged is not restored, and stays what it is" {
+	local version=$STATE/history/fox/0001.png row
+
+	mount_seed
+	write fox "first"
+	write fox "second"
+	two=$(hash_of images/fox.png)
+	cp "$version" "$DIR/whole.png"
+	row=$(<"$STATE/history/fox/0001.json")
+	damage() { # COMMAND…
+		cp "$DIR/whole.png" "$version"
+		"$@"
+		run timeout -s KILL 20 mv "$MNT/history/fox/0001.png" "$MNT/images/fox.png"
+		has "$output" "Bad message"
+		has "$(status_texts fox | tail -n 1)$(tail -n 1 "$MNT/status")" "history/fox/0001.png is not the image that was verified"
+		same "$two" "$(hash_of images/fox.png)"
+		same second "$(record fox .prompt)"
+	}
+	damage dd of="$version" if=/dev/zero bs=1 seek=40000 count=4 conv=notrunc status=none
+	damage truncate -s 30000 "$version"
+	damage truncate -s 0 "$version"
+	damage truncate -s 1T "$version"
+	damage cp "$STATE/images/fox.png" "$version"
+	same "$row" "$(<"$STATE/history/fox/0001.json")"
+	# Nor is what is no image, where no record says what it was.
+	rm "$STATE/history/fox/0001.json"
+	damage dd of="$version" if=/dev/urandom bs=5000 count=1 status=none
+	cp "$DIR/whole.png" "$version"
+	mv "$MNT/history/fox/0001.png" "$MNT/images/fox.png"
+	same "2048x1152" "$(record fox .resolution)"
+}
+
 @test "s1: mv from history to another name's image is refused" {
 	mount_seed
 	write fox "a fox"

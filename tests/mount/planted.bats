@@ -281,6 +281,20 @@ plant_spent() { # WHAT
 	mkdir "$MNT/prompts/folder"
 }
 
+@test "s7: nor does a rename of an empty file wait for it" {
+	mount_seed
+	mkfifo "$STATE/prompts/fifo" "$STATE/prompts/other"
+	: >"$MNT/prompts/.new"
+	run timeout -s KILL 20 mv -T "$MNT/prompts/.new" "$MNT/prompts/fifo"
+	has "$output" "Input/output error"
+	mkdir "$DIR/from"
+	: >"$DIR/from/other"
+	fails timeout -s KILL 20 rsync -a "$DIR/from/" "$MNT/prompts/"
+	has "$(status_texts fifo)" "What stands at prompts/fifo in the state directory"
+	write owl "an owl"
+	is_verified owl
+}
+
 @test "s3: where a link or a FIFO stands in an image's place, an open ends, and the log says what to do" {
 	local name
 

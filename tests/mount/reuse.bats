@@ -394,6 +394,16 @@ is_answered() { # NAME TEXT
 	is_answered elk "a fox"
 }
 
+@test "s2.6: nor is a file that is larger than any image read to its end" {
+	mount_seed -o reuse
+	write fox "a fox"
+	truncate -s 8T "$STATE/images/fox.png" 2>/dev/null || truncate -s 2T "$STATE/images/fox.png"
+	same ok "$(timeout 30 python3 "$FS" write "$MNT/prompts/hare" "a fox")"
+	same 2 "$(count submit)"
+	has "$(<"$MNT/status")" "images/fox.png is not the image that was verified: it is not reused"
+	stop_seedfs
+}
+
 @test "s2.6: and which of many it is, also in a folder that was renamed" {
 	mount_seed -o reuse
 	mkdir "$MNT/prompts/a"
