@@ -1,4 +1,5 @@
 /* After a restart: takes up the generations in the journal. */
+#include "lib/base/clock.h"
 #include "lib/engine/internal.h"
 
 /* A prompt that no service knows yet may be sent to any service. But one that was to be
@@ -14,13 +15,78 @@ static bool may_be_asked_here(const struct seed_engine *engine, const struct see
 	       (strcmp(record->step, "queued") == 0 || strcmp(record->step, "adopt") == 0);
 }
 
+/* ---- a late task and its retry (attempts.c), each with a row of its own ---- */
+
+static const struct seed_attempt *attempt_of(const struct seed_record *record, const char *task_id)
+{
+	for (int i = 0; i < record->attempt_count; i++)
+		if (record->attempts[i].task_id && strcmp(record->attempts[i].task_id, task_id) == 0)
+			return &record->attempts[i];
+	return NULL;
+}
+
+/* NULL: it is none, or its service gave it no id. */
+static const char *late_task_id(const struct seed_record *row)
+{
+	return row->superseded && row->attempt_count == 1 ? row->attempts[0].task_id : NULL;
+}
+
+/* Whose first attempt it was. It is older, so it has been taken up. A store that hosts share knows that itself. */
+static struct generation *retry_of(const struct seed_engine *engine, const struct seed_record *row)
+{
+	const char *id = late_task_id(row);
+
+	for (struct generation *g = engine->generations; g && id && !engine->shared; g = g->next)
+		if (g->link_same && !g->late && attempt_of(&g->record, id))
+			return g;
+	return NULL;
+}
+
+/* Its retry has failed, and the stop came before the row said that the name is this one's. */
+static bool inherits(struct seed_engine *engine, struct seed_record *row)
+{
+	const char *id = late_task_id(row);
+	struct seed_record failed = { 0 };
+	struct seed_error error;
+	bool is = false;
+
+	if (id && !engine->shared && !engine_find(engine, row->name) &&
+	    seed_store_record_read(engine->store, row->name, &failed) == 0)
+		is = failed.state == SEED_STATE_FAILED && attempt_of(&failed, id);
+	if (is) {
+		seed_record_take_attempt(row, &failed, seed_clock_wall_ms());
+		seed_error_recall(&failed.error, &error);
+		seed_error_keep(&row->error, &error);
+		row->superseded = false;
+	}
+	seed_record_release(&failed);
+	return is;
+}
+
+static enum phase beside(struct generation *late, struct generation *retry)
+{
+	const struct seed_attempt *attempt = attempt_of(&retry->record, late->record.attempts[0].task_id);
+
+	/* The stop came between their two rows: that one goes on with the task itself. */
+	if (!attempt->ended_ms)
+		return generation_give_up(late, ECANCELED);
+	late->main = retry;
+	retry->late = late;
+	late->asked = retry->asked;
+	if (!generation_share_name(late, retry))
+		generation_part_from_late(late);
+	return resume_phase(late);
+}
+
 errint_t resume_row(struct seed_engine *engine, struct seed_record *record, bool newest)
 {
 	bool marked = record->superseded;
 	bool refit = may_be_asked_here(engine, record) &&
 		     (!record->provider || strcmp(record->provider, engine->config.provider->name) != 0);
-	struct generation *generation = NULL;
+	struct generation *generation = NULL, *retry = newest ? NULL : retry_of(engine, record);
+	bool inherited = !newest && !retry && inherits(engine, record);
 
+	newest = newest || inherited;
 	if (!refit || generation_ask_here(engine, record) == 0)
 		generation = generation_new(engine, record, newest);
 	if (!generation) {
@@ -28,9 +94,10 @@ errint_t resume_row(struct seed_engine *engine, struct seed_record *record, bool
 		return -ENOMEM;
 	}
 	generation->resumed = true;
-	machine_start(generation, engine->shared ? PHASE_CLAIM : resume_phase(generation));
+	machine_start(generation, engine->shared ? PHASE_CLAIM :
+				  retry ? beside(generation, retry) : resume_phase(generation));
 	/* Only the newer one's row says so, and that one may end before this. */
-	if (!newest && !marked && !generation_is_over(generation))
+	if ((inherited || (!newest && !marked)) && !generation_is_over(generation))
 		disk_step(generation, STEP_MARK);
 	return 0;
 }

@@ -150,6 +150,18 @@ all_end() { # THREE OUTCOMES
 	same 1 "$(count accepted)"
 }
 
+@test "s2.6: also where nothing was mounted between the two" {
+	OPTIONS=timeout=4 same_text_thrice '{"duration_ms":12000}' '{"duration_ms":2000,"fail":{"code":"500","msg":"no"}}'
+	WAIT=30 received accepted 2
+	kill_seedfs
+	umount -l "$MNT"
+	mount_seed -o reuse,timeout=4
+	WAIT=30 wait_until is_verified fox
+	same ok "$(try_write owl "a fox")"
+	same ok "$(try_write hare "a fox")"
+	same 2 "$(count submit)"
+}
+
 # Its failure is on its way to the disk when the other one asks.
 @test "s2.6: a kept one that has failed for good is not waited for" {
 	slow_fsync 400
