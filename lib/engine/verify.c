@@ -154,6 +154,7 @@ static enum phase verify_again(struct generation *generation)
 enum phase verify_event(struct generation *generation, const struct event *event)
 {
 	const struct seed_image_result *picture = event->picture;
+	struct seed_error error;
 
 	if (event->kind != EVENT_PICTURE)
 		return PHASE_STAY;
@@ -166,9 +167,11 @@ enum phase verify_event(struct generation *generation, const struct event *event
 		return verified(generation, picture);
 	if (picture->local)
 		return lacking(generation, picture->error.code, picture->error.message);
-	if (picture->error.code == EBADMSG && ask_for_another(generation, &picture->error))
+	error = picture->error; /* it may show how the bytes begin, which whoever sent them has chosen */
+	exchange_scrub(generation, &error);
+	if (error.code == EBADMSG && ask_for_another(generation, &error))
 		return PHASE_POLL;
-	return attempt_failed(generation, SEED_FAILURE_FAILED, &picture->error, -1);
+	return attempt_failed(generation, SEED_FAILURE_FAILED, &error, -1);
 }
 
 /* The kept answer of an earlier mount, a duplicate of the bytes (they are kept

@@ -182,7 +182,11 @@ static void read_result(struct seed_task *task, const struct seed_response *resp
 		step->kind = SEED_STEP_WAIT;
 	} else if (response->status < 200 || response->status > 299) {
 		seed_reply_refuse(step, response, json, "HTTP", response->status);
-	} else if (!take_image(task, json, step)) {
+	} else if (take_image(task, json, step)) {
+		return;
+	} else if (response->status != 200) { /* a gateway's: it is on its way */
+		seed_reply_backoff(step, response);
+	} else {
 		seed_reply_fail(step, EIO, response->status, "no image URL in the answer");
 	}
 }

@@ -168,6 +168,16 @@ in_order() { # FILE TEXT…
 	has_not "$(cat /proc/self/mounts)" "$KEY"
 }
 
+@test "s4: nor by the hand of an image host that knows it" {
+	KEY=test-5e9d21c4
+	echo "$KEY" >"$DIR/key"
+	mount_seed
+	faults "[{\"on\":\"image\",\"do\":{\"body\":\"$KEY\"}}]"
+	fails write fox "a fox"
+	has "$(record fox .error.message)" "neither PNG, JPEG nor WebP"
+	same "" "$(grep -rlF -- "$KEY" "$MNT/status" "$MNT/records" "$STATE/log" "$STATE/records" "$DIR/err" || true)"
+}
+
 @test "s4: a signed URL's query never appears in the log" {
 	mount_seed
 	faults '[{"on":"create","do":{"query":"X-Amz-Signature=topsecret&Expires=9"}}]'
