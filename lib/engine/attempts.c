@@ -404,7 +404,8 @@ enum phase attempt_failed(struct generation *generation, enum seed_failure failu
 		submission_ended(generation, failure, verdict);
 	if (!paid && failure == SEED_FAILURE_UNSURE)
 		generation->record.unsure = true;
-	if (failure == SEED_FAILURE_REFUSED && error.code == EKEYREJECTED)
+	/* 403 may be about its model: others find out for themselves. */
+	if (failure == SEED_FAILURE_REFUSED && error.code == EKEYREJECTED && error.http_status != 403)
 		generation->engine->key_refused = generation->engine->key_due = true;
 	switch (verdict) {
 	case SEED_VERDICT_AGAIN:

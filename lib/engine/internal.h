@@ -238,6 +238,8 @@ struct generation {
 	unsigned leaving; /* removals and restored images on their way: its steps wait for them */
 
 	int64_t queued_ms;    /* when it joined the queue */
+	int64_t not_before_ms; /* it is not sent: the service said so of it */
+	uint64_t refused_at;  /* engine->accepted and 1, when it was last answered 429; 0: it was not */
 	int64_t ask_until_ms; /* an open attempt that does not get through; INT64_MAX: none */
 	int64_t deadline_ms;  /* of the attempt, from its request's sending; INT64_MAX: none */
 	/* What the last question met: decides at the deadline. */
@@ -411,7 +413,9 @@ struct seed_engine {
 	/* queue.c: since when no submission gets through (0: they do), why, and
 	 * who tries it meanwhile. */
 	int64_t blocked_ms;
+	bool blocked_by_rate;      /* the service answers, but takes none (429) */
 	int64_t hold_until_ms;     /* no submission before */
+	uint64_t accepted;         /* submissions, by now */
 	struct seed_error blocked_error;
 	struct generation *probe;
 	unsigned outages;          /* back-offs in a row */

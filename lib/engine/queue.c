@@ -5,6 +5,9 @@
  * here) the queue is blocked. One generation tries for all, after a back-off or
  * when the service said. The others wait without a slot, each for at most its own
  * timeout, counted from when it could have been sent.
+ *
+ * A 429 may be about one model only. So the next to try is one that has not been answered yet; and
+ * who is answered 429 again although others were accepted meanwhile waits alone.
  */
 #include "lib/base/clock.h"
 #include "lib/engine/internal.h"
@@ -45,6 +48,36 @@ void queue_remove(struct generation *generation)
 
 /* ---- a service that accepts nothing ---- */
 
+/* Others were accepted since it was last answered so: it waits by itself. */
+static bool is_refused_alone(struct generation *generation, enum seed_failure failure, int64_t delay_ms)
+{
+	const uint64_t before = generation->refused_at, at = generation->engine->accepted + 1;
+	const bool alone = failure == SEED_FAILURE_BUSY && before && before != at;
+
+	if (alone && delay_ms <= 0)
+		delay_ms = seed_backoff_ms(generation->backoffs++);
+	generation->refused_at = failure == SEED_FAILURE_BUSY ? at : 0;
+	generation->not_before_ms = delay_ms > 0 ? seed_clock_now_ms() + delay_ms : 0;
+	if (alone)
+		generation_log(generation, SEED_LOG_REQUEST "Rate limited by the service, which accepts others: "
+			       "next try in %.1f s", (double)delay_ms / 1000);
+	return alone;
+}
+
+/* Whoever asks has no more time than its own. And what one was told holds the others for three quarters of
+ * their time; in the last they find out for themselves. */
+static int64_t hold_until_ms(struct seed_engine *engine, const struct generation *generation, int64_t delay_ms)
+{
+	int64_t now = seed_clock_now_ms(), until = now + delay_ms;
+	int64_t most = engine->blocked_ms + engine->config.timeout_ms / 4 * 3;
+
+	if (engine->blocked_by_rate && until > most) {
+		until = now + seed_backoff_ms(engine->outages++);
+		until = until > most ? until : most;
+	}
+	return until < generation->ask_until_ms ? until : generation->ask_until_ms;
+}
+
 void queue_block(struct generation *generation, enum seed_failure failure,
 		 const struct seed_error *error, int64_t delay_ms)
 {
@@ -52,7 +85,10 @@ void queue_block(struct generation *generation, enum seed_failure failure,
 	int64_t now = seed_clock_now_ms();
 	bool service_said;
 
+	if (is_refused_alone(generation, failure, delay_ms))
+		return;
 	engine->blocked_error = *error;
+	engine->blocked_by_rate = failure == SEED_FAILURE_BUSY;
 	if (!engine->blocked_ms)
 		engine->blocked_ms = now;
 	/* Several requests that were under way at once count as one outage. */
@@ -61,11 +97,7 @@ void queue_block(struct generation *generation, enum seed_failure failure,
 	service_said = delay_ms > 0 && failure == SEED_FAILURE_BUSY;
 	if (delay_ms <= 0)
 		delay_ms = seed_backoff_ms(engine->outages++);
-	engine->hold_until_ms = now + delay_ms;
-	/* Whoever asks has no more time than this; those behind it find out
-	 * for themselves. */
-	if (engine->hold_until_ms > generation->ask_until_ms)
-		engine->hold_until_ms = generation->ask_until_ms;
+	engine->hold_until_ms = hold_until_ms(engine, generation, delay_ms);
 	if (service_said && engine->shared)
 		seed_farmer_hold(engine->shared->farmer, engine->hold_until_ms - now, error);
 	generation_log(generation, SEED_LOG_REQUEST "%s: next try in %.1f s",
@@ -81,6 +113,7 @@ void queue_answered(struct generation *generation, bool got_through)
 		engine->probe = NULL;
 		engine->pump_ms = 0;
 	}
+	engine->accepted += got_through;
 	if (!got_through || !engine->blocked_ms)
 		return;
 	engine->blocked_ms = engine->hold_until_ms = 0;
@@ -163,14 +196,35 @@ static int64_t may_start_ms(const struct seed_engine *engine, int64_t now)
 	return engine->hold_until_ms > at ? engine->hold_until_ms : at;
 }
 
+/* NULL: none before *at. */
+static struct generation *next_to_ask(const struct seed_engine *engine, int64_t now, int64_t *at)
+{
+	struct generation *first = NULL;
+
+	*at = INT64_MAX;
+	for (struct generation *g = engine->queue_first; g; g = g->next_queued) {
+		if (g->not_before_ms > now) {
+			*at = g->not_before_ms < *at ? g->not_before_ms : *at;
+			continue;
+		}
+		if (!engine->blocked_ms || !engine->blocked_by_rate || attempt_begins(g))
+			return g;
+		if (!first)
+			first = g;
+	}
+	return first;
+}
+
 static int64_t pump(struct seed_engine *engine, int64_t now)
 {
 	while (engine->queue_first && !engine->stopping) {
-		struct generation *generation = engine->queue_first;
-		int64_t at = may_start_ms(engine, now);
+		int64_t at = may_start_ms(engine, now), next;
+		struct generation *generation = at > now ? NULL : next_to_ask(engine, now, &next);
 
 		if (at > now)
 			return at;
+		if (!generation)
+			return next;
 		queue_remove(generation);
 		if (engine->blocked_ms)
 			engine->probe = generation;

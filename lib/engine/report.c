@@ -75,6 +75,9 @@ static void tell_why(const struct generation *generation, int64_t now_ms, char *
 		return; /* the disk or the store has it: for a moment, or a line above says why */
 	} else if (engine->shared && engine->shared->trouble) {
 		snprintf(text, size, "waits for the store's object farm: %s", strerror(engine->shared->trouble));
+	} else if (generation->not_before_ms > now_ms && !attempt_begins(generation)) {
+		put_when(when, sizeof(when), generation->not_before_ms, now_ms);
+		snprintf(text, size, "waits: %s; next try%s", seed_error_words(&generation->trouble_error), when + 1);
 	} else if (engine->blocked_ms) {
 		put_when(when, sizeof(when), engine->hold_until_ms, now_ms);
 		snprintf(text, size, "waits: %s; next try%s", engine->blocked_error.message,

@@ -126,6 +126,74 @@ holds_nobody() { # RETRY-AFTER
 	holds_nobody 999999999999
 }
 
+# Three prompts are answered 429 again and again; their model has a limit of its own.
+limits_three() { # RETRY-AFTER; OPTIONS: the rest waits for none of their deadlines
+	mount_seed -o "timeout=20${OPTIONS:+,$OPTIONS}"
+	faults "[{\"on\":\"create\",\"prompt\":\"a fox\",\"do\":{\"status\":429$1}}]"
+	for name in fox fox2 fox3; do background start_write "$name" "a fox, $name"; done
+	wait_until is_told_to_wait fox
+	for name in owl hare elk; do background start_write "$name" "an $name"; done
+	for job in "${JOBS[@]:3}"; do job_ends 0 "$job"; done
+	for name in owl hare elk; do is_verified "$name"; done
+	for job in "${JOBS[@]:0:3}"; do
+		if ended "$job"; then fail "their time was over"; fi
+	done
+	same "3 3" "$(count accepted) $(log_of accepted .prompt | sort -u | wc -l)"
+}
+
+@test "s3: prompts that alone are answered 429 keep no others from being sent" {
+	limits_three ',"retry_after":"2"'
+	# And they are asked again, while others are accepted.
+	write wolf "a wolf"
+	wait_until received_more_than_six
+	faults '[]'
+	for job in "${JOBS[@]:0:3}"; do job_ends 0 "$job"; done
+	is_verified fox
+	is_verified fox3
+	same 7 "$(count accepted)"
+}
+
+is_queued() { # NAME
+	grep -q "^$1 .*waits" "$MNT/queue"
+}
+
+received_more_than_six() {
+	[ "$(count create "a fox")" -gt 6 ]
+}
+
+@test "s3: nor without Retry-After" {
+	limits_three ""
+}
+
+@test "s3: nor where one is told to wait for ever: the others are asked before their time is over" {
+	mount_seed -o timeout=12
+	faults '[{"on":"create","prompt":"a fox","do":{"status":429,"retry_after":"86400"}}]'
+	background start_write fox "a fox"
+	wait_until is_told_to_wait fox
+	background start_write fox2 "a fox, too"
+	wait_until is_queued fox2
+	background start_write owl "an owl"
+	for job in "${JOBS[@]}"; do job_ends 0 "$job"; done
+	same "close ETIMEDOUT close ETIMEDOUT ok" "$(<"$DIR/job.0") $(<"$DIR/job.1") $(<"$DIR/job.2")"
+	same 1 "$(count accepted)"
+}
+
+@test "s3: a prompt's 403 is its own: what waits for a job is sent, and 401 is the key's" {
+	mount_seed -o jobs=1
+	faults '[{"on":"create","prompt":"an ibis","do":{"delay_ms":1500}},
+		{"on":"create","prompt":"a fox","do":{"status":403,"code":403,"msg":"verify your organization to use this model"}}]'
+	background start_write ibis "an ibis"
+	received create 1
+	background start_write fox "a fox"
+	wait_until is_queued fox
+	for name in owl hare; do
+		background start_write "$name" "a $name"
+		wait_until is_queued "$name"
+	done
+	for job in "${JOBS[@]}"; do job_ends 0 "$job"; done
+	same "ok close EKEYREJECTED ok ok" "$(<"$DIR/job.0") $(<"$DIR/job.1") $(<"$DIR/job.2") $(<"$DIR/job.3")"
+}
+
 # --- what did not leave --------------------------------------------------------
 
 @test "s3: a request that did not leave is tried again, within one attempt" {
