@@ -398,6 +398,20 @@ static void check_paid(void)
 	}
 }
 
+/* An error beside an image of the same text, which was written once: somebody would pay for it again. */
+static void check_failed(int name)
+{
+	const int text = entries[name].prompt;
+
+	if (text < 0 || entries[name].image >= 0 || restored[name] || texts[text].commits != 1 ||
+	    entries[name].record.state != SEED_STATE_FAILED)
+		return;
+	for (int i = 0; i < VERSIONS_MAX; i++)
+		if (versions[i].name == name && tasks[versions[i].task].text == text)
+			broken("%s: T%d has failed, and the picture of its task %d is in the history", name_of(name),
+			       text, versions[i].task);
+}
+
 static void check_entry(int name)
 {
 	const struct entry *entry = &entries[name];
@@ -410,6 +424,7 @@ static void check_entry(int name)
 		broken("%s: picture %d, and the record is of another", name_of(name), entry->image);
 	if (!record->name)
 		return;
+	check_failed(name);
 	if (record->state == SEED_STATE_VERIFIED && entry->image < 0)
 		broken("%s: the record is verified, and there is no picture", name_of(name));
 	if (entry->prompt >= 0 && (record->state == SEED_STATE_QUEUED ||
