@@ -204,6 +204,7 @@ struct fs {
 	pthread_mutex_t inode_mutex; /* of the following and the inodes' fields */
 	struct seed_table paths, numbers; /* the inodes, by one and the other */
 	uint64_t number_salt;
+	uint64_t id_mask; /* inode_id() */
 	struct became became[BECAME_KEPT];
 	struct inode *root;
 	struct handle *handles;
@@ -236,7 +237,9 @@ struct inode *inode_get(struct fs *fs, struct found *found);
 void inode_forget(struct fs *fs, struct inode *inode, uint64_t count);
 void inode_put_handle(struct fs *fs, struct handle *handle); /* takes it off its inode */
 
-/* From the kernel's number; checks the magic. */
+/* What the kernel knows it by. Whoever can see the mount can read it (name_to_handle_at), so it is no address. */
+fuse_ino_t inode_id(const struct fs *fs, const struct inode *inode);
+/* From that; checks the magic. */
 struct inode *inode_of(struct fs *fs, fuse_ino_t number);
 
 /* The number that its inode has, or would have if it were looked up now. */

@@ -219,9 +219,15 @@ void inode_put_handle(struct fs *fs, struct handle *handle)
 	put_and_unlock(fs, handle->inode);
 }
 
+fuse_ino_t inode_id(const struct fs *fs, const struct inode *inode)
+{
+	return inode == fs->root ? FUSE_ROOT_ID : (uintptr_t)inode ^ fs->id_mask;
+}
+
 struct inode *inode_of(struct fs *fs, fuse_ino_t number)
 {
-	struct inode *inode = number == FUSE_ROOT_ID ? fs->root : (struct inode *)(uintptr_t)number;
+	struct inode *inode = number == FUSE_ROOT_ID ? fs->root :
+						       (struct inode *)(uintptr_t)(number ^ fs->id_mask);
 
 	assert(inode->magic == INODE_MAGIC);
 	atomic_store_explicit(&inode->asked, true, memory_order_relaxed);
@@ -276,19 +282,20 @@ size_t inodes_at(struct fs *fs, const struct node_type *type, const char *path,
 	pthread_mutex_lock(&fs->inode_mutex);
 	for (struct inode *inode = first_at(fs, hash); inode && count < room; inode = next_of(inode))
 		if (is_kept(inode) && is_at(inode, hash, type, path))
-			ids[count++] = (uintptr_t)inode;
+			ids[count++] = inode_id(fs, inode);
 	pthread_mutex_unlock(&fs->inode_mutex);
 	return count;
 }
 
 /* Adds those of one bucket, of very many the newest; false: another time, for room. */
-static bool add_kept(const struct inode *inode, fuse_ino_t *ids, size_t room, size_t *count)
+static bool add_kept(const struct fs *fs, const struct inode *inode, fuse_ino_t *ids, size_t room,
+		     size_t *count)
 {
 	size_t added = *count;
 
 	for (; inode && added < room; inode = next_of(inode))
 		if (is_kept(inode))
-			ids[added++] = (uintptr_t)inode;
+			ids[added++] = inode_id(fs, inode);
 	if (inode && *count > 0)
 		return false;
 	*count = added;
@@ -304,7 +311,7 @@ size_t inodes_kept(struct fs *fs, struct inodes_walk *walk, fuse_ino_t *ids, siz
 	if (walk->size != table->size) /* they stand elsewhere now */
 		*walk = (struct inodes_walk){ .size = table->size };
 	while (walk->bucket < table->size &&
-	       add_kept((struct inode *)table->buckets[walk->bucket], ids, room, &count))
+	       add_kept(fs, (struct inode *)table->buckets[walk->bucket], ids, room, &count))
 		walk->bucket++;
 	pthread_mutex_unlock(&fs->inode_mutex);
 	return count;
@@ -421,6 +428,9 @@ errint_t inodes_init(struct fs *fs, const struct node_type *root)
 	draft_sum_init(&fs->callback_drafts, SEED_CALLBACK_DRAFTS_ALL_BYTES);
 	if (getrandom(&fs->number_salt, sizeof(fs->number_salt), GRND_NONBLOCK) < 0)
 		fs->number_salt = (uint64_t)getpid();
+	if (getrandom(&fs->id_mask, sizeof(fs->id_mask), GRND_NONBLOCK) < 0)
+		fs->id_mask = (uint64_t)getpid() << 32;
+	fs->id_mask |= UINT64_C(1) << 63; /* no address gives 0 or FUSE_ROOT_ID */
 	if (seed_table_init(&fs->paths) != 0 || seed_table_init(&fs->numbers) != 0)
 		return -ENOMEM;
 	fs->root = inode_get(fs, &found);

@@ -24,8 +24,8 @@ void reply_open(fuse_req_t req, struct handle *handle, errint_t err)
 void reply_created(fuse_req_t req, struct handle *handle, errint_t err)
 {
 	struct inode *inode = handle->inode;
-	struct fuse_entry_param entry = { .generation = 1, .ino = (uintptr_t)inode };
 	struct fs *fs = handle->fs;
+	struct fuse_entry_param entry = { .generation = 1, .ino = inode_id(fs, inode) };
 
 	if (!err)
 		err = inode->type->getattr(fs, inode, &entry.attr, &entry.attr_timeout);
@@ -64,7 +64,7 @@ errint_t entry_fill(struct fs *fs, const struct found *found, struct inode *inod
 {
 	errint_t err;
 
-	*entry = (struct fuse_entry_param){ .generation = 1, .ino = (uintptr_t)inode };
+	*entry = (struct fuse_entry_param){ .generation = 1, .ino = inode_id(fs, inode) };
 	/* The top's own names never change. A pending image is asked for each time. */
 	if (found->path[0] == '\0')
 		entry->entry_timeout = 3600;

@@ -22,6 +22,8 @@
       COUNT threads write a prompt each; prints how often each outcome came.
   png FILE summary|idat|texts|chunks
       What a PNG is made of, each chunk's CRC checked.
+  handle PATH…
+      The first eight bytes of each file's handle (name_to_handle_at), in decimal: FUSE's node id.
   notify SOCKET COMMAND…
       Binds a datagram socket, runs COMMAND with NOTIFY_SOCKET set to it,
       prints the first message and what `mountpoint` says at that moment.
@@ -211,6 +213,20 @@ def png(path, what):
     return f"{width}x{height} {depth}-bit {form} {'whole' if whole else 'broken'}"
 
 
+def handle(*paths):
+    import ctypes
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    ids = []
+    for path in paths:
+        room = (ctypes.c_uint * 34)(128)
+        mount = ctypes.c_int()
+        if libc.name_to_handle_at(-100, os.fsencode(path), room, ctypes.byref(mount), 0):
+            return os.strerror(ctypes.get_errno())
+        ids.append(str(room[2] << 32 | room[3]))
+    return "\n".join(ids)
+
+
 def notify(path, *command):
     import socket
     import subprocess
@@ -229,7 +245,7 @@ def notify(path, *command):
 
 COMMANDS = {"write": write, "open": open_only, "fsync": fsync, "alarm": alarm, "many": many,
             "png": png, "notify": notify, "hold": hold,
-            "stuff": stuff}
+            "stuff": stuff, "handle": handle}
 
 if __name__ == "__main__":
     if len(sys.argv) < 3 or sys.argv[1] not in COMMANDS:

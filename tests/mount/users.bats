@@ -152,3 +152,22 @@ in_pieces() { # FILE TEXT MORE-TEXT COMMAND…
 	same 2 "$(count create)"
 	stop_seedfs
 }
+
+@test "what the kernel calls a file is no address of the program's" {
+	local id
+
+	mount_seed
+	write fox "a fox"
+	python3 "$FS" handle "$MNT"/{prompts,prompts/fox,images/fox.png,status} >"$DIR/ids"
+	same 4 "$(sort -u "$DIR/ids" | wc -l)"
+	while read -r id; do
+		# shellcheck disable=SC2016 # awk's
+		same "" "$(printf '%x\n' "$id" | cat - "/proc/$SEED_PID/maps" | python3 -c '
+import sys
+lines = sys.stdin.read().split("\n")
+at = int(lines[0], 16)
+for line in lines[1:]:
+    if line and int(line.split("-")[0], 16) <= at < int(line.split()[0].split("-")[1], 16):
+        print(line)')"
+	done <"$DIR/ids"
+}
