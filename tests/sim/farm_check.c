@@ -526,6 +526,20 @@ static void check_files(int host, int name, const struct seed_share_entry *entry
 		       entry->version_count);
 }
 
+/* As check_failed() of one host. */
+static void check_failed(int name, const struct seed_share_entry *entry)
+{
+	const struct seed_record *current = &entry->current;
+	const int text = current->name && !moved[name] ? text_of(current) : -1;
+
+	if (text < 0 || current->state != SEED_STATE_FAILED || texts[text].commits != 1)
+		return;
+	for (size_t i = 0; i < entry->version_count; i++)
+		if (tasks[task_of(&entry->versions[i].record)].text == text)
+			broken("%s: T%d has failed, and the picture of its task %d is in the history", name_of(name),
+			       text, task_of(&entry->versions[i].record));
+}
+
 static void check_name(int name)
 {
 	struct seed_share_entry entry;
@@ -542,6 +556,8 @@ static void check_name(int name)
 	    tasks[task_of(current)].text != text_of(current))
 		broken("%s: the prompt is T%d, the picture that of T%d", name_of(name), text_of(current),
 		       tasks[task_of(current)].text);
+	if (has_entry)
+		check_failed(name, &entry);
 	for (int i = 0; i < farm_hosts && has_entry; i++)
 		if (members[i].engine) {
 			be(i);
