@@ -149,7 +149,7 @@ SIM_PORTS = clock_now_ms clock_wall_ms clock_chance disk_new disk_free disk_subm
 	$(addprefix store_,new_id record_read has_prompt has_image has_picture has_source prompt_read journal begin \
 	take record_write finish checkpoint checkpoint_soon remove_prompt move_entry move_folder restore remove_file \
 	prompt_write prompt_time remove_empty make_folder \
-	thumb_begin result_open source_write source_open forget image_copy reuse_note reuse_names reuse_follow \
+	thumb_begin result_open source_write source_open forget image_check image_copy reuse_note reuse_names reuse_follow \
 	spent_read spent_note spent_sync recover mirror mirror_no_folder picture_read picture_record fill evict) \
 	$(addprefix s3_,new free key_room set_quotes get put swap delete list cancel) sha256
 SIM_SRC = $(wildcard tests/sim/*.c)

@@ -305,10 +305,13 @@ errint_t bucket_check_binding(struct bucket *bucket, struct seed_store *store, s
 		return 0;
 	if (bucket)
 		err = seed_store_bind(store, bucket->options->url, bucket->host, error);
-	else
+	else if (url)
 		err = seed_error_set(error, EBUSY, "the state directory is a part of %s, and has not all of "
-				     "its images; mount it with store=, or name another with -o state=DIR",
-				     url ? url : "a shared catalogue");
+				     "its images; mount it with store=, or name another with -o state=DIR", url);
+	else
+		err = seed_error_set(error, EBUSY, "what stands at shared in the state directory cannot be read; it "
+				     "tells of which shared catalogue the directory is a part: if it is of none, "
+				     "remove it, else mount with store=, or name another with -o state=DIR");
 	free(url);
 	return err;
 }

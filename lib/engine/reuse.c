@@ -4,6 +4,9 @@
 #include "lib/base/text.h"
 #include "lib/engine/internal.h"
 
+/* The list is a file: of more names it does not help to look, nor of more images that turn out to be others. */
+enum { LOOKS_MAX = 16384, DAMAGED_MAX = 8 };
+
 static bool same_text(const char *a, const char *b)
 {
 	return strcmp(a ? a : "", b ? b : "") == 0;
@@ -50,10 +53,14 @@ bool reuse_is_made(struct seed_engine *engine, const char *name, const char *tex
 		   char sum[SEED_SHA256_HEX_BYTES])
 {
 	struct seed_record made = { 0 }, wanted;
+	errint_t err;
 	bool same;
 
 	same = generation_fill_record(engine, name, text, &wanted) == 0 &&
 	       is_made_as(engine, name, &wanted, &made);
+	/* A lack of something here costs nothing. */
+	err = same ? seed_store_image_check(engine->store, name, &made.image) : 0;
+	same = same && (!err || err == -EMFILE || err == -ENFILE || err == -ENOMEM);
 	memcpy(sum, made.image.sha256, SEED_SHA256_HEX_BYTES);
 	seed_record_release(&wanted);
 	seed_record_release(&made);
@@ -65,11 +72,12 @@ bool reuse_has_copy(struct seed_engine *engine, const char *name, const char *te
 	struct seed_record made = { 0 }, wanted;
 	char *names = NULL;
 	const char *maker;
+	int looks = LOOKS_MAX;
 	bool has = false;
 
 	if (generation_fill_record(engine, name, text, &wanted) == 0)
 		names = seed_store_reuse_names(engine->store, reuse_key(&wanted));
-	while (!has && (maker = take_name(names)) != NULL) {
+	while (!has && looks-- && (maker = take_name(names)) != NULL) {
 		has = is_made_as(engine, maker, &wanted, &made);
 		seed_record_release(&made);
 	}
@@ -109,7 +117,7 @@ static errint_t copy_from(struct seed_engine *engine, const char *name, struct s
 	errint_t err = -ENOENT;
 
 	if (is_made_as(engine, name, wanted, &made))
-		err = seed_store_image_copy(engine->store, name, made.image.sha256, wanted->id);
+		err = seed_store_image_copy(engine->store, name, &made.image, wanted->id);
 	/* Its bytes are in the store that hosts share. */
 	if (err == -EAGAIN && engine->shared)
 		err = 0;
@@ -123,13 +131,16 @@ errint_t reuse_copy(struct seed_engine *engine, struct seed_record *wanted, char
 {
 	errint_t err = -ENOENT;
 	const char *maker;
+	int looks = LOOKS_MAX, damaged = DAMAGED_MAX;
 	char *names;
 
 	if (*name)
 		return copy_from(engine, *name, wanted);
 	names = seed_store_reuse_names(engine->store, reuse_key(wanted));
-	while (err && (maker = take_name(names)) != NULL)
+	while (err && looks-- && damaged && (maker = take_name(names)) != NULL) {
 		err = copy_from(engine, maker, wanted);
+		damaged -= err && err != -ENOENT;
+	}
 	if (!err)
 		err = seed_record_set(name, maker);
 	free(names);

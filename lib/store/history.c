@@ -2,13 +2,15 @@
 #include "lib/store/files.h"
 #include "lib/store/internal.h"
 
+#define NUMBER_MAX 99999999
+
 /* Numbers of "0001.png" … in an open folder. */
 static unsigned history_number(const char *name)
 {
 	char *end;
 	unsigned long number = strtoul(name, &end, 10);
 
-	if (strspn(name, "0123456789") < 4 || strcmp(end, ".png") || number > 99999999)
+	if (strspn(name, "0123456789") < 4 || strcmp(end, ".png") || number > NUMBER_MAX)
 		return 0;
 	return (unsigned)number;
 }
@@ -30,6 +32,12 @@ errint_t seed_store_history_next(struct seed_store *store, const char *name,
 	if (!err && list.count)
 		last = history_number(list.names[list.count - 1]);
 	seed_versions_release(&list);
+	/* A number that does not count would be given again, and its version be overwritten. */
+	if (!err && last == NUMBER_MAX) {
+		seed_store_note(store, "history/%s has a version %u: no later one has a number; rename or remove that",
+				name, last);
+		err = -EFBIG;
+	}
 	if (!err && snprintf(path, SEED_STORE_PATH_BYTES, "%s/%04u.png", name, last + 1) >=
 	    SEED_STORE_PATH_BYTES)
 		err = -ENAMETOOLONG;
@@ -249,6 +257,10 @@ errint_t seed_store_plan_history(struct seed_store *store, struct seed_renames *
 	if (err || !versions.count)
 		goto out;
 	first = history_number(strrchr(next, '/') + 1);
+	if (versions.count > NUMBER_MAX - first) {
+		err = -EFBIG;
+		goto out;
+	}
 	/* The list so far retires the target's image, if anything, to that number. */
 	for (size_t i = 0; i < list->count; i++)
 		if (list->items[i].stage == SEED_RENAME_IMAGE)

@@ -29,19 +29,40 @@ static errint_t copy_bytes(int from, int to)
 }
 
 /* Somebody may have put other bytes there. */
-static errint_t check_sum(struct seed_store *store, int fd, const char *path, const char *sha256)
+static errint_t check_sum(struct seed_store *store, int fd, const char *path, const struct seed_image_info *image)
 {
 	char found[SEED_SHA256_HEX_BYTES] = "";
-	errint_t err = seed_store_hash(fd, found);
+	struct stat st;
+	errint_t err = fstat(fd, &st) < 0 ? -errno : 0;
+	bool is_other = !err && (uint64_t)st.st_size != image->bytes;
 
-	if (err == -EFBIG || (!err && strcmp(found, sha256) != 0)) {
+	if (!err && !is_other)
+		err = seed_store_hash(fd, found);
+	if (!err && (is_other || strcmp(found, image->sha256) != 0)) {
 		seed_store_note(store, "images/%s is not the image that was verified: it is not reused", path);
 		err = -EBADMSG;
 	}
 	return !err && lseek(fd, 0, SEEK_SET) < 0 ? -errno : err;
 }
 
-errint_t seed_store_image_copy(struct seed_store *store, const char *name, const char *sha256, const char *id)
+errint_t seed_store_image_check(struct seed_store *store, const char *name, const struct seed_image_info *image)
+{
+	char path[SEED_STORE_PATH_BYTES];
+	errint_t err;
+	int fd;
+
+	if (!seed_store_image_path(name, path))
+		return -ENAMETOOLONG;
+	fd = seed_store_picture_open(store, SEED_AREA_IMAGES, path);
+	if (fd < 0)
+		return fd == -EAGAIN ? 0 : fd;
+	err = check_sum(store, fd, path, image);
+	close(fd);
+	return err;
+}
+
+errint_t seed_store_image_copy(struct seed_store *store, const char *name, const struct seed_image_info *image,
+			       const char *id)
 {
 	char path[SEED_STORE_PATH_BYTES];
 	errint_t err = 0;
@@ -52,7 +73,7 @@ errint_t seed_store_image_copy(struct seed_store *store, const char *name, const
 	from = seed_store_picture_open(store, SEED_AREA_IMAGES, path);
 	if (from < 0)
 		return from;
-	err = check_sum(store, from, path, sha256);
+	err = check_sum(store, from, path, image);
 	to = err ? err : seed_store_result_open(store, id);
 	if (to < 0)
 		err = to;

@@ -230,9 +230,15 @@ int seed_store_source_open(const struct seed_store *store, const char *id);
 /* Removes the journal's row and its files, durably. */
 errint_t seed_store_forget(struct seed_store *store, const char *id);
 
-/* Makes pending/ID.png a copy of NAME's image, fsynced. -EAGAIN: its bytes are not here; -EBADMSG:
- * they do not have that sum. */
-errint_t seed_store_image_copy(struct seed_store *store, const char *name, const char *sha256, const char *id)
+/* Whether NAME's image is that one, by its size and its sum: 0, also where its bytes are not here; -EBADMSG,
+ * with a line in the log; or -errno. Reads it all. */
+errint_t seed_store_image_check(struct seed_store *store, const char *name, const struct seed_image_info *image)
+	SEED_MUST_CHECK;
+
+/* Makes pending/ID.png a copy of NAME's image, fsynced, which is that one. -EAGAIN: its bytes are not here;
+ * -EBADMSG: it is another. */
+errint_t seed_store_image_copy(struct seed_store *store, const char *name, const struct seed_image_info *image,
+			       const char *id)
 	SEED_MUST_CHECK;
 
 /* reuse/KEY: the names that may have an image of what has that key, each behind a line break,

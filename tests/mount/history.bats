@@ -151,6 +151,22 @@ hash_of() { # FILE below the mount
 	same "$one" "$(versions fox)"
 }
 
+@test "s3: a version with the highest number is an error, and no later one is lost" {
+	mount_seed
+	write fox "first"
+	write fox "second"
+	cp "$STATE/history/fox/0001.png" "$STATE/history/fox/99999999.png"
+	two=$(hash_of images/fox.png)
+	same "close EFBIG" "$(try_write fox "third")"
+	has "$(<"$MNT/status")" "history/fox has a version 99999999: no later one has a number"
+	same "$two" "$(hash_of images/fox.png)"
+	same second "$(<"$MNT/prompts/fox")"
+	rm "$MNT/history/fox/99999999.png"
+	write fox "third"
+	write fox "fourth"
+	same 3 "$(versions fox | wc -w)"
+}
+
 @test "s7: history=N keeps the newest N" {
 	mount_seed -o history=2
 	config '{"image":"png-1024x576"}'

@@ -124,6 +124,15 @@ plant_spent() { # WHAT
 	same 1 "$(count submit)"
 }
 
+@test "s7: what stands where a bucket's name should is named" {
+	for make in mkfifo mkdir "truncate -s 99"; do
+		$make "$STATE/shared"
+		is_refused "$(usual_options)" "what stands at shared in the state directory cannot be read"
+		rm -r "$STATE/shared"
+	done
+	mount_seed
+}
+
 @test "s7: a state directory below the mount point is refused, also where it is not there yet" {
 	local below
 

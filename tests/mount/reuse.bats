@@ -416,6 +416,46 @@ is_answered() { # NAME TEXT
 	stop_seedfs
 }
 
+@test "s2.6: nor are they taken for the image of their own name, with reuse or without" {
+	local options damage submitted
+
+	rot() { dd if=/dev/zero of="$1" bs=1 seek=3000 count=6 conv=notrunc status=none; }
+	for options in reuse timeout=60; do
+		mount_seed -o "$options"
+		write fox "a fox"
+		saved() { # by a scratch file
+			echo "a fox" >"$MNT/prompts/.fox"
+			mv "$MNT/prompts/.fox" "$MNT/prompts/fox"
+			same ok "$(try_open images/fox.png)"
+			is_verified fox
+		}
+		for damage in rot "truncate -s 500" "truncate -s 1T"; do
+			saved
+			submitted=$(count submit)
+			$damage "$STATE/images/fox.png"
+			saved
+			same $((submitted + 1)) "$(count submit)"
+			has "$(<"$MNT/status")" "images/fox.png is not the image that was verified"
+		done
+		stop_seedfs
+		rm -rf "$STATE"
+	done
+}
+
+@test "s2.6: a hint that names one image again and again is not followed to its end" {
+	mount_seed -o reuse
+	write fox "a fox"
+	hint=$(ls "$STATE"/reuse/*)
+	stop_seedfs
+	truncate -s 200M "$STATE/images/fox.png"
+	yes fox | head -n 200000 >"$hint"
+	mount_seed -o reuse
+	same ok "$(timeout 60 python3 "$FS" write "$MNT/prompts/owl" "a fox")"
+	is_verified owl
+	same 2 "$(count submit)"
+	[ "$(grep -c "not the image that was verified" "$MNT/status")" -lt 20 ]
+}
+
 @test "s2.6: and which of many it is, also in a folder that was renamed" {
 	mount_seed -o reuse
 	mkdir "$MNT/prompts/a"

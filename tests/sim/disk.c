@@ -43,6 +43,7 @@ PORT(store_result_open);
 PORT(store_source_write);
 PORT(store_source_open);
 PORT(store_forget);
+PORT(store_image_check);
 PORT(store_image_copy);
 PORT(store_reuse_note);
 PORT(store_reuse_names);
@@ -901,9 +902,16 @@ int WRAP(source_open)(const struct seed_store *store, const char *id)
 	return fd;
 }
 
-errint_t WRAP(image_copy)(struct seed_store *store, const char *name, const char *sha256, const char *id)
+errint_t WRAP(image_check)(struct seed_store *store, const char *name, const struct seed_image_info *image)
 {
-	SEED_UNUSED(sha256);
+	SEED_UNUSED(image);
+	return WRAP(has_image)(store, name) ? 0 : -ENOENT;
+}
+
+errint_t WRAP(image_copy)(struct seed_store *store, const char *name, const struct seed_image_info *image,
+			  const char *id)
+{
+	SEED_UNUSED(image);
 	SEED_UNUSED(store);
 	SEED_UNUSED(name);
 	SEED_UNUSED(id);

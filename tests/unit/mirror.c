@@ -941,7 +941,7 @@ static void test_who_opens_bytes(void **state)
 
 	SEED_UNUSED(state);
 	assert_int_equal(mirror(&one), 0);
-	assert_int_equal(seed_store_image_copy(store, name, "", "0123456789abcdef"), -EAGAIN);
+	assert_int_equal(seed_store_image_copy(store, name, &(struct seed_image_info){ .bytes = 0 }, "0123456789abcdef"), -EAGAIN);
 	assert_int_equal(seed_store_thumb_begin(store, SEED_AREA_IMAGES, "a/b/fox.png", &files_of),
 			 -EAGAIN);
 	assert_int_equal(seed_store_thumb_begin(store, SEED_AREA_HISTORY, "a/b/fox/0001.png",
