@@ -122,7 +122,7 @@ static bool asks_for_new_url(const struct generation *generation)
 static int64_t not_reissued(struct generation *generation, enum seed_failure failure, int64_t delay_ms)
 {
 	if (failure != SEED_FAILURE_GONE)
-		generation->reissue_ms = delay_ms > 0 ? seed_clock_now_ms() + delay_ms : 0;
+		generation->reissue_ms = attempt_ask_at_ms(generation, seed_clock_now_ms() + (delay_ms > 0 ? delay_ms : 0));
 	return -1;
 }
 

@@ -90,18 +90,34 @@ static bool is_passing(long status)
 	return status >= 500 || (status > 200 && status < 300);
 }
 
+/* Whether there is a new URL has been asked, and not been answered yet. */
+static bool may_be_reissued(const struct generation *generation)
+{
+	return generation->reissue_ms && generation->reissue_ms != INT64_MAX;
+}
+
+/* Redirects are followed anew each time: where they lead may change. */
+static void forget_redirects(struct generation *generation)
+{
+	free(generation->fetch_url);
+	generation->fetch_url = NULL;
+	generation->redirects = 0;
+}
+
 static enum phase not_ok(struct generation *generation, const struct seed_net_answer *answer)
 {
 	bool gone = answer->status == 403 || answer->status == 404 || answer->status == 410;
 	struct seed_error error;
 
+	forget_redirects(generation);
 	seed_error_set(&error, EIO, "the image's URL answers HTTP %ld", answer->status);
 	error.http_status = (int)answer->status;
 	if (is_passing(answer->status))
 		return attempt_failed(generation, SEED_FAILURE_BUSY, &error, answer->retry_after_ms);
 	if (ask_for_new_url(generation))
 		return PHASE_POLL;
-	return attempt_failed(generation, gone ? SEED_FAILURE_GONE : SEED_FAILURE_FAILED, &error, -1);
+	return attempt_failed(generation, may_be_reissued(generation) ? SEED_FAILURE_BUSY :
+			      gone ? SEED_FAILURE_GONE : SEED_FAILURE_FAILED, &error, -1);
 }
 
 static enum phase follow_redirect(struct generation *generation, const char *target)
@@ -126,10 +142,7 @@ static enum phase broken(struct generation *generation, struct seed_net_answer *
 
 	exchange_scrub(generation, error);
 	snprintf(cause, sizeof(cause), "%s", error->message);
-	/* Redirects are followed anew each time: where they lead may change. */
-	free(generation->fetch_url);
-	generation->fetch_url = NULL;
-	generation->redirects = 0;
+	forget_redirects(generation);
 	if (error->code == EFBIG && !answer->local) {
 		seed_error_set(error, EBADMSG, "image not valid: %.400s", cause);
 		return attempt_failed(generation, SEED_FAILURE_FAILED, error, -1);

@@ -274,11 +274,25 @@ static void read_poll(struct seed_task *task, const struct seed_response *respon
 		poll_code(response, json, step, code);
 }
 
+/* Neither that there is another URL nor that there is none. */
+static bool says_nothing(const struct seed_response *response, const cJSON *json)
+{
+	const long status = response->status;
+
+	return !json || status >= 500 || status == 408 || status == 421 || status == 425 ||
+	       envelope_code(json) >= 500;
+}
+
 static void read_reissue(struct seed_task *task, const struct seed_response *response,
 			 const cJSON *json, struct seed_step *step)
 {
 	const char *url = seed_json_text(json, "data");
 
+	if (says_nothing(response, json)) {
+		if (!seed_reply_poll_trouble(step, response, json))
+			seed_reply_backoff(step, response);
+		return;
+	}
 	if (seed_reply_submit_trouble(step, response, json))
 		return;
 	if (envelope_code(json) != 200)

@@ -91,6 +91,53 @@ load helper
 	same true "$(log_of mint -s '.[1].time - .[0].time >= 1000')"
 }
 
+@test "kie: a refusal by 400 waits for that answer, too" {
+	mount_seed
+	faults '[{"on":"image","times":2,"do":{"status":400,"body":"ExpiredToken"}},
+		{"on":"mint","nth":1,"do":{"status":429,"retry_after":"1"}}]'
+	write fox "a fox"
+	is_verified fox
+	same 1 "$(count create)"
+}
+
+@test "kie: an answer that says nothing about a new URL is no answer" {
+	mount_seed
+	while IFS=$'\t' read -r name answer; do
+		faults "[{\"on\":\"image\",\"times\":2,\"do\":{\"status\":403,\"body\":\"expired\"}},
+			{\"on\":\"mint\",\"nth\":1,\"do\":$answer}]"
+		before=$(count mint)
+		write "$name" "a fox $name"
+		is_verified "$name"
+		same "1 2" "$(count create "a fox $name") $(($(count mint) - before))"
+	done <<-'END'
+		failed	{"status":500,"body":"oops"}
+		gateway	{"status":502,"type":"text/html","body":"<html>bad gateway</html>"}
+		firewall	{"status":403,"type":"text/html","body":"<html>no</html>"}
+		envelope	{"code":500,"msg":"oops"}
+		cut	{"body":"{\"code\":200,\"da"}
+	END
+}
+
+@test "kie: a dead URL of which nobody said whether there is a new one is kept, not paid for again" {
+	mount_seed -o timeout=4
+	faults '[{"on":"image","do":{"status":403,"body":"expired"}},
+		{"on":"mint","do":{"status":429,"retry_after":"99"}}]'
+	has "$(try_write fox "a fox")" "close E"
+	same 1 "$(count create)"
+	faults '[]'
+	WAIT=30 wait_until is_verified fox
+	same 1 "$(count create)"
+}
+
+@test "kie: a redirect is followed anew after any answer that is no image" {
+	mount_seed -o timeout=8
+	faults '[{"on":"image","nth":1,"do":{"redirect":"%BASE%/files/png/dead.png"}},
+		{"on":"image","nth":2,"do":{"status":503,"body":"no"}},{"on":"mint","do":{"code":422,"msg":"no"}}]'
+	write fox "a fox"
+	is_verified fox
+	same "1 $(log_of image -s '.[0].path')" "$(count create) $(log_of image -s '.[2].path')"
+}
+
 @test "kie: a URL that died while nothing was mounted is reissued" {
 	mount_seed
 	faults '[{"on":"image","nth":1,"do":{"hold":true}}]'
