@@ -234,6 +234,7 @@ void seed_engine_free(struct seed_engine *engine)
 	if (engine->net) /* callbacks that waited for another's end */
 		engine_run_posted(engine);
 	exchange_forget(engine);
+	queue_free(engine);
 	shared_free(engine->shared);
 	seed_net_free(engine->net);
 	cancels_free(engine);

@@ -238,8 +238,6 @@ struct generation {
 	unsigned leaving; /* removals and restored images on their way: its steps wait for them */
 
 	int64_t queued_ms;    /* when it joined the queue */
-	int64_t not_before_ms; /* it is not sent: the service said so of it */
-	uint64_t refused_at;  /* engine->accepted and 1, when it was last answered 429; 0: it was not */
 	int64_t ask_until_ms; /* an open attempt that does not get through; INT64_MAX: none */
 	int64_t deadline_ms;  /* of the attempt, from its request's sending; INT64_MAX: none */
 	/* What the last question met: decides at the deadline. */
@@ -373,6 +371,18 @@ enum reader_lane {
 	READER_CACHE,   /* where hosts share the catalogue: a walk through all images */
 };
 
+/* Nothing is accepted now: of anybody, since requests do not get through; or of one model, which was
+ * answered 429. */
+struct blockage {
+	struct blockage *next;
+	char *model;               /* NULL: every one; owned */
+	int64_t blocked_ms;        /* since when; 0: it is not */
+	int64_t hold_until_ms;     /* no submission before */
+	struct seed_error error;   /* why */
+	struct generation *probe;  /* who tries meanwhile; NULL: nobody */
+	unsigned outages;          /* back-offs in a row */
+};
+
 struct seed_engine {
 	/* machine_deliver(): what a leaf reports. May free the generation. */
 	void (*deliver)(struct generation *generation, const struct event *event);
@@ -410,15 +420,9 @@ struct seed_engine {
 	struct seed_wait *waits;   /* all */
 	int watching;              /* waiters with a signal that did not end them */
 	int64_t watch_ms;
-	/* queue.c: since when no submission gets through (0: they do), why, and
-	 * who tries it meanwhile. */
-	int64_t blocked_ms;
-	bool blocked_by_rate;      /* the service answers, but takes none (429) */
-	int64_t hold_until_ms;     /* no submission before */
-	uint64_t accepted;         /* submissions, by now */
-	struct seed_error blocked_error;
-	struct generation *probe;
-	unsigned outages;          /* back-offs in a row */
+	struct blockage outage; /* queue.c: of all prompts … */
+	struct blockage *limits; /* … and of those with one model: a list; owned */
+	int64_t expire_ms;         /* when a prompt in the queue may have waited long enough */
 	int64_t pump_ms;           /* when the queue is to be looked at again */
 	struct seed_rate rate, queries;
 	int announced;             /* generations in PHASE_ANNOUNCE: counted by machine.c */
@@ -830,10 +834,13 @@ void timers_forget(struct generation *generation);
 
 void queue_add(struct generation *generation, bool first);
 void queue_remove(struct generation *generation);
-/* Its submission did not get through: nobody submits for so long (< 0: a
- * back-off), and then one tries it for all. */
+/* Its submission did not get through: nobody submits for so long (< 0: a back-off), or, if it was answered
+ * 429, nobody with its model; and then one tries it for all. */
 void queue_block(struct generation *generation, enum seed_failure failure,
 		 const struct seed_error *error, int64_t delay_ms);
+/* Why a queued one is not sent now, whoever else is; NULL: for no such reason. Until the next call here. */
+const struct blockage *queue_blockage(const struct generation *generation);
+void queue_free(struct seed_engine *engine);
 /* Its submission was answered, or is given up. */
 void queue_answered(struct generation *generation, bool got_through);
 /* Starts what may start and ends what has waited too long; returns when to be

@@ -1,16 +1,17 @@
 /*
  * Who may submit when: slots, the rate, and a service that accepts nothing now.
  *
- * While submissions do not get through (429, connection refused, no memory
- * here) the queue is blocked. One generation tries for all, after a back-off or
- * when the service said. The others wait without a slot, each for at most its own
- * timeout, counted from when it could have been sent.
- *
- * A 429 may be about one model only. So the next to try is one that has not been answered yet; and
- * who is answered 429 again although others were accepted meanwhile waits alone.
+ * While submissions do not get through (connection refused, no memory here) the queue is
+ * blocked. One generation tries for all, after a back-off. The others wait without a slot, each
+ * for at most its own timeout, counted from when it could have been sent. A service that answers
+ * 429 may limit one model only (OpenAI, ModelArk): that blocks the prompts with this model in the
+ * same way, until when the service said, and others find out for themselves.
  */
 #include "lib/base/clock.h"
 #include "lib/engine/internal.h"
+
+/* Models that are limited at once. */
+#define LIMITS_MAX 64
 
 static void link_at(struct generation *generation, struct generation **at)
 {
@@ -24,6 +25,28 @@ static void link_at(struct generation *generation, struct generation **at)
 	generation->engine->queued++;
 }
 
+/* Until when it may wait. */
+static int64_t queued_deadline_ms(const struct generation *generation)
+{
+	const struct blockage *block = queue_blockage(generation);
+	int64_t since;
+
+	/* An attempt that has been asked for has its own. */
+	if (!attempt_begins(generation) && generation->ask_until_ms != INT64_MAX)
+		return generation->ask_until_ms;
+	if (!block)
+		return INT64_MAX;
+	since = generation->queued_ms > block->blocked_ms ? generation->queued_ms : block->blocked_ms;
+	return since + generation->engine->config.timeout_ms;
+}
+
+/* What stands there once its reason has gone costs a look at the queue. */
+static void expire_by(struct seed_engine *engine, int64_t at_ms)
+{
+	if (at_ms < engine->expire_ms)
+		engine->expire_ms = at_ms;
+}
+
 void queue_add(struct generation *generation, bool first)
 {
 	struct seed_engine *engine = generation->engine;
@@ -31,6 +54,7 @@ void queue_add(struct generation *generation, bool first)
 	generation->queued_ms = seed_clock_now_ms();
 	engine->pump_ms = 0;
 	link_at(generation, first ? &engine->queue_first : engine->queue_last);
+	expire_by(engine, queued_deadline_ms(generation));
 }
 
 void queue_remove(struct generation *generation)
@@ -48,93 +72,125 @@ void queue_remove(struct generation *generation)
 
 /* ---- a service that accepts nothing ---- */
 
-/* Others were accepted since it was last answered so: it waits by itself. */
-static bool is_refused_alone(struct generation *generation, enum seed_failure failure, int64_t delay_ms)
+static const char *model_of(const struct generation *generation)
 {
-	const uint64_t before = generation->refused_at, at = generation->engine->accepted + 1;
-	const bool alone = failure == SEED_FAILURE_BUSY && before && before != at;
+	const char *model = generation->record.params->model;
 
-	if (alone && delay_ms <= 0)
-		delay_ms = seed_backoff_ms(generation->backoffs++);
-	generation->refused_at = failure == SEED_FAILURE_BUSY ? at : 0;
-	generation->not_before_ms = delay_ms > 0 ? seed_clock_now_ms() + delay_ms : 0;
-	if (alone)
-		generation_log(generation, SEED_LOG_REQUEST "Rate limited by the service, which accepts others: "
-			       "next try in %.1f s", (double)delay_ms / 1000);
-	return alone;
+	return model ? model : "";
 }
 
-/* Whoever asks has no more time than its own. And what one was told holds the others for three quarters of
- * their time; in the last they find out for themselves. */
-static int64_t hold_until_ms(struct seed_engine *engine, const struct generation *generation, int64_t delay_ms)
+static struct blockage **find_limit(struct seed_engine *engine, const struct generation *generation)
 {
-	int64_t now = seed_clock_now_ms(), until = now + delay_ms;
-	int64_t most = engine->blocked_ms + engine->config.timeout_ms / 4 * 3;
+	struct blockage **at = &engine->limits;
 
-	if (engine->blocked_by_rate && until > most) {
-		until = now + seed_backoff_ms(engine->outages++);
-		until = until > most ? until : most;
+	while (*at && strcmp((*at)->model, model_of(generation)) != 0)
+		at = &(*at)->next;
+	return at;
+}
+
+/* Without memory, or if there are very many, that of all. */
+static struct blockage *make_limit(struct seed_engine *engine, const struct generation *generation)
+{
+	struct blockage **at = find_limit(engine, generation), *block = *at;
+	int count = 0;
+
+	if (block)
+		return block;
+	for (block = engine->limits; block; block = block->next)
+		count++;
+	block = count < LIMITS_MAX ? calloc(1, sizeof(*block)) : NULL;
+	if (block)
+		block->model = strdup(model_of(generation));
+	if (!block || !block->model) {
+		free(block);
+		return &engine->outage;
 	}
-	return until < generation->ask_until_ms ? until : generation->ask_until_ms;
+	return *at = block;
+}
+
+static void unblock(struct blockage *block)
+{
+	block->blocked_ms = block->hold_until_ms = 0;
+	block->outages = 0;
+}
+
+static void drop_limit(struct blockage **at)
+{
+	struct blockage *block = *at;
+
+	*at = block->next;
+	free(block->model);
+	free(block);
+}
+
+void queue_free(struct seed_engine *engine)
+{
+	while (engine->limits)
+		drop_limit(&engine->limits);
+}
+
+const struct blockage *queue_blockage(const struct generation *generation)
+{
+	struct seed_engine *engine = generation->engine;
+	const struct blockage *limit = engine->outage.blocked_ms ? NULL : *find_limit(engine, generation);
+
+	return limit ? limit : engine->outage.blocked_ms ? &engine->outage : NULL;
 }
 
 void queue_block(struct generation *generation, enum seed_failure failure,
 		 const struct seed_error *error, int64_t delay_ms)
 {
 	struct seed_engine *engine = generation->engine;
+	bool is_limit = failure == SEED_FAILURE_BUSY;
+	struct blockage *block = is_limit ? make_limit(engine, generation) : &engine->outage;
 	int64_t now = seed_clock_now_ms();
 	bool service_said;
 
-	if (is_refused_alone(generation, failure, delay_ms))
-		return;
-	engine->blocked_error = *error;
-	engine->blocked_by_rate = failure == SEED_FAILURE_BUSY;
-	if (!engine->blocked_ms)
-		engine->blocked_ms = now;
+	if (is_limit && block != &engine->outage) /* it has answered */
+		unblock(&engine->outage);
+	block->error = *error;
+	if (!block->blocked_ms)
+		block->blocked_ms = now;
+	expire_by(engine, now);
 	/* Several requests that were under way at once count as one outage. */
-	if (delay_ms <= 0 && now < engine->hold_until_ms)
+	if (delay_ms <= 0 && now < block->hold_until_ms)
 		return;
-	service_said = delay_ms > 0 && failure == SEED_FAILURE_BUSY;
+	service_said = delay_ms > 0 && is_limit;
 	if (delay_ms <= 0)
-		delay_ms = seed_backoff_ms(engine->outages++);
-	engine->hold_until_ms = hold_until_ms(engine, generation, delay_ms);
+		delay_ms = seed_backoff_ms(block->outages++);
+	block->hold_until_ms = now + delay_ms;
+	/* Whoever asks has no more time than this; those behind it find out
+	 * for themselves. */
+	if (block->hold_until_ms > generation->ask_until_ms)
+		block->hold_until_ms = generation->ask_until_ms;
 	if (service_said && engine->shared)
-		seed_farmer_hold(engine->shared->farmer, engine->hold_until_ms - now, error);
+		seed_farmer_hold(engine->shared->farmer, block->hold_until_ms - now, error);
 	generation_log(generation, SEED_LOG_REQUEST "%s: next try in %.1f s",
-		       failure == SEED_FAILURE_BUSY ? "Rate limited by the service" : error->message,
-		       (double)(engine->hold_until_ms - now) / 1000);
+		       is_limit ? "Rate limited by the service" : error->message,
+		       (double)(block->hold_until_ms - now) / 1000);
+}
+
+static void probe_ended(struct seed_engine *engine, struct blockage *block, const struct generation *generation)
+{
+	if (!block || block->probe != generation)
+		return;
+	block->probe = NULL;
+	engine->pump_ms = 0;
 }
 
 void queue_answered(struct generation *generation, bool got_through)
 {
 	struct seed_engine *engine = generation->engine;
+	struct blockage **limit = find_limit(engine, generation);
 
-	if (engine->probe == generation) {
-		engine->probe = NULL;
-		engine->pump_ms = 0;
-	}
-	engine->accepted += got_through;
-	if (!got_through || !engine->blocked_ms)
+	probe_ended(engine, &engine->outage, generation);
+	probe_ended(engine, *limit, generation);
+	if (!got_through || (!engine->outage.blocked_ms && !*limit))
 		return;
-	engine->blocked_ms = engine->hold_until_ms = 0;
-	engine->outages = 0;
+	unblock(&engine->outage);
+	if (*limit)
+		drop_limit(limit);
 	engine->pump_ms = 0;
-}
-
-/* Until when it may wait. */
-static int64_t queued_deadline_ms(const struct generation *generation)
-{
-	const struct seed_engine *engine = generation->engine;
-	int64_t since;
-
-	/* An attempt that has been asked for has its own. */
-	if (!attempt_begins(generation) && generation->ask_until_ms != INT64_MAX)
-		return generation->ask_until_ms;
-	if (!engine->blocked_ms)
-		return INT64_MAX;
-	since = generation->queued_ms > engine->blocked_ms ? generation->queued_ms :
-							     engine->blocked_ms;
-	return since + engine->config.timeout_ms;
 }
 
 static void tell(struct generation *generation, enum event_kind kind)
@@ -144,7 +200,6 @@ static void tell(struct generation *generation, enum event_kind kind)
 	generation->engine->deliver(generation, &event);
 }
 
-/* The deadlines grow in the queue's order, except for attempts that came back. */
 static int64_t expire_due(struct seed_engine *engine, int64_t now)
 {
 	int64_t first = INT64_MAX;
@@ -152,7 +207,6 @@ static int64_t expire_due(struct seed_engine *engine, int64_t now)
 
 	for (struct generation *g = engine->queue_first; g; g = next) {
 		int64_t at = queued_deadline_ms(g);
-		bool first_try = g->record.attempt_count == 0;
 
 		next = g->next_queued;
 		if (at <= now) {
@@ -161,8 +215,6 @@ static int64_t expire_due(struct seed_engine *engine, int64_t now)
 		} else if (at < first) {
 			first = at;
 		}
-		if (at > now && first_try)
-			break;
 	}
 	return first;
 }
@@ -189,45 +241,43 @@ static int64_t may_start_ms(const struct seed_engine *engine, int64_t now)
 
 	/* The end of another gives the slot and looks here again. A key that
 	 * was refused is tried with one prompt at a time. */
-	if (engine->active >= (engine->key_refused ? 1 : shared_jobs(engine)) ||
-	    (engine->blocked_ms && engine->probe))
+	if (engine->active >= (engine->key_refused ? 1 : shared_jobs(engine)))
 		return INT64_MAX;
-	at = held > at ? held : at;
-	return engine->hold_until_ms > at ? engine->hold_until_ms : at;
+	return held > at ? held : at;
 }
 
 /* NULL: none before *at. */
 static struct generation *next_to_ask(const struct seed_engine *engine, int64_t now, int64_t *at)
 {
-	struct generation *first = NULL;
-
 	*at = INT64_MAX;
 	for (struct generation *g = engine->queue_first; g; g = g->next_queued) {
-		if (g->not_before_ms > now) {
-			*at = g->not_before_ms < *at ? g->not_before_ms : *at;
-			continue;
-		}
-		if (!engine->blocked_ms || !engine->blocked_by_rate || attempt_begins(g))
+		const struct blockage *block = queue_blockage(g);
+
+		if (!block || (!block->probe && block->hold_until_ms <= now))
 			return g;
-		if (!first)
-			first = g;
+		if (!block->probe && block->hold_until_ms < *at)
+			*at = block->hold_until_ms;
+		if (!block->model) /* nobody's turn is before the first's */
+			break;
 	}
-	return first;
+	return NULL;
 }
 
 static int64_t pump(struct seed_engine *engine, int64_t now)
 {
 	while (engine->queue_first && !engine->stopping) {
-		int64_t at = may_start_ms(engine, now), next;
-		struct generation *generation = at > now ? NULL : next_to_ask(engine, now, &next);
+		int64_t at = may_start_ms(engine, now);
+		struct generation *generation = at > now ? NULL : next_to_ask(engine, now, &at);
+		struct blockage *limit;
 
-		if (at > now)
-			return at;
 		if (!generation)
-			return next;
+			return at;
 		queue_remove(generation);
-		if (engine->blocked_ms)
-			engine->probe = generation;
+		limit = *find_limit(engine, generation);
+		if (engine->outage.blocked_ms)
+			engine->outage.probe = generation;
+		else if (limit)
+			limit->probe = generation;
 		engine->active++;
 		generation->has_slot = true;
 		tell(generation, EVENT_SLOT);
@@ -237,14 +287,15 @@ static int64_t pump(struct seed_engine *engine, int64_t now)
 
 int64_t queue_turn(struct seed_engine *engine, int64_t now)
 {
-	int64_t expires;
-
 	if (engine->key_due) {
 		engine->key_due = false;
 		refuse_all(engine);
 	}
-	expires = expire_due(engine, now);
+	if (now >= engine->expire_ms) {
+		engine->expire_ms = INT64_MAX; /* whoever expires may queue something */
+		expire_by(engine, expire_due(engine, now));
+	}
 	if (now >= engine->pump_ms)
 		engine->pump_ms = pump(engine, now);
-	return expires < engine->pump_ms ? expires : engine->pump_ms;
+	return engine->expire_ms < engine->pump_ms ? engine->expire_ms : engine->pump_ms;
 }

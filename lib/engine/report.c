@@ -43,6 +43,7 @@ static bool is_running(const struct generation *generation)
 static void tell_why(const struct generation *generation, int64_t now_ms, char *text, size_t size)
 {
 	const struct seed_engine *engine = generation->engine;
+	const struct blockage *block = queue_blockage(generation);
 	char when[32];
 
 	text[0] = '\0';
@@ -75,12 +76,9 @@ static void tell_why(const struct generation *generation, int64_t now_ms, char *
 		return; /* the disk or the store has it: for a moment, or a line above says why */
 	} else if (engine->shared && engine->shared->trouble) {
 		snprintf(text, size, "waits for the store's object farm: %s", strerror(engine->shared->trouble));
-	} else if (generation->not_before_ms > now_ms && !attempt_begins(generation)) {
-		put_when(when, sizeof(when), generation->not_before_ms, now_ms);
-		snprintf(text, size, "waits: %s; next try%s", seed_error_words(&generation->trouble_error), when + 1);
-	} else if (engine->blocked_ms) {
-		put_when(when, sizeof(when), engine->hold_until_ms, now_ms);
-		snprintf(text, size, "waits: %s; next try%s", engine->blocked_error.message,
+	} else if (block) {
+		put_when(when, sizeof(when), block->hold_until_ms, now_ms);
+		snprintf(text, size, "waits: %s; next try%s", block->error.message,
 			 when[0] ? when + 1 : " now");
 	} else if (engine->key_refused) {
 		snprintf(text, size, "waits until the service accepts the key for another prompt");

@@ -59,7 +59,7 @@ static void new_attempt(struct generation *generation)
 	generation->backoffs = generation->redirects = 0;
 	generation->learned = false;
 	generation->turn_ms = 0;
-	generation->reissue_ms = generation->not_before_ms = 0;
+	generation->reissue_ms = 0;
 	generation->no_looks = false;
 	free(generation->fetch_url);
 	generation->fetch_url = NULL;
@@ -123,7 +123,10 @@ static enum phase start(struct generation *generation)
 
 static enum phase expired(struct generation *generation)
 {
-	struct seed_error error = generation->engine->blocked_error;
+	const struct blockage *block = queue_blockage(generation);
+	struct seed_error error;
+
+	error = block ? block->error : generation->engine->outage.error;
 
 	if (!attempt_begins(generation)) {
 		if (generation->ask_until_ms == INT64_MAX) { /* open since the last stop */

@@ -485,7 +485,7 @@ static void check_engines(void)
 			       engine->generations ? engine->generations->record.request : "",
 			       engine->generations ? machine_phases[engine->generations->phase].name : "-",
 			       disk_rows());
-		if (engine->active || engine->queue_first || engine->probe || engine->watching ||
+		if (engine->active || engine->queue_first || engine->outage.probe || engine->watching ||
 		    engine->steps_running || engine->shared->refreshes || engine->shared->changes ||
 		    engine->shared->pictures || engine->shared->folder_looks)
 			broken("host %d at rest: %d slots, %d steps", i, engine->active, engine->steps_running);

@@ -457,10 +457,10 @@ static void check_sums(const struct seed_engine *engine)
 		counted += submissions[i].counts;
 		unheard += !submissions[i].counts && !submissions[i].delivered;
 	}
-	if (engine->active || engine->queue_first || engine->probe || engine->watching ||
+	if (engine->active || engine->queue_first || engine->outage.probe || engine->watching ||
 	    engine->steps_running || service_rooms(-1))
 		broken("at rest: %d slots, %s queue, %s probe, %d watched, %d steps, %d pictures", engine->active,
-		       engine->queue_first ? "a" : "no", engine->probe ? "a" : "no",
+		       engine->queue_first ? "a" : "no", engine->outage.probe ? "a" : "no",
 		       engine->watching, engine->steps_running, service_rooms(-1));
 	if (life == 0 && engine->durations.count > (unsigned)task_count)
 		broken("%u durations of %d tasks", engine->durations.count, task_count);
