@@ -224,7 +224,7 @@ fuzz_suites() { # BUILD-DIRECTORY
 # What mostly waits, or tries other people's tools. Under sanitizers it reaches what
 # the simulation and the other suites reach there, too, in a tenth of the time: a check
 # leaves these out there, make check-long runs every suite.
-SLOW="paid_after paid_local paid_submit poll errors tools torture storm examples browser peer colour log \
+SLOW="paid_after late paid_local paid_submit poll errors tools torture storm examples browser peer colour log \
 comfyui openai replicate automatic1111 fal sketch gallery bucket farm_options farm_means adopt \
 options names retry history"
 # Only the builds with sanitizers have crash points and short leases. A check runs these there,

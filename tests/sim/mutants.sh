@@ -93,7 +93,7 @@ mutant "what is known of the service's address ends with the program" lib/engine
 mutant "Retry-After of a day holds everybody" lib/engine/queue.c \
 	's/if \(block->hold_until_ms > generation->ask_until_ms\)/if (false)/'
 # Not here: that the late row inherits where the retry's failure was stored and the stop came before its
-# mark; tests/mount/paid_after.bats makes that state.
+# mark; tests/mount/late.bats makes that state.
 mutant "over a restart a late task and its retry are strangers" lib/engine/resume.c \
 	's/if \(g->link_same && !g->late && attempt_of\(&g->record, id\)\)/if (false)/'
 # Not here: that what waits behind an outage has a deadline of its own. With three
