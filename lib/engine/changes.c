@@ -12,6 +12,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/text.h"
 #include "lib/engine/internal.h"
+#include "lib/image/png_chunks.h"
 
 struct change;
 
@@ -404,9 +405,18 @@ static errint_t start_restore(struct seed_engine *engine, struct change *change)
 	return 0;
 }
 
+/* Its checksums: nothing is unpacked outside a worker. */
+static bool is_whole_png(const void *data, size_t bytes)
+{
+	struct seed_png_layout layout;
+	struct seed_error error;
+
+	return bytes > SEED_PNG_SIGNATURE_BYTES && seed_png_walk(data, bytes, &layout, &error) == 0;
+}
+
 static errint_t restore_on_disk(struct seed_engine *engine, struct change *change)
 {
-	errint_t err = seed_store_restore(engine->store, change->name, change->to);
+	errint_t err = seed_store_restore(engine->store, change->name, change->to, is_whole_png);
 
 	if (!err)
 		seed_store_reuse_follow(engine->store, change->to, change->to, false, reuse_key,

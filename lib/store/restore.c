@@ -116,8 +116,21 @@ static errint_t write_row(struct seed_store *store, const char *file, const char
 	return err;
 }
 
+/* A record is made of what it says itself: so at least that must be true. */
+static errint_t check_whole(struct seed_store *store, const char *version, seed_store_whole_fn *whole)
+{
+	char *data = NULL;
+	size_t bytes;
+	errint_t err = seed_files_read(store->areas[SEED_AREA_HISTORY], version, SEED_STORED_MAX_BYTES, &data, &bytes);
+
+	if (!err && whole && !whole(data, bytes))
+		err = -EBADMSG;
+	free(data);
+	return err;
+}
+
 static errint_t plan_row(struct seed_store *store, struct seed_renames *list, const char *id,
-			 const char *old, const char *name)
+			 const char *old, const char *name, seed_store_whole_fn *whole)
 {
 	char row[SEED_STORE_PATH_BYTES], to[SEED_STORE_PATH_BYTES];
 	char file[SEED_PENDING_NAME_BYTES], was[SEED_PENDING_NAME_BYTES];
@@ -130,6 +143,8 @@ static errint_t plan_row(struct seed_store *store, struct seed_renames *list, co
 		return -ENAMETOOLONG;
 	err = measure(store, old, &image, &wall_ms);
 	is_own = err ? err : is_row_of(store, row, &image);
+	if (!is_own && *image.sha256)
+		is_own = check_whole(store, old, whole);
 	if (is_own == -EBADMSG || is_own == -EFBIG)
 		seed_store_note(store, "history/%s is not the image that was verified: it is damaged, and not restored", old);
 	if (is_own < 0)
@@ -152,7 +167,8 @@ static errint_t plan_row(struct seed_store *store, struct seed_renames *list, co
 					    SEED_AREA_RECORDS, to);
 }
 
-errint_t seed_store_restore(struct seed_store *store, const char *old, const char *name)
+errint_t seed_store_restore(struct seed_store *store, const char *old, const char *name,
+			    seed_store_whole_fn *whole)
 {
 	struct seed_renames list = { 0 };
 	char image[SEED_STORE_PATH_BYTES], id[SEED_STORE_ID_BYTES];
@@ -165,7 +181,7 @@ errint_t seed_store_restore(struct seed_store *store, const char *old, const cha
 	seed_store_new_id(store, id);
 	err = seed_store_plan_retire(store, &list, name, id);
 	if (!err)
-		err = plan_row(store, &list, id, old, name);
+		err = plan_row(store, &list, id, old, name, whole);
 	if (!err)
 		err = seed_renames_add(&list, SEED_RENAME_LAST, SEED_AREA_HISTORY, old,
 				       SEED_AREA_IMAGES, image);

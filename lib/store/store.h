@@ -205,12 +205,16 @@ errint_t seed_store_move_folder(struct seed_store *store, const char *from, cons
 errint_t seed_store_may_move_folder(struct seed_store *store, const char *from, const char *to)
 	SEED_MUST_CHECK;
 
+/* Whether a PNG's bytes are whole, as far as it tells itself. Any thread; must not block. */
+typedef bool seed_store_whole_fn(const void *data, size_t bytes);
+
 /* Makes history/NAME/0001.png the image images/NAME.png, with its own row;
  * the present image goes to the history. Journalled like a rename. `old` is the
  * file's path below history/. -EAGAIN: a placeholder without the row of its picture. -EBADMSG, with a line in
- * the log: the file is no image, or not the one that its row tells of. Nothing is changed then. */
-errint_t seed_store_restore(struct seed_store *store, const char *old, const char *name)
-	SEED_MUST_CHECK;
+ * the log: the file is no image, or not the one that its row tells of, or, without such a row, not whole (NULL: that is
+ * not asked). Nothing is changed then. */
+errint_t seed_store_restore(struct seed_store *store, const char *old, const char *name,
+			    seed_store_whole_fn *whole) SEED_MUST_CHECK;
 
 /* A PNG's sides, from its first bytes (PNG, third edition, sections 5.2 and 11.2.1). false: it begins otherwise. */
 bool seed_store_read_sides(const void *data, size_t bytes, struct seed_image_info *image);

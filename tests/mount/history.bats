@@ -134,6 +134,10 @@ hash_of() { # FILE below the mount
 	# Nor is what is no image, where no record says what it was.
 	rm "$STATE/history/fox/0001.json"
 	damage dd of="$version" if=/dev/urandom bs=5000 count=1 status=none
+	damage dd of="$version" if=/dev/zero bs=1 seek=40000 count=4 conv=notrunc status=none
+	damage truncate -s -12 "$version"
+	printf '{"state":"fai' >"$STATE/history/fox/0001.json"
+	damage truncate -s -12 "$version"
 	cp "$DIR/whole.png" "$version"
 	mv "$MNT/history/fox/0001.png" "$MNT/images/fox.png"
 	same "2048x1152" "$(record fox .resolution)"

@@ -732,7 +732,7 @@ static struct version *version_find(const char *path)
 	return NULL;
 }
 
-errint_t WRAP(restore)(struct seed_store *store, const char *old, const char *name)
+errint_t WRAP(restore)(struct seed_store *store, const char *old, const char *name, seed_store_whole_fn *whole)
 {
 	struct version *version = version_find(old);
 	struct entry *entry = &entries[name_index(name)];
@@ -740,6 +740,7 @@ errint_t WRAP(restore)(struct seed_store *store, const char *old, const char *na
 	int task;
 
 	SEED_UNUSED(store);
+	SEED_UNUSED(whole);
 	if (!version)
 		return -ENOENT;
 	err = free_name(NULL);

@@ -948,12 +948,12 @@ static void test_who_opens_bytes(void **state)
 						&files_of), -EAGAIN);
 	check(&one, 0);
 	/* A restored placeholder has its row, so it is the image; without one it is nothing. */
-	assert_int_equal(seed_store_restore(store, "a/b/fox/0001.png", name), 0);
+	assert_int_equal(seed_store_restore(store, "a/b/fox/0001.png", name, NULL), 0);
 	assert_true(read_row(row_at(0), &record));
 	assert_string_equal(record.image.sha256, generations[2].record.image.sha256);
 	seed_record_release(&record);
 	assert_int_equal(unlink(row_at(2)), 0);
-	assert_int_equal(seed_store_restore(store, "a/b/fox/0002.png", name), -EAGAIN);
+	assert_int_equal(seed_store_restore(store, "a/b/fox/0002.png", name, NULL), -EAGAIN);
 }
 
 /* The engine's own end comes after the mirror has shown another host's. */

@@ -451,7 +451,7 @@ static errint_t run_folder(struct in_flight *all)
 
 static errint_t run_restore(struct in_flight *all)
 {
-	return seed_store_restore(all->store, "fox/0001.png", "fox");
+	return seed_store_restore(all->store, "fox/0001.png", "fox", NULL);
 }
 
 /* From its text to its picture: what was durable at first is not all that counts. */
