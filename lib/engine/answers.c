@@ -52,8 +52,11 @@ static enum phase step_failed(struct generation *generation, struct seed_step *s
 		generation_keep_url(generation, step->refused_url);
 	if (step->withdraw)
 		cancel_at_service(generation);
-	return attempt_failed(generation, is_reissue(generation) ? SEED_FAILURE_GONE :
-			      failure_of(generation, step), &step->error, -1);
+	/* A key that is refused, or credits, say nothing about the URL: another key may get one. */
+	if (is_reissue(generation))
+		return attempt_failed(generation, step->refused ? SEED_FAILURE_BUSY : SEED_FAILURE_GONE,
+				      &step->error, -1);
+	return attempt_failed(generation, failure_of(generation, step), &step->error, -1);
 }
 
 /* Some services know a task a moment after they have accepted it. */

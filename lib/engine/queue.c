@@ -12,6 +12,8 @@
 
 /* Models that are limited at once. */
 #define LIMITS_MAX 64
+/* A limit that is over is tried within this, if there is a slot. */
+#define SLOT_SOON_MS 1000
 
 static void link_at(struct generation *generation, struct generation **at)
 {
@@ -34,7 +36,8 @@ static int64_t queued_deadline_ms(const struct generation *generation)
 	/* An attempt that has been asked for has its own. */
 	if (!attempt_begins(generation) && generation->ask_until_ms != INT64_MAX)
 		return generation->ask_until_ms;
-	if (!block)
+	/* Behind a limit that is over it waits for a slot. */
+	if (!block || (block->model && !block->probe && block->hold_until_ms <= seed_clock_now_ms()))
 		return INT64_MAX;
 	since = generation->queued_ms > block->blocked_ms ? generation->queued_ms : block->blocked_ms;
 	return since + generation->engine->config.timeout_ms;
@@ -47,13 +50,23 @@ static void expire_by(struct seed_engine *engine, int64_t at_ms)
 		engine->expire_ms = at_ms;
 }
 
+/* Before all that have not been asked for yet, and in the order in which they were written. */
+static struct generation **place_of(const struct generation *generation)
+{
+	struct generation **at = &generation->engine->queue_first;
+
+	while (*at && (*at)->record.attempt_count > 0 && (*at)->order < generation->order)
+		at = &(*at)->next_queued;
+	return at;
+}
+
 void queue_add(struct generation *generation, bool first)
 {
 	struct seed_engine *engine = generation->engine;
 
 	generation->queued_ms = seed_clock_now_ms();
 	engine->pump_ms = 0;
-	link_at(generation, first ? &engine->queue_first : engine->queue_last);
+	link_at(generation, first ? place_of(generation) : engine->queue_last);
 	expire_by(engine, queued_deadline_ms(generation));
 }
 
@@ -88,32 +101,6 @@ static struct blockage **find_limit(struct seed_engine *engine, const struct gen
 	return at;
 }
 
-/* Without memory, or if there are very many, that of all. */
-static struct blockage *make_limit(struct seed_engine *engine, const struct generation *generation)
-{
-	struct blockage **at = find_limit(engine, generation), *block = *at;
-	int count = 0;
-
-	if (block)
-		return block;
-	for (block = engine->limits; block; block = block->next)
-		count++;
-	block = count < LIMITS_MAX ? calloc(1, sizeof(*block)) : NULL;
-	if (block)
-		block->model = strdup(model_of(generation));
-	if (!block || !block->model) {
-		free(block);
-		return &engine->outage;
-	}
-	return *at = block;
-}
-
-static void unblock(struct blockage *block)
-{
-	block->blocked_ms = block->hold_until_ms = 0;
-	block->outages = 0;
-}
-
 static void drop_limit(struct blockage **at)
 {
 	struct blockage *block = *at;
@@ -121,6 +108,47 @@ static void drop_limit(struct blockage **at)
 	*at = block->next;
 	free(block->model);
 	free(block);
+}
+
+/* Nobody has tried since, whose request would have ended it. */
+static int drop_stale(struct seed_engine *engine, int64_t now)
+{
+	int count = 0;
+
+	for (struct blockage **at = &engine->limits; *at;) {
+		if (!(*at)->probe && now - (*at)->hold_until_ms > engine->config.timeout_ms) {
+			drop_limit(at);
+			continue;
+		}
+		at = &(*at)->next;
+		count++;
+	}
+	return count;
+}
+
+/* Without memory, or if there are very many, that of all. */
+static struct blockage *make_limit(struct seed_engine *engine, const struct generation *generation)
+{
+	struct blockage *block = *find_limit(engine, generation);
+
+	if (block)
+		return block;
+	block = drop_stale(engine, seed_clock_now_ms()) < LIMITS_MAX ? calloc(1, sizeof(*block)) : NULL;
+	if (block)
+		block->model = strdup(model_of(generation));
+	if (!block || !block->model) {
+		free(block);
+		return &engine->outage;
+	}
+	block->next = engine->limits;
+	engine->limits = block;
+	return block;
+}
+
+static void unblock(struct blockage *block)
+{
+	block->blocked_ms = block->hold_until_ms = 0;
+	block->outages = 0;
 }
 
 void queue_free(struct seed_engine *engine)
@@ -190,6 +218,9 @@ void queue_answered(struct generation *generation, bool got_through)
 	unblock(&engine->outage);
 	if (*limit)
 		drop_limit(limit);
+	/* If it limits all models together, none falls behind the others. */
+	for (struct blockage *other = engine->limits; other; other = other->next)
+		other->outages = 0;
 	engine->pump_ms = 0;
 }
 
@@ -263,6 +294,15 @@ static struct generation *next_to_ask(const struct seed_engine *engine, int64_t 
 	return NULL;
 }
 
+/* If it waited for a slot, and not for the service, those behind it have their time from now on. */
+static void probe(struct generation *generation, struct blockage *limit, int64_t now)
+{
+	if (now - limit->hold_until_ms > SLOT_SOON_MS)
+		limit->blocked_ms = now;
+	limit->probe = generation;
+	expire_by(generation->engine, now);
+}
+
 static int64_t pump(struct seed_engine *engine, int64_t now)
 {
 	while (engine->queue_first && !engine->stopping) {
@@ -277,7 +317,7 @@ static int64_t pump(struct seed_engine *engine, int64_t now)
 		if (engine->outage.blocked_ms)
 			engine->outage.probe = generation;
 		else if (limit)
-			limit->probe = generation;
+			probe(generation, limit, now);
 		engine->active++;
 		generation->has_slot = true;
 		tell(generation, EVENT_SLOT);

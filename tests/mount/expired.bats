@@ -118,6 +118,18 @@ load helper
 	END
 }
 
+@test "kie: nor is that the key was refused, or credits are lacking" {
+	mount_seed
+	for code in 401 402; do
+		faults "[{\"on\":\"image\",\"times\":3,\"do\":{\"status\":403,\"body\":\"expired\"}},
+			{\"on\":\"mint\",\"nth\":1,\"do\":{\"code\":$code,\"msg\":\"no\"}}]"
+		write "fox$code" "a fox of $code"
+		is_verified "fox$code"
+		same 1 "$(count create "a fox of $code")"
+	done
+	same 4 "$(count mint)"
+}
+
 @test "kie: a dead URL of which nobody said whether there is a new one is kept, not paid for again" {
 	mount_seed -o timeout=4
 	faults '[{"on":"image","do":{"status":403,"body":"expired"}},

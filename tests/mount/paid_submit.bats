@@ -169,6 +169,39 @@ asked_again() {
 	limits_three ""
 }
 
+@test "s3: a limit that is over holds nobody, whoever was told of it" {
+	mount_seed -o jobs=1,timeout=8
+	faults '[{"on":"create","prompt":"a fox","do":{"status":429,"retry_after":"1"}},
+		{"on":"create","prompt":"an ","do":{"duration_ms":4000}}]'
+	background start_write fox "$(of_its_model "a fox")"
+	wait_until is_told_to_wait fox
+	rm "$MNT/prompts/fox"
+	for name in owl hare elk; do
+		background start_write "$name" "an $name"
+		wait_until is_there "$name"
+	done
+	background start_write wolf "$(of_its_model "a wolf")"
+	for job in "${JOBS[@]:1}"; do job_ends 0 "$job"; done
+	same "ok ok ok ok" "$(<"$DIR/job.1") $(<"$DIR/job.2") $(<"$DIR/job.3") $(<"$DIR/job.4")"
+	same 4 "$(count accepted)"
+}
+
+is_there() { # NAME
+	grep -q "^$1 " "$MNT/queue"
+}
+
+@test "s3: what was refused is sent again in the order in which it was written" {
+	mount_seed -o rate=1/1
+	# The last one is sent before the first is answered.
+	faults '[{"on":"create","times":4,"do":{"status":429,"retry_after":"1","delay_ms":4000}}]'
+	for n in 1 2 3 4; do
+		background start_write "fox$n" "fox number $n"
+		wait_until is_there "fox$n"
+	done
+	for job in "${JOBS[@]}"; do job_ends 0 "$job"; done
+	same "1 2 3 4" "$(log_of accepted .prompt | tr -dc '1-4\n' | paste -sd ' ')"
+}
+
 @test "s3: nor where one is told to wait for ever" {
 	mount_seed -o timeout=6
 	faults '[{"on":"create","prompt":"a fox","do":{"status":429,"retry_after":"86400"}}]'
