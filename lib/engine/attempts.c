@@ -121,8 +121,12 @@ static bool asks_for_new_url(const struct generation *generation)
  * it cannot be asked. If it was not answered, it is asked once more; when it said so. */
 static int64_t not_reissued(struct generation *generation, enum seed_failure failure, int64_t delay_ms)
 {
-	if (failure != SEED_FAILURE_GONE)
-		generation->reissue_ms = attempt_ask_at_ms(generation, seed_clock_now_ms() + (delay_ms > 0 ? delay_ms : 0));
+	if (failure == SEED_FAILURE_GONE)
+		return -1;
+	/* For a shelved task no pause that was asked for counts (ask_again): it may be a year. */
+	if (delay_ms < 0 || generation->shelved)
+		delay_ms = 0;
+	generation->reissue_ms = attempt_ask_at_ms(generation, seed_clock_now_ms() + delay_ms);
 	return -1;
 }
 

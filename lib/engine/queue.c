@@ -14,6 +14,8 @@
 #define LIMITS_MAX 64
 /* A limit that is over is tried within this, if there is a slot. */
 #define SLOT_SOON_MS 1000
+/* No longer back-off than this many lead to, while others are accepted: four seconds. */
+#define BACKOFFS_BESIDE_OTHERS 2
 
 static void link_at(struct generation *generation, struct generation **at)
 {
@@ -200,7 +202,7 @@ void queue_block(struct generation *generation, enum seed_failure failure,
 
 static void probe_ended(struct seed_engine *engine, struct blockage *block, const struct generation *generation)
 {
-	if (!block || block->probe != generation)
+	if (block->probe != generation)
 		return;
 	block->probe = NULL;
 	engine->pump_ms = 0;
@@ -212,15 +214,17 @@ void queue_answered(struct generation *generation, bool got_through)
 	struct blockage **limit = find_limit(engine, generation);
 
 	probe_ended(engine, &engine->outage, generation);
-	probe_ended(engine, *limit, generation);
-	if (!got_through || (!engine->outage.blocked_ms && !*limit))
+	for (struct blockage *block = engine->limits; block; block = block->next)
+		probe_ended(engine, block, generation);
+	if (!got_through || (!engine->outage.blocked_ms && !engine->limits))
 		return;
 	unblock(&engine->outage);
 	if (*limit)
 		drop_limit(limit);
 	/* If it limits all models together, none falls behind the others. */
 	for (struct blockage *other = engine->limits; other; other = other->next)
-		other->outages = 0;
+		if (other->outages > BACKOFFS_BESIDE_OTHERS)
+			other->outages = BACKOFFS_BESIDE_OTHERS;
 	engine->pump_ms = 0;
 }
 
@@ -278,17 +282,21 @@ static int64_t may_start_ms(const struct seed_engine *engine, int64_t now)
 }
 
 /* NULL: none before *at. */
-static struct generation *next_to_ask(const struct seed_engine *engine, int64_t now, int64_t *at)
+static struct generation *next_to_ask(struct seed_engine *engine, int64_t now, int64_t *at)
 {
+	const struct blockage *outage = engine->outage.blocked_ms ? &engine->outage : NULL;
+
 	*at = INT64_MAX;
 	for (struct generation *g = engine->queue_first; g; g = g->next_queued) {
-		const struct blockage *block = queue_blockage(g);
+		const struct blockage *block = *find_limit(engine, g);
 
+		if (!block || (!block->probe && block->hold_until_ms <= now))
+			block = outage;
 		if (!block || (!block->probe && block->hold_until_ms <= now))
 			return g;
 		if (!block->probe && block->hold_until_ms < *at)
 			*at = block->hold_until_ms;
-		if (!block->model) /* nobody's turn is before the first's */
+		if (block == outage)
 			break;
 	}
 	return NULL;
@@ -316,7 +324,7 @@ static int64_t pump(struct seed_engine *engine, int64_t now)
 		limit = *find_limit(engine, generation);
 		if (engine->outage.blocked_ms)
 			engine->outage.probe = generation;
-		else if (limit)
+		if (limit)
 			probe(generation, limit, now);
 		engine->active++;
 		generation->has_slot = true;
