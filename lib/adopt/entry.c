@@ -14,8 +14,6 @@
 #define DAMAGED "is damaged: its bytes are not those that were verified"
 #define NO_IMAGE "has no record, and is no image of seedfs"
 
-/* PNG, "11.2.1 IHDR": signature, length, type, width, height. */
-
 static errint_t no_memory(struct seed_error *error)
 {
 	return seed_error_set(error, ENOMEM, "out of memory");

@@ -124,9 +124,7 @@ static enum phase start(struct generation *generation)
 static enum phase expired(struct generation *generation)
 {
 	const struct blockage *block = queue_blockage(generation);
-	struct seed_error error;
-
-	error = block ? block->error : generation->engine->outage.error;
+	struct seed_error error = block ? block->error : generation->engine->outage.error;
 
 	if (!attempt_begins(generation)) {
 		if (generation->ask_until_ms == INT64_MAX) { /* open since the last stop */

@@ -34,7 +34,7 @@ errint_t seed_store_history_next(struct seed_store *store, const char *name,
 	seed_versions_release(&list);
 	/* A number that does not count would be given again, and its version be overwritten. */
 	if (!err && last == NUMBER_MAX) {
-		seed_store_note(store, "history/%s has a version %u: no later one has a number; rename or remove that",
+		seed_store_note(store, "history/%s has a version %u: no later one has a number; remove that one",
 				name, last);
 		err = -EFBIG;
 	}

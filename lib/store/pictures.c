@@ -77,18 +77,19 @@ int seed_store_picture_open(const struct seed_store *store, enum seed_area area,
 
 errint_t seed_store_hash(int fd, char hex[SEED_SHA256_HEX_BYTES])
 {
-	EVP_MD_CTX *hash = EVP_MD_CTX_new();
 	unsigned char sum[EVP_MAX_MD_SIZE], buffer[65536];
+	EVP_MD_CTX *hash;
 	unsigned len = 0;
 	ssize_t n = 0;
 	struct stat st;
-	bool ok = hash && EVP_DigestInit_ex(hash, EVP_sha256(), NULL);
+	bool ok;
 
-	if (fstat(fd, &st) < 0 || st.st_size > SEED_STORED_MAX_BYTES) {
-		EVP_MD_CTX_free(hash);
+	if (fstat(fd, &st) < 0)
+		return -EIO;
+	if (st.st_size > SEED_STORED_MAX_BYTES)
 		return -EFBIG;
-	}
-
+	hash = EVP_MD_CTX_new();
+	ok = hash && EVP_DigestInit_ex(hash, EVP_sha256(), NULL);
 	while (ok && (n = read(fd, buffer, sizeof(buffer))) > 0)
 		ok = EVP_DigestUpdate(hash, buffer, (size_t)n);
 	ok = ok && n == 0 && EVP_DigestFinal_ex(hash, sum, &len);

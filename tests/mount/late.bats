@@ -10,7 +10,7 @@ late_over_a_stop() { # LATE RETRY COMMAND…
 	mount_seed -o timeout=4
 	faults "[{\"on\":\"create\",\"nth\":1,\"do\":$1},{\"on\":\"create\",\"nth\":2,\"do\":$2}]"
 	background try_write fox "a fox"
-	WAIT=30 received create 2
+	received create 2
 	"${@:3}"
 	mount_seed -o timeout=4
 	WAIT=30 wait_until is_verified fox
@@ -60,7 +60,7 @@ comes_first_over() { # COMMAND
 	mount_seed -o timeout=4
 	faults '[{"on":"create","nth":1,"do":{"duration_ms":9000}},{"on":"create","nth":2,"do":{"hold_task":true}}]'
 	background try_write fox "a fox"
-	WAIT=30 received create 2
+	received create 2
 	mv "$MNT/prompts/fox" "$MNT/prompts/owl"
 	kill_seedfs
 	mount_seed -o timeout=4

@@ -161,7 +161,6 @@ in_pieces() { # FILE TEXT MORE-TEXT COMMAND…
 	python3 "$FS" handle "$MNT"/{prompts,prompts/fox,images/fox.png,status} >"$DIR/ids"
 	same 4 "$(sort -u "$DIR/ids" | wc -l)"
 	while read -r id; do
-		# shellcheck disable=SC2016 # awk's
 		same "" "$(printf '%x\n' "$id" | cat - "/proc/$SEED_PID/maps" | python3 -c '
 import sys
 lines = sys.stdin.read().split("\n")
