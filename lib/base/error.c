@@ -79,6 +79,11 @@ int seed_error_code(const char *name)
 	return 0;
 }
 
+bool seed_error_is_lack(errint_t err)
+{
+	return err == -ENOMEM || err == -EMFILE || err == -ENFILE;
+}
+
 int seed_error_from_status(long status)
 {
 	switch (status) {

@@ -45,6 +45,10 @@ const char *seed_error_name(int code);
 /* The other way; 0 for a name that is not known. */
 int seed_error_code(const char *name);
 
+/* Whether -errno is a lack that this machine has just now (memory, descriptors): it says nothing about what
+ * was looked at. */
+bool seed_error_is_lack(errint_t err);
+
 /* The errno of `man seed` for an HTTP (or envelope) status:
  * 401/403 EKEYREJECTED, 402 EDQUOT, 400/422 EINVAL, 408/504 ETIMEDOUT, else EIO. */
 int seed_error_from_status(long status);

@@ -439,7 +439,7 @@ static enum phase is_elsewhere(struct generation *generation)
 
 enum phase attempt_not_sent(struct generation *generation, errint_t err)
 {
-	bool lacking = err == -ENOMEM || err == -EMFILE || err == -ENFILE;
+	bool lacking = seed_error_is_lack(err);
 	struct seed_error error;
 
 	if (err == -EXDEV)

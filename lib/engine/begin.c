@@ -164,6 +164,15 @@ enum phase reuse_enter(struct generation *generation)
 	return wait_for_same(generation);
 }
 
+static enum phase cannot_look(struct generation *generation, int code)
+{
+	struct seed_error error;
+
+	generation->made_nothing = true;
+	seed_error_set(&error, code, "nothing was sent: whether this text has an image cannot be said: %s", strerror(code));
+	return generation_fail(generation, &error);
+}
+
 /* The image that was there is copied; without it the text is generated. */
 enum phase reuse_event(struct generation *generation, const struct event *event)
 {
@@ -176,6 +185,8 @@ enum phase reuse_event(struct generation *generation, const struct event *event)
 	/* Or its image was changed while it was looked at. */
 	if ((event->err == -EHOSTUNREACH || event->err == -ESTALE) && generation->engine->shared)
 		return ask_again(generation, event->err);
+	if (reuse_is_lack(event->err))
+		return cannot_look(generation, -event->err);
 	if (event->err)
 		return PHASE_QUEUED;
 	record->state = SEED_STATE_VERIFIED;

@@ -40,11 +40,14 @@ static bool unless_made(const struct request *request)
 static errint_t keep_if_made(struct seed_engine *engine, struct request *request)
 {
 	struct timespec time = { .tv_nsec = UTIME_OMIT };
+	errint_t err = -ENOENT;
 
 	/* Whoever removed the prompt first wants another image. */
-	request->has_image =
-		(engine->config.reuse || seed_store_has_prompt(engine->store, request->name)) &&
-		reuse_is_made(engine, request->name, request->text, request->sum);
+	if (engine->config.reuse || seed_store_has_prompt(engine->store, request->name))
+		err = reuse_look(engine, request->name, request->text, request->sum);
+	if (err && err != -ENOENT)
+		return err;
+	request->has_image = !err;
 	if (!request->has_image && engine->config.reuse)
 		request->has_copy = reuse_has_copy(engine, request->name, request->text);
 	if (!request->has_image || engine->shared) /* the store comes first: show() */
@@ -103,7 +106,7 @@ static void looked(struct seed_engine *engine, struct request *request, errint_t
 {
 	if (request->has_image && !err && engine->shared)
 		changes_show(engine, request, shown);
-	else if (request->has_image)
+	else if (request->has_image || err)
 		shown(engine, request, err);
 	else if (engine->stopping)
 		request_refuse(engine, request, ESHUTDOWN);

@@ -244,7 +244,8 @@ static void run_step(struct seed_disk_job *disk)
 		break;
 	case STEP_REUSE:
 		job->reuse_name = job->maker ? strdup(job->maker) : NULL;
-		job->err = reuse_copy(engine, &job->record, &job->reuse_name);
+		job->err = job->maker && !job->reuse_name ? -ENOMEM :
+			   reuse_copy(engine, &job->record, &job->reuse_name);
 		if (job->err == -ENOENT && job->maker) /* it was changed since: it is looked at again */
 			job->err = -ESTALE;
 		break;

@@ -297,7 +297,7 @@ struct generation {
 	char *reuse_name;        /* whose image is copied; NULL: none */
 	bool may_copy;           /* -o reuse: another name's image may be of this text */
 	uint64_t reuse_key;      /* then: its key */
-	bool made_nothing;       /* it failed with another name's generation of its text */
+	bool made_nothing;       /* it failed with another name's generation of its text, or could not look */
 	bool waits_for_same;     /* it has waited for another's image of its text */
 	bool adopting;           /* a callback's image is looked at; nothing was submitted */
 	bool unless_there;       /* a callback: another host's image, or its generation, has the name */
@@ -871,15 +871,18 @@ const struct seed_spent *budget_today(struct seed_engine *engine);
 
 /* ---- reuse.c ---- */
 
-/* NAME's own image, whose SHA-256 is `sum`, is what the text asks for. A disk thread. */
-bool reuse_is_made(struct seed_engine *engine, const char *name, const char *text,
-		   char sum[SEED_SHA256_HEX_BYTES]);
+/* A lack of memory, descriptors or space: whether there is an image to copy is not known. */
+bool reuse_is_lack(errint_t err);
+/* 0: NAME's own image, whose SHA-256 is `sum`, is what the text asks for; -ENOENT: it is not; or what
+ * is lacking to say so. A disk thread. */
+errint_t reuse_look(struct seed_engine *engine, const char *name, const char *text,
+		    char sum[SEED_SHA256_HEX_BYTES]) SEED_MUST_CHECK;
 /* Another name's is, as far as is known here. A disk thread. */
 bool reuse_has_copy(struct seed_engine *engine, const char *name, const char *text);
 /* The verified image of `made` is what `wanted` asks for. */
 bool reuse_is_made_of(const struct seed_record *made, const struct seed_record *wanted);
 /* An image that `wanted` asks for is copied, and its facts are in `wanted`: *name is
- * whose (owned), NULL at first: whoever has it. -ENOENT: there is none. A disk thread. */
+ * whose (owned), NULL at first: whoever has it. -ENOENT: there is none; or what is lacking. A disk thread. */
 errint_t reuse_copy(struct seed_engine *engine, struct seed_record *wanted, char **name) SEED_MUST_CHECK;
 /* Its facts go along. */
 errint_t reuse_take_facts(struct seed_record *to, const struct seed_record *from) SEED_MUST_CHECK;

@@ -40,31 +40,43 @@ static const char *take_name(char *names)
 	return NULL;
 }
 
-/* `made` is released by the caller in any case. */
-static bool is_made_as(struct seed_engine *engine, const char *name,
-		       const struct seed_record *wanted, struct seed_record *made)
+/* What could not be looked at may be the image: a miss is paid for. Whatever else it is, it is not that image. */
+bool reuse_is_lack(errint_t err)
 {
-	return seed_store_record_read(engine->store, name, made) == 0 &&
-	       made->state == SEED_STATE_VERIFIED && reuse_is_made_of(made, wanted) &&
-	       seed_store_has_image(engine->store, name);
+	return seed_error_is_lack(err) || err == -ENOSPC || err == -EDQUOT;
 }
 
-bool reuse_is_made(struct seed_engine *engine, const char *name, const char *text,
-		   char sum[SEED_SHA256_HEX_BYTES])
+static errint_t lack_or_none(errint_t err)
+{
+	return reuse_is_lack(err) ? err : -ENOENT;
+}
+
+/* 0, -ENOENT (it is not), or what is lacking. `made` is released by the caller in any case. */
+static errint_t read_made(struct seed_engine *engine, const char *name,
+			  const struct seed_record *wanted, struct seed_record *made)
+{
+	errint_t err = seed_store_record_read(engine->store, name, made);
+
+	if (err)
+		return lack_or_none(err);
+	return made->state == SEED_STATE_VERIFIED && reuse_is_made_of(made, wanted) &&
+	       seed_store_has_image(engine->store, name) ? 0 : -ENOENT;
+}
+
+errint_t reuse_look(struct seed_engine *engine, const char *name, const char *text,
+		    char sum[SEED_SHA256_HEX_BYTES])
 {
 	struct seed_record made = { 0 }, wanted;
-	errint_t err;
-	bool same;
+	errint_t err = generation_fill_record(engine, name, text, &wanted);
 
-	same = generation_fill_record(engine, name, text, &wanted) == 0 &&
-	       is_made_as(engine, name, &wanted, &made);
-	/* A lack of something here costs nothing. */
-	err = same ? seed_store_image_check(engine->store, name, &made.image) : 0;
-	same = same && (!err || err == -EMFILE || err == -ENFILE || err == -ENOMEM);
+	if (!err)
+		err = read_made(engine, name, &wanted, &made);
+	if (!err)
+		err = seed_store_image_check(engine->store, name, &made.image);
 	memcpy(sum, made.image.sha256, SEED_SHA256_HEX_BYTES);
 	seed_record_release(&wanted);
 	seed_record_release(&made);
-	return same;
+	return err ? lack_or_none(err) : 0;
 }
 
 bool reuse_has_copy(struct seed_engine *engine, const char *name, const char *text)
@@ -75,10 +87,11 @@ bool reuse_has_copy(struct seed_engine *engine, const char *name, const char *te
 	int looks = LOOKS_MAX;
 	bool has = false;
 
-	if (generation_fill_record(engine, name, text, &wanted) == 0)
-		names = seed_store_reuse_names(engine->store, reuse_key(&wanted));
+	if (generation_fill_record(engine, name, text, &wanted) == 0 &&
+	    seed_store_reuse_names(engine->store, reuse_key(&wanted), &names))
+		names = NULL;
 	while (!has && looks-- && (maker = take_name(names)) != NULL) {
-		has = is_made_as(engine, maker, &wanted, &made);
+		has = read_made(engine, maker, &wanted, &made) == 0;
 		seed_record_release(&made);
 	}
 	free(names);
@@ -114,9 +127,9 @@ errint_t reuse_take_facts(struct seed_record *to, const struct seed_record *from
 static errint_t copy_from(struct seed_engine *engine, const char *name, struct seed_record *wanted)
 {
 	struct seed_record made = { 0 };
-	errint_t err = -ENOENT;
+	errint_t err = read_made(engine, name, wanted, &made);
 
-	if (is_made_as(engine, name, wanted, &made))
+	if (!err)
 		err = seed_store_image_copy(engine->store, name, &made.image, wanted->id);
 	/* Its bytes are in the store that hosts share. */
 	if (err == -EAGAIN && engine->shared)
@@ -129,22 +142,26 @@ static errint_t copy_from(struct seed_engine *engine, const char *name, struct s
 
 errint_t reuse_copy(struct seed_engine *engine, struct seed_record *wanted, char **name)
 {
-	errint_t err = -ENOENT;
-	const char *maker;
 	int looks = LOOKS_MAX, damaged = DAMAGED_MAX;
+	errint_t err, lack = 0;
+	const char *maker;
 	char *names;
 
 	if (*name)
 		return copy_from(engine, *name, wanted);
-	names = seed_store_reuse_names(engine->store, reuse_key(wanted));
+	err = seed_store_reuse_names(engine->store, reuse_key(wanted), &names);
+	if (err)
+		return lack_or_none(err);
+	err = -ENOENT;
 	while (err && looks-- && damaged && (maker = take_name(names)) != NULL) {
 		err = copy_from(engine, maker, wanted);
 		damaged -= err && err != -ENOENT;
+		lack = reuse_is_lack(err) ? err : lack;
 	}
 	if (!err)
 		err = seed_record_set(name, maker);
 	free(names);
-	return err;
+	return err && lack ? lack : err ? lack_or_none(err) : 0;
 }
 
 /* Only what came before is waited for: so nothing waits for itself. */

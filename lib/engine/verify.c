@@ -126,7 +126,7 @@ static enum phase lacking(struct generation *generation, int code, const char *w
 {
 	struct seed_error error;
 
-	if (code != EMFILE && code != ENFILE && code != ENOMEM)
+	if (!seed_error_is_lack(-code))
 		return generation_hold(generation, code, what);
 	generation_drop_picture(generation);
 	if (!generation->task.image_url)

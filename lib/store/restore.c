@@ -84,7 +84,7 @@ static int is_row_of(struct seed_store *store, const char *row, const struct see
 	int is;
 
 	err = seed_files_read(store->areas[SEED_AREA_HISTORY], row, SEED_RECORD_MAX_BYTES, &json, &len);
-	if (err == -EIO || err == -ENOMEM || err == -EMFILE || err == -ENFILE)
+	if (err == -EIO || seed_error_is_lack(err))
 		return err; /* it may well be */
 	if (err)
 		return 0;

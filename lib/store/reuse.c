@@ -185,19 +185,22 @@ errint_t seed_store_reuse_note(struct seed_store *store, uint64_t key, const cha
 	return err;
 }
 
-char *seed_store_reuse_names(const struct seed_store *store, uint64_t key)
+errint_t seed_store_reuse_names(const struct seed_store *store, uint64_t key, char **names)
 {
-	char file[SEED_STORE_ID_BYTES];
-	char *lines = NULL, *names = NULL;
+	char file[SEED_STORE_ID_BYTES], *lines = NULL;
+	errint_t err;
 	size_t len;
 
+	*names = NULL;
 	key_name(key, file);
+	err = seed_files_read(store->reuse, file, NAMES_MAX_BYTES, &lines, &len);
 	/* Earlier versions wrote one name, and no line break. */
-	if (seed_files_read(store->reuse, file, NAMES_MAX_BYTES, &lines, &len) == 0 &&
-	    asprintf(&names, "\n%s", lines) < 0)
-		names = NULL;
+	if (!err && asprintf(names, "\n%s", lines) < 0) {
+		*names = NULL;
+		err = -ENOMEM;
+	}
 	free(lines);
-	return names;
+	return err;
 }
 
 static void follow(struct seed_store *store, const char *from, const char *to, seed_store_key_fn *key,

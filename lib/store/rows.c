@@ -91,7 +91,7 @@ errint_t seed_store_record_read(const struct seed_store *store, const char *name
 	if (err == -EISDIR || err == -ENOTDIR || err == -ENOENT)
 		return -ENOENT;
 	if (err)
-		return err == -ENOMEM ? err : -EIO;
+		return seed_error_is_lack(err) ? err : -EIO;
 	return seed_store_row_parse(json, len, name, record);
 }
 

@@ -116,7 +116,7 @@ static errint_t judge_text(int dirfd, const char *path, const char *wanted, bool
 	*right = !err && len == wanted_len && memcmp(text, wanted, len) == 0;
 	free(text);
 	/* Another text, none, or what is no file: it is replaced. */
-	return err == -EISDIR || err == -ENOMEM || err == -EMFILE || err == -ENFILE ? err : 0;
+	return err == -EISDIR || seed_error_is_lack(err) ? err : 0;
 }
 
 static errint_t judge_row(struct seed_slots *m, struct seed_slot *slot)

@@ -68,7 +68,7 @@ void seed_store_new_id(struct seed_store *store, char id[SEED_STORE_ID_BYTES]);
 /* ---- reading; any thread ---- */
 
 /* What the catalogue knows about NAME, from records/NAME.json: 0, -ENOENT (never
- * prompted), -EIO (unreadable row). `record` is initialised by the call;
+ * prompted), -EIO (unreadable row), or a lack (seed_error_is_lack()). `record` is initialised by the call;
  * release it in any case. */
 errint_t seed_store_record_read(const struct seed_store *store, const char *name,
 				struct seed_record *record) SEED_MUST_CHECK;
@@ -252,7 +252,9 @@ errint_t seed_store_image_copy(struct seed_store *store, const char *name, const
 typedef uint64_t seed_store_key_fn(const struct seed_record *record);
 errint_t seed_store_reuse_note(struct seed_store *store, uint64_t key, const char *name,
 			       seed_store_key_fn *key_of, bool durable) SEED_MUST_CHECK;
-char *seed_store_reuse_names(const struct seed_store *store, uint64_t key); /* malloc'd or NULL */
+/* *names is malloc'd. -ENOENT: there are none; -EMFILE … as open(2), -ENOMEM, -EBADMSG … as
+ * seed_files_read(). */
+errint_t seed_store_reuse_names(const struct seed_store *store, uint64_t key, char **names) SEED_MUST_CHECK;
 /* Before an entry, or all below a folder, is renamed: so that a stop in between costs nothing. */
 void seed_store_reuse_follow(struct seed_store *store, const char *from, const char *to, bool folder,
 			     seed_store_key_fn *key, bool durable);

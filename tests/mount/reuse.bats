@@ -182,9 +182,9 @@ all_end() { # THREE OUTCOMES
 }
 
 @test "s2.6: and with the retry, where the late task beside it fails" {
-	OPTIONS=timeout=4 same_text_thrice '{"hold_task":true,"fail":{"code":"500","msg":"no"}}' \
+	OPTIONS=timeout=7 same_text_thrice '{"hold_task":true,"fail":{"code":"500","msg":"no"}}' \
 		'{"duration_ms":3000}'
-	received accepted 2
+	WAIT=30 received accepted 2
 	release
 	all_end ok ok ok
 	cmp "$MNT/images/fox.png" "$MNT/images/owl.png"

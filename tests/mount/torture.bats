@@ -11,7 +11,7 @@ export LIMIT BATS_TEST_TIMEOUT=$((LIMIT + 30))
 
 # AddressSanitizer looks at the end for what a failure has leaked; its library comes before all
 # others.
-mount_tortured() { # KIND
+mount_tortured() { # KIND [OPTION]
 	local preload
 
 	preload=$(dirname "$UPSTREAM")/failing.so
@@ -22,7 +22,7 @@ mount_tortured() { # KIND
 	fi
 	python3 "$ROOT/tests/torture/torture.py" new "$DIR/page"
 	FAILING_PAGE=$DIR/page LD_PRELOAD=$preload start_seedfs \
-		-o "$(usual_options),size=512x288,timeout=20" "$MNT"
+		-o "$(usual_options),size=512x288,timeout=20${2:+,$2}" "$MNT"
 	wait_mounted
 	# The first generation starts what stays: workers, connections, buffers.
 	write fox "a fox"
@@ -66,4 +66,20 @@ sample() { # KIND STEP
 	for name in send write fsync renameat; do
 		torture "$name" 1 1 6
 	done
+}
+
+@test "reuse: a lack of memory, descriptors or space does not have a text paid for that has its image" {
+	local name
+
+	mount_tortured calls reuse
+	for name in openat64 write; do
+		torture "$name" 1 1 20 "a fox"
+	done
+	[ "$(count submit "a fox")" = 1 ]
+}
+
+@test "reuse: nor does whichever allocation fails" {
+	mount_tortured allocations reuse
+	torture allocations 1 1 "${TORTURE:-20}" "a fox"
+	[ "$(count submit "a fox")" = 1 ]
 }

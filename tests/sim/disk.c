@@ -930,11 +930,12 @@ errint_t WRAP(reuse_note)(struct seed_store *store, uint64_t key, const char *na
 	return 0;
 }
 
-char *WRAP(reuse_names)(const struct seed_store *store, uint64_t key)
+errint_t WRAP(reuse_names)(const struct seed_store *store, uint64_t key, char **names)
 {
 	SEED_UNUSED(store);
 	SEED_UNUSED(key);
-	return NULL;
+	*names = NULL;
+	return -ENOENT;
 }
 
 void WRAP(reuse_follow)(struct seed_store *store, const char *from, const char *to, bool folder,

@@ -3,9 +3,10 @@
 
   torture.py new PAGE
       Makes the page that tells build/failing.so what to fail (failing.c).
-  torture.py run PAGE PID MOUNT CONTROL KIND FIRST STEP [SECONDS]
+  torture.py run PAGE PID MOUNT CONTROL KIND FIRST STEP [SECONDS [TEXT]]
       KIND is allocations, calls, or the name of one system call. Number FIRST of a round is failed, then FIRST
-      + STEP and so on, until a round has none of that number, or SECONDS are over.
+      + STEP and so on, until a round has none of that number, or SECONDS are over. TEXT has an image already,
+      of another name, and -o reuse is mounted: each round writes it, and nothing is submitted.
 
 A round writes a prompt, waits, reads its image and its record, moves the name and
 removes it. After each, for the faults of that round:
@@ -83,8 +84,8 @@ def read(path):
         return b"".join(parts)
 
 
-def one_round(mount, name, text):
-    """What a user does: {step: errno's name}, and the image."""
+def one_round(mount, name, text, made):
+    """What a user does: {step: errno's name}, and the image. Of a text that is made, no second image stays."""
     said = {}
     said["open"], *rest = write(f"{mount}/prompts/{name}", text)
     if rest:
@@ -93,8 +94,10 @@ def one_round(mount, name, text):
     said["record"], _ = outcome(lambda: read(f"{mount}/records/{name}.json"))
     said["list"], _ = outcome(lambda: os.listdir(f"{mount}/images"))
     said["move"], _ = outcome(lambda: os.rename(f"{mount}/prompts/{name}", f"{mount}/prompts/{name}-m"))
-    said["remove"], _ = outcome(
-        lambda: os.unlink(f"{mount}/prompts/{name}" + ("-m" if said["move"] == "ok" else "")))
+    name += "-m" if said["move"] == "ok" else ""
+    said["remove"], _ = outcome(lambda: os.unlink(f"{mount}/prompts/{name}"))
+    if made:
+        said["drop"], _ = outcome(lambda: os.unlink(f"{mount}/images/{name}.png"))
     return said, image
 
 
@@ -145,14 +148,14 @@ def judge(said, image, submitted, broke):
     return wrong
 
 
-def run(path, pid, mount, control, kind, first, step, seconds="100000"):
+def run(path, pid, mount, control, kind, first, step, seconds="100000", made=None):
     page, pid, end = Page(path), int(pid), time.monotonic() + float(seconds)
     at, rounds, bad = int(first), 0, 0
     errors = {}
     while time.monotonic() < end:
-        name, text = f"{kind}{at}", f"torture {kind} {at}."
+        name, text = f"{kind}{at}", made or f"torture {kind} {at}."
         page.put(pid, kind, at)
-        result = in_a_process(30, one_round, mount, name, text)
+        result = in_a_process(30, one_round, mount, name, text, made)
         page.rest()
         failed, _, what = page.failed()
         wrong = []
@@ -166,7 +169,8 @@ def run(path, pid, mount, control, kind, first, step, seconds="100000"):
         if not alive(pid):
             print(f"{kind} {at} ({what}): the program has ended")
             return 1
-        after = in_a_process(30, one_round, mount, f"{name}-next", f"{text[:-1]} next.")
+        after = in_a_process(30, one_round, mount, f"{name}-next", made or f"{text[:-1]} next.",
+                             made)
         if after is None or set(after[0].values()) != {"ok"}:
             wrong.append(f"the next name: {after and after[0]}")
         if wrong:
