@@ -121,29 +121,36 @@ static errint_t sync_folders(struct seed_store *store, const struct seed_finishe
 
 	for (size_t j = 0; j < i; j++)
 		if (is_beside(list[j].name, list[i].name))
-			return 0;
+			return list[j].folders_err;
 	for (size_t a = 0; a < SEED_ARRAY_LEN(areas) && !err; a++) {
 		err = seed_files_sync_parent(store->areas[areas[a]], list[i].name);
-		if (err == -ENOENT)
+		/* A callback's image needs no folder in prompts/: a prompt may have that name by now. */
+		if (err == -ENOENT || err == -ENOTDIR)
 			err = 0;
 	}
 	return err;
 }
 
-static errint_t make_durable(struct seed_store *store, const struct seed_finished *list,
-			     size_t count)
+/* What fails for one entry is that one's `err`: its row stays, and no other waits for it. Else -errno, and all
+ * rows are as they were. */
+static errint_t make_durable(struct seed_store *store, struct seed_finished *list, size_t count)
 {
-	errint_t err = 0;
+	errint_t err;
 
-	for (size_t i = 0; i < count && !err; i++)
-		err = sync_files(store, &list[i]);
-	for (size_t i = 0; i < count && !err; i++)
-		err = sync_folders(store, list, i);
-	if (!err)
-		err = seed_store_spent_sync(store);
-	for (size_t i = 0; i < count && !err; i++)
-		err = seed_store_row_remove(store, list[i].id);
-	return err ? err : seed_store_sync_pending(store);
+	for (size_t i = 0; i < count; i++)
+		list[i].err = sync_files(store, &list[i]);
+	for (size_t i = 0; i < count; i++) {
+		list[i].folders_err = sync_folders(store, list, i);
+		if (!list[i].err)
+			list[i].err = list[i].folders_err;
+	}
+	err = seed_store_spent_sync(store);
+	if (err)
+		return err;
+	for (size_t i = 0; i < count; i++)
+		if (!list[i].err)
+			list[i].err = seed_store_row_remove(store, list[i].id);
+	return seed_store_sync_pending(store);
 }
 
 static struct seed_finished *copy_list(struct seed_store *store, size_t *count)
@@ -160,20 +167,32 @@ static struct seed_finished *copy_list(struct seed_store *store, size_t *count)
 	return list;
 }
 
-static void drop_first(struct seed_store *store, size_t count)
+/* Drops those of `list`, which are the first `count`, that have no error. The first that has one, or NULL. */
+static const struct seed_finished *drop_durable(struct seed_store *store, const struct seed_finished *list,
+						size_t count)
 {
+	const struct seed_finished *failed = NULL;
+	size_t kept = 0;
+
 	pthread_mutex_lock(&store->finished_mutex);
-	for (size_t i = 0; i < count; i++)
-		free(store->finished[i].name);
-	store->finished_count -= count;
-	memmove(store->finished, store->finished + count,
-		store->finished_count * sizeof(store->finished[0]));
+	for (size_t i = 0; i < count; i++) {
+		if (list[i].err) {
+			failed = failed ? failed : &list[i];
+			store->finished[kept++] = store->finished[i];
+		} else {
+			free(store->finished[i].name);
+		}
+	}
+	store->finished_count -= count - kept;
+	memmove(store->finished + kept, store->finished + count,
+		(store->finished_count - kept) * sizeof(store->finished[0]));
 	pthread_mutex_unlock(&store->finished_mutex);
+	return failed;
 }
 
 /* Whoever looks for a disk that fails finds when that began and when it was over, not each
  * try. With the mutex. */
-static void tell(struct seed_store *store, errint_t err)
+static void tell(struct seed_store *store, const char *name, errint_t err)
 {
 	int64_t now_ms = seed_clock_now_ms();
 
@@ -181,8 +200,9 @@ static void tell(struct seed_store *store, errint_t err)
 	    (!store->checkpoint_told_ms || now_ms - store->checkpoint_told_ms >= TELL_MS)) {
 		store->checkpoint_fails = true;
 		store->checkpoint_told_ms = now_ms;
-		seed_store_note(store, "The catalogue cannot be made durable: %s (%s); kept in the journal "
-				"and tried again", strerror(-err), seed_error_name(-err));
+		seed_store_note(store, "The catalogue cannot be made durable%s%s: %s (%s); kept in the journal "
+				"and tried again", name ? " for " : "", name ? name : "", strerror(-err),
+				seed_error_name(-err));
 	} else if (!err && store->checkpoint_fails) {
 		store->checkpoint_fails = false;
 		if (store->reporter)
@@ -193,6 +213,7 @@ static void tell(struct seed_store *store, errint_t err)
 
 errint_t seed_store_checkpoint(struct seed_store *store)
 {
+	const struct seed_finished *failed = NULL;
 	struct seed_finished *list;
 	size_t count;
 	errint_t err;
@@ -205,8 +226,10 @@ errint_t seed_store_checkpoint(struct seed_store *store)
 	else
 		err = count ? -ENOMEM : seed_store_spent_sync(store);
 	if (!err && count)
-		drop_first(store, count);
-	tell(store, err);
+		failed = drop_durable(store, list, count);
+	if (failed)
+		err = failed->err;
+	tell(store, failed ? failed->name : NULL, err);
 	free(list);
 	pthread_mutex_unlock(&store->checkpoint_mutex);
 	return err;
@@ -264,12 +287,16 @@ void seed_store_checkpoint_soon(struct seed_store *store)
 
 errint_t seed_store_free_name(struct seed_store *store, const char *name)
 {
-	return is_listed(store, NULL, name) ? seed_store_checkpoint(store) : 0;
+	errint_t err = is_listed(store, NULL, name) ? seed_store_checkpoint(store) : 0;
+
+	return err && is_listed(store, NULL, name) ? err : 0;
 }
 
 errint_t seed_store_free_id(struct seed_store *store, const char *id)
 {
-	return is_listed(store, id, NULL) ? seed_store_checkpoint(store) : 0;
+	errint_t err = is_listed(store, id, NULL) ? seed_store_checkpoint(store) : 0;
+
+	return err && is_listed(store, id, NULL) ? err : 0;
 }
 
 errint_t seed_store_forget(struct seed_store *store, const char *id)
@@ -277,7 +304,7 @@ errint_t seed_store_forget(struct seed_store *store, const char *id)
 	errint_t err;
 
 	if (is_listed(store, id, NULL))
-		return seed_store_checkpoint(store);
+		return seed_store_free_id(store, id);
 	err = seed_store_spent_sync(store);
 	if (!err)
 		err = seed_store_row_remove(store, id);

@@ -55,6 +55,7 @@ struct seed_changing {
 struct seed_finished {
 	char *name; /* owned by the list */
 	char id[SEED_STORE_ID_BYTES];
+	errint_t err, folders_err; /* a checkpoint's own */
 };
 
 struct seed_store {
@@ -108,6 +109,9 @@ bool seed_store_is_of_id(const char *name);
  * more than `most_links` names: the others may be of somebody's file. */
 errint_t seed_store_keep_clear(struct seed_store *store, int dirfd, const char *name, mode_t type,
 			       nlink_t most_links) SEED_MUST_CHECK;
+/* Renames it to STEM.bad, STEM.bad2 …, which is in `aside` then. -EEXIST: so many are there already. */
+errint_t seed_store_set_aside(int dirfd, const char *name, const char *stem, char *aside, size_t size)
+	SEED_MUST_CHECK;
 
 /* A line for the log, at once or when there is one. */
 void seed_store_note(struct seed_store *store, const char *format, ...) SEED_PRINTF(2, 3);
@@ -237,6 +241,8 @@ errint_t seed_store_row_read(struct seed_store *store, const char *name, size_t 
 /* The row pending/NAME; release `record` in any case. */
 errint_t seed_store_pending_read(struct seed_store *store, const char *name,
 				 struct seed_record *record) SEED_MUST_CHECK;
+/* Whether `err`, which reading pending/NAME gave, says that no row stands there, whenever it is looked at. */
+bool seed_store_is_no_row(errint_t err);
 /* Judges `err`, which reading pending/NAME gave. 0: the file was no row and has been set
  * aside as ID.bad. Else the error, and `error` says what to do. */
 errint_t seed_store_judge(struct seed_store *store, const char *name, errint_t err,
@@ -251,7 +257,8 @@ errint_t seed_store_row_remove(struct seed_store *store, const char *id) SEED_MU
  * until then nothing changes its name. */
 errint_t seed_store_finished(struct seed_store *store, const struct seed_record *record)
 	SEED_MUST_CHECK;
-/* Before a change of NAME, or (NULL) of any name. */
+/* Before a change of NAME, or (NULL) of any name. What another name's row cannot be made durable for is no
+ * obstacle to NAME. */
 errint_t seed_store_free_name(struct seed_store *store, const char *name) SEED_MUST_CHECK;
 errint_t seed_store_free_id(struct seed_store *store, const char *id) SEED_MUST_CHECK;
 

@@ -199,12 +199,17 @@ static bool is_same_id(const char *a, const char *b)
 	return strncmp(a, b, SEED_STORE_ID_BYTES - 1) == 0;
 }
 
+static bool is_aside(const char *name)
+{
+	return seed_store_is_of_id(name) && strncmp(name + SEED_STORE_ID_BYTES - 1, ".bad", 4) == 0;
+}
+
 /* Pictures and bytes whose row is gone belong to nobody; those of a row that was
  * set aside may be all that is left of it. */
 static bool is_kept(char *const *of_id, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		if (is_id_with(of_id[i], ".json") || is_id_with(of_id[i], ".bad"))
+		if (is_id_with(of_id[i], ".json") || is_aside(of_id[i]))
 			return true;
 	return !seed_store_is_of_id(of_id[0]);
 }
@@ -330,8 +335,7 @@ errint_t seed_store_pending_read(struct seed_store *store, const char *name,
 	return err;
 }
 
-/* What is found there is none of ours, whenever it is looked at. */
-static bool is_no_row(errint_t err)
+bool seed_store_is_no_row(errint_t err)
 {
 	return err == -EBADMSG || err == -EFBIG || err == -EISDIR || err == -ENOTDIR ||
 	       err == -ELOOP || err == -EINVAL || err == -ENXIO || err == -ENAMETOOLONG ||
@@ -341,18 +345,17 @@ static bool is_no_row(errint_t err)
 errint_t seed_store_judge(struct seed_store *store, const char *name, errint_t err,
 			  struct seed_error *error)
 {
-	char bad[SEED_PENDING_NAME_BYTES], id[SEED_STORE_ID_BYTES];
+	char bad[SEED_PENDING_NAME_BYTES + sizeof("0")], id[SEED_STORE_ID_BYTES];
 
 	if (!err || err == -ENOENT)
 		return 0;
-	if (!is_no_row(err))
+	if (!seed_store_is_no_row(err))
 		return seed_error_set(error, -err, "pending/%s in the state directory: %s; it may stand "
 				      "for a task that is paid for: repair the disk, or move the "
 				      "file away to mount without it", name, strerror(-err));
 	memcpy(id, name, SEED_STORE_ID_BYTES - 1);
 	id[SEED_STORE_ID_BYTES - 1] = '\0';
-	seed_store_pending_name(bad, id, ".bad");
-	if (seed_files_rename(store->pending, name, store->pending, bad))
+	if (seed_store_set_aside(store->pending, name, id, bad, sizeof(bad)))
 		seed_store_note(store, "pending/%s in the state directory was not written by seedfs: ignored",
 				name);
 	else

@@ -82,7 +82,7 @@ static errint_t plan_pending(struct seed_store *store, struct seed_renames *list
 			/* What runs for the target gives way, whichever is newer. */
 			row.superseded = true;
 			err = plan_pending_row(store, list, id, &row, to);
-		} else if (err == -EBADMSG)
+		} else if (seed_store_is_no_row(err))
 			err = 0;
 		seed_record_release(&row);
 	}

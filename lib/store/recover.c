@@ -32,11 +32,14 @@ static bool is_overtaken(const struct seed_store *store, const struct seed_recor
 	return overtaken;
 }
 
+/* Of a row that no clock has dated: those that follow would soon be no ids (journal.c). */
+#define LAST_ID_MAX (UINT64_MAX / 4)
+
 static void raise_last_id(struct seed_store *store, const char *id)
 {
 	uint64_t value = strtoull(id, NULL, 16);
 
-	if (value > atomic_load(&store->last_id))
+	if (value > atomic_load(&store->last_id) && value <= LAST_ID_MAX)
 		atomic_store(&store->last_id, value);
 }
 
@@ -126,8 +129,8 @@ static errint_t hand_over(struct seed_store *store, const struct seed_names *lis
 	size_t count = 0;
 	errint_t err = read_rows(store, list, rows, &count, error);
 
-	if (count)
-		raise_last_id(store, rows[count - 1].id);
+	for (size_t i = 0; i < count; i++)
+		raise_last_id(store, rows[i].id);
 	for (size_t i = 0; i < count; i++) {
 		/* Row i is taken by `each`; only later ones are looked at again. */
 		bool newest = !err && is_newest(rows, count, i) &&

@@ -90,6 +90,17 @@ static void key_name(uint64_t key, char out[SEED_STORE_ID_BYTES])
 	snprintf(out, SEED_STORE_ID_BYTES, "%016llx", (unsigned long long)key);
 }
 
+/* A power cut may leave zeros where names were added. Those that came later stand behind them. */
+static errint_t read_names(const struct seed_store *store, const char *file, char **lines, size_t *len)
+{
+	errint_t err = seed_files_read(store->reuse, file, NAMES_MAX_BYTES, lines, len);
+
+	for (size_t i = 0; !err && i < *len; i++)
+		if (!(*lines)[i])
+			(*lines)[i] = '\n';
+	return err;
+}
+
 static bool has_line(const char *lines, const char *line)
 {
 	const size_t len = strlen(line);
@@ -170,7 +181,7 @@ errint_t seed_store_reuse_note(struct seed_store *store, uint64_t key, const cha
 	size_t len;
 
 	key_name(key, file);
-	err = seed_files_read(store->reuse, file, NAMES_MAX_BYTES, &names, &len);
+	err = read_names(store, file, &names, &len);
 	if (!err && has_line(names, name)) {
 		free(names);
 		return 0;
@@ -193,7 +204,7 @@ errint_t seed_store_reuse_names(const struct seed_store *store, uint64_t key, ch
 
 	*names = NULL;
 	key_name(key, file);
-	err = seed_files_read(store->reuse, file, NAMES_MAX_BYTES, &lines, &len);
+	err = read_names(store, file, &lines, &len);
 	/* Earlier versions wrote one name, and no line break. */
 	if (!err && asprintf(names, "\n%s", lines) < 0) {
 		*names = NULL;

@@ -139,6 +139,13 @@ static errint_t find_aside(int dirfd, const char *name, char *aside, size_t size
 	return -EEXIST;
 }
 
+errint_t seed_store_set_aside(int dirfd, const char *name, const char *stem, char *aside, size_t size)
+{
+	errint_t err = find_aside(dirfd, stem, aside, size);
+
+	return err ? err : seed_files_rename(dirfd, name, dirfd, aside);
+}
+
 errint_t seed_store_keep_clear(struct seed_store *store, int dirfd, const char *name, mode_t type,
 			       nlink_t most_links)
 {
@@ -150,9 +157,7 @@ errint_t seed_store_keep_clear(struct seed_store *store, int dirfd, const char *
 		return errno == ENOENT ? 0 : -errno;
 	if ((st.st_mode & S_IFMT) == type && st.st_nlink <= most_links)
 		return 0;
-	err = find_aside(dirfd, name, aside, sizeof(aside));
-	if (!err)
-		err = seed_files_rename(dirfd, name, dirfd, aside);
+	err = seed_store_set_aside(dirfd, name, name, aside, sizeof(aside));
 	if (!err)
 		seed_store_note(store, "%s in the state directory is not a %s: set aside as %s", name,
 				type == S_IFDIR ? "folder" : "file of its own", aside);

@@ -382,6 +382,32 @@ tells() { # TEXT
 	is_verified owl
 }
 
+# The callback's image has no prompt, so its folder in prompts/ can go.
+@test "s3: a prompt named as a folder was, with an image still in it, is no obstacle to the catalogue" {
+	mount_seed
+	mkdir "$MNT/prompts/d"
+	printf '{"image_url":"%s"}' "$API/files/png/cover.png" >"$MNT/callbacks/d/x"
+	rmdir "$MNT/prompts/d"
+	write d "a d"
+	wait_until nothing_is_pending
+	has_not "$(<"$MNT/status")" "cannot be made durable"
+	mv "$MNT/prompts/d" "$MNT/prompts/e"
+	rm "$MNT/images/d/x.png" "$MNT/images/e.png"
+}
+
+@test "s3: what is planted in pending/ while mounted holds up no mv" {
+	mount_seed
+	write fox "a fox"
+	mkdir "$MNT/prompts/d"
+	mkdir "$STATE/pending/0123456789abcdef.json"
+	mkfifo "$STATE/pending/1123456789abcdef.json"
+	ln -s "$DIR/key" "$STATE/pending/2123456789abcdef.json"
+	truncate -s 1T "$STATE/pending/3123456789abcdef.json"
+	mv "$MNT/prompts/fox" "$MNT/prompts/owl"
+	mv "$MNT/prompts/d" "$MNT/prompts/e"
+	is_verified owl
+}
+
 @test "s3: a stop that cannot make the catalogue durable leaves that to the next mount" {
 	mount_seed
 	chmod 500 "$STATE"

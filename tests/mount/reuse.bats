@@ -442,6 +442,19 @@ is_answered() { # NAME TEXT
 	done
 }
 
+@test "s2.6: names behind zeros that a power cut left are seen" {
+	mount_seed -o reuse
+	write fox "a fox"
+	stop_seedfs
+	truncate -s +4096 "$STATE"/reuse/*
+	mount_seed -o reuse
+	write owl "a fox"
+	rm "$MNT/prompts/fox" "$MNT/images/fox.png"
+	write hare "a fox"
+	cmp "$MNT/images/owl.png" "$MNT/images/hare.png"
+	same 1 "$(count submit)"
+}
+
 @test "s2.6: a hint that names one image again and again is not followed to its end" {
 	mount_seed -o reuse
 	write fox "a fox"

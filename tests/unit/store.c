@@ -480,6 +480,48 @@ static void test_the_last_id(void **state)
 	assert_false(is_there(path));
 }
 
+/* Nor would those that follow one that is nearly there be ids, at the next start. */
+static void test_rows_that_no_clock_has_dated(void **state)
+{
+	static const char *const ids[] = { "7fffffffffffffff", "7ffffffffffffffe", "4000000000000001" };
+	struct seed_record record;
+	char id[SEED_STORE_ID_BYTES], path[64], row[512];
+	struct seed_spent spent;
+
+	SEED_UNUSED(state);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(ids); i++) {
+		struct seed_store *store;
+
+		(void)snprintf(path, sizeof(path), "pending/%s.json", ids[i]);
+		(void)snprintf(row, sizeof(row), "{\"name\":\"x\",\"state\":\"queued\",\"prompt\":\"p\","
+			       "\"request\":\"p\",\"superseded\":false,\"id\":\"%s\",\"step\":\"accepted\"}", ids[i]);
+		put(path, row);
+		store = start_with(&record, &spent);
+		seed_store_new_id(store, id);
+		assert_true(strcmp(id, "4000000000000000") < 0);
+		assert_string_equal(record.id, ids[i]);
+		seed_record_release(&record);
+		seed_store_close(store);
+		assert_int_equal(remove(at(path)), 0);
+	}
+}
+
+/* One that was set aside under the same id is somebody's, too. */
+static void test_what_was_set_aside_stays(void **state)
+{
+	char text[16];
+
+	SEED_UNUSED(state);
+	put("pending/" ID ".bad", "first");
+	put("pending/" ID ".bad2", "second");
+	put("pending/" ID ".json", "third");
+	assert_int_equal(start(), 0);
+	says(ID ".bad3");
+	assert_int_equal(load("pending/" ID ".bad", text, sizeof(text)), 5);
+	assert_int_equal(load("pending/" ID ".bad2", text, sizeof(text)), 6);
+	assert_int_equal(load("pending/" ID ".bad3", text, sizeof(text)), 5);
+}
+
 static void test_row_of_somebody_else(void **state)
 {
 	SEED_UNUSED(state);
@@ -683,6 +725,8 @@ int main(void)
 		TEST(test_line_that_is_cut_off),
 		TEST(test_spent_of_rows_that_go),
 		TEST(test_the_last_id),
+		TEST(test_rows_that_no_clock_has_dated),
+		TEST(test_what_was_set_aside_stays),
 		TEST(test_row_of_somebody_else),
 		TEST(test_moves_that_are_none),
 		TEST(test_spent),

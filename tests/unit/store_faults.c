@@ -853,6 +853,35 @@ static void test_one_id_of_two_names(void **state)
 	}
 }
 
+/* What stands where its folder was concerns that name only. */
+static void test_one_that_cannot_be_durable(void **state)
+{
+	char folder[PATH_BYTES], aside[PATH_BYTES];
+	struct in_flight all;
+
+	SEED_UNUSED(state);
+	prepare(&(struct operation){ .prepare = prepare_two });
+	copy_base();
+	open_store(&all, true);
+	assert_int_equal(generate(all.store, "e/ant", "in a folder"), 0);
+	assert_int_equal(generate(all.store, "bee", "beside it"), 0);
+	join(folder, state_dir, "images/e");
+	join(aside, state_dir, "images/aside");
+	assert_int_equal(rename(folder, aside), 0);
+	assert_int_equal(symlink("e", folder), 0); /* it leads to itself */
+	assert_int_equal(seed_store_checkpoint(all.store), -ELOOP);
+	assert_int_equal(seed_store_remove_prompt(all.store, "bee", NULL), 0);
+	assert_int_equal(seed_store_remove_prompt(all.store, "e/ant", NULL), -ELOOP);
+	assert_int_equal(unlink(folder), 0);
+	assert_int_equal(rename(aside, folder), 0);
+	assert_int_equal(seed_store_checkpoint(all.store), 0);
+	assert_int_equal(seed_store_remove_prompt(all.store, "e/ant", NULL), 0);
+	close_store(&all);
+	open_store(&all, true);
+	assert_int_equal(all.count, 0);
+	close_store(&all);
+}
+
 /* Where a failed test was; of one that passed, how far it came. */
 static int tell(void **state)
 {
@@ -884,9 +913,10 @@ static int tear_down(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[SEED_ARRAY_LEN(operations) + 2] = {
+	struct CMUnitTest tests[SEED_ARRAY_LEN(operations) + 3] = {
 		[SEED_ARRAY_LEN(operations)] = cmocka_unit_test(test_start),
 		[SEED_ARRAY_LEN(operations) + 1] = cmocka_unit_test(test_one_id_of_two_names),
+		[SEED_ARRAY_LEN(operations) + 2] = cmocka_unit_test(test_one_that_cannot_be_durable),
 	};
 
 	for (size_t i = 0; i < SEED_ARRAY_LEN(operations); i++)
