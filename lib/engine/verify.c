@@ -4,12 +4,15 @@
 
 #include "lib/base/clock.h"
 #include "lib/engine/internal.h"
+#include "lib/image/signature.h"
 
 /* A picture takes a worker well under a second; one that takes this long hangs. */
 #define WORKER_LIMIT_MS 60000
 /* A late image whose retry's failure is still being written is looked at again. That may take as long as the
  * disk is full. */
 #define INHERIT_MS 2000
+/* How much of something that is no picture is shown in the message. */
+#define SHOWN_BYTES 16
 
 struct image_texts {
 	char parameters[1024];
@@ -151,6 +154,25 @@ static enum phase verify_again(struct generation *generation)
 	return PHASE_STAY;
 }
 
+/* Whoever sent something else than a picture may have sent the key in it. The worker does not know the key, so what
+ * the bytes begin with is read here, and the key is removed before it is cut. */
+static void show_beginning(const struct generation *generation, struct seed_error *error)
+{
+	struct seed_error begins = { 0 };
+	uint8_t data[SEED_MESSAGE_MAX_BYTES - 1];
+	ssize_t n = pread(generation->source_fd, data, sizeof(data), 0), len = 0;
+	char *text = begins.message;
+
+	if (n <= 0 || seed_signature(data, (size_t)n))
+		return;
+	for (; len < n && data[len] != '\n' && data[len] != '\r'; len++)
+		text[len] = data[len] >= 0x20 && data[len] < 0x7f ? (char)data[len] : '.';
+	exchange_scrub(generation, &begins);
+	if (len > SHOWN_BYTES)
+		text[SHOWN_BYTES] = '\0';
+	seed_error_set(error, error->code, "%s (starts with \"%s\")", error->message, text);
+}
+
 enum phase verify_event(struct generation *generation, const struct event *event)
 {
 	const struct seed_image_result *picture = event->picture;
@@ -167,8 +189,10 @@ enum phase verify_event(struct generation *generation, const struct event *event
 		return verified(generation, picture);
 	if (picture->local)
 		return lacking(generation, picture->error.code, picture->error.message);
-	error = picture->error; /* it may show how the bytes begin, which whoever sent them has chosen */
-	exchange_scrub(generation, &error);
+	error = picture->error;
+	exchange_scrub(generation, &error); /* it may name a chunk, and who sent the bytes has chosen that */
+	if (error.code == EBADMSG)
+		show_beginning(generation, &error);
 	if (error.code == EBADMSG && ask_for_another(generation, &error))
 		return PHASE_POLL;
 	return attempt_failed(generation, SEED_FAILURE_FAILED, &error, -1);

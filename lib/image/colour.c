@@ -192,15 +192,14 @@ static bool load_primaries(const uint8_t *chrm, struct primaries *primaries)
 
 /* A gAMA of 1/2.2, with sRGB's primaries or none, means sRGB: it is written so for programs
  * that do not know the chunk sRGB. */
-static cmsHPROFILE profile_of_gamma(const struct seed_colour_tags *tags)
+static cmsHPROFILE profile_of_gamma(const struct seed_colour_tags *tags, uint32_t gamma)
 {
-	bool usual = !tags->gamma || abs((int)tags->gamma - GAMMA_SRGB) <= GAMMA_SLACK;
+	bool usual = !gamma || abs((int)gamma - GAMMA_SRGB) <= GAMMA_SLACK;
 	struct primaries primaries;
 
 	if (load_primaries(tags->chrm, &primaries) && usual)
 		return NULL;
-	return make_profile(&primaries, tags->gamma ? cmsBuildGamma(NULL, CHRM_UNIT / tags->gamma)
-						    : make_curve(of_srgb, true));
+	return make_profile(&primaries, gamma ? cmsBuildGamma(NULL, CHRM_UNIT / gamma) : make_curve(of_srgb, true));
 }
 
 /* Whether the profile can be meant for samples of this kind. */
@@ -227,6 +226,7 @@ static cmsHPROFILE open_icc(const struct seed_colour_tags *tags, enum seed_sampl
 
 static cmsHPROFILE open_profile(const struct seed_colour_tags *tags, enum seed_samples samples)
 {
+	const uint32_t gamma = tags->gamma >= GAMMA_MIN && tags->gamma <= GAMMA_MAX ? tags->gamma : 0;
 	struct primaries primaries;
 	cmsHPROFILE profile;
 
@@ -237,8 +237,8 @@ static cmsHPROFILE open_profile(const struct seed_colour_tags *tags, enum seed_s
 		return profile;
 	if (tags->srgb)
 		return NULL;
-	if (tags->chrm || (tags->gamma >= GAMMA_MIN && tags->gamma <= GAMMA_MAX))
-		return profile_of_gamma(tags);
+	if (tags->chrm || gamma)
+		return profile_of_gamma(tags, gamma);
 	return NULL;
 }
 

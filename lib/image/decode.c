@@ -1,35 +1,6 @@
 #include "lib/image/decode.h"
 
-/* How many bytes of something else are shown in the message. */
-#define SHOWN_BYTES 16
-
-static bool begins_with(const uint8_t *data, size_t len, const char *magic, size_t magic_len)
-{
-	return len >= magic_len && !memcmp(data, magic, magic_len);
-}
-
-static bool looks_like_webp(const uint8_t *data, size_t len)
-{
-	return begins_with(data, len, "RIFF", 4) && len >= 12 && !memcmp(data + 8, "WEBP", 4);
-}
-
-static errint_t refuse_unknown(const uint8_t *data, size_t len, struct seed_error *error)
-{
-	char shown[SHOWN_BYTES + 1] = "";
-	size_t n = len < SHOWN_BYTES ? len : SHOWN_BYTES;
-
-	if (!len)
-		return seed_image_invalid(error, "it is empty");
-	for (size_t i = 0; i < n; i++) {
-		if (data[i] == '\n' || data[i] == '\r') {
-			n = i;
-			break;
-		}
-		shown[i] = data[i] >= 0x20 && data[i] < 0x7f ? (char)data[i] : '.';
-	}
-	shown[n] = '\0';
-	return seed_image_invalid(error, "neither PNG, JPEG nor WebP (starts with \"%s\")", shown);
-}
+#include "lib/image/signature.h"
 
 errint_t seed_decode(const uint8_t *data, size_t len, struct seed_decoded *decoded,
 		     struct seed_error *error)
@@ -42,13 +13,17 @@ errint_t seed_decode_for(const uint8_t *data, size_t len, uint32_t width, uint32
 			 struct seed_decoded *decoded, struct seed_error *error)
 {
 	*decoded = (struct seed_decoded){.format = ""};
-	if (begins_with(data, len, "\x89PNG\r\n\x1a\n", 8))
+	switch (seed_signature(data, len)) {
+	case SEED_SIGNATURE_PNG:
 		return seed_decode_png(data, len, width, height, decoded, error);
-	if (begins_with(data, len, "\xff\xd8\xff", 3))
+	case SEED_SIGNATURE_JPEG:
 		return seed_decode_jpeg(data, len, width, height, decoded, error);
-	if (looks_like_webp(data, len))
+	case SEED_SIGNATURE_WEBP:
 		return seed_decode_webp(data, len, decoded, error);
-	return refuse_unknown(data, len, error);
+	case SEED_SIGNATURE_NONE:
+		break;
+	}
+	return seed_image_invalid(error, "%s", len ? "neither PNG, JPEG nor WebP" : "it is empty");
 }
 
 uint32_t seed_decoded_width(const struct seed_decoded *decoded)

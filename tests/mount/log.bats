@@ -172,10 +172,17 @@ in_order() { # FILE TEXT…
 	KEY=test-5e9d21c4
 	echo "$KEY" >"$DIR/key"
 	mount_seed
-	faults "[{\"on\":\"image\",\"do\":{\"body\":\"$KEY\"}}]"
+	faults "[{\"on\":\"image\",\"prompt\":\"fox\",\"times\":9,\"do\":{\"body\":\"$KEY\"}},
+		{\"on\":\"image\",\"prompt\":\"owl\",\"times\":9,\"do\":{\"body\":\"<b>for $KEY</b>\"}},
+		{\"on\":\"image\",\"prompt\":\"hare\",\"times\":9,\"do\":{\"body\":\"<html>\\n<b>$KEY\"}}]"
 	fails write fox "a fox"
 	has "$(record fox .error.message)" "neither PNG, JPEG nor WebP"
-	same "" "$(grep -rlF -- "$KEY" "$MNT/status" "$MNT/records" "$STATE/log" "$STATE/records" "$DIR/err" || true)"
+	# What is cut off behind it leaves a part of it.
+	fails write owl "an owl"
+	has "$(record owl .error.message)" 'nor WebP (starts with "<b>for **'
+	fails write hare "a hare"
+	has "$(record hare .error.message)" 'nor WebP (starts with "<html>")'
+	same "" "$(grep -rlF -- "${KEY:0:6}" "$MNT/status" "$MNT/records" "$STATE/log" "$STATE/records" "$DIR/err" || true)"
 }
 
 @test "s4: a signed URL's query never appears in the log" {

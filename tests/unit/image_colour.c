@@ -312,6 +312,8 @@ static void png_as_it_is(void **state)
 		{{"gAMA", "\0\0\xb1\x8f", 4}}, {{"gAMA", "\0\0\xb1\x8e", 4}, {"cHRM", CHRM_SRGB, 32}},
 		{{"cHRM", CHRM_SRGB, 32}}, {{"cICP", "\1\x0d\0\1", 4}, {"cHRM", CHRM_P3, 32}},
 		{{"gAMA", "\0\0\0\0", 4}}, {{"gAMA", "\0\0\0\1", 4}}, {{"gAMA", "\xff\xff\xff\xff", 4}},
+		{{"gAMA", "\0\0\0\1", 4}, {"cHRM", CHRM_SRGB, 32}}, {{"gAMA", "\x7f\xff\xff\xff", 4}, {"cHRM", CHRM_SRGB, 32}},
+		{{"gAMA", "\x80\0\0\0", 4}, {"cHRM", CHRM_SRGB, 32}},
 		{{"gAMA", "\1\x86\xa0", 3}}, {{"cICP", "\x0c\x0d\0", 3}}, {{"cICP", "\x0c\x0d\0\2", 4}},
 		{{"cICP", "\2\2\0\1", 4}}, {{"cICP", "\xff\x0d\0\1", 4}}, {{"cICP", "\x0c\xff\0\1", 4}},
 		{{"cICP", "\0\0\0\0", 4}}, {{"cICP", "\x0c\x0d\1\1", 4}},

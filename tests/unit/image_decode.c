@@ -1024,12 +1024,11 @@ static void other_formats(void **state)
 		const char *reason;
 	} cases[] = {
 		{"", 0, "it is empty"},
-		{"<html>\n<body>", 13, "neither PNG, JPEG nor WebP (starts with \"<html>\")"},
-		{"GIF89a\1\0", 8, "(starts with \"GIF89a..\")"},
-		{"RIFF\4\0\0\0WAVE", 12, "(starts with \"RIFF....WAVE\")"},
-		{"\x89PNG\r\n\x1a", 7, "(starts with \".PNG\")"},
-		{"\xff\xd8", 2, "(starts with \"..\")"},
-		{"{\"error\":\"a very long message\"}", 31, "(starts with \"{\"error\":\"a very\")"},
+		{"<html>\n<body>", 13, "neither PNG, JPEG nor WebP"},
+		{"GIF89a\1\0", 8, "neither PNG, JPEG nor WebP"},
+		{"RIFF\4\0\0\0WAVE", 12, "neither PNG, JPEG nor WebP"},
+		{"\x89PNG\r\n\x1a", 7, "neither PNG, JPEG nor WebP"},
+		{"\xff\xd8", 2, "neither PNG, JPEG nor WebP"},
 	};
 
 	SEED_UNUSED(state);
