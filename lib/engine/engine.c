@@ -27,12 +27,12 @@ static void sleep_until(struct seed_engine *engine, int64_t at, int64_t now)
 {
 	struct pollfd fds[POLL_FDS_MAX];
 	size_t count = seed_worker_pool_fds(engine->workers, fds, POLL_FDS_MAX);
-	int64_t workers_at = seed_worker_pool_next_ms(engine->workers);
+	int64_t workers_at = seed_worker_pool_next_ms(engine->workers), waits_at = waits_next_ms(engine);
 
 	if (workers_at < at)
 		at = workers_at;
-	if (engine->watching > 0 && engine->watch_ms < at)
-		at = engine->watch_ms;
+	if (waits_at < at)
+		at = waits_at;
 	seed_net_wait(engine->net, fds, count, at == INT64_MAX ? 60000 : at - now);
 }
 

@@ -419,7 +419,10 @@ struct seed_engine {
 	bool no_looks_said;        /* that this server cannot be looked at */
 	struct seed_wait *waits;   /* all */
 	int watching;              /* waiters with a signal that did not end them */
-	int64_t watch_ms;
+	int64_t watch_ms;          /* when they are looked at again */
+	struct seed_wait *look_next; /* from this one on; NULL: from the first */
+	bool fresh;                /* some have a signal that was not looked at */
+	int64_t fresh_ms;          /* not before */
 	struct blockage outage; /* queue.c: of all prompts … */
 	struct blockage *limits; /* … and of those with one model: a list; owned */
 	int64_t expire_ms;         /* when a prompt in the queue may have waited long enough */
@@ -1101,7 +1104,9 @@ void wait_hold(struct seed_engine *engine, struct seed_wait **holder, struct see
 void wait_finish(struct seed_engine *engine, struct seed_wait *wait, int code);
 void waits_finish(struct generation *generation, int code);  /* all */
 void waits_begun(struct generation *generation);             /* those content with a beginning */
-void waits_look(struct seed_engine *engine, int64_t now_ms); /* signals */
+/* At the signals of those that were interrupted. Some milliseconds at most: the rest in later turns. */
+void waits_look(struct seed_engine *engine, int64_t now_ms);
+int64_t waits_next_ms(const struct seed_engine *engine);     /* when the next look is due */
 void waits_stop(struct seed_engine *engine);                 /* ESHUTDOWN for everybody */
 
 #endif

@@ -6,6 +6,11 @@
 /* The kernel interrupts a request once. A later fatal signal only appears in the
  * process's pending set, so that is looked at again this often. */
 #define WATCH_INTERVAL_MS 100
+/* A look asks another thread, and takes some 50 us. Whoever interrupts thousands of waiters (a runtime that signals
+ * its threads does) shall not have the engine do nothing else: in one turn it looks for so long, and then it works
+ * for at least so long. */
+#define LOOK_MS 4
+#define PAUSE_MS 20
 
 static void leave_holder(struct seed_wait *wait)
 {
@@ -17,10 +22,12 @@ static void leave_holder(struct seed_wait *wait)
 	wait->link = NULL;
 }
 
-static void leave_engine(struct seed_wait *wait)
+static void leave_engine(struct seed_engine *engine, struct seed_wait *wait)
 {
 	if (!wait->link_all)
 		return;
+	if (engine->look_next == wait)
+		engine->look_next = wait->next_all;
 	*wait->link_all = wait->next_all;
 	if (wait->next_all)
 		wait->next_all->link_all = wait->link_all;
@@ -50,7 +57,7 @@ void wait_hold(struct seed_engine *engine, struct seed_wait **holder, struct see
 void wait_finish(struct seed_engine *engine, struct seed_wait *wait, int code)
 {
 	leave_holder(wait);
-	leave_engine(wait);
+	leave_engine(engine, wait);
 	if (wait->watched) {
 		wait->watched = false;
 		engine->watching--;
@@ -89,29 +96,71 @@ void waits_begun(struct generation *generation)
 
 static void look_at(struct seed_engine *engine, struct seed_wait *wait)
 {
-	if (!atomic_load(&wait->interrupted))
-		return;
 	if (seed_process_is_ending(wait->process)) {
 		engine->metrics.interrupted++;
 		wait_finish(engine, wait, EINTR);
 	} else if (!wait->watched) {
 		wait->watched = true;
-		engine->watching++;
+		if (engine->watching++ == 0)
+			engine->watch_ms = seed_clock_now_ms() + WATCH_INTERVAL_MS;
 	}
+}
+
+/* Those whose first signal came now. False: the time is over, and some are left. */
+static bool look_at_fresh(struct seed_engine *engine)
+{
+	const int64_t end_ms = seed_clock_now_ms() + LOOK_MS;
+	struct seed_wait *next;
+
+	for (struct seed_wait *wait = engine->waits; wait; wait = next) {
+		next = wait->next_all;
+		if (wait->watched || !atomic_load(&wait->interrupted))
+			continue;
+		if (seed_clock_now_ms() >= end_ms)
+			return false;
+		look_at(engine, wait);
+	}
+	return true;
+}
+
+/* The others, from where the last turn came to. */
+static bool look_at_watched(struct seed_engine *engine)
+{
+	const int64_t end_ms = seed_clock_now_ms() + LOOK_MS;
+	struct seed_wait *wait;
+
+	if (!engine->look_next)
+		engine->look_next = engine->waits;
+	while ((wait = engine->look_next) != NULL) {
+		if (seed_clock_now_ms() >= end_ms)
+			return false;
+		engine->look_next = wait->next_all;
+		if (wait->watched)
+			look_at(engine, wait);
+	}
+	return true;
 }
 
 void waits_look(struct seed_engine *engine, int64_t now_ms)
 {
-	bool fresh = atomic_exchange(&engine->interrupts, false);
-	struct seed_wait *next;
-
-	if (!fresh && (engine->watching == 0 || now_ms < engine->watch_ms))
-		return;
-	for (struct seed_wait *wait = engine->waits; wait; wait = next) {
-		next = wait->next_all;
-		look_at(engine, wait);
+	if (atomic_exchange(&engine->interrupts, false))
+		engine->fresh = true;
+	if (engine->fresh && now_ms >= engine->fresh_ms) {
+		engine->fresh = !look_at_fresh(engine);
+		engine->fresh_ms = engine->fresh ? seed_clock_now_ms() + PAUSE_MS : 0;
 	}
-	engine->watch_ms = now_ms + WATCH_INTERVAL_MS;
+	if (engine->watching > 0 && now_ms >= engine->watch_ms) {
+		bool all = look_at_watched(engine);
+
+		engine->watch_ms = seed_clock_now_ms() + (all ? WATCH_INTERVAL_MS : PAUSE_MS);
+	}
+}
+
+int64_t waits_next_ms(const struct seed_engine *engine)
+{
+	int64_t at = engine->fresh ? engine->fresh_ms : INT64_MAX;
+
+	return engine->watching > 0 && engine->watch_ms < at ? engine->watch_ms : at;
 }
 
 void waits_stop(struct seed_engine *engine)
