@@ -11,8 +11,10 @@
 #define LATELY_MS 3000
 /* The longest pause between two polls of a shelved task. */
 #define SHELVED_BACKOFF_MAX_MS 60000
-/* A task that is still running or unknown after this time will never end. */
+/* A task that is still running or unknown after this time will never end. The clock may have been set, or the
+ * machine have slept: so it is asked about for a while yet. */
 #define TASK_MAX_MS (24 * INT64_C(3600) * 1000)
+#define LAST_ASKED_MS (INT64_C(3600) * 1000)
 /* If the host of a callback's image does not deliver it, it is asked for this long,
  * because a generation would cost money; a dead URL is asked this often. After that the
  * callback has no image. */
@@ -95,14 +97,6 @@ enum phase attempt_over(struct generation *generation)
 
 	seed_error_recall(&generation->trouble_error, &error);
 	return attempt_failed(generation, generation->trouble, &error, -1);
-}
-
-enum phase attempt_hopeless(struct generation *generation)
-{
-	struct seed_error error;
-
-	seed_error_recall(&generation->trouble_error, &error);
-	return generation_fail(generation, &error);
 }
 
 enum phase attempt_end(struct generation *generation, const struct seed_error *error)
@@ -390,6 +384,19 @@ static void submission_ended(struct generation *generation, enum seed_failure fa
 	queue_answered(generation, got_through && generation->phase == PHASE_SUBMIT);
 }
 
+/* The service still says "running", or the URL is still dead, after a day. */
+static bool is_hopeless(struct generation *generation, enum seed_failure failure)
+{
+	const int64_t now = seed_clock_now_ms();
+
+	if (!generation->shelved || (failure != SEED_FAILURE_RUNNING && failure != SEED_FAILURE_GONE) ||
+	    seed_clock_wall_ms() - generation->record.started_ms <= TASK_MAX_MS)
+		return false;
+	if (!generation->give_up_ms)
+		generation->give_up_ms = now + LAST_ASKED_MS;
+	return now >= generation->give_up_ms;
+}
+
 enum phase attempt_failed(struct generation *generation, enum seed_failure failure,
 			  const struct seed_error *cause, int64_t delay_ms)
 {
@@ -404,12 +411,14 @@ enum phase attempt_failed(struct generation *generation, enum seed_failure failu
 		delay_ms = not_reissued(generation, failure, delay_ms);
 	verdict = seed_failure_verdict(failure, paid, due);
 	attempt_trouble(generation, failure, &error);
+	if (is_hopeless(generation, failure))
+		return generation_fail(generation, &error);
 	if (!paid)
 		submission_ended(generation, failure, verdict);
 	if (!paid && failure == SEED_FAILURE_UNSURE)
 		generation->record.unsure = true;
-	/* 403 may be about its model: others find out for themselves. */
-	if (failure == SEED_FAILURE_REFUSED && error.code == EKEYREJECTED && error.http_status != 403)
+	/* 403 may be about its model, and what a poll is told about its task: others find out for themselves. */
+	if (!paid && failure == SEED_FAILURE_REFUSED && error.code == EKEYREJECTED && error.http_status != 403)
 		generation->engine->key_refused = generation->engine->key_due = true;
 	switch (verdict) {
 	case SEED_VERDICT_AGAIN:
@@ -447,13 +456,4 @@ enum phase attempt_not_sent(struct generation *generation, errint_t err)
 	seed_error_set(&error, lacking ? -err : EIO, "cannot send the request: %s", strerror(-err));
 	return attempt_failed(generation, lacking ? SEED_FAILURE_LOCAL : SEED_FAILURE_FAILED, &error,
 			      -1);
-}
-
-/* The service still says "running", or the URL is still dead, after a day. */
-bool attempt_is_hopeless(const struct generation *generation)
-{
-	return generation->shelved &&
-	       (generation->trouble == SEED_FAILURE_RUNNING ||
-		generation->trouble == SEED_FAILURE_GONE) &&
-	       seed_clock_wall_ms() - generation->record.started_ms > TASK_MAX_MS;
 }

@@ -55,7 +55,7 @@ static struct generation *start(struct seed_engine *engine, const struct request
 
 static void follow(struct seed_engine *engine, struct request *request)
 {
-	struct generation *generation;
+	struct generation *generation, *kept = engine_find(engine, request->name);
 
 	if (!request->image_url)
 		seed_log_line(engine->log, request->name, SEED_LOG_CALLBACK
@@ -65,6 +65,11 @@ static void follow(struct seed_engine *engine, struct request *request)
 			      "The callback has neither an image nor a prompt, and there is none "
 			      "for this name (ENODATA)");
 		request_refuse(engine, request, ENODATA);
+		return;
+	}
+	/* It is paid for, and its image may come yet. */
+	if (kept && !request->image_url && generation_makes(kept, prompt_of(request))) {
+		request_join(kept, request);
 		return;
 	}
 	generation = start(engine, request);

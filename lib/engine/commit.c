@@ -4,9 +4,7 @@
 #include "lib/base/text.h"
 #include "lib/engine/internal.h"
 
-/* The generation that is running for the same text (apart from white space at its end):
- * it answers another commit of the text. */
-static bool is_generating(const struct generation *running, const char *text)
+bool generation_makes(const struct generation *running, const char *text)
 {
 	const char *own = running->record.request;
 	size_t len = seed_text_trimmed(text, strlen(text));
@@ -16,17 +14,13 @@ static bool is_generating(const struct generation *running, const char *text)
 	       !generation_has_failed(running);
 }
 
-static void join(struct generation *running, struct request *request)
+void request_join(struct generation *running, struct request *request)
 {
 	const struct event wanted = { .kind = EVENT_WANTED };
 
 	generation_log(running, SEED_LOG_IMAGE "The same text is being generated: joined");
 	if (running->kept_there || (running->shelved && running->record.state == SEED_STATE_FAILED))
 		machine_deliver(running, &wanted);
-	/* Its prompt is on disk or about to be; this file is as new. */
-	if (request->ticket)
-		SEED_UNUSED(seed_engine_set_time(running->engine, request->name,
-						 request->ticket->prompt_time, NULL) == 0);
 	request_attach(running, request);
 }
 
@@ -63,8 +57,11 @@ static void begin(struct seed_engine *engine, struct request *request)
 	struct seed_record record;
 	errint_t err;
 
-	if (older && is_generating(older, request->text)) {
-		join(older, request);
+	if (older && generation_makes(older, request->text)) {
+		/* Its prompt is on disk or about to be; this file is as new. */
+		if (request->ticket)
+			SEED_UNUSED(seed_engine_set_time(engine, request->name, request->ticket->prompt_time, NULL) == 0);
+		request_join(older, request);
 		return;
 	}
 	err = generation_fill_record(engine, request->name, request->text, &record);

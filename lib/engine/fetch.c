@@ -36,8 +36,6 @@ enum phase fetch_wait_event(struct generation *generation, const struct event *e
 		return PHASE_STAY;
 	if (generation->adopting)
 		return adopt_or_wait(generation);
-	if (attempt_is_hopeless(generation))
-		return attempt_hopeless(generation);
 	return PHASE_FETCH;
 }
 
@@ -65,13 +63,36 @@ enum phase fetch_enter(struct generation *generation)
 	return err ? attempt_not_sent(generation, err) : PHASE_STAY;
 }
 
+/* A URL that was reissued lives for 20 minutes (kie.ai). One of a task that is kept may have expired again. */
+#define REISSUE_AGAIN_MS 60000
+
+/* Builds with crash points may wait less. */
+static int64_t reissue_again_ms(void)
+{
+#ifdef SEED_CRASH_POINTS
+	const char *ms = getenv("SEED_REISSUE_AGAIN_MS");
+
+	if (ms)
+		return strtoll(ms, NULL, 10);
+#endif
+	return REISSUE_AGAIN_MS;
+}
+
+static bool is_due_again(const struct generation *generation, int64_t now)
+{
+	return generation->shelved && generation->reissued_ms && now - generation->reissued_ms >= reissue_again_ms();
+}
+
 /* The URL is refused: it may have expired, which stores say by 403, or by 400 (a signature of Google's,
  * "ExpiredToken" of S3). If the service can reissue it, that is tried before the attempt counts as failed. */
 static bool ask_for_new_url(struct generation *generation)
 {
-	if (generation->adopting || seed_clock_now_ms() < generation->reissue_ms)
+	const int64_t now = seed_clock_now_ms();
+
+	if (generation->adopting || (now < generation->reissue_ms && !is_due_again(generation, now)))
 		return false;
 	generation->reissue_ms = INT64_MAX;
+	generation->reissued_ms = now;
 	if (!exchange_can(generation, SEED_STAGE_REISSUE))
 		return false;
 	generation_log(generation, SEED_LOG_IMAGE "Image URL refused: asking for a new one");

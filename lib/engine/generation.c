@@ -317,16 +317,26 @@ static bool is_made_for(const struct generation *waiting)
 
 /* Where it failed they do not wait for one of their own: else one after the other would fail. They go on to wait
  * where it is being made all the same (by a retry beside a late task, by another name where an older text's task
- * has failed), and fail where it is kept. One that only waited, too, has made nothing; and nobody waits for one that is
+ * has failed), and fail where it is kept. Those that have not been sent when one of them has its image, copy that. One
+ * that only waited, too, has made nothing; and nobody waits for one that is
  * superseded. Of a mount that shares a store, they look there. */
 void generation_wake_same(const struct generation *ended)
 {
 	const struct seed_engine *engine = ended->engine;
+	const bool made = ended->record.state == SEED_STATE_VERIFIED && !ended->record.superseded;
+	const struct event wake = { .kind = EVENT_WAKE };
 
 	if (!engine->config.reuse || engine->shared)
 		return;
 	for (struct generation *g = engine->generations; g; g = g->next) {
-		if (g->phase != PHASE_REUSE || !g->holding || g->reuse_key != ended->reuse_key)
+		if (g->reuse_key != ended->reuse_key)
+			continue;
+		if (made && g->phase == PHASE_QUEUED && g->waits_for_same && g->record.attempt_count == 0) {
+			g->may_copy = true;
+			engine->deliver(g, &wake);
+			continue;
+		}
+		if (g->phase != PHASE_REUSE || !g->holding)
 			continue;
 		if (ended->record.state == SEED_STATE_FAILED && !ended->record.superseded &&
 		    !ended->made_nothing && !is_made_for(g))

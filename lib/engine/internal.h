@@ -254,6 +254,8 @@ struct generation {
 	int held_code;        /* the errno that the log has of what is lacking */
 	unsigned redirects;
 	int64_t reissue_ms;   /* when a new URL may be asked for; INT64_MAX: that was answered */
+	int64_t reissued_ms;  /* when one was asked for last; 0: never */
+	int64_t give_up_ms;   /* a shelved one's, after a day; 0: not yet */
 	char *fetch_url;      /* where the redirects have led */
 
 	struct seed_transfer *look; /* progress.c; NULL: none under way */
@@ -529,6 +531,10 @@ void request_free(struct request *request);
 void request_refuse(struct seed_engine *engine, struct request *request, int code);
 /* The ticket and the waiter belong to the generation from now on; frees. */
 void request_attach(struct generation *generation, struct request *request);
+/* A generation that runs or is kept makes what the request wants: it is asked for at once. As above. */
+void request_join(struct generation *running, struct request *request);
+/* Whether it is one of that text, apart from white space at its end. */
+bool generation_makes(const struct generation *running, const char *text);
 /* Takes ownership; the old one is freed. -ENOMEM: nothing was changed. */
 errint_t commands_take_key(struct seed_engine *engine, struct seed_key *key) SEED_MUST_CHECK;
 
@@ -679,8 +685,6 @@ enum phase attempt_failed(struct generation *generation, enum seed_failure failu
 			  const struct seed_error *error, int64_t delay_ms);
 /* Its deadline has come: what the last question met decides. */
 enum phase attempt_over(struct generation *generation);
-/* The end of a shelved one that is hopeless. */
-enum phase attempt_hopeless(struct generation *generation);
 /* The request could not even be made. */
 enum phase attempt_not_sent(struct generation *generation, errint_t err);
 /* The end without a further attempt; one that is open ends with it. */
@@ -698,8 +702,6 @@ bool attempt_was_asked_lately(const struct generation *generation);
 int64_t attempt_ask_at_ms(const struct generation *generation, int64_t wanted_ms);
 /* A shelved task is wanted again: asked for at once, within a new deadline. */
 void attempt_rearm(struct generation *generation);
-/* Shelved for a day, and the service still says the same. */
-bool attempt_is_hopeless(const struct generation *generation);
 
 /* ---- ends.c: how it ends, and whose the name is then ---- */
 

@@ -41,7 +41,7 @@ const struct phase_row machine_phases[PHASE_COUNT] = {
 		.after_restart = "begin" },
 	[PHASE_QUEUED] = {
 		.name = "queued", .enter = queued_enter, .event = queued_event, .step = STEP_RENEW,
-		.next = TO(ANNOUNCE) | TO(QUEUED) | TO(VERIFY) | TO(FINISH) | TO(FOLLOW),
+		.next = TO(ANNOUNCE) | TO(QUEUED) | TO(VERIFY) | TO(FINISH) | TO(FOLLOW) | TO(REUSE),
 		.waits_for = "a slot and the rate",
 		.after_restart = "begin" },
 	[PHASE_ANNOUNCE] = {

@@ -46,8 +46,6 @@ enum phase poll_wait_event(struct generation *generation, const struct event *ev
 		return at_deadline(generation);
 	if (event->kind != EVENT_WAKE)
 		return PHASE_STAY;
-	if (attempt_is_hopeless(generation))
-		return attempt_hopeless(generation);
 	return poll_in_turn(generation);
 }
 

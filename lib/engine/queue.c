@@ -6,6 +6,10 @@
  * for at most its own timeout, counted from when it could have been sent. A service that answers
  * 429 may limit one model only (OpenAI, ModelArk): that blocks the prompts with this model in the
  * same way, until when the service said, and others find out for themselves.
+ *
+ * A refusal comes at once. A service that answers with the picture takes as long as that takes, and a request may
+ * hang: neither says that nothing is accepted, so who tries has got through once his request was not refused for
+ * some seconds.
  */
 #include "lib/base/clock.h"
 #include "lib/engine/internal.h"
@@ -14,6 +18,9 @@
 #define LIMITS_MAX 64
 /* A limit that is over is tried within this, if there is a slot. */
 #define SLOT_SOON_MS 1000
+/* A request that was not refused for so long is not refused; how often one that has not left yet is looked at. */
+#define REFUSED_WITHIN_MS 3000
+#define LEFT_EVERY_MS 500
 /* No longer back-off than this many lead to, while others are accepted: four seconds. */
 #define BACKOFFS_BESIDE_OTHERS 2
 
@@ -228,6 +235,37 @@ void queue_answered(struct generation *generation, bool got_through)
 	engine->pump_ms = 0;
 }
 
+/* When it has got through although it was not answered; `now`: it has. INT64_MAX: it was not sent. */
+static int64_t gets_through_ms(const struct generation *probe, int64_t now)
+{
+	int64_t at;
+
+	if (!probe || probe->phase != PHASE_SUBMIT || !probe->transfer)
+		return INT64_MAX;
+	at = probe->submitted_ms + REFUSED_WITHIN_MS;
+	return at > now || seed_net_has_left(probe->transfer) ? at : now + LEFT_EVERY_MS;
+}
+
+static int64_t probes_turn(struct seed_engine *engine, int64_t now)
+{
+	struct blockage *next;
+	int64_t at = gets_through_ms(engine->outage.probe, now), first = INT64_MAX;
+
+	if (at <= now)
+		queue_answered(engine->outage.probe, true);
+	else
+		first = at;
+	for (struct blockage *block = engine->limits; block; block = next) {
+		next = block->next; /* its own limit is dropped, and no other */
+		at = gets_through_ms(block->probe, now);
+		if (at <= now)
+			queue_answered(block->probe, true);
+		else if (at < first)
+			first = at;
+	}
+	return first;
+}
+
 static void tell(struct generation *generation, enum event_kind kind)
 {
 	const struct event event = { .kind = kind };
@@ -335,6 +373,8 @@ static int64_t pump(struct seed_engine *engine, int64_t now)
 
 int64_t queue_turn(struct seed_engine *engine, int64_t now)
 {
+	int64_t probes_at = probes_turn(engine, now), at;
+
 	if (engine->key_due) {
 		engine->key_due = false;
 		refuse_all(engine);
@@ -345,5 +385,6 @@ int64_t queue_turn(struct seed_engine *engine, int64_t now)
 	}
 	if (now >= engine->pump_ms)
 		engine->pump_ms = pump(engine, now);
-	return engine->expire_ms < engine->pump_ms ? engine->expire_ms : engine->pump_ms;
+	at = engine->expire_ms < engine->pump_ms ? engine->expire_ms : engine->pump_ms;
+	return probes_at < at ? probes_at : at;
 }

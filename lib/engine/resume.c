@@ -17,27 +17,29 @@ static bool may_be_asked_here(const struct seed_engine *engine, const struct see
 
 /* ---- a late task and its retry (attempts.c), each with a row of its own ---- */
 
-static const struct seed_attempt *attempt_of(const struct seed_record *record, const char *task_id)
+/* A server that counts its tasks anew has had the same id for another's: so it is when it was sent, too. */
+static const struct seed_attempt *attempt_of(const struct seed_record *record, const struct seed_attempt *wanted)
 {
 	for (int i = 0; i < record->attempt_count; i++)
-		if (record->attempts[i].task_id && strcmp(record->attempts[i].task_id, task_id) == 0)
+		if (record->attempts[i].task_id && strcmp(record->attempts[i].task_id, wanted->task_id) == 0 &&
+		    record->attempts[i].started_ms == wanted->started_ms)
 			return &record->attempts[i];
 	return NULL;
 }
 
 /* NULL: it is none, or its service gave it no id. */
-static const char *late_task_id(const struct seed_record *row)
+static const struct seed_attempt *late_attempt(const struct seed_record *row)
 {
-	return row->superseded && row->attempt_count == 1 ? row->attempts[0].task_id : NULL;
+	return row->superseded && row->attempt_count == 1 && row->attempts[0].task_id ? row->attempts : NULL;
 }
 
 /* Whose first attempt it was. It is older, so it has been taken up. A store that hosts share knows that itself. */
 static struct generation *retry_of(const struct seed_engine *engine, const struct seed_record *row)
 {
-	const char *id = late_task_id(row);
+	const struct seed_attempt *attempt = late_attempt(row);
 
-	for (struct generation *g = engine->generations; g && id && !engine->shared; g = g->next)
-		if (g->link_same && !g->late && attempt_of(&g->record, id))
+	for (struct generation *g = engine->generations; g && attempt && !engine->shared; g = g->next)
+		if (g->link_same && !g->late && attempt_of(&g->record, attempt))
 			return g;
 	return NULL;
 }
@@ -45,14 +47,14 @@ static struct generation *retry_of(const struct seed_engine *engine, const struc
 /* Its retry has failed, and the stop came before the row said that the name is this one's. */
 static bool inherits(struct seed_engine *engine, struct seed_record *row)
 {
-	const char *id = late_task_id(row);
+	const struct seed_attempt *attempt = late_attempt(row);
 	struct seed_record failed = { 0 };
 	struct seed_error error;
 	bool is = false;
 
-	if (id && !engine->shared && !engine_find(engine, row->name) &&
+	if (attempt && !engine->shared && !engine_find(engine, row->name) &&
 	    seed_store_record_read(engine->store, row->name, &failed) == 0)
-		is = failed.state == SEED_STATE_FAILED && attempt_of(&failed, id);
+		is = failed.state == SEED_STATE_FAILED && attempt_of(&failed, attempt);
 	if (is) {
 		seed_record_take_attempt(row, &failed, seed_clock_wall_ms());
 		seed_error_recall(&failed.error, &error);
@@ -65,7 +67,7 @@ static bool inherits(struct seed_engine *engine, struct seed_record *row)
 
 static enum phase beside(struct generation *late, struct generation *retry)
 {
-	const struct seed_attempt *attempt = attempt_of(&retry->record, late->record.attempts[0].task_id);
+	const struct seed_attempt *attempt = attempt_of(&retry->record, late->record.attempts);
 
 	/* The stop came between their two rows: that one goes on with the task itself. */
 	if (!attempt->ended_ms)

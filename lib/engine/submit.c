@@ -155,6 +155,10 @@ enum phase queued_event(struct generation *generation, const struct event *event
 		return start(generation);
 	if (event->kind == EVENT_EXPIRED)
 		return expired(generation);
+	if (event->kind == EVENT_WAKE) { /* its text has an image now (generation_wake_same) */
+		queue_remove(generation);
+		return PHASE_REUSE;
+	}
 	return event->kind == EVENT_KEY_REFUSED ? key_refused(generation) : PHASE_STAY;
 }
 

@@ -823,6 +823,11 @@ bool seed_net_is_coming(const struct seed_transfer *transfer)
 	return transfer->has_body;
 }
 
+bool seed_net_has_left(const struct seed_transfer *transfer)
+{
+	return transfer->sent;
+}
+
 bool seed_net_waits(const struct seed_transfer *transfer)
 {
 	return transfer->paused;

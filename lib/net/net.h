@@ -135,6 +135,9 @@ struct seed_transfer *seed_net_keep_room(struct seed_net_answer *answer);
 /* Whether some of its answer's body has come. */
 bool seed_net_is_coming(const struct seed_transfer *transfer);
 
+/* Whether there was a connection, and the request is on its way. */
+bool seed_net_has_left(const struct seed_transfer *transfer);
+
 /* Whether its answer waits for room. */
 bool seed_net_waits(const struct seed_transfer *transfer);
 

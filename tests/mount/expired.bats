@@ -142,6 +142,20 @@ reissues_later() { # STATUS TIMES
 	same 1 "$(count create)"
 }
 
+@test "kie: one that was reissued, and expires while its task is kept, is reissued again" {
+	grep -q SEED_REISSUE_AGAIN_MS "$SEEDFS" || skip "a build in which it takes a minute"
+	export SEED_REISSUE_AGAIN_MS=5000
+	mount_seed -o timeout=4
+	faults '[{"on":"image","nth":1,"do":{"status":403,"body":"expired"}},{"on":"image","do":{"status":502}}]'
+	has "$(try_write fox "a fox")" "close E"
+	same 1 "$(count mint)"
+	faults '[{"on":"image","do":{"status":403,"body":"expired"}}]'
+	WAIT=40 received mint 2
+	faults '[]'
+	WAIT=40 wait_until is_verified fox
+	same "1 2" "$(count create) $(count mint)"
+}
+
 @test "kie: a redirect is followed anew after any answer that is no image" {
 	mount_seed -o timeout=8
 	faults '[{"on":"image","nth":1,"do":{"redirect":"%BASE%/files/png/dead.png"}},

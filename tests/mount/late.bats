@@ -56,6 +56,31 @@ comes_first_over() { # COMMAND
 	late_over_a_stop '{"duration_ms":12000}' '{"status":500}' not_noted
 }
 
+# A server that counts its tasks anew gives an id again.
+@test "s3: a task of another name that has the same id is not taken for it" {
+	mount_seed -o timeout=20
+	faults '[{"on":"create","nth":1,"do":{"id":"1","fail":{"code":"500","msg":"no"}}},
+		{"on":"create","nth":2,"do":{"hold_task":true}},{"on":"create","nth":3,"do":{"id":"1","hold_task":true}},
+		{"on":"create","nth":4,"do":{"hold_task":true}}]'
+	background try_write fox "a fox"
+	received accepted 2
+	background try_write owl "an owl"
+	received accepted 3
+	background try_write owl "a hare"
+	received accepted 4
+	kill_seedfs
+	mount_seed -o timeout=20
+	release
+	wait_until is_verified fox
+	wait_until is_verified owl
+	wait_until test -s "$MNT/history/owl/0001.png"
+	same "a fox" "$(record fox .prompt)"
+	same "a hare" "$(record owl .prompt)"
+	same "$(log_of accepted -s '.[1].task')" "$(record fox .task_id)"
+	same 4 "$(count submit)"
+	same owl "$(ls "$MNT/history")"
+}
+
 @test "s3: after it was renamed, too" {
 	mount_seed -o timeout=4
 	faults '[{"on":"create","nth":1,"do":{"duration_ms":9000}},{"on":"create","nth":2,"do":{"hold_task":true}}]'

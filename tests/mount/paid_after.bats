@@ -161,6 +161,23 @@ remount_with_the_images_up() {
 	stays_and_comes 'EIO|ETIMEDOUT' faults '[]'
 }
 
+@test "s6: nor do the callbacks that come for it meanwhile cost another" {
+	mount_seed -o timeout=3
+	faults '[{"on":"image","do":{"status":503}}]'
+	fails write fox "a fox"
+	for body in '{}' '{"status":"failed"}' '{"prompt":"a fox"}'; do
+		has "$(python3 "$FS" write "$MNT/callbacks/fox" "$body")" "close E"
+	done
+	same 1 "$(count submit)"
+	background python3 "$FS" write "$MNT/callbacks/fox" '{}'
+	faults '[]'
+	job_ends 0 "$JOB"
+	same ok "$(<"$JOB_OUT")"
+	is_verified fox
+	same 1 "$(count submit)"
+	same "" "$(ls "$MNT/history")"
+}
+
 @test "s3: an API that is down past the deadline costs the wait, not the image" {
 	mount_seed -o timeout=4
 	hold_tasks

@@ -126,6 +126,37 @@ holds_nobody() { # RETRY-AFTER
 	holds_nobody 999999999999
 }
 
+# Nor does the one that asks for all after it: its request is not refused, so they are sent, too.
+others_are_sent() { # REQUESTS of the one that hangs
+	for name in owl hare; do background start_write "$name" "an $name"; done
+	received create "$1" "a fox"
+	for job in "${JOBS[@]:1}"; do job_ends 0 "$job"; done
+	same "ok ok" "$(cat "$DIR/job.1") $(cat "$DIR/job.2")"
+	if ended "${JOBS[0]}"; then fail "its time was over"; fi
+	# It may have been accepted: that is an attempt.
+	job_ends 0 "${JOBS[0]}"
+	same ok "$(cat "$DIR/job.0")"
+	same "$(($1 + 1))" "$(count create "a fox")"
+}
+
+@test "s3: after a 429, a request that is not answered holds up nobody else" {
+	mount_seed -o timeout=9
+	faults '[{"on":"create","nth":1,"do":{"status":429,"retry_after":"1"}},{"on":"create","nth":2,"do":{"hang":true}}]'
+	background start_write fox "a fox"
+	wait_until is_told_to_wait fox
+	others_are_sent 2
+}
+
+@test "s3: nor does one after an outage" {
+	mount_seed -o timeout=9
+	faults '[{"on":"create","nth":1,"do":{"hang":true}}]'
+	down
+	background start_write fox "a fox"
+	wait_until is_queued fox
+	up
+	others_are_sent 1
+}
+
 of_its_model() { # TEXT
 	jq -nc --arg text "$1" '{prompt: $text, model: "bytedance/limited"}'
 }
@@ -229,6 +260,15 @@ is_there() { # NAME
 	done
 	for job in "${JOBS[@]}"; do job_ends 0 "$job"; done
 	same "ok close EKEYREJECTED ok ok" "$(<"$DIR/job.0") $(<"$DIR/job.1") $(<"$DIR/job.2") $(<"$DIR/job.3")"
+}
+
+@test "s3: nor is what a poll is answered about the key" {
+	mount_seed -o jobs=2
+	faults '[{"on":"poll","prompt":"a fox","do":{"status":401}}]'
+	background start_write ibis "an ibis"
+	for name in fox owl hare elk; do background start_write "$name" "a $name"; done
+	for job in "${JOBS[@]}"; do job_ends 0 "$job"; done
+	same "ok close EKEYREJECTED ok ok ok" "$(cat "$DIR"/job.[0-4] | paste -sd " ")"
 }
 
 # --- what did not leave --------------------------------------------------------

@@ -191,6 +191,17 @@ all_end() { # THREE OUTCOMES
 	same 2 "$(count create)"
 }
 
+@test "s2.6: where it fails, those that wait for a slot have the image of the first that gets one" {
+	OPTIONS=jobs=1 same_text_thrice '{"duration_ms":5000,"fail":{"code":"500","msg":"no"}}' '{"fail":{"code":"500","msg":"no"}}'
+	background try_write elk "a fox"
+	all_end "close EIO" ok ok
+	job_ends 0 "$JOB"
+	same ok "$(<"$JOB_OUT")"
+	same 3 "$(count submit)"
+	cmp "$MNT/images/owl.png" "$MNT/images/hare.png"
+	cmp "$MNT/images/owl.png" "$MNT/images/elk.png"
+}
+
 @test "s2.6: and not with an older text's task that fails" {
 	same_text_thrice '{"hold_task":true,"fail":{"code":"500","msg":"no"}}' '{"duration_ms":4000}'
 	received accepted 1

@@ -10,6 +10,8 @@
 #include <time.h>
 
 #define REST_MS (INT64_C(3) * 24 * 3600 * 1000)
+/* The wall clock is set, or the machine has slept. */
+#define JUMP_MS (INT64_C(26) * 3600 * 1000)
 /* In as many runs as `make check` makes, each cell at least so often. */
 #define CELL_MIN 1000
 #define RUNS 100000
@@ -124,6 +126,8 @@ static void run(uint64_t seed)
 		engine = live(engine, now_ms() + (chance(70) ? roll(3000) : roll(60000)));
 		if (chance(4))
 			engine = stop(engine);
+		if (chance(1))
+			world_set_skew_ms(JUMP_MS);
 	}
 	world_be_kind();
 	/* Answers that are under way may still refuse the key. */

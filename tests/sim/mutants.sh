@@ -72,6 +72,8 @@ mutant "superseded before the newer text is durable" lib/engine/commit.c \
 	's/(\trequest_attach\(generation, request\);\n\tmachine_start)/\tif (older)\n\t\tmachine_deliver(older, \&(struct event){ .kind = EVENT_SUPERSEDED, .by = "x" });\n$1/'
 mutant "an older one's steps do not wait for the newer one's beginning" lib/engine/disk_steps.c \
 	's/return newest != generation && !generation_has_begun\(newest\) && !is_at_store\(newest\);/return !newest || (false \&\& is_at_store(newest));/'
+mutant "a clock that was set makes a task a day old" lib/engine/attempts.c \
+	's/(now >= generation->give_up_ms);/$1 || true;/'
 mutant "an answer's bytes are lost with the memory for its row" lib/engine/disk_steps.c \
 	's/\tif \(step == STEP_KEEP\) \{/\tif (!job->err && step == STEP_KEEP) {/'
 mutant "a broken poll is a failed attempt" lib/engine/failure.c \
@@ -95,11 +97,11 @@ mutant "Retry-After of a day holds everybody" lib/engine/queue.c \
 # Not here: that the late row inherits where the retry's failure was stored and the stop came before its
 # mark; tests/mount/late.bats makes that state.
 mutant "over a restart a late task and its retry are strangers" lib/engine/resume.c \
-	's/if \(g->link_same && !g->late && attempt_of\(&g->record, id\)\)/if (false)/'
+	's/if \(g->link_same && !g->late && attempt_of\(&g->record, attempt\)\)/if (false)/'
 # Not here: that what waits behind an outage has a deadline of its own. With three
 # names the one that asks ends soon enough for the others.
 mutant "the same text is paid for again" lib/engine/commit.c \
-	's/if \(older && is_generating\(older, request->text\)\)/if (false \&\& is_generating(older, request->text))/'
+	's/if \(older && generation_makes\(older, request->text\)\)/if (false \&\& generation_makes(older, request->text))/'
 mutant "a submission that was cut off is repeated after a restart" lib/engine/rows.c \
 	's/(static enum phase fail_unsure.*?)return generation_fail\(generation, &error\);/$1return PHASE_BEGIN;/s'
 mutant "a late task has no row of its own before the retry" lib/engine/attempts.c \

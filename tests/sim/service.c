@@ -459,6 +459,7 @@ void __wrap_seed_net_scrub(struct seed_transfer *transfer)
 PORT(net_keep_room);
 PORT(net_waits);
 PORT(net_is_coming);
+PORT(net_has_left);
 PORT(net_read_all);
 
 struct seed_transfer *__wrap_seed_net_keep_room(struct seed_net_answer *answer)
@@ -475,6 +476,11 @@ bool __wrap_seed_net_is_coming(const struct seed_transfer *transfer)
 {
 	SEED_UNUSED(transfer);
 	return false;
+}
+
+bool __wrap_seed_net_has_left(const struct seed_transfer *transfer)
+{
+	return transfer->code == 0 || transfer->sent;
 }
 
 bool __wrap_seed_net_waits(const struct seed_transfer *transfer)

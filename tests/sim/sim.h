@@ -75,6 +75,7 @@ void world_pass(int64_t until_ms);
 /* This host was paused, and its clock with it; its wall clock is wrong. */
 void world_lose_ms(int64_t ms);
 void world_set_skew_ms(int64_t ms);
+int64_t world_skew_ms(void);
 /* A time of this host's clock, by the world's. */
 int64_t from_host_ms(int64_t ms);
 void world_be_kind(void);

@@ -118,6 +118,11 @@ void world_set_skew_ms(int64_t ms)
 	host->skew_ms = ms;
 }
 
+int64_t world_skew_ms(void)
+{
+	return host->skew_ms;
+}
+
 bool is_dead(void)
 {
 	return host->dead;

@@ -25,7 +25,7 @@ static struct release *releases;
 static const char *const actions[] = {
 	"delay_ms", "hold", "hang", "reset", "close", "lost", "status", "code", "msg", "body",
 	"type", "retry_after", "redirect", "cut", "drip", "length", "null", "state",
-	"duration_ms", "hold_task", "fail", "no_url", "image", "url", "query", "task",
+	"duration_ms", "hold_task", "fail", "no_url", "image", "url", "query", "task", "id",
 	"progress", "position", "late_ms", "late_status", "cost", NULL,
 };
 static const char *const keys[] = { "on", "nth", "times", "prompt", "do", NULL };

@@ -40,6 +40,7 @@
  *     cost X           what it cost, any JSON (kie's creditsConsumed)
  *     task true        generate: answer with the task's id
  *     progress N       what it tells while it runs, in percent
+ *     id S             its id, which another may have had
  *
  * In texts, %KEY% stands for the key that the client sent, %BASE% for this
  * server's URL.

@@ -54,6 +54,7 @@ struct task *task_new(struct request *request, const char *model, char *kind)
 	task->duration_ms = fault_number(task->fault, "duration_ms", config.duration_ms);
 	task->seed = make_seed(task->prompt);
 	task->id = request->task ? xstrdup(request->task) :
+		   fault_text(task->fault, "id") ? xstrdup(fault_text(task->fault, "id")) :
 		   xprintf("task_test_%lld%03lu", (long long)task->made_wall_ms, ++made);
 	task->next = tasks;
 	tasks = task;
