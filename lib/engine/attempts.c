@@ -237,6 +237,8 @@ static enum phase shelve(struct generation *generation, enum seed_failure failur
 	generation_release_slot(generation);
 	disk_step(generation, STEP_MARK); /* then they are answered: by then the record has the error */
 	generation_let_others_on(generation);
+	if (generation->phase == PHASE_FETCH && generation->transfer)
+		return PHASE_STAY; /* its picture is coming */
 	return wait_until(generation, failure == SEED_FAILURE_REFUSED ? INT64_MAX :
 			  seed_clock_now_ms() + backoff_ms(generation));
 }

@@ -274,6 +274,19 @@ static int64_t answer_by_ms(const struct generation *generation)
 	return seed_clock_now_ms() + generation->engine->config.timeout_ms;
 }
 
+/* A picture that comes, however slowly, is not asked for again: on a slow line many would take each other's place for
+ * ever. The attempt's deadline is fetch.c's, but for a callback's. */
+#define DOWNLOAD_MAX_MS (10 * INT64_C(60000))
+
+static int64_t picture_by_ms(const struct generation *generation)
+{
+	const int64_t timeout_ms = generation->engine->config.timeout_ms;
+
+	if (generation->adopting)
+		return answer_by_ms(generation);
+	return seed_clock_now_ms() + (timeout_ms > DOWNLOAD_MAX_MS ? timeout_ms : DOWNLOAD_MAX_MS);
+}
+
 /* The answer might wait for ever for room that its own generation takes. */
 static void holds_nothing(const struct generation *generation)
 {
@@ -306,7 +319,7 @@ errint_t exchange_download(struct generation *generation, const char *url)
 		.method = "GET",
 		.url = url,
 		.guarded = exchange_is_guarded(generation),
-		.deadline_ms = answer_by_ms(generation),
+		.deadline_ms = picture_by_ms(generation),
 		/* A callback's has a short time of its own (ADOPT_MS), which a stall would use up. */
 		.stall_s = generation->adopting ? 0 : stall_s(generation),
 		.limit_bytes = SEED_DOWNLOAD_MAX_BYTES,

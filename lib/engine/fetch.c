@@ -185,10 +185,26 @@ static enum phase take_picture(struct generation *generation, struct seed_net_an
 	return PHASE_VERIFY;
 }
 
+/* What has begun to come goes on coming, for a task that is kept (attempts.c). */
+static enum phase is_late(struct generation *generation)
+{
+	struct seed_error error;
+
+	if (!generation->transfer || !seed_net_is_coming(generation->transfer)) {
+		exchange_stop(generation);
+		forget_redirects(generation);
+	}
+	seed_error_set(&error, ETIMEDOUT, "image download: not whole within %lld s",
+		       (long long)(generation->engine->config.timeout_ms / 1000));
+	return attempt_failed(generation, SEED_FAILURE_UNSURE, &error, -1);
+}
+
 enum phase fetch_event(struct generation *generation, const struct event *event)
 {
 	struct seed_net_answer *answer = event->answer;
 
+	if (event->kind == EVENT_DEADLINE)
+		return is_late(generation);
 	if (event->kind != EVENT_ANSWER)
 		return PHASE_STAY;
 	if (answer->error.code)

@@ -300,6 +300,12 @@ static bool waits_for_time(const struct generation *generation)
 	       generation->phase == PHASE_FETCH_WAIT || generation->phase == PHASE_FOLLOW;
 }
 
+/* A transfer ends by itself at the deadline, but for a picture's, which may come late; queue.c looks after its own. */
+static bool has_deadline(const struct generation *generation)
+{
+	return waits_for_time(generation) || (generation->phase == PHASE_FETCH && !generation->adopting);
+}
+
 /* What lacked something has its waiters told; it goes on being tried. */
 static void hold_is_due(struct generation *generation)
 {
@@ -365,8 +371,7 @@ static int64_t turn(struct generation *generation, int64_t now)
 	renew_if_due(generation, now);
 	if (generation->renew_ms)
 		at = earlier(at, generation->renew_ms);
-	/* A transfer ends by itself at the deadline; queue.c looks after its own. */
-	if (waits_for_time(generation) && now >= generation->deadline_ms) {
+	if (has_deadline(generation) && now >= generation->deadline_ms) {
 		over_deadline(generation);
 		return now;
 	}

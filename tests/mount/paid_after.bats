@@ -161,6 +161,16 @@ remount_with_the_images_up() {
 	stays_and_comes 'EIO|ETIMEDOUT' faults '[]'
 }
 
+@test "s3: a picture that comes slowly is downloaded once, however long that takes" {
+	mount_seed -o timeout=3
+	faults '[{"on":"image","do":{"drip":{"bytes":65536,"ms":1000}}}]'
+	has "$(try_write fox "a fox")" "close ETIMEDOUT"
+	# A second caller has a time of his own.
+	has "$(try_write fox "a fox")" "close ETIMEDOUT"
+	WAIT=60 wait_until is_verified fox
+	same "1 1" "$(count submit) $(count image)"
+}
+
 @test "s6: nor do the callbacks that come for it meanwhile cost another" {
 	mount_seed -o timeout=3
 	faults '[{"on":"image","do":{"status":503}}]'
@@ -298,7 +308,8 @@ refused_after_acceptance() { # ERRNO DO
 	is_verified fox
 	same 2 "$(count submit)"
 	same 2 "$(record fox '.attempts | length')"
-	same true "$(log_of create -s '.[1].time - .[0].time >= 3900')"
+	# The first may be received late.
+	same true "$(log_of create -s '.[1].time - .[0].time >= 3000')"
 }
 
 @test "s3: two tasks that run past their deadlines are ETIMEDOUT, and no third" {

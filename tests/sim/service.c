@@ -474,8 +474,7 @@ struct seed_transfer *__wrap_seed_net_keep_room(struct seed_net_answer *answer)
 
 bool __wrap_seed_net_is_coming(const struct seed_transfer *transfer)
 {
-	SEED_UNUSED(transfer);
-	return false;
+	return transfer->ask == ASK_IMAGE && transfer->picture >= 0;
 }
 
 bool __wrap_seed_net_has_left(const struct seed_transfer *transfer)
