@@ -246,6 +246,7 @@ static enum phase shelve(struct generation *generation, enum seed_failure failur
 void attempt_rearm(struct generation *generation)
 {
 	generation->shelved = false;
+	generation->reissue_ms = 0; /* the URL that it had then may have expired */
 	generation->record.state = SEED_STATE_GENERATING;
 	seed_error_drop(&generation->record.error);
 	attempt_new_deadline(generation);

@@ -143,18 +143,24 @@ static enum phase maker_shelved(struct generation *generation, const struct gene
 	return generation_fail(generation, &error);
 }
 
-/* First whether it is being made: else it could be made between the two questions. */
 enum phase reuse_enter(struct generation *generation)
 {
-	struct generation *maker;
-
 	if (!generation->may_copy)
 		return PHASE_QUEUED;
-	maker = reuse_maker(generation);
-	if (!maker) {
-		disk_step(generation, STEP_REUSE);
-		return PHASE_STAY;
-	}
+	generation->same_ended = false;
+	disk_step(generation, STEP_REUSE);
+	return PHASE_STAY;
+}
+
+/* No name has its image: whether it is being made. */
+static enum phase not_made(struct generation *generation)
+{
+	struct generation *maker = reuse_maker(generation);
+
+	if (generation->same_ended) /* it may have been made while the disk was looked at */
+		return PHASE_REUSE;
+	if (!maker || generation->waits_no_more)
+		return PHASE_QUEUED;
 	if (maker->shelved && maker->record.state == SEED_STATE_FAILED) {
 		/* Nor before its own callers have the error. */
 		if (generation->waits_for_same || maker->waits || maker->tickets)
@@ -188,7 +194,7 @@ enum phase reuse_event(struct generation *generation, const struct event *event)
 	if (reuse_is_lack(event->err))
 		return cannot_look(generation, -event->err);
 	if (event->err)
-		return PHASE_QUEUED;
+		return not_made(generation);
 	record->state = SEED_STATE_VERIFIED;
 	progress_reset(generation, 1);
 	record->verified_ms = seed_clock_wall_ms();

@@ -127,7 +127,9 @@ static void forget_redirects(struct generation *generation)
 
 static enum phase not_ok(struct generation *generation, const struct seed_net_answer *answer)
 {
-	bool gone = answer->status == 403 || answer->status == 404 || answer->status == 410;
+	/* What is kept is asked for again, however it is refused: its URL will be reissued. */
+	bool gone = answer->status == 403 || answer->status == 404 || answer->status == 410 ||
+		    (generation->shelved && generation->reissued_ms);
 	struct seed_error error;
 
 	forget_redirects(generation);

@@ -331,16 +331,18 @@ void generation_wake_same(const struct generation *ended)
 	for (struct generation *g = engine->generations; g; g = g->next) {
 		if (g->reuse_key != ended->reuse_key)
 			continue;
-		if (made && g->phase == PHASE_QUEUED && g->waits_for_same && g->record.attempt_count == 0) {
-			g->may_copy = true;
+		/* Nor has one been accepted whose attempt is open: it was answered 429. */
+		if (made && g->phase == PHASE_QUEUED && g->may_copy &&
+		    (g->record.attempt_count == 0 || (g->record.attempt_count == 1 && !attempt_begins(g)))) {
 			engine->deliver(g, &wake);
 			continue;
 		}
+		g->same_ended = g->phase == PHASE_REUSE;
 		if (g->phase != PHASE_REUSE || !g->holding)
 			continue;
 		if (ended->record.state == SEED_STATE_FAILED && !ended->record.superseded &&
 		    !ended->made_nothing && !is_made_for(g))
-			g->may_copy = false;
+			g->waits_no_more = true;
 		attempt_wake(g);
 	}
 }

@@ -301,6 +301,8 @@ struct generation {
 	uint64_t reuse_key;      /* then: its key */
 	bool made_nothing;       /* it failed with another name's generation of its text, or could not look */
 	bool waits_for_same;     /* it has waited for another's image of its text */
+	bool waits_no_more;      /* … which has failed: it is submitted, unless there is one by now */
+	bool same_ended;         /* one of its text has ended since it looked */
 	bool adopting;           /* a callback's image is looked at; nothing was submitted */
 	bool unless_there;       /* a callback: another host's image, or its generation, has the name */
 	struct command *after;   /* callbacks that came meanwhile: run again at the end */
@@ -382,6 +384,7 @@ struct blockage {
 	int64_t hold_until_ms;     /* no submission before */
 	struct seed_error error;   /* why */
 	struct generation *probe;  /* who tries meanwhile; NULL: nobody */
+	bool open;                 /* who tried was not refused at once: it holds nobody until an answer says more */
 	unsigned outages;          /* back-offs in a row */
 };
 

@@ -36,7 +36,7 @@ const struct phase_row machine_phases[PHASE_COUNT] = {
 		.after_restart = "claim" },
 	[PHASE_REUSE] = {
 		.name = "reuse", .enter = reuse_enter, .event = reuse_event, .step = STEP_REUSE,
-		.next = TO(QUEUED) | TO(FINISH),
+		.next = TO(REUSE) | TO(QUEUED) | TO(FINISH),
 		.waits_for = "another generation of the same text; disk: a copy of its image",
 		.after_restart = "begin" },
 	[PHASE_QUEUED] = {

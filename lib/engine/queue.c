@@ -156,6 +156,7 @@ static struct blockage *make_limit(struct seed_engine *engine, const struct gene
 
 static void unblock(struct blockage *block)
 {
+	block->open = false;
 	block->blocked_ms = block->hold_until_ms = 0;
 	block->outages = 0;
 }
@@ -166,12 +167,24 @@ void queue_free(struct seed_engine *engine)
 		drop_limit(&engine->limits);
 }
 
+static bool is_blocked(const struct seed_engine *engine)
+{
+	return engine->outage.blocked_ms && !engine->outage.open;
+}
+
+/* Likewise of its model; NULL: it is not. */
+static struct blockage *limit_of(struct seed_engine *engine, const struct generation *generation)
+{
+	struct blockage *limit = *find_limit(engine, generation);
+
+	return limit && !limit->open ? limit : NULL;
+}
+
 const struct blockage *queue_blockage(const struct generation *generation)
 {
 	struct seed_engine *engine = generation->engine;
-	const struct blockage *limit = engine->outage.blocked_ms ? NULL : *find_limit(engine, generation);
 
-	return limit ? limit : engine->outage.blocked_ms ? &engine->outage : NULL;
+	return is_blocked(engine) ? &engine->outage : limit_of(engine, generation);
 }
 
 void queue_block(struct generation *generation, enum seed_failure failure,
@@ -186,6 +199,7 @@ void queue_block(struct generation *generation, enum seed_failure failure,
 	if (is_limit && block != &engine->outage) /* it has answered */
 		unblock(&engine->outage);
 	block->error = *error;
+	block->open = false;
 	if (!block->blocked_ms)
 		block->blocked_ms = now;
 	expire_by(engine, now);
@@ -246,22 +260,26 @@ static int64_t gets_through_ms(const struct generation *probe, int64_t now)
 	return at > now || seed_net_has_left(probe->transfer) ? at : now + LEFT_EVERY_MS;
 }
 
+/* A refusal that comes later all the same finds the time since which others wait. */
+static int64_t open_if_due(struct seed_engine *engine, struct blockage *block, int64_t now)
+{
+	int64_t at = gets_through_ms(block->probe, now);
+
+	if (at > now)
+		return at;
+	block->open = true;
+	probe_ended(engine, block, block->probe);
+	return INT64_MAX;
+}
+
 static int64_t probes_turn(struct seed_engine *engine, int64_t now)
 {
-	struct blockage *next;
-	int64_t at = gets_through_ms(engine->outage.probe, now), first = INT64_MAX;
+	int64_t first = open_if_due(engine, &engine->outage, now);
 
-	if (at <= now)
-		queue_answered(engine->outage.probe, true);
-	else
-		first = at;
-	for (struct blockage *block = engine->limits; block; block = next) {
-		next = block->next; /* its own limit is dropped, and no other */
-		at = gets_through_ms(block->probe, now);
-		if (at <= now)
-			queue_answered(block->probe, true);
-		else if (at < first)
-			first = at;
+	for (struct blockage *block = engine->limits; block; block = block->next) {
+		int64_t at = open_if_due(engine, block, now);
+
+		first = at < first ? at : first;
 	}
 	return first;
 }
@@ -322,11 +340,11 @@ static int64_t may_start_ms(const struct seed_engine *engine, int64_t now)
 /* NULL: none before *at. */
 static struct generation *next_to_ask(struct seed_engine *engine, int64_t now, int64_t *at)
 {
-	const struct blockage *outage = engine->outage.blocked_ms ? &engine->outage : NULL;
+	const struct blockage *outage = is_blocked(engine) ? &engine->outage : NULL;
 
 	*at = INT64_MAX;
 	for (struct generation *g = engine->queue_first; g; g = g->next_queued) {
-		const struct blockage *block = *find_limit(engine, g);
+		const struct blockage *block = limit_of(engine, g);
 
 		if (!block || (!block->probe && block->hold_until_ms <= now))
 			block = outage;
@@ -359,8 +377,8 @@ static int64_t pump(struct seed_engine *engine, int64_t now)
 		if (!generation)
 			return at;
 		queue_remove(generation);
-		limit = *find_limit(engine, generation);
-		if (engine->outage.blocked_ms)
+		limit = limit_of(engine, generation);
+		if (is_blocked(engine))
 			engine->outage.probe = generation;
 		if (limit)
 			probe(generation, limit, now);

@@ -162,13 +162,20 @@ errint_t seed_store_sync_pending(struct seed_store *store)
 errint_t seed_store_row_remove(struct seed_store *store, const char *id)
 {
 	static const char *const suffixes[] = { ".png", ".source", ".was", ".json" };
-	char name[SEED_PENDING_NAME_BYTES];
+	char name[SEED_PENDING_NAME_BYTES], aside[SEED_PENDING_NAME_BYTES + sizeof(".bad99")];
 	errint_t err = 0;
 
 	/* The row goes last: while it stands, the rest can be found again. */
 	for (size_t i = 0; i < SEED_ARRAY_LEN(suffixes) && !err; i++) {
 		seed_store_pending_name(name, id, suffixes[i]);
 		err = seed_files_unlink(store->pending, name);
+		if (err != -EISDIR && err != -ENOTEMPTY && err != -EPERM)
+			continue;
+		/* A folder, which is not ours. */
+		err = seed_store_set_aside(store->pending, name, name, aside, sizeof(aside));
+		if (!err)
+			seed_store_note(store, "pending/%s in the state directory was not written by seedfs: set aside "
+					"as %s", name, aside);
 	}
 	return err;
 }

@@ -61,12 +61,13 @@ static errint_t read_rows(struct seed_store *store, const struct seed_names *lis
 	return err;
 }
 
-/* records/NAME.json need not have been durable: the journal's row says the same. */
+/* records/NAME.json need not have been durable, nor its name: the journal's row says the same. */
 static void mend_record(struct seed_store *store, const struct seed_record *row)
 {
 	struct seed_record record;
+	errint_t err = seed_store_record_read(store, row->name, &record);
 
-	if (seed_store_record_read(store, row->name, &record) == -EIO)
+	if (err == -EIO || err == -ENOENT)
 		SEED_UNUSED(seed_store_record_write(store, row, false) == 0);
 	seed_record_release(&record);
 }

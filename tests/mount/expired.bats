@@ -156,6 +156,19 @@ reissues_later() { # STATUS TIMES
 	same "1 2" "$(count create) $(count mint)"
 }
 
+@test "kie: and at once, when somebody asks for it again" {
+	mount_seed -o timeout=4
+	while read -r code; do
+		faults '[{"on":"image","nth":1,"do":{"status":403,"body":"expired"}},{"on":"image","do":{"status":502}}]'
+		before=$(count mint)
+		has "$(try_write "fox$code" "a fox of $code")" "close E"
+		faults "[{\"on\":\"image\",\"nth\":1,\"do\":{\"status\":$code,\"body\":\"expired\"}}]"
+		same ok "$(try_write "fox$code" "a fox of $code")"
+		is_verified "fox$code"
+		same "1 2" "$(count create "a fox of $code") $(($(count mint) - before))"
+	done <<<$'403\n400'
+}
+
 @test "kie: a redirect is followed anew after any answer that is no image" {
 	mount_seed -o timeout=8
 	faults '[{"on":"image","nth":1,"do":{"redirect":"%BASE%/files/png/dead.png"}},

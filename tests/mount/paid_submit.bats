@@ -157,6 +157,20 @@ others_are_sent() { # REQUESTS of the one that hangs
 	others_are_sent 1
 }
 
+all_have_ended() {
+	for job in "${JOBS[@]}"; do ended "$job" || return 1; done
+}
+
+# Refused after it was taken for one that got through: the others' time is over when it was before.
+@test "s3: refusals that take seconds have nobody wait for one more timeout after the other" {
+	mount_seed -o timeout=8,jobs=1
+	faults '[{"on":"create","do":{"delay_ms":3600,"status":429}}]'
+	for name in fox owl hare elk; do background start_write "$name" "a $name"; done
+	WAIT=25 wait_until all_have_ended
+	same "close ETIMEDOUT" "$(sort -u "$DIR"/job.[0-3])"
+	same 0 "$(count accepted)"
+}
+
 of_its_model() { # TEXT
 	jq -nc --arg text "$1" '{prompt: $text, model: "bytedance/limited"}'
 }

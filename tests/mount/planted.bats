@@ -382,6 +382,36 @@ tells() { # TEXT
 	is_verified owl
 }
 
+@test "s3: a record whose name a power cut has lost is there again while its task runs" {
+	mount_seed
+	faults '[{"on":"create","do":{"hold_task":true}}]'
+	background try_write fox "a fox"
+	received accepted 1
+	wait_until step_is accepted
+	kill_seedfs
+	rm "$STATE/records/fox.json"
+	mount_seed
+	same generating "$(record fox .state)"
+	release
+	wait_until is_verified fox
+	same 1 "$(count submit)"
+}
+
+@test "s3: a folder where a row's files should be is set aside, and holds up no other name" {
+	mount_seed
+	write fox "a fox"
+	wait_until nothing_is_pending
+	chmod 500 "$STATE"
+	write owl "an owl"
+	row=$(basename "$STATE"/pending/*.json .json)
+	mkdir -p "$STATE/pending/$row.was/x"
+	chmod 700 "$STATE"
+	wait_until tells "set aside as $row.was.bad"
+	mv "$MNT/prompts/fox" "$MNT/prompts/hare"
+	rm "$MNT/images/owl.png"
+	same "$row.was.bad" "$(ls "$STATE/pending")"
+}
+
 # The callback's image has no prompt, so its folder in prompts/ can go.
 @test "s3: a prompt named as a folder was, with an image still in it, is no obstacle to the catalogue" {
 	mount_seed

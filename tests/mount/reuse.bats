@@ -202,6 +202,20 @@ all_end() { # THREE OUTCOMES
 	cmp "$MNT/images/owl.png" "$MNT/images/elk.png"
 }
 
+@test "s2.6: an image that is there is not waited for, whoever else generates the text" {
+	mount_seed -o reuse
+	write fox "a fox"
+	faults '[{"on":"create","do":{"hold_task":true}}]'
+	background python3 "$FS" write "$MNT/callbacks/owl" '{"prompt":"a fox"}'
+	received accepted 2
+	write hare "a fox"
+	cmp "$MNT/images/fox.png" "$MNT/images/hare.png"
+	release
+	job_ends 0 "$JOB"
+	is_verified owl
+	same 2 "$(count submit)"
+}
+
 @test "s2.6: and not with an older text's task that fails" {
 	same_text_thrice '{"hold_task":true,"fail":{"code":"500","msg":"no"}}' '{"duration_ms":4000}'
 	received accepted 1
