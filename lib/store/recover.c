@@ -67,7 +67,8 @@ static void mend_record(struct seed_store *store, const struct seed_record *row)
 	struct seed_record record;
 	errint_t err = seed_store_record_read(store, row->name, &record);
 
-	if (err == -EIO || err == -ENOENT)
+	/* Before the first attempt there may be none yet: that beginning is repeated. */
+	if (err == -EIO || (err == -ENOENT && row->attempt_count > 0))
 		SEED_UNUSED(seed_store_record_write(store, row, false) == 0);
 	seed_record_release(&record);
 }
