@@ -174,6 +174,8 @@ static enum phase cannot_look(struct generation *generation, int code)
 {
 	struct seed_error error;
 
+	if (code == EDQUOT) /* the disk's, not the service's */
+		code = ENOSPC;
 	generation->made_nothing = true;
 	seed_error_set(&error, code, "nothing was sent: whether this text has an image cannot be said: %s", strerror(code));
 	return generation_fail(generation, &error);

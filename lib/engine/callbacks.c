@@ -57,6 +57,11 @@ static void follow(struct seed_engine *engine, struct request *request)
 {
 	struct generation *generation, *kept = engine_find(engine, request->name);
 
+	/* It is paid for, and its image may come yet. */
+	if (kept && !request->image_url && generation_makes(kept, prompt_of(request))) {
+		request_join(kept, request);
+		return;
+	}
 	if (!request->image_url)
 		seed_log_line(engine->log, request->name, SEED_LOG_CALLBACK
 			      "No valid image provided, generating new 2K image");
@@ -65,11 +70,6 @@ static void follow(struct seed_engine *engine, struct request *request)
 			      "The callback has neither an image nor a prompt, and there is none "
 			      "for this name (ENODATA)");
 		request_refuse(engine, request, ENODATA);
-		return;
-	}
-	/* It is paid for, and its image may come yet. */
-	if (kept && !request->image_url && generation_makes(kept, prompt_of(request))) {
-		request_join(kept, request);
 		return;
 	}
 	generation = start(engine, request);

@@ -213,13 +213,15 @@ static void run_step(struct seed_disk_job *disk)
 	struct seed_engine *engine = job->generation->engine;
 	struct seed_store *store = engine->store;
 	const bool ends = job->step == STEP_FINISH;
+	errint_t err;
 
 	if (job->read) {
 		job->read(job);
 		engine_post(engine, &job->report);
 		return;
 	}
-	if (job->maker && job->entry && shared_mirror(engine, job->maker, job->entry) == 0)
+	err = job->maker && job->entry ? shared_mirror(engine, job->maker, job->entry) : 0;
+	if (job->maker && job->entry && !err)
 		SEED_UNUSED(seed_store_reuse_note(store, job->reuse_key, job->maker, reuse_key, false) == 0);
 	switch (job->step) {
 	case STEP_PROGRESS:
@@ -245,6 +247,7 @@ static void run_step(struct seed_disk_job *disk)
 	case STEP_REUSE:
 		job->reuse_name = job->maker ? strdup(job->maker) : NULL;
 		job->err = job->maker && !job->reuse_name ? -ENOMEM :
+			   reuse_is_lack(err) ? err :
 			   reuse_copy(engine, &job->record, &job->reuse_name);
 		if (job->err == -ENOENT && job->maker) /* it was changed since: it is looked at again */
 			job->err = -ESTALE;

@@ -16,7 +16,7 @@ enum seed_failure {
 	SEED_FAILURE_REFUSED,  /* key or credits, in the service's own words */
 	SEED_FAILURE_FINAL,    /* another attempt cannot change it */
 	SEED_FAILURE_FAILED,   /* the service says so; the picture is not valid */
-	SEED_FAILURE_GONE,     /* the image's URL answers 403, 404 or 410 */
+	SEED_FAILURE_GONE,     /* the image's URL answers 403, 404 or 410; of a kept task, refuses otherwise, too */
 	SEED_FAILURE_RUNNING,  /* none yet: the service says that the task is running */
 	SEED_FAILURE_COUNT
 };

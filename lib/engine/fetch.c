@@ -92,9 +92,9 @@ static bool ask_for_new_url(struct generation *generation)
 	if (generation->adopting || (now < generation->reissue_ms && !is_due_again(generation, now)))
 		return false;
 	generation->reissue_ms = INT64_MAX;
-	generation->reissued_ms = now;
 	if (!exchange_can(generation, SEED_STAGE_REISSUE))
 		return false;
+	generation->reissued_ms = now;
 	generation_log(generation, SEED_LOG_IMAGE "Image URL refused: asking for a new one");
 	return true;
 }

@@ -332,7 +332,7 @@ void generation_wake_same(const struct generation *ended)
 		if (g->reuse_key != ended->reuse_key)
 			continue;
 		/* Nor has one been accepted whose attempt is open: it was answered 429. */
-		if (made && g->phase == PHASE_QUEUED && g->may_copy &&
+		if (made && g->phase == PHASE_QUEUED && g->may_copy && g->step_next == STEP_NONE &&
 		    (g->record.attempt_count == 0 || (g->record.attempt_count == 1 && !attempt_begins(g)))) {
 			engine->deliver(g, &wake);
 			continue;

@@ -306,6 +306,14 @@ static bool has_deadline(const struct generation *generation)
 	return waits_for_time(generation) || (generation->phase == PHASE_FETCH && !generation->adopting);
 }
 
+/* What a transfer waits for here is not its host's. */
+static int64_t deadline_of(const struct generation *generation)
+{
+	if (generation->deadline_ms == INT64_MAX || generation->phase != PHASE_FETCH || !generation->transfer)
+		return generation->deadline_ms;
+	return generation->deadline_ms + seed_net_added_ms(generation->transfer);
+}
+
 /* What lacked something has its waiters told; it goes on being tried. */
 static void hold_is_due(struct generation *generation)
 {
@@ -362,7 +370,7 @@ static void renew_if_due(struct generation *generation, int64_t now)
 /* Frees nothing: what ends here ends with a step on disk. */
 static int64_t turn(struct generation *generation, int64_t now)
 {
-	int64_t at;
+	int64_t at, deadline_ms;
 
 	mark_if_due(generation, now);
 	at = generation->mark_ms ? generation->mark_ms : INT64_MAX;
@@ -371,7 +379,8 @@ static int64_t turn(struct generation *generation, int64_t now)
 	renew_if_due(generation, now);
 	if (generation->renew_ms)
 		at = earlier(at, generation->renew_ms);
-	if (has_deadline(generation) && now >= generation->deadline_ms) {
+	deadline_ms = deadline_of(generation);
+	if (has_deadline(generation) && now >= deadline_ms) {
 		over_deadline(generation);
 		return now;
 	}
@@ -379,8 +388,8 @@ static int64_t turn(struct generation *generation, int64_t now)
 		wake(generation);
 	if (waits_for_time(generation))
 		at = earlier(at, generation->wake_ms);
-	if (generation->deadline_ms > now)
-		at = earlier(at, generation->deadline_ms);
+	if (deadline_ms > now)
+		at = earlier(at, deadline_ms);
 	return may_be_looked_at(generation) ? earlier(at, progress_turn(generation, now)) : at;
 }
 

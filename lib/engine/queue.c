@@ -8,8 +8,8 @@
  * same way, until when the service said, and others find out for themselves.
  *
  * A refusal comes at once. A service that answers with the picture takes as long as that takes, and a request may
- * hang: neither says that nothing is accepted, so who tries has got through once his request was not refused for
- * some seconds.
+ * hang: neither says that nothing is accepted. So once a request that left was not refused for some seconds, it holds
+ * nobody: the blockage is open, until an answer ends it or shuts it again.
  */
 #include "lib/base/clock.h"
 #include "lib/engine/internal.h"
@@ -249,8 +249,8 @@ void queue_answered(struct generation *generation, bool got_through)
 	engine->pump_ms = 0;
 }
 
-/* When it has got through although it was not answered; `now`: it has. INT64_MAX: it was not sent. */
-static int64_t gets_through_ms(const struct generation *probe, int64_t now)
+/* When it holds others no more, although it was not answered; `now`: it does not. INT64_MAX: it was not sent. */
+static int64_t lets_go_ms(const struct generation *probe, int64_t now)
 {
 	int64_t at;
 
@@ -263,7 +263,7 @@ static int64_t gets_through_ms(const struct generation *probe, int64_t now)
 /* A refusal that comes later all the same finds the time since which others wait. */
 static int64_t open_if_due(struct seed_engine *engine, struct blockage *block, int64_t now)
 {
-	int64_t at = gets_through_ms(block->probe, now);
+	int64_t at = lets_go_ms(block->probe, now);
 
 	if (at > now)
 		return at;

@@ -85,13 +85,17 @@ bool reuse_has_copy(struct seed_engine *engine, const char *name, const char *te
 	char *names = NULL;
 	const char *maker;
 	int looks = LOOKS_MAX;
-	bool has = false;
+	errint_t err = generation_fill_record(engine, name, text, &wanted);
+	bool has;
 
-	if (generation_fill_record(engine, name, text, &wanted) == 0 &&
-	    seed_store_reuse_names(engine->store, reuse_key(&wanted), &names))
-		names = NULL;
-	while (!has && looks-- && (maker = take_name(names)) != NULL) {
-		has = read_made(engine, maker, &wanted, &made) == 0;
+	if (!err)
+		err = seed_store_reuse_names(engine->store, reuse_key(&wanted), &names);
+	/* What lacks something for the look says so later. */
+	has = reuse_is_lack(err);
+	while (!err && !has && looks-- && (maker = take_name(names)) != NULL) {
+		errint_t look = read_made(engine, maker, &wanted, &made);
+
+		has = !look || reuse_is_lack(look);
 		seed_record_release(&made);
 	}
 	free(names);

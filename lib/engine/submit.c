@@ -59,7 +59,7 @@ static void new_attempt(struct generation *generation)
 	generation->backoffs = generation->redirects = 0;
 	generation->learned = false;
 	generation->turn_ms = 0;
-	generation->reissue_ms = 0;
+	generation->reissue_ms = generation->reissued_ms = 0;
 	generation->no_looks = false;
 	free(generation->fetch_url);
 	generation->fetch_url = NULL;

@@ -53,6 +53,7 @@ struct seed_transfer {
 	size_t packed_bytes; /* of the body, as it came */
 	struct seed_unpack *unpack;  /* NULL: it is not packed */
 	int64_t timeout_ms; /* curl's, since it began */
+	int64_t added_ms;   /* of it */
 	int64_t paused_ms;  /* since when it waits for room, or when that was last taken off its time */
 	int memfd;
 	bool to_memfd, scrubs_large, is_signed, guarded, proxied, refused, overflow, sent, has_body, paused;
@@ -773,6 +774,7 @@ static void finish(struct seed_transfer *transfer, CURLcode curls_code)
 
 static void add_time(struct seed_transfer *transfer, int64_t ms)
 {
+	transfer->added_ms += ms;
 	transfer->timeout_ms += ms;
 	curl_easy_setopt(transfer->easy, CURLOPT_TIMEOUT_MS, (long)transfer->timeout_ms);
 }
@@ -826,6 +828,11 @@ bool seed_net_is_coming(const struct seed_transfer *transfer)
 bool seed_net_has_left(const struct seed_transfer *transfer)
 {
 	return transfer->sent;
+}
+
+int64_t seed_net_added_ms(const struct seed_transfer *transfer)
+{
+	return transfer->added_ms;
 }
 
 bool seed_net_waits(const struct seed_transfer *transfer)

@@ -138,6 +138,9 @@ bool seed_net_is_coming(const struct seed_transfer *transfer);
 /* Whether there was a connection, and the request is on its way. */
 bool seed_net_has_left(const struct seed_transfer *transfer);
 
+/* By how much its deadline has moved: while it waited for room, or this process was stopped, its time stood still. */
+int64_t seed_net_added_ms(const struct seed_transfer *transfer);
+
 /* Whether its answer waits for room. */
 bool seed_net_waits(const struct seed_transfer *transfer);
 

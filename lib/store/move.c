@@ -69,8 +69,12 @@ static errint_t plan_pending(struct seed_store *store, struct seed_renames *list
 	errint_t err = seed_store_pending_list(store, ".json", &rows);
 
 	for (size_t i = 0; i < rows.count && !err; i++) {
-		/* An invalid row is not this rename's business. */
 		err = seed_store_pending_read(store, rows.names[i], &row);
+		if (seed_store_is_no_row(err)) { /* which is not this rename's business */
+			seed_record_release(&row);
+			err = 0;
+			continue;
+		}
 		if (!err && folder && is_below(row.name, from))
 			err = check_moved(row.name, from, to);
 		if (!err && seed_store_renamed(row.name, from, to, folder, name)) {
@@ -82,8 +86,7 @@ static errint_t plan_pending(struct seed_store *store, struct seed_renames *list
 			/* What runs for the target gives way, whichever is newer. */
 			row.superseded = true;
 			err = plan_pending_row(store, list, id, &row, to);
-		} else if (seed_store_is_no_row(err))
-			err = 0;
+		}
 		seed_record_release(&row);
 	}
 	seed_names_release(&rows);

@@ -171,6 +171,19 @@ remount_with_the_images_up() {
 	same "1 1" "$(count submit) $(count image)"
 }
 
+@test "s3: the time in which the program is stopped is not the picture's" {
+	mount_seed -o timeout=11
+	faults '[{"on":"image","do":{"drip":{"bytes":65536,"ms":1200}}}]'
+	background try_write fox "a fox"
+	received image 1
+	kill -STOP "$SEED_PID"
+	sleep 9
+	kill -CONT "$SEED_PID"
+	job_ends 0 "$JOB"
+	same ok "$(<"$JOB_OUT")"
+	same "1 1" "$(count submit) $(count image)"
+}
+
 @test "s6: nor do the callbacks that come for it meanwhile cost another" {
 	mount_seed -o timeout=3
 	faults '[{"on":"image","do":{"status":503}}]'

@@ -460,6 +460,7 @@ PORT(net_keep_room);
 PORT(net_waits);
 PORT(net_is_coming);
 PORT(net_has_left);
+PORT(net_added_ms);
 PORT(net_read_all);
 
 struct seed_transfer *__wrap_seed_net_keep_room(struct seed_net_answer *answer)
@@ -480,6 +481,12 @@ bool __wrap_seed_net_is_coming(const struct seed_transfer *transfer)
 bool __wrap_seed_net_has_left(const struct seed_transfer *transfer)
 {
 	return transfer->code == 0 || transfer->sent;
+}
+
+int64_t __wrap_seed_net_added_ms(const struct seed_transfer *transfer)
+{
+	SEED_UNUSED(transfer);
+	return 0;
 }
 
 bool __wrap_seed_net_waits(const struct seed_transfer *transfer)
