@@ -839,7 +839,7 @@ with open(os.environ["F"], "w") as file:
 @test "s2: who reads a prompt piece by piece while another file is renamed over it has one text" {
 	mount_seed -o dry_run,size=16x16
 	python3 - "$MNT/prompts" <<-'PYTHON'
-		import os, sys, threading
+		import errno, os, sys, threading
 		os.chdir(sys.argv[1])
 		over, whole, mixed = threading.Event(), 0, 0
 		def replace(number):
@@ -854,7 +854,13 @@ with open(os.environ["F"], "w") as file:
 		writer = threading.Thread(target=write)
 		writer.start()
 		while not over.is_set():
-		    fd, text = os.open("fox", os.O_RDONLY), b""
+		    try:
+		        fd, text = os.open("fox", os.O_RDONLY), b""
+		    except OSError as error:
+		        # Linux looks the name up once more, and another rename may have come by then.
+		        if error.errno != errno.ESTALE:
+		            raise
+		        continue
 		    while part := os.read(fd, 1024):
 		        text += part
 		    os.close(fd)
