@@ -67,8 +67,9 @@ static void mend_record(struct seed_store *store, const struct seed_record *row)
 	struct seed_record record;
 	errint_t err = seed_store_record_read(store, row->name, &record);
 
-	/* Before the first attempt there may be none yet: that beginning is repeated. */
-	if (err == -EIO || (err == -ENOENT && row->attempt_count > 0))
+	/* Before the first attempt there may be none yet: that beginning is repeated. And what a removal took does
+	 * not come back. */
+	if (err == -EIO || (err == -ENOENT && row->attempt_count > 0 && row->state != SEED_STATE_CANCELLED))
 		SEED_UNUSED(seed_store_record_write(store, row, false) == 0);
 	seed_record_release(&record);
 }

@@ -506,6 +506,30 @@ static void test_rows_that_no_clock_has_dated(void **state)
 	}
 }
 
+/* The record of one that runs may have lost its name; what a removal took does not come back. */
+static void test_record_that_is_missing(void **state)
+{
+	static const char *const states[] = { "generating", "cancelled" };
+	struct seed_record record;
+	struct seed_spent spent;
+	char row[512];
+
+	SEED_UNUSED(state);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(states); i++) {
+		(void)snprintf(row, sizeof(row), "{\"name\":\"x\",\"state\":\"%s\",\"prompt\":\"p\",\"request\":\"p\","
+			       "\"superseded\":false,\"attempts\":[{\"steps\":30,\"cfg_scale\":8}],\"id\":\"" ID "\","
+			       "\"step\":\"accepted\"}", states[i]);
+		put("prompts/x", "p");
+		put("pending/" ID ".json", row);
+		seed_store_close(start_with(&record, &spent));
+		assert_int_equal(record.attempt_count, 1);
+		assert_int_equal(is_there("records/x.json"), i == 0);
+		seed_record_release(&record);
+		(void)remove(at("records/x.json"));
+		(void)remove(at("pending/" ID ".json"));
+	}
+}
+
 /* One that was set aside under the same id is somebody's, too. */
 static void test_what_was_set_aside_stays(void **state)
 {
@@ -727,6 +751,7 @@ int main(void)
 		TEST(test_the_last_id),
 		TEST(test_rows_that_no_clock_has_dated),
 		TEST(test_what_was_set_aside_stays),
+		TEST(test_record_that_is_missing),
 		TEST(test_row_of_somebody_else),
 		TEST(test_moves_that_are_none),
 		TEST(test_spent),
