@@ -149,8 +149,9 @@ report() { # NAME DIRECTORY
 run_suites() { # PREFIX
 	local list=$RUN/$1.list name dir limit command
 
-	# Short directories: a socket's path has 107 bytes at most.
-	awk -v prefix="$1" -v dir="$RUN/${1:0:1}" '{ $1 = prefix "/" $1 " " dir NR; print }' >"$list"
+	# Short directories: a socket's path has 107 bytes at most. All as long: clean_up() finds a suite's
+	# processes by its directory, and what p1 has left is not what p10 is running.
+	awk -v prefix="$1" -v dir="$RUN/${1:0:1}" '{ $1 = prefix "/" $1 " " dir sprintf("%03d", NR); print }' >"$list"
 	cut -d' ' -f2- "$list" | xargs -P "$SUITES" -L 1 "$0" suite
 	while read -r name dir limit command; do
 		# What failed beside others is tried once more, alone: on two busy
@@ -558,7 +559,7 @@ run_all() {
 # A check that forgets what it counted passes everything: here are suites whose
 # sums are known, run as the real ones are.
 counts() {
-	local tap=$RUN/known ok=$passed bad=$failed skip=$skipped sums
+	local tap=$RUN/known ok=$passed bad=$failed skip=$skipped sums i
 
 	printf '1..4\nok 1 - a\nnot ok 2 - b\nnot ok 3 # SKIP c\nok 4 d # skip e\n' >"$tap"
 	printf '1..2\nok 1 - a\n' >"$tap.short"
@@ -571,6 +572,17 @@ counts() {
 	sums="$((passed - ok)) $((failed - bad)) $((skipped - skip))"
 	passed=$ok failed=$bad skipped=$skip
 	[ "$sums" = "2 4 2" ] || { echo "counted $sums where 2 4 2 is right"; cat "$RUN/known.out"; return 1; }
+	# The first of ten ends, and the tenth still runs.
+	# shellcheck disable=SC2016 # the script's own
+	printf 'sleep $1\nprintf "1..1\\nok 1 - a\\n"\n' >"$tap.sh"
+	SUITES=10 run_suites known < <(
+		for i in 0.2 0 0 0 0 0 0 0 0 1; do
+			echo "waits 10 sh $tap.sh $i"
+		done
+	) >"$RUN/known.out"
+	sums="$((passed - ok)) $((failed - bad))"
+	passed=$ok failed=$bad skipped=$skip
+	[ "$sums" = "10 0" ] || { echo "counted $sums where 10 0 is right"; cat "$RUN/known.out"; return 1; }
 }
 
 main() {
