@@ -237,18 +237,6 @@ static void wait_for_id(struct seed_net *net, struct seed_presence *presence, st
 	}
 }
 
-/* Builds with crash points may wait less, as lib/engine/shared.c does. */
-static int claim_s(void)
-{
-#ifdef SEED_CRASH_POINTS
-	const char *lease = getenv("SEED_LEASE_S");
-
-	if (lease)
-		return (int)strtol(lease, NULL, 10);
-#endif
-	return CLAIM_S;
-}
-
 static errint_t claim(struct bucket *bucket, struct seed_net *net, struct seed_log *log, struct seed_error *error)
 {
 	struct seed_presence *presence = NULL;
@@ -258,7 +246,8 @@ static errint_t claim(struct bucket *bucket, struct seed_net *net, struct seed_l
 	if (err)
 		return err;
 	seed_s3_set_quotes(s3, bucket->shared.quotes);
-	err = seed_presence_new(s3, bucket->host, bucket->place, bucket->where, claim_s(), NULL, &presence);
+	err = seed_presence_new(s3, bucket->host, bucket->place, bucket->where,
+				(int)seed_clock_limit(CLAIM_S, "SEED_LEASE_S"), NULL, &presence);
 	if (err) {
 		err = seed_error_set(error, -err, "out of memory");
 	} else {

@@ -66,21 +66,11 @@ enum phase fetch_enter(struct generation *generation)
 /* A URL that was reissued lives for 20 minutes (kie.ai). One of a task that is kept may have expired again. */
 #define REISSUE_AGAIN_MS 60000
 
-/* Builds with crash points may wait less. */
-static int64_t reissue_again_ms(void)
-{
-#ifdef SEED_CRASH_POINTS
-	const char *ms = getenv("SEED_REISSUE_AGAIN_MS");
-
-	if (ms)
-		return strtoll(ms, NULL, 10);
-#endif
-	return REISSUE_AGAIN_MS;
-}
-
 static bool is_due_again(const struct generation *generation, int64_t now)
 {
-	return generation->shelved && generation->reissued_ms && now - generation->reissued_ms >= reissue_again_ms();
+	const int64_t again_ms = seed_clock_limit(REISSUE_AGAIN_MS, "SEED_REISSUE_AGAIN_MS");
+
+	return generation->shelved && generation->reissued_ms && now - generation->reissued_ms >= again_ms;
 }
 
 /* The URL is refused: it may have expired, which stores say by 403, or by 400 (a signature of Google's,

@@ -15,18 +15,6 @@
 #define PROBE_MS 20000
 #define PROBE_AGAIN_MS 5000
 
-/* Builds with crash points may wait less for a host that is gone. */
-static int lease_s(void)
-{
-#ifdef SEED_CRASH_POINTS
-	const char *lease = getenv("SEED_LEASE_S");
-
-	if (lease)
-		return (int)strtol(lease, NULL, 10);
-#endif
-	return LEASE_S;
-}
-
 static void on_role(void *context, const char *line)
 {
 	const struct shared *shared = context;
@@ -62,7 +50,7 @@ errint_t shared_new(struct seed_engine *engine, struct shared **out)
 	shared->proved = config->probed;
 	shared->fit = config->probed && config->held.mark[0];
 	shared->room_bytes = 1; /* what is here is looked through with the first that comes */
-	shared->lease_s = lease_s();
+	shared->lease_s = (int)seed_clock_limit(LEASE_S, "SEED_LEASE_S");
 	err = seed_presence_new(shared->s3, config->host, config->place, config->where, shared->lease_s,
 				&config->held, &shared->presence);
 	if (err)

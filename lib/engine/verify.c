@@ -215,18 +215,6 @@ static errint_t open_source(struct generation *generation, int *fd)
 	return *fd < 0 ? -errno : 0;
 }
 
-/* Builds with crash points may wait less for a worker that hangs. */
-static int64_t worker_limit_ms(void)
-{
-#ifdef SEED_CRASH_POINTS
-	const char *limit = getenv("SEED_WORKER_LIMIT_MS");
-
-	if (limit)
-		return strtoll(limit, NULL, 10);
-#endif
-	return WORKER_LIMIT_MS;
-}
-
 static errint_t start_worker(struct generation *generation, const char *prompt)
 {
 	struct seed_engine *engine = generation->engine;
@@ -257,8 +245,8 @@ static errint_t start_worker(struct generation *generation, const char *prompt)
 		return result;
 	}
 	generation->at_worker = true;
-	return seed_worker_pool_submit(engine->workers, &job, source, result, worker_limit_ms(),
-				       on_worker, generation);
+	return seed_worker_pool_submit(engine->workers, &job, source, result,
+				       seed_clock_limit(WORKER_LIMIT_MS, "SEED_WORKER_LIMIT_MS"), on_worker, generation);
 }
 
 enum phase verify_enter(struct generation *generation)
