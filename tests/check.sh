@@ -21,15 +21,14 @@
 #
 # BUILD     the build directory (build); the others are BUILD-asan, BUILD-clang
 # BATS_TEST_TIMEOUT  seconds that one mount test may take
-# SUITES    how many suites run at once (two more than there are processors:
-#           they mostly wait)
+# SUITES    how many suites run at once (four to a processor: they mostly wait)
 set -u
 cd "$(dirname "$0")/.." || exit 1
 unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL
 # One set of flags: with another, make would build everything anew.
 export DEVELOPER=1
 BUILD=${BUILD:-build}
-SUITES=${SUITES:-$(($(nproc) + 2))}
+SUITES=${SUITES:-$((4 * $(nproc)))}
 export BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-120}
 RUN=
 passed=0 failed=0 skipped=0
