@@ -340,8 +340,13 @@ static enum phase not_adopted(struct generation *generation, const struct seed_e
 	generation->record.image_url = NULL;
 	seed_task_release(&generation->task);
 	generation->deadline_ms = INT64_MAX;
-	if (*generation->record.prompt)
-		return attempt_requeue(generation);
+	if (*generation->record.prompt) {
+		enum phase next = attempt_requeue(generation);
+
+		/* It is asked for from now on, as if the callback had named no image. */
+		generation->asked = ++generation->engine->last_order;
+		return next == PHASE_QUEUED ? PHASE_REUSE : next;
+	}
 	seed_error_set(&none, ENODATA, "the callback has no valid image and no prompt, and this "
 		       "name has no prompt");
 	return generation_fail(generation, &none);

@@ -49,7 +49,6 @@ static struct generation *start(struct seed_engine *engine, const struct request
 	}
 	generation->adopting = request->image_url != NULL;
 	generation->unless_there = true;
-	generation->may_copy = false;
 	return generation;
 }
 

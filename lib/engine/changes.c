@@ -419,8 +419,8 @@ static errint_t restore_on_disk(struct seed_engine *engine, struct change *chang
 	errint_t err = seed_store_restore(engine->store, change->name, change->to, is_whole_png);
 
 	if (!err)
-		seed_store_reuse_follow(engine->store, change->to, change->to, false, reuse_key,
-					engine->config.reuse);
+		SEED_UNUSED(seed_store_reuse_follow(engine->store, change->to, change->to, false, reuse_key,
+						    engine->config.reuse) == 0);
 	return err;
 }
 
@@ -619,13 +619,19 @@ static void forget_gone(struct seed_engine *engine, const struct shared_change *
 			SEED_UNUSED(shared_mirror(engine, shared->names[i], shared->gone[i]) == 0);
 }
 
+/* A text whose image is not found under its new name would be paid for again. In a farm the store has moved it
+ * already. */
 static errint_t move_on_disk(struct seed_engine *engine, struct change *change)
 {
+	errint_t err;
+
 	forget_gone(engine, &change->shared);
 	if (change->absent && (change->folder || !is_blank(engine, change->name)))
 		return -ENOENT;
-	seed_store_reuse_follow(engine->store, change->name, change->to, change->folder, reuse_key,
-				engine->config.reuse);
+	err = seed_store_reuse_follow(engine->store, change->name, change->to, change->folder, reuse_key,
+				      engine->config.reuse);
+	if (engine->config.reuse && !engine->shared && reuse_is_lack(err))
+		return err;
 	return change->folder ? seed_store_move_folder(engine->store, change->name, change->to) :
 				seed_store_move_entry(engine->store, change->name, change->to);
 }

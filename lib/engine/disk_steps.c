@@ -196,8 +196,8 @@ static errint_t finish(struct seed_engine *engine, struct step_job *job)
 
 	if (is_copied)
 		err = seed_store_reuse_note(engine->store, job->reuse_key, job->record.name, reuse_key, durable);
-	/* Whatever else prevents it, the image is there, and is shown. */
-	if (!durable || (err != -ENOSPC && err != -EDQUOT))
+	/* Whatever does not pass: the image is there, and is shown. */
+	if (!durable || !reuse_is_lack(err))
 		err = 0;
 	if (!err)
 		err = seed_store_finish(engine->store, &job->record, job->record.superseded);

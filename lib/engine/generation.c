@@ -303,7 +303,7 @@ void generation_release_slot(struct generation *generation)
 /* Whoever waits, too, makes nothing yet. */
 static bool makes_for(const struct generation *other, const struct generation *waiting)
 {
-	return other->phase > PHASE_REUSE && other->asked < waiting->asked &&
+	return other->phase > PHASE_REUSE && other != waiting &&
 	       reuse_is_making(other, waiting->reuse_key, &waiting->record);
 }
 

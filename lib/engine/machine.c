@@ -88,17 +88,17 @@ const struct phase_row machine_phases[PHASE_COUNT] = {
 		.after_restart = "verify, or as submit" },
 	[PHASE_FETCH_WAIT] = {
 		.name = "fetch wait", .event = fetch_wait_event, .adopts = true,
-		.next = TO(FETCH) | TO(FETCH_WAIT) | TO(QUEUED) | TO(FINISH),
+		.next = TO(REUSE) | TO(FETCH) | TO(FETCH_WAIT) | TO(QUEUED) | TO(FINISH),
 		.waits_for = "a time; a callback's image: its turn",
 		.after_restart = "fetch wait" },
 	[PHASE_FETCH] = {
 		.name = "fetch", .enter = fetch_enter, .event = fetch_event, .adopts = true,
-		.next = TO(VERIFY) | TO(FETCH) | TO(FETCH_WAIT) | TO(POLL) | TO(QUEUED) | TO(FINISH),
+		.next = TO(REUSE) | TO(VERIFY) | TO(FETCH) | TO(FETCH_WAIT) | TO(POLL) | TO(QUEUED) | TO(FINISH),
 		.waits_for = "the image",
 		.after_restart = "fetch wait" },
 	[PHASE_VERIFY] = {
 		.name = "verify", .enter = verify_enter, .event = verify_event, .picture = true, .adopts = true,
-		.next = TO(FINISH) | TO(POLL) | TO(FETCH_WAIT) | TO(QUEUED),
+		.next = TO(REUSE) | TO(FINISH) | TO(POLL) | TO(FETCH_WAIT) | TO(QUEUED),
 		.waits_for = "a worker",
 		.after_restart = "fetch wait or verify; a drawing: begin" },
 	[PHASE_FINISH] = {

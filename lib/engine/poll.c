@@ -54,7 +54,7 @@ enum phase poll_enter(struct generation *generation)
 	errint_t err;
 
 	generation->engine->metrics.polls++;
-	err = exchange_prepare(generation);
+	err = generation->task.stage == SEED_STAGE_SUBMIT ? -EBADMSG : exchange_prepare(generation);
 	if (!err)
 		err = exchange_send(generation);
 	return err ? attempt_not_sent(generation, err) : PHASE_STAY;

@@ -86,16 +86,21 @@ errint_t resume_row(struct seed_engine *engine, struct seed_record *record, bool
 	bool refit = may_be_asked_here(engine, record) &&
 		     (!record->provider || strcmp(record->provider, engine->config.provider->name) != 0);
 	struct generation *generation = NULL, *retry = newest ? NULL : retry_of(engine, record);
+	struct seed_task task = { 0 };
+	errint_t err = record->task ? seed_task_parse(record->task, &task) : 0;
 	bool inherited = !newest && !retry && inherits(engine, record);
 
 	newest = newest || inherited;
-	if (!refit || generation_ask_here(engine, record) == 0)
+	/* What cannot be read for want of memory may be paid for. */
+	if (err != -ENOMEM && (!refit || generation_ask_here(engine, record) == 0))
 		generation = generation_new(engine, record, newest);
 	if (!generation) {
+		seed_task_release(&task);
 		seed_record_release(record);
 		return -ENOMEM;
 	}
 	generation->resumed = true;
+	generation->task = task;
 	machine_start(generation, engine->shared ? PHASE_CLAIM :
 				  retry ? beside(generation, retry) : resume_phase(generation));
 	/* Only the newer one's row says so, and that one may end before this. */

@@ -168,10 +168,11 @@ errint_t reuse_copy(struct seed_engine *engine, struct seed_record *wanted, char
 	return err && lack ? lack : err ? lack_or_none(err) : 0;
 }
 
-/* Only what came before is waited for: so nothing waits for itself. */
+/* Of those that may wait, too, only what came before is waited for: so nothing waits for itself. After a restart an
+ * older one may find a newer one under way. */
 static bool makes(const struct generation *other, const struct generation *generation)
 {
-	return other->asked < generation->asked &&
+	return (other->phase > PHASE_REUSE || other->asked < generation->asked) && other != generation &&
 	       reuse_is_making(other, generation->reuse_key, &generation->record);
 }
 

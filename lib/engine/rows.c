@@ -42,6 +42,29 @@ static enum phase fail_unsure(struct generation *generation)
 	return generation_fail(generation, &error);
 }
 
+/* Which task has been accepted? A row that does not say is not one that may be submitted. */
+static enum phase fail_unnamed(struct generation *generation)
+{
+	struct seed_error error;
+
+	seed_error_set(&error, EIO, "it was accepted (and paid), and its row in the journal does not say as which task: "
+		       "it is not repeated; write the prompt again to generate it");
+	return attempt_end(generation, &error);
+}
+
+/* Its image's URL, or a question about it. */
+static bool has_task(struct generation *generation)
+{
+	const enum seed_stage stage = generation->task.stage;
+
+	if (generation->task.image_url || generation_is_foreign(generation))
+		return true;
+	if ((stage == SEED_STAGE_RESULT || stage == SEED_STAGE_REISSUE || stage == SEED_STAGE_OTHER) &&
+	    exchange_can(generation, stage))
+		return true;
+	return exchange_can(generation, SEED_STAGE_POLL);
+}
+
 static enum phase fail_elsewhere(struct generation *generation)
 {
 	const char *provider = generation->record.provider;
@@ -97,6 +120,12 @@ static enum phase resume_without_bytes(struct generation *generation)
 	return generation_fail(generation, &error);
 }
 
+static errint_t read_task(struct generation *generation)
+{
+	seed_task_release(&generation->task);
+	return generation->record.task ? seed_task_parse(generation->record.task, &generation->task) : 0;
+}
+
 enum phase resume_phase(struct generation *generation)
 {
 	const char *step = generation->record.step;
@@ -107,14 +136,16 @@ enum phase resume_phase(struct generation *generation)
 		generation_log(generation, SEED_LOG_IMAGE "Cancelled: the prompt was removed");
 		return generation_give_up(generation, ECANCELED);
 	}
-	if (generation->record.task &&
-	    seed_task_parse(generation->record.task, &generation->task) != 0)
+	/* resume_row() has read what the journal says. */
+	if (generation->engine->shared && read_task(generation))
 		seed_task_release(&generation->task);
 	if (!has_bytes(generation))
 		return resume_without_bytes(generation);
 	if (strcmp(step, "submitting") == 0)
 		return resume_submission(generation);
 	if (strcmp(step, "accepted") == 0 && tried) {
+		if (!has_task(generation))
+			return fail_unnamed(generation);
 		resume_task(generation);
 		return generation->task.image_url ? PHASE_FETCH_WAIT : PHASE_POLL_WAIT;
 	}

@@ -76,14 +76,16 @@ static void put_versions(struct gallery *gallery, const char *name)
 	struct seed_page *page = &gallery->page;
 	struct seed_versions versions;
 
-	if (seed_versions_read(gallery->store, name, &versions) || !versions.count)
+	if (seed_versions_read(gallery->store, name, &versions))
 		return;
-	put_key(page, "versions");
+	if (versions.count)
+		put_key(page, "versions");
 	for (size_t i = 0; i < versions.count; i++) {
 		seed_page_put(page, i ? "," : "[");
 		seed_page_put_json(page, versions.names[i], TEXT_MAX_BYTES);
 	}
-	seed_page_put(page, "]");
+	if (versions.count)
+		seed_page_put(page, "]");
 	seed_versions_release(&versions);
 }
 

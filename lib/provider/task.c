@@ -97,7 +97,7 @@ errint_t seed_task_parse(const char *text, struct seed_task *task)
 	errint_t result;
 
 	memset(task, 0, sizeof(*task));
-	result = parse_stage(json, &task->stage);
+	result = !json && errno == ENOMEM ? -ENOMEM : parse_stage(json, &task->stage);
 	for (size_t i = 0; !result && i < SEED_ARRAY_LEN(fields); i++)
 		result = parse_field(json, fields[i].name, field_of(task, &fields[i]));
 	cJSON_Delete(json);

@@ -214,24 +214,27 @@ errint_t seed_store_reuse_names(const struct seed_store *store, uint64_t key, ch
 	return err;
 }
 
-static void follow(struct seed_store *store, const char *from, const char *to, seed_store_key_fn *key,
-		   bool durable)
+static errint_t follow(struct seed_store *store, const char *from, const char *to, seed_store_key_fn *key,
+		       bool durable)
 {
 	struct seed_record record = { 0 };
+	errint_t err = seed_store_record_read(store, from, &record);
 
-	if (seed_store_record_read(store, from, &record) == 0 && record.state == SEED_STATE_VERIFIED)
-		SEED_UNUSED(seed_store_reuse_note(store, key(&record), to, NULL, durable) == 0);
+	if (!err && record.state == SEED_STATE_VERIFIED)
+		err = seed_store_reuse_note(store, key(&record), to, NULL, durable);
 	seed_record_release(&record);
+	return err == -ENOENT ? 0 : err;
 }
 
-static void follow_below(struct seed_store *store, const char *from, const char *to,
-			 seed_store_key_fn *key)
+static errint_t follow_below(struct seed_store *store, const char *from, const char *to,
+			     seed_store_key_fn *key)
 {
 	char old[SEED_STORE_PATH_BYTES], next[SEED_STORE_PATH_BYTES];
 	struct seed_names found;
+	errint_t err = seed_files_list(store->areas[SEED_AREA_RECORDS], from, &found), first = 0;
 
-	if (seed_files_list(store->areas[SEED_AREA_RECORDS], from, &found))
-		return;
+	if (err)
+		return err == -ENOENT ? 0 : err;
 	for (size_t i = 0; i < found.count; i++) {
 		const char *file = found.names[i];
 		const size_t len = strlen(file), suffix = strlen(".json");
@@ -241,22 +244,20 @@ static void follow_below(struct seed_store *store, const char *from, const char 
 		if (snprintf(old, sizeof(old), "%s/%.*s", from, stem, file) >= (int)sizeof(old) ||
 		    snprintf(next, sizeof(next), "%s/%.*s", to, stem, file) >= (int)sizeof(next))
 			continue;
-		if (is_row)
-			follow(store, old, next, key, false);
-		else
-			follow_below(store, old, next, key);
+		err = is_row ? follow(store, old, next, key, false) : follow_below(store, old, next, key);
+		first = first ? first : err;
 	}
 	seed_names_release(&found);
+	return first;
 }
 
-void seed_store_reuse_follow(struct seed_store *store, const char *from, const char *to, bool folder,
-			     seed_store_key_fn *key, bool durable)
+errint_t seed_store_reuse_follow(struct seed_store *store, const char *from, const char *to, bool folder,
+				 seed_store_key_fn *key, bool durable)
 {
-	if (folder)
-		follow_below(store, from, to, key);
-	else
-		follow(store, from, to, key, durable);
+	errint_t err = folder ? follow_below(store, from, to, key) : follow(store, from, to, key, durable), synced = 0;
+
 	/* One by one, thousands of names would take minutes. */
 	if (folder && durable)
-		SEED_UNUSED(seed_files_sync_all(store->reuse) == 0);
+		synced = seed_files_sync_all(store->reuse);
+	return err ? err : synced;
 }

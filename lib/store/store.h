@@ -255,9 +255,10 @@ errint_t seed_store_reuse_note(struct seed_store *store, uint64_t key, const cha
 /* *names is malloc'd. -ENOENT: there are none; -EMFILE … as open(2), -ENOMEM, -EBADMSG … as
  * seed_files_read(). */
 errint_t seed_store_reuse_names(const struct seed_store *store, uint64_t key, char **names) SEED_MUST_CHECK;
-/* Before an entry, or all below a folder, is renamed: so that a stop in between costs nothing. */
-void seed_store_reuse_follow(struct seed_store *store, const char *from, const char *to, bool folder,
-			     seed_store_key_fn *key, bool durable);
+/* Before an entry, or all below a folder, is renamed: so that a stop in between costs nothing. The first error, as
+ * seed_store_reuse_note() and seed_store_record_read(); the others are noted all the same. */
+errint_t seed_store_reuse_follow(struct seed_store *store, const char *from, const char *to, bool folder,
+				 seed_store_key_fn *key, bool durable) SEED_MUST_CHECK;
 
 /* ---- thumbnails ----
  *

@@ -470,3 +470,45 @@ tells() { # TEXT
 	same 1 "$(grep -c "The journal cannot be written" "$MNT/status")"
 	fails test -e "$MNT/prompts/fox"
 }
+
+@test "s3: what was accepted, and whose row does not say as which task, is not submitted again" {
+	local row task
+
+	mount_seed
+	faults '[{"on":"create","do":{"hold_task":true}}]'
+	background try_write fox "a fox"
+	received accepted 1 "a fox"
+	wait_until step_is accepted
+	kill_seedfs
+	umount -l "$MNT"
+	row=$(echo "$STATE"/pending/*.json)
+	cp "$row" "$DIR/row"
+	for task in null '""' '{' '[1]' '{}' '{"stage":"zzz"}' '{"stage":"submit"}' '{"stage":"poll"}' '{"stage":"cancel"}' \
+		'{"stage":"poll","id":7}' '{"stage":"submit","id":"'"$(head -c 100000 /dev/zero | tr '\0' x)"'"}'; do
+		rm -f "$STATE"/pending/*
+		python3 - "$DIR/row" "$row" "$task" <<-'EOF'
+			import json, sys
+			line = open(sys.argv[1]).read().rstrip("\n").split("\n")[-1]
+			record = json.loads(line[line.index("{"):])
+			record["task"] = None if sys.argv[3] == "null" else sys.argv[3]
+			open(sys.argv[2], "w").write(json.dumps(record))
+		EOF
+		mount_seed
+		wait_until record_is fox .state failed
+		same EIO "$(record fox .error.errno)"
+		has "$(record fox .error.message)" "does not say as which task"
+		stop_seedfs
+		same 1 "$(count create)"
+	done
+}
+
+# LeakSanitizer is the judge.
+@test "s1: a history that has records only is no version's, and costs the gallery nothing" {
+	mount_seed
+	write fox "a fox"
+	mkdir -p "$STATE/history/fox"
+	echo '{}' >"$STATE/history/fox/0001.json"
+	timeout 20 cat "$MNT/index.html" >"$DIR/page"
+	has "$(<"$DIR/page")" '"fox"'
+	stop_seedfs
+}

@@ -205,15 +205,17 @@ all_end() { # THREE OUTCOMES
 @test "s2.6: an image that is there is not waited for, whoever else generates the text" {
 	mount_seed -o reuse
 	write fox "a fox"
+	write fox "another fox"
 	faults '[{"on":"create","do":{"hold_task":true}}]'
-	background python3 "$FS" write "$MNT/callbacks/owl" '{"prompt":"a fox"}'
-	received accepted 2
+	background try_write owl "a fox"
+	received accepted 2 "a fox"
+	mv "$MNT/history/fox/0001.png" "$MNT/images/fox.png"
 	write hare "a fox"
 	cmp "$MNT/images/fox.png" "$MNT/images/hare.png"
 	release
 	job_ends 0 "$JOB"
 	is_verified owl
-	same 2 "$(count submit)"
+	same 3 "$(count submit)"
 }
 
 @test "s2.6: and not with an older text's task that fails" {
@@ -241,6 +243,39 @@ all_end() { # THREE OUTCOMES
 	wait_until is_verified hare
 	cmp "$MNT/images/fox.png" "$MNT/images/owl.png"
 	same 1 "$(count create)"
+}
+
+@test "s2.6: what waits finds the one that is under way after a restart, also where that came later" {
+	mount_seed -o reuse
+	faults '[{"on":"image","do":{"status":503}},{"on":"create","do":{"hold_task":true}}]'
+	background python3 "$FS" write "$MNT/callbacks/owl" \
+		"{\"prompt\":\"a fox\",\"image_url\":\"$API/files/jpeg-360x360/a.png\"}"
+	received image 1
+	background try_write fox "a fox"
+	received accepted 1 "a fox"
+	wait_until step_is accepted
+	faults '[{"on":"create","do":{"hold_task":true}}]'
+	kill_seedfs
+	umount -l "$MNT"
+	mount_seed -o reuse
+	WAIT=20 wait_until waits_for_same owl
+	release
+	wait_until is_verified owl
+	is_verified fox
+	same 1 "$(count create)"
+}
+
+@test "s2.6: a callback without an image, or with one that is not taken, has that of its text" {
+	local body
+
+	mount_seed -o reuse
+	write fox "a fox"
+	for body in '{"prompt":"a fox"}' "{\"prompt\":\"a fox\",\"image_url\":\"$API/files/jpeg-360x360/a.png\"}"; do
+		same ok "$(python3 "$FS" write "$MNT/callbacks/owl${#body}" "$body")"
+		cmp "$MNT/images/fox.png" "$MNT/images/owl${#body}.png"
+		has "$(status_texts "owl${#body}")" "No valid image provided"
+	done
+	same 1 "$(count submit)"
 }
 
 @test "s2.6: what reuse answers costs nothing, also when the budget is used up" {

@@ -81,12 +81,22 @@ struct durable {
 	struct seed_record record;
 };
 
+/* reuse/KEY: that a name may have the image. */
+struct note {
+	uint64_t key;
+	int name; /* -1: free */
+	bool durable;
+};
+
+enum { NOTES_MAX = TEXTS_MAX * NAMES };
+
 /* One of each host; disk_switch() says whose is meant. */
 static struct disk {
 	struct entry entries[NAMES];
 	struct version versions[VERSIONS_MAX];
 	struct row rows[ROWS_MAX];
 	struct durable durable[NAMES];
+	struct note notes[NOTES_MAX];
 	uint64_t last_id;
 	struct seed_spent spent_noted, spent_on_disk;
 	int64_t fault_ms;
@@ -185,6 +195,14 @@ static errint_t step(void)
 	return 0;
 }
 
+/* What cannot be read for any other reason is no picture: it is generated anew. */
+static errint_t look(void)
+{
+	errint_t err = step();
+
+	return err == -EIO && !is_dead() ? -EMFILE : err;
+}
+
 /* The engine's and the store's: memory may be lacking for it. */
 errint_t __wrap_seed_record_copy(struct seed_record *to, const struct seed_record *from)
 {
@@ -279,6 +297,8 @@ void disk_begin(void)
 	}
 	for (int i = 0; i < VERSIONS_MAX; i++)
 		versions[i].name = -1;
+	for (int i = 0; i < NOTES_MAX; i++)
+		disk->notes[i].name = -1;
 	for (int i = 0; i < ROWS_MAX; i++)
 		if (rows[i].used)
 			row_drop(&rows[i]);
@@ -297,6 +317,9 @@ void disk_power_cut(void)
 		if (chance(50))
 			copy_record(&entries[i].record, &durable[i].record);
 	}
+	for (int i = 0; i < NOTES_MAX; i++)
+		if (disk->notes[i].name >= 0 && !disk->notes[i].durable && chance(50))
+			disk->notes[i].name = -1;
 }
 
 /* ---- looking ---- */
@@ -514,6 +537,7 @@ static void place(struct row *row, const struct seed_record *record, bool supers
 	if (task < 0)
 		return; /* an earlier try has moved it */
 	tasks[task].placed = true;
+	tasks[task].placed_ms = seed_clock_wall_ms();
 	if (superseded) {
 		add_version(name, task, true);
 		close(row->result);
@@ -719,6 +743,17 @@ errint_t WRAP(move_folder)(struct seed_store *store, const char *from, const cha
 	return -ENOENT;
 }
 
+/* A version has its own record. */
+static void take_text(struct seed_record *record, int task)
+{
+	char text[16] = "";
+
+	if (tasks[task].text >= 0)
+		snprintf(text, sizeof(text), "T%d", tasks[task].text);
+	if (seed_record_set(&record->request, text) || seed_record_set(&record->prompt, text))
+		abort();
+}
+
 /* "ant/0001.png" */
 static struct version *version_find(const char *path)
 {
@@ -756,6 +791,7 @@ errint_t WRAP(restore)(struct seed_store *store, const char *old, const char *na
 		abort();
 	entry->record.state = SEED_STATE_VERIFIED;
 	entry->record.error.code = 0;
+	take_text(&entry->record, task);
 	snprintf(entry->record.image.sha256, sizeof(entry->record.image.sha256), "%064d", task);
 	sync_name(name_index(name));
 	trace("disk: restored picture %d as %s", task, name);
@@ -912,41 +948,79 @@ errint_t WRAP(image_check)(struct seed_store *store, const char *name, const str
 errint_t WRAP(image_copy)(struct seed_store *store, const char *name, const struct seed_image_info *image,
 			  const char *id)
 {
-	SEED_UNUSED(image);
+	const int task = entries[name_index(name)].image;
+	struct row *row = row_find(id);
+	errint_t err = look();
+	char sha[SEED_SHA256_HEX_BYTES];
+
 	SEED_UNUSED(store);
-	SEED_UNUSED(name);
-	SEED_UNUSED(id);
-	return -ENOENT;
+	snprintf(sha, sizeof(sha), "%064d", task);
+	if (farm_hosts || task < 0)
+		return -ENOENT;
+	if (err)
+		return err;
+	if (strcmp(sha, image->sha256) != 0)
+		return -EBADMSG;
+	if (!row)
+		broken("a copy for a row that is not in the journal");
+	if (row->result < 0)
+		row->result = memory_file();
+	row->moved = false;
+	if (pwrite(row->result, &task, sizeof(task), 0) < 0)
+		abort();
+	trace("disk: copied picture %d of %s", task, name);
+	return 0;
 }
 
 errint_t WRAP(reuse_note)(struct seed_store *store, uint64_t key, const char *name, seed_store_key_fn *key_of,
 			  bool synced)
 {
-	SEED_UNUSED(synced);
+	struct note *note = NULL;
+	errint_t err = farm_hosts ? 0 : look();
+
 	SEED_UNUSED(key_of);
 	SEED_UNUSED(store);
-	SEED_UNUSED(key);
-	SEED_UNUSED(name);
+	if (farm_hosts || err)
+		return err;
+	for (int i = 0; i < NOTES_MAX; i++) {
+		struct note *at = &disk->notes[i];
+
+		if (at->name == name_index(name) && at->key == key)
+			return 0; /* nor is it written again, as it is in the file */
+		if (at->name < 0 && !note)
+			note = at;
+	}
+	if (!note)
+		broken("%d names that may be reused", NOTES_MAX);
+	*note = (struct note){ .key = key, .name = name_index(name), .durable = synced };
 	return 0;
 }
 
 errint_t WRAP(reuse_names)(const struct seed_store *store, uint64_t key, char **names)
 {
+	char list[NAMES * 16] = "";
+	errint_t err = farm_hosts ? 0 : look();
+
 	SEED_UNUSED(store);
-	SEED_UNUSED(key);
 	*names = NULL;
-	return -ENOENT;
+	for (int i = 0; i < NOTES_MAX && !err; i++)
+		if (disk->notes[i].name >= 0 && disk->notes[i].key == key)
+			snprintf(list + strlen(list), sizeof(list) - strlen(list), "\n%s", name_of(disk->notes[i].name));
+	if (farm_hosts || err || !list[0])
+		return err ? err : -ENOENT;
+	*names = strdup(list);
+	return *names ? 0 : -ENOMEM;
 }
 
-void WRAP(reuse_follow)(struct seed_store *store, const char *from, const char *to, bool folder,
+errint_t WRAP(reuse_follow)(struct seed_store *store, const char *from, const char *to, bool folder,
 			seed_store_key_fn *key, bool synced)
 {
-	SEED_UNUSED(synced);
-	SEED_UNUSED(store);
-	SEED_UNUSED(from);
-	SEED_UNUSED(to);
+	const struct seed_record *record = &entries[name_index(from)].record;
+
 	SEED_UNUSED(folder);
-	SEED_UNUSED(key);
+	if (!farm_hosts && record->params && record->state == SEED_STATE_VERIFIED)
+		return WRAP(reuse_note)(store, key(record), to, NULL, synced);
+	return 0;
 }
 
 /* ---- names and pictures that hosts share ---- */

@@ -31,6 +31,7 @@ void reached(enum phase phase, enum cell_class class)
 	cells[phase][class]++;
 }
 
+static bool reuse;
 static int adoptions; /* images of callbacks that are looked at at once */
 
 static struct seed_engine *start(int jobs)
@@ -46,6 +47,7 @@ static struct seed_engine *start(int jobs)
 		.adoptions = adoptions,
 		.budget = 100000,
 		.metadata = true,
+		.reuse = reuse,
 		.workers = 1,
 	};
 	struct seed_engine *engine = NULL;
@@ -119,6 +121,7 @@ static void run(uint64_t seed)
 	life = 0;
 	jobs = chance(20) ? 1 : 32;
 	adoptions = chance(25) ? 1 : 32;
+	reuse = chance(30);
 	engine = start(jobs);
 	actions = 1 + (int)roll(8);
 	for (int i = 0; i < actions; i++) {

@@ -301,6 +301,7 @@ static void submission_note(struct seed_transfer *t, int text)
 		.unsure = t->code && t->sent && !has_whole_body(t),
 		.answered_failed = !t->code && t->status == 500,
 		.sent_ms = now_ms(),
+		.sender = t->context,
 	};
 	t->submission = submission_count++;
 	trace("service: submission of T%d: status %ld code %d task %d", text, t->status, t->code,

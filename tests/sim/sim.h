@@ -110,6 +110,7 @@ struct task {
 	bool told_failed, told_invalid, told_gone, told_running, told_unknown, cancelled;
 	bool excused;            /* its user removed it, or a crash came before it was durable */
 	bool placed;             /* its picture has stood in images/ or in a history */
+	int64_t placed_ms;       /* when it was put there last, by the wall's clock */
 	bool dropped;            /* … and its user removed it */
 	int64_t ends_ms;         /* when it has run */
 	int64_t lives_ms;        /* when its picture's URL begins to work; INT64_MAX: never */
@@ -126,6 +127,7 @@ struct submission {
 	bool answered_failed;
 	bool delivered;          /* the program has seen how it ended */
 	int64_t sent_ms;
+	const struct generation *sender; /* while it arrives; then it may be gone */
 };
 
 extern struct task tasks[TASKS_MAX];

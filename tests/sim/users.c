@@ -113,13 +113,22 @@ void users_stopped(void)
 
 /* ---- what they do ---- */
 
+/* One that a name has, or was given last. */
+static int some_prompt(void)
+{
+	const int name = (int)roll(NAMES);
+
+	return chance(50) ? entries[name].prompt : newest[name];
+}
+
 static void commit(struct seed_engine *engine, int name, bool same)
 {
 	const struct generation *running = engine_find(engine, name_of(name));
 	struct seed_ticket *ticket = seed_ticket_new();
 	struct seed_wait *wait;
 	char *text = NULL;
-	int number = same && newest[name] >= 0 ? newest[name] : text_count;
+	const int other = same && engine->config.reuse && chance(60) ? some_prompt() : newest[name];
+	int number = same && other >= 0 ? other : text_count;
 
 	if (number == TEXTS_MAX || !(wait = wait_new("commit", number))) {
 		seed_ticket_unref(ticket);
@@ -351,6 +360,60 @@ bool may_follow(const struct submission *before, const struct submission *fresh)
 /* The order to send may have been given in the moment in which it went. */
 #define GONE_MS 5000
 
+/* What came of it is known, and no failure: a picture, or a task that makes one. */
+static bool came_to_something(const struct submission *s)
+{
+	const struct task *task = s->task >= 0 ? &tasks[s->task] : NULL;
+
+	return s->delivered && !s->unsure && !s->answered_failed && task && task->told && !task->told_failed &&
+	       !task->told_invalid && !task->told_gone && !task->told_unknown && !task->cancelled && !task->excused;
+}
+
+/* It was so when the sender's attempt began. */
+static bool is_on_show(int task, const struct generation *sender)
+{
+	char sha[SEED_SHA256_HEX_BYTES];
+
+	snprintf(sha, sizeof(sha), "%064d", task);
+	for (int i = 0; i < NAMES; i++) {
+		const struct seed_record *record = &entries[i].record;
+
+		if (entries[i].image == task && record->name && record->state == SEED_STATE_VERIFIED &&
+		    text_number(record->request) == tasks[task].text && strcmp(record->image.sha256, sha) == 0)
+			return sender->record.attempts[0].started_ms > tasks[task].placed_ms;
+	}
+	return false;
+}
+
+static bool is_being_made(int task, const struct generation *sender)
+{
+	for (const struct generation *g = asked->generations; g; g = g->next)
+		if (g != sender && !g->record.superseded && !g->adopting && !generation_has_failed(g) && g->task.id &&
+		    strtol(g->task.id, NULL, 10) == task)
+			return true;
+	return false;
+}
+
+/* With -o reuse: no name pays for what another one's task makes or has made. Where one has failed, or a kill came
+ * between, all pay until there is a picture; and a retry is its own prompt's. */
+static void check_reuse(const struct submission *fresh)
+{
+	bool has_failed = false;
+
+	if (!asked->config.reuse || fresh->sender->record.attempt_count > 1)
+		return;
+	for (const struct submission *s = submissions; s < fresh; s++)
+		has_failed |= s->text == fresh->text && s->counts && !came_to_something(s);
+	for (const struct submission *s = submissions; s < fresh; s++) {
+		if (s->text != fresh->text || s->task < 0)
+			continue;
+		if (is_on_show(s->task, fresh->sender))
+			broken("T%d was submitted, and the picture of its task %d is there", fresh->text, s->task);
+		if (!has_failed && is_being_made(s->task, fresh->sender))
+			broken("T%d was submitted, and its task %d is under way", fresh->text, s->task);
+	}
+}
+
 /* Invariant 1: at most two, and the second only after a failure that says so;
  * none for a text that has no name any more. */
 void check_submission(const struct submission *fresh)
@@ -362,6 +425,7 @@ void check_submission(const struct submission *fresh)
 		farm_check_submission(fresh);
 		return;
 	}
+	check_reuse(fresh);
 	for (const struct submission *s = submissions; s < fresh; s++)
 		if (s->text == fresh->text && s->counts) {
 			before = s;

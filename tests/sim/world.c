@@ -450,6 +450,7 @@ void world_begin(uint64_t seed)
 	for (int i = 0; i < 4; i++)
 		(void)dice();
 	clock_ms = 1000000;
+	host->lost_ms = host->skew_ms = 0;
 	host->dead = kind = false;
 	faults = meanness[roll(SEED_ARRAY_LEN(meanness))];
 	deaths_left = chance(75) ? 1 + (int)roll(4) : 0;
