@@ -36,6 +36,9 @@ enum phase generation_hold(struct generation *generation, int code, const char *
 			       what, strerror(code), seed_error_name(code), HOLD_MS / 1000);
 	generation->held_code = code;
 	generation->engine->metrics.disk_held++;
+	/* Of a picture that cannot be stored the slot is kept: else more and more were paid for. */
+	if (generation->record.state == SEED_STATE_FAILED)
+		generation_release_slot(generation);
 	if (is_disk(code) || generation->deadline_ms == INT64_MAX)
 		generation_tell_held(generation, is_in_way(code) ? EIO : code);
 	generation->holding = true;

@@ -58,13 +58,25 @@ static void drop_temporary(struct seed_store *store, const char *id)
 	}
 }
 
+/* Or nobody knows. */
+static bool has_row(struct seed_store *store, const char *id)
+{
+	char file[SEED_PENDING_NAME_BYTES];
+
+	seed_store_pending_name(file, id, ".json");
+	return seed_files_exists(store->pending, file) != 0;
+}
+
 errint_t seed_store_begin(struct seed_store *store, const struct seed_record *record)
 {
 	struct seed_renames list = { 0 };
 	errint_t err = seed_store_settle_name(store, record->name);
+	bool was_journalled;
 
 	if (err)
 		return err;
+	/* What an earlier mount has begun was committed: its row stays, and is begun when it can be. */
+	was_journalled = has_row(store, record->id);
 	err = plan_begin(store, &list, record);
 	if (!err)
 		err = seed_store_journal(store, record);
@@ -78,7 +90,8 @@ errint_t seed_store_begin(struct seed_store *store, const struct seed_record *re
 	seed_renames_release(&list);
 	if (err) {
 		drop_temporary(store, record->id);
-		seed_store_forget_later(store, record->id);
+		if (!was_journalled)
+			seed_store_forget_later(store, record->id);
 		return err;
 	}
 	drop_aside(store, record->id);

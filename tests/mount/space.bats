@@ -19,6 +19,10 @@ fill() {
 	dd if=/dev/zero of="$STATE/fill2" bs=512 status=none 2>/dev/null || true
 }
 
+pending_are() { # COUNT
+	same "$1" "$(find "$STATE/pending" -name '*.json' | wc -l)"
+}
+
 make_room() {
 	rm -f "$STATE/fill" "$STATE/fill2"
 }
@@ -46,6 +50,50 @@ make_room() {
 	is_verified owl
 	is_verified fox
 	same 2 "$(count submit)"
+	wait_until nothing_is_pending
+}
+
+@test "s7: prompts that were not sent yet outlive a mount on a full disk" {
+	local name names="fox owl hen cat"
+
+	mount_seed
+	faults '[{"on":"create","do":{"status":429,"retry_after":"60"}}]'
+	for name in $names; do
+		python3 "$FS" write "$MNT/prompts/$name" "a $name" --nonblock
+	done
+	wait_until pending_are 4
+	kill_seedfs
+	umount -l "$MNT"
+	fill
+	mount_seed
+	sleep 2.5 # one more try
+	pending_are 4
+	same queued "$(record owl .state)"
+	kill_seedfs
+	umount -l "$MNT"
+	make_room
+	faults '[]'
+	mount_seed
+	for name in $names; do
+		WAIT=20 wait_until is_verified "$name"
+	done
+	same 4 "$(count accepted)"
+	wait_until nothing_is_pending
+}
+
+@test "s3: a failure that cannot be stored keeps nobody from the same answer" {
+	mount_seed -o jobs=1
+	faults '[{"on":"create","do":{"hold_task":true,"fail":{"failCode":"500","failMsg":"broken"}}}]'
+	background try_write fox "a fox"
+	received poll 1
+	background try_write owl "an owl"
+	wait_until grep -q "^owl .*jobs" "$MNT/queue"
+	fill
+	release
+	job_ends 0 "$JOB"
+	same "close ENOSPC" "$(<"$JOB_OUT")"
+	same 0 "$(count create "an owl")"
+	make_room
 	wait_until nothing_is_pending
 }
 
