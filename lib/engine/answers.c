@@ -59,14 +59,20 @@ static enum phase step_failed(struct generation *generation, struct seed_step *s
 	return attempt_failed(generation, failure_of(generation, step), &step->error, -1);
 }
 
-/* Some services know a task a moment after they have accepted it. */
+/* Some services know a task a moment after they have accepted it; and one that has said that it is running does not
+ * forget it at once: what stands before a service may say so for a moment. */
 static enum phase not_known(struct generation *generation, const struct seed_net_answer *answer)
 {
+	const int64_t now = seed_clock_now_ms();
+	bool was_running = generation->told_ms >= generation->submitted_ms && generation->told_ms > 0;
 	struct seed_error error;
 
+	if (!generation->lost_ms)
+		generation->lost_ms = now;
+	was_running = was_running && now - generation->lost_ms < UNKNOWN_MS;
 	seed_error_set(&error, EIO, "the service does not know the task (HTTP %ld)", answer->status);
 	error.http_status = (int)answer->status;
-	return attempt_failed(generation, SEED_FAILURE_GONE, &error, -1);
+	return attempt_failed(generation, was_running ? SEED_FAILURE_RUNNING : SEED_FAILURE_GONE, &error, -1);
 }
 
 static enum phase transport_failed(struct generation *generation, struct seed_net_answer *answer)
@@ -196,6 +202,8 @@ static enum phase follow_poll(struct generation *generation, struct seed_net_ans
 {
 	if (step->kind == SEED_STEP_BYTES || step->kind == SEED_STEP_URL)
 		learn_duration(generation);
+	if (step->kind != SEED_STEP_UNKNOWN)
+		generation->lost_ms = 0;
 	switch (step->kind) {
 	case SEED_STEP_FAIL:
 		return step_failed(generation, step);

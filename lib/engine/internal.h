@@ -260,6 +260,7 @@ struct generation {
 
 	struct seed_transfer *look; /* progress.c; NULL: none under way */
 	int64_t look_ms;      /* when to look again */
+	int64_t lost_ms;      /* since when polls do not find the task; 0: they do */
 	int64_t unknown_ms;   /* since when looks find the task unknown; 0: they do not */
 	enum seed_stage look_stage; /* of the look under way */
 	int look_turn;        /* the task's turn in a look of several requests */

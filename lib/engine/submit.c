@@ -58,7 +58,7 @@ static void new_attempt(struct generation *generation)
 	may_ask(generation);
 	generation->backoffs = generation->redirects = 0;
 	generation->learned = false;
-	generation->turn_ms = 0;
+	generation->turn_ms = generation->lost_ms = 0;
 	generation->reissue_ms = generation->reissued_ms = 0;
 	generation->no_looks = false;
 	free(generation->fetch_url);

@@ -104,3 +104,17 @@ comes_first_over() { # COMMAND
 	same "$(log_of accepted .task | head -n 1)" "$(record fox .task_id)"
 	same true "$(record fox '[.attempts[].ended_at != null] | all')"
 }
+
+@test "s3: a task that was running is not forgotten for one answer that does not know it" {
+	mount_seed -o timeout=4
+	faults '[{"on":"create","nth":1,"do":{"hold_task":true}},{"on":"create","nth":2,"do":{"status":500}}]'
+	background try_write fox "a fox"
+	received poll 2
+	sleep 2.5
+	faults '[{"on":"poll","do":{"status":404,"body":"no route"}},{"on":"create","do":{"status":500}}]'
+	received create 2
+	faults '[]'
+	release
+	WAIT=20 wait_until is_verified fox
+	same 2 "$(count create)"
+}
