@@ -279,8 +279,8 @@ static bool says_nothing(const struct seed_response *response, const cJSON *json
 {
 	const long status = response->status;
 
-	return !json || status >= 500 || status == 408 || status == 421 || status == 425 ||
-	       envelope_code(json) >= 500;
+	return !json || (!seed_json_at(json, "code") && !seed_json_at(json, "data")) || status >= 500 ||
+	       status == 408 || status == 421 || status == 425 || envelope_code(json) >= 500;
 }
 
 static void read_reissue(struct seed_task *task, const struct seed_response *response,

@@ -116,6 +116,8 @@ reissues_later() { # STATUS TIMES
 		firewall	{"status":403,"type":"text/html","body":"<html>no</html>"}
 		envelope	{"code":500,"msg":"oops"}
 		cut	{"body":"{\"code\":200,\"da"}
+		empty	{"body":"{}"}
+		null	{"body":"null"}
 	END
 }
 
