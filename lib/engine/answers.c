@@ -69,10 +69,31 @@ static enum phase not_known(struct generation *generation, const struct seed_net
 
 	if (!generation->lost_ms)
 		generation->lost_ms = now;
-	was_running = was_running && now - generation->lost_ms < UNKNOWN_MS;
+	was_running = was_running && now - generation->lost_ms < UNKNOWN_MS && !is_reissue(generation);
 	seed_error_set(&error, EIO, "the service does not know the task (HTTP %ld)", answer->status);
 	error.http_status = (int)answer->status;
-	return attempt_failed(generation, was_running ? SEED_FAILURE_RUNNING : SEED_FAILURE_GONE, &error, -1);
+	return attempt_failed(generation, !was_running ? SEED_FAILURE_GONE : attempt_was_asked_lately(generation) ?
+			      SEED_FAILURE_RUNNING : SEED_FAILURE_UNSURE, &error, -1);
+}
+
+/* Its answer is lost, and we chose its id: it is asked for, as after a restart (rows.c). What the server never had
+ * fails when the looks have not found it; what ends at the deadline is not looked for any more. */
+static bool may_be_there(struct generation *generation, const struct seed_net_answer *answer)
+{
+	return is_submit(generation) && answer->sent && generation->task.id &&
+	       seed_clock_now_ms() + UNKNOWN_MS < generation->deadline_ms && exchange_can(generation, SEED_STAGE_POLL);
+}
+
+static enum phase look_for_it(struct generation *generation, const struct seed_error *why)
+{
+	generation_log(generation, SEED_LOG_REQUEST "The answer is lost (%s): the task is asked for by its id",
+		       why->message);
+	generation->was_taken = true;
+	budget_settle(generation, true);
+	queue_answered(generation, false);
+	generation->backoffs = 0;
+	generation_set_step(generation, "accepted");
+	return PHASE_ACCEPT;
 }
 
 static enum phase transport_failed(struct generation *generation, struct seed_net_answer *answer)
@@ -88,6 +109,8 @@ static enum phase transport_failed(struct generation *generation, struct seed_ne
 	if (error->code == ETIMEDOUT && answer->sent && seed_clock_now_ms() >= generation->deadline_ms)
 		seed_error_set(error, ETIMEDOUT, "no answer within %lld s",
 			       (long long)(generation->engine->config.timeout_ms / 1000));
+	if (may_be_there(generation, answer))
+		return look_for_it(generation, error);
 	/* A lack of something here must not make us pay twice, even if nobody
 	 * can know any more what was accepted. */
 	if (is_submit(generation) && answer->sent && answer->local) {
@@ -173,6 +196,7 @@ static void take_bytes(struct generation *generation, struct seed_net_answer *an
 /* An answer to the submission that is no failure: it is paid for from here on. */
 static void got_through(struct generation *generation)
 {
+	generation->was_taken = true;
 	budget_settle(generation, true);
 	queue_answered(generation, true);
 }

@@ -386,10 +386,13 @@ static void submission_ended(struct generation *generation, enum seed_failure fa
 	bool got_through = verdict != SEED_VERDICT_AGAIN &&
 			   failure != SEED_FAILURE_NOT_SENT && failure != SEED_FAILURE_BUSY &&
 			   failure != SEED_FAILURE_LOCAL;
+	bool counts;
 
-	budget_settle(generation, got_through && generation->phase == PHASE_SUBMIT &&
-					  failure != SEED_FAILURE_REFUSED);
-	queue_answered(generation, got_through && generation->phase == PHASE_SUBMIT);
+	got_through = got_through && generation->phase == PHASE_SUBMIT;
+	counts = got_through && failure != SEED_FAILURE_REFUSED;
+	generation->was_taken |= counts;
+	budget_settle(generation, counts);
+	queue_answered(generation, got_through);
 }
 
 /* The service still says "running", or the URL is still dead, after a day. */

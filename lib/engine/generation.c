@@ -315,7 +315,8 @@ static bool is_made_for(const struct generation *waiting)
 	return false;
 }
 
-/* Where it failed they do not wait for one of their own: else one after the other would fail. They go on to wait
+/* Where it failed they do not wait for one of their own: else one after the other would fail. Where nothing of it was
+ * ever accepted they queue together, and once one of them is sent, the others wait for that. They go on to wait
  * where it is being made all the same (by a retry beside a late task, by another name where an older text's task
  * has failed), and fail where it is kept. Those that have not been sent when one of them has its image, copy that. One
  * that only waited, too, has made nothing; and nobody waits for one that is
@@ -331,9 +332,7 @@ void generation_wake_same(const struct generation *ended)
 	for (struct generation *g = engine->generations; g; g = g->next) {
 		if (g->reuse_key != ended->reuse_key)
 			continue;
-		/* Nor has one been accepted whose attempt is open: it was answered 429. */
-		if (made && g->phase == PHASE_QUEUED && g->may_copy && g->step_next == STEP_NONE &&
-		    (g->record.attempt_count == 0 || (g->record.attempt_count == 1 && !attempt_begins(g)))) {
+		if (made && g->phase == PHASE_QUEUED && g->may_copy && g->step_next == STEP_NONE && attempt_is_unsent(g)) {
 			engine->deliver(g, &wake);
 			continue;
 		}
@@ -342,7 +341,7 @@ void generation_wake_same(const struct generation *ended)
 			continue;
 		if (ended->record.state == SEED_STATE_FAILED && !ended->record.superseded &&
 		    !ended->made_nothing && !is_made_for(g))
-			g->waits_no_more = true;
+			*(ended->was_taken ? &g->waits_no_more : &g->waits_for_sent) = true;
 		attempt_wake(g);
 	}
 }
@@ -378,6 +377,13 @@ bool attempt_begins(const struct generation *generation)
 
 	return record->attempt_count == 0 ||
 	       record->attempts[record->attempt_count - 1].ended_ms != 0;
+}
+
+bool attempt_is_unsent(const struct generation *generation)
+{
+	const int count = generation->record.attempt_count;
+
+	return count == 0 || (count == 1 && !attempt_begins(generation));
 }
 
 struct seed_attempt *attempt_own(struct generation *generation)

@@ -303,6 +303,8 @@ struct generation {
 	bool made_nothing;       /* it failed with another name's generation of its text, or could not look */
 	bool waits_for_same;     /* it has waited for another's image of its text */
 	bool waits_no_more;      /* … which has failed: it is submitted, unless there is one by now */
+	bool waits_for_sent;     /* … which was never accepted: it waits for who is at the service, not in the queue */
+	bool was_taken;          /* the service has taken a submission of it, and may have worked on it */
 	bool same_ended;         /* one of its text has ended since it looked */
 	bool adopting;           /* a callback's image is looked at; nothing was submitted */
 	bool unless_there;       /* a callback: another host's image, or its generation, has the name */
@@ -794,6 +796,8 @@ void generation_log(struct generation *generation, const char *format, ...) SEED
 /* Whether its next submission begins an attempt (else the one that is open is
  * tried again). */
 bool attempt_begins(const struct generation *generation);
+/* Nothing of it was accepted: it has no attempt yet, or the first is open, and was answered 429. */
+bool attempt_is_unsent(const struct generation *generation);
 struct seed_attempt *attempt_last(struct generation *generation); /* one must exist */
 /* Whose task this is: of a late one that has the name, not the last. */
 struct seed_attempt *attempt_own(struct generation *generation);
@@ -890,6 +894,8 @@ errint_t reuse_look(struct seed_engine *engine, const char *name, const char *te
 bool reuse_has_copy(struct seed_engine *engine, const char *name, const char *text);
 /* The verified image of `made` is what `wanted` asks for. */
 bool reuse_is_made_of(const struct seed_record *made, const struct seed_record *wanted);
+/* Another one of its text is at the service, or kept. */
+bool reuse_is_sent(const struct generation *generation);
 /* An image that `wanted` asks for is copied, and its facts are in `wanted`: *name is
  * whose (owned), NULL at first: whoever has it. -ENOENT: there is none; or what is lacking. A disk thread. */
 errint_t reuse_copy(struct seed_engine *engine, struct seed_record *wanted, char **name) SEED_MUST_CHECK;

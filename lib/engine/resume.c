@@ -100,6 +100,7 @@ errint_t resume_row(struct seed_engine *engine, struct seed_record *record, bool
 		return -ENOMEM;
 	}
 	generation->resumed = true;
+	generation->was_taken = generation->record.attempt_count > 0;
 	generation->task = task;
 	machine_start(generation, engine->shared ? PHASE_CLAIM :
 				  retry ? beside(generation, retry) : resume_phase(generation));

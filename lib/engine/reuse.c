@@ -197,7 +197,18 @@ struct generation *reuse_maker(const struct generation *generation)
 	struct generation *maker = NULL;
 
 	for (struct generation *g = engine->generations; g && !engine->shared; g = g->next)
-		if (makes(g, generation) && (!maker || maker->shelved))
+		if (makes(g, generation) && (!maker || maker->shelved) &&
+		    (g->phase > PHASE_QUEUED || !generation->waits_for_sent))
 			maker = g;
 	return maker;
+}
+
+bool reuse_is_sent(const struct generation *generation)
+{
+	const struct seed_engine *engine = generation->engine;
+
+	for (struct generation *g = engine->generations; g && !engine->shared; g = g->next)
+		if (g->phase > PHASE_QUEUED && makes(g, generation))
+			return true;
+	return false;
 }

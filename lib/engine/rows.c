@@ -35,6 +35,7 @@ static enum phase fail_unsure(struct generation *generation)
 	seed_error_set(&error, EIO, "seedfs was stopped while the request was being sent: it may have "
 		       "been accepted (and paid) and is not repeated; write the prompt again to "
 		       "generate it");
+	generation->was_taken = false; /* or nobody knows: of those that wait with reuse, one is sent */
 	if (generation->record.attempt_count > 0) {
 		attempt_last(generation)->ended_ms = seed_clock_wall_ms();
 		seed_error_keep(&attempt_last(generation)->error, &error);

@@ -138,6 +138,14 @@ static enum phase expired(struct generation *generation)
 	return attempt_end(generation, &error);
 }
 
+/* With reuse: one of the same text, beside which it was queued (generation_wake_same), was sent before. */
+static enum phase wait_after_all(struct generation *generation)
+{
+	queue_answered(generation, false); /* another may ask for all */
+	generation_release_slot(generation);
+	return PHASE_REUSE;
+}
+
 static enum phase key_refused(struct generation *generation)
 {
 	struct seed_error error;
@@ -152,7 +160,8 @@ enum phase queued_event(struct generation *generation, const struct event *event
 	if (event->kind == EVENT_STEP) /* the lease, renewed or lost */
 		return event->err == -ESTALE ? PHASE_FOLLOW : PHASE_STAY;
 	if (event->kind == EVENT_SLOT)
-		return start(generation);
+		return generation->may_copy && !generation->waits_no_more && attempt_is_unsent(generation) &&
+		       reuse_is_sent(generation) ? wait_after_all(generation) : start(generation);
 	if (event->kind == EVENT_EXPIRED)
 		return expired(generation);
 	if (event->kind == EVENT_WAKE) { /* its text has an image now (generation_wake_same) */

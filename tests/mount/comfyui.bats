@@ -240,6 +240,20 @@ save='"class_type": "SaveImage", "inputs": {"images": ["3", 0], "filename_prefix
 	same "$TASK" "$(log_of poll .task | sort -u)"
 }
 
+@test "comfyui: a run whose answer is lost is looked for by its id, not queued again" {
+	mount_service
+	faults '[{"on":"create","nth":1,"do":{"lost":true}}]'
+	write fox "a fox"
+	is_verified fox
+	same "1 1" "$(count create) $(record fox '.attempts|length')"
+	has "$(status_texts fox)" "the task is asked for by its id"
+	# What the server never had is queued by the retry.
+	faults '[{"on":"create","nth":1,"do":{"reset":true}}]'
+	WAIT=40 write owl "an owl"
+	is_verified owl
+	same "1 2" "$(count accepted "an owl") $(record owl '.attempts|length')"
+}
+
 @test "comfyui: an id that the server never saw ends at the timeout, and is tried once more" {
 	mount_service
 	faults '[{"on":"create","nth":1,"do":{"hang":true}}]'

@@ -88,6 +88,31 @@ all_end() { # THREE OUTCOMES
 	same 4 "$(count create)"
 }
 
+@test "s2.6: where none was ever accepted, one of those that waited is, and the others wait for that" {
+	local first names="owl hare hen cat" name jobs=()
+
+	mount_seed -o reuse,timeout=5
+	faults '[{"on":"create","do":{"status":429,"retry_after":"1"}}]'
+	background try_write fox "a fox"
+	first=$JOB
+	received create 1
+	for name in $names; do
+		background try_write "$name" "a fox"
+		jobs+=("$JOB")
+		wait_until waits_for_same "$name"
+	done
+	job_ends 0 "$first"
+	fails is_verified fox
+	faults '[]'
+	for name in "${jobs[@]}"; do
+		job_ends 0 "$name"
+	done
+	for name in $names; do
+		is_verified "$name"
+	done
+	same 1 "$(count accepted)"
+}
+
 @test "s2.6: or for the first of them, if that is removed" {
 	same_text_thrice '{"hold":true}'
 	rm "$MNT/prompts/fox"

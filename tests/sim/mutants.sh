@@ -229,6 +229,8 @@ mutant "what was made while it was looked for is not looked at again" lib/engine
 	's/if \(generation->same_ended\)/if (false)/'
 mutant "nor by those that have not been sent" lib/engine/generation.c \
 	's/if \(made && g->phase == PHASE_QUEUED/if (false \&\& g->phase == PHASE_QUEUED/'
+mutant "those that queue together are sent together" lib/engine/submit.c \
+	's/return generation->may_copy && !generation->waits_no_more/return false \&\& !generation->waits_no_more/'
 mutant "an image that may be reused is not noted" lib/engine/disk_steps.c \
 	's/if \(is_copied\)\n\t\terr = seed_store_reuse_note[^\n]*\n/if (false)\n\t\terr = 0;\n/; s/if \(!err && is_copied\)/if (false)/'
 mutant "it is noted once it is there" lib/engine/disk_steps.c \

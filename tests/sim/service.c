@@ -559,14 +559,20 @@ void __wrap_seed_net_cancel(struct seed_net *net, struct seed_transfer *transfer
 	transfer->busy = transfer->kept = transfer->room = false;
 }
 
+/* What was running is not forgotten for one 404. */
+static bool still_runs(const struct seed_transfer *t, const struct task *task)
+{
+	return !t->code && (strncmp(t->body, "running", 7) == 0 || (t->status == 404 && task->told_running));
+}
+
 /* At the deadline the last question decides; what is asked after it does not. */
-static void note_running(struct task *task, bool running)
+static void note_running(struct task *task, bool running, bool now)
 {
 	if (life == task->life && now_ms() < task->accepted_ms + TIMEOUT_MS)
 		task->told_running = running;
 	else
 		task->told_running |= running;
-	if (running)
+	if (now)
 		task->told_running_ms = now_ms();
 }
 
@@ -580,7 +586,7 @@ static void note_told(const struct seed_transfer *t)
 	if (!task)
 		return;
 	if (t->ask == ASK_POLL)
-		note_running(task, !t->code && strncmp(t->body, "running", 7) == 0);
+		note_running(task, still_runs(t, task), !t->code && strncmp(t->body, "running", 7) == 0);
 	if (t->code && !has_whole_body(t))
 		return;
 	if (t->ask == ASK_SUBMIT) {

@@ -121,14 +121,13 @@ static int some_prompt(void)
 	return chance(50) ? entries[name].prompt : newest[name];
 }
 
-static void commit(struct seed_engine *engine, int name, bool same)
+/* `number`: one that was written before, or text_count. */
+static void commit_text(struct seed_engine *engine, int name, int number, bool same)
 {
 	const struct generation *running = engine_find(engine, name_of(name));
 	struct seed_ticket *ticket = seed_ticket_new();
 	struct seed_wait *wait;
 	char *text = NULL;
-	const int other = same && engine->config.reuse && chance(60) ? some_prompt() : newest[name];
-	int number = same && other >= 0 ? other : text_count;
 
 	if (number == TEXTS_MAX || !(wait = wait_new("commit", number))) {
 		seed_ticket_unref(ticket);
@@ -154,6 +153,22 @@ static void commit(struct seed_engine *engine, int name, bool same)
 	    seed_engine_wait_ticket(engine, ticket, wait))
 		abort();
 	seed_ticket_unref(ticket);
+}
+
+static void commit(struct seed_engine *engine, int name, bool same)
+{
+	const int other = same && engine->config.reuse && chance(60) ? some_prompt() : newest[name];
+
+	commit_text(engine, name, same && other >= 0 ? other : text_count, same);
+}
+
+/* A script that writes one text to all names. */
+static void fan_out(struct seed_engine *engine)
+{
+	const int number = text_count;
+
+	for (int i = 0; i < NAMES && number < TEXTS_MAX; i++)
+		commit_text(engine, i, number, i > 0);
 }
 
 static void callback(struct seed_engine *engine, int name)
@@ -308,7 +323,9 @@ void users_act(struct seed_engine *engine)
 	unsigned what = roll(100);
 	int name = (int)roll(NAMES);
 
-	if (what < 42)
+	if (what < 42 && engine->config.reuse && chance(20))
+		fan_out(engine);
+	else if (what < 42)
 		commit(engine, name, false);
 	else if (what < 56)
 		commit(engine, name, true);
@@ -395,7 +412,7 @@ static bool is_being_made(int task, const struct generation *sender)
 }
 
 /* With -o reuse: no name pays for what another one's task makes or has made. Where one has failed, or a kill came
- * between, all pay until there is a picture; and a retry is its own prompt's. */
+ * between (not: where none was accepted), all pay until there is a picture; and a retry is its own prompt's. */
 static void check_reuse(const struct submission *fresh)
 {
 	bool has_failed = false;
