@@ -225,10 +225,6 @@ mutant "what is kept for another name is not waited for" lib/engine/begin.c \
 	's/if \(maker->shelved && maker->record.state == SEED_STATE_FAILED\) \{/if (maker->shelved) {\n\t\treturn PHASE_QUEUED;/'
 mutant "who waits for an image is not told that it is there" lib/engine/generation.c \
 	's/(generation_wake_same\([^\n]*\n\{\n)/$1\tif (ended)\n\t\treturn;\n/'
-mutant "what was made while it was looked for is not looked at again" lib/engine/begin.c \
-	's/if \(generation->same_ended\)/if (false)/'
-mutant "nor by those that have not been sent" lib/engine/generation.c \
-	's/if \(made && g->phase == PHASE_QUEUED/if (false \&\& g->phase == PHASE_QUEUED/'
 mutant "those that queue together are sent together" lib/engine/submit.c \
 	's/return generation->may_copy && !generation->waits_no_more/return false \&\& !generation->waits_no_more/'
 mutant "an image that may be reused is not noted" lib/engine/disk_steps.c \
@@ -239,8 +235,6 @@ mutant "its note does not last" lib/engine/disk_steps.c \
 	's/job->record.name, reuse_key, durable\)/job->record.name, reuse_key, false)/'
 mutant "a renamed image is not noted" lib/engine/changes.c \
 	's/seed_store_reuse_follow\(engine->store, change->name, change->to, change->folder, reuse_key,\n\s*engine->config.reuse\);/0;/'
-mutant "nor does a lack of room stop a rename" lib/engine/changes.c \
-	's/if \(engine->config.reuse && !engine->shared && reuse_is_lack\(err\)\)/if (false)/'
 farm_mutant "more jobs than all hosts may have" lib/share/farm.c \
 	's/if \(slots > free_slots\)\n/if (false)\n/' farm
 

@@ -85,7 +85,7 @@ static bool should_be_durable(const struct task *task, int64_t quiet_ms)
 
 	return task->life == life && now_ms() - since > quiet_ms && !task->told_failed &&
 	       !task->told_invalid && !task->told_gone && !task->told_unknown && !task->cancelled &&
-	       !task->placed && !task->bytes && task->text >= 0 && !texts[task->text].gone;
+	       !task->placed && !task->bytes && !task->excused && task->text >= 0 && !texts[task->text].gone;
 }
 
 static void program_ended(int64_t quiet_ms)
