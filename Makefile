@@ -126,6 +126,8 @@ LD_mirror = $(LD_store_faults) $(addprefix -Wl$(comma)--wrap=,renameat2 fchmod f
 LD_key = $(addprefix -Wl$(comma)--wrap=,munmap curl_slist_free_all)
 # This one has processes and a clock of its own.
 LD_waiting = $(addprefix -Wl$(comma)--wrap=seed_,clock_now_ms process_is_ending)
+# This one reaps workers that have worked for long.
+LD_cage = -Wl,--wrap=wait4
 # This one is the store that it asks.
 LD_share = $(addprefix -Wl$(comma)--wrap=seed_s3_,get swap cancel key_room)
 comma = ,

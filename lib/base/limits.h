@@ -95,7 +95,8 @@ enum {
 	SEED_KEY_MAX_BYTES = 4096,
 	/* Processor time of a worker for one picture: a progressive CMYK JPEG of
 	 * SEED_IMAGE_MAX_PIXELS takes four seconds, and a PNG of 16 bits in another
-	 * colour space 17; there are slower machines. */
+	 * colour space 10 to 17; there are slower machines. Half of it is a judgement,
+	 * too, where it takes all the time that a look may take (lib/worker/pool.c). */
 	SEED_WORKER_CPU_SECONDS = 40,
 	/* Address space of a worker. Of pictures of SEED_IMAGE_MAX_PIXELS that JPEG
 	 * needs 700 MB, a lossless WebP with alpha 800, and so does a PNG of 16 bits in

@@ -6,7 +6,8 @@
 #include "lib/engine/internal.h"
 #include "lib/image/signature.h"
 
-/* A picture takes a worker well under a second; one that takes this long hangs. */
+/* A picture takes a worker well under a second; one that takes this long hangs, unless it has worked
+ * all the time (lib/worker/worker.h). */
 #define WORKER_LIMIT_MS 60000
 /* A late image whose retry's failure is still being written is looked at again. That may take as long as the
  * disk is full. */

@@ -8,7 +8,8 @@
  * libpng treats every warning as an error. It sees neither colour management
  * (lib/image/png_colour.h) nor text, because what is odd about these is not
  * odd about the picture. Where it stopped reading tells whether there is more
- * data than the picture has.
+ * data than the picture has. It would inflate all of that to say what is wrong with it,
+ * a thousand bytes for each that came; so behind the rows it gets only a little.
  */
 #include <png.h>
 
@@ -21,6 +22,10 @@
 #include "lib/image/unfilter.h"
 #include "lib/image/wave.h"
 
+/* Of the compressed data, how much more is read for the last row than the row needs: empty
+ * blocks and headers, or a surplus. Deflate makes at most 1032 bytes of one. */
+#define BEHIND_ROWS_BYTES ((size_t)64 * 1024)
+
 struct png_reader {
 	const uint8_t *data;
 	size_t len, offset;
@@ -32,6 +37,8 @@ struct png_reader {
 	struct seed_colour *colour; /* owned; NULL: sRGB */
 	uint8_t *unconverted;       /* owned: rows of RGBA, which become pixels */
 	struct seed_error *error;
+	size_t last_bytes; /* of IDAT, that may still be read for the last row, */
+	bool at_last;      /* which is being read */
 	bool failed; /* `error` is set */
 };
 
@@ -50,10 +57,20 @@ static void on_warning(png_structp png, png_const_charp text)
 	on_error(png, text);
 }
 
+/* libpng's own words for a surplus: how large it is makes no difference. */
+static void take_of_last(struct png_reader *reader, size_t len)
+{
+	if (len > reader->last_bytes)
+		png_chunk_error(reader->png, "Too much image data");
+	reader->last_bytes -= len;
+}
+
 static void on_read(png_structp png, png_bytep to, size_t len)
 {
 	struct png_reader *reader = png_get_io_ptr(png);
 
+	if (reader->at_last && png_get_io_state(png) & PNG_IO_CHUNK_DATA)
+		take_of_last(reader, len);
 	if (len > reader->len - reader->offset)
 		png_error(png, "it ends early");
 	memcpy(to, reader->data + reader->offset, len);
@@ -163,6 +180,26 @@ static void convert_rows(struct png_reader *reader)
 				    reader->pixels->width);
 }
 
+/* A literal takes at most 15 bits. */
+static void limit_last(struct png_reader *reader)
+{
+	reader->last_bytes = png_get_rowbytes(reader->png, reader->info) * 2 + BEHIND_ROWS_BYTES;
+}
+
+/* As png_read_image(), which does not say when the last row begins. With that row libpng
+ * reads on to the end of the stream. */
+static void read_rows(struct png_reader *reader, int passes)
+{
+	uint32_t height = reader->pixels->height;
+
+	for (int pass = 0; pass < passes; pass++) {
+		for (uint32_t y = 0; y < height; y++) {
+			reader->at_last = pass == passes - 1 && y == height - 1;
+			png_read_row(reader->png, reader->rows[y], NULL);
+		}
+	}
+}
+
 /* A function of its own: no local variable may change after setjmp(). */
 static bool read_pixels(struct png_reader *reader, const struct seed_png_layout *layout)
 {
@@ -170,12 +207,13 @@ static bool read_pixels(struct png_reader *reader, const struct seed_png_layout 
 		return false;
 	set_options(reader);
 	png_read_info(reader->png, reader->info);
+	limit_last(reader);
 	ask_for_rgb(reader, layout->colour);
 	png_set_interlace_handling(reader->png);
 	png_read_update_info(reader->png, reader->info);
 	if (png_get_rowbytes(reader->png, reader->info) != reader->pixels->width * pixel_bytes(reader, layout->colour))
 		png_error(reader->png, "its rows are not what the header says");
-	png_read_image(reader->png, reader->rows);
+	read_rows(reader, png_set_interlace_handling(reader->png));
 	if (reader->offset != layout->data_end)
 		png_error(reader->png, "there is more data than the picture has");
 	if (layout->colour == PNG_COLOR_TYPE_PALETTE)

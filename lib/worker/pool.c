@@ -19,6 +19,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -36,6 +37,9 @@
 /* How many tries on the same bytes may end without an answer, of either kind. */
 #define FAULTS_MAX 2
 #define MISSES_MAX 2
+/* A worker that has used so much processor time was not kept from working: the bytes were too
+ * much for it. Where others use the processors, too, the clock is at its limit first. */
+#define BUSY_SECONDS (SEED_WORKER_CPU_SECONDS / 2)
 /* The loader's exit status if it cannot load the program. */
 #define EXIT_NOT_LOADED 127
 
@@ -64,6 +68,7 @@ struct pool_job {
 enum end {
 	END_NONE,    /* it ended by itself */
 	END_LATE,    /* at its deadline */
+	END_BUSY,    /* the same, in the midst of work (set when it is reaped) */
 	END_STARVED, /* there was no memory */
 	END_GREEDY,  /* it asked for more than its limit */
 	END_STRAY,   /* it sent an invalid answer */
@@ -336,7 +341,7 @@ static bool is_own_fault(int signal)
 static bool is_fault(const struct slot *slot, int status)
 {
 	if (slot->end != END_NONE)
-		return slot->end == END_STRAY || slot->end == END_GREEDY;
+		return slot->end == END_STRAY || slot->end == END_GREEDY || slot->end == END_BUSY;
 	if (WIFSIGNALED(status))
 		return is_own_fault(WTERMSIG(status));
 	return WEXITSTATUS(status) && WEXITSTATUS(status) != EXIT_NOT_LOADED &&
@@ -367,6 +372,9 @@ static void describe_fault(const struct slot *slot, int status, struct seed_erro
 	else if (slot->end == END_GREEDY)
 		seed_error_set(error, EBADMSG, "%s took more than %d MiB of memory", prefix,
 			       SEED_WORKER_MEMORY_MAX_BYTES / 1024 / 1024);
+	else if (slot->end == END_BUSY)
+		seed_error_set(error, EBADMSG, "%s worked for %d s of processor time and more without an end",
+			       prefix, BUSY_SECONDS);
 	else if (!WIFSIGNALED(status))
 		seed_error_set(error, EBADMSG, "%s crashed (exit status %d)", prefix,
 			       WEXITSTATUS(status));
@@ -491,10 +499,13 @@ static void job_answered(struct slot *slot)
 
 static void slot_reap(struct seed_worker_pool *pool, struct slot *slot)
 {
+	struct rusage used = {0};
 	int status = 0;
 
-	if (!waitpid(slot->pid, &status, WNOHANG))
+	if (!wait4(slot->pid, &status, WNOHANG, &used))
 		return;
+	if (slot->end == END_LATE && used.ru_utime.tv_sec + used.ru_stime.tv_sec >= BUSY_SECONDS)
+		slot->end = END_BUSY;
 	if (slot->end == END_DONE && !is_plausible(slot->job, &slot->result))
 		slot->end = END_STRAY;
 	if (slot->end == END_DONE)

@@ -12,7 +12,8 @@
  *   code 0                the picture is stored
  *   EBADMSG               the picture is not valid: a worker said so, or two of
  *                         them ended by their own fault over it (SEGV, BUS, ILL,
- *                         FPE, TRAP, ABRT, SYS, XCPU, an exit status)
+ *                         FPE, TRAP, ABRT, SYS, XCPU, an exit status), or
+ *                         were still at work when their time on the clock was over
  *   ESHUTDOWN             the pool was freed meanwhile
  *   anything else, with   nothing is known about the bytes, and they must be
  *   `local` set           kept: two workers were killed from outside or hung
@@ -21,8 +22,9 @@
  *                         result (ENOSPC), or it cannot be read or written (EIO)
  *
  * A hang is local, too: a decoder that computes without end reaches its limit of
- * processor time long before, which is its own fault. What is left is a machine or a
- * disk that stands still.
+ * processor time long before, which is its own fault. On a machine with more work than
+ * processors the clock may be faster; there, half of that limit is enough. What is left is a
+ * machine or a disk that stands still.
  *
  * Jobs are of two kinds. Those that nobody paid for (`aside`: a callback's picture, a
  * thumbnail) may come from a stranger, in any number, and each may take as long as the

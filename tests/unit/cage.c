@@ -37,6 +37,22 @@
 #define MEMORY_MIB "1536"
 #define WORKERS 2147507949U
 
+/* What is added to the processor time of a process that was reaped: a test has no twenty
+ * seconds. */
+static time_t added_seconds;
+
+pid_t __real_wait4(pid_t pid, int *status, int options, struct rusage *used);
+pid_t __wrap_wait4(pid_t pid, int *status, int options, struct rusage *used);
+
+pid_t __wrap_wait4(pid_t pid, int *status, int options, struct rusage *used)
+{
+	pid_t reaped = __real_wait4(pid, status, options, used);
+
+	if (reaped > 0)
+		used->ru_utime.tv_sec += added_seconds;
+	return reaped;
+}
+
 /* ---- the worker's side ---- */
 
 /* Computes without end, in a second of its limit. */
@@ -572,6 +588,31 @@ static void not_the_bytes(void **state)
 	local("kill", PATIENT_MS, 2, EAGAIN, "a worker was killed from outside (signal 9)");
 }
 
+/* Two that reach their time on the clock in the midst of work are judged: another look would
+ * end in the same way, for ever. One that has worked less was kept from it. */
+static void late_and_busy(void **state)
+{
+	struct seed_worker_pool *pool = new_pool();
+	struct outcome outcome;
+
+	SEED_UNUSED(state);
+	added_seconds = SEED_WORKER_CPU_SECONDS / 2;
+	assert_int_equal(have(pool, "hang", 200, &outcome), 2);
+	assert_int_equal(outcome.result.error.code, EBADMSG);
+	assert_false(outcome.result.local);
+	assert_string_equal(outcome.result.error.message, "image not valid: the decoder worked for 20 s "
+			    "of processor time and more without an end");
+	assert_int_equal(have(pool, "kill", PATIENT_MS, &outcome), 2);
+	assert_int_equal(outcome.result.error.code, EAGAIN);
+	assert_true(outcome.result.local);
+	added_seconds = SEED_WORKER_CPU_SECONDS / 2 - 2;
+	assert_int_equal(have(pool, "hang", 200, &outcome), 2);
+	assert_int_equal(outcome.result.error.code, EAGAIN);
+	assert_true(outcome.result.local);
+	added_seconds = 0;
+	seed_worker_pool_free(pool);
+}
+
 /* The walls */
 
 static void need_cage(void)
@@ -1066,6 +1107,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(one_hang),
 		cmocka_unit_test(mixed),
 		cmocka_unit_test(not_the_bytes),
+		cmocka_unit_test(late_and_busy),
 		cmocka_unit_test(walls_stand),
 		cmocka_unit_test(takes_memory),
 		cmocka_unit_test(fills_the_disk),

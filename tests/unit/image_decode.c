@@ -1,11 +1,29 @@
 #include "tests/unit/image_make.h"
 
+#include <dlfcn.h>
 #include <stdio.h>
 
 #include <jpeglib.h>
 #include <webp/encode.h>
+#include <zlib.h>
 
 #include "lib/image/decode.h"
+
+/* What libpng has inflated. It finds this function before zlib's. */
+static size_t inflated_bytes;
+
+int inflate(z_streamp z, int flush)
+{
+	static int (*zlibs)(z_streamp z, int flush);
+	uInt room = z->avail_out;
+	int result;
+
+	if (!zlibs)
+		*(void **)&zlibs = dlsym(RTLD_NEXT, "inflate");
+	result = zlibs(z, flush);
+	inflated_bytes += room - z->avail_out;
+	return result;
+}
 
 static errint_t decode(const struct seed_buf *buf, struct seed_decoded *decoded,
 		       struct seed_error *error)
@@ -388,6 +406,107 @@ static void png_cut(void **state)
 	add(&png, "bytes behind the end", 20);
 	assert_valid(&png);
 	seed_buf_release(&png);
+}
+
+/* A deflate block of 16 MiB of zeros, which others may follow. */
+static void make_zeros(struct seed_buf *segment)
+{
+	const size_t bytes = (size_t)16 << 20;
+	uint8_t *zeros = calloc(1, bytes), packed[64 * 1024];
+	z_stream z = {.next_in = zeros, .avail_in = (uInt)bytes, .next_out = packed,
+		      .avail_out = sizeof(packed)};
+
+	assert_non_null(zeros);
+	seed_buf_init(segment, MADE_MAX_BYTES);
+	assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, -15, 9, Z_DEFAULT_STRATEGY), Z_OK);
+	assert_int_equal(deflate(&z, Z_FULL_FLUSH), Z_OK);
+	assert_int_equal(z.avail_in, 0);
+	add(segment, packed, z.total_out);
+	deflateEnd(&z);
+	free(zeros);
+}
+
+/* The right rows, and 6 GiB of zeros behind them; in many chunks, or in one. */
+static void make_surplus(struct seed_buf *png, const struct png_kind *kind,
+			 const struct seed_buf *segment, bool chunks)
+{
+	enum { SEGMENTS = 400 }; /* libpng reads no IDAT of more than 8 MB */
+	struct seed_buf raw, stream;
+
+	seed_buf_init(png, MADE_MAX_BYTES);
+	seed_buf_init(&raw, MADE_MAX_BYTES);
+	seed_buf_init(&stream, MADE_MAX_BYTES);
+	add_raw(&raw, kind);
+	add_zlib(&stream, bytes_of(&raw), raw.len_bytes);
+	stream.len_bytes -= 4;
+	stream.data[2] = 0; /* not the last block */
+	for (int i = 0; !chunks && i < SEGMENTS; i++)
+		add(&stream, segment->data, segment->len_bytes);
+	add_head(png, kind);
+	if (kind->colour == 3)
+		add_palette(png, kind->depth);
+	add_chunk(png, "IDAT", stream.data, stream.len_bytes);
+	for (int i = 0; chunks && i < SEGMENTS; i++)
+		add_chunk(png, "IDAT", segment->data, segment->len_bytes);
+	add_chunk(png, "IEND", NULL, 0);
+	seed_buf_release(&raw);
+	seed_buf_release(&stream);
+}
+
+/* What is behind the rows is refused after little of it, by whichever way the rows were
+ * read. (Each picture is decoded twice.) */
+static void png_surplus_is_not_inflated(void **state)
+{
+	static const struct png_kind kinds[] = {
+		{.width = 5, .height = 4, .depth = 8, .colour = 2},
+		{.width = 5, .height = 4, .depth = 16, .colour = 2},
+		{.width = 5, .height = 4, .depth = 16, .colour = 6},
+		{.width = 5, .height = 4, .depth = 1, .colour = 0},
+		{.width = 5, .height = 4, .depth = 8, .colour = 3},
+		{.width = 5, .height = 4, .depth = 8, .colour = 2, .interlaced = true},
+		{.width = 5, .height = 5, .depth = 16, .colour = 4, .interlaced = true},
+		{.width = 1, .height = 1, .depth = 8, .colour = 2, .interlaced = true},
+	};
+	struct seed_buf segment, png;
+
+	SEED_UNUSED(state);
+	make_zeros(&segment);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(kinds); i++) {
+		make_surplus(&png, &kinds[i], &segment, i % 2);
+		inflated_bytes = 0;
+		assert_refused(&png, "image data");
+		assert_in_range(inflated_bytes, 1, (size_t)160 << 20);
+		seed_buf_release(&png);
+	}
+	seed_buf_release(&segment);
+}
+
+/* How large it is makes no difference to the verdict. */
+static void png_surplus_has_one_verdict(void **state)
+{
+	static const size_t surplus[] = {1, 1000, 100000, (size_t)20 << 20, (size_t)80 << 20};
+	uint8_t *raw = calloc(1, (size_t)81 << 20);
+	struct seed_buf rows, png;
+
+	SEED_UNUSED(state);
+	assert_non_null(raw);
+	seed_buf_init(&rows, MADE_MAX_BYTES);
+	add_raw(&rows, &rgb);
+	memcpy(raw, rows.data, rows.len_bytes);
+	for (size_t i = 0; i < SEED_ARRAY_LEN(surplus); i++) {
+		uLong len = rows.len_bytes + surplus[i];
+		uLongf packed_len = compressBound(len);
+		uint8_t *packed = malloc(packed_len);
+
+		assert_non_null(packed);
+		assert_int_equal(compress(packed, &packed_len, raw, len), Z_OK);
+		make_with_stream(&png, (char *)packed, packed_len);
+		assert_refused(&png, "PNG: IDAT: Too much image data");
+		seed_buf_release(&png);
+		free(packed);
+	}
+	seed_buf_release(&rows);
+	free(raw);
 }
 
 struct piece {
@@ -1054,6 +1173,8 @@ int main(void)
 		cmocka_unit_test(png_bad_filter),
 		cmocka_unit_test(png_row_count),
 		cmocka_unit_test(png_idat_ends),
+		cmocka_unit_test(png_surplus_is_not_inflated),
+		cmocka_unit_test(png_surplus_has_one_verdict),
 		cmocka_unit_test(png_cut),
 		cmocka_unit_test(png_structure),
 		cmocka_unit_test(png_sizes),
