@@ -136,14 +136,18 @@ static errint_t take_up(void *context, struct seed_record *record, bool newest)
 	return resume_row(context, record, newest);
 }
 
-/* A worker ended over a generation's picture, and another goes on with it. */
+/* A worker ended over a generation's picture, and another goes on with it. Its last words may be the
+ * picture's. */
 static void on_worker_notice(void *context, void *job, const char *line)
 {
 	const struct seed_engine *engine = context;
 	const struct generation *generation = job;
 	const char *path = thumbs_path(engine, job);
+	char text[2 * SEED_MESSAGE_MAX_BYTES];
 
-	seed_log_line(engine->log, path ? path : generation->record.name, SEED_LOG_IMAGE "%s", line);
+	snprintf(text, sizeof(text), "%s", line);
+	seed_net_scrub_text(engine->net, text);
+	seed_log_line(engine->log, path ? path : generation->record.name, SEED_LOG_IMAGE "%s", text);
 }
 
 static errint_t make_parts(struct seed_engine *engine)

@@ -19,15 +19,7 @@ static int stall_s(const struct generation *generation)
 
 void exchange_scrub(const struct generation *generation, struct seed_error *error)
 {
-	const struct seed_key *key = generation->engine->key;
-	const char *sent = generation->engine->authorization;
-	const char *text = key ? seed_key_text(key) : NULL;
-
-	/* Behind the word that says how it is sent, where it has one. */
-	seed_url_scrub(error->message, text && strchr(text, ' ') ? strchr(text, ' ') + 1 : text);
-	/* Basic's is another text than the key's. */
-	if (sent && strchr(sent, ' '))
-		seed_url_scrub(error->message, strchr(sent, ' ') + 1);
+	seed_net_scrub_text(generation->engine->net, error->message);
 }
 
 errint_t exchange_note_task(struct generation *generation)

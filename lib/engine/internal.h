@@ -939,7 +939,7 @@ void exchange_stop(struct generation *generation);
 errint_t exchange_note_task(struct generation *generation) SEED_MUST_CHECK;
 /* Answers that nobody reads any more: the threads are gone. */
 void exchange_forget(struct seed_engine *engine);
-/* Without the key and what a signed URL ends in. */
+/* Without the keys, also replaced ones, and what a signed URL ends in. */
 void exchange_scrub(const struct generation *generation, struct seed_error *error);
 /* What the provider makes of an answer; `step` is initialised here. */
 void exchange_read(const struct seed_engine *engine, const struct seed_params *params,

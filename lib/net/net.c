@@ -634,49 +634,66 @@ static int64_t retry_after_ms(CURL *easy)
 	return (int64_t)seconds * 1000;
 }
 
+/* Takes a secret out of so many bytes: seed_url_scrub_bytes, or, of a text, cut_out. */
+typedef void hide_fn(char *text, size_t len, const char *secret);
+
+static void cut_out(char *text, size_t len, const char *secret)
+{
+	SEED_UNUSED(len);
+	seed_url_scrub(text, secret);
+}
+
 /* A service that sends the key back must not have it in a message, which is cut
  * to its length before anybody looks for the key in it, in a task's id, or in a URL. */
-static void scrub(char *text, size_t len, const char *value)
+static void scrub(char *text, size_t len, const char *value, hide_fn *hide)
 {
 	static const char basic[] = "Basic ";
 	const char *word = strrchr(value, ' '), *password;
 	struct seed_buf plain;
 
 	word = word ? word + 1 : value;
-	seed_url_scrub_bytes(text, len, word);
+	hide(text, len, word);
 	if (strncmp(value, basic, sizeof(basic) - 1) != 0)
 		return;
 	seed_buf_init(&plain, SEED_KEY_MAX_BYTES);
 	if (!seed_buf_add_base64(&plain, word, strlen(word))) {
-		seed_url_scrub_bytes(text, len, plain.data);
+		hide(text, len, plain.data);
 		password = strchr(plain.data, ':');
 		if (password)
-			seed_url_scrub_bytes(text, len, password + 1);
+			hide(text, len, password + 1);
 		explicit_bzero(plain.data, plain.len_bytes);
 	}
 	seed_buf_release(&plain);
 }
 
+/* All but the one whose header is `but`, which has been taken out; NULL: all. */
+static void scrub_keys(struct seed_net *net, char *text, size_t len, const char *but, hide_fn *hide)
+{
+	struct seed_key *keys[HIDDEN_KEYS];
+
+	pthread_mutex_lock(&net->keys_mutex);
+	for (size_t i = 0; i < HIDDEN_KEYS; i++)
+		keys[i] = net->keys[i] ? seed_key_ref(net->keys[i]) : NULL;
+	pthread_mutex_unlock(&net->keys_mutex);
+	for (size_t i = 0; i < HIDDEN_KEYS && keys[i]; i++) {
+		if (!but || strcmp(but, seed_key_header(keys[i])) != 0)
+			scrub(text, len, seed_key_header(keys[i]), hide);
+		seed_key_free(keys[i]);
+	}
+}
+
 static void scrub_all(struct seed_transfer *transfer, char *text, size_t len)
 {
 	const char *line = secret_line(transfer);
-	struct seed_key *keys[HIDDEN_KEYS];
+	const char *sent = line ? strchr(line, ' ') + 1 : NULL;
 
 	if (!len)
 		return;
-	if (line)
-		scrub(text, len, strchr(line, ' ') + 1);
+	if (sent)
+		scrub(text, len, sent, seed_url_scrub_bytes);
 	if (transfer->holding.kind == SEED_NET_STORE) /* which is sent none of these */
 		return;
-	pthread_mutex_lock(&transfer->net->keys_mutex);
-	for (size_t i = 0; i < HIDDEN_KEYS; i++)
-		keys[i] = transfer->net->keys[i] ? seed_key_ref(transfer->net->keys[i]) : NULL;
-	pthread_mutex_unlock(&transfer->net->keys_mutex);
-	for (size_t i = 0; i < HIDDEN_KEYS && keys[i]; i++) {
-		if (!line || strcmp(strchr(line, ' ') + 1, seed_key_header(keys[i])) != 0)
-			scrub(text, len, seed_key_header(keys[i]));
-		seed_key_free(keys[i]);
-	}
+	scrub_keys(transfer->net, text, len, sent, seed_url_scrub_bytes);
 }
 
 void seed_net_hide(struct seed_net *net, struct seed_key *key)
@@ -694,6 +711,12 @@ void seed_net_hide(struct seed_net *net, struct seed_key *key)
 void seed_net_scrub(struct seed_transfer *transfer)
 {
 	scrub_all(transfer, transfer->body.data, transfer->body.len_bytes);
+}
+
+void seed_net_scrub_text(struct seed_net *net, char *text)
+{
+	scrub_keys(net, text, strlen(text), NULL, cut_out);
+	seed_url_scrub(text, NULL); /* there may be no key */
 }
 
 static void scrub_answer(struct seed_transfer *transfer, struct seed_net_answer *answer)

@@ -127,6 +127,11 @@ void seed_net_hide(struct seed_net *net, struct seed_key *key);
  * made it for that. Any thread, which has the body for itself. */
 void seed_net_scrub(struct seed_transfer *transfer);
 
+/* Takes the same keys, in each way in which they are or were sent, out of a message that did not come
+ * in an answer's body: an image says it, or curl. Also the beginning of one at its end, where it was
+ * cut, and what a signed URL ends in (lib/base/url.h). Any thread. */
+void seed_net_scrub_text(struct seed_net *net, char *text);
+
 /* What was taken out of the answer is held on: so is its room, until seed_net_cancel() of the result.
  * The rest of the transfer, and all that is borrowed, ends here. In `done`, or for an answer that was
  * kept. */

@@ -284,6 +284,17 @@ export SERVICE=automatic1111 BASE=/a1111
 	done
 }
 
+# In base64 the answer does not have it.
+@test "automatic1111: the password of HTTP Basic in the place of an image is shown nowhere" {
+	printf 'user:password\n' >"$DIR/password"
+	chmod 600 "$DIR/password"
+	BASE=/a1111auth mount_service -o "key_file=$DIR/password"
+	faults "[{\"on\":\"create\",\"times\":9,\"do\":{\"body\":\"{\\\"images\\\":[\\\"$(printf 'my password!' | base64)\\\"]}\"}}]"
+	same "close EBADMSG" "$(try_write fox "a fox")"
+	has "$(record fox .error.message)" 'nor WebP (starts with "my ********!")'
+	has_not "$(cat "$MNT/status" "$MNT/records/fox.json")" password
+}
+
 @test "automatic1111: without the password the server refuses, and with another" {
 	BASE=/a1111auth mount_service
 	gives EKEYREJECTED "Not authenticated" '[]'

@@ -185,6 +185,25 @@ in_order() { # FILE TEXT…
 	same "" "$(grep -rlF -- "${KEY:0:6}" "$MNT/status" "$MNT/records" "$STATE/log" "$STATE/records" "$DIR/err" || true)"
 }
 
+@test "s4: nor one that was replaced, where an image host knows it" {
+	local old=test-5e9d21c4
+
+	KEY=$old
+	echo "$KEY" >"$DIR/key"
+	mount_seed
+	write bear "a bear"
+	echo test-key-three >"$DIR/key"
+	kill -HUP "$SEED_PID"
+	wait_until grep -q "Key read again" "$MNT/status"
+	faults "[{\"on\":\"image\",\"prompt\":\"fox\",\"times\":9,\"do\":{\"body\":\"$old\"}},
+		{\"on\":\"image\",\"prompt\":\"owl\",\"times\":9,\"do\":{\"body\":\"<b>for $old</b>\"}}]"
+	fails write fox "a fox"
+	has "$(record fox .error.message)" 'nor WebP (starts with "*************")'
+	fails write owl "an owl"
+	has "$(record owl .error.message)" 'nor WebP (starts with "<b>for *********")'
+	same "" "$(grep -rlF -- "${old:0:6}" "$MNT/status" "$MNT/records" "$STATE/log" "$STATE/records" "$DIR/err" || true)"
+}
+
 @test "s4: a signed URL's query never appears in the log" {
 	mount_seed
 	faults '[{"on":"create","do":{"query":"X-Amz-Signature=topsecret&Expires=9"}}]'

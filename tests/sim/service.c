@@ -12,6 +12,7 @@ PORT(net_new);
 PORT(net_free);
 PORT(net_send);
 PORT(net_scrub);
+PORT(net_scrub_text);
 PORT(net_hide);
 PORT(net_cancel);
 PORT(net_turn);
@@ -455,6 +456,12 @@ static void judge(struct seed_transfer *t, const struct seed_net_request *reques
 void __wrap_seed_net_scrub(struct seed_transfer *transfer)
 {
 	SEED_UNUSED(transfer);
+}
+
+void __wrap_seed_net_scrub_text(struct seed_net *net, char *text)
+{
+	SEED_UNUSED(net);
+	SEED_UNUSED(text);
 }
 
 PORT(net_keep_room);

@@ -411,6 +411,58 @@ static void takes_the_key_out_of_others(void **state)
 	assert_string_equal(told.redirect, "https://new.test/*************/x");
 }
 
+static struct seed_key *key_of(const char *text, const char *header)
+{
+	const char *const variables[] = { "UNIT_KEY", NULL };
+	struct seed_error error;
+	struct seed_key *key;
+
+	setenv("UNIT_KEY", text, 1);
+	assert_int_equal(seed_key_load(NULL, variables, &key, &error), 0);
+	seed_key_take_header(key, strdup(header));
+	return key;
+}
+
+/* The key, the last four that it replaced, and what Basic's stands for. */
+static void takes_all_keys_out_of_a_text(void **state)
+{
+	static const struct {
+		const char *text, *scrubbed;
+	} cases[] = {
+		{ "at secret-5 and secret-2", "at ******** and ********" },
+		{ "secret-1 is forgotten", "secret-1 is forgotten" },
+		{ "user:p%61ssword, password, dXNlcjpwYXNzd29yZA==", "***************, ********, ********************" },
+		{ "cut off at secret", "cut off at ******" },
+		{ "http://user:pw@h.test/x?sig=1 y", "http://*******@h.test/x****** y" },
+	};
+	struct seed_net *net;
+
+	SEED_UNUSED(state);
+	assert_int_equal(seed_net_new(SEED_ANSWERS_ALL_BYTES, &net), 0);
+	for (size_t i = 0; i < 2; i++) { /* first without any key */
+		char text[] = "//h.test/x?secret-2 secret-3";
+
+		seed_net_scrub_text(net, text);
+		assert_string_equal(text, i ? "//h.test/x********* ********" : "//h.test/x********* secret-3");
+		for (int k = 1; !i && k <= 5; k++) {
+			char plain[16], header[32];
+
+			snprintf(plain, sizeof(plain), "secret-%d", k);
+			snprintf(header, sizeof(header), "Bearer %s", plain);
+			seed_net_hide(net, key_of(plain, header));
+		}
+	}
+	seed_net_hide(net, key_of("user:password", "Basic dXNlcjpwYXNzd29yZA=="));
+	for (size_t i = 0; i < SEED_ARRAY_LEN(cases); i++) {
+		char text[80];
+
+		snprintf(text, sizeof(text), "%s", cases[i].text);
+		seed_net_scrub_text(net, text);
+		assert_string_equal(text, cases[i].scrubbed);
+	}
+	seed_net_free(net);
+}
+
 static void takes_the_key_out_of_redirects(void **state)
 {
 	struct told told;
@@ -984,6 +1036,7 @@ int main(void)
 		cmocka_unit_test(takes_the_key_out),
 		cmocka_unit_test(takes_the_key_out_of_redirects),
 		cmocka_unit_test(takes_the_key_out_of_others),
+		cmocka_unit_test(takes_all_keys_out_of_a_text),
 		cmocka_unit_test(leaves_a_large_one_to_be_scrubbed),
 		cmocka_unit_test(unpacks_within_the_limit),
 		cmocka_unit_test(refuses_other_encodings),
