@@ -149,7 +149,8 @@ $(BUILD)/ask $(BUILD)/hosts $(BUILD)/farm: $(BUILD)/%: $(BUILD)/tests/s3/%.o $(B
 SIM_PORTS = clock_now_ms clock_wall_ms clock_chance disk_new disk_free disk_submit \
 	worker_pool_new worker_pool_free worker_pool_submit worker_pool_fds \
 	worker_pool_next_ms worker_pool_turn log_line log_lost process_is_ending \
-	net_new net_free net_send net_scrub net_scrub_text net_hide net_keep_room net_waits net_is_coming net_has_left net_added_ms net_read_all net_cancel net_turn net_wait net_wake record_copy \
+	net_new net_free net_send net_scrub net_scrub_text net_hide net_keep_room net_waits net_is_coming net_may_be_late \
+	net_stall net_has_left net_added_ms net_read_all net_cancel net_turn net_wait net_wake record_copy \
 	$(addprefix store_,new_id record_read has_prompt has_image has_picture has_source prompt_read journal begin \
 	take record_write finish checkpoint checkpoint_soon remove_prompt move_entry move_folder restore remove_file \
 	prompt_write prompt_time remove_empty make_folder \

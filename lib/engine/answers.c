@@ -112,11 +112,12 @@ static enum phase transport_failed(struct generation *generation, struct seed_ne
 	if (may_be_there(generation, answer))
 		return look_for_it(generation, error);
 	/* A lack of something here must not make us pay twice, even if nobody
-	 * can know any more what was accepted. */
-	if (is_submit(generation) && answer->sent && answer->local) {
-		seed_error_set(error, error->code, "the answer was lost here (%s): the request may have "
+	 * can know any more what was accepted; nor what came late, as whoever waited was told. */
+	if (is_submit(generation) && answer->sent && (answer->local || generation->no_retry)) {
+		seed_error_set(error, error->code, "the answer %s (%s): the request may have "
 			       "been accepted (and paid) and is not repeated; write the prompt again to "
-			       "generate it", error->code == EIO ? cause : strerror(error->code));
+			       "generate it", answer->local ? "was lost here" : "came late and broke off",
+			       error->code == EIO || !answer->local ? cause : strerror(error->code));
 		return attempt_failed(generation, SEED_FAILURE_FINAL, error, -1);
 	}
 	/* The service named a URL that leads to a forbidden address. */

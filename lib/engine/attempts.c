@@ -226,8 +226,11 @@ static enum phase again(struct generation *generation, enum seed_failure failure
 static enum phase shelve(struct generation *generation, enum seed_failure failure,
 		   const struct seed_error *error)
 {
-	generation_log(generation, SEED_LOG_ERROR "%s (%s); the task is kept and asked for again, "
-		       "without another submission", error->message, seed_error_name(error->code));
+	const bool submits = generation->phase == PHASE_SUBMIT;
+
+	generation_log(generation, SEED_LOG_ERROR "%s (%s); %s, without another submission", error->message,
+		       seed_error_name(error->code), submits ? "the rest is waited for" :
+		       "the task is kept and asked for again");
 	seed_metrics_failed(&generation->engine->metrics, error->code);
 	generation->shelved = generation->no_retry = true;
 	generation->deadline_ms = INT64_MAX;
@@ -237,10 +240,19 @@ static enum phase shelve(struct generation *generation, enum seed_failure failur
 	generation_release_slot(generation);
 	disk_step(generation, STEP_MARK); /* then they are answered: by then the record has the error */
 	generation_let_others_on(generation);
-	if (generation->phase == PHASE_FETCH && generation->transfer)
+	if (submits || (generation->phase == PHASE_FETCH && generation->transfer))
 		return PHASE_STAY; /* its picture is coming */
 	return wait_until(generation, failure == SEED_FAILURE_REFUSED ? INT64_MAX :
 			  seed_clock_now_ms() + backoff_ms(generation));
+}
+
+enum phase attempt_comes_late(struct generation *generation)
+{
+	struct seed_error error;
+
+	seed_error_set(&error, ETIMEDOUT, "no whole answer within %lld s; it has begun to come",
+		       (long long)(generation->engine->config.timeout_ms / 1000));
+	return shelve(generation, SEED_FAILURE_UNSURE, &error);
 }
 
 void attempt_rearm(struct generation *generation)
@@ -412,7 +424,9 @@ enum phase attempt_failed(struct generation *generation, enum seed_failure failu
 			  const struct seed_error *cause, int64_t delay_ms)
 {
 	bool paid = generation_is_paid(generation);
-	bool due = seed_clock_now_ms() >= (paid ? generation->deadline_ms : generation->ask_until_ms);
+	/* Whoever waited for an answer that came late has been told. */
+	bool due = (!paid && generation->shelved) ||
+		   seed_clock_now_ms() >= (paid ? generation->deadline_ms : generation->ask_until_ms);
 	struct seed_error error = *cause; /* which may be the generation's own */
 	enum seed_verdict verdict;
 

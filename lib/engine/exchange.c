@@ -200,6 +200,7 @@ errint_t exchange_transfer(struct seed_engine *engine, const struct seed_request
 		.body = request->body,
 		.headers = headers,
 		.deadline_ms = limits->deadline_ms,
+		.whole_by_ms = limits->whole_by_ms,
 		.stall_s = limits->stall_s,
 		.limit_bytes = limits->answer_bytes,
 		.kind = done == on_answer ? SEED_NET_ANSWER : SEED_NET_LOOK,
@@ -267,16 +268,14 @@ static int64_t answer_by_ms(const struct generation *generation)
 }
 
 /* A picture that comes, however slowly, is not asked for again: on a slow line many would take each other's place for
- * ever. The attempt's deadline is fetch.c's, but for a callback's. */
-#define DOWNLOAD_MAX_MS (10 * INT64_C(60000))
+ * ever; and one that is the answer to its submission would be paid for again. */
+#define COMING_MAX_MS (10 * INT64_C(60000))
 
-static int64_t picture_by_ms(const struct generation *generation)
+static int64_t whole_by_ms(const struct generation *generation)
 {
 	const int64_t timeout_ms = generation->engine->config.timeout_ms;
 
-	if (generation->adopting)
-		return answer_by_ms(generation);
-	return seed_clock_now_ms() + (timeout_ms > DOWNLOAD_MAX_MS ? timeout_ms : DOWNLOAD_MAX_MS);
+	return seed_clock_now_ms() + (timeout_ms > COMING_MAX_MS ? timeout_ms : COMING_MAX_MS);
 }
 
 /* The answer might wait for ever for room that its own generation takes. */
@@ -291,6 +290,7 @@ errint_t exchange_send(struct generation *generation)
 	const struct exchange_limits limits = {
 		.answer_bytes = SEED_ANSWER_MAX_BYTES,
 		.deadline_ms = answer_by_ms(generation),
+		.whole_by_ms = generation->phase == PHASE_SUBMIT ? whole_by_ms(generation) : 0,
 		.stall_s = generation->phase == PHASE_SUBMIT ? 0 : stall_s(generation),
 	};
 	errint_t err;
@@ -311,7 +311,8 @@ errint_t exchange_download(struct generation *generation, const char *url)
 		.method = "GET",
 		.url = url,
 		.guarded = exchange_is_guarded(generation),
-		.deadline_ms = picture_by_ms(generation),
+		/* The attempt's deadline is fetch.c's, but for a callback's. */
+		.deadline_ms = generation->adopting ? answer_by_ms(generation) : whole_by_ms(generation),
 		/* A callback's has a short time of its own (ADOPT_MS), which a stall would use up. */
 		.stall_s = generation->adopting ? 0 : stall_s(generation),
 		.limit_bytes = SEED_DOWNLOAD_MAX_BYTES,
@@ -321,6 +322,17 @@ errint_t exchange_download(struct generation *generation, const char *url)
 
 	holds_nothing(generation);
 	return seed_net_send(engine->net, &request, on_answer, generation, &generation->transfer);
+}
+
+bool exchange_is_late(const struct generation *generation)
+{
+	return generation->phase == PHASE_SUBMIT && generation->transfer && !generation->reading &&
+	       seed_net_may_be_late(generation->transfer);
+}
+
+void exchange_await(struct generation *generation)
+{
+	seed_net_stall(generation->transfer, STALL_S);
 }
 
 void exchange_stop(struct generation *generation)

@@ -706,6 +706,8 @@ bool attempt_was_asked_lately(const struct generation *generation);
 /* When a question that is wanted then is asked: one is kept for just before the
  * deadline. */
 int64_t attempt_ask_at_ms(const struct generation *generation, int64_t wanted_ms);
+/* Its submission's answer is not whole at the deadline: the callers are told, and it goes on coming. */
+enum phase attempt_comes_late(struct generation *generation);
 /* A shelved task is wanted again: asked for at once, within a new deadline. */
 void attempt_rearm(struct generation *generation);
 
@@ -933,6 +935,10 @@ errint_t exchange_download(struct generation *generation, const char *url) SEED_
 /* What it is that broke a transfer. A request that has left may have been
  * accepted, whatever broke then. */
 enum seed_failure exchange_failure(const struct seed_net_answer *answer);
+/* Whether a submission's answer began to come in time, and may come whole behind the deadline; from
+ * there on it must not stand still. */
+bool exchange_is_late(const struct generation *generation);
+void exchange_await(struct generation *generation);
 /* Ends the transfer that is under way; its answer does not come any more. */
 void exchange_stop(struct generation *generation);
 /* What the answers told goes into the row. */
@@ -951,7 +957,8 @@ bool exchange_is_guarded(const struct generation *generation);
 struct exchange_limits {
 	size_t answer_bytes;
 	int64_t deadline_ms; /* seed_clock_now_ms() scale */
-	int stall_s;         /* as in struct seed_net_request */
+	int64_t whole_by_ms;
+	int stall_s;         /* these as in struct seed_net_request */
 };
 /* One request, with the key where its host is the API's own; `guarded` if it is not. */
 errint_t exchange_transfer(struct seed_engine *engine, const struct seed_request *request,

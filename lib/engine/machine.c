@@ -245,8 +245,9 @@ static enum phase step_ended(struct generation *generation, const struct event *
 
 static bool may_be_looked_at(const struct generation *generation)
 {
-	return machine_phases[generation->phase].looks && generation->has_slot &&
-	       !generation->adopting;
+	/* A picture that came late in its answer has no slot any more. */
+	return machine_phases[generation->phase].looks && !generation->adopting &&
+	       (generation->has_slot || generation->phase == PHASE_CHECK);
 }
 
 static enum phase next_phase(struct generation *generation, const struct event *event)
@@ -300,16 +301,20 @@ static bool waits_for_time(const struct generation *generation)
 	       generation->phase == PHASE_FETCH_WAIT || generation->phase == PHASE_FOLLOW;
 }
 
-/* A transfer ends by itself at the deadline, but for a picture's, which may come late; queue.c looks after its own. */
+/* A transfer ends by itself at the deadline, but for a picture's, which may come late, also in the answer to its
+ * submission; queue.c looks after its own. */
 static bool has_deadline(const struct generation *generation)
 {
-	return waits_for_time(generation) || (generation->phase == PHASE_FETCH && !generation->adopting);
+	return waits_for_time(generation) || (generation->phase == PHASE_FETCH && !generation->adopting) ||
+	       exchange_is_late(generation);
 }
 
 /* What a transfer waits for here is not its host's. */
 static int64_t deadline_of(const struct generation *generation)
 {
-	if (generation->deadline_ms == INT64_MAX || generation->phase != PHASE_FETCH || !generation->transfer)
+	const bool comes = generation->phase == PHASE_FETCH || generation->phase == PHASE_SUBMIT;
+
+	if (generation->deadline_ms == INT64_MAX || !comes || !generation->transfer)
 		return generation->deadline_ms;
 	return generation->deadline_ms + seed_net_added_ms(generation->transfer);
 }

@@ -123,6 +123,9 @@ static enum row_state in_flight(const struct seed_engine *engine, const struct s
 		return ROW_ANOTHERS;
 	if (row->until_s < seed_share_now_s(engine->shared->share))
 		return ROW_FREE;
+	/* An answer that still comes comes to that host only. */
+	if (row->record.step && strcmp(row->record.step, "submitting") == 0)
+		return ROW_ANOTHERS;
 	return row->record.state == SEED_STATE_FAILED ? ROW_KEPT : ROW_ANOTHERS;
 }
 

@@ -266,8 +266,17 @@ enum phase submit_enter(struct generation *generation)
 	return err ? attempt_not_sent(generation, err) : PHASE_STAY;
 }
 
+/* Nothing else has a deadline here: a transfer ends by itself. */
+static enum phase is_late(struct generation *generation)
+{
+	exchange_await(generation);
+	return attempt_comes_late(generation);
+}
+
 enum phase submit_event(struct generation *generation, const struct event *event)
 {
+	if (event->kind == EVENT_DEADLINE)
+		return is_late(generation);
 	if (event->kind == EVENT_LOOK)
 		return answer_follow_look(generation, event->look);
 	return event->kind == EVENT_ANSWER ? answer_follow(generation, event) : PHASE_STAY;

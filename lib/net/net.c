@@ -54,9 +54,10 @@ struct seed_transfer {
 	struct seed_unpack *unpack;  /* NULL: it is not packed */
 	int64_t timeout_ms; /* curl's, since it began */
 	int64_t added_ms;   /* of it */
+	int64_t deadline_ms, late_ms; /* without what was added; how much longer it may take, once it comes */
 	int64_t paused_ms;  /* since when it waits for room, or when that was last taken off its time */
 	int memfd;
-	bool to_memfd, scrubs_large, is_signed, guarded, proxied, refused, overflow, sent, has_body, paused;
+	bool to_memfd, scrubs_large, is_signed, guarded, proxied, refused, overflow, sent, has_body, is_late, paused;
 	const char *malformed; /* why it is not read; static */
 	bool waited; /* for room */
 	bool *private_peer;
@@ -238,6 +239,20 @@ static bool has_header(CURL *easy, const char *name)
 	return curl_easy_header(easy, name, 0, CURLH_HEADER, -1, &found) == CURLHE_OK;
 }
 
+/* What has begun to come in time has more of it. Curl ends the others at the deadline. */
+static void may_be_late(struct seed_transfer *transfer)
+{
+	long status = 0;
+
+	curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (!transfer->late_ms || status < 200 || status > 299 ||
+	    seed_clock_now_ms() >= transfer->deadline_ms + transfer->added_ms)
+		return;
+	transfer->is_late = true;
+	transfer->timeout_ms += transfer->late_ms;
+	curl_easy_setopt(transfer->easy, CURLOPT_TIMEOUT_MS, (long)transfer->timeout_ms);
+}
+
 /* What a store keeps is taken as it is: its sum is known. */
 static bool begin_body(struct seed_transfer *transfer)
 {
@@ -247,6 +262,7 @@ static bool begin_body(struct seed_transfer *transfer)
 	const char *encoding = only(transfer->easy, "Content-Encoding");
 
 	transfer->has_body = true;
+	may_be_late(transfer);
 	if (has_header(transfer->easy, "Transfer-Encoding") &&
 	    !is_word(only(transfer->easy, "Transfer-Encoding"), transfers, SEED_ARRAY_LEN(transfers))) {
 		transfer->malformed = "the answer has a transfer encoding that was not asked for";
@@ -457,6 +473,13 @@ static bool set_signature(CURL *easy, const struct seed_net_signature *signature
 	return ok;
 }
 
+/* What is large takes long over a slow line, but not one that stands still. */
+void seed_net_stall(struct seed_transfer *transfer, int stall_s)
+{
+	curl_easy_setopt(transfer->easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+	curl_easy_setopt(transfer->easy, CURLOPT_LOW_SPEED_TIME, (long)stall_s);
+}
+
 static bool set_options(struct seed_transfer *transfer, const struct seed_net_request *request)
 {
 	int64_t left_ms = request->deadline_ms - seed_clock_now_ms();
@@ -495,16 +518,16 @@ static bool set_options(struct seed_transfer *transfer, const struct seed_net_re
 	}
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
 	transfer->timeout_ms = left_ms;
+	transfer->deadline_ms = request->deadline_ms;
+	if (request->whole_by_ms > request->deadline_ms)
+		transfer->late_ms = request->whole_by_ms - request->deadline_ms;
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)left_ms);
 	/* The system's lie in a file and in a directory, and both count. */
 	if (request->ca_file && (curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca_file) != CURLE_OK ||
 				 curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) != CURLE_OK))
 		return false;
-	/* What is large takes long over a slow line, but not one that stands still. */
-	if (request->stall_s) {
-		curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
-		curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)request->stall_s);
-	}
+	if (request->stall_s)
+		seed_net_stall(transfer, request->stall_s);
 	return curl_easy_setopt(easy, CURLOPT_URL, request->url) == CURLE_OK &&
 	       set_signature(easy, request->signature) && set_proxy(transfer, request) && set_method(easy, request) && set_headers(transfer, request) &&
 	       curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers) == CURLE_OK;
@@ -846,6 +869,11 @@ static void resume(struct seed_net *net)
 bool seed_net_is_coming(const struct seed_transfer *transfer)
 {
 	return transfer->has_body;
+}
+
+bool seed_net_may_be_late(const struct seed_transfer *transfer)
+{
+	return transfer->is_late;
 }
 
 bool seed_net_has_left(const struct seed_transfer *transfer)

@@ -66,6 +66,7 @@ struct seed_net_request {
 	int64_t deadline_ms;        /* seed_clock_now_ms() scale: ETIMEDOUT then. While the process is
 				     * stopped (SIGSTOP), or the answer waits for room here, its time
 				     * stands still */
+	int64_t whole_by_ms;        /* where a success has begun to come by then: in its place. 0: there is none */
 	int stall_s;                /* 1 to INT_MAX: ETIMEDOUT where not a byte comes or goes for so long,
 				     * while it waits for an answer, too. 0: only at the deadline */
 	bool alone;                 /* over a connection of its own, as all that is no GET: nothing in the
@@ -139,6 +140,12 @@ struct seed_transfer *seed_net_keep_room(struct seed_net_answer *answer);
 
 /* Whether some of its answer's body has come. */
 bool seed_net_is_coming(const struct seed_transfer *transfer);
+
+/* Whether it has begun to come in time, and may now take until whole_by_ms. */
+bool seed_net_may_be_late(const struct seed_transfer *transfer);
+
+/* From now on stall_s is so much. */
+void seed_net_stall(struct seed_transfer *transfer, int stall_s);
 
 /* Whether there was a connection, and the request is on its way. */
 bool seed_net_has_left(const struct seed_transfer *transfer);

@@ -7,11 +7,15 @@ load provider
 export SERVICE=openai BASE=/openai/v1
 
 mount_gpt() {
-	mount_service -o model=gpt-image-2
+	mount_service -o model=gpt-image-2 "$@"
 }
 
 mount_local() { # sdcpp or localai
 	BASE=/$1/v1 mount_service "${@:2}"
+}
+
+error_is() { # NAME CODE
+	[[ $(record "$1" .error.errno) == "$2" ]]
 }
 
 @test "openai: a prompt becomes a verified image" {
@@ -115,6 +119,67 @@ mount_local() { # sdcpp or localai
 	mount_gpt
 	gives EBADMSG "not valid" '[{"on":"create","do":{"image":"html"}}]'
 	gives EBADMSG "not valid" '[{"on":"create","do":{"image":"png_cut"}}]'
+}
+
+@test "openai: an answer that comes slowly is waited for, and not paid for again" {
+	mount_gpt -o timeout=3
+	faults '[{"on":"create","do":{"drip":{"bytes":65536,"ms":1000}}}]'
+	has "$(try_write fox "a fox")" "close ETIMEDOUT"
+	same 1 "$(count create)"
+	has "$(status_texts fox)" "the rest is waited for, without another submission"
+	# Whoever writes it again joins it, with a time of his own.
+	has "$(try_write fox "a fox")" "close ETIMEDOUT"
+	WAIT=60 wait_until is_verified fox
+	same "1 1" "$(count create) $(record fox '.attempts | length')"
+	same null "$(record fox .error)"
+}
+
+@test "openai: an answer that comes slowly and breaks off behind the deadline is not repeated" {
+	mount_gpt -o timeout=3
+	faults '[{"on":"create","do":{"drip":{"bytes":8192,"ms":500},"cut":81920}}]'
+	has "$(try_write fox "a fox")" "close ETIMEDOUT"
+	step_is submitting
+	WAIT=20 wait_until error_is fox EIO
+	has "$(record fox .error.message)" "came late and broke off"
+	same 1 "$(count create)"
+}
+
+@test "openai: an error that comes slowly has its retry" {
+	mount_gpt -o timeout=2
+	faults '[{"on":"create","nth":1,"do":{"status":500,"drip":{"bytes":8,"ms":1000}}}]'
+	write fox "a fox"
+	is_verified fox
+	same 2 "$(count create)"
+}
+
+@test "openai: what comes slowly can be removed, renamed, and superseded meanwhile" {
+	mount_gpt -o timeout=2
+	faults '[{"on":"create","nth":1,"times":2,"do":{"drip":{"bytes":65536,"ms":500}}}]'
+	has "$(try_write fox "a fox")" "close ETIMEDOUT"
+	rm "$MNT/prompts/fox"
+	has "$(try_write cat "a cat")" "close ETIMEDOUT"
+	mv "$MNT/prompts/cat" "$MNT/prompts/lynx"
+	WAIT=60 wait_until is_verified lynx
+	same 2 "$(count create)"
+	wait_until nothing_is_pending
+	# Its image is paid for: the history has it.
+	faults '[{"on":"create","nth":1,"do":{"drip":{"bytes":65536,"ms":500}}}]'
+	has "$(try_write owl "an owl")" "close ETIMEDOUT"
+	write owl "a great owl"
+	WAIT=60 wait_until test -e "$STATE/history/owl/0001.png"
+	same "a great owl" "$(record owl .prompt)"
+	same 4 "$(count create)"
+}
+
+@test "openai: a kill while an answer comes slowly costs no second one" {
+	mount_gpt -o timeout=2
+	faults '[{"on":"create","do":{"drip":{"bytes":65536,"ms":500}}}]'
+	has "$(try_write fox "a fox")" "close ETIMEDOUT"
+	kill_seedfs
+	mount_gpt
+	wait_until state_is fox failed
+	has "$(record fox .error.message)" "may have been accepted"
+	same 1 "$(count create)"
 }
 
 @test "openai: the retry at a local server has its parameters" {

@@ -178,8 +178,8 @@ static bool is_cell(int phase, int class)
 		return phase == PHASE_SUBMIT || phase == PHASE_POLL || phase == PHASE_VERIFY;
 	case CELL_GONE:
 		return phase == PHASE_POLL || phase == PHASE_FETCH;
-	case CELL_RUNNING:
-		return phase == PHASE_POLL;
+	case CELL_RUNNING: /* of a submission: its answer was coming */
+		return phase == PHASE_POLL || phase == PHASE_SUBMIT;
 	default:
 		return false;
 	}

@@ -33,6 +33,7 @@ struct seed_transfer {
 	int task;       /* asked about, or made; -1: none */
 	int submission;
 	int64_t at_ms;
+	int64_t begins_ms; /* when the first byte of an answer comes that is slow; 0: it is none */
 	seed_net_done_fn *done;
 	void *context;
 	/* The answer. */
@@ -467,6 +468,8 @@ void __wrap_seed_net_scrub_text(struct seed_net *net, char *text)
 PORT(net_keep_room);
 PORT(net_waits);
 PORT(net_is_coming);
+PORT(net_may_be_late);
+PORT(net_stall);
 PORT(net_has_left);
 PORT(net_added_ms);
 PORT(net_read_all);
@@ -483,7 +486,21 @@ struct seed_transfer *__wrap_seed_net_keep_room(struct seed_net_answer *answer)
 
 bool __wrap_seed_net_is_coming(const struct seed_transfer *transfer)
 {
-	return transfer->ask == ASK_IMAGE && transfer->picture >= 0;
+	return (transfer->ask == ASK_IMAGE && transfer->picture >= 0) ||
+	       __wrap_seed_net_may_be_late(transfer);
+}
+
+bool __wrap_seed_net_may_be_late(const struct seed_transfer *transfer)
+{
+	return transfer->begins_ms && now_ms() >= transfer->begins_ms;
+}
+
+/* Whoever waited for it is told now. */
+void __wrap_seed_net_stall(struct seed_transfer *transfer, int stall_s)
+{
+	SEED_UNUSED(stall_s);
+	submissions[transfer->submission].late = true;
+	reached(PHASE_SUBMIT, CELL_RUNNING);
 }
 
 bool __wrap_seed_net_has_left(const struct seed_transfer *transfer)
@@ -514,11 +531,23 @@ void __wrap_seed_net_hide(struct seed_net *net, struct seed_key *key)
 	seed_key_free(key);
 }
 
+/* A success that begins to come in time, and is whole, or breaks off, long after that. */
+static bool comes_slowly(struct seed_transfer *t, const struct seed_net_request *request)
+{
+	if (!request->whole_by_ms || t->status != 200 || t->at_ms >= from_host_ms(request->deadline_ms) ||
+	    !chance((unsigned)world_faults() / 5))
+		return false;
+	t->begins_ms = t->at_ms;
+	t->at_ms += roll(chance(10) ? 1000000 : 3 * TIMEOUT_MS);
+	return true;
+}
+
 errint_t __wrap_seed_net_send(struct seed_net *net, const struct seed_net_request *request,
 			      seed_net_done_fn *done, void *context,
 			      struct seed_transfer **transfer)
 {
 	struct seed_transfer *t = transfers;
+	int64_t deadline_ms;
 
 	SEED_UNUSED(net);
 	may_die();
@@ -540,8 +569,9 @@ errint_t __wrap_seed_net_send(struct seed_net *net, const struct seed_net_reques
 		judge(t, request);
 	if (request->private_peer && t->sent)
 		*request->private_peer |= at_private_address;
-	if (t->at_ms >= from_host_ms(request->deadline_ms)) {
-		t->at_ms = from_host_ms(request->deadline_ms);
+	deadline_ms = from_host_ms(comes_slowly(t, request) ? request->whole_by_ms : request->deadline_ms);
+	if (t->at_ms >= deadline_ms) {
+		t->at_ms = deadline_ms;
 		if (t->at_ms <= now_ms())
 			t->at_ms = now_ms() + 1;
 		/* What it would have said does not come. */

@@ -126,6 +126,7 @@ struct submission {
 	bool unsure;             /* the program cannot know whether it was accepted */
 	bool answered_failed;
 	bool delivered;          /* the program has seen how it ended */
+	bool late;               /* its answer was coming at the deadline, and whoever waited was told so */
 	int64_t sent_ms;
 	const struct generation *sender; /* while it arrives; then it may be gone */
 };

@@ -355,6 +355,8 @@ bool may_follow(const struct submission *before, const struct submission *fresh)
 {
 	const struct task *task = before->task >= 0 ? &tasks[before->task] : NULL;
 
+	if (before->late && before->life == fresh->life)
+		return false;
 	/* After a restart nothing is repeated that may have been accepted. */
 	if (before->delivered && before->unsure)
 		return before->life == fresh->life;
