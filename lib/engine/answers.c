@@ -268,25 +268,40 @@ static bool is_clear(const struct seed_step *step)
 	return step->kind == SEED_STEP_FAIL ? step->refused : step->kind != SEED_STEP_BACKOFF;
 }
 
-/* The answer to a submission broke off behind all that it had to say. */
-static bool has_said_it(struct generation *generation, const struct event *event)
+/* False: memory was lacking, and it is read again, with the task as it was before. */
+static bool read_submission(struct generation *generation, struct seed_net_answer *answer, struct seed_step *step)
 {
-	const struct seed_net_answer *answer = event->answer;
 	struct seed_task task;
-	struct seed_step step;
-	bool has;
 
-	if (!is_submit(generation) || !answer->len)
+	if (seed_task_copy(&task, &generation->task)) {
+		seed_step_init(step);
+		step->kind = SEED_STEP_FAIL;
+		seed_error_set(&step->error, ENOMEM, "no memory for the answer");
+		return !exchange_read_later(generation, answer);
+	}
+	exchange_read(generation->engine, generation->record.params, &task, answer, step);
+	if (exchange_lacked_memory(generation, step) && exchange_read_later(generation, answer)) {
+		seed_task_release(&task);
+		seed_step_release(step);
 		return false;
-	if (event->read)
-		return is_clear(event->read);
-	if (seed_task_copy(&task, &generation->task))
-		return false;
-	exchange_read(generation->engine, generation->record.params, &task, answer, &step);
-	has = is_clear(&step);
-	seed_step_release(&step);
-	seed_task_release(&task);
-	return has;
+	}
+	seed_task_release(&generation->task);
+	generation->task = task;
+	return true;
+}
+
+/* What came is read, unless that was done; false: it is done later. */
+static bool read_answer(struct generation *generation, const struct event *event, struct seed_step *step)
+{
+	if (event->read) {
+		*step = *event->read;
+		seed_step_init(event->read);
+		return true;
+	}
+	if (is_submit(generation))
+		return read_submission(generation, event->answer, step);
+	exchange_read(generation->engine, generation->record.params, &generation->task, event->answer, step);
+	return true;
 }
 
 enum phase answer_follow(struct generation *generation, const struct event *event)
@@ -295,14 +310,15 @@ enum phase answer_follow(struct generation *generation, const struct event *even
 	struct seed_step step;
 	enum phase next;
 
-	if (answer->error.code && !has_said_it(generation, event))
+	if (answer->error.code && !(is_submit(generation) && answer->len))
 		return transport_failed(generation, answer);
-	if (event->read) {
-		step = *event->read;
-		seed_step_init(event->read);
-	} else {
-		exchange_read(generation->engine, generation->record.params, &generation->task,
-			      answer, &step);
+	if (!read_answer(generation, event, &step))
+		return PHASE_STAY;
+	/* An answer to a submission may have broken off behind all that it had to say. */
+	if (answer->error.code && !is_clear(&step)) {
+		answer->local |= exchange_lacked_memory(generation, &step);
+		seed_step_release(&step);
+		return transport_failed(generation, answer);
 	}
 	answer->shut = step.misdirected || step.unnamed;
 	if (step.misdirected)

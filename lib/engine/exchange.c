@@ -73,7 +73,13 @@ void exchange_read(const struct seed_engine *engine, const struct seed_params *p
 /* A picture in base64 of up to 96 MB takes half a second to parse and decode, and one that is made
  * for it seconds until it is known not to have the key in it. The engine would serve nobody
  * meanwhile. So a thread reads it, with a copy of what the provider may change; the transfer is
- * kept, with the body. */
+ * kept, with the body.
+ *
+ * So is that of any answer to a submission that could not be read for lack of memory: it is paid for, and nobody
+ * would tell us again. */
+#define READ_AGAIN_MS 250
+#define READ_TRIES 40
+
 struct reading {
 	struct seed_disk_job disk;
 	struct command report;
@@ -82,8 +88,11 @@ struct reading {
 	struct generation *generation; /* NULL: nobody wants it any more */
 	struct seed_net_answer answer; /* and its transfer, which is kept */
 	const struct seed_params *params;
+	struct seed_task asked; /* the task as it was, and what the answer makes of it */
 	struct seed_task task;
 	struct seed_step step;
+	bool waits; /* until it is read again */
+	int tries;
 };
 
 static void reading_free(struct reading *reading)
@@ -94,9 +103,27 @@ static void reading_free(struct reading *reading)
 	if (reading->answer.transfer)
 		seed_net_cancel(reading->engine->net, reading->answer.transfer);
 	seed_params_unref(reading->params);
+	seed_task_release(&reading->asked);
 	seed_task_release(&reading->task);
 	seed_step_release(&reading->step);
 	free(reading);
+}
+
+bool exchange_lacked_memory(const struct generation *generation, const struct seed_step *step)
+{
+	return generation->phase == PHASE_SUBMIT && step->kind == SEED_STEP_FAIL && step->error.code == ENOMEM;
+}
+
+static void read_later(struct reading *reading)
+{
+	struct generation *generation = reading->generation;
+
+	seed_task_release(&reading->task);
+	seed_step_release(&reading->step);
+	seed_step_init(&reading->step);
+	reading->waits = true;
+	generation->wake_ms = seed_clock_now_ms() + READ_AGAIN_MS;
+	timers_touch(generation);
 }
 
 static void reading_ended(struct seed_engine *engine, struct command *command)
@@ -109,6 +136,10 @@ static void reading_ended(struct seed_engine *engine, struct command *command)
 		.kind = EVENT_ANSWER, .answer = &reading->answer, .read = &reading->step,
 	};
 
+	if (generation && exchange_lacked_memory(generation, &reading->step) && ++reading->tries < READ_TRIES) {
+		read_later(reading);
+		return;
+	}
 	if (generation) {
 		generation->transfer = NULL;
 		generation->reading = NULL;
@@ -125,22 +156,27 @@ static void read_on_thread(struct seed_disk_job *disk)
 	struct reading *reading = (struct reading *)disk;
 
 	seed_net_scrub(reading->answer.transfer);
-	exchange_read(reading->engine, reading->params, &reading->task, &reading->answer,
-		      &reading->step);
+	if (seed_task_copy(&reading->task, &reading->asked)) {
+		reading->step.kind = SEED_STEP_FAIL;
+		seed_error_set(&reading->step.error, ENOMEM, "no memory for the answer");
+	} else {
+		exchange_read(reading->engine, reading->params, &reading->task, &reading->answer,
+			      &reading->step);
+	}
 	engine_post(reading->engine, &reading->report);
 }
 
-/* False without memory: it is read at once. */
-static bool read_aside(struct generation *generation, struct seed_net_answer *answer)
+/* NULL without memory. */
+static struct reading *reading_new(struct generation *generation, struct seed_net_answer *answer)
 {
 	struct seed_engine *engine = generation->engine;
 	struct reading *reading = calloc(1, sizeof(*reading));
 
 	if (!reading)
-		return false;
-	if (seed_task_copy(&reading->task, &generation->task)) {
+		return NULL;
+	if (seed_task_copy(&reading->asked, &generation->task)) {
 		free(reading);
-		return false;
+		return NULL;
 	}
 	reading->params = seed_params_ref(generation->record.params);
 	seed_step_init(&reading->step);
@@ -155,8 +191,42 @@ static bool read_aside(struct generation *generation, struct seed_net_answer *an
 	if (reading->next)
 		reading->next->link = &reading->next;
 	engine->readings = generation->reading = reading;
-	seed_disk_submit(engine->reader, READER_ANSWERS, &reading->disk);
-	return true;
+	generation->transfer = answer->transfer;
+	return reading;
+}
+
+/* False: it is read at once. */
+static bool read_aside(struct generation *generation, struct seed_net_answer *answer)
+{
+	struct reading *reading = reading_new(generation, answer);
+
+	if (reading)
+		seed_disk_submit(generation->engine->reader, READER_ANSWERS, &reading->disk);
+	return reading;
+}
+
+bool exchange_read_later(struct generation *generation, struct seed_net_answer *answer)
+{
+	struct reading *reading = reading_new(generation, answer);
+
+	if (reading)
+		read_later(reading);
+	return reading;
+}
+
+bool exchange_waits_to_read(const struct generation *generation)
+{
+	return generation->reading && generation->reading->waits;
+}
+
+void exchange_read_again(struct generation *generation)
+{
+	struct reading *reading = generation->reading;
+
+	if (!exchange_waits_to_read(generation))
+		return;
+	reading->waits = false;
+	seed_disk_submit(generation->engine->reader, READER_ANSWERS, &reading->disk);
 }
 
 void exchange_forget(struct seed_engine *engine)
@@ -338,7 +408,9 @@ void exchange_await(struct generation *generation)
 void exchange_stop(struct generation *generation)
 {
 	/* An answer that is being read keeps its transfer until the end of that. */
-	if (generation->reading)
+	if (exchange_waits_to_read(generation))
+		reading_free(generation->reading);
+	else if (generation->reading)
 		generation->reading->generation = NULL;
 	else if (generation->transfer)
 		seed_net_cancel(generation->engine->net, generation->transfer);

@@ -935,6 +935,12 @@ errint_t exchange_download(struct generation *generation, const char *url) SEED_
 /* What it is that broke a transfer. A request that has left may have been
  * accepted, whatever broke then. */
 enum seed_failure exchange_failure(const struct seed_net_answer *answer);
+/* An answer to a submission could not be read for lack of memory. It is kept, and read again for a while, from
+ * EVENT_WAKE on; EVENT_ANSWER follows. False: there was not even the memory for that. */
+bool exchange_lacked_memory(const struct generation *generation, const struct seed_step *step);
+bool exchange_read_later(struct generation *generation, struct seed_net_answer *answer);
+bool exchange_waits_to_read(const struct generation *generation);
+void exchange_read_again(struct generation *generation);
 /* Whether a submission's answer began to come in time, and may come whole behind the deadline; from
  * there on it must not stand still. */
 bool exchange_is_late(const struct generation *generation);

@@ -301,6 +301,11 @@ static bool waits_for_time(const struct generation *generation)
 	       generation->phase == PHASE_FETCH_WAIT || generation->phase == PHASE_FOLLOW;
 }
 
+static bool wakes(const struct generation *generation)
+{
+	return waits_for_time(generation) || exchange_waits_to_read(generation);
+}
+
 /* A transfer ends by itself at the deadline, but for a picture's, which may come late, also in the answer to its
  * submission; queue.c looks after its own. */
 static bool has_deadline(const struct generation *generation)
@@ -389,9 +394,9 @@ static int64_t turn(struct generation *generation, int64_t now)
 		over_deadline(generation);
 		return now;
 	}
-	if (waits_for_time(generation) && now >= generation->wake_ms)
+	if (wakes(generation) && now >= generation->wake_ms)
 		wake(generation);
-	if (waits_for_time(generation))
+	if (wakes(generation))
 		at = earlier(at, generation->wake_ms);
 	if (deadline_ms > now)
 		at = earlier(at, deadline_ms);
@@ -410,7 +415,8 @@ static int64_t turn(struct generation *generation, int64_t now)
 /* It is paid for, and only memory knows: the next mount would ask for nothing. */
 static bool is_unsaved(const struct generation *generation)
 {
-	return generation->mark_ms || (generation->holding && generation->phase == PHASE_KEEP);
+	return generation->mark_ms || generation->reading ||
+	       (generation->holding && generation->phase == PHASE_KEEP);
 }
 
 static bool is_submitting(const struct generation *generation)
@@ -462,10 +468,10 @@ static int64_t save(struct seed_engine *engine, int64_t now)
 		mark_if_due(g, now);
 		if (g->mark_ms)
 			at = earlier(at, g->mark_ms);
-		if (!g->holding || g->phase != PHASE_KEEP)
+		if (!exchange_waits_to_read(g) && (!g->holding || g->phase != PHASE_KEEP))
 			continue;
 		if (now >= g->wake_ms)
-			machine_start(g, PHASE_KEEP); /* which frees nothing */
+			wake(g); /* which frees nothing */
 		else
 			at = earlier(at, g->wake_ms);
 	}

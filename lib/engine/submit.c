@@ -277,6 +277,8 @@ enum phase submit_event(struct generation *generation, const struct event *event
 {
 	if (event->kind == EVENT_DEADLINE)
 		return is_late(generation);
+	if (event->kind == EVENT_WAKE)
+		exchange_read_again(generation);
 	if (event->kind == EVENT_LOOK)
 		return answer_follow_look(generation, event->look);
 	return event->kind == EVENT_ANSWER ? answer_follow(generation, event) : PHASE_STAY;

@@ -167,6 +167,11 @@ static void sim_read(struct seed_task *task, const struct seed_response *respons
 	SEED_UNUSED(json);
 	if (response->len > SEED_ANSWER_SMALL_BYTES && !world_is_reader())
 		broken("%zu bytes are read on the engine's thread", response->len);
+	if (task->stage == SEED_STAGE_SUBMIT && chance((unsigned)world_faults() / 8)) {
+		step->kind = SEED_STEP_FAIL;
+		seed_error_set(&step->error, ENOMEM, "no memory for the answer");
+		return;
+	}
 	if (sscanf(response->body, "%15s %15s", word, id) < 1)
 		snprintf(word, sizeof(word), "nothing");
 	if (*id && !keep(&task->id, id))
