@@ -132,6 +132,7 @@ enum phase resume_phase(struct generation *generation)
 	const char *step = generation->record.step;
 	bool tried = generation->record.attempt_count > 0;
 
+	generation->adopting = false; /* a callback may have joined what another host had */
 	/* The prompt went and the stop came before the journal's row did. */
 	if (generation->record.state == SEED_STATE_CANCELLED) {
 		generation_log(generation, SEED_LOG_IMAGE "Cancelled: the prompt was removed");
