@@ -213,10 +213,26 @@ static bool profile_fits(cmsHPROFILE profile, const struct seed_colour_tags *tag
 	return space == cmsSigRgbData || (space == cmsSigGrayData && tags->grey);
 }
 
+/* A profile may also describe its colours by a chain of elements, as long as it likes: 2.5 KB of one, unpacked, had a
+ * worker compute for minutes. Such a tag only refines what the others say (ICC.1:2010, 9.2.17 to 9.2.24), few
+ * programs read it, and no camera or painter writes it. So those are left out, before anything is read. */
+static void drop_elements(cmsHPROFILE profile)
+{
+	static const cmsTagSignature tags[] = {
+		cmsSigDToB0Tag, cmsSigDToB1Tag, cmsSigDToB2Tag, cmsSigDToB3Tag,
+		cmsSigBToD0Tag, cmsSigBToD1Tag, cmsSigBToD2Tag, cmsSigBToD3Tag,
+	};
+
+	for (size_t i = 0; i < SEED_ARRAY_LEN(tags); i++)
+		SEED_UNUSED(cmsWriteTag(profile, tags[i], NULL));
+}
+
 static cmsHPROFILE open_icc(const struct seed_colour_tags *tags, enum seed_samples samples)
 {
 	cmsHPROFILE profile = cmsOpenProfileFromMem(tags->icc, (cmsUInt32Number)tags->icc_len);
 
+	if (profile)
+		drop_elements(profile);
 	if (profile && profile_fits(profile, tags, samples))
 		return profile;
 	if (profile)

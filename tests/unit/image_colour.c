@@ -434,6 +434,38 @@ static void png_profiles(void **state)
 	seed_decoded_release(&decoded);
 }
 
+/* What a chain of elements says, here that all is black, is not heard; nor does a profile of nothing else count. */
+static cmsHPROFILE with_elements(cmsHPROFILE profile)
+{
+	static const double nothing[9] = {0};
+	cmsPipeline *chain = cmsPipelineAlloc(NULL, 3, 3);
+
+	cmsSetProfileVersion(profile, 4.3);
+	assert_true(cmsPipelineInsertStage(chain, cmsAT_END, cmsStageAllocMatrix(NULL, 3, 3, nothing, NULL)));
+	assert_true(cmsWriteTag(profile, cmsSigDToB0Tag, chain));
+	assert_true(cmsWriteTag(profile, cmsSigDToB1Tag, chain));
+	cmsPipelineFree(chain);
+	return profile;
+}
+
+static void png_profile_elements(void **state)
+{
+	static const struct space p3 = {&of_p3, gamma22, false};
+	cmsHPROFILE only = with_elements(cmsCreateProfilePlaceholder(NULL));
+	struct seed_decoded decoded;
+
+	SEED_UNUSED(state);
+	png_with_profile(with_elements(rgb_profile(of_p3, 2.2, 0)), 0, &plain, &decoded);
+	compare("iCCP with elements", &decoded, &plain, &p3);
+	seed_decoded_release(&decoded);
+	cmsSetColorSpace(only, cmsSigRgbData);
+	cmsSetPCS(only, cmsSigXYZData);
+	cmsSetDeviceClass(only, cmsSigDisplayClass);
+	png_with_profile(only, 0, &plain, &decoded);
+	assert_true(decoded.keepable);
+	seed_decoded_release(&decoded);
+}
+
 /* sRGB in an ICC profile, one that is cut, and one for other pictures. */
 static void png_profiles_as_they_are(void **state)
 {
@@ -731,6 +763,7 @@ int main(void)
 		cmocka_unit_test(png_chunks),
 		cmocka_unit_test(png_as_it_is),
 		cmocka_unit_test(png_profiles),
+		cmocka_unit_test(png_profile_elements),
 		cmocka_unit_test(png_profiles_as_they_are),
 		cmocka_unit_test(png_palette),
 		cmocka_unit_test(jpeg_profiles),
