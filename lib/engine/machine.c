@@ -439,6 +439,8 @@ void machine_hurry(struct seed_engine *engine)
 			g->mark_ms = now;
 		if (g->holding)
 			g->wake_ms = now;
+		if (g->phase == PHASE_CHECK)
+			wake(g); /* which frees nothing */
 	}
 }
 

@@ -289,13 +289,17 @@ enum phase submit_event(struct generation *generation, const struct event *event
 enum phase check_enter(struct generation *generation)
 {
 	progress_stop(generation);
-	if (generation->no_looks || !progress_look(generation, SEED_STAGE_CHECK))
+	if (generation->engine->stopping || generation->no_looks || !progress_look(generation, SEED_STAGE_CHECK))
 		return PHASE_KEEP;
 	return PHASE_STAY;
 }
 
 enum phase check_event(struct generation *generation, const struct event *event)
 {
+	if (event->kind == EVENT_WAKE) { /* the stop: the next mount's worker looks at what is kept */
+		progress_stop(generation);
+		return PHASE_KEEP;
+	}
 	return event->kind == EVENT_LOOK ? answer_follow_look(generation, event->look) : PHASE_STAY;
 }
 

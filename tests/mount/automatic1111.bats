@@ -311,3 +311,29 @@ export SERVICE=automatic1111 BASE=/a1111
 	has "$output" "key_file=PATH"
 	has_not "$output" password@
 }
+
+@test "automatic1111: an answer that is whole while the program stops is kept" {
+	mount_service
+	faults '[{"on":"create","do":{"drip":{"bytes":32768,"ms":100}}}]'
+	background try_write fox "a fox"
+	received create 1
+	sleep 1
+	stop_seedfs
+	job_ends 0 "$JOB"
+	mount_service
+	WAIT=10 wait_until is_verified fox
+	same 1 "$(count create)"
+}
+
+@test "automatic1111: and one whose look is under way when it stops" {
+	mount_service
+	faults '[{"on":"progress","do":{"hang":true}}]'
+	background try_write fox "a fox"
+	wait_until grep -q "fox .*Response status: 200" "$MNT/status"
+	stop_seedfs
+	job_ends 0 "$JOB"
+	faults '[]'
+	mount_service
+	WAIT=10 wait_until is_verified fox
+	same 1 "$(count create)"
+}
