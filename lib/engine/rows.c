@@ -145,13 +145,15 @@ enum phase resume_phase(struct generation *generation)
 		return resume_without_bytes(generation);
 	if (strcmp(step, "submitting") == 0)
 		return resume_submission(generation);
-	if (strcmp(step, "accepted") == 0 && tried) {
-		if (!has_task(generation))
+	if (strcmp(step, "accepted") == 0) {
+		if (!tried || !has_task(generation))
 			return fail_unnamed(generation);
 		resume_task(generation);
 		return generation->task.image_url ? PHASE_FETCH_WAIT : PHASE_POLL_WAIT;
 	}
-	if (strcmp(step, "received") == 0 && tried) {
+	if (strcmp(step, "received") == 0) {
+		if (!tried)
+			return fail_unnamed(generation);
 		resume_task(generation);
 		return PHASE_VERIFY;
 	}

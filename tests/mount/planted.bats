@@ -483,14 +483,15 @@ tells() { # TEXT
 	umount -l "$MNT"
 	row=$(echo "$STATE"/pending/*.json)
 	cp "$row" "$DIR/row"
-	for task in null '""' '{' '[1]' '{}' '{"stage":"zzz"}' '{"stage":"submit"}' '{"stage":"poll"}' '{"stage":"cancel"}' \
+	for task in "no attempts" null '""' '{' '[1]' '{}' '{"stage":"zzz"}' '{"stage":"submit"}' '{"stage":"poll"}' '{"stage":"cancel"}' \
 		'{"stage":"poll","id":7}' '{"stage":"submit","id":"'"$(head -c 100000 /dev/zero | tr '\0' x)"'"}'; do
 		rm -f "$STATE"/pending/*
 		python3 - "$DIR/row" "$row" "$task" <<-'EOF'
 			import json, sys
 			line = open(sys.argv[1]).read().rstrip("\n").split("\n")[-1]
 			record = json.loads(line[line.index("{"):])
-			record["task"] = None if sys.argv[3] == "null" else sys.argv[3]
+			task = None if sys.argv[3] == "null" else sys.argv[3]
+			record.update({"attempts": []} if task == "no attempts" else {"task": task})
 			open(sys.argv[2], "w").write(json.dumps(record))
 		EOF
 		mount_seed
