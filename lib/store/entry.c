@@ -58,13 +58,16 @@ static void drop_temporary(struct seed_store *store, const char *id)
 	}
 }
 
-/* Or nobody knows. */
+/* Or nobody knows. What is no file is in the way of one, and is set aside where the row is removed. */
 static bool has_row(struct seed_store *store, const char *id)
 {
 	char file[SEED_PENDING_NAME_BYTES];
+	struct stat st;
 
 	seed_store_pending_name(file, id, ".json");
-	return seed_files_exists(store->pending, file) != 0;
+	if (fstatat(store->pending, file, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return S_ISREG(st.st_mode);
+	return errno != ENOENT;
 }
 
 errint_t seed_store_begin(struct seed_store *store, const struct seed_record *record)
