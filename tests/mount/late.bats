@@ -18,8 +18,18 @@ late_over_a_stop() { # LATE RETRY COMMAND…
 	same 2 "$(count submit)"
 }
 
+accepted_are() { # ROWS
+	[ "$(steps | grep -c '"step":"accepted"')" = "$1" ]
+}
+
+# The service has them before the journal has.
+when_accepted() { # ROWS COMMAND…
+	wait_until accepted_are "$1"
+	"${@:2}"
+}
+
 comes_first_over() { # COMMAND
-	late_over_a_stop '{"duration_ms":9000}' '{"hold_task":true}' "$1"
+	late_over_a_stop '{"duration_ms":9000}' '{"hold_task":true}' when_accepted 2 "$1"
 	release
 	wait_until test -s "$MNT/history/fox/0001.png"
 	wait_until nothing_is_pending
@@ -68,7 +78,7 @@ comes_first_over() { # COMMAND
 	received accepted 3
 	background try_write owl "a hare"
 	received accepted 4
-	kill_seedfs
+	when_accepted 3 kill_seedfs
 	mount_seed -o timeout=20
 	release
 	wait_until is_verified fox
