@@ -64,12 +64,12 @@ static enum phase step_failed(struct generation *generation, struct seed_step *s
 static enum phase not_known(struct generation *generation, const struct seed_net_answer *answer)
 {
 	const int64_t now = seed_clock_now_ms();
-	bool was_running = generation->told_ms >= generation->submitted_ms && generation->told_ms > 0;
+	bool was_running;
 	struct seed_error error;
 
 	if (!generation->lost_ms)
 		generation->lost_ms = now;
-	was_running = was_running && now - generation->lost_ms < UNKNOWN_MS && !is_reissue(generation);
+	was_running = generation->told_ms >= generation->submitted_ms && now - generation->lost_ms < UNKNOWN_MS && !is_reissue(generation);
 	seed_error_set(&error, EIO, "the service does not know the task (HTTP %ld)", answer->status);
 	error.http_status = (int)answer->status;
 	return attempt_failed(generation, !was_running ? SEED_FAILURE_GONE : attempt_was_asked_lately(generation) ?

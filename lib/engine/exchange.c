@@ -319,14 +319,17 @@ errint_t exchange_prepare(struct generation *generation)
 bool exchange_can(struct generation *generation, enum seed_stage stage)
 {
 	enum seed_stage before = generation->task.stage;
-	bool can;
+	errint_t err;
 
+	if (!generation->engine->config.provider->on[stage].ask)
+		return false;
 	generation->task.stage = stage;
-	can = exchange_prepare(generation) == 0;
+	err = exchange_prepare(generation);
 	seed_request_release(&generation->request);
-	if (!can)
-		generation->task.stage = before;
-	return can;
+	if (!err || err == -ENOMEM)
+		return true;
+	generation->task.stage = before;
+	return false;
 }
 
 /* The deadline of a request. A shelved task has none, but its requests do. */

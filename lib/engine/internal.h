@@ -926,7 +926,8 @@ bool reuse_is_making(const struct generation *other, uint64_t key, const struct 
  * -EXDEV: the task is another provider's. */
 errint_t exchange_prepare(struct generation *generation) SEED_MUST_CHECK;
 /* Whether the service has a request of that stage for this task, which stands at
- * it from then on. */
+ * it from then on. Also where memory is lacking to say so: whoever makes the request
+ * meets that again, and a "no" may cost a submission. */
 bool exchange_can(struct generation *generation, enum seed_stage stage);
 /* Sends the request that was prepared. EVENT_ANSWER follows. */
 errint_t exchange_send(struct generation *generation) SEED_MUST_CHECK;

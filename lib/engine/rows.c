@@ -54,7 +54,7 @@ static enum phase fail_unnamed(struct generation *generation)
 }
 
 /* Its image's URL, or a question about it. */
-static bool has_task(struct generation *generation)
+static bool names_a_task(struct generation *generation)
 {
 	const enum seed_stage stage = generation->task.stage;
 
@@ -146,7 +146,7 @@ enum phase resume_phase(struct generation *generation)
 	if (strcmp(step, "submitting") == 0)
 		return resume_submission(generation);
 	if (strcmp(step, "accepted") == 0) {
-		if (!tried || !has_task(generation))
+		if (!tried || !names_a_task(generation))
 			return fail_unnamed(generation);
 		resume_task(generation);
 		return generation->task.image_url ? PHASE_FETCH_WAIT : PHASE_POLL_WAIT;

@@ -890,21 +890,26 @@ static int memory_file(void)
 	return fd;
 }
 
+/* pending/ID.png is that picture; -1: empty. */
+static void put_result(struct row *row, int task)
+{
+	if (row->result < 0)
+		row->result = memory_file();
+	row->moved = false;
+	if (pwrite(row->result, &task, sizeof(task), 0) < 0)
+		abort();
+}
+
 int WRAP(result_open)(struct seed_store *store, const char *id)
 {
 	struct row *row = row_find(id);
-	int task = -1;
 
 	SEED_UNUSED(store);
 	if (is_dead() || chance((unsigned)world_faults() / 10))
 		return -EMFILE;
 	if (!row)
 		broken("a picture for a row that is not in the journal");
-	if (row->result < 0)
-		row->result = memory_file();
-	row->moved = false;
-	if (pwrite(row->result, &task, sizeof(task), 0) < 0)
-		abort();
+	put_result(row, -1);
 	return dup(row->result);
 }
 
@@ -963,11 +968,7 @@ errint_t WRAP(image_copy)(struct seed_store *store, const char *name, const stru
 		return -EBADMSG;
 	if (!row)
 		broken("a copy for a row that is not in the journal");
-	if (row->result < 0)
-		row->result = memory_file();
-	row->moved = false;
-	if (pwrite(row->result, &task, sizeof(task), 0) < 0)
-		abort();
+	put_result(row, task);
 	trace("disk: copied picture %d of %s", task, name);
 	return 0;
 }

@@ -227,6 +227,8 @@ mutant "who waits for an image is not told that it is there" lib/engine/generati
 	's/(generation_wake_same\([^\n]*\n\{\n)/$1\tif (ended)\n\t\treturn;\n/'
 mutant "those that queue together are sent together" lib/engine/submit.c \
 	's/return generation->may_copy && !generation->waits_no_more/return false \&\& !generation->waits_no_more/'
+mutant "a lack of memory is taken for a question that there is not" lib/engine/exchange.c \
+	's/if \(!err \|\| err == -ENOMEM\)/if (!err)/'
 mutant "an image that may be reused is not noted" lib/engine/disk_steps.c \
 	's/if \(is_copied\)\n\t\terr = seed_store_reuse_note[^\n]*\n/if (false)\n\t\terr = 0;\n/; s/if \(!err && is_copied\)/if (false)/'
 mutant "it is noted once it is there" lib/engine/disk_steps.c \

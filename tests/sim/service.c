@@ -125,9 +125,11 @@ static errint_t sim_submit(const struct seed_ask *ask)
 
 static errint_t sim_ask(const struct seed_ask *ask, const char *what)
 {
-	int n = asprintf(&ask->request->url, "http://sim.test/%s/%s", what,
-			 ask->task->id ? ask->task->id : "");
+	int n;
 
+	if (!is_dead() && chance((unsigned)world_faults() / 10))
+		return -ENOMEM;
+	n = asprintf(&ask->request->url, "http://sim.test/%s/%s", what, ask->task->id ? ask->task->id : "");
 	ask->request->method = "GET";
 	return n < 0 ? -ENOMEM : 0;
 }
