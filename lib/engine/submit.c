@@ -139,6 +139,12 @@ static enum phase expired(struct generation *generation)
 }
 
 /* With reuse: one of the same text, beside which it was queued (generation_wake_same), was sent before. */
+static bool comes_after_all(const struct generation *generation)
+{
+	return generation->may_copy && !generation->waits_no_more && attempt_is_unsent(generation) &&
+	       reuse_is_sent(generation);
+}
+
 static enum phase wait_after_all(struct generation *generation)
 {
 	queue_answered(generation, false); /* another may ask for all */
@@ -160,8 +166,7 @@ enum phase queued_event(struct generation *generation, const struct event *event
 	if (event->kind == EVENT_STEP) /* the lease, renewed or lost */
 		return event->err == -ESTALE ? PHASE_FOLLOW : PHASE_STAY;
 	if (event->kind == EVENT_SLOT)
-		return generation->may_copy && !generation->waits_no_more && attempt_is_unsent(generation) &&
-		       reuse_is_sent(generation) ? wait_after_all(generation) : start(generation);
+		return comes_after_all(generation) ? wait_after_all(generation) : start(generation);
 	if (event->kind == EVENT_EXPIRED)
 		return expired(generation);
 	if (event->kind == EVENT_WAKE) { /* its text has an image now (generation_wake_same) */

@@ -226,7 +226,7 @@ mutant "what is kept for another name is not waited for" lib/engine/begin.c \
 mutant "who waits for an image is not told that it is there" lib/engine/generation.c \
 	's/(generation_wake_same\([^\n]*\n\{\n)/$1\tif (ended)\n\t\treturn;\n/'
 mutant "those that queue together are sent together" lib/engine/submit.c \
-	's/return generation->may_copy && !generation->waits_no_more/return false \&\& !generation->waits_no_more/'
+	's/return comes_after_all\(generation\) \?/return comes_after_all(generation) \&\& !generation \?/'
 mutant "a lack of memory is taken for a question that there is not" lib/engine/exchange.c \
 	's/if \(!err \|\| err == -ENOMEM\)/if (!err)/'
 mutant "an image that may be reused is not noted" lib/engine/disk_steps.c \
